@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What KVM/arm64 lets a guest see and userspace change, decided by pure functions.
+//!
+//! The functions of this crate take values and return decisions. They know no kernel type, no
+//! lock, no user pointer and no errno: the caller takes a [`Snapshot`] of the state that a decision
+//! depends on, asks for the decision, and commits the [`Effect`] under the same lock. Every
+//! function is total; a value that the ABI does not allow is a [`Reject`], never a panic.
+//!
+//! The kernel builds this crate from `rust/Makefile`. It is an ordinary `no_std` crate as well, so
+//! that its tests run on the host and a virtual machine monitor can ask the same questions before
+//! it migrates a guest.
+//!
+//! Reference: `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`.
+
+#![no_std]
+#![forbid(unsafe_code)]
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used
+)]
+
+mod bitmap;
+mod fw_reg;
+mod level;
+mod psci;
+mod reject;
+mod snapshot;
+pub mod vectors;
+mod workaround;
+
+pub use bitmap::{FeatureBitmap, RanOnce};
+pub use fw_reg::FwReg;
+pub use level::{FeatureLevel, FeatureLevels, FieldIndex, FieldMask, Sign};
+pub use psci::PsciVersion;
+pub use reject::Reject;
+pub use snapshot::{Effect, Snapshot};
+pub use workaround::{Mitigation, WorkaroundLevel, WorkaroundLevel2};

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The version of PSCI that a VM offers to its guest.
+//!
+//! Reference: Arm DEN 0022 (PSCI), `kvm_psci_version()` and `kvm_arm_set_fw_reg()`.
+
+use crate::Reject;
+
+/// A version of PSCI that KVM implements.
+///
+/// In registers: the major version in bits 30:16, the minor one in bits 15:0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PsciVersion {
+    /// PSCI 0.1, the only one without the feature `KVM_ARM_VCPU_PSCI_0_2`.
+    V0_1,
+    /// PSCI 0.2.
+    V0_2,
+    /// PSCI 1.0.
+    V1_0,
+    /// PSCI 1.1: adds `SYSTEM_RESET2`.
+    V1_1,
+    /// PSCI 1.2.
+    V1_2,
+    /// PSCI 1.3: adds `SYSTEM_OFF2`.
+    V1_3,
+}
+
+impl PsciVersion {
+    /// All versions, oldest first.
+    pub const ALL: [Self; 6] = [
+        Self::V0_1,
+        Self::V0_2,
+        Self::V1_0,
+        Self::V1_1,
+        Self::V1_2,
+        Self::V1_3,
+    ];
+
+    /// The version of a VM that has not been told another one.
+    pub const LATEST: Self = Self::V1_3;
+
+    /// Returns the value of the version in a register.
+    #[inline]
+    pub const fn to_raw(self) -> u32 {
+        match self {
+            Self::V0_1 => 0x0_0001,
+            Self::V0_2 => 0x0_0002,
+            Self::V1_0 => 0x1_0000,
+            Self::V1_1 => 0x1_0001,
+            Self::V1_2 => 0x1_0002,
+            Self::V1_3 => 0x1_0003,
+        }
+    }
+
+    /// Returns the version that has this value, if KVM implements it.
+    #[inline]
+    pub const fn from_raw(raw: u64) -> Option<Self> {
+        match raw {
+            0x0_0001 => Some(Self::V0_1),
+            0x0_0002 => Some(Self::V0_2),
+            0x1_0000 => Some(Self::V1_0),
+            0x1_0001 => Some(Self::V1_1),
+            0x1_0002 => Some(Self::V1_2),
+            0x1_0003 => Some(Self::V1_3),
+            _ => None,
+        }
+    }
+
+    /// Returns whether only a vCPU with the feature `KVM_ARM_VCPU_PSCI_0_2` can have the version.
+    #[inline]
+    pub const fn needs_psci_0_2(self) -> bool {
+        !matches!(self, Self::V0_1)
+    }
+
+    /// Decides a write of the version.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] if KVM does not implement the version, or if it is not of the kind
+    /// that the feature `KVM_ARM_VCPU_PSCI_0_2` asks for.
+    #[inline]
+    pub fn write(value: u64, has_psci_0_2: bool) -> Result<Self, Reject> {
+        match Self::from_raw(value) {
+            Some(version) if version.needs_psci_0_2() == has_psci_0_2 => Ok(version),
+            _ => Err(Reject::InvalidValue),
+        }
+    }
+
+    /// Returns the version that a vCPU sees, as the value of a register.
+    ///
+    /// `stored` is what the VM was told last, 0 if nothing. It is shared by all vCPUs, so a vCPU
+    /// without the feature sees 0.1 whatever it says.
+    #[inline]
+    pub const fn seen(stored: u32, has_psci_0_2: bool) -> u32 {
+        match (has_psci_0_2, stored) {
+            (false, _) => Self::V0_1.to_raw(),
+            (true, 0) => Self::LATEST.to_raw(),
+            (true, stored) => stored,
+        }
+    }
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Feature levels: 4-bit fields as numbers, and registers of them compared field by field.
+//!
+//! The model takes a register apart as hexadecimal digits and looks their numbers up, so that it
+//! shares no shift, mask or cast with the code.
+
+use kvm_abi::{
+    vectors::LEVELS,
+    FeatureLevel,
+    FeatureLevels,
+    FieldIndex,
+    FieldMask,
+    Sign, //
+};
+use proptest::prelude::*;
+
+/// The number of each 4-bit field in two's complement.
+const SIGNED: [i8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1];
+const UNSIGNED: [i8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+/// Returns the fields of a register, least significant first.
+fn digits(register: u64) -> Vec<usize> {
+    format!("{register:016x}")
+        .chars()
+        .rev()
+        .map(|digit| digit.to_digit(16).unwrap().try_into().unwrap())
+        .collect()
+}
+
+/// Returns the register of these fields, least significant first.
+fn register(digits: impl DoubleEndedIterator<Item = usize>) -> u64 {
+    let text: String = digits.rev().map(|digit| format!("{digit:x}")).collect();
+    u64::from_str_radix(&text, 16).unwrap()
+}
+
+/// Returns the bits of the fields in which `value` is above `limit`.
+fn expected(value: u64, limit: u64, signed: &[bool]) -> u64 {
+    let pairs = digits(value).into_iter().zip(digits(limit));
+    let above = pairs.zip(signed).map(|((value, limit), signed)| {
+        let numbers = if *signed { SIGNED } else { UNSIGNED };
+        numbers[value] > numbers[limit]
+    });
+    register(
+        above
+            .map(|above| if above { 0xf } else { 0 })
+            .collect::<Vec<_>>()
+            .into_iter(),
+    )
+}
+
+/// Returns the set of the fields that are marked.
+fn mask(marked: &[bool]) -> FieldMask {
+    FieldIndex::all()
+        .zip(marked)
+        .filter(|(_, marked)| **marked)
+        .fold(FieldMask::EMPTY, |mask, (field, _)| {
+            mask.union(FieldMask::of(field))
+        })
+}
+
+fn levels(bits: u64) -> FeatureLevels {
+    FeatureLevels::from_bits(bits)
+}
+
+fn exceeding(value: u64, limit: u64, signed: FieldMask) -> u64 {
+    levels(value).exceeding(levels(limit), signed).bits()
+}
+
+/// Two registers that differ in some fields and agree in others, in any order.
+fn two_registers() -> impl Strategy<Value = (u64, u64)> {
+    prop::collection::vec((0..16usize, 0..16usize, any::<bool>()), 16).prop_map(|fields| {
+        let a = register(fields.iter().map(|(a, ..)| *a));
+        let b = register(
+            fields
+                .iter()
+                .map(|(a, b, same)| if *same { *a } else { *b }),
+        );
+        (a, b)
+    })
+}
+
+/// Which fields are signed.
+fn signs() -> impl Strategy<Value = Vec<bool>> {
+    prop::collection::vec(any::<bool>(), 16)
+}
+
+#[test]
+fn field_is_read_in_twos_complement() {
+    for (field, number) in (0..16u8).zip(SIGNED) {
+        let level = FeatureLevel::from_field(field);
+        assert_eq!(level.get(), number, "{field:#x}");
+        assert_eq!(level.is_absent(), number < 0, "{field:#x}");
+        assert_eq!(level.to_field(), field, "{field:#x}");
+    }
+    assert_eq!(FeatureLevel::from_field(0), FeatureLevel::UNKNOWN);
+}
+
+#[test]
+fn bits_above_a_field_are_ignored() {
+    for byte in 0..=u8::MAX {
+        let level = FeatureLevel::from_field(byte);
+        assert_eq!(level, FeatureLevel::from_field(byte % 16), "{byte:#x}");
+        assert_eq!(level.to_field(), byte % 16, "{byte:#x}");
+    }
+}
+
+#[test]
+fn level_is_a_number_from_minus_8_to_7() {
+    for number in i8::MIN..=i8::MAX {
+        let level = FeatureLevel::new(number);
+        assert_eq!(level.is_some(), SIGNED.contains(&number), "{number}");
+        if let Some(level) = level {
+            assert_eq!(level.get(), number);
+            assert_eq!(FeatureLevel::from_field(level.to_field()), level);
+        }
+    }
+}
+
+#[test]
+fn levels_are_ordered_as_their_numbers() {
+    for (a, m) in (0..16u8).zip(SIGNED) {
+        for (b, n) in (0..16u8).zip(SIGNED) {
+            let order = FeatureLevel::from_field(a).cmp(&FeatureLevel::from_field(b));
+            assert_eq!(order, m.cmp(&n), "{a:#x}, {b:#x}");
+        }
+    }
+}
+
+#[test]
+fn register_has_sixteen_fields() {
+    for index in 0..=u8::MAX {
+        let field = FieldIndex::new(index);
+        assert_eq!(field.is_some(), index < 16, "{index}");
+        if let Some(field) = field {
+            assert_eq!(field.shift(), 4 * u32::from(index));
+            assert_eq!(FieldMask::of(field).bits(), 15 * 16u64.pow(index.into()));
+        }
+    }
+    assert!(FieldIndex::all().eq((0..16).filter_map(FieldIndex::new)));
+    assert_eq!(FieldIndex::all().count(), 16);
+}
+
+#[test]
+fn set_has_the_fields_that_were_put_in() {
+    assert!(FieldMask::EMPTY.is_empty());
+    assert_eq!(FieldMask::EMPTY, FieldMask::default());
+    assert!(!FieldMask::ALL.is_empty());
+    assert_eq!(mask(&[true; 16]), FieldMask::ALL);
+
+    for a in FieldIndex::all() {
+        assert!(FieldMask::ALL.contains(a));
+        assert!(!FieldMask::EMPTY.contains(a));
+        assert!(!FieldMask::of(a).is_empty());
+        for b in FieldIndex::all() {
+            let both = FieldMask::of(a).union(FieldMask::of(b));
+            for field in FieldIndex::all() {
+                assert_eq!(both.contains(field), field == a || field == b);
+                assert_eq!(FieldMask::of(a).contains(field), field == a);
+            }
+        }
+    }
+}
+
+#[test]
+fn each_pair_of_fields_is_compared_with_its_sign_at_each_position() {
+    for field in FieldIndex::all() {
+        for value in 0..16usize {
+            for limit in 0..16usize {
+                let bits = |digit: usize| (digit as u64) << field.shift();
+                for (signed, numbers) in [(FieldMask::ALL, SIGNED), (FieldMask::EMPTY, UNSIGNED)] {
+                    let above = if numbers[value] > numbers[limit] {
+                        FieldMask::of(field).bits()
+                    } else {
+                        0
+                    };
+                    assert_eq!(
+                        exceeding(bits(value), bits(limit), signed),
+                        above,
+                        "{field:?}, {value:#x}, {limit:#x}, {signed:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn field_of_a_register_is_read_with_the_sign_given() {
+    for field in FieldIndex::all() {
+        for digit in 0..16usize {
+            // With the other fields clear, and with all their bits set.
+            for others in [0, !FieldMask::of(field).bits()] {
+                let register = levels((digit as u64) << field.shift() | others);
+                assert_eq!(register.number(field, Sign::Signed), SIGNED[digit]);
+                assert_eq!(register.number(field, Sign::Unsigned), UNSIGNED[digit]);
+                assert_eq!(register.level(field).get(), SIGNED[digit]);
+            }
+        }
+    }
+}
+
+#[test]
+fn registers_are_checked_as_in_the_table() {
+    for (value, host, above) in LEVELS {
+        let fields = exceeding(value, host, FieldMask::ALL);
+        assert_eq!(fields, above, "{value:#x}, {host:#x}");
+        let offending = levels(value).check(levels(host)).err();
+        assert_eq!(
+            offending.map(FieldMask::bits),
+            (above != 0).then_some(above),
+            "{value:#x}, {host:#x}"
+        );
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn register_is_kept_as_it_is(bits: u64) {
+        prop_assert_eq!(levels(bits).bits(), bits);
+        let fields = FieldIndex::all().map(|field| levels(bits).level(field).to_field().into());
+        prop_assert_eq!(register(fields.collect::<Vec<_>>().into_iter()), bits);
+    }
+
+    #[test]
+    fn offending_fields_are_those_of_the_model((a, b) in two_registers(), signed in signs()) {
+        prop_assert_eq!(exceeding(a, b, mask(&signed)), expected(a, b, &signed));
+        let offending = levels(a).check(levels(b)).err().unwrap_or_default();
+        prop_assert_eq!(offending.bits(), expected(a, b, &[true; 16]));
+    }
+
+    #[test]
+    fn check_is_for_the_host_only_what_no_field_exceeds((a, b) in two_registers()) {
+        // The smaller and the larger of each field.
+        let pairs = || digits(a).into_iter().zip(digits(b)).collect::<Vec<_>>().into_iter();
+        let low = register(pairs().map(|(a, b)| if SIGNED[a] < SIGNED[b] { a } else { b }));
+        let high = register(pairs().map(|(a, b)| if SIGNED[a] < SIGNED[b] { b } else { a }));
+        prop_assert_eq!(levels(low).check(levels(high)), Ok(()));
+        prop_assert_eq!(levels(high).check(levels(low)).is_ok(), a == b);
+    }
+
+    #[test]
+    fn no_register_exceeds_itself(a: u64, signed in signs()) {
+        prop_assert_eq!(exceeding(a, a, mask(&signed)), 0);
+        prop_assert_eq!(levels(a).check(levels(a)), Ok(()));
+    }
+
+    #[test]
+    fn each_field_is_above_below_or_equal((a, b) in two_registers(), signed in signs()) {
+        let signed = mask(&signed);
+        let (up, down) = (exceeding(a, b, signed), exceeding(b, a, signed));
+        prop_assert_eq!(up & down, 0);
+        for field in FieldIndex::all().map(FieldMask::of).map(FieldMask::bits) {
+            prop_assert_eq!((up | down) & field == 0, (a ^ b) & field == 0);
+        }
+    }
+
+    #[test]
+    fn fields_do_not_touch_each_other(
+        (a, b) in two_registers(),
+        (c, d) in two_registers(),
+        taken in signs(),
+        signed in signs(),
+    ) {
+        // Fields of one pair put among those of another give their own results there.
+        let (taken, signed) = (mask(&taken).bits(), mask(&signed));
+        let mix = |x: u64, y: u64| x & taken | y & !taken;
+        prop_assert_eq!(
+            exceeding(mix(a, c), mix(b, d), signed),
+            mix(exceeding(a, b, signed), exceeding(c, d, signed))
+        );
+    }
+}
