@@ -11,6 +11,22 @@
 //! that its tests run on the host and a virtual machine monitor can ask the same questions before
 //! it migrates a guest.
 //!
+//! # Examples
+//!
+//! Will a mitigated host that hides SSBS from the VM take what the source says of
+//! `SMCCC_ARCH_WORKAROUND_2`?
+//!
+//! ```
+//! use kvm_abi::{Mitigation, RanOnce, Reject, Snapshot};
+//!
+//! let mut destination = Snapshot::Workaround2 { host: Mitigation::Mitigated, ssbs: false };
+//! assert_eq!(destination.reg().id(), 0x6030_0000_0014_0002);
+//! assert!(destination.write(3, || RanOnce::No).is_ok());
+//!
+//! destination = Snapshot::Workaround2 { host: Mitigation::Vulnerable, ssbs: false };
+//! assert_eq!(destination.write(3, || RanOnce::No), Err(Reject::AboveHost));
+//! ```
+//!
 //! Reference: `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`.
 
 #![no_std]

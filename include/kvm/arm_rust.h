@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * KVM/arm64 in Rust: the exports, and the shims by which C calls them.
+ *
+ * A surface is a group of functions that exist in C and in Rust. The mode says
+ * which of the two serves it:
+ *
+ *  - c: the C code. A shim is a NOP.
+ *  - rust: the Rust code.
+ *  - check: the C code; the Rust code decides on the same state, and a
+ *    difference is reported.
+ *
+ * Documentation/virt/kvm/arm/rust.rst
+ */
+#ifndef __KVM_ARM_RUST_H
+#define __KVM_ARM_RUST_H
+
+#include <linux/jump_label.h>
+#include <linux/kvm_host.h>
+
+#include <kvm/arm_hypercalls.h>
+
+/**
+ * enum kvm_arm_abi_surface - What exists in C and in Rust
+ * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
+ * @NR_KVM_ARM_ABI_SURFACES: Their number
+ */
+enum kvm_arm_abi_surface {
+	KVM_ARM_ABI_FW_REG,
+	NR_KVM_ARM_ABI_SURFACES
+};
+
+/*
+ * The C code of the firmware registers between the checks of the request and
+ * the copy from or to userspace, whatever the mode: the reference that the Rust
+ * code is measured against.
+ */
+extern const u64 kvm_arm_fw_reg_ids[];
+int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			 u64 *valp);
+int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			 u64 val);
+
+#ifdef CONFIG_KVM_ARM64_RUST
+
+/* Exports of arch/arm64/kvm/rust. */
+void kvm_arm_rust_init_hypercalls(struct kvm *kvm);
+int kvm_arm_rust_get_fw_num_regs(struct kvm_vcpu *vcpu);
+int kvm_arm_rust_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
+int kvm_arm_rust_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
+int kvm_arm_rust_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
+
+int kvm_arm_rust_check_get_fw_reg(struct kvm_vcpu *vcpu,
+				  const struct kvm_one_reg *reg, u64 *valp);
+int kvm_arm_rust_check_set_fw_reg(struct kvm_vcpu *vcpu,
+				  const struct kvm_one_reg *reg, u64 val);
+void kvm_arm_rust_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id, u64 old,
+				    u64 val, int ret);
+void kvm_arm_rust_judge_fw_reg_ids(const u64 *ids, unsigned int nr);
+void kvm_arm_rust_judge_init_hypercalls(struct kvm *kvm);
+
+/* arch/arm64/kvm/rust/abi.c */
+DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
+DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
+DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_count_key);
+
+/**
+ * struct kvm_arm_abi_outcome - What one side made of an access
+ * @ret: 0 or a negative errno
+ * @val: The value read, or that the register holds after a write; 0 if there
+ *	 is none
+ */
+struct kvm_arm_abi_outcome {
+	int ret;
+	u64 val;
+};
+
+void kvm_arm_abi_count(enum kvm_arm_abi_surface surface, bool rust);
+void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
+			  const struct kvm_arm_abi_outcome *c,
+			  const struct kvm_arm_abi_outcome *rust);
+int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
+				 const struct kvm_one_reg *reg, u64 *valp);
+int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
+				 const struct kvm_one_reg *reg, u64 val);
+
+/**
+ * kvm_arm_abi_rust - Ask whether Rust serves a surface
+ * @surface: The surface that is called
+ *
+ * For the head of a C function that has a Rust twin.
+ *
+ * Return: true in mode rust, false in the modes c and check.
+ */
+static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
+{
+	bool rust = static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+					&kvm_arm_abi_rust_key);
+
+	if (static_branch_unlikely(&kvm_arm_abi_count_key))
+		kvm_arm_abi_count(surface, rust);
+
+	return rust;
+}
+
+/* C decides; someone may be watching: the mode check, or a tracepoint. */
+static __always_inline int
+kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+		       u64 *valp)
+{
+	if (static_branch_unlikely(&kvm_arm_abi_watch_key))
+		return kvm_arm_abi_watch_get_fw_reg(vcpu, reg, valp);
+
+	return kvm_arm_c_get_fw_reg(vcpu, reg, valp);
+}
+
+static __always_inline int
+kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+		       u64 val)
+{
+	if (static_branch_unlikely(&kvm_arm_abi_watch_key))
+		return kvm_arm_abi_watch_set_fw_reg(vcpu, reg, val);
+
+	return kvm_arm_c_set_fw_reg(vcpu, reg, val);
+}
+
+/* C has decided under the config_lock, which is still held. */
+static __always_inline void
+kvm_arm_abi_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id, u64 old, u64 val,
+			      int ret)
+{
+	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+		kvm_arm_rust_judge_fw_reg_bmap(vcpu, id, old, val, ret);
+}
+
+static __always_inline void
+kvm_arm_abi_judge_fw_reg_ids(const u64 *ids, unsigned int nr)
+{
+	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+		kvm_arm_rust_judge_fw_reg_ids(ids, nr);
+}
+
+static __always_inline void kvm_arm_abi_judge_init_hypercalls(struct kvm *kvm)
+{
+	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+		kvm_arm_rust_judge_init_hypercalls(kvm);
+}
+
+#else /* !CONFIG_KVM_ARM64_RUST */
+
+#define kvm_arm_abi_rust(surface)	false
+#define kvm_arm_abi_get_fw_reg		kvm_arm_c_get_fw_reg
+#define kvm_arm_abi_set_fw_reg		kvm_arm_c_set_fw_reg
+
+static inline void kvm_arm_rust_init_hypercalls(struct kvm *kvm)
+{
+}
+
+static inline int kvm_arm_rust_get_fw_num_regs(struct kvm_vcpu *vcpu)
+{
+	return 0;
+}
+
+static inline int kvm_arm_rust_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
+						   u64 __user *uindices)
+{
+	return -EINVAL;
+}
+
+static inline int kvm_arm_rust_get_fw_reg(struct kvm_vcpu *vcpu,
+					  const struct kvm_one_reg *reg)
+{
+	return -ENOENT;
+}
+
+static inline int kvm_arm_rust_set_fw_reg(struct kvm_vcpu *vcpu,
+					  const struct kvm_one_reg *reg)
+{
+	return -ENOENT;
+}
+
+static inline void kvm_arm_abi_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id,
+						 u64 old, u64 val, int ret)
+{
+}
+
+static inline void kvm_arm_abi_judge_fw_reg_ids(const u64 *ids, unsigned int nr)
+{
+}
+
+static inline void kvm_arm_abi_judge_init_hypercalls(struct kvm *kvm)
+{
+}
+
+#endif /* CONFIG_KVM_ARM64_RUST */
+
+#endif /* __KVM_ARM_RUST_H */
