@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KVM on arm64: safe views of a VM, its vCPUs and the state that its ABI depends on.
+//!
+//! What is to be done with that state is decided in the crate [`abi`], which knows nothing of the
+//! kernel; this module reads the state, holds the locks and commits the decisions.
+//!
+//! C headers: [`include/linux/kvm_host.h`](srctree/include/linux/kvm_host.h),
+//! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h).
+//!
+//! Reference: `Documentation/virt/kvm/arm/rust.rst`.
+
+pub extern crate kvm_abi as abi;
+
+pub mod fw_reg;
+pub mod mitigation;
+mod one_reg;
+pub mod trace;
+mod vcpu;
+mod vm;
+
+pub use one_reg::{
+    write_ids,
+    OneReg, //
+};
+pub use vcpu::Vcpu;
+pub use vm::{
+    ConfigGuard,
+    ConfigLocked,
+    Vm, //
+};

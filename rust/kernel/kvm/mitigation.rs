@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the host does about speculative execution vulnerabilities.
+//!
+//! C header: [`arch/arm64/include/asm/spectre.h`](srctree/arch/arm64/include/asm/spectre.h)
+
+use crate::bindings;
+
+use super::abi::Mitigation;
+
+/// Returns the state of Spectre-v2, branch target injection.
+#[inline]
+pub fn spectre_v2() -> Mitigation {
+    // SAFETY: Has no preconditions.
+    from_raw(unsafe { bindings::arm64_get_spectre_v2_state() })
+}
+
+/// Returns the state of Spectre-v4, speculative store bypass.
+#[inline]
+pub fn spectre_v4() -> Mitigation {
+    // SAFETY: Has no preconditions.
+    from_raw(unsafe { bindings::arm64_get_spectre_v4_state() })
+}
+
+/// Returns the state of Spectre-BHB, branch history injection.
+#[inline]
+pub fn spectre_bhb() -> Mitigation {
+    // SAFETY: Has no preconditions.
+    from_raw(unsafe { bindings::arm64_get_spectre_bhb_state() })
+}
+
+/// Converts C's enumeration; a state that C does not name would be the worst one.
+#[inline]
+fn from_raw(state: bindings::mitigation_state) -> Mitigation {
+    match state {
+        bindings::mitigation_state_SPECTRE_UNAFFECTED => Mitigation::Unaffected,
+        bindings::mitigation_state_SPECTRE_MITIGATED => Mitigation::Mitigated,
+        _ => Mitigation::Vulnerable,
+    }
+}

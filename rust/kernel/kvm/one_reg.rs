@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests of `KVM_GET_ONE_REG` and `KVM_SET_ONE_REG`.
+//!
+//! C header: [`include/uapi/linux/kvm.h`](srctree/include/uapi/linux/kvm.h)
+
+use crate::{
+    bindings,
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+/// A copy of the kernel's `struct kvm_one_reg`: a register, and where userspace keeps its value.
+#[derive(Clone, Copy)]
+pub struct OneReg {
+    id: u64,
+    addr: UserPtr,
+}
+
+impl OneReg {
+    /// Copies a request.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a valid `struct kvm_one_reg` that nobody writes during the call.
+    #[inline]
+    pub unsafe fn from_raw(ptr: *const bindings::kvm_one_reg) -> Self {
+        // SAFETY: The caller guarantees that both fields can be read.
+        let (id, addr) = unsafe { ((*ptr).id, (*ptr).addr) };
+        Self {
+            id,
+            // CAST: Addresses have 64 bits on arm64. Whether this one is of userspace is checked
+            // when it is used.
+            addr: UserPtr::from_addr(addr as usize),
+        }
+    }
+
+    /// Returns the id of the register.
+    #[inline]
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Reads the value, which has 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if a byte of it cannot be read.
+    #[inline]
+    pub fn read_value(&self) -> Result<u64> {
+        UserSlice::new(self.addr, size_of::<u64>()).reader().read()
+    }
+
+    /// Writes the value, which has 64 bits.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if a byte of it cannot be written; others may have been.
+    #[inline]
+    pub fn write_value(&self, value: u64) -> Result {
+        UserSlice::new(self.addr, size_of::<u64>())
+            .writer()
+            .write(&value)
+    }
+}
+
+/// Writes a list of register ids to userspace, one by one as `KVM_GET_REG_LIST` does.
+///
+/// # Errors
+///
+/// [`EFAULT`] if an id cannot be written; those before it have been.
+#[inline]
+pub fn write_ids(ids: impl Iterator<Item = u64>, mut to: UserPtr) -> Result {
+    for id in ids {
+        // SAFETY: `put_user()` checks that the pointer is one of userspace.
+        if unsafe { bindings::put_user_u64(id, to.as_mut_ptr().cast()) } != 0 {
+            return Err(EFAULT);
+        }
+        to = to.wrapping_byte_add(size_of::<u64>());
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! vCPUs.
+//!
+//! C header: [`include/linux/kvm_host.h`](srctree/include/linux/kvm_host.h)
+
+use crate::{
+    bindings,
+    ffi::c_int,
+    types::Opaque, //
+};
+
+use super::{
+    abi::{
+        FwReg,
+        Snapshot, //
+    },
+    mitigation,
+    Vm, //
+};
+
+/// Wraps the kernel's `struct kvm_vcpu`.
+///
+/// # Invariants
+///
+/// The vCPU belongs to a VM that fulfils the invariants of [`Vm`] and lives longer; its features
+/// have been chosen, as they are once `KVM_ARM_VCPU_INIT` has succeeded.
+#[repr(transparent)]
+pub struct Vcpu(Opaque<bindings::kvm_vcpu>);
+
+impl Vcpu {
+    /// Creates a view of a vCPU.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a `struct kvm_vcpu` that fulfils the invariants of [`Vcpu`] and stays
+    /// valid for the lifetime `'a`.
+    #[inline]
+    pub unsafe fn from_raw<'a>(ptr: *mut bindings::kvm_vcpu) -> &'a Self {
+        // SAFETY: The caller guarantees that the pointer is valid for `'a`; `Vcpu` is transparent.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Returns a raw pointer to the `struct kvm_vcpu`.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut bindings::kvm_vcpu {
+        self.0.get()
+    }
+
+    /// Returns the VM that the vCPU belongs to.
+    #[inline]
+    pub fn vm(&self) -> &Vm {
+        // SAFETY: By the type invariant the vCPU is valid; the field does not change after its
+        // creation.
+        let vm = unsafe { (*self.as_ptr()).kvm };
+        // SAFETY: By the type invariant the VM fulfils its own and lives longer than the vCPU.
+        unsafe { Vm::from_raw(vm) }
+    }
+
+    /// Returns the number that userspace gave the vCPU.
+    #[inline]
+    pub fn id(&self) -> c_int {
+        // SAFETY: By the type invariant the vCPU is valid; the field does not change after its
+        // creation.
+        unsafe { (*self.as_ptr()).vcpu_id }
+    }
+
+    /// Returns whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`.
+    #[inline]
+    pub fn has_psci_0_2(&self) -> bool {
+        // CAST: The constant is 2; C declares the parameter as `int`.
+        let feature = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
+        // SAFETY: By the type invariant the vCPU is valid, and so is its VM.
+        unsafe { bindings::vcpu_has_feature(self.as_ptr(), feature) }
+    }
+
+    /// Takes the state that the value of a register depends on.
+    ///
+    /// Where another vCPU can change the state, [`super::ConfigLocked`] says whether it cannot
+    /// now; but for the PSCI version, which is written without a lock.
+    #[inline]
+    pub fn snapshot(&self, reg: FwReg) -> Snapshot {
+        match reg {
+            FwReg::PsciVersion => Snapshot::PsciVersion {
+                stored: self.vm().psci_version(),
+                has_psci_0_2: self.has_psci_0_2(),
+            },
+            FwReg::Workaround1 => Snapshot::Workaround1(mitigation::spectre_v2()),
+            FwReg::Workaround2 => Snapshot::Workaround2 {
+                host: mitigation::spectre_v4(),
+                ssbs: self.vm().has_ssbs(),
+            },
+            FwReg::Workaround3 => Snapshot::Workaround3(mitigation::spectre_bhb()),
+            FwReg::Bitmap(map) => Snapshot::Bitmap {
+                map,
+                current: self.vm().bitmap(map),
+            },
+        }
+    }
+}
