@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which of C and Rust serves a surface: the switch, the counters and the
+ * reports of the mode check.
+ */
+#include <linux/debugfs.h>
+#include <linux/init.h>
+#include <linux/jump_label.h>
+#include <linux/mutex.h>
+#include <linux/percpu.h>
+#include <linux/seq_file.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include <kvm/arm_rust.h>
+
+#define CREATE_TRACE_POINTS
+#define CREATE_RUST_TRACE_POINTS
+#include <trace/events/kvm_arm64_rust.h>
+
+enum kvm_arm_abi_mode {
+	KVM_ARM_ABI_C,
+	KVM_ARM_ABI_RUST,
+	KVM_ARM_ABI_CHECK,
+};
+
+static const char * const mode_names[] = {
+	[KVM_ARM_ABI_C]		= "c",
+	[KVM_ARM_ABI_RUST]	= "rust",
+	[KVM_ARM_ABI_CHECK]	= "check",
+};
+
+static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
+	[KVM_ARM_ABI_FW_REG]	= "fw_reg",
+};
+
+DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
+DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
+DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_count_key);
+
+static enum kvm_arm_abi_mode boot_mode __initdata =
+	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
+	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_CHECK) ? KVM_ARM_ABI_CHECK :
+							  KVM_ARM_ABI_C;
+static bool boot_count __initdata;
+
+/* The mode that the keys stand for; mode_lock orders those who set it. */
+static DEFINE_MUTEX(mode_lock);
+static enum kvm_arm_abi_mode mode =
+	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
+							 KVM_ARM_ABI_C;
+
+struct abi_calls {
+	unsigned long c[NR_KVM_ARM_ABI_SURFACES];
+	unsigned long rust[NR_KVM_ARM_ABI_SURFACES];
+};
+
+static DEFINE_PER_CPU(struct abi_calls, abi_calls);
+static atomic_long_t abi_mismatches[NR_KVM_ARM_ABI_SURFACES];
+
+/*
+ * A call that is under way ends on the side on which it began. This is safe:
+ * both sides keep the same state by the same rules, under the same lock.
+ */
+static void set_mode(enum kvm_arm_abi_mode new)
+{
+	lockdep_assert_held(&mode_lock);
+
+	if (new == mode)
+		return;
+
+	switch (mode) {
+	case KVM_ARM_ABI_C:
+		break;
+	case KVM_ARM_ABI_RUST:
+		static_branch_disable(&kvm_arm_abi_rust_key);
+		break;
+	case KVM_ARM_ABI_CHECK:
+		static_branch_disable(&kvm_arm_abi_check_key);
+		static_branch_dec(&kvm_arm_abi_watch_key);
+		break;
+	}
+
+	switch (new) {
+	case KVM_ARM_ABI_C:
+		break;
+	case KVM_ARM_ABI_RUST:
+		static_branch_enable(&kvm_arm_abi_rust_key);
+		break;
+	case KVM_ARM_ABI_CHECK:
+		static_branch_enable(&kvm_arm_abi_check_key);
+		static_branch_inc(&kvm_arm_abi_watch_key);
+		break;
+	}
+
+	mode = new;
+}
+
+/* When a tracepoint of a register goes on and off. */
+int kvm_arm_abi_watch(void)
+{
+	static_branch_inc(&kvm_arm_abi_watch_key);
+	return 0;
+}
+
+void kvm_arm_abi_unwatch(void)
+{
+	static_branch_dec(&kvm_arm_abi_watch_key);
+}
+
+/**
+ * kvm_arm_abi_count - Count a call of a surface
+ * @surface: The surface
+ * @rust: Whether Rust serves the call; in the mode check, both sides decide it
+ */
+void kvm_arm_abi_count(enum kvm_arm_abi_surface surface, bool rust)
+{
+	if (!rust)
+		this_cpu_inc(abi_calls.c[surface]);
+	if (rust || static_branch_unlikely(&kvm_arm_abi_check_key))
+		this_cpu_inc(abi_calls.rust[surface]);
+}
+
+/**
+ * kvm_arm_abi_mismatch - Report that C and Rust differ
+ * @surface: The surface
+ * @id: The register, 0 if the difference is not of one register
+ * @c: What C decided, and what counts
+ * @rust: What Rust would have done
+ *
+ * Every difference is counted and traced, the first one is logged.
+ */
+void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
+			  const struct kvm_arm_abi_outcome *c,
+			  const struct kvm_arm_abi_outcome *rust)
+{
+	atomic_long_inc(&abi_mismatches[surface]);
+	trace_kvm_arm64_abi_mismatch(surface_names[surface], id, c->ret, c->val,
+				     rust->ret, rust->val);
+	WARN_ONCE(1, "KVM: %s 0x%llx: C gives %d, 0x%llx; Rust gives %d, 0x%llx\n",
+		  surface_names[surface], id, c->ret, c->val, rust->ret,
+		  rust->val);
+}
+
+/**
+ * kvm_arm_abi_watch_get_fw_reg - kvm_arm_c_get_fw_reg(), being watched
+ * @vcpu: The vCPU
+ * @reg: The register
+ * @valp: Where the value goes
+ *
+ * Return: What kvm_arm_c_get_fw_reg() returns.
+ */
+int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
+				 const struct kvm_one_reg *reg, u64 *valp)
+{
+	int ret;
+
+	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+		ret = kvm_arm_rust_check_get_fw_reg(vcpu, reg, valp);
+	else
+		ret = kvm_arm_c_get_fw_reg(vcpu, reg, valp);
+
+	trace_kvm_arm64_get_fw_reg(vcpu->vcpu_id, reg->id, ret ? 0 : *valp, ret,
+				   false);
+	return ret;
+}
+
+/**
+ * kvm_arm_abi_watch_set_fw_reg - kvm_arm_c_set_fw_reg(), being watched
+ * @vcpu: The vCPU
+ * @reg: The register
+ * @val: The value
+ *
+ * Return: What kvm_arm_c_set_fw_reg() returns.
+ */
+int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
+				 const struct kvm_one_reg *reg, u64 val)
+{
+	u64 old = 0;
+	int ret;
+
+	if (trace_kvm_arm64_set_fw_reg_enabled())
+		kvm_arm_c_get_fw_reg(vcpu, reg, &old);
+
+	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+		ret = kvm_arm_rust_check_set_fw_reg(vcpu, reg, val);
+	else
+		ret = kvm_arm_c_set_fw_reg(vcpu, reg, val);
+
+	trace_kvm_arm64_set_fw_reg(vcpu->vcpu_id, reg->id, old, val, ret, false);
+	return ret;
+}
+
+static int __init early_abi_mode(char *arg)
+{
+	int m;
+
+	if (!arg)
+		return -EINVAL;
+
+	m = match_string(mode_names, ARRAY_SIZE(mode_names), arg);
+	if (m < 0)
+		return m;
+
+	boot_mode = m;
+	return 0;
+}
+early_param("kvm-arm.abi", early_abi_mode);
+
+static int __init early_abi_count(char *arg)
+{
+	return kstrtobool(arg, &boot_count);
+}
+early_param("kvm-arm.abi_count", early_abi_count);
+
+/* Before KVM, so before the first VM. */
+static int __init kvm_arm_abi_init(void)
+{
+	guard(mutex)(&mode_lock);
+
+	set_mode(boot_mode);
+	if (boot_count)
+		static_branch_enable(&kvm_arm_abi_count_key);
+
+	return 0;
+}
+core_initcall(kvm_arm_abi_init);
+
+static int mode_show(struct seq_file *m, void *unused)
+{
+	guard(mutex)(&mode_lock);
+	seq_printf(m, "%s\n", mode_names[mode]);
+	return 0;
+}
+
+static int mode_open(struct inode *inode, struct file *file)
+{
+	return single_open(file, mode_show, NULL);
+}
+
+static ssize_t mode_write(struct file *file, const char __user *ubuf,
+			  size_t count, loff_t *ppos)
+{
+	char buf[8];
+	int m;
+
+	if (!count || count >= sizeof(buf))
+		return -EINVAL;
+	if (copy_from_user(buf, ubuf, count))
+		return -EFAULT;
+	buf[count] = '\0';
+
+	m = sysfs_match_string(mode_names, buf);
+	if (m < 0)
+		return m;
+
+	guard(mutex)(&mode_lock);
+	set_mode(m);
+	return count;
+}
+
+static const struct file_operations mode_fops = {
+	.owner		= THIS_MODULE,
+	.open		= mode_open,
+	.read		= seq_read,
+	.write		= mode_write,
+	.llseek		= seq_lseek,
+	.release	= single_release,
+};
+
+static int count_get(void *data, u64 *val)
+{
+	*val = static_key_enabled(&kvm_arm_abi_count_key);
+	return 0;
+}
+
+static int count_set(void *data, u64 val)
+{
+	if (val > 1)
+		return -EINVAL;
+	if (val)
+		static_branch_enable(&kvm_arm_abi_count_key);
+	else
+		static_branch_disable(&kvm_arm_abi_count_key);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(count_fops, count_get, count_set, "%llu\n");
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	int surface, cpu;
+
+	seq_puts(m, "surface c rust mismatches\n");
+	for (surface = 0; surface < NR_KVM_ARM_ABI_SURFACES; surface++) {
+		unsigned long c = 0, rust = 0;
+
+		for_each_possible_cpu(cpu) {
+			c += READ_ONCE(per_cpu(abi_calls.c[surface], cpu));
+			rust += READ_ONCE(per_cpu(abi_calls.rust[surface], cpu));
+		}
+		seq_printf(m, "%s %lu %lu %ld\n", surface_names[surface], c, rust,
+			   atomic_long_read(&abi_mismatches[surface]));
+	}
+
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+/* After KVM, which makes the directory if there is a hypervisor at all. */
+static int __init kvm_arm_abi_debugfs_init(void)
+{
+	struct dentry *kvm = debugfs_lookup("kvm", NULL);
+	struct dentry *dir;
+
+	if (IS_ERR_OR_NULL(kvm))
+		return 0;
+
+	dir = debugfs_create_dir("arm_abi", kvm);
+	debugfs_create_file("mode", 0600, dir, NULL, &mode_fops);
+	debugfs_create_file_unsafe("count", 0600, dir, NULL, &count_fops);
+	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
+	dput(kvm);
+
+	return 0;
+}
+late_initcall(kvm_arm_abi_debugfs_init);
+
+#ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST
+#include "abi_kunit.c"
+#endif

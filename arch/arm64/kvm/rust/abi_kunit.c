@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suite of the switch and of the mode check, included by abi.c: a
+ * difference that is planted is counted, and without one nothing is.
+ */
+#include <kunit/test.h>
+
+#include <kvm/arm_psci.h>
+
+/* Puts a mode in force until the test ends. */
+struct abi_test {
+	enum kvm_arm_abi_mode boot_mode;
+	bool boot_count;
+	struct kvm *kvm;
+	struct kvm_vcpu *vcpu;
+};
+
+static void abi_test_set_mode(enum kvm_arm_abi_mode new)
+{
+	guard(mutex)(&mode_lock);
+	set_mode(new);
+}
+
+static int abi_test_init(struct kunit *test)
+{
+	struct abi_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+
+	if (!ctx)
+		return -ENOMEM;
+
+	ctx->kvm = kunit_kzalloc(test, sizeof(*ctx->kvm), GFP_KERNEL);
+	ctx->vcpu = kunit_kzalloc(test, sizeof(*ctx->vcpu), GFP_KERNEL);
+	if (!ctx->kvm || !ctx->vcpu)
+		return -ENOMEM;
+
+	mutex_init(&ctx->kvm->arch.config_lock);
+	ctx->vcpu->kvm = ctx->kvm;
+	ctx->boot_mode = mode;
+	ctx->boot_count = static_key_enabled(&kvm_arm_abi_count_key);
+	test->priv = ctx;
+
+	return 0;
+}
+
+static void abi_test_exit(struct kunit *test)
+{
+	struct abi_test *ctx = test->priv;
+
+	if (!ctx)
+		return;
+
+	abi_test_set_mode(ctx->boot_mode);
+	count_set(NULL, ctx->boot_count);
+}
+
+static long abi_test_mismatches(void)
+{
+	return atomic_long_read(&abi_mismatches[KVM_ARM_ABI_FW_REG]);
+}
+
+static void mode_chooses_the_side(struct kunit *test)
+{
+	abi_test_set_mode(KVM_ARM_ABI_C);
+	KUNIT_EXPECT_FALSE(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG));
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
+
+	abi_test_set_mode(KVM_ARM_ABI_RUST);
+	KUNIT_EXPECT_TRUE(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG));
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
+
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	KUNIT_EXPECT_FALSE(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG));
+	KUNIT_EXPECT_TRUE(test, static_key_enabled(&kvm_arm_abi_check_key));
+	KUNIT_EXPECT_TRUE(test, static_key_enabled(&kvm_arm_abi_watch_key));
+
+	abi_test_set_mode(KVM_ARM_ABI_C);
+	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_watch_key));
+}
+
+static void abi_test_sum(unsigned long *c, unsigned long *rust)
+{
+	int cpu;
+
+	*c = 0;
+	*rust = 0;
+	for_each_possible_cpu(cpu) {
+		*c += per_cpu(abi_calls.c[KVM_ARM_ABI_FW_REG], cpu);
+		*rust += per_cpu(abi_calls.rust[KVM_ARM_ABI_FW_REG], cpu);
+	}
+}
+
+static void calls_are_counted_by_side(struct kunit *test)
+{
+	static const struct {
+		enum kvm_arm_abi_mode mode;
+		bool count, c, rust;
+	} cases[] = {
+		{ KVM_ARM_ABI_C,     true,  true,  false },
+		{ KVM_ARM_ABI_RUST,  true,  false, true },
+		{ KVM_ARM_ABI_CHECK, true,  true,  true },
+		{ KVM_ARM_ABI_RUST,  false, false, false },
+	};
+	unsigned long c0, rust0, c, rust;
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		abi_test_set_mode(cases[i].mode);
+		count_set(NULL, cases[i].count);
+		abi_test_sum(&c0, &rust0);
+		kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG);
+		abi_test_sum(&c, &rust);
+		KUNIT_EXPECT_EQ(test, c - c0, cases[i].c);
+		KUNIT_EXPECT_EQ(test, rust - rust0, cases[i].rust);
+	}
+
+	KUNIT_EXPECT_EQ(test, count_set(NULL, 2), -EINVAL);
+}
+
+static void check_is_silent_where_the_sides_agree(struct kunit *test)
+{
+	static const u64 values[] = { 0, 1, 2, 3, 0x12, 0x10003, BIT(63) };
+	struct abi_test *ctx = test->priv;
+	long before = abi_test_mismatches();
+	struct kvm_one_reg reg = {};
+	u64 val;
+
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	for (int i = 0; i < kvm_arm_get_fw_num_regs(ctx->vcpu); i++) {
+		reg.id = kvm_arm_fw_reg_ids[i];
+		for (int j = 0; j < ARRAY_SIZE(values); j++) {
+			kvm_arm_abi_get_fw_reg(ctx->vcpu, &reg, &val);
+			kvm_arm_abi_set_fw_reg(ctx->vcpu, &reg, values[j]);
+		}
+	}
+
+	/* Ids that neither side knows. */
+	reg.id = KVM_REG_ARM_FW_REG(4);
+	KUNIT_EXPECT_EQ(test, kvm_arm_abi_get_fw_reg(ctx->vcpu, &reg, &val), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kvm_arm_abi_set_fw_reg(ctx->vcpu, &reg, 0), -ENOENT);
+
+	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
+}
+
+/* What C is made to have said of a write of a bitmap, in a VM that has run. */
+static void planted_bitmap_differences_are_counted(struct kunit *test)
+{
+	static const struct {
+		u64 id, old, val, now;
+		int ret;
+		bool differs;
+	} cases[] = {
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 1, 1, 0,       false },
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 1, -EBUSY,  false },
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 4, 1, -EINVAL, false },
+		/* Refused for nothing; not refused; for another reason. */
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 1, 1, -EBUSY,  true },
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 3, 0,       true },
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 1, -EINVAL, true },
+		/* Refused as it should be, but stored. */
+		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 3, -EBUSY,  true },
+		/* No bitmap at all. */
+		{ KVM_REG_ARM_PSCI_VERSION,    1, 1, 1, 0,       true },
+		{ KVM_REG_ARM_FW_REG(4),       1, 1, 1, 0,       true },
+	};
+	struct abi_test *ctx = test->priv;
+
+	set_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &ctx->kvm->arch.flags);
+
+	guard(mutex)(&ctx->kvm->arch.config_lock);
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		long before = abi_test_mismatches();
+
+		ctx->kvm->arch.smccc_feat.vendor_hyp_bmap = cases[i].now;
+		kunit_warning_suppress(test) {
+			kvm_arm_rust_judge_fw_reg_bmap(ctx->vcpu, cases[i].id,
+						       cases[i].old,
+						       cases[i].val,
+						       cases[i].ret);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
+				    cases[i].differs, "case %d", i);
+	}
+}
+
+static void planted_list_differences_are_counted(struct kunit *test)
+{
+	u64 ids[9];
+	long before = abi_test_mismatches();
+
+	memcpy(ids, kvm_arm_fw_reg_ids, 8 * sizeof(*ids));
+	ids[8] = KVM_REG_ARM_FW_REG(4);
+
+	kvm_arm_rust_judge_fw_reg_ids(ids, 8);
+	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
+
+	kunit_warning_suppress(test) {
+		kvm_arm_rust_judge_fw_reg_ids(ids, 7);
+		kvm_arm_rust_judge_fw_reg_ids(ids, 9);
+		swap(ids[2], ids[3]);
+		kvm_arm_rust_judge_fw_reg_ids(ids, 8);
+	}
+	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 3);
+}
+
+static void planted_initial_differences_are_counted(struct kunit *test)
+{
+	struct abi_test *ctx = test->priv;
+	struct kvm_smccc_features *feat = &ctx->kvm->arch.smccc_feat;
+	long before = abi_test_mismatches();
+
+	*feat = (struct kvm_smccc_features){ 1, 1, 3, 0 };
+	kvm_arm_rust_judge_init_hypercalls(ctx->kvm);
+	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
+
+	*feat = (struct kvm_smccc_features){ 1, 1, 3, 3 };
+	kunit_warning_suppress(test) {
+		kvm_arm_rust_judge_init_hypercalls(ctx->kvm);
+	}
+	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 1);
+}
+
+static struct kunit_case abi_test_cases[] = {
+	KUNIT_CASE(mode_chooses_the_side),
+	KUNIT_CASE(calls_are_counted_by_side),
+	KUNIT_CASE(check_is_silent_where_the_sides_agree),
+	KUNIT_CASE(planted_bitmap_differences_are_counted),
+	KUNIT_CASE(planted_list_differences_are_counted),
+	KUNIT_CASE(planted_initial_differences_are_counted),
+	{}
+};
+
+static struct kunit_suite abi_test_suite = {
+	.name = "kvm_arm64_abi",
+	.init = abi_test_init,
+	.exit = abi_test_exit,
+	.test_cases = abi_test_cases,
+};
+kunit_test_suite(abi_test_suite);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The firmware pseudo-registers, as C calls them in the mode `rust`.
+
+use kernel::{
+    bindings,
+    kvm::{
+        self,
+        abi::FwReg,
+        fw_reg,
+        trace,
+        OneReg,
+        Vcpu,
+        Vm, //
+    },
+    prelude::*,
+    uaccess::UserPtr, //
+};
+
+use crate::errno::{
+    from_reject,
+    to_ret, //
+};
+
+/// Gives a new VM its hypercall services, and no filter of hypercalls.
+///
+/// C: `kvm_arm_init_hypercalls()`.
+///
+/// # Safety
+///
+/// `kvm` must point to a valid VM whose `config_lock` is initialised, and that nobody else knows
+/// yet.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
+    // SAFETY: The caller guarantees that the VM is valid during the call.
+    let vm = unsafe { Vm::from_raw(kvm) };
+    // SAFETY: The caller guarantees that nobody else knows the VM.
+    unsafe {
+        vm.init_bitmaps();
+        vm.init_smccc_filter();
+    }
+}
+
+/// Returns the number of firmware registers.
+///
+/// C: `kvm_arm_get_fw_num_regs()`.
+///
+/// # Safety
+///
+/// Always safe to call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_get_fw_num_regs(_vcpu: *mut bindings::kvm_vcpu) -> c_int {
+    // CAST: There are eight.
+    FwReg::ALL.len() as c_int
+}
+
+/// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`.
+///
+/// Returns 0, or `-EFAULT` if an id cannot be written; those before it have been.
+///
+/// C: `kvm_arm_copy_fw_reg_indices()`.
+///
+/// # Safety
+///
+/// Always safe to call: `uindices` is checked.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_copy_fw_reg_indices(
+    _vcpu: *mut bindings::kvm_vcpu,
+    uindices: *mut u64,
+) -> c_int {
+    let to = UserPtr::from_ptr(uindices.cast());
+    to_ret(kvm::write_ids(FwReg::ALL.iter().map(|reg| reg.id()), to))
+}
+
+/// Reads a firmware register for userspace.
+///
+/// Returns 0; `-ENOENT` if there is no such register, before userspace is touched; `-EFAULT` if
+/// the value cannot be written to it.
+///
+/// C: `kvm_arm_get_fw_reg()`.
+///
+/// # Safety
+///
+/// - `vcpu` must point to a valid vCPU that is initialised, and whose mutex the caller holds.
+/// - `reg` must point to a valid request in kernel memory.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_get_fw_reg(
+    vcpu: *mut bindings::kvm_vcpu,
+    reg: *const bindings::kvm_one_reg,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
+    to_ret(get(vcpu, &request))
+}
+
+#[inline]
+fn get(vcpu: &Vcpu, request: &OneReg) -> Result {
+    let id = request.id();
+    match FwReg::from_id(id).map_err(from_reject) {
+        Ok(reg) => {
+            let value = fw_reg::read(vcpu, reg);
+            trace::get_fw_reg(vcpu, id, value, 0);
+            request.write_value(value)
+        }
+        Err(error) => {
+            trace::get_fw_reg(vcpu, id, 0, error.to_errno());
+            Err(error)
+        }
+    }
+}
+
+/// Writes a firmware register for userspace.
+///
+/// Returns 0, or the first of: `-ENOENT` if the size is not that of a firmware register; `-EFAULT`
+/// if the value cannot be read; `-ENOENT` if there is no such register; `-EINVAL` if the value is
+/// not allowed; `-EBUSY` if the VM has run, which froze the register at another value. A refused
+/// write changes nothing.
+///
+/// C: `kvm_arm_set_fw_reg()`.
+///
+/// # Safety
+///
+/// - `vcpu` must point to a valid vCPU that is initialised, and whose mutex the caller holds; the
+///   caller must not hold the `config_lock` of its VM.
+/// - `reg` must point to a valid request in kernel memory.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_set_fw_reg(
+    vcpu: *mut bindings::kvm_vcpu,
+    reg: *const bindings::kvm_one_reg,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
+    to_ret(set(vcpu, &request))
+}
+
+#[inline]
+fn set(vcpu: &Vcpu, request: &OneReg) -> Result {
+    let id = request.id();
+    FwReg::check_size(id).map_err(from_reject)?;
+    let value = request.read_value()?;
+    let reg = FwReg::from_id(id);
+
+    let old = match reg {
+        Ok(reg) if trace::set_fw_reg_enabled() => fw_reg::read(vcpu, reg),
+        _ => 0,
+    };
+    let result = reg
+        .and_then(|reg| fw_reg::write(vcpu, reg, value))
+        .map_err(from_reject);
+    trace::set_fw_reg(vcpu, id, old, value, to_ret(result));
+    result
+}

@@ -1,0 +1,475 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! KUnit suites: the tables of [`kernel::kvm::abi::vectors`], and C as the oracle.
+//!
+//! The host's tests run the same tables and more; what can only be shown here is that the C code of
+//! this kernel agrees, on the state of this CPU.
+
+use core::mem::MaybeUninit;
+
+use kernel::{
+    alloc::flags::__GFP_ZERO,
+    bindings,
+    kvm::{
+        abi::{
+            vectors,
+            FeatureBitmap,
+            FeatureLevels,
+            FieldIndex,
+            FieldMask,
+            FwReg,
+            Mitigation,
+            PsciVersion,
+            RanOnce,
+            Reject,
+            Sign,
+            WorkaroundLevel,
+            WorkaroundLevel2, //
+        },
+        fw_reg,
+        Vcpu,
+        Vm, //
+    },
+    macros::kunit_tests,
+    prelude::*, //
+};
+
+use crate::{
+    check::{
+        self,
+        Outcome, //
+    },
+    errno::{
+        from_reject,
+        to_ret, //
+    }, //
+};
+
+/// As much of a VM and its vCPU as the firmware registers depend on.
+struct TestVm {
+    kvm: KBox<MaybeUninit<bindings::kvm>>,
+    vcpu: KBox<MaybeUninit<bindings::kvm_vcpu>>,
+}
+
+impl TestVm {
+    /// Returns a VM in the state that `kvm_arm_init_hypercalls()` finds it in.
+    fn new() -> Result<Self> {
+        let mut vm = Self {
+            kvm: KBox::new_uninit(GFP_KERNEL | __GFP_ZERO)?,
+            vcpu: KBox::new_uninit(GFP_KERNEL | __GFP_ZERO)?,
+        };
+        let kvm = vm.kvm.as_mut_ptr();
+        let class = kernel::static_lock_class!();
+        // SAFETY: Both are allocated and zeroed, which is a valid state of the fields that are
+        // used, but for the lock, which is initialised here.
+        unsafe {
+            (*vm.vcpu.as_mut_ptr()).kvm = kvm;
+            bindings::__mutex_init(
+                &raw mut (*kvm).arch.config_lock,
+                c"config_lock".as_char_ptr(),
+                class.as_ptr(),
+            );
+        }
+        Ok(vm)
+    }
+
+    fn kvm(&self) -> *mut bindings::kvm {
+        self.kvm.as_ptr().cast_mut()
+    }
+
+    fn vcpu(&self) -> &Vcpu {
+        // SAFETY: `new()` has made the vCPU and its VM such as a view wants them.
+        unsafe { Vcpu::from_raw(self.vcpu.as_ptr().cast_mut()) }
+    }
+
+    fn vm(&self) -> &Vm {
+        self.vcpu().vm()
+    }
+
+    fn set_psci(&self, has_psci_0_2: bool, stored: u32) {
+        let features = usize::from(has_psci_0_2) << bindings::KVM_ARM_VCPU_PSCI_0_2;
+        // SAFETY: The VM is valid, and only this thread knows it.
+        unsafe {
+            (&raw mut (*self.kvm()).arch.vcpu_features)
+                .cast::<usize>()
+                .write(features);
+            (*self.kvm()).arch.psci_version = stored;
+        }
+    }
+
+    fn set_ssbs(&self, ssbs: bool) {
+        // ID_AA64PFR1_EL1 is (3, 0, 0, 4, 1), and the array begins with CRm 1.
+        const INDEX: usize = ((4 - 1) << 3) | 1;
+        let value = u64::from(ssbs) << bindings::ID_AA64PFR1_EL1_SSBS_SHIFT;
+        // SAFETY: The VM is valid, only this thread knows it, and the array is longer.
+        unsafe {
+            (&raw mut (*self.kvm()).arch.id_regs)
+                .cast::<u64>()
+                .add(INDEX)
+                .write(value)
+        };
+    }
+
+    fn set_bitmap(&self, map: FeatureBitmap, bits: u64, ran: RanOnce) {
+        self.vm().lock_config().locked().store_bitmap(map, bits);
+        let flags = match ran {
+            RanOnce::No => 0,
+            RanOnce::Yes => 1 << bindings::KVM_ARCH_FLAG_HAS_RAN_ONCE,
+        };
+        // SAFETY: The VM is valid, and only this thread knows it.
+        unsafe { (*self.kvm()).arch.flags = flags };
+    }
+
+    /// All that a write of a firmware register could change.
+    fn state(&self) -> (u32, [u64; 4]) {
+        (
+            self.vm().psci_version(),
+            FeatureBitmap::ALL.map(|map| self.vm().bitmap(map)),
+        )
+    }
+
+    fn c_read(&self, id: u64) -> Outcome {
+        let reg = bindings::kvm_one_reg { id, addr: 0 };
+        let mut val = 0;
+        // SAFETY: The vCPU is valid; the function reads no user memory.
+        let ret = unsafe {
+            bindings::kvm_arm_c_get_fw_reg(self.vcpu().as_ptr(), &raw const reg, &raw mut val)
+        };
+        Outcome { ret, val }
+    }
+
+    fn c_write(&self, id: u64, val: u64) -> c_int {
+        let reg = bindings::kvm_one_reg { id, addr: 0 };
+        // SAFETY: The vCPU is valid; the function reads no user memory.
+        unsafe { bindings::kvm_arm_c_set_fw_reg(self.vcpu().as_ptr(), &raw const reg, val) }
+    }
+
+    fn rust_read(&self, id: u64) -> Outcome {
+        match FwReg::from_id(id) {
+            Ok(reg) => Outcome {
+                ret: 0,
+                val: fw_reg::read(self.vcpu(), reg),
+            },
+            Err(reject) => Outcome {
+                ret: from_reject(reject).to_errno(),
+                val: 0,
+            },
+        }
+    }
+
+    fn rust_write(&self, id: u64, val: u64) -> c_int {
+        to_ret(
+            FwReg::from_id(id)
+                .and_then(|reg| fw_reg::write(self.vcpu(), reg, val))
+                .map_err(from_reject),
+        )
+    }
+}
+
+/// Two VMs that are put into the same states: C writes the one, Rust the other.
+struct Pair {
+    c: TestVm,
+    rust: TestVm,
+}
+
+impl Pair {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            c: TestVm::new()?,
+            rust: TestVm::new()?,
+        })
+    }
+
+    fn each(&self, prepare: impl Fn(&TestVm)) -> &Self {
+        prepare(&self.c);
+        prepare(&self.rust);
+        self
+    }
+
+    /// Whether both give the same result for a write, and are in the same state after it; and
+    /// whether that is what the mode `check` would have expected.
+    fn writes_agree(&self, id: u64, val: u64) -> bool {
+        let vm = self.rust.vm();
+        let expected = FwReg::from_id(id)
+            .map(|reg| check::write(&self.rust.vcpu().snapshot(reg), val, vm.ran_once()));
+
+        let (c, rust) = (self.c.c_write(id, val), self.rust.rust_write(id, val));
+        c == rust
+            && self.c.state() == self.rust.state()
+            && expected.map_or(true, |outcome| outcome.ret == c)
+    }
+
+    fn reads_agree(&self, id: u64) -> bool {
+        self.c.c_read(id) == self.rust.rust_read(id)
+    }
+}
+
+/// All values up to `end`, and such as are good but for one bit, or bad but for one.
+fn values(end: u64) -> impl Iterator<Item = u64> {
+    let odd = (0..64).flat_map(|bit| [1 << bit, (1 << bit) | 1, !(1u64 << bit)]);
+    // Not as a method: `pin_init` has one of this name for every type.
+    Iterator::chain(0..=end, odd)
+}
+
+const BOTH: [bool; 2] = [false, true];
+const RAN: [RanOnce; 2] = [RanOnce::No, RanOnce::Yes];
+
+#[kunit_tests(kvm_arm64_fw_reg_tables)]
+mod tables {
+    use super::*;
+
+    #[test]
+    fn ids() {
+        assert_eq!(FwReg::ALL.len(), vectors::REGISTERS.len());
+        for (i, (reg, id)) in vectors::REGISTERS.into_iter().enumerate() {
+            assert!(FwReg::ALL.get(i) == Some(&reg));
+            assert_eq!(reg.id(), id);
+            assert!(FwReg::from_id(id) == Ok(reg));
+        }
+    }
+
+    #[test]
+    fn psci_versions() {
+        for (version, raw) in vectors::PSCI_VERSIONS {
+            assert_eq!(u64::from(version.to_raw()), raw);
+        }
+        for value in 0..=vectors::PSCI_VALUES_END {
+            let known = vectors::PSCI_VERSIONS.iter().find(|(_, raw)| *raw == value);
+            for has_psci_0_2 in BOTH {
+                let expected = match known {
+                    Some((version, _)) if has_psci_0_2 == (value != 1) => Ok(*version),
+                    _ => Err(Reject::InvalidValue),
+                };
+                assert!(PsciVersion::write(value, has_psci_0_2) == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn workarounds() {
+        for (host, level, highest) in vectors::WORKAROUND_1_3 {
+            let host = WorkaroundLevel::of_host(host);
+            assert_eq!(host.to_raw(), level);
+            for value in 0..=vectors::WORKAROUND_VALUES_END {
+                assert_eq!(host.write(value).is_ok(), value <= highest);
+            }
+        }
+        for (host, ssbs, level, accepted) in vectors::WORKAROUND_2 {
+            let host = WorkaroundLevel2::of_host(host, ssbs);
+            assert_eq!(host.to_raw(), level);
+            for value in 0..=vectors::WORKAROUND_VALUES_END {
+                assert_eq!(host.write(value).is_ok(), accepted.contains(&value));
+            }
+        }
+    }
+
+    #[test]
+    fn real_hosts() {
+        for host in &vectors::HOSTS {
+            let [v2, v4, bhb] = host.mitigations;
+            let levels = [
+                WorkaroundLevel::of_host(v2).to_raw(),
+                WorkaroundLevel2::of_host(v4, true).to_raw(),
+                WorkaroundLevel::of_host(bhb).to_raw(),
+            ];
+            assert!(levels == host.workarounds);
+        }
+    }
+
+    #[test]
+    fn bitmaps() {
+        for (map, supported, initial) in vectors::BITMAPS {
+            assert_eq!(map.supported(), supported);
+            assert_eq!(map.initial(), initial);
+        }
+        for (value, current, ran, expected) in vectors::BITMAP_WRITES {
+            for map in [FeatureBitmap::VendorHyp, FeatureBitmap::VendorHyp2] {
+                assert!(map.write(value, current, ran) == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn levels() {
+        for (value, host, above) in vectors::LEVELS {
+            let (value, host) = (
+                FeatureLevels::from_bits(value),
+                FeatureLevels::from_bits(host),
+            );
+            assert_eq!(value.exceeding(host, FieldMask::ALL).bits(), above);
+        }
+    }
+}
+
+#[kunit_tests(kvm_arm64_fw_reg_oracle)]
+mod oracle {
+    use super::*;
+
+    #[test]
+    fn list_is_that_of_c() {
+        for (i, reg) in FwReg::ALL.into_iter().enumerate() {
+            // SAFETY: C's list is not shorter; `kvm_arm_rust_judge_fw_reg_ids()` compares the
+            // lengths whenever the list is read in the mode `check`.
+            let id = unsafe {
+                *(&raw const bindings::kvm_arm_fw_reg_ids)
+                    .cast::<u64>()
+                    .add(i)
+            };
+            assert_eq!(id, reg.id());
+        }
+    }
+
+    #[test]
+    fn errno_of_unknown_ids() -> Result {
+        let pair = Pair::new()?;
+        for reg in FwReg::ALL {
+            for bit in 0..64 {
+                let id = reg.id() ^ (1 << bit);
+                // C's inner functions do not check the size, their callers do.
+                if FwReg::from_id(id) == Err(Reject::UnknownRegister) {
+                    assert!(pair.reads_agree(id));
+                    assert!(pair.writes_agree(id, 0));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn new_vm_has_the_same_services() -> Result {
+        let pair = Pair::new()?;
+        // SAFETY: Nobody else knows the VM.
+        unsafe { pair.rust.vm().init_bitmaps() };
+        for (map, _, initial) in vectors::BITMAPS {
+            assert_eq!(pair.rust.vm().bitmap(map), initial);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn psci_version_reads() -> Result {
+        let pair = Pair::new()?;
+        let id = FwReg::PsciVersion.id();
+        // What C can hold: nothing, a version, and what no write could have put there.
+        for stored in [
+            0, 0x1, 0x2, 0x1_0000, 0x1_0001, 0x1_0002, 0x1_0003, 0x1_0004,
+        ] {
+            for has_psci_0_2 in BOTH {
+                assert!(pair
+                    .each(|vm| vm.set_psci(has_psci_0_2, stored))
+                    .reads_agree(id));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn psci_version_writes() -> Result {
+        let pair = Pair::new()?;
+        let id = FwReg::PsciVersion.id();
+        for has_psci_0_2 in BOTH {
+            pair.each(|vm| vm.set_psci(has_psci_0_2, 0));
+            for value in values(vectors::PSCI_VALUES_END) {
+                assert!(pair.writes_agree(id, value));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn workaround_levels() -> Result {
+        let pair = Pair::new()?;
+        for reg in [FwReg::Workaround1, FwReg::Workaround2, FwReg::Workaround3] {
+            for ssbs in BOTH {
+                pair.each(|vm| vm.set_ssbs(ssbs));
+                assert!(pair.reads_agree(reg.id()));
+                for value in values(vectors::WORKAROUND_VALUES_END) {
+                    assert!(pair.writes_agree(reg.id(), value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn bitmaps() -> Result {
+        let pair = Pair::new()?;
+        for map in FeatureBitmap::ALL {
+            let id = FwReg::Bitmap(map).id();
+            for (current, ran) in (0..=3).flat_map(|bits| RAN.map(|ran| (bits, ran))) {
+                for value in values(7) {
+                    pair.each(|vm| vm.set_bitmap(map, current, ran));
+                    assert!(pair.reads_agree(id));
+                    assert!(pair.writes_agree(id, value));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn bitmap_writes_do_not_touch_each_other() -> Result {
+        let pair = Pair::new()?;
+        pair.each(|vm| {
+            for map in FeatureBitmap::ALL {
+                vm.set_bitmap(map, map.supported(), RanOnce::No);
+            }
+        });
+        for map in FeatureBitmap::ALL {
+            assert!(pair.writes_agree(FwReg::Bitmap(map).id(), 0));
+        }
+        assert!(pair.rust.state() == (0, [0; 4]));
+        Ok(())
+    }
+
+    #[test]
+    fn signed_and_unsigned_fields() {
+        for field in FieldIndex::all() {
+            for bits in 0..16u64 {
+                // The other fields are the complement, so that one that leaks in is seen.
+                let ones = FieldMask::of(field).bits();
+                let register = (bits << field.shift()) | (!0x5555_5555_5555_5555 & !ones);
+                let levels = FeatureLevels::from_bits(register);
+                // SAFETY: Pure functions of their arguments; the field ends at bit 63 at most.
+                let (signed, unsigned) = unsafe {
+                    (
+                        bindings::cpuid_feature_extract_signed_field(
+                            register,
+                            field.shift() as c_int,
+                        ),
+                        bindings::cpuid_feature_extract_unsigned_field(
+                            register,
+                            field.shift() as c_int,
+                        ),
+                    )
+                };
+                assert_eq!(c_int::from(levels.number(field, Sign::Signed)), signed);
+                assert_eq!(
+                    i64::from(levels.number(field, Sign::Unsigned)),
+                    i64::from(unsigned)
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn host_mitigations_are_those_of_c() {
+        // SAFETY: Have no preconditions.
+        let states = unsafe {
+            [
+                bindings::arm64_get_spectre_v2_state(),
+                bindings::arm64_get_spectre_v4_state(),
+                bindings::arm64_get_spectre_bhb_state(),
+            ]
+        };
+        let rust = [
+            kernel::kvm::mitigation::spectre_v2(),
+            kernel::kvm::mitigation::spectre_v4(),
+            kernel::kvm::mitigation::spectre_bhb(),
+        ];
+        for (state, rust) in states.into_iter().zip(rust) {
+            // In the order of `enum mitigation_state`.
+            assert!(Mitigation::ALL.get(state as usize) == Some(&rust));
+        }
+    }
+}
