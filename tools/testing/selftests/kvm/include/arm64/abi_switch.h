@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The switch between implementations of KVM/arm64's userspace and guest ABI,
+ * and flipping it while threads work. A kernel that has several has
+ *
+ *	/sys/kernel/debug/kvm/arm_abi/mode	the one in use, writable
+ *	/sys/kernel/debug/kvm/arm_abi/count	1: count the calls of each
+ *	/sys/kernel/debug/kvm/arm_abi/stats	these counts, and the mismatches
+ *						found between implementations
+ *
+ * However a test ends, the switch is left as it was found.
+ */
+#ifndef SELFTEST_KVM_ARM64_ABI_SWITCH_H
+#define SELFTEST_KVM_ARM64_ABI_SWITCH_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <time.h>
+
+#include "kvm_util.h"
+#include "test_util.h"
+
+#define ABI_DIR		"/sys/kernel/debug/kvm/arm_abi/"
+#define ABI_WORD	16
+
+static struct abi_switch {
+	bool present;
+	char initial_mode[ABI_WORD];
+	char initial_count[ABI_WORD];
+	pthread_mutex_t lock;
+	bool restored;
+	unsigned int nr_flips;
+} abi = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+};
+
+struct abi_stats {
+	u64 c;
+	u64 rust;
+	u64 mismatches;
+};
+
+/* The first word in a file of the switch, opened anew: they cannot be sought. */
+static inline bool abi_read_word(const char *file, char buf[ABI_WORD])
+{
+	int fd = open(file, O_RDONLY);
+	ssize_t len = fd < 0 ? -1 : read(fd, buf, ABI_WORD - 1);
+
+	close(fd);
+	if (len <= 0)
+		return false;
+
+	buf[len] = '\0';
+	buf[strcspn(buf, "\n ")] = '\0';
+	return true;
+}
+
+/* Returns 0 or the positive errno. */
+static inline int abi_write_word(const char *file, const char *word)
+{
+	ssize_t len = strlen(word), ret;
+	int fd = open(file, O_WRONLY);
+	int err;
+
+	if (fd < 0)
+		return errno;
+
+	ret = write(fd, word, len);
+	err = ret < 0 ? errno : 0;
+	close(fd);
+
+	return err ?: ret == len ? 0 : EIO;
+}
+
+/*
+ * At exit, in whichever way. Several threads may be on their way out after a
+ * failure, and the main thread is not to switch again after this.
+ */
+static inline void abi_restore(void)
+{
+	pthread_mutex_lock(&abi.lock);
+	if (!abi.restored) {
+		abi.restored = true;
+		if (abi_write_word(ABI_DIR "mode", abi.initial_mode))
+			ksft_perror("mode not restored");
+		if (abi_write_word(ABI_DIR "count", abi.initial_count))
+			ksft_perror("count not restored");
+	}
+	pthread_mutex_unlock(&abi.lock);
+}
+
+static inline void *abi_exit_on_signal(void *signals)
+{
+	int sig;
+
+	if (!sigwait(signals, &sig))
+		exit(128 + sig);
+
+	return NULL;
+}
+
+/* Have a thread of its own turn these signals into an orderly exit. */
+static inline void abi_catch_signals(void)
+{
+	static sigset_t signals;
+	pthread_t thread;
+
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGHUP);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGTERM);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	kvm_pthread_create(&thread, NULL, abi_exit_on_signal, &signals);
+}
+
+/* Returns false, with errno set, if this kernel has no switch. */
+static inline bool abi_open(void)
+{
+	if (access(ABI_DIR "mode", R_OK | W_OK))
+		return false;
+
+	TEST_ASSERT(abi_read_word(ABI_DIR "mode", abi.initial_mode),
+		    "Failed to read the mode");
+	TEST_ASSERT(abi_read_word(ABI_DIR "count", abi.initial_count),
+		    "Failed to read whether calls are counted");
+	abi.present = true;
+
+	atexit(abi_restore);
+	abi_catch_signals();
+	return true;
+}
+
+static inline void abi_count_calls(void)
+{
+	TEST_ASSERT(!abi_write_word(ABI_DIR "count", "1"),
+		    "Failed to have calls counted");
+}
+
+static inline void abi_set_mode(const char *mode)
+{
+	char now[ABI_WORD] = "";
+	bool ok = true;
+
+	pthread_mutex_lock(&abi.lock);
+	if (!abi.restored)
+		ok = !abi_write_word(ABI_DIR "mode", mode) &&
+		     abi_read_word(ABI_DIR "mode", now) && !strcmp(now, mode);
+	pthread_mutex_unlock(&abi.lock);
+
+	TEST_ASSERT(ok, "mode '%s' was written, '%s' is read", mode, now);
+}
+
+/* Sum over all surfaces; the header line is "surface c rust mismatches". */
+static inline struct abi_stats abi_read_stats(void)
+{
+	struct abi_stats sum = {};
+	char line[128];
+	u64 c, rust, mm;
+	FILE *f;
+
+	f = fopen(ABI_DIR "stats", "r");
+	TEST_ASSERT(f, "Failed to open " ABI_DIR "stats");
+
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*s %lu %lu %lu", &c, &rust, &mm) != 3)
+			continue;
+		sum.c += c;
+		sum.rust += rust;
+		sum.mismatches += mm;
+	}
+
+	fclose(f);
+	return sum;
+}
+
+/* ---- Flipping it while threads work ---- */
+
+/* Of one phase: at least this long, and this many flips, or it has hung. */
+#define ABI_PHASE_MS		1000
+#define ABI_PHASE_FLIPS		12
+#define ABI_PHASE_LIMIT_MS	60000
+
+#define ABI_MAX_WORKERS		4
+
+static struct abi_worker {
+	pthread_t thread;
+	struct kvm_vcpu *vcpu;
+	u32 seed;
+	unsigned long rounds;
+} abi_workers[ABI_MAX_WORKERS];
+
+static bool abi_stop;
+
+/* Every mode follows every other one. */
+static inline void abi_next_mode(void)
+{
+	static const char * const sequence[] = {
+		"c", "rust", "check", "rust", "c", "check",
+	};
+
+	abi_set_mode(sequence[abi.nr_flips++ % ARRAY_SIZE(sequence)]);
+}
+
+/* What a worker's loop ends on, and what it says at the end of each round. */
+static inline bool abi_stopping(void)
+{
+	return __atomic_load_n(&abi_stop, __ATOMIC_RELAXED);
+}
+
+static inline void abi_round_done(struct abi_worker *w)
+{
+	__atomic_add_fetch(&w->rounds, 1, __ATOMIC_RELAXED);
+}
+
+static inline bool abi_all_progressed(int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		if (!__atomic_load_n(&abi_workers[i].rounds, __ATOMIC_RELAXED))
+			return false;
+	}
+
+	return true;
+}
+
+static inline void abi_start_worker(int nr, pthread_fn_t fn,
+				    struct kvm_vcpu *vcpu)
+{
+	struct abi_worker *w = &abi_workers[nr];
+
+	*w = (struct abi_worker) { .vcpu = vcpu, .seed = nr + 1 };
+	__atomic_store_n(&abi_stop, false, __ATOMIC_RELAXED);
+	kvm_pthread_create(&w->thread, NULL, fn, w);
+}
+
+/*
+ * Flip the mode, if there is a switch, while @nr workers work, then wait for
+ * them to finish.
+ */
+static inline void abi_flip_and_join(int nr)
+{
+	unsigned int first = abi.nr_flips;
+	struct timespec start, elapsed;
+	unsigned long rounds = 0;
+	s64 ms;
+	int i;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		if (abi.present)
+			abi_next_mode();
+		usleep(500);
+
+		elapsed = timespec_elapsed(start);
+		ms = timespec_to_ns(elapsed) / 1000000;
+		TEST_ASSERT(ms < ABI_PHASE_LIMIT_MS, "No progress");
+	} while (ms < ABI_PHASE_MS || !abi_all_progressed(nr) ||
+		 (abi.present && abi.nr_flips - first < ABI_PHASE_FLIPS));
+
+	__atomic_store_n(&abi_stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < nr; i++) {
+		kvm_pthread_join(abi_workers[i].thread, NULL);
+		rounds += abi_workers[i].rounds;
+	}
+
+	ksft_print_msg("%lu rounds of %d threads, %u switches\n", rounds, nr,
+		       abi.nr_flips - first);
+}
+
+#endif /* SELFTEST_KVM_ARM64_ABI_SWITCH_H */
