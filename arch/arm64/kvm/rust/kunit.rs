@@ -206,7 +206,10 @@ impl Pair {
 
 /// All values up to `end`, and such as are good but for one bit, or bad but for one.
 fn values(end: u64) -> impl Iterator<Item = u64> {
-    let odd = (0..64).flat_map(|bit| [1 << bit, (1 << bit) | 1, !(1u64 << bit)]);
+    let odd = (0..64).flat_map(|bit| {
+        let bit = 1u64.rotate_left(bit);
+        [bit, bit | 1, !bit]
+    });
     // Not as a method: `pin_init` has one of this name for every type.
     Iterator::chain(0..=end, odd)
 }
@@ -324,7 +327,7 @@ mod oracle {
         let pair = Pair::new()?;
         for reg in FwReg::ALL {
             for bit in 0..64 {
-                let id = reg.id() ^ (1 << bit);
+                let id = reg.id() ^ 1u64.rotate_left(bit);
                 // C's inner functions do not check the size, their callers do.
                 if FwReg::from_id(id) == Err(Reject::UnknownRegister) {
                     assert!(pair.reads_agree(id));

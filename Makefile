@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# The driver: fetches a kernel source, lays the overlay over a copy of it,
+# builds, boots and tests. It is never installed into a kernel tree.
+
+VARIABLES := KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BUILD DEBIAN_MIRROR
+export $(filter-out BUILD,$(VARIABLES))
+
+unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),\
+	$(if $(findstring command line,$(origin $v)),$v))))
+ifneq ($(unknown),)
+$(error unknown variable: $(unknown); good ones: $(VARIABLES))
+endif
+ifneq ($(filter-out 0 1,$(BUILD)),)
+$(error BUILD=$(BUILD) is not known; good values: 0, 1)
+endif
+
+steps := scripts/steps.sh
+tree := setup source lay
+built := $(tree) kernel selftests
+
+.DEFAULT_GOAL := help
+# The steps lock, log and build in parallel by themselves.
+.NOTPARALLEL:
+
+define HELP
+The part of KVM/arm64 that decides what a guest may see, in Rust.
+
+  make run          set up what is missing, build the kernel and the KVM selftests,
+                    run the guests with the C code, the Rust code and both compared
+  make test         every test: host, objects, KUnit and the KVM selftests
+
+  make setup        install the tools; look for a newer kernel source
+  make kernel       build the kernel
+  make -s print-image   print the path of the built Image
+  make selftests    build the KVM selftests
+  make boot         a shell in the booted kernel; `exit` powers off
+  make test-host    test the core crate (seconds, no kernel)
+  make test-vm      KUnit and the KVM selftests in QEMU
+  make lint         formatting, warnings, documentation, patches
+  make series       the change as patches for `git am`; with BUILD=1, build each step
+  make clean        remove what was built
+  make distclean    remove the work tree too (the cache of downloads stays)
+
+Variables:
+  ABI=c|rust|check  only this mode (boot: default rust)
+  GIC=2|3           only machines with this interrupt controller
+  CPU=              only this model: max, neoverse-n1, cortex-a72, a64fx, ...
+  MODE=vhe|nvhe|protected|nested    only this mode of KVM
+  TESTS=a,b         only these tests
+  CMDLINE=          more kernel parameters
+  JOBS=             parallel jobs (default: one per CPU)
+  KERNEL_SRC=       a kernel tree of yours instead of Debian's; it is not modified
+  O=                where to build instead of ~/.cache/kvm-arm64-rust/work/
+  DEBIAN_MIRROR=    a Debian archive instead of the one that this machine uses
+endef
+
+.PHONY: help run test setup kernel print-image selftests boot test-host test-vm \
+	lint series clean distclean
+
+help:
+	$(info $(HELP))
+	@:
+
+run:
+	@$(steps) $(built) run
+
+test:
+	@$(steps) --test setup test-host source lay kernel objgate selftests kunit run
+
+setup:
+	@$(steps) setup refresh
+
+kernel:
+	@$(steps) $(tree) kernel
+
+print-image:
+	@scripts/print-image.sh
+
+selftests:
+	@$(steps) $(tree) kernel selftests
+
+boot:
+	@$(steps) $(built) boot
+
+test-host:
+	@$(steps) setup test-host
+
+test-vm:
+	@$(steps) $(built) kunit run
+
+lint:
+	@$(steps) $(tree) lint
+
+series:
+	@BUILD=$(BUILD) $(steps) $(tree) series
+
+clean distclean:
+	@scripts/clean.sh $@

@@ -1,0 +1,17 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/guest.sh run|kunit|boot
+#
+# Hand the built kernel and the user's choices to the VM runner.
+
+. "$(dirname "$0")/lib.sh"
+
+args=(--image "$IMAGE" --selftests "$KSELFTEST" --busybox "$BUSYBOX" --out "$RESULTS" --jobs "$JOBS")
+[[ -z $ABI ]] || args+=(--abi "$ABI")
+[[ -z $GIC ]] || args+=(--gic "$GIC")
+[[ -z $CPU ]] || args+=(--cpu "$CPU")
+[[ -z $MODE ]] || args+=(--mode "$MODE")
+[[ -z $TESTS || $1 != run ]] || args+=(--tests "$TESTS")
+[[ -z $CMDLINE ]] || args+=(--cmdline "$CMDLINE")
+exec "$ROOT/scripts/vm.py" "$1" "${args[@]}"

@@ -1,0 +1,15 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/kernel.sh
+#
+# Configure and build the arm64 kernel from $O/linux into $O/kernel.
+
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/config.sh"
+
+out_dir
+configure "$TREE" "$KOUT"
+logged "$LOGS/kernel.log" kbuild "$TREE" "$KOUT" Image ||
+	die "the kernel did not build; the whole log: $LOGS/kernel.log"
+note "$IMAGE"

@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash
+#
+# Common to the driver's scripts: `. "$(dirname "$0")/lib.sh"`.
+# Messages, logged commands, locks, and the one way in which kbuild is called.
+
+set -euo pipefail
+umask 022
+export LC_ALL=C.UTF-8
+
+die()
+{
+	printf '%s: error: %s\n' "$(basename "$0")" "$*" >&2
+	exit 1
+}
+
+note()
+{
+	printf '      %s\n' "$*"
+}
+
+. "$(dirname "${BASH_SOURCE[0]}")/vars.sh"
+
+# What an interrupted or failed script takes with it.
+TICKER='' TEMPORARY=()
+on_exit()
+{
+	[[ -z $TICKER ]] || kill "$TICKER" 2>/dev/null || :
+	[[ ${#TEMPORARY[@]} -eq 0 ]] || rm -rf "${TEMPORARY[@]}"
+}
+trap on_exit EXIT
+
+# fresh_tmp VAR PATH: set VAR to an unused name beside PATH, to be renamed to it
+# once complete. Nothing trusts such a name, so that a script may be killed at
+# any point; what a killed one left is removed here (the caller holds the lock).
+fresh_tmp()
+{
+	local -n name=$1
+	mkdir -p "$(dirname "$2")"
+	rm -rf "$2".tmp.*
+	# shellcheck disable=SC2034 # set for the caller
+	name=$2.tmp.$$
+	TEMPORARY+=("$name")
+}
+
+# lock FILE: held until the caller exits; descriptor 9 is closed for children
+# that may outlive us.
+lock()
+{
+	mkdir -p "$(dirname "$1")"
+	exec 9>"$1"
+	flock -n 9 && return
+	note "another make holds $1, waiting for it"
+	flock 9
+}
+
+# out_dir: create $OUT with the mark by which it is known as ours.
+out_dir()
+{
+	mkdir -p "$OUT" "$LOGS" "$STATE" "$RESULTS"
+	: >>"$OUT/.kvm-arm64-rust"
+}
+
+# logged LOG COMMAND...: run it with its output in LOG; say every half minute
+# where it is, and on failure show the end of the log.
+logged()
+{
+	local log=$1 rc=0
+	shift
+	mkdir -p "$(dirname "$log")"
+	: >"$log"
+	(
+		trap 'kill "$nap" 2>/dev/null; exit' TERM
+		SECONDS=0
+		while sleep 30 & nap=$!; wait "$nap"; do
+			# Our parent may have been killed without a word.
+			kill -0 "$$" 2>/dev/null || exit
+			printf '      %d:%02d %s\n' $((SECONDS / 60)) $((SECONDS % 60)) \
+				"$(tail -n1 "$log" | tr -d '\r' | cut -c1-68)"
+		done
+	) 9>&- &
+	TICKER=$!
+	"$@" >>"$log" 2>&1 </dev/null || rc=$?
+	kill "$TICKER" 2>/dev/null || :
+	wait "$TICKER" 2>/dev/null || :
+	TICKER=''
+	((rc)) || return 0
+	echo "      the last lines of $log:" >&2
+	# A parallel make hides the error above the output of its other jobs.
+	{ ! grep -E -m5 '(error|Error|fatal|No space)' "$log" || echo ...; tail -n 20 "$log"; } |
+		sed 's/^/      | /' >&2
+	return "$rc"
+}
+
+# count STAGE PASSED FAILED SKIPPED: what `make test` adds up.
+count()
+{
+	mkdir -p "$RESULTS"
+	printf '%d %d %d\n' "$2" "$3" "$4" >"$RESULTS/$1.count"
+}
+
+# Debian's tools by their place: a toolchain of the user's that is earlier in
+# PATH (rustup, for one) has another LLVM. Nothing of the user's environment
+# gets in, so that two clones, and two users, build the same.
+BINDGEN=$CACHE/bindgen/bin/bindgen
+clean_env()
+{
+	env -i HOME="${HOME:-/}" USER="${USER:-}" TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 \
+		PATH=/usr/bin:/bin:/usr/sbin:/sbin LIBCLANG_PATH=/usr/lib/llvm-22/lib \
+		CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$OUT" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=5G \
+		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' \
+		KBUILD_BUILD_USER=kvm KBUILD_BUILD_HOST=arm64 \
+		nice "$@"
+}
+
+# kbuild TREE OUTPUT ARGS...: the kernel's make. HOSTCC is a file name to rustc,
+# which links host tools with it: no ccache there.
+kbuild()
+{
+	local tree=$1 output=$2
+	shift 2
+	clean_env make -C "$tree" O="$output" -j"$JOBS" ARCH=arm64 LLVM=-22 \
+		CC="ccache clang-22" BINDGEN="$BINDGEN" "$@"
+}
+
+# debian_cargo NAME ARGS...: Debian's cargo, building in $O/NAME. It goes to the
+# registry like any cargo, so that the user's proxy and such stay; what would
+# change the compiler does not.
+debian_cargo()
+{
+	local target=$OUT/$1
+	shift
+	env -u RUSTC -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER \
+		-u RUSTC_WORKSPACE_WRAPPER -u CARGO_BUILD_TARGET -u CARGO_INSTALL_ROOT \
+		PATH=/usr/bin:/bin CARGO_TARGET_DIR="$target" CARGO_TERM_COLOR=never \
+		nice /usr/bin/cargo "$@"
+}

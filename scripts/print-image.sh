@@ -1,0 +1,11 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/print-image.sh
+#
+# Print the path of the built kernel, and nothing else.
+
+. "$(dirname "$0")/lib.sh"
+
+[[ -f $IMAGE ]] || die "there is no kernel yet: run 'make kernel'"
+printf '%s\n' "$IMAGE"

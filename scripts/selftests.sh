@@ -1,0 +1,25 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/selftests.sh
+#
+# Build the KVM selftests of $O/linux for arm64, statically, since the guest has
+# no C library, and install them into $O/kselftest_install.
+
+. "$(dirname "$0")/lib.sh"
+
+build()
+{
+	kbuild "$TREE" "$KOUT" headers || return
+	# LDFLAGS through the environment: KVM's Makefile appends to it.
+	# FORCE_TARGETS makes a test that does not build an error.
+	clean_env env LDFLAGS=-static make -C "$TREE/tools/testing/selftests" -j"$JOBS" \
+		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc" \
+		TARGETS=kvm FORCE_TARGETS=1 O="$OUT/selftests" KSFT_INSTALL_PATH="$KSELFTEST" \
+		KHDR_INCLUDES="-isystem $KOUT/usr/include" install
+}
+
+out_dir
+mkdir -p "$OUT/selftests"
+logged "$LOGS/selftests.log" build ||
+	die "the KVM selftests did not build; the whole log: $LOGS/selftests.log"

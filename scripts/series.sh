@@ -1,0 +1,148 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/series.sh (BUILD=1 in the environment: build every step too)
+#
+# Make $O/series: the overlay as patches for `git am` on the base tree. An entry
+# of patches/<base>/series is one commit: its diff, and the payload that its
+# header names in lines "Payload: <file or directory>". Checked: every payload
+# file is in exactly one commit, `git am` yields what lay.sh lays, and
+# checkpatch.pl --strict has nothing to say.
+
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/overlay.sh"
+. "$ROOT/scripts/config.sh"
+
+# Not of this tree: a series of new files that MAINTAINERS would list once it is
+# merged, and whose sender adds the Signed-off-by.
+CHECKPATCH_IGNORE=FILE_PATH_CHANGES,MISSING_SIGN_OFF
+
+# The repository holds only the files that the series touches: git needs no more.
+repo_git()
+{
+	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
+		git -C "$repo" -c user.name=series -c user.email=series@localhost \
+		-c core.autocrlf=false -c core.hooksPath=/dev/null -c gc.auto=0 -c advice.detachedHead=false "$@"
+}
+
+# header FIELD: of the mail that `git mailinfo` took apart.
+header()
+{
+	sed -n "s/^$1: //p" "$work/info"
+}
+
+# claim PATH: print the payload files below it.
+claim()
+{
+	payload | awk -v path="${1%/}" '$0 == path || index($0, path "/") == 1'
+}
+
+# commit PATCH: one entry of the series.
+commit()
+{
+	local path file files author email when
+	git mailinfo "$work/msg" "$work/diff" <"$PATCHES/$1" >"$work/info"
+	[[ -n $(header Subject) ]] || die "patches/$BASE/$1 has no Subject:"
+	author=$(header Author) email=$(header Email) when=$(header Date)
+	[[ -n $email ]] || IFS=$'\t' read -r author email <<<"$default_author"
+	git_apply "$repo" --index "$PATCHES/$1" || die "patches/$BASE/$1 does not apply"
+	while read -r path; do
+		mapfile -t files < <(claim "$path")
+		((${#files[@]})) || die "patches/$BASE/$1: Payload: $path matches no payload file"
+		for file in "${files[@]}"; do
+			[[ ! -e $repo/$file ]] || die "patches/$BASE/$1: $file is in an earlier patch already"
+			mkdir -p "$repo/$(dirname "$file")"
+			cp "$stage/$file" "$repo/$file"
+		done
+	done < <(sed -n 's/^Payload:[[:space:]]*//p' "$work/msg")
+	{ header Subject; echo; sed '/^Payload:/d' "$work/msg"; } >"$work/message"
+	repo_git add -A
+	GIT_AUTHOR_NAME=$author GIT_AUTHOR_EMAIL=$email \
+		GIT_AUTHOR_DATE=${when:-$date} GIT_COMMITTER_DATE=$date \
+		repo_git commit -q --cleanup=strip -F "$work/message" ||
+		die "patches/$BASE/$1 changes nothing"
+}
+
+# verify: what `git am` of the result gives is what is laid.
+verify()
+{
+	local missing
+	missing=$(comm -23 <(payload) <(repo_git ls-files | sort))
+	[[ -z $missing ]] || die "in no patch's Payload: $(paste -sd ' ' <<<"$missing")"
+	repo_git checkout -q base
+	repo_git am -q "$work"/series/*.patch || die "git am refuses the series"
+	diff -r --exclude=.git "$stage" "$repo" || die "the series is not what is laid"
+}
+
+check()
+{
+	local patch bad=''
+	for patch in "$work"/series/*.patch; do
+		(cd "$TREE" && perl scripts/checkpatch.pl --strict --quiet --no-summary --show-types \
+			--ignore "$CHECKPATCH_IGNORE" "$patch") || bad=y
+	done
+	[[ -z $bad ]] || die "checkpatch.pl --strict is not content"
+}
+
+# build: every step by itself, in a tree of its own that changes file by file.
+build()
+{
+	local tree=$OUT/series-build/linux output=$OUT/series-build/kernel n=0 id log target tmp
+	if [[ ! -d $tree ]]; then
+		fresh_tmp tmp "$tree"
+		note "copying the kernel source"
+		logged "$LOGS/copy.log" rsync -a --exclude=/.git "$(base_tree)/" "$tmp/"
+		mv -T "$tmp" "$tree"
+	fi
+	for id in $(repo_git rev-list --reverse base..result) ; do
+		n=$((n + 1))
+		repo_git checkout -q "$id"
+		log=$LOGS/series-$n.log
+		note "building step $n: $(repo_git log -1 --format=%s) … log: $log"
+		# Files of later steps, left by the last run, would hide what is missing.
+		(cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
+			[[ -e $repo/$file ]] || rm -f "$tree/$file"
+		done
+		rsync -rpc --exclude=/.git "$repo/" "$tree/"
+		# Not `configure`: early steps do not have every symbol yet.
+		rm -f "$output/.configured"
+		target=arch/arm64/kvm/
+		[[ $id != "$(repo_git rev-parse result)" ]] || target=Image
+		if ! logged "$log" kbuild "$tree" "$output" KCONFIG_ALLCONFIG="$FRAGMENT" allnoconfig ||
+			! logged "$log" kbuild "$tree" "$output" prepare "$target"; then
+			die "step $n does not build; the whole log: $log"
+		fi
+	done
+}
+
+out_dir
+stage='' work=''
+fresh_tmp stage "$OUT/stage-series"
+fresh_tmp work "$OUT/series-work"
+repo=$work/repo
+mkdir -p "$stage" "$repo" "$work/series"
+stage_payload "$stage"
+stage_patches "$stage"
+
+# The sender of a patch without From: is whoever made this repository's last
+# commit, at that time, so that the same commit gives the same series.
+default_author=$(our_git log -1 --format='%an%x09%ae' 2>/dev/null) ||
+	default_author=nobody$'\t'nobody@localhost
+date=$(our_git log -1 --format=%cI 2>/dev/null) || date=$(date -Iseconds)
+repo_git init -q
+mapfile -t files < <(series | while read -r patch; do patched "$patch"; done | sort -u)
+stage_base "$repo" "${files[@]}"
+repo_git add -A
+GIT_COMMITTER_DATE=$date GIT_AUTHOR_DATE=$date repo_git commit -q -m "Linux $(tree_version "$(base_tree)")"
+repo_git tag base
+while read -r patch; do
+	commit "$patch"
+done < <(series)
+repo_git tag result
+repo_git format-patch -q --no-signature -o "$work/series" base..result
+verify
+check
+rm -rf "$OUT/series"
+cp -r "$work/series" "$OUT/series"
+note "$(find "$OUT/series" -name '*.patch' | wc -l) patches in $OUT/series"
+[[ ${BUILD:-0} != 1 ]] || build

@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/setup.sh
+#
+# Install what is missing to build and to test: Debian packages (as root or with
+# sudo), bindgen, and an arm64 busybox for the guest's initramfs. With nothing
+# missing it asks neither the network nor for root, and takes a moment.
+# DEBIAN_MIRROR=<URI> is used instead of the mirror of the machine's own apt.
+
+. "$(dirname "$0")/lib.sh"
+
+# A package, or package>=version where an older one is not enough.
+PACKAGES=(
+	# the compilers: one LLVM for C and for Rust
+	clang-22 lld-22 llvm-22 libclang-22-dev
+	'rustc-web>=1.96' 'rust-web-src>=1.96' 'rust-web-clippy>=1.96'
+	'rustfmt-web>=1.96' 'cargo-web>=1.96'
+	gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross ccache
+	# what kbuild calls
+	make flex bison bc libelf-dev libssl-dev cpio rsync kmod perl python3
+	# the driver
+	git patch xz-utils gzip ca-certificates
+	# make lint
+	sparse shellcheck python3-sphinx python3-yaml
+)
+QEMU='qemu-system-arm>=1:10'
+BINDGEN_VERSION=0.72.1
+
+check_system()
+{
+	[[ ! -r /etc/os-release ]] || . /etc/os-release
+	[[ ${ID:-} == debian && (${VERSION_ID:-} == 12 || ${VERSION_ID:-} == 13) ]] ||
+		die "this is ${PRETTY_NAME:-an unknown system}; supported are Debian 12 (bookworm) and Debian 13 (trixie), e.g. in a container of one of them"
+	[[ $(dpkg --print-architecture) == amd64 ]] ||
+		die "this machine is $(dpkg --print-architecture); supported is amd64"
+}
+
+# missing SPEC...: print those that are not installed or too old.
+missing()
+{
+	local spec name version
+	local -A installed=()
+	while read -r name version; do
+		installed[${name%:*}]=$version
+	done < <(dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' 2>/dev/null |
+		sed -n 's/^installed //p')
+	for spec in "$@"; do
+		name=${spec%%>=*}
+		version=${installed[$name]:-}
+		[[ -n $version ]] && { [[ $spec != *'>='* ]] ||
+			dpkg --compare-versions "$version" ge "${spec#*>=}"; } || echo "$spec"
+	done
+}
+
+as_root()
+{
+	if ((EUID == 0)); then
+		"$@"
+	else
+		command -v sudo >/dev/null ||
+			die "packages are missing and this is neither root nor is there sudo; as root: apt-get install ${names[*]}"
+		sudo DEBIAN_FRONTEND=noninteractive "$@"
+	fi
+}
+
+# install_packages STATE APT-OPTION... -- PACKAGE...: nothing that the machine
+# has is removed for it. Root's archive is apart, so that this user's stays his.
+install_packages()
+{
+	local options=()
+	while [[ $1 != -- ]]; do options+=("$1"); shift; done
+	shift
+	note "installing $* … log: $LOGS/apt-install.log"
+	# sudo may ask for a password: not behind the log.
+	((EUID == 0)) || as_root true
+	logged "$LOGS/apt-install.log" as_root apt-get "${APT_OPTIONS[@]}" \
+		-o "Dir::Cache=$APT_DIR/root-cache" -o DPkg::Lock::Timeout=600 \
+		install -y --no-install-recommends --no-remove "${options[@]}" "$@" ||
+		die "apt could not install: $*"
+}
+
+packages()
+{
+	local specs names
+	mapfile -t specs < <(missing "${PACKAGES[@]}")
+	if ((${#specs[@]})); then
+		names=("${specs[@]%%>=*}")
+		apt_state tools "$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates"
+		apt_refresh
+		install_packages -- "${names[@]}"
+	fi
+	mapfile -t specs < <(missing "$QEMU")
+	if ((${#specs[@]})); then
+		names=("${specs[@]%%>=*}")
+		if [[ $VERSION_ID == 12 ]]; then
+			apt_state tools-backports "$VERSION_CODENAME" "$VERSION_CODENAME-security" \
+				"$VERSION_CODENAME-updates" "$VERSION_CODENAME-backports"
+			apt_refresh
+			install_packages -t "$VERSION_CODENAME-backports" -- "${names[@]}"
+		else
+			apt_state tools "$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates"
+			apt_refresh
+			install_packages -- "${names[@]}"
+		fi
+	fi
+	mapfile -t specs < <(missing "${PACKAGES[@]}" "$QEMU")
+	((${#specs[@]} == 0)) || die "still missing or too old after installing: ${specs[*]}"
+}
+
+# bindgen is not in Debian in this version: built with Debian's own cargo.
+bindgen()
+{
+	local tmp
+	[[ -x $BINDGEN ]] && return
+	fresh_tmp tmp "$CACHE/bindgen"
+	note "building bindgen $BINDGEN_VERSION (about 1 minute, once) … log: $LOGS/bindgen.log"
+	rm -rf "$CACHE/bindgen"
+	logged "$LOGS/bindgen.log" debian_cargo cargo-bindgen install --locked \
+		--version "$BINDGEN_VERSION" --root "$tmp" bindgen-cli ||
+		die "bindgen could not be built; by hand: cargo install --locked --version $BINDGEN_VERSION --root $CACHE/bindgen bindgen-cli"
+	mv -T "$tmp" "$CACHE/bindgen"
+	rm -rf "$OUT/cargo-bindgen"
+}
+
+# The guest's user space: a static busybox of the target's architecture.
+busybox()
+{
+	local tmp
+	[[ -x $BUSYBOX ]] && return
+	fresh_tmp tmp "$(dirname "$BUSYBOX")"
+	note "getting an arm64 busybox for the guest (once)"
+	APT_ARCH=arm64 apt_state arm64 "$VERSION_CODENAME"
+	apt_refresh
+	mkdir -p "$tmp"
+	(cd "$tmp" && logged "$LOGS/busybox.log" apt_do apt-get download busybox-static) ||
+		die "busybox-static:arm64 could not be downloaded"
+	dpkg-deb -x "$tmp"/busybox-static_*_arm64.deb "$tmp/x"
+	cp -L "$tmp"/x/*bin/busybox "$tmp/busybox" 2>/dev/null || cp -L "$tmp"/x/usr/bin/busybox "$tmp/busybox"
+	rm -rf "$tmp/x" "$tmp"/*.deb
+	mv -T "$tmp" "$(dirname "$BUSYBOX")"
+}
+
+# at_least WHAT MINIMUM COMMAND...: the first version number that it prints.
+at_least()
+{
+	local what=$1 minimum=$2 version
+	shift 2
+	version=$("$@" 2>/dev/null | grep -oE -m1 '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n1) || :
+	if [[ -z $version ]]; then
+		echo "$what is missing or does not run ($1); needed: $minimum or newer" >&2
+	elif [[ $(printf '%s\n' "$minimum" "$version" | sort -V | head -n1) != "$minimum" ]]; then
+		echo "$what is $version ($1); needed: $minimum or newer" >&2
+	else
+		return 0
+	fi
+	bad=y
+}
+
+tools()
+{
+	local bad='' how="run 'make setup' as root; if it stays: apt-get install --reinstall the package that owns it"
+	at_least clang 22.1 /usr/bin/clang-22 --version
+	at_least lld 22.1 /usr/bin/ld.lld-22 --version
+	at_least rustc 1.85 /usr/bin/rustc --version
+	at_least cargo 1.85 /usr/bin/cargo --version
+	at_least qemu-system-aarch64 10.0 /usr/bin/qemu-system-aarch64 --version
+	at_least bindgen "$BINDGEN_VERSION" "$BINDGEN" --version
+	[[ -z $bad ]] || die "$how (bindgen: remove $CACHE/bindgen)"
+}
+
+check_system
+out_dir
+. "$ROOT/scripts/apt.sh"
+lock "$CACHE/lock"
+packages
+bindgen
+busybox
+tools

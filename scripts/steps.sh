@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/steps.sh [--test] STEP...
+#
+# Run the steps in turn, each a script of its own that does only what changed,
+# and say which one of how many it is. With --test a step whose tests fail does
+# not keep the next ones from running, and the last line is the sum of all.
+
+. "$(dirname "$0")/lib.sh"
+
+keep_going=
+[[ ${1:-} != --test ]] || { keep_going=y; shift; }
+
+first_time()
+{
+	[[ -e $1 ]] || printf ' (%s)' "$2"
+}
+
+title()
+{
+	case $1 in
+	refresh)	echo "looking for a newer kernel source" ;;
+	setup)		echo "checking the tools" ;;
+	source)		if [[ -n $KERNEL_SRC ]]; then
+				echo "using the kernel source $KERNEL_SRC"
+			else
+				echo "getting the kernel source$(first_time "$CACHE/source" "170 MB, once")"
+			fi ;;
+	lay)		echo "laying the overlay over the tree$(first_time "$TREE" "copies 1.6 GB the first time")" ;;
+	kernel)		echo "building the kernel$(first_time "$IMAGE" "about 7 minutes on 2 cores the first time")" ;;
+	objgate)	echo "checking the Rust objects" ;;
+	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
+	test-host)	echo "testing the core crate on the host" ;;
+	kunit)		echo "running KUnit in QEMU" ;;
+	run)		echo "running the KVM selftests in QEMU" ;;
+	boot)		echo "booting" ;;
+	lint)		echo "checking style and warnings" ;;
+	series)		echo "making the patch series" ;;
+	*)		die "no step '$1'" ;;
+	esac
+}
+
+# A misspelt test is refused now, not after the build. A machine that has no
+# Python yet is told by the runner itself.
+check_tests()
+{
+	[[ -n $TESTS && -x /usr/bin/python3 ]] || return 0
+	PYTHONPATH=$ROOT/scripts /usr/bin/python3 -B -c '
+import sys
+from vm import matrix
+try:
+    matrix.check_tests(sys.argv[1])
+except matrix.BadSelection as why:
+    sys.exit(f"error: TESTS: {why}")' "$TESTS"
+}
+
+# run_step STEP: by its script; what runs in QEMU has one in common.
+run_step()
+{
+	case $1 in
+	run|kunit|boot)	"$ROOT/scripts/guest.sh" "$1" ;;
+	*)		"$ROOT/scripts/$1.sh" ;;
+	esac
+}
+
+counts()
+{
+	find "$RESULTS" -name '*.count' | sort
+}
+
+check_tests
+out_dir
+lock "$OUT/lock"
+[[ -z $keep_going ]] || find "$RESULTS" -name '*.count' ! -name lint.count -delete
+
+n=0 status=0
+for step in "$@"; do
+	n=$((n + 1))
+	echo "[$n/$#] $(title "$step")"
+	SECONDS=0
+	rm -f "$RESULTS/$step.count"
+	before=$(counts)
+	# The kernel is in QEMU's memory once it runs: others may build meanwhile.
+	[[ $step != boot ]] || exec 9>&-
+	rc=0
+	run_step "$step" || rc=$?
+	((SECONDS < 2)) || note "done in $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"
+	((rc)) || continue
+	status=1
+	# Tests that fail leave their count; without one the step itself broke.
+	[[ -z $keep_going || $(counts) == "$before" ]] || continue
+	[[ $(counts) != "$before" ]] || count "$step" 0 1 0
+	((n == $#)) || echo "$step failed: the steps after it are not run" >&2
+	break
+done
+
+[[ -z $keep_going ]] || "$ROOT/scripts/total.sh" || status=1
+exit "$status"

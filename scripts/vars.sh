@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-2.0
+# shellcheck shell=bash disable=SC2034
+#
+# The user's variables, checked, and every path that follows from them.
+# Sourced by lib.sh, so that no script does anything before all of them are good.
+
+# The values that are accepted; an empty variable means "the default", for the
+# VM tests the whole table.
+ABI_VALUES="c rust check"
+GIC_VALUES="2 3"
+MODE_VALUES="vhe nvhe protected nested"
+CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex-a72 cortex-a76 cortex-a710 a64fx"
+# Armv8.0: these have no Virtualization Host Extensions.
+CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
+
+KERNEL_SRC=${KERNEL_SRC:-} O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
+MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
+
+# one_of NAME VALUE LIST: refuse a VALUE that is not a word of LIST.
+one_of()
+{
+	[[ -z $2 || " $3 " == *" $2 "* && $2 != *" "* ]] ||
+		die "$1=$2 is not known; good values: ${3// /, }"
+}
+
+one_of ABI "$ABI" "$ABI_VALUES"
+one_of GIC "$GIC" "$GIC_VALUES"
+one_of CPU "$CPU" "$CPU_VALUES"
+one_of MODE "$MODE" "$MODE_VALUES"
+
+[[ -z $JOBS || $JOBS =~ ^[1-9][0-9]{0,3}$ ]] ||
+	die "JOBS=$JOBS is not known; good values: a number from 1 to 9999"
+[[ -z $TESTS || $TESTS =~ ^[A-Za-z0-9_./-]+([,\ ]+[A-Za-z0-9_./-]+)*$ ]] ||
+	die "TESTS=$TESTS is not known; good values: names of tests separated by commas, e.g. TESTS=hypercalls,psci_test"
+[[ $CMDLINE != *$'\n'* ]] || die "CMDLINE= holds more than one line"
+TESTS=${TESTS// /,}
+
+# What no machine is. (scripts/vm/matrix.py knows the same; this is told first.)
+[[ $MODE != vhe || " $CPU_WITHOUT_VHE " != *" $CPU "* ]] ||
+	die "MODE=vhe: $CPU is Armv8.0 and has no VHE; good values with it: nvhe, protected"
+[[ $MODE != nested || ${CPU:-max} == max ]] ||
+	die "MODE=nested: $CPU has no nested virtualization in QEMU; good value with it: CPU=max"
+[[ $MODE != nested && $MODE != protected || ${GIC:-3} == 3 ]] ||
+	die "MODE=$MODE needs GIC=3"
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+# These, and only these, are what the overlay may lay into a kernel tree.
+PAYLOAD_DIRS=(arch include rust tools Documentation)
+
+# The cache is shared by all clones of this user; nothing in it belongs to one.
+[[ -n ${XDG_CACHE_HOME:-} || -n ${HOME:-} ]] || die "neither HOME nor XDG_CACHE_HOME is set"
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/kvm-arm64-rust
+[[ $CACHE == /* ]] || die "XDG_CACHE_HOME=$XDG_CACHE_HOME is not an absolute path"
+
+# OUT: everything that is built for this clone.
+if [[ -z $O ]]; then
+	OUT=$CACHE/work/$(basename "$ROOT")-$(printf %s "$ROOT" | sha256sum | cut -c1-8)
+else
+	OUT=$(realpath -m -- "${O/#\~\//$HOME/}")
+	[[ ! -e $OUT || -d $OUT ]] || die "O=$O is a file; give a directory"
+	for dir in "${PAYLOAD_DIRS[@]}" patches scripts configs .git .ci; do
+		[[ $OUT/ != "$ROOT/$dir/"* ]] ||
+			die "O=$O lies within this repository's $dir/; give a directory outside of it"
+	done
+	[[ $OUT != "$ROOT" && $ROOT/ != "$OUT/"* ]] ||
+		die "O=$O holds this repository; give a directory of its own"
+	# An output directory is cleaned and removed by us: never adopt another's.
+	[[ ! -d $OUT || -e $OUT/.kvm-arm64-rust || -z $(ls -A -- "$OUT") ]] ||
+		die "O=$O holds other files; give an empty or a new directory"
+fi
+[[ $OUT != *[[:space:]:%\']* ]] ||
+	die "the output directory '$OUT' has a space, ':', '%' or quote in its path, which the kernel's build refuses; choose another one with O="
+
+# supported_bases: the kernel versions that there are patches for.
+supported_bases()
+{
+	find "$ROOT/patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null | sort -V | paste -sd ' '
+}
+
+# tree_version DIR: VERSION.PATCHLEVEL.SUBLEVEL of a kernel tree.
+tree_version()
+{
+	awk '$2 == "=" && /^(VERSION|PATCHLEVEL|SUBLEVEL) / { v = v sep $3; sep = "." } /^NAME/ { exit } END { print v }' "$1/Makefile"
+}
+
+DEFAULT_BASE=7.3
+if [[ -n $KERNEL_SRC ]]; then
+	[[ -d $KERNEL_SRC ]] || die "KERNEL_SRC=$KERNEL_SRC is not a directory"
+	KERNEL_SRC=$(cd "$KERNEL_SRC" && pwd -P)
+	[[ -f $KERNEL_SRC/Kbuild && -f $KERNEL_SRC/Makefile && -d $KERNEL_SRC/arch/arm64/kvm ]] ||
+		die "KERNEL_SRC=$KERNEL_SRC is not a Linux source tree (no Kbuild, Makefile or arch/arm64/kvm)"
+	version=$(tree_version "$KERNEL_SRC")
+	BASE=${version%.*}
+	[[ -n $version && -d $ROOT/patches/$BASE ]] ||
+		die "KERNEL_SRC=$KERNEL_SRC is Linux ${version:-of an unknown version}; supported: $(supported_bases)"
+	[[ ! -e $KERNEL_SRC/.config && ! -d $KERNEL_SRC/include/config ]] ||
+		die "KERNEL_SRC=$KERNEL_SRC has been built in; run 'make mrproper' in it or give a clean copy"
+	[[ $OUT/ != "$KERNEL_SRC/"* ]] ||
+		die "O= lies within KERNEL_SRC, which is never modified; give another directory"
+else
+	BASE=$DEFAULT_BASE
+fi
+
+# base_tree: the pristine tree, the newest one of the cache if the user gave none.
+base_tree()
+{
+	local tree=$KERNEL_SRC
+	[[ -n $tree ]] || tree=$(find "$CACHE/source/$BASE" -mindepth 1 -maxdepth 1 \
+		-name 'linux-*' ! -name '*.tmp.*' 2>/dev/null | sort -V | tail -n1) || :
+	[[ -n $tree ]] || die "there is no kernel source yet: run 'make setup'"
+	printf '%s\n' "$tree"
+}
+
+have_base_tree()
+{
+	(base_tree) >/dev/null 2>&1
+}
+
+JOBS=${JOBS:-$(nproc)}
+BUSYBOX=$CACHE/busybox-arm64/busybox
+TREE=$OUT/linux			# the base with the overlay on it
+KOUT=$OUT/kernel		# O= of the kernel's build
+IMAGE=$KOUT/arch/arm64/boot/Image
+KSELFTEST=$OUT/kselftest_install
+RESULTS=$OUT/results
+LOGS=$OUT/log
+STATE=$OUT/state
+export KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS

@@ -1,0 +1,268 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
+
+  run    KVM's selftests on every configuration, in every mode of kvm-arm.abi
+  kunit  the KUnit suites kvm_arm64* on every CPU model
+  test   both
+  boot   a shell in the booted kernel
+  list   the configurations and tests
+"""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
+
+from vm import judge, matrix, qemu, report
+from vm.judge import BootResult
+from vm.matrix import BadSelection, Boot
+
+HERE = Path(__file__).resolve().parent
+EXPECTED = HERE / "vm" / "expected"
+# TCG is slow and the machine may be busy: these end a hang, nothing else.
+TEST_SECONDS = 600
+BOOT_SECONDS = 1800
+
+RunBoot = Callable[[Boot], BootResult]
+
+
+def die(message: str) -> NoReturn:
+    print(f"vm.py: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("run", "kunit", "test", "boot", "list"))
+    parser.add_argument("--image", type=Path, help="the kernel's Image")
+    parser.add_argument("--selftests", type=Path, help="kselftest_install directory")
+    parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
+    parser.add_argument("--out", type=Path, help="directory for results and logs")
+    parser.add_argument("--abi", choices=matrix.ABI_MODES, help="one mode instead of all")
+    parser.add_argument("--cpu", choices=matrix.CPUS)
+    parser.add_argument("--gic", type=int, choices=matrix.GIC_VERSIONS)
+    parser.add_argument("--mode", choices=matrix.KVM_MODES, help="KVM's mode")
+    parser.add_argument("--tests", help="names separated by commas")
+    parser.add_argument("--cmdline", default="", help="more kernel parameters")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
+                        help="VMs at a time (default: the number of CPUs)")
+    parser.add_argument("--stock", action="store_true",
+                        help="the kernel has no overlay: one boot for each configuration, no "
+                        "counters. Shows what the C code fails by itself (scripts/vm/expected)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        parser.error("--jobs: at least 1")
+    if "--" in args.cmdline.split():
+        parser.error("--cmdline: kernel parameters only, no '--'")
+    if args.stock and args.abi not in (None, "c"):
+        parser.error("--stock: that kernel knows no --abi")
+    needs = {"list": (), "kunit": ("image", "busybox", "out")}
+    for name in needs.get(args.task, ("image", "busybox", "out", "selftests")):
+        if getattr(args, name) is None:
+            parser.error(f"{args.task} needs --{name}")
+    return args
+
+
+def prepare(args: argparse.Namespace) -> qemu.Machine:
+    """Check the inputs and pack the initramfs; KUnit needs no selftests in it."""
+    if not shutil.which(qemu.QEMU):
+        die(f"{qemu.QEMU} not found: apt-get install qemu-system-arm")
+    if not args.image.is_file():
+        die(f"no kernel at {args.image}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    initrd = args.out / ("initrd.cpio" if args.selftests else "initrd-kunit.cpio")
+    command = [HERE / "mkinitrd.sh", initrd, *([args.selftests] if args.selftests else [])]
+    done = subprocess.run(command, check=False,
+                          env={**os.environ, "BUSYBOX_ARM64": str(args.busybox)})
+    if done.returncode:
+        sys.exit(done.returncode)
+    return qemu.Machine(args.image, initrd, args.cmdline)
+
+
+def installed(args: argparse.Namespace, wanted: tuple[str, ...]) -> None:
+    """A test that was not built is an error, not a skip."""
+    path = args.selftests / "kselftest-list.txt"
+    if not path.is_file():
+        die(f"no installed selftests in {args.selftests}")
+    there = path.read_text(encoding="utf-8").split()
+    missing = [name for name in wanted if f"kvm:{name}" not in there]
+    if missing:
+        die(f"not in {path}: {', '.join(missing)}")
+
+
+class Progress:
+    """A line for each boot that ended and, on a terminal, one for those that run."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self.done = 0
+        self.running: list[str] = []
+        self.lock = threading.Lock()
+        self.live = sys.stdout.isatty()
+
+    def _status(self) -> None:
+        if self.live and self.running:
+            columns = shutil.get_terminal_size().columns
+            line = f"  [{self.done}/{self.total}] running: {', '.join(self.running)}"
+            print(f"\r\033[K{line[:columns - 1]}", end="", flush=True)
+
+    def begin(self, boot: Boot) -> None:
+        with self.lock:
+            self.running.append(boot.name)
+            self._status()
+
+    def end(self, result: BootResult) -> None:
+        boot = result.boot
+        tally = result.tally()
+        words = ", ".join(f"{tally[s]} {s}" for s in ("pass", "fail", "skip", "xfail") if tally[s])
+        with self.lock:
+            self.done += 1
+            self.running.remove(boot.name)
+            clear = "\r\033[K" if self.live else ""
+            print(f"{clear}  [{self.done:{len(str(self.total))}}/{self.total}] "
+                  f"{boot.config.name:38}{boot.abi:6}{result.seconds:6.1f} s  {words}", flush=True)
+            self._status()
+
+
+def run_all(boots: list[Boot], jobs: int, count: Path, one: RunBoot) -> list[BootResult]:
+    """Boot them, the slow ones first; results in the order of the table."""
+    # An earlier run's count must not vouch for one that is cut short.
+    count.unlink(missing_ok=True)
+    progress = Progress(len(boots))
+
+    def task(boot: Boot) -> BootResult:
+        progress.begin(boot)
+        result = one(boot)
+        progress.end(result)
+        return result
+
+    slow_first = sorted(boots, key=lambda b: (b.config.kvm != "nested", b.config.cpu != "max"))
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            futures = {boot: pool.submit(task, boot) for boot in slow_first}
+            return [futures[boot].result() for boot in boots]
+        except BaseException:
+            qemu.stop_all()
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def finish(out: Path, stem: str, count: str, results: list[BootResult], text: str) -> bool:
+    report.write(out, stem, results, text)
+    print(f"\n{text}", end="")
+    if failed := report.failures(results):
+        print("\n".join(failed))
+    print(f"\n{report.total_line(results)}\nlogs and results: {out}\n", flush=True)
+    report.write_count(out / count, results)
+    return not any(result.failed for result in results)
+
+
+def files(out: Path, kind: str, boot: Boot) -> tuple[Path, Path]:
+    logs = out / kind
+    logs.mkdir(exist_ok=True)
+    return logs / f"{boot.slug}.console", logs / f"{boot.slug}.results"
+
+
+def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
+    expected = judge.read_expected(EXPECTED)
+    tests = matrix.check_tests(args.tests)
+    modes = ("c",) if args.stock else (args.abi,) if args.abi else matrix.ABI_MODES
+    boots = matrix.boots(matrix.select(args.cpu, args.gic, args.mode), modes, tests)
+    print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time", flush=True)
+
+    def one(boot: Boot) -> BootResult:
+        console, results = files(args.out, "run", boot)
+        params = "" if args.stock else f"kvm-arm.abi={boot.abi} kvm-arm.abi_count=1"
+        argv = qemu.command(machine, boot.config, params,
+                            f"run {TEST_SECONDS} {','.join(boot.tests)}")
+        outcome = qemu.run(argv, console, results, BOOT_SECONDS)
+        return judge.selftests(boot, outcome, console, results, expected, args.stock)
+
+    results = run_all(boots, args.jobs, args.out / "vm.count", one)
+    return finish(args.out, "results", "vm.count", results,
+                  report.selftests_text(results, version))
+
+
+def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
+    configs = matrix.select(args.cpu, args.gic, args.mode)
+    # What KUnit sees depends on the CPU, not on the GIC or the mode of KVM.
+    models = {c.cpu: replace(c, only=(), params="") for c in reversed(configs)}
+    cpus = dict.fromkeys(c.cpu for c in configs)
+    boots = [Boot(models[cpu], args.abi or "", ()) for cpu in cpus]
+    print(f"KUnit: {len(boots)} boots, {args.jobs} at a time", flush=True)
+
+    def one(boot: Boot) -> BootResult:
+        console, results = files(args.out, "kunit", boot)
+        params = "kunit.enable=1 kunit.autorun=1 kunit.filter_glob=kvm_arm64*"
+        if args.abi:
+            params += f" kvm-arm.abi={args.abi}"
+        argv = qemu.command(machine, boot.config, params, "kunit")
+        outcome = qemu.run(argv, console, results, BOOT_SECONDS)
+        return judge.kunit(boot, outcome, console, results)
+
+    results = run_all(boots, args.jobs, args.out / "kunit.count", one)
+    return finish(args.out, "kunit", "kunit.count", results, report.kunit_text(results, version))
+
+
+def shell(args: argparse.Namespace, machine: qemu.Machine) -> NoReturn:
+    config = matrix.select(args.cpu or "max", args.gic, args.mode)[0]
+    size = shutil.get_terminal_size()
+    params = f"quiet kvm-arm.abi={args.abi}" if args.abi else "quiet"
+    argv = qemu.command(machine, config, params, f"boot {size.lines} {size.columns}")
+    print(f"booting {config.name}; Ctrl-A x ends QEMU", flush=True)
+    # The terminal is the guest's from here on.
+    os.execvp(argv[0], [*argv, "-serial", "mon:stdio"])
+
+
+def show_list() -> None:
+    print("configurations (cpu, gic, mode, host state):")
+    for config in matrix.TABLE + matrix.HOST_STATES:
+        only = f"  ({', '.join(config.only)} only)" if config.only else ""
+        print(f"  {config.name}{only}")
+    print("tests:")
+    for name in matrix.TEST_NAMES:
+        print(f"  {name}")
+
+
+def main() -> int:
+    args = arguments()
+    if args.task == "list":
+        show_list()
+        return 0
+    # As Ctrl-C: the VMs must not outlive this.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        tests = matrix.check_tests(args.tests)
+        matrix.select(args.cpu, args.gic, args.mode)
+        if args.task in ("run", "test"):
+            installed(args, tests)
+        machine = prepare(args)
+        if args.task == "boot":
+            shell(args, machine)
+        version = subprocess.run([qemu.QEMU, "--version"], check=True, capture_output=True,
+                                 text=True).stdout.split("(")[0].replace("emulator version ", "")
+        good = True
+        if args.task in ("run", "test"):
+            good = selftests(args, machine, version.strip()) and good
+        if args.task in ("kunit", "test"):
+            good = kunit(args, machine, version.strip()) and good
+        return 0 if good else 1
+    except BadSelection as why:
+        die(str(why))
+    except KeyboardInterrupt:
+        print("\nvm.py: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

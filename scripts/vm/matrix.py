@@ -1,0 +1,174 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The machines that the kernel is booted on, and the tests that run there."""
+
+from dataclasses import dataclass, field
+
+ABI_MODES = ("c", "rust", "check")
+GIC_VERSIONS = (2, 3)
+KVM_MODES = ("vhe", "nvhe", "protected", "nested")
+
+# QEMU's models of Armv8.0 have no VHE, the others do.
+CPUS_WITHOUT_VHE = ("cortex-a53", "cortex-a57", "cortex-a72")
+CPUS = ("max", "neoverse-n1", "neoverse-n2", "neoverse-v1", *CPUS_WITHOUT_VHE,
+        "cortex-a76", "cortex-a710", "a64fx")
+# FEAT_NV2, which KVM wants for nested virtualization
+CPUS_WITH_NV2 = ("max",)
+
+# What these expect depends on how the host mitigates.
+HOST_STATE_TESTS = ("fw_reg_matrix", "fw_reg_services")
+# Flips the mode: the guest's init runs it after it has read the counters.
+SWITCH_TEST = "fw_reg_switch"
+
+
+@dataclass(frozen=True)
+class Test:
+    name: str
+    # Reads or writes firmware registers, so the calls are counted.
+    fw_regs: bool = False
+
+
+TESTS = (
+    Test("get-reg-list", fw_regs=True),
+    Test("hypercalls", fw_regs=True),
+    Test("psci_test"),
+    Test("smccc_filter"),
+    Test("set_id_regs"),
+    Test("vgic_init"),
+    Test("kvm-uuid"),
+    Test("no-vgic"),
+    Test("aarch32_id_regs"),
+    Test("vcpu_width_config"),
+    Test("steal_time"),
+    Test("hidden_features"),
+    Test("idreg-idst"),
+    Test("mmio_sign_ext"),
+    *(Test(name, fw_regs=True) for name in HOST_STATE_TESTS),
+    Test("fw_reg_errors", fw_regs=True),
+    Test("fw_reg_ebusy", fw_regs=True),
+    Test(SWITCH_TEST),
+    Test("fw_reg_trace"),
+)
+TEST_NAMES = tuple(test.name for test in TESTS)
+
+
+class BadSelection(Exception):
+    """What the user asked for does not exist; the message says what does."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """A machine and how KVM is to run on it."""
+    cpu: str
+    gic: int
+    kvm: str
+    # Host state: mitigation parameters of the kernel under test
+    params: str = ""
+    # A configuration of the table runs every test, a host state only some.
+    only: tuple[str, ...] = field(default=())
+
+    @property
+    def name(self) -> str:
+        words = [self.cpu, f"GICv{self.gic}", self.kvm, self.params]
+        return " ".join(word for word in words if word)
+
+    @property
+    def slug(self) -> str:
+        return self.name.lower().replace(" ", "-").replace("=", "-")
+
+    def wanted(self, tests: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(t for t in tests if not self.only or t in self.only)
+
+    @property
+    def kernel_params(self) -> str:
+        mode = "" if self.kvm == "vhe" or self.forced_nvhe else f"kvm-arm.mode={self.kvm}"
+        return " ".join(word for word in (mode, self.params) if word)
+
+    @property
+    def forced_nvhe(self) -> bool:
+        return self.kvm == "nvhe" and self.cpu in CPUS_WITHOUT_VHE
+
+    @property
+    def expected_kvm(self) -> str:
+        """What KVM says of itself in the kernel's log."""
+        if self.kvm == "protected":
+            vhe = "nVHE" if self.cpu in CPUS_WITHOUT_VHE else "hVHE"
+            return f"Protected {vhe}"
+        return {"vhe": "VHE", "nvhe": "Hyp nVHE", "nested": "VHE+NV2"}[self.kvm]
+
+
+TABLE = (
+    Config("max", 3, "vhe"),
+    Config("max", 2, "vhe"),
+    Config("neoverse-n1", 3, "vhe"),
+    Config("cortex-a72", 2, "nvhe"),
+    Config("a64fx", 3, "vhe"),
+    Config("cortex-a72", 3, "protected"),
+    Config("max", 3, "nested"),
+)
+
+# What a guest may see of the workarounds depends on the host's own state: these
+# boots reach the values that the table's machines do not.
+HOST_STATES = (
+    Config("neoverse-n1", 3, "vhe", "mitigations=off", HOST_STATE_TESTS),
+    Config("neoverse-n1", 3, "vhe", "nospectre_bhb", HOST_STATE_TESTS),
+    Config("cortex-a53", 2, "nvhe", "", HOST_STATE_TESTS),
+)
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One run of QEMU."""
+    config: Config
+    abi: str
+    tests: tuple[str, ...]
+
+    @property
+    def slug(self) -> str:
+        return f"{self.config.slug}-{self.abi}" if self.abi else self.config.slug
+
+    @property
+    def name(self) -> str:
+        return f"{self.config.name} {self.abi}".strip()
+
+
+def check_tests(names: str | None) -> tuple[str, ...]:
+    if not names:
+        return TEST_NAMES
+    asked = [name.removeprefix("arm64/") for name in names.replace(",", " ").split()]
+    unknown = [name for name in asked if name not in TEST_NAMES]
+    if unknown:
+        raise BadSelection(f"no test '{unknown[0]}'; the tests are: {', '.join(TEST_NAMES)}")
+    return tuple(name for name in TEST_NAMES if name in asked)
+
+
+def _possible(cpu: str, gic: int, kvm: str) -> str | None:
+    """Why there is no such machine, or None."""
+    if kvm in ("vhe", "nested") and cpu in CPUS_WITHOUT_VHE:
+        return f"{cpu} is Armv8.0 and has no VHE: it runs KVM in mode nvhe or protected"
+    if kvm == "nested" and cpu not in CPUS_WITH_NV2:
+        return f"{cpu} has no FEAT_NV2: mode nested runs on cpu {', '.join(CPUS_WITH_NV2)}"
+    if kvm in ("nested", "protected") and gic == 2:
+        return f"mode {kvm} needs a GICv3"
+    return None
+
+
+def select(cpu: str | None, gic: int | None, kvm: str | None) -> tuple[Config, ...]:
+    """The configurations that match; failing that, the one machine described."""
+    found = tuple(c for c in TABLE + HOST_STATES
+                  if cpu in (None, c.cpu) and gic in (None, c.gic) and kvm in (None, c.kvm))
+    if any(c in TABLE for c in found):
+        return found
+    cpu = cpu or "max"
+    kvm = kvm or ("nvhe" if cpu in CPUS_WITHOUT_VHE else "vhe")
+    gic = gic or 3
+    why = _possible(cpu, gic, kvm)
+    if why:
+        raise BadSelection(why)
+    return (Config(cpu, gic, kvm),)
+
+
+def boots(configs: tuple[Config, ...], modes: tuple[str, ...],
+          tests: tuple[str, ...]) -> list[Boot]:
+    """One boot for each configuration and mode that has a test to run."""
+    return [Boot(config, abi, wanted) for config in configs for abi in modes
+            if (wanted := config.wanted(tests))]

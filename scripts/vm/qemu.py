@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0
+"""QEMU: the command line, and running it for so long and no longer."""
+
+import shlex
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from vm.matrix import Config
+
+QEMU = "qemu-system-aarch64"
+MEMORY_MIB = 1024
+CPUS = 2
+
+_running: set[subprocess.Popen[bytes]] = set()
+_lock = threading.Lock()
+_stopping = False
+
+
+class Stopped(Exception):
+    """stop_all() was called."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What all boots of one call have in common."""
+    image: Path
+    initrd: Path
+    cmdline: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    seconds: float
+    # None: ended by itself
+    problem: str | None
+
+
+def _cpu(model: str) -> str:
+    # The architected pointer authentication hash costs TCG half of the time.
+    return "max,pauth-impdef=on" if model == "max" else model
+
+
+def command(machine: Machine, config: Config, params: str, task: str) -> list[str]:
+    """The command, less where the console goes."""
+    append = " ".join(word for word in (
+        "console=ttyAMA0", "panic=-1", config.kernel_params, params, machine.cmdline,
+        "rdinit=/init", "--", task) if word)
+    return [QEMU, "-M", f"virt,virtualization=on,gic-version={config.gic}",
+            "-cpu", _cpu(config.cpu), "-smp", str(CPUS), "-m", str(MEMORY_MIB),
+            "-nodefaults", "-display", "none", "-no-reboot",
+            "-kernel", str(machine.image), "-initrd", str(machine.initrd), "-append", append]
+
+
+def run(argv: list[str], console: Path, results: Path, timeout: float) -> Outcome:
+    """Boot with the kernel's console and the tests' output in a file each."""
+    argv = [*argv, "-serial", f"file:{console}",
+            "-device", "virtio-serial-device", "-device", "virtconsole,chardev=results",
+            "-chardev", f"file,id=results,path={results}"]
+    console.with_suffix(".cmd").write_text(shlex.join(argv) + "\n", encoding="utf-8")
+    for stale in (console, results):
+        stale.write_bytes(b"")
+    begin = time.monotonic()
+    with _lock:
+        if _stopping:
+            raise Stopped
+        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                 stderr=subprocess.PIPE)
+        _running.add(child)
+    try:
+        _, err = child.communicate(timeout=timeout)
+        problem = None
+        if child.returncode:
+            words = err.decode(errors="replace").strip().splitlines()
+            problem = f"QEMU ended with {child.returncode}: {words[-1] if words else 'no message'}"
+    except subprocess.TimeoutExpired:
+        problem = f"timeout: killed after {timeout:.0f} s"
+    finally:
+        child.kill()
+        child.communicate()
+        with _lock:
+            _running.discard(child)
+    if _stopping:
+        raise Stopped
+    return Outcome(time.monotonic() - begin, problem)
+
+
+def stop_all() -> None:
+    """Kill what runs and start nothing more."""
+    global _stopping
+    with _lock:
+        _stopping = True
+        for child in _running:
+            child.kill()
