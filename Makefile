@@ -93,7 +93,7 @@ lint:
 	@$(steps) $(tree) lint
 
 series:
-	@BUILD=$(BUILD) $(steps) $(tree) series
+	@BUILD=$(BUILD) $(steps) $(tree) $(if $(filter 1,$(BUILD)),kernel) series
 
 clean distclean:
 	@scripts/clean.sh $@

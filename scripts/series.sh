@@ -84,10 +84,11 @@ check()
 	[[ -z $bad ]] || die "checkpatch.pl --strict is not content"
 }
 
-# build: every step by itself, in a tree of its own that changes file by file.
+# build: every step by itself, in a tree of its own that changes file by file: what
+# the patches touch. The last step is the laid tree, which `make kernel` builds.
 build()
 {
-	local tree=$OUT/series-build/linux output=$OUT/series-build/kernel n=0 id log target tmp
+	local tree=$OUT/series-build/linux output=$OUT/series-build/kernel n=0 id log tmp
 	if [[ ! -d $tree ]]; then
 		fresh_tmp tmp "$tree"
 		note "copying the kernel source"
@@ -106,10 +107,8 @@ build()
 		rsync -rpc --exclude=/.git "$repo/" "$tree/"
 		# Not `configure`: early steps do not have every symbol yet.
 		rm -f "$output/.configured"
-		target=arch/arm64/kvm/
-		[[ $id != "$(repo_git rev-parse result)" ]] || target=Image
 		if ! logged "$log" kbuild "$tree" "$output" KCONFIG_ALLCONFIG="$FRAGMENT" allnoconfig ||
-			! logged "$log" kbuild "$tree" "$output" prepare "$target"; then
+			! logged "$log" kbuild "$tree" "$output" prepare arch/arm64/kvm/; then
 			die "step $n does not build; the whole log: $log"
 		fi
 	done

@@ -58,6 +58,19 @@ def read_expected(path: Path) -> Expected:
     return expected
 
 
+def read_racy(path: Path) -> dict[str, str]:
+    """Lines of "test | message": tests that lose a race of their own, and say this."""
+    racy: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        fields = [word.strip() for word in line.split("|")]
+        if len(fields) != 2 or not all(fields):
+            raise ValueError(f"{path}:{number}: not 'test | message'")
+        racy[fields[0]] = fields[1]
+    return racy
+
+
 def _linux(lines: list[str]) -> str:
     for line in console.unstamped(lines[:20]):
         if line.startswith("Linux version "):

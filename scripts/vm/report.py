@@ -93,7 +93,7 @@ def _reasons(results: list[BootResult], status: str) -> list[str]:
     where: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for v in result.verdicts:
-            if v.status == status:
+            if v.status == status and (v.reason or status != "pass"):
                 names = where.setdefault((v.name, v.reason), [])
                 if result.boot.config.name not in names:
                     names.append(result.boot.config.name)
@@ -105,7 +105,8 @@ def _reasons(results: list[BootResult], status: str) -> list[str]:
 
 def _sections(results: list[BootResult]) -> list[str]:
     lines: list[str] = []
-    for status, title in (("skip", "Skipped:"),
+    for status, title in (("pass", "Lost a race of its own, and passed when run again:"),
+                          ("skip", "Skipped:"),
                           ("xfail", "xfail: the C code alone fails here too, and for this cause:")):
         if reasons := _reasons(results, status):
             lines += ["", title, *reasons]
