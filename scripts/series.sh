@@ -16,6 +16,8 @@
 # Not of this tree: a series of new files that MAINTAINERS would list once it is
 # merged, and whose sender adds the Signed-off-by.
 CHECKPATCH_IGNORE=FILE_PATH_CHANGES,MISSING_SIGN_OFF
+# Trace events are laid out like no other code, everywhere in the kernel.
+CHECKPATCH_TRACE='include/trace/events/[^:]*:[0-9]+: CHECK:(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT):'
 
 # The repository holds only the files that the series touches: git needs no more.
 repo_git()
@@ -76,12 +78,13 @@ verify()
 
 check()
 {
-	local patch bad=''
-	for patch in "$work"/series/*.patch; do
-		(cd "$TREE" && perl scripts/checkpatch.pl --strict --quiet --no-summary --show-types \
-			--ignore "$CHECKPATCH_IGNORE" "$patch") || bad=y
-	done
-	[[ -z $bad ]] || die "checkpatch.pl --strict is not content"
+	local patch wrong
+	wrong=$(for patch in "$work"/series/*.patch; do
+		(cd "$TREE" && perl scripts/checkpatch.pl --strict --terse --showfile --no-summary \
+			--show-types --ignore "$CHECKPATCH_IGNORE" "$patch") |
+			sed "s|^|${patch##*/}: |"
+	done | grep -vE "$CHECKPATCH_TRACE" || :)
+	[[ -z $wrong ]] || { printf '%s\n' "$wrong" >&2; die "checkpatch.pl --strict is not content"; }
 }
 
 # build: every step by itself, in a tree of its own that changes file by file: what

@@ -149,9 +149,13 @@ static __always_inline void kvm_arm_abi_judge_init_hypercalls(struct kvm *kvm)
 
 #else /* !CONFIG_KVM_ARM64_RUST */
 
-#define kvm_arm_abi_rust(surface)	false
 #define kvm_arm_abi_get_fw_reg		kvm_arm_c_get_fw_reg
 #define kvm_arm_abi_set_fw_reg		kvm_arm_c_set_fw_reg
+
+static inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
+{
+	return false;
+}
 
 static inline void kvm_arm_rust_init_hypercalls(struct kvm *kvm)
 {

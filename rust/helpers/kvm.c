@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/cpufeature.h>
 #include <linux/kvm_host.h>
 #include <linux/uaccess.h>
-
-#include <asm/cpufeature.h>
 
 __rust_helper bool rust_helper_kvm_vm_has_ran_once(struct kvm *kvm)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! What the ABI is, as tables: the test vectors of the host's tests and of the kernel's KUnit suite.
+//! What the ABI is, as tables: the vectors of the host's tests and of the kernel's KUnit suites.
 //!
 //! The tables are written from the documentation and from observed hosts, not computed from the
 //! code that they test.

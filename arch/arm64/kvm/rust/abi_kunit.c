@@ -234,4 +234,5 @@ static struct kunit_suite abi_test_suite = {
 	.exit = abi_test_exit,
 	.test_cases = abi_test_cases,
 };
+
 kunit_test_suite(abi_test_suite);

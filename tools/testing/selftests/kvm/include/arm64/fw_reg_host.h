@@ -66,7 +66,7 @@ static inline bool fw_read_vulnerability(const char *name, char *buf,
 	return ok;
 }
 
-static inline const struct fw_spectre_v2 *fw_host_spectre_v2(void)
+static const inline struct fw_spectre_v2 *fw_host_spectre_v2(void)
 {
 	char buf[128];
 	int i;
@@ -159,7 +159,7 @@ static const u64 fw_workaround_fn[NR_FW_REGS] = {
 };
 
 /* The row for what the register reads now, NULL if that is no level at all. */
-static inline const struct fw_workaround *
+static const inline struct fw_workaround *
 __fw_workaround_row(int line, struct kvm_vcpu *vcpu, int nr)
 {
 	u64 level = vcpu_get_reg(vcpu, fw_regs[nr].id);
