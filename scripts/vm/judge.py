@@ -45,30 +45,27 @@ class BootResult:
         return Counter(v.status for v in self.verdicts)
 
 
-def read_expected(path: Path) -> Expected:
-    """Lines of "configuration | test | message | cause"."""
-    expected: Expected = {}
+def _rows(path: Path, columns: str) -> list[list[str]]:
+    """The rows of a file that has these columns."""
+    rows: list[list[str]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
-        fields = [word.strip() for word in line.split("|")]
-        if len(fields) != 4 or not all(fields):
-            raise ValueError(f"{path}:{number}: not 'configuration | test | message | cause'")
-        expected[fields[0], fields[1]] = fields[2], fields[3]
-    return expected
+        rows.append([word.strip() for word in line.split("|")])
+        if len(rows[-1]) != len(columns.split("|")) or not all(rows[-1]):
+            raise ValueError(f"{path}:{number}: not '{columns}'")
+    return rows
+
+
+def read_expected(path: Path) -> Expected:
+    """Tests that fail with C alone, too."""
+    return {(config, test): (message, cause) for config, test, message, cause
+            in _rows(path, "configuration | test | message | cause")}
 
 
 def read_racy(path: Path) -> dict[str, str]:
-    """Lines of "test | message": tests that lose a race of their own, and say this."""
-    racy: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        fields = [word.strip() for word in line.split("|")]
-        if len(fields) != 2 or not all(fields):
-            raise ValueError(f"{path}:{number}: not 'test | message'")
-        racy[fields[0]] = fields[1]
-    return racy
+    """Tests that lose a race of their own, and what they say then."""
+    return {test: message for test, message in _rows(path, "test | message")}
 
 
 def _linux(lines: list[str]) -> str:

@@ -98,13 +98,9 @@ impl Vm {
         bits as u64
     }
 
-    /// Gives a new VM its bitmaps.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else may know the VM yet.
+    /// Gives a VM the bitmaps of a new one. Without the lock: nobody else should know it yet.
     #[inline]
-    pub unsafe fn init_bitmaps(&self) {
+    pub fn init_bitmaps(&self) {
         for map in FeatureBitmap::ALL {
             self.write_bitmap(map, map.initial());
         }

@@ -7,7 +7,7 @@
 
 #include <kvm/arm_psci.h>
 
-/* Puts a mode in force until the test ends. */
+/* The mode and the counting are put back when a test ends. */
 struct abi_test {
 	enum kvm_arm_abi_mode boot_mode;
 	bool boot_count;

@@ -34,11 +34,9 @@ use crate::errno::{
 pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
     // SAFETY: The caller guarantees that the VM is valid during the call.
     let vm = unsafe { Vm::from_raw(kvm) };
-    // SAFETY: The caller guarantees that nobody else knows the VM.
-    unsafe {
-        vm.init_bitmaps();
-        vm.init_smccc_filter();
-    }
+    vm.init_bitmaps();
+    // SAFETY: The caller guarantees that nobody else knows the VM, whose filter is prepared once.
+    unsafe { vm.init_smccc_filter() };
 }
 
 /// Returns the number of firmware registers.

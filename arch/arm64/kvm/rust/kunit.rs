@@ -341,8 +341,7 @@ mod oracle {
     #[test]
     fn new_vm_has_the_same_services() -> Result {
         let pair = Pair::new()?;
-        // SAFETY: Nobody else knows the VM.
-        unsafe { pair.rust.vm().init_bitmaps() };
+        pair.rust.vm().init_bitmaps();
         for (map, _, initial) in vectors::BITMAPS {
             assert_eq!(pair.rust.vm().bitmap(map), initial);
         }
