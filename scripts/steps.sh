@@ -28,7 +28,7 @@ title()
 				echo "getting the kernel source$(first_time "$CACHE/source" "170 MB, once")"
 			fi ;;
 	lay)		echo "laying the overlay over the tree$(first_time "$TREE" "copies 1.6 GB the first time")" ;;
-	kernel)		echo "building the kernel$(first_time "$IMAGE" "about 7 minutes on 2 cores the first time")" ;;
+	kernel)		echo "building the kernel$(first_time "$IMAGE" "10 minutes or more on 2 cores the first time")" ;;
 	objgate)	echo "checking the Rust objects" ;;
 	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
 	test-host)	echo "testing the core crate on the host" ;;
