@@ -65,6 +65,13 @@ fn mismatch(id: u64, c: Outcome, rust: Outcome) {
     };
 }
 
+/// Tells the sides' outcomes apart.
+fn compare(id: u64, c: Outcome, rust: Outcome) {
+    if c != rust {
+        mismatch(id, c, rust);
+    }
+}
+
 /// What Rust makes of a read.
 pub(crate) fn read(snapshot: &Snapshot) -> Outcome {
     Outcome {
@@ -128,10 +135,8 @@ pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
     let reg = match FwReg::from_id(id) {
         Ok(reg) => reg,
         Err(reject) => {
-            let (c, rust) = (c_read(), Outcome::refused(reject));
-            if c != rust {
-                mismatch(id, c, rust);
-            }
+            let c = c_read();
+            compare(id, c, Outcome::refused(reject));
             return c.ret;
         }
     };
@@ -193,10 +198,8 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
             ret
         }
         Err(reject) => {
-            let (ret, rust) = (c_write(), Outcome::refused(reject));
-            if ret != rust.ret {
-                mismatch(id, Outcome { ret, val: 0 }, rust);
-            }
+            let ret = c_write();
+            compare(id, Outcome { ret, val: 0 }, Outcome::refused(reject));
             ret
         }
     }
@@ -220,10 +223,7 @@ fn judge_unlocked(vm: &Vm, reg: FwReg, val: u64, ret: c_int, rust: Outcome) {
         (FwReg::PsciVersion, 0) if u64::from(vm.psci_version()) == val => val,
         _ => rust.val,
     };
-    let c = Outcome { ret, val: stored };
-    if c != rust {
-        mismatch(reg.id(), c, rust);
-    }
+    compare(reg.id(), Outcome { ret, val: stored }, rust);
 }
 
 /// Compares a write of a bitmap, which C has decided and committed.
@@ -252,10 +252,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
         Ok(FwReg::Bitmap(map)) => {
             let snapshot = Snapshot::Bitmap { map, current: old };
             let rust = write(&snapshot, val, locked.ran_once());
-            let c = c(locked.vm().bitmap(map));
-            if c != rust {
-                mismatch(id, c, rust);
-            }
+            compare(id, c(locked.vm().bitmap(map)), rust);
         }
         // Rust knows no such bitmap, and C has taken its lock for it.
         Ok(_) => mismatch(id, c(0), Outcome::refused(Reject::UnknownRegister)),
@@ -297,8 +294,6 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_init_hypercalls(kvm: *mut bindings::
     let vm = unsafe { Vm::from_raw(kvm) };
     for map in FeatureBitmap::ALL {
         let [c, rust] = [vm.bitmap(map), map.initial()].map(|val| Outcome { ret: 0, val });
-        if c != rust {
-            mismatch(FwReg::Bitmap(map).id(), c, rust);
-        }
+        compare(FwReg::Bitmap(map).id(), c, rust);
     }
 }

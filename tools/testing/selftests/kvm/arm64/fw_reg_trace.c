@@ -21,20 +21,6 @@
 /* Not the vCPU that the library would create first. */
 #define VCPU_ID		1
 
-static int write_file(const char *path, const char *str)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-	int ret = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, str, strlen(str)) != strlen(str))
-		ret = errno;
-	close(fd);
-
-	return ret;
-}
-
 static void read_file(const char *path, char *buf, size_t size)
 {
 	int fd = open(path, O_RDONLY);
@@ -50,7 +36,7 @@ static void read_file(const char *path, char *buf, size_t size)
 
 static void stop_tracing(void)
 {
-	write_file(EVENTS_DIR "enable", "0");
+	abi_write_word(EVENTS_DIR "enable", "0");
 }
 
 /* The events since the last call: their number, and the last one's text. */
@@ -69,7 +55,7 @@ static int traced(char *last, size_t size)
 		nr++;
 		snprintf(last, size, "%s", event);
 	}
-	write_file(TRACE_DIR "trace", "");
+	close(open(TRACE_DIR "trace", O_WRONLY | O_TRUNC));
 
 	return nr;
 }
@@ -164,7 +150,7 @@ static void check_silence(int unused)
 	struct kvm_vm *vm;
 	char last[256];
 
-	write_file(EVENTS_DIR "enable", "0");
+	abi_write_word(EVENTS_DIR "enable", "0");
 	traced(last, sizeof(last));
 
 	vm = fw_vm_create_one(&vcpu);
@@ -176,16 +162,16 @@ static void check_silence(int unused)
 static void check_bad_modes(int unused)
 {
 	static const char * const bad[] = { "", "x", "C", "rustc", "check it" };
-	char before[ABI_WORD], mode[ABI_WORD];
+	char before[ABI_WORD], mode[ABI_WORD] = "";
 	int i, ret;
 
-	read_file(ABI_DIR "mode", before, sizeof(before));
+	TEST_ASSERT(abi_read_word(ABI_DIR "mode", before), "Failed to read the mode");
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
-		ret = write_file(ABI_DIR "mode", bad[i]);
+		ret = abi_write_word(ABI_DIR "mode", bad[i]);
 		fw_expect(ret == EINVAL || !bad[i][0], "mode '%s': %s", bad[i],
 			  strerror(ret));
-		read_file(ABI_DIR "mode", mode, sizeof(mode));
-		fw_expect(!strcmp(mode, before), "'%s' gave mode %s", bad[i],
+		fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
+			  !strcmp(mode, before), "'%s' gave mode %s", bad[i],
 			  mode);
 	}
 }
@@ -233,7 +219,7 @@ int main(void)
 		ksft_exit_skip("this kernel has one implementation\n");
 
 	atexit(stop_tracing);
-	TEST_ASSERT(!write_file(EVENTS_DIR "enable", "1"), "%s: %s",
+	TEST_ASSERT(!abi_write_word(EVENTS_DIR "enable", "1"), "%s: %s",
 		    EVENTS_DIR "enable", strerror(errno));
 
 	ksft_set_plan(ARRAY_SIZE(cases));
