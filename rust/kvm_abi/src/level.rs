@@ -1,67 +1,42 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Feature levels: registers of sixteen 4-bit fields that are compared without being understood.
+//! Feature levels: fields of a register as numbers that are compared without being understood.
 //!
 //! A higher level is a better one, 0 says that nothing is known, and a negative level that the
-//! feature is known to be absent. A write asks for no more than the host has if each of its fields
-//! is at most the host's, whether or not anyone knows what the field means.
+//! feature is known to be absent. Fields of ID registers are levels, of any width and with or
+//! without a sign, and so are the sixteen signed 4-bit fields of [`FeatureLevels`]: there, a write
+//! asks for no more than the host has if each of its fields is at most the host's, whether or not
+//! anyone knows what the field means.
 //!
 //! Reference: the scheme of the Arm ARM for fields in ID registers ("Principles of the ID scheme"),
-//! `cpuid_feature_extract_signed_field()`.
+//! `cpuid_feature_extract_field_width()`.
 
-/// How a 4-bit field is read as a number.
+/// How a field is read as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
-    /// Two's complement, -8 to 7.
+    /// Two's complement: four bits are -8 to 7.
     Signed,
-    /// 0 to 15.
+    /// Four bits are 0 to 15.
     Unsigned,
 }
 
-/// The level in a signed 4-bit field, -8 to 7.
-///
-/// # Invariants
-///
-/// The number is at least -8 and at most 7.
+/// What a field says, as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FeatureLevel(i8);
+pub struct FeatureLevel(i32);
 
 impl FeatureLevel {
     /// Nothing is known of the feature.
     pub const UNKNOWN: Self = Self(0);
 
-    /// Returns the level of this number, `None` if it does not fit.
+    /// Returns the level of this number.
     #[inline]
-    pub const fn new(level: i8) -> Option<Self> {
-        if level < -8 || level > 7 {
-            return None;
-        }
-        // INVARIANT: Just checked.
-        Some(Self(level))
-    }
-
-    /// Returns the level in bits 3:0 of `field`; the other bits are ignored.
-    #[inline]
-    pub const fn from_field(field: u8) -> Self {
-        // CAST: Reinterprets the bits, `i8::cast_signed()` is newer than the oldest compiler.
-        #[expect(clippy::as_conversions)]
-        let shifted = (field << 4) as i8;
-        // INVARIANT: The arithmetic shift spreads bit 3, the sign, over bits 7:4.
-        Self(shifted >> 4)
-    }
-
-    /// Returns the field, in bits 3:0.
-    #[inline]
-    pub const fn to_field(self) -> u8 {
-        // CAST: Reinterprets the bits, of which four are kept.
-        #[expect(clippy::as_conversions)]
-        let bits = self.0 as u8;
-        bits & 0xf
+    pub const fn new(level: i32) -> Self {
+        Self(level)
     }
 
     /// Returns the level as a number.
     #[inline]
-    pub const fn get(self) -> i8 {
+    pub const fn get(self) -> i32 {
         self.0
     }
 
@@ -72,7 +47,88 @@ impl FeatureLevel {
     }
 }
 
-/// The position of a field in a register, 0 (bits 3:0) to 15 (bits 63:60).
+/// A field of a register: where it is, and how it is read.
+///
+/// # Invariants
+///
+/// The width is at least 1, and the field ends at bit 63 at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Field {
+    shift: u8,
+    width: u8,
+    sign: Sign,
+}
+
+impl Field {
+    /// Returns the field of `width` bits that begins at bit `shift`, `None` if there is none.
+    #[inline]
+    pub const fn new(shift: u8, width: u8, sign: Sign) -> Option<Self> {
+        if width == 0 || shift > 63 || width > 64u8.saturating_sub(shift) {
+            return None;
+        }
+        // INVARIANT: Just checked.
+        Some(Self { shift, width, sign })
+    }
+
+    /// Returns the index of the field's least significant bit.
+    #[inline]
+    pub const fn shift(self) -> u8 {
+        self.shift
+    }
+
+    /// Returns the number of the field's bits.
+    #[inline]
+    pub const fn width(self) -> u8 {
+        self.width
+    }
+
+    /// Returns the number of bits above the field.
+    #[inline]
+    const fn above(self) -> u32 {
+        self.unused().saturating_sub(self.shift_u32())
+    }
+
+    /// Returns the number of the register's bits that are not the field's, at most 63.
+    #[inline]
+    const fn unused(self) -> u32 {
+        // CAST: Widens, `u32::from()` is not `const`.
+        #[expect(clippy::as_conversions)]
+        let width = self.width as u32;
+        64u32.saturating_sub(width) & 63
+    }
+
+    #[inline]
+    const fn shift_u32(self) -> u32 {
+        // CAST: Widens, `u32::from()` is not `const`.
+        #[expect(clippy::as_conversions)]
+        let shift = self.shift as u32;
+        shift & 63
+    }
+
+    /// Returns the bits of the field.
+    #[inline]
+    pub const fn mask(self) -> u64 {
+        (u64::MAX >> self.unused()) << self.shift_u32()
+    }
+
+    /// Returns the level in the field of this register.
+    ///
+    /// As in C a level has 32 bits and a sign: of a wider field the lower bits count, and one of 32
+    /// bits has a sign whether it is to be read with one or not.
+    #[inline]
+    pub const fn level(self, register: u64) -> FeatureLevel {
+        let top = register << self.above();
+        // CAST: Reinterprets the bits; then keeps those that C keeps.
+        #[expect(clippy::as_conversions)]
+        let level = match self.sign {
+            Sign::Signed => ((top as i64) >> self.unused()) as i32,
+            Sign::Unsigned => (top >> self.unused()) as i32,
+        };
+        FeatureLevel(level)
+    }
+}
+
+/// The position of a 4-bit field in a register, 0 (bits 3:0) to 15 (bits 63:60).
 ///
 /// # Invariants
 ///
@@ -98,13 +154,15 @@ impl FieldIndex {
         (0..=15).map(Self)
     }
 
-    /// Returns the index of the field's least significant bit.
+    /// Returns the field at this position.
     #[inline]
-    pub const fn shift(self) -> u32 {
-        // CAST: Widens, `u32::from()` is not `const`.
-        #[expect(clippy::as_conversions)]
-        let index = (self.0 & 15) as u32;
-        index << 2
+    pub const fn field(self, sign: Sign) -> Field {
+        // INVARIANT: At most 60, and four bits more are 64.
+        Field {
+            shift: (self.0 & 15) << 2,
+            width: 4,
+            sign,
+        }
     }
 }
 
@@ -121,7 +179,7 @@ impl FieldMask {
     /// Returns the set of one field.
     #[inline]
     pub const fn of(field: FieldIndex) -> Self {
-        Self(0xf << field.shift())
+        Self(field.field(Sign::Signed).mask())
     }
 
     /// Returns the set of the fields that are in either set.
@@ -166,30 +224,10 @@ impl FeatureLevels {
         self.0
     }
 
-    /// Returns the four bits of a field.
-    #[inline]
-    const fn field(self, field: FieldIndex) -> u8 {
-        // CAST: Four bits are left, so that nothing is lost.
-        #[expect(clippy::as_conversions)]
-        let bits = ((self.0 >> field.shift()) & 0xf) as u8;
-        bits
-    }
-
     /// Returns the level in a field.
     #[inline]
     pub const fn level(self, field: FieldIndex) -> FeatureLevel {
-        FeatureLevel::from_field(self.field(field))
-    }
-
-    /// Returns a field as a number, read with the sign given.
-    #[inline]
-    pub const fn number(self, field: FieldIndex, sign: Sign) -> i8 {
-        match sign {
-            Sign::Signed => self.level(field).get(),
-            // CAST: At most 15, so that the sign cannot change.
-            #[expect(clippy::as_conversions)]
-            Sign::Unsigned => self.field(field) as i8,
-        }
+        field.field(Sign::Signed).level(self.0)
     }
 
     /// Returns the fields in which `self` is above `limit`.
@@ -204,7 +242,8 @@ impl FeatureLevels {
             } else {
                 Sign::Unsigned
             };
-            if self.number(field, sign) > limit.number(field, sign) {
+            let number = field.field(sign);
+            if number.level(self.0) > number.level(limit.0) {
                 above = above.union(FieldMask::of(field));
             }
         }

@@ -27,7 +27,7 @@
 //! assert_eq!(destination.write(3, || RanOnce::No), Err(Reject::AboveHost));
 //! ```
 //!
-//! Reference: `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`.
+//! Reference: `Documentation/virt/kvm/arm/rust.rst`.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -40,18 +40,26 @@
 )]
 
 mod bitmap;
+mod feature;
 mod fw_reg;
+mod gicc;
 mod level;
+mod masks;
 mod psci;
 mod reject;
 mod snapshot;
+mod sysreg;
 pub mod vectors;
 mod workaround;
 
 pub use bitmap::{FeatureBitmap, RanOnce};
+pub use feature::{FeatureField, FeatureRegister, SafeValue};
 pub use fw_reg::FwReg;
-pub use level::{FeatureLevel, FeatureLevels, FieldIndex, FieldMask, Sign};
+pub use gicc::{BinaryPoint, CpuInterface, GiccCtlr, GiccPmr, GiccReg, VmPriMask, Vmcr};
+pub use level::{FeatureLevel, FeatureLevels, Field, FieldIndex, FieldMask, Sign};
+pub use masks::{FeatureIdMasks, MaskRange, MaskRequest};
 pub use psci::PsciVersion;
 pub use reject::Reject;
 pub use snapshot::{Effect, Snapshot};
+pub use sysreg::{FeatureIdIndex, SysReg};
 pub use workaround::{Mitigation, WorkaroundLevel, WorkaroundLevel2};

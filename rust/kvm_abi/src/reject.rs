@@ -15,6 +15,8 @@ pub enum Reject {
     InvalidValue,
     /// The value asks for more than the host can give.
     AboveHost,
+    /// A field of an ID register is not the safe one of itself and the host's limit.
+    UnsafeValue,
     /// The VM has run, which froze the register at another value.
     Frozen,
 }

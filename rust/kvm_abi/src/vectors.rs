@@ -136,3 +136,19 @@ pub const LEVELS: [(u64, u64, u64); 8] = [
         0x0000_000f_0000_0000,
     ),
 ];
+
+/// `GICC_PMR` of a GICv2: what userspace writes, what it reads back, and what the guest sees.
+///
+/// Userspace gives and gets the upper five bits in bits 4:0; what else it writes is ignored.
+pub const PMR_WRITES: [(u64, u32, u8); 9] = [
+    (0x0, 0x0, 0x0),
+    (0x1, 0x1, 0x8),
+    (0x1e, 0x1e, 0xf0),
+    (0x1f, 0x1f, 0xf8),
+    // The guest's own form is not understood.
+    (0xf0, 0x10, 0x80),
+    (0xff, 0x1f, 0xf8),
+    (0x20, 0x0, 0x0),
+    (0x100, 0x0, 0x0),
+    (0xffff_ffff, 0x1f, 0xf8),
+];

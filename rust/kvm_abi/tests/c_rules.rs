@@ -28,7 +28,7 @@ const EINVAL: i32 = 22;
 fn errno(reject: Reject) -> i32 {
     match reject {
         Reject::UnknownRegister | Reject::WrongSize => ENOENT,
-        Reject::InvalidValue | Reject::AboveHost => EINVAL,
+        Reject::InvalidValue | Reject::AboveHost | Reject::UnsafeValue => EINVAL,
         Reject::Frozen => EBUSY,
     }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Feature levels: 4-bit fields as numbers, and registers of them compared field by field.
+//! Feature levels: fields as numbers, and registers of 4-bit fields compared field by field.
 //!
-//! The model takes a register apart as hexadecimal digits and looks their numbers up, so that it
-//! shares no shift, mask or cast with the code.
+//! The models take a register apart as text, in hexadecimal digits of which they look the numbers
+//! up or in binary ones, so that they share no shift, mask or cast with the code.
 
 use kvm_abi::{
     vectors::LEVELS,
     FeatureLevel,
     FeatureLevels,
+    Field,
     FieldIndex,
     FieldMask,
     Sign, //
@@ -16,8 +17,10 @@ use kvm_abi::{
 use proptest::prelude::*;
 
 /// The number of each 4-bit field in two's complement.
-const SIGNED: [i8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1];
-const UNSIGNED: [i8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const SIGNED: [i32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -1];
+const UNSIGNED: [i32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+
+const SIGNS: [Sign; 2] = [Sign::Signed, Sign::Unsigned];
 
 /// Returns the fields of a register, least significant first.
 fn digits(register: u64) -> Vec<usize> {
@@ -63,6 +66,14 @@ fn levels(bits: u64) -> FeatureLevels {
     FeatureLevels::from_bits(bits)
 }
 
+/// Returns the register that has this digit in a field, and nothing else.
+fn at(field: FieldIndex, digit: usize) -> u64 {
+    let fields: Vec<_> = FieldIndex::all()
+        .map(|other| if other == field { digit } else { 0 })
+        .collect();
+    register(fields.into_iter())
+}
+
 fn exceeding(value: u64, limit: u64, signed: FieldMask) -> u64 {
     levels(value).exceeding(levels(limit), signed).bits()
 }
@@ -87,42 +98,47 @@ fn signs() -> impl Strategy<Value = Vec<bool>> {
 
 #[test]
 fn field_is_read_in_twos_complement() {
-    for (field, number) in (0..16u8).zip(SIGNED) {
-        let level = FeatureLevel::from_field(field);
-        assert_eq!(level.get(), number, "{field:#x}");
-        assert_eq!(level.is_absent(), number < 0, "{field:#x}");
-        assert_eq!(level.to_field(), field, "{field:#x}");
+    let field = Field::new(0, 4, Sign::Signed).unwrap();
+    for (digit, number) in (0..16u64).zip(SIGNED) {
+        let level = field.level(digit);
+        assert_eq!(level.get(), number, "{digit:#x}");
+        assert_eq!(level.is_absent(), number < 0, "{digit:#x}");
+        assert_eq!(level, FeatureLevel::new(number), "{digit:#x}");
     }
-    assert_eq!(FeatureLevel::from_field(0), FeatureLevel::UNKNOWN);
+    assert_eq!(field.level(0), FeatureLevel::UNKNOWN);
 }
 
 #[test]
-fn bits_above_a_field_are_ignored() {
-    for byte in 0..=u8::MAX {
-        let level = FeatureLevel::from_field(byte);
-        assert_eq!(level, FeatureLevel::from_field(byte % 16), "{byte:#x}");
-        assert_eq!(level.to_field(), byte % 16, "{byte:#x}");
+fn level_is_any_number() {
+    for number in [
+        i32::MIN,
+        i32::MIN + 1,
+        -9,
+        -8,
+        -1,
+        0,
+        1,
+        7,
+        8,
+        15,
+        16,
+        i32::MAX,
+    ] {
+        assert_eq!(FeatureLevel::new(number).get(), number);
+        assert_eq!(FeatureLevel::new(number).is_absent(), number < 0);
     }
-}
-
-#[test]
-fn level_is_a_number_from_minus_8_to_7() {
-    for number in i8::MIN..=i8::MAX {
-        let level = FeatureLevel::new(number);
-        assert_eq!(level.is_some(), SIGNED.contains(&number), "{number}");
-        if let Some(level) = level {
-            assert_eq!(level.get(), number);
-            assert_eq!(FeatureLevel::from_field(level.to_field()), level);
-        }
-    }
+    assert_eq!(FeatureLevel::UNKNOWN.get(), 0);
 }
 
 #[test]
 fn levels_are_ordered_as_their_numbers() {
-    for (a, m) in (0..16u8).zip(SIGNED) {
-        for (b, n) in (0..16u8).zip(SIGNED) {
-            let order = FeatureLevel::from_field(a).cmp(&FeatureLevel::from_field(b));
-            assert_eq!(order, m.cmp(&n), "{a:#x}, {b:#x}");
+    for (sign, numbers) in [(Sign::Signed, SIGNED), (Sign::Unsigned, UNSIGNED)] {
+        let field = Field::new(0, 4, sign).unwrap();
+        for (a, m) in (0..16u64).zip(numbers) {
+            for (b, n) in (0..16u64).zip(numbers) {
+                let order = field.level(a).cmp(&field.level(b));
+                assert_eq!(order, m.cmp(&n), "{a:#x}, {b:#x}, {sign:?}");
+            }
         }
     }
 }
@@ -133,7 +149,9 @@ fn register_has_sixteen_fields() {
         let field = FieldIndex::new(index);
         assert_eq!(field.is_some(), index < 16, "{index}");
         if let Some(field) = field {
-            assert_eq!(field.shift(), 4 * u32::from(index));
+            for sign in SIGNS {
+                assert_eq!(Some(field.field(sign)), Field::new(4 * index, 4, sign));
+            }
             assert_eq!(FieldMask::of(field).bits(), 15 * 16u64.pow(index.into()));
         }
     }
@@ -167,7 +185,7 @@ fn each_pair_of_fields_is_compared_with_its_sign_at_each_position() {
     for field in FieldIndex::all() {
         for value in 0..16usize {
             for limit in 0..16usize {
-                let bits = |digit: usize| (digit as u64) << field.shift();
+                let bits = |digit| at(field, digit);
                 for (signed, numbers) in [(FieldMask::ALL, SIGNED), (FieldMask::EMPTY, UNSIGNED)] {
                     let above = if numbers[value] > numbers[limit] {
                         FieldMask::of(field).bits()
@@ -191,10 +209,11 @@ fn field_of_a_register_is_read_with_the_sign_given() {
         for digit in 0..16usize {
             // With the other fields clear, and with all their bits set.
             for others in [0, !FieldMask::of(field).bits()] {
-                let register = levels((digit as u64) << field.shift() | others);
-                assert_eq!(register.number(field, Sign::Signed), SIGNED[digit]);
-                assert_eq!(register.number(field, Sign::Unsigned), UNSIGNED[digit]);
-                assert_eq!(register.level(field).get(), SIGNED[digit]);
+                let register = at(field, digit) | others;
+                let level = |sign| field.field(sign).level(register).get();
+                assert_eq!(level(Sign::Signed), SIGNED[digit]);
+                assert_eq!(level(Sign::Unsigned), UNSIGNED[digit]);
+                assert_eq!(levels(register).level(field).get(), SIGNED[digit]);
             }
         }
     }
@@ -220,7 +239,8 @@ proptest! {
     #[test]
     fn register_is_kept_as_it_is(bits: u64) {
         prop_assert_eq!(levels(bits).bits(), bits);
-        let fields = FieldIndex::all().map(|field| levels(bits).level(field).to_field().into());
+        let digit = |level: FeatureLevel| SIGNED.iter().position(|n| *n == level.get()).unwrap();
+        let fields = FieldIndex::all().map(|field| digit(levels(bits).level(field)));
         prop_assert_eq!(register(fields.collect::<Vec<_>>().into_iter()), bits);
     }
 

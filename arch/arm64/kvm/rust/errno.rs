@@ -13,6 +13,7 @@ pub(crate) fn from_reject(reject: Reject) -> Error {
     match reject {
         Reject::UnknownRegister | Reject::WrongSize => ENOENT,
         Reject::InvalidValue | Reject::AboveHost => EINVAL,
+        Reject::UnsafeValue => E2BIG,
         Reject::Frozen => EBUSY,
     }
 }

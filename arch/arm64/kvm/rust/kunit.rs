@@ -427,29 +427,22 @@ mod oracle {
     #[test]
     fn signed_and_unsigned_fields() {
         for field in FieldIndex::all() {
+            let shift = c_int::from(field.field(Sign::Signed).shift());
             for bits in 0..16u64 {
                 // The other fields are the complement, so that one that leaks in is seen.
                 let ones = FieldMask::of(field).bits();
-                let register = (bits << field.shift()) | (!0x5555_5555_5555_5555 & !ones);
+                let register = (bits << shift) | (!0x5555_5555_5555_5555 & !ones);
                 let levels = FeatureLevels::from_bits(register);
                 // SAFETY: Pure functions of their arguments; the field ends at bit 63 at most.
                 let (signed, unsigned) = unsafe {
                     (
-                        bindings::cpuid_feature_extract_signed_field(
-                            register,
-                            field.shift() as c_int,
-                        ),
-                        bindings::cpuid_feature_extract_unsigned_field(
-                            register,
-                            field.shift() as c_int,
-                        ),
+                        bindings::cpuid_feature_extract_signed_field(register, shift),
+                        bindings::cpuid_feature_extract_unsigned_field(register, shift),
                     )
                 };
-                assert_eq!(c_int::from(levels.number(field, Sign::Signed)), signed);
-                assert_eq!(
-                    i64::from(levels.number(field, Sign::Unsigned)),
-                    i64::from(unsigned)
-                );
+                let level = |sign| field.field(sign).level(levels.bits()).get();
+                assert_eq!(level(Sign::Signed), signed);
+                assert_eq!(i64::from(level(Sign::Unsigned)), i64::from(unsigned));
             }
         }
     }

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The GICv2 CPU interface of a vCPU, as userspace saves and restores it.
+//!
+//! The state lives in one word, the virtual machine control register, in the layout of the host's
+//! GIC: `GICH_VMCR` of a GICv2, `ICH_VMCR_EL2` of a GICv3. The two differ in how much of the
+//! priority mask they hold.
+//!
+//! Reference: Arm IHI 0048B (GICv2), `GICC_*` in 4.4 and `GICH_VMCR` in 5.3; Arm IHI 0069,
+//! `ICH_VMCR_EL2`; `vgic_mmio_read_vcpuif()`, `vgic_mmio_write_vcpuif()`.
+
+/// The priority mask as the architecture has it, `GICC_PMR.Priority`: 8 bits, of which a GICv2 may
+/// implement the upper five. An interrupt is signalled if its priority is lower in number.
+///
+/// What userspace gets is a [`VmPriMask`]:
+///
+/// ```
+/// let mask = kvm_abi::GiccPmr::new(0xf0).to_vm_pri_mask();
+/// assert_eq!(mask.get(), 0x1e);
+/// ```
+///
+/// What has been shifted cannot be shifted again:
+///
+/// ```compile_fail,E0599
+/// let mask = kvm_abi::GiccPmr::new(0xf0).to_vm_pri_mask();
+/// let twice = mask.to_vm_pri_mask();
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct GiccPmr(u8);
+
+impl GiccPmr {
+    /// Returns the mask of this priority.
+    #[inline]
+    pub const fn new(priority: u8) -> Self {
+        Self(priority)
+    }
+
+    /// Returns the priority.
+    #[inline]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// Drops the lower three bits of the priority.
+    #[inline]
+    pub const fn to_vm_pri_mask(self) -> VmPriMask {
+        // INVARIANT: Of eight bits three are shifted out.
+        VmPriMask(self.0 >> 3)
+    }
+}
+
+/// The priority mask as `GICH_VMCR.VMPriMask` holds it: the upper five bits of [`GiccPmr`], in bits
+/// 4:0. For historical reasons it is this form that userspace gets and gives.
+///
+/// ```
+/// let pmr = kvm_abi::VmPriMask::from_user(0x1e).to_pmr();
+/// assert_eq!(pmr.get(), 0xf0);
+/// ```
+///
+/// Neither can it be shifted twice, nor taken for the other form:
+///
+/// ```compile_fail,E0599
+/// let twice = kvm_abi::VmPriMask::from_user(0x1e).to_pmr().to_pmr();
+/// ```
+///
+/// ```compile_fail,E0308
+/// use kvm_abi::{CpuInterface, VmPriMask};
+///
+/// let state = CpuInterface { pmr: VmPriMask::from_user(0x1e), ..CpuInterface::default() };
+/// ```
+///
+/// # Invariants
+///
+/// The value has five bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct VmPriMask(u8);
+
+impl VmPriMask {
+    /// Returns the mask that userspace means by a value; bits above the lower five are ignored.
+    #[inline]
+    pub const fn from_user(value: u64) -> Self {
+        // CAST: Five bits are left. INVARIANT: They are.
+        #[expect(clippy::as_conversions)]
+        let bits = (value & 0x1f) as u8;
+        Self(bits)
+    }
+
+    /// Returns the five bits.
+    #[inline]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// Puts the five bits where the architecture has them; the lower three become zero.
+    #[inline]
+    pub const fn to_pmr(self) -> GiccPmr {
+        GiccPmr(self.0 << 3)
+    }
+}
+
+/// A binary point, `GICC_BPR` or `GICC_ABPR`: where a priority is split into group and subpriority.
+///
+/// # Invariants
+///
+/// The value has three bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct BinaryPoint(u8);
+
+impl BinaryPoint {
+    /// Returns the binary point in bits 2:0; the other bits are ignored.
+    #[inline]
+    pub const fn from_bits(value: u64) -> Self {
+        // CAST: Three bits are left. INVARIANT: They are.
+        #[expect(clippy::as_conversions)]
+        let bits = (value & 0x7) as u8;
+        Self(bits)
+    }
+
+    /// Returns the three bits.
+    #[inline]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+}
+
+/// The bits of `GICC_CTLR` that a vCPU has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct GiccCtlr {
+    /// `EnableGrp0`, bit 0: interrupts of group 0 are signalled.
+    pub enable_grp0: bool,
+    /// `EnableGrp1`, bit 1: interrupts of group 1 are signalled.
+    pub enable_grp1: bool,
+    /// `AckCtl`, bit 2: reading `GICC_IAR` acknowledges interrupts of group 1, too.
+    pub ack_ctl: bool,
+    /// `FIQEn`, bit 3: interrupts of group 0 are signalled as FIQ.
+    pub fiq_en: bool,
+    /// `CBPR`, bit 4: `GICC_BPR` is the binary point of both groups.
+    pub cbpr: bool,
+    /// `EOImodeNS`, bit 9: a write to `GICC_EOIR` drops the priority only.
+    pub eoi_mode_ns: bool,
+}
+
+impl GiccCtlr {
+    const ENABLE_GRP0: u32 = 1 << 0;
+    const ENABLE_GRP1: u32 = 1 << 1;
+    const ACK_CTL: u32 = 1 << 2;
+    const FIQ_EN: u32 = 1 << 3;
+    const CBPR: u32 = 1 << 4;
+    const EOI_MODE_NS: u32 = 1 << 9;
+
+    /// Returns the bits in a register; those that a vCPU has not are ignored.
+    ///
+    /// `GICC_CTLR` and both control registers of virtual machines have them at the same places.
+    #[inline]
+    const fn from_bits(bits: u32) -> Self {
+        Self {
+            enable_grp0: bits & Self::ENABLE_GRP0 != 0,
+            enable_grp1: bits & Self::ENABLE_GRP1 != 0,
+            ack_ctl: bits & Self::ACK_CTL != 0,
+            fiq_en: bits & Self::FIQ_EN != 0,
+            cbpr: bits & Self::CBPR != 0,
+            eoi_mode_ns: bits & Self::EOI_MODE_NS != 0,
+        }
+    }
+
+    /// Returns the bits where a register has them.
+    #[inline]
+    const fn to_bits(self) -> u32 {
+        const fn bit(set: bool, bit: u32) -> u32 {
+            if set {
+                bit
+            } else {
+                0
+            }
+        }
+        bit(self.enable_grp0, Self::ENABLE_GRP0)
+            | bit(self.enable_grp1, Self::ENABLE_GRP1)
+            | bit(self.ack_ctl, Self::ACK_CTL)
+            | bit(self.fiq_en, Self::FIQ_EN)
+            | bit(self.cbpr, Self::CBPR)
+            | bit(self.eoi_mode_ns, Self::EOI_MODE_NS)
+    }
+}
+
+/// The control register of a virtual machine, by the host's GIC that it is for.
+///
+/// Both have the bits of [`GiccCtlr`] at their places, the aliased binary point in bits 20:18 and
+/// the binary point in 23:21.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Vmcr {
+    /// `GICH_VMCR`: a [`VmPriMask`] in bits 31:27.
+    Gich(u32),
+    /// `ICH_VMCR_EL2`: a [`GiccPmr`] in bits 31:24.
+    Ich(u32),
+}
+
+impl Vmcr {
+    /// Returns the register's bits.
+    #[inline]
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Gich(bits) | Self::Ich(bits) => bits,
+        }
+    }
+
+    /// Returns the register that holds this state in the same layout.
+    ///
+    /// Bits that mean nothing here become zero. `GICH_VMCR` loses the lower three bits of the
+    /// priority mask.
+    #[inline]
+    pub fn with(self, state: CpuInterface) -> Self {
+        let common = state.ctlr.to_bits()
+            | (u32::from(state.abpr.get()) << 18)
+            | (u32::from(state.bpr.get()) << 21);
+        match self {
+            Self::Gich(_) => {
+                Self::Gich(common | (u32::from(state.pmr.to_vm_pri_mask().get()) << 27))
+            }
+            Self::Ich(_) => Self::Ich(common | (u32::from(state.pmr.get()) << 24)),
+        }
+    }
+}
+
+/// The state of a CPU interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct CpuInterface {
+    /// `GICC_CTLR`.
+    pub ctlr: GiccCtlr,
+    /// `GICC_PMR`.
+    pub pmr: GiccPmr,
+    /// `GICC_BPR`.
+    pub bpr: BinaryPoint,
+    /// `GICC_ABPR`.
+    pub abpr: BinaryPoint,
+}
+
+impl From<Vmcr> for CpuInterface {
+    #[inline]
+    fn from(vmcr: Vmcr) -> Self {
+        let bits = vmcr.bits();
+        let pmr = match vmcr {
+            Vmcr::Gich(bits) => VmPriMask::from_user((bits >> 27).into()).to_pmr(),
+            // CAST: Eight bits are left.
+            #[expect(clippy::as_conversions)]
+            Vmcr::Ich(bits) => GiccPmr::new((bits >> 24) as u8),
+        };
+        Self {
+            ctlr: GiccCtlr::from_bits(bits),
+            pmr,
+            bpr: BinaryPoint::from_bits((bits >> 21).into()),
+            abpr: BinaryPoint::from_bits((bits >> 18).into()),
+        }
+    }
+}
+
+/// A register of the CPU interface whose state the control register of the virtual machine holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GiccReg {
+    /// `GICC_CTLR`, at 0x00.
+    Ctlr,
+    /// `GICC_PMR`, at 0x04.
+    Pmr,
+    /// `GICC_BPR`, at 0x08.
+    Bpr,
+    /// `GICC_ABPR`, at 0x1c.
+    Abpr,
+    /// `GICC_IIDR`, at 0xfc.
+    Iidr,
+}
+
+impl GiccReg {
+    /// Returns the register at an address, of which bits 7:0 count; `None` if there is none.
+    #[inline]
+    pub const fn from_addr(addr: u64) -> Option<Self> {
+        match addr & 0xff {
+            0x00 => Some(Self::Ctlr),
+            0x04 => Some(Self::Pmr),
+            0x08 => Some(Self::Bpr),
+            0x1c => Some(Self::Abpr),
+            0xfc => Some(Self::Iidr),
+            _ => None,
+        }
+    }
+}
+
+impl CpuInterface {
+    /// `GICC_IIDR`: product KVM (0x4b) in bits 31:20, architecture GICv2 in 19:16, implementer Arm
+    /// (0x43b) in 11:0.
+    pub const IIDR: u32 = (0x4b << 20) | (0x2 << 16) | 0x43b;
+
+    /// Returns what a read of a register gives.
+    #[inline]
+    pub fn read(self, reg: GiccReg) -> u32 {
+        match reg {
+            GiccReg::Ctlr => self.ctlr.to_bits(),
+            GiccReg::Pmr => self.pmr.to_vm_pri_mask().get().into(),
+            GiccReg::Bpr => self.bpr.get().into(),
+            GiccReg::Abpr => self.abpr.get().into(),
+            GiccReg::Iidr => Self::IIDR,
+        }
+    }
+
+    /// Returns the state after a write to a register. Bits that a register has not are ignored, and
+    /// `GICC_IIDR` has none that could be written.
+    #[inline]
+    pub fn written(mut self, reg: GiccReg, value: u64) -> Self {
+        match reg {
+            // CAST: All bits that exist are in the lower half.
+            #[expect(clippy::as_conversions)]
+            GiccReg::Ctlr => self.ctlr = GiccCtlr::from_bits(value as u32),
+            GiccReg::Pmr => self.pmr = VmPriMask::from_user(value).to_pmr(),
+            GiccReg::Bpr => self.bpr = BinaryPoint::from_bits(value),
+            GiccReg::Abpr => self.abpr = BinaryPoint::from_bits(value),
+            GiccReg::Iidr => (),
+        }
+        self
+    }
+}

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! System registers by their encoding, and the feature ID registers among them.
+//!
+//! Reference: Arm ARM, "System instruction class encoding overview"; `sys_reg()`,
+//! `is_feature_id_reg()`, `is_aa32_id_reg()`.
+
+/// The encoding of a system register, as the kernel packs it: op0 in bits 20:19, op1 in 18:16, CRn
+/// in 15:12, CRm in 11:8 and op2 in 7:5.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SysReg(u32);
+
+impl SysReg {
+    /// Returns the register of an encoding; other bits than those named there are ignored.
+    #[inline]
+    pub const fn from_encoding(encoding: u32) -> Self {
+        Self(encoding & 0x1f_ffe0)
+    }
+
+    /// Returns the register with these numbers, of which excess bits are ignored.
+    #[inline]
+    pub const fn new(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> Self {
+        let high = ((op0 & 3) << 19) | ((op1 & 7) << 16);
+        Self(high | ((crn & 0xf) << 12) | ((crm & 0xf) << 8) | ((op2 & 7) << 5))
+    }
+
+    #[inline]
+    const fn op0(self) -> u32 {
+        (self.0 >> 19) & 3
+    }
+
+    #[inline]
+    const fn op1(self) -> u32 {
+        (self.0 >> 16) & 7
+    }
+
+    #[inline]
+    const fn crn(self) -> u32 {
+        (self.0 >> 12) & 0xf
+    }
+
+    #[inline]
+    const fn crm(self) -> u32 {
+        (self.0 >> 8) & 0xf
+    }
+
+    #[inline]
+    const fn op2(self) -> u32 {
+        (self.0 >> 5) & 7
+    }
+
+    /// Returns whether this is one of the AArch32 ID registers, `ID_PFR0_EL1` and so on: op0 3, op1
+    /// 0, CRn 0, CRm 1 to 3.
+    #[inline]
+    pub const fn is_aarch32_id(self) -> bool {
+        self.op0() == 3 && self.op1() == 0 && self.crn() == 0 && matches!(self.crm(), 1..=3)
+    }
+
+    /// Returns the register's place among the feature ID registers, `None` if it is none of them:
+    /// op0 3, op1 0, 1 or 3, CRn 0, CRm 0 to 7.
+    #[inline]
+    pub const fn feature_id_index(self) -> Option<FeatureIdIndex> {
+        if self.op0() != 3 || self.crn() != 0 || self.crm() > 7 {
+            return None;
+        }
+        let block = match self.op1() {
+            0 => 0,
+            1 => 1,
+            3 => 2,
+            _ => return None,
+        };
+        // CAST: At most 191. INVARIANT: The block is at most 2, CRm and op2 are at most 7.
+        #[expect(clippy::as_conversions)]
+        let index = ((block << 6) | (self.crm() << 3) | self.op2()) as u8;
+        Some(FeatureIdIndex(index))
+    }
+}
+
+/// The place of a register among the feature ID registers, `KVM_ARM_FEATURE_ID_RANGE_IDX()`.
+///
+/// # Invariants
+///
+/// The index is less than [`FeatureIdIndex::COUNT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FeatureIdIndex(u8);
+
+impl FeatureIdIndex {
+    /// The number of places, `KVM_ARM_FEATURE_ID_RANGE_SIZE`.
+    pub const COUNT: usize = 3 * 8 * 8;
+
+    /// Returns the index: op1 (0, 1 or 2 for 3) in bits 7:6, CRm in 5:3 and op2 in 2:0.
+    #[inline]
+    pub const fn get(self) -> usize {
+        // CAST: Widens, `usize::from()` is not `const`.
+        #[expect(clippy::as_conversions)]
+        let index = self.0 as usize;
+        index
+    }
+}

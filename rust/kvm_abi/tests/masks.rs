@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Writable masks: which requests are understood, and where a table's masks are put.
+//!
+//! The model is the loop of `kvm_vm_ioctl_get_reg_writable_masks()`, over numbers.
+
+use kvm_abi::{
+    FeatureIdIndex,
+    FeatureIdMasks,
+    MaskRange,
+    MaskRequest,
+    Reject,
+    SysReg, //
+};
+use proptest::prelude::*;
+
+/// op1, CRm and op2 of a register with op0 3 and CRn 0, and its mask.
+type Entry = (u32, u32, u32, u64);
+
+const ID_PFR0: (u32, u32, u32) = (0, 1, 0);
+const ID_AA64PFR0: (u32, u32, u32) = (0, 4, 0);
+const CLIDR: (u32, u32, u32) = (1, 0, 1);
+const CTR: (u32, u32, u32) = (3, 0, 1);
+
+/// Numbers of ranges that do not exist.
+const RANGES: [u32; 8] = [1, 2, 3, 0x100, 0x1_0000, 0x7fff_ffff, 0x8000_0000, u32::MAX];
+
+const MASKS: [u64; 5] = [1, 1 << 63, u64::MAX, 0xffff_ffff, 0xffff_ffff_0000_0000];
+
+fn reg((op1, crm, op2): (u32, u32, u32)) -> SysReg {
+    SysReg::new(3, op1, 0, crm, op2)
+}
+
+fn masks(table: &[((u32, u32, u32), u64)], aarch32_el0: bool) -> FeatureIdMasks {
+    let table = table.iter().map(|(numbers, mask)| (reg(*numbers), *mask));
+    FeatureIdMasks::from_table(table, aarch32_el0)
+}
+
+/// Returns what userspace gets: everything is wiped first, then masks that are not zero are put.
+fn c_masks(table: &[Entry], supports_32bit_el0: bool) -> Vec<u64> {
+    let mut masks = vec![0; 3 * 8 * 8];
+    for (op1, crm, op2, val) in table.iter().copied() {
+        if !(op1 < 2 || op1 == 3) || crm > 7 {
+            continue;
+        }
+        let aa32 = op1 == 0 && (1..=3).contains(&crm);
+        if val == 0 || aa32 && !supports_32bit_el0 {
+            continue;
+        }
+        let block = if op1 == 3 { 2 } else { op1 };
+        masks[(block * 64 + crm * 8 + op2) as usize] = val;
+    }
+    masks
+}
+
+/// Returns the indices and masks that are not zero.
+fn present(masks: &FeatureIdMasks) -> Vec<(usize, u64)> {
+    let masks = masks.as_array().iter().copied().enumerate();
+    masks.filter(|(_, mask)| *mask != 0).collect()
+}
+
+/// Each feature ID register, in the order of the indices.
+fn feature_id_registers() -> impl Iterator<Item = (u32, u32, u32)> {
+    (0..192).map(|n| ([0, 1, 3][n as usize / 64], n / 8 % 8, n % 8))
+}
+
+#[test]
+fn range_0_is_the_feature_id_registers() {
+    let mut request = MaskRequest {
+        range: 0,
+        reserved: [0; 13],
+    };
+    assert_eq!(request.range(), Ok(MaskRange::FeatureId));
+    for range in RANGES.into_iter().chain((0..32).map(|bit| 1 << bit)) {
+        request.range = range;
+        assert_eq!(request.range(), Err(Reject::InvalidValue), "{range:#x}");
+    }
+}
+
+#[test]
+fn every_reserved_bit_is_zero() {
+    for word in 0..13 {
+        for bit in 0..32 {
+            let mut request = MaskRequest {
+                range: 0,
+                reserved: [0; 13],
+            };
+            request.reserved[word] = 1 << bit;
+            assert_eq!(request.range(), Err(Reject::InvalidValue), "{word}, {bit}");
+            // It makes up for no wrong range, either.
+            request.range = 1 << bit;
+            assert_eq!(request.range(), Err(Reject::InvalidValue), "{word}, {bit}");
+        }
+    }
+}
+
+#[test]
+fn reserved_words_do_not_cancel_out() {
+    for words in 2..=13 {
+        for value in [u32::MAX, 1 << 31, 1] {
+            let mut request = MaskRequest {
+                range: 0,
+                reserved: [0; 13],
+            };
+            request.reserved[..words].fill(value);
+            assert_eq!(request.range(), Err(Reject::InvalidValue), "{words}");
+        }
+    }
+}
+
+#[test]
+fn empty_table_has_no_mask() {
+    for aarch32_el0 in [false, true] {
+        let masks = masks(&[], aarch32_el0);
+        assert_eq!(masks.as_array(), &[0; 192]);
+        assert!(feature_id_registers().all(|numbers| masks.get(reg(numbers)) == Some(0)));
+    }
+}
+
+#[test]
+fn mask_is_put_at_the_index_of_its_register_and_nowhere_else() {
+    for (place, numbers) in feature_id_registers().enumerate() {
+        for mask in MASKS {
+            let masks = masks(&[(numbers, mask)], true);
+            assert_eq!(present(&masks), [(place, mask)], "{numbers:?}");
+            assert_eq!(masks.get(reg(numbers)), Some(mask), "{numbers:?}");
+        }
+    }
+}
+
+#[test]
+fn known_registers_are_where_the_uapi_says() {
+    let table = [(ID_PFR0, 1), (ID_AA64PFR0, 2), (CLIDR, 3), (CTR, 4)];
+    assert_eq!(
+        present(&masks(&table, true)),
+        [(8, 1), (32, 2), (65, 3), (129, 4)]
+    );
+}
+
+#[test]
+fn every_place_has_its_own_mask() {
+    let table: Vec<_> = feature_id_registers().zip(1..).collect();
+    let masks = masks(&table, true);
+    assert!(masks.as_array().iter().copied().eq(1..=192));
+    for (numbers, mask) in table {
+        assert_eq!(masks.get(reg(numbers)), Some(mask), "{numbers:?}");
+    }
+}
+
+#[test]
+fn other_registers_are_ignored() {
+    // Each differs from a feature ID register in one number.
+    let others = [
+        SysReg::new(2, 0, 0, 0, 0),
+        SysReg::new(1, 0, 0, 4, 0),
+        SysReg::new(3, 2, 0, 0, 0),
+        SysReg::new(3, 4, 0, 0, 0),
+        SysReg::new(3, 5, 0, 0, 1),
+        SysReg::new(3, 7, 0, 0, 1),
+        SysReg::new(3, 0, 1, 0, 0),
+        SysReg::new(3, 3, 8, 0, 1),
+        SysReg::new(3, 0, 0, 8, 0),
+        SysReg::new(3, 3, 0, 15, 7),
+    ];
+    for aarch32_el0 in [false, true] {
+        let table = others.map(|reg| (reg, u64::MAX));
+        let masks = FeatureIdMasks::from_table(table.into_iter(), aarch32_el0);
+        assert_eq!(masks.as_array(), &[0; 192]);
+        assert!(others.into_iter().all(|reg| masks.get(reg).is_none()));
+    }
+}
+
+#[test]
+fn zero_mask_does_not_overwrite() {
+    for (place, numbers) in feature_id_registers().enumerate() {
+        let masks = masks(&[(numbers, 0), (numbers, 6), (numbers, 0)], true);
+        assert_eq!(present(&masks), [(place, 6)], "{numbers:?}");
+    }
+}
+
+#[test]
+fn later_entry_wins() {
+    for (place, numbers) in feature_id_registers().enumerate() {
+        let masks = masks(&[(numbers, 0xf0), (CTR, 1), (numbers, 0x0f)], true);
+        // Not the union of both, nor the larger one.
+        assert_eq!(masks.as_array()[place], 0x0f, "{numbers:?}");
+    }
+}
+
+#[test]
+fn aarch32_registers_have_no_mask_without_aarch32() {
+    let table: Vec<_> = feature_id_registers()
+        .map(|numbers| (numbers, u64::MAX))
+        .collect();
+    let (with, without) = (masks(&table, true), masks(&table, false));
+    assert_eq!(with.as_array(), &[u64::MAX; 192]);
+    for (place, mask) in without.as_array().iter().enumerate() {
+        // ID_PFR0_EL1, 8, to the last one before ID_AA64PFR0_EL1, 32.
+        let dropped = (8..32).contains(&place);
+        assert_eq!(*mask, if dropped { 0 } else { u64::MAX }, "{place}");
+    }
+}
+
+#[test]
+fn mask_of_a_register_is_that_at_its_index() {
+    let table: Vec<_> = feature_id_registers().zip(100..).collect();
+    let masks = masks(&table, true);
+    for encoding in 0..=0x1f_ffff {
+        let reg = SysReg::from_encoding(encoding);
+        let expected = reg
+            .feature_id_index()
+            .map(|index| masks.as_array()[index.get()]);
+        assert_eq!(masks.get(reg), expected, "{encoding:#x}");
+    }
+    assert_eq!(masks.as_array().len(), FeatureIdIndex::COUNT);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 512,
+        failure_persistence: None,
+        ..Default::default()
+    })]
+
+    #[test]
+    fn any_table_gives_the_masks_of_c(
+        table in prop::collection::vec(
+            (0..6u32, 0..9u32, 0..8u32, prop_oneof![Just(0), any::<u64>()]),
+            0..400,
+        ),
+        aarch32_el0: bool,
+    ) {
+        let regs = table.iter().map(|(op1, crm, op2, mask)| (reg((*op1, *crm, *op2)), *mask));
+        let masks = FeatureIdMasks::from_table(regs, aarch32_el0);
+        prop_assert_eq!(masks.as_array().to_vec(), c_masks(&table, aarch32_el0));
+    }
+
+    #[test]
+    fn any_request_but_one_is_refused(range: u32, reserved: [u32; 13], zeros: u16) {
+        // Most words are zero, sometimes all.
+        let keep = |i: usize, word| if zeros & 1 << i == 0 { word } else { 0 };
+        let request = MaskRequest {
+            range: keep(13, range),
+            reserved: std::array::from_fn(|i| keep(i, reserved[i])),
+        };
+        let empty = request.range == 0 && request.reserved == [0; 13];
+        let expected = if empty { Ok(MaskRange::FeatureId) } else { Err(Reject::InvalidValue) };
+        prop_assert_eq!(request.range(), expected);
+    }
+}
