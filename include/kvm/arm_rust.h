@@ -41,15 +41,19 @@ int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 val);
 
-#ifdef CONFIG_KVM_ARM64_RUST
+/*
+ * Exports of arch/arm64/kvm/rust. Without CONFIG_KVM_ARM64_RUST nothing defines
+ * them, and no call of them is left in the code.
+ */
 
-/* Exports of arch/arm64/kvm/rust. */
+/* fw_reg.rs */
 void kvm_arm_rust_init_hypercalls(struct kvm *kvm);
 int kvm_arm_rust_get_fw_num_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 int kvm_arm_rust_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
 int kvm_arm_rust_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
 
+/* fw_reg_check.rs */
 int kvm_arm_rust_check_get_fw_reg(struct kvm_vcpu *vcpu,
 				  const struct kvm_one_reg *reg, u64 *valp);
 int kvm_arm_rust_check_set_fw_reg(struct kvm_vcpu *vcpu,
@@ -95,8 +99,13 @@ int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
  */
 static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 {
-	bool rust = static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
-					&kvm_arm_abi_rust_key);
+	bool rust;
+
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return false;
+
+	rust = static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_rust_key);
 
 	if (static_branch_unlikely(&kvm_arm_abi_count_key))
 		kvm_arm_abi_count(surface, rust);
@@ -104,12 +113,32 @@ static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 	return rust;
 }
 
+/**
+ * kvm_arm_abi_checking - Ask whether what C decides is to be judged
+ *
+ * Where one call asks more than once, let the first answer hold for all: the
+ * mode may change in between.
+ *
+ * Return: true in mode check.
+ */
+static __always_inline bool kvm_arm_abi_checking(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_unlikely(&kvm_arm_abi_check_key);
+}
+
 /* C decides; someone may be watching: the mode check, or a tracepoint. */
+static __always_inline bool kvm_arm_abi_watched(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_unlikely(&kvm_arm_abi_watch_key);
+}
+
 static __always_inline int
 kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 		       u64 *valp)
 {
-	if (static_branch_unlikely(&kvm_arm_abi_watch_key))
+	if (kvm_arm_abi_watched())
 		return kvm_arm_abi_watch_get_fw_reg(vcpu, reg, valp);
 
 	return kvm_arm_c_get_fw_reg(vcpu, reg, valp);
@@ -119,84 +148,10 @@ static __always_inline int
 kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 		       u64 val)
 {
-	if (static_branch_unlikely(&kvm_arm_abi_watch_key))
+	if (kvm_arm_abi_watched())
 		return kvm_arm_abi_watch_set_fw_reg(vcpu, reg, val);
 
 	return kvm_arm_c_set_fw_reg(vcpu, reg, val);
 }
-
-/* C has decided under the config_lock, which is still held. */
-static __always_inline void
-kvm_arm_abi_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id, u64 old, u64 val,
-			      int ret)
-{
-	if (static_branch_unlikely(&kvm_arm_abi_check_key))
-		kvm_arm_rust_judge_fw_reg_bmap(vcpu, id, old, val, ret);
-}
-
-static __always_inline void
-kvm_arm_abi_judge_fw_reg_ids(const u64 *ids, unsigned int nr)
-{
-	if (static_branch_unlikely(&kvm_arm_abi_check_key))
-		kvm_arm_rust_judge_fw_reg_ids(ids, nr);
-}
-
-static __always_inline void kvm_arm_abi_judge_init_hypercalls(struct kvm *kvm)
-{
-	if (static_branch_unlikely(&kvm_arm_abi_check_key))
-		kvm_arm_rust_judge_init_hypercalls(kvm);
-}
-
-#else /* !CONFIG_KVM_ARM64_RUST */
-
-#define kvm_arm_abi_get_fw_reg		kvm_arm_c_get_fw_reg
-#define kvm_arm_abi_set_fw_reg		kvm_arm_c_set_fw_reg
-
-static inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
-{
-	return false;
-}
-
-static inline void kvm_arm_rust_init_hypercalls(struct kvm *kvm)
-{
-}
-
-static inline int kvm_arm_rust_get_fw_num_regs(struct kvm_vcpu *vcpu)
-{
-	return 0;
-}
-
-static inline int kvm_arm_rust_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
-						   u64 __user *uindices)
-{
-	return -EINVAL;
-}
-
-static inline int kvm_arm_rust_get_fw_reg(struct kvm_vcpu *vcpu,
-					  const struct kvm_one_reg *reg)
-{
-	return -ENOENT;
-}
-
-static inline int kvm_arm_rust_set_fw_reg(struct kvm_vcpu *vcpu,
-					  const struct kvm_one_reg *reg)
-{
-	return -ENOENT;
-}
-
-static inline void kvm_arm_abi_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id,
-						 u64 old, u64 val, int ret)
-{
-}
-
-static inline void kvm_arm_abi_judge_fw_reg_ids(const u64 *ids, unsigned int nr)
-{
-}
-
-static inline void kvm_arm_abi_judge_init_hypercalls(struct kvm *kvm)
-{
-}
-
-#endif /* CONFIG_KVM_ARM64_RUST */
 
 #endif /* __KVM_ARM_RUST_H */

@@ -1,34 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The mode `check`: C decides and commits, Rust decides on the same state, differences are told.
-//!
-//! "The same state" is what makes a difference a bug and not a race. A bitmap is judged by C's own
-//! hold of the `config_lock`, [`kvm_arm_rust_judge_fw_reg_bmap`]. All else is decided by C while
-//! this module holds the lock: SSBS and the bitmaps cannot change then. The PSCI version can, by
-//! writers that began before the mode was chosen; what they may explain is not told.
 
 use kernel::{
     bindings,
-    kvm::{
-        abi::{
-            Effect,
-            FeatureBitmap,
-            FwReg,
-            RanOnce,
-            Reject,
-            Snapshot, //
-        },
-        ConfigLocked,
-        Vcpu,
-        Vm, //
-    },
+    kvm::abi::Reject,
     prelude::*, //
 };
 
 use crate::errno::from_reject;
 
-/// How often a read is tried again while the PSCI version changes under it.
-const MAX_TRIES: usize = 4;
+/// A surface, as C numbers it.
+pub(crate) type Surface = bindings::kvm_arm_abi_surface;
 
 /// What one side makes of an access.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +23,13 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    fn refused(reject: Reject) -> Self {
+    /// An access that succeeds, and its value.
+    pub(crate) fn value(val: u64) -> Self {
+        Self { ret: 0, val }
+    }
+
+    /// An access that fails.
+    pub(crate) fn refused(reject: Reject) -> Self {
         Self {
             ret: from_reject(reject).to_errno(),
             val: 0,
@@ -48,252 +37,19 @@ impl Outcome {
     }
 }
 
-/// Counts, traces and reports that the sides differ on a firmware register.
-fn mismatch(id: u64, c: Outcome, rust: Outcome) {
+/// Counts, traces and reports that the sides differ on a register.
+pub(crate) fn mismatch(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     let [c, rust] = [c, rust].map(|outcome| bindings::kvm_arm_abi_outcome {
         ret: outcome.ret,
         val: outcome.val,
     });
     // SAFETY: Both outcomes are valid during the call.
-    unsafe {
-        bindings::kvm_arm_abi_mismatch(
-            bindings::kvm_arm_abi_surface_KVM_ARM_ABI_FW_REG,
-            id,
-            &raw const c,
-            &raw const rust,
-        )
-    };
+    unsafe { bindings::kvm_arm_abi_mismatch(surface, id, &raw const c, &raw const rust) };
 }
 
 /// Tells the sides' outcomes apart.
-fn compare(id: u64, c: Outcome, rust: Outcome) {
+pub(crate) fn compare(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     if c != rust {
-        mismatch(id, c, rust);
-    }
-}
-
-/// What Rust makes of a read.
-pub(crate) fn read(snapshot: &Snapshot) -> Outcome {
-    Outcome {
-        ret: 0,
-        val: snapshot.value(),
-    }
-}
-
-/// What Rust makes of a write: `val` is what the register's state becomes, or stays.
-pub(crate) fn write(snapshot: &Snapshot, value: u64, ran: RanOnce) -> Outcome {
-    let before = match *snapshot {
-        Snapshot::PsciVersion { stored, .. } => u64::from(stored),
-        Snapshot::Bitmap { current, .. } => current,
-        _ => 0,
-    };
-    match snapshot.write(value, || ran) {
-        Ok(Effect::None) => Outcome {
-            ret: 0,
-            val: before,
-        },
-        Ok(Effect::StorePsciVersion(version)) => Outcome {
-            ret: 0,
-            val: version.to_raw().into(),
-        },
-        Ok(Effect::StoreBitmap(_, bits)) => Outcome { ret: 0, val: bits },
-        Err(reject) => Outcome {
-            val: before,
-            ..Outcome::refused(reject)
-        },
-    }
-}
-
-/// Lets C read a firmware register, and compares.
-///
-/// Returns what `kvm_arm_c_get_fw_reg()` returns, having written the value to `valp`.
-///
-/// # Safety
-///
-/// - `vcpu` must point to a valid vCPU that is initialised, and whose mutex the caller holds; the
-///   caller must not hold the `config_lock` of its VM.
-/// - `reg` must point to a valid request in kernel memory, and `valp` to memory for the value.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
-    vcpu: *mut bindings::kvm_vcpu,
-    reg: *const bindings::kvm_one_reg,
-    valp: *mut u64,
-) -> c_int {
-    let c_read = || {
-        // SAFETY: The caller guarantees that the pointers are as the function wants them.
-        let ret = unsafe { bindings::kvm_arm_c_get_fw_reg(vcpu, reg, valp) };
-        let val = match ret {
-            // SAFETY: The caller guarantees that the memory is valid, C has just written it.
-            0 => unsafe { *valp },
-            _ => 0,
-        };
-        Outcome { ret, val }
-    };
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, id) = unsafe { (Vcpu::from_raw(vcpu), (*reg).id) };
-
-    let reg = match FwReg::from_id(id) {
-        Ok(reg) => reg,
-        Err(reject) => {
-            let c = c_read();
-            compare(id, c, Outcome::refused(reject));
-            return c.ret;
-        }
-    };
-
-    let _config = vcpu.vm().lock_config();
-    let mut tries = MAX_TRIES;
-    loop {
-        let before = vcpu.snapshot(reg);
-        let c = c_read();
-        let after = vcpu.snapshot(reg);
-
-        if c == read(&before) || c == read(&after) {
-            return c.ret;
-        }
-        if before == after {
-            mismatch(id, c, read(&after));
-            return c.ret;
-        }
-        tries = tries.saturating_sub(1);
-        if tries == 0 {
-            return c.ret;
-        }
-    }
-}
-
-/// Lets C write a firmware register, and compares.
-///
-/// Returns what `kvm_arm_c_set_fw_reg()` returns.
-///
-/// # Safety
-///
-/// - `vcpu` must point to a valid vCPU that is initialised, and whose mutex the caller holds; the
-///   caller must not hold the `config_lock` of its VM.
-/// - `reg` must point to a valid request in kernel memory.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
-    vcpu: *mut bindings::kvm_vcpu,
-    reg: *const bindings::kvm_one_reg,
-    val: u64,
-) -> c_int {
-    // SAFETY: The caller guarantees that the pointers are as the function wants them.
-    let c_write = || unsafe { bindings::kvm_arm_c_set_fw_reg(vcpu, reg, val) };
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, id) = unsafe { (Vcpu::from_raw(vcpu), (*reg).id) };
-
-    match FwReg::from_id(id) {
-        Ok(FwReg::Bitmap(map)) => {
-            let ret = c_write();
-            // What comes after this check, C has had judged under its lock.
-            judge_admission(id, map, val, ret);
-            ret
-        }
-        Ok(reg) => {
-            let vm = vcpu.vm();
-            let config = vm.lock_config();
-            let expected = write(&vcpu.snapshot(reg), val, config.locked().ran_once());
-            let ret = c_write();
-            judge_unlocked(vm, reg, val, ret, expected);
-            ret
-        }
-        Err(reject) => {
-            let ret = c_write();
-            compare(id, Outcome { ret, val: 0 }, Outcome::refused(reject));
-            ret
-        }
-    }
-}
-
-/// Compares whether a bitmap's value is refused before the lock is taken.
-fn judge_admission(id: u64, map: FeatureBitmap, val: u64, ret: c_int) {
-    let rust = match map.admit(val) {
-        Ok(()) => Outcome { ret: 0, val: 0 },
-        Err(reject) => Outcome::refused(reject),
-    };
-    if (rust.ret != 0 || ret == EINVAL.to_errno()) && rust.ret != ret {
-        mismatch(id, Outcome { ret, val: 0 }, rust);
-    }
-}
-
-/// Compares a write of a register that is written without a lock.
-fn judge_unlocked(vm: &Vm, reg: FwReg, val: u64, ret: c_int, rust: Outcome) {
-    let stored = match (reg, ret) {
-        // Unless somebody came in between, C has stored what it was given.
-        (FwReg::PsciVersion, 0) if u64::from(vm.psci_version()) == val => val,
-        _ => rust.val,
-    };
-    compare(reg.id(), Outcome { ret, val: stored }, rust);
-}
-
-/// Compares a write of a bitmap, which C has decided and committed.
-///
-/// `old` is what the bitmap held before, `val` what was to be written, and `ret` what C returns.
-///
-/// # Safety
-///
-/// - `vcpu` must point to a valid vCPU that is initialised.
-/// - The caller must hold the `config_lock` of its VM since before it read `old`.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
-    vcpu: *mut bindings::kvm_vcpu,
-    id: u64,
-    old: u64,
-    val: u64,
-    ret: c_int,
-) {
-    // SAFETY: The caller guarantees that the vCPU is valid during the call.
-    let vcpu = unsafe { Vcpu::from_raw(vcpu) };
-    // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { ConfigLocked::assume(vcpu.vm()) };
-
-    let c = |val| Outcome { ret, val };
-    match FwReg::from_id(id) {
-        Ok(FwReg::Bitmap(map)) => {
-            let snapshot = Snapshot::Bitmap { map, current: old };
-            let rust = write(&snapshot, val, locked.ran_once());
-            compare(id, c(locked.vm().bitmap(map)), rust);
-        }
-        // Rust knows no such bitmap, and C has taken its lock for it.
-        Ok(_) => mismatch(id, c(0), Outcome::refused(Reject::UnknownRegister)),
-        Err(reject) => mismatch(id, c(0), Outcome::refused(reject)),
-    }
-}
-
-/// Compares the list of firmware registers, which is ABI including its order.
-///
-/// # Safety
-///
-/// `ids` must point to `nr` ids.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_ids(ids: *const u64, nr: c_uint) {
-    // SAFETY: The caller guarantees that there are as many. CAST: `usize` has 64 bits on arm64.
-    let ids = unsafe { core::slice::from_raw_parts(ids, nr as usize) };
-    if ids
-        .iter()
-        .copied()
-        .ne(FwReg::ALL.iter().map(|reg| reg.id()))
-    {
-        let [c, rust] = [ids.len(), FwReg::ALL.len()].map(|len| Outcome {
-            ret: 0,
-            val: len as u64,
-        });
-        mismatch(0, c, rust);
-    }
-}
-
-/// Compares the bitmaps that C gave a new VM.
-///
-/// # Safety
-///
-/// `kvm` must point to a valid VM whose `config_lock` is initialised, and that nobody else knows
-/// yet.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_init_hypercalls(kvm: *mut bindings::kvm) {
-    // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
-    for map in FeatureBitmap::ALL {
-        let [c, rust] = [vm.bitmap(map), map.initial()].map(|val| Outcome { ret: 0, val });
-        compare(FwReg::Bitmap(map).id(), c, rust);
+        mismatch(surface, id, c, rust);
     }
 }

@@ -35,14 +35,12 @@ use kernel::{
 };
 
 use crate::{
-    check::{
-        self,
-        Outcome, //
-    },
+    check::Outcome,
     errno::{
         from_reject,
         to_ret, //
-    }, //
+    },
+    fw_reg_check, //
 };
 
 /// As much of a VM and its vCPU as the firmware registers depend on.
@@ -191,7 +189,7 @@ impl Pair {
     fn writes_agree(&self, id: u64, val: u64) -> bool {
         let vm = self.rust.vm();
         let expected = FwReg::from_id(id)
-            .map(|reg| check::write(&self.rust.vcpu().snapshot(reg), val, vm.ran_once()));
+            .map(|reg| fw_reg_check::write(&self.rust.vcpu().snapshot(reg), val, vm.ran_once()));
 
         let (c, rust) = (self.c.c_write(id, val), self.rust.rust_write(id, val));
         c == rust

@@ -4,13 +4,14 @@
 //!
 //! Each surface has a module of exports, declared in
 //! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h): they turn C's pointers into the
-//! views of [`kernel::kvm`], ask for the decision and turn it into an errno. The module `check`
-//! compares such decisions with those of C.
+//! views of [`kernel::kvm`], ask for the decision and turn it into an errno, and they compare such
+//! decisions with those of C.
 //!
 //! Reference: `Documentation/virt/kvm/arm/rust.rst`.
 
-pub mod check;
+mod check;
 mod errno;
 pub mod fw_reg;
+pub mod fw_reg_check;
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 mod kunit;
