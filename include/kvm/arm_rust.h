@@ -20,13 +20,19 @@
 
 #include <kvm/arm_hypercalls.h>
 
+struct sys_reg_desc;
+
 /**
  * enum kvm_arm_abi_surface - What exists in C and in Rust
  * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
+ * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with what the host has
+ * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
  * @NR_KVM_ARM_ABI_SURFACES: Their number
  */
 enum kvm_arm_abi_surface {
 	KVM_ARM_ABI_FW_REG,
+	KVM_ARM_ABI_ID_REG,
+	KVM_ARM_ABI_REG_MASKS,
 	NR_KVM_ARM_ABI_SURFACES
 };
 
@@ -40,6 +46,20 @@ int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 *valp);
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 val);
+
+/* The C code of the comparison of ID registers, whatever the mode. */
+int arm64_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			 u64 val);
+
+/**
+ * kvm_arm_sys_reg_mask - Look at an entry of KVM's table of system registers
+ * @i: Which entry
+ * @encoding: Set to the register, as sys_reg() encodes it
+ * @mask: Set to the bits that userspace may change if it is an ID register
+ *
+ * Return: false if there are not as many entries.
+ */
+bool kvm_arm_sys_reg_mask(unsigned int i, u32 *encoding, u64 *mask);
 
 /*
  * Exports of arch/arm64/kvm/rust. Without CONFIG_KVM_ARM64_RUST nothing defines
@@ -62,6 +82,19 @@ void kvm_arm_rust_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id, u64 old,
 				    u64 val, int ret);
 void kvm_arm_rust_judge_fw_reg_ids(const u64 *ids, unsigned int nr);
 void kvm_arm_rust_judge_init_hypercalls(struct kvm *kvm);
+
+/* id_reg.rs */
+int kvm_arm_rust_check_features(u32 id, bool raz, u64 limit, u64 writable,
+				u64 val);
+void kvm_arm_rust_judge_check_features(u32 id, bool raz, u64 limit, u64 writable,
+				       u64 val, int ret);
+
+/* reg_masks.rs */
+int kvm_arm_rust_get_reg_writable_masks(const struct reg_mask_range *range);
+unsigned int kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
+void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
+void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
+				       int ret);
 
 /* arch/arm64/kvm/rust/abi.c */
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);

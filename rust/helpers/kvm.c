@@ -24,6 +24,17 @@ __rust_helper int rust_helper_put_user_u64(u64 val, u64 __user *ptr)
 	return put_user(val, ptr);
 }
 
+__rust_helper unsigned long
+rust_helper_clear_user(void __user *to, unsigned long n)
+{
+	return clear_user(to, n);
+}
+
+__rust_helper bool rust_helper_kvm_arm_supports_32bit_el0(void)
+{
+	return kvm_supports_32bit_el0();
+}
+
 #ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST
 __rust_helper int
 rust_helper_cpuid_feature_extract_signed_field(u64 features, int field)

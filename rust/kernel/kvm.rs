@@ -13,8 +13,10 @@
 pub extern crate kvm_abi as abi;
 
 pub mod fw_reg;
+pub mod id_reg;
 pub mod mitigation;
 mod one_reg;
+pub mod reg_masks;
 pub mod trace;
 mod vcpu;
 mod vm;

@@ -23,8 +23,7 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The vCPU belongs to a VM that fulfils the invariants of [`Vm`] and lives longer; its features
-/// have been chosen, as they are once `KVM_ARM_VCPU_INIT` has succeeded.
+/// The vCPU belongs to a VM that fulfils the invariants of [`Vm`] and lives longer.
 #[repr(transparent)]
 pub struct Vcpu(Opaque<bindings::kvm_vcpu>);
 
@@ -65,7 +64,8 @@ impl Vcpu {
         unsafe { (*self.as_ptr()).vcpu_id }
     }
 
-    /// Returns whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`.
+    /// Returns whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`; it has none before
+    /// `KVM_ARM_VCPU_INIT`.
     #[inline]
     pub fn has_psci_0_2(&self) -> bool {
         // CAST: The constant is 2; C declares the parameter as `int`.

@@ -31,7 +31,9 @@ static const char * const mode_names[] = {
 };
 
 static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
-	[KVM_ARM_ABI_FW_REG]	= "fw_reg",
+	[KVM_ARM_ABI_FW_REG]		= "fw_reg",
+	[KVM_ARM_ABI_ID_REG]		= "id_reg",
+	[KVM_ARM_ABI_REG_MASKS]		= "reg_masks",
 };
 
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
@@ -328,4 +330,6 @@ late_initcall(kvm_arm_abi_debugfs_init);
 
 #ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST
 #include "abi_kunit.c"
+#include "id_reg_kunit.c"
+#include "reg_masks_kunit.c"
 #endif

@@ -13,5 +13,7 @@ mod check;
 mod errno;
 pub mod fw_reg;
 pub mod fw_reg_check;
+pub mod id_reg;
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 mod kunit;
+pub mod reg_masks;

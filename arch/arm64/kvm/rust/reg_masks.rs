@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `KVM_ARM_GET_REG_WRITABLE_MASKS`: which bits of a register userspace may change.
+
+use kernel::{
+    bindings::{
+        self,
+        kvm_arm_abi_surface_KVM_ARM_ABI_REG_MASKS as REG_MASKS, //
+    },
+    kvm::{
+        abi::{
+            MaskRange,
+            SysReg, //
+        },
+        reg_masks::{
+            with_feature_id_masks,
+            RegMaskRange, //
+        }, //
+    },
+    prelude::*, //
+};
+
+use crate::{
+    check::{
+        compare,
+        mismatch,
+        Outcome, //
+    },
+    errno::{
+        from_reject,
+        to_ret, //
+    }, //
+};
+
+/// Writes the masks of a range of registers to userspace.
+///
+/// Returns 0; `-EINVAL` if there is no such range, or a reserved word is not zero, before userspace
+/// is touched; `-EFAULT` if the masks cannot be written, and then what could be written is zero.
+///
+/// C: `kvm_vm_ioctl_get_reg_writable_masks()`.
+///
+/// # Safety
+///
+/// `range` must point to a valid request in kernel memory that nobody writes during the call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
+    range: *const bindings::reg_mask_range,
+) -> c_int {
+    // SAFETY: The caller guarantees it.
+    let range = unsafe { RegMaskRange::from_raw(range) };
+    to_ret(match range.request.range() {
+        Ok(MaskRange::FeatureId) => range.write_feature_id_masks(),
+        Err(reject) => Err(from_reject(reject)),
+    })
+}
+
+/// Compares the mask that C is about to write for a register. Returns 1, to be added up.
+///
+/// # Safety
+///
+/// Always safe to call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask(id: u32, mask: u64) -> c_uint {
+    let rust = with_feature_id_masks(|masks| masks.get(SysReg::from_encoding(id))).unwrap_or(0);
+    let [c, rust] = [mask, rust].map(Outcome::value);
+    compare(REG_MASKS, id.into(), c, rust);
+    1
+}
+
+/// Compares the number of registers for which C has written a mask.
+///
+/// # Safety
+///
+/// Always safe to call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_judge_nr_reg_masks(nr: c_uint) {
+    let rust = with_feature_id_masks(|masks| {
+        let entries = masks.as_array().iter().filter(|mask| **mask != 0);
+        entries.fold(0u64, |nr, _| nr.saturating_add(1))
+    });
+    let [c, rust] = [nr.into(), rust].map(Outcome::value);
+    compare(REG_MASKS, 0, c, rust);
+}
+
+/// Compares whether a request is refused. `ret` is what C has returned: an address that cannot be
+/// written to is none of either side's decisions.
+///
+/// # Safety
+///
+/// `range` must point to a valid request in kernel memory that nobody writes during the call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask_range(
+    range: *const bindings::reg_mask_range,
+    ret: c_int,
+) {
+    // SAFETY: The caller guarantees it.
+    let range = unsafe { RegMaskRange::from_raw(range) };
+    let rust = match range.request.range() {
+        Ok(MaskRange::FeatureId) => Outcome::value(0),
+        Err(reject) => Outcome::refused(reject),
+    };
+    if rust.ret != ret && (rust.ret != 0 || ret != EFAULT.to_errno()) {
+        mismatch(REG_MASKS, 0, Outcome { ret, val: 0 }, rust);
+    }
+}

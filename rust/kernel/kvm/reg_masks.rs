@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests of `KVM_ARM_GET_REG_WRITABLE_MASKS`, and the masks.
+//!
+//! C header: [`arch/arm64/include/uapi/asm/kvm.h`](srctree/arch/arm64/include/uapi/asm/kvm.h)
+
+use crate::{
+    bindings,
+    prelude::*,
+    sync::SetOnce,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+use super::abi::{
+    FeatureIdIndex,
+    FeatureIdMasks,
+    MaskRequest,
+    SysReg, //
+};
+
+/// A copy of the kernel's `struct reg_mask_range`: a request, and where userspace wants the masks.
+pub struct RegMaskRange {
+    /// What is asked for.
+    pub request: MaskRequest,
+    addr: UserPtr,
+}
+
+impl RegMaskRange {
+    /// Copies a request.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point to a valid `struct reg_mask_range` that nobody writes during the call.
+    #[inline]
+    pub unsafe fn from_raw(ptr: *const bindings::reg_mask_range) -> Self {
+        // SAFETY: The caller guarantees that all fields can be read.
+        let (addr, range, reserved) = unsafe { ((*ptr).addr, (*ptr).range, (*ptr).reserved) };
+        Self {
+            request: MaskRequest { range, reserved },
+            // CAST: Addresses have 64 bits on arm64. Whether this one is of userspace is checked
+            // when it is used.
+            addr: UserPtr::from_addr(addr as usize),
+        }
+    }
+
+    /// Writes the masks of the feature ID registers to userspace.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if not all of them can be written. What could be is zero then, as C leaves it:
+    /// it wipes the whole before it writes.
+    #[inline]
+    pub fn write_feature_id_masks(&self) -> Result {
+        const SIZE: usize = FeatureIdIndex::COUNT * size_of::<u64>();
+        let to = self.addr.as_mut_ptr();
+        // SAFETY: Checks that the memory is userspace's.
+        let wipe = || unsafe { bindings::clear_user(to, SIZE) };
+
+        // Wiping goes by words. Only of one that lies across the end of what can be written could
+        // a copy reach more than it does.
+        if !to.cast::<u64>().is_aligned() && wipe() != 0 {
+            return Err(EFAULT);
+        }
+
+        with_feature_id_masks(|masks| {
+            UserSlice::new(self.addr, SIZE)
+                .writer()
+                .write(masks.as_array())
+        })
+        .inspect_err(|_| {
+            wipe();
+        })
+    }
+}
+
+/// What AArch32 at EL0 takes away and gives; a CPU that comes online late may take it.
+static WITH_AARCH32: SetOnce<FeatureIdMasks> = SetOnce::new();
+static WITHOUT_AARCH32: SetOnce<FeatureIdMasks> = SetOnce::new();
+
+/// Calls a function with the masks of the feature ID registers, which are made once.
+#[inline]
+pub fn with_feature_id_masks<T>(f: impl FnOnce(&FeatureIdMasks) -> T) -> T {
+    // SAFETY: Has no preconditions.
+    let aarch32_el0 = unsafe { bindings::kvm_arm_supports_32bit_el0() };
+    let masks = if aarch32_el0 {
+        &WITH_AARCH32
+    } else {
+        &WITHOUT_AARCH32
+    };
+
+    if masks.as_ref().is_none() {
+        populate(masks, aarch32_el0);
+    }
+    match masks.as_ref() {
+        Some(masks) => f(masks),
+        // Another task is about to.
+        None => f(&from_kernel(aarch32_el0)),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn populate(masks: &SetOnce<FeatureIdMasks>, aarch32_el0: bool) {
+    masks.populate(from_kernel(aarch32_el0));
+}
+
+/// Makes the masks from KVM's table of system registers.
+#[cold]
+#[inline(never)]
+fn from_kernel(aarch32_el0: bool) -> FeatureIdMasks {
+    let table = (0..).map_while(|i| {
+        let (mut id, mut mask) = (0, 0);
+        // SAFETY: Both can be written.
+        unsafe { bindings::kvm_arm_sys_reg_mask(i, &raw mut id, &raw mut mask) }
+            .then(|| (SysReg::from_encoding(id), mask))
+    });
+    FeatureIdMasks::from_table(table, aarch32_el0)
+}
