@@ -21,18 +21,21 @@
 #include <kvm/arm_hypercalls.h>
 
 struct sys_reg_desc;
+struct vgic_vmcr;
 
 /**
  * enum kvm_arm_abi_surface - What exists in C and in Rust
  * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
  * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with what the host has
  * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
+ * @KVM_ARM_ABI_VGIC_V2_CPUIF: The CPU interface of the GICv2
  * @NR_KVM_ARM_ABI_SURFACES: Their number
  */
 enum kvm_arm_abi_surface {
 	KVM_ARM_ABI_FW_REG,
 	KVM_ARM_ABI_ID_REG,
 	KVM_ARM_ABI_REG_MASKS,
+	KVM_ARM_ABI_VGIC_V2_CPUIF,
 	NR_KVM_ARM_ABI_SURFACES
 };
 
@@ -95,6 +98,23 @@ unsigned int kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
 void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
 void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
 				       int ret);
+
+/* vgic_v2.rs */
+unsigned long kvm_arm_rust_read_vcpuif(struct kvm_vcpu *vcpu, gpa_t addr);
+void kvm_arm_rust_write_vcpuif(struct kvm_vcpu *vcpu, gpa_t addr,
+			       unsigned long val);
+void kvm_arm_rust_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu,
+				   struct vgic_vmcr *vmcrp);
+void kvm_arm_rust_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu,
+				   const struct vgic_vmcr *vmcrp);
+void kvm_arm_rust_judge_read_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
+				    u32 val);
+u32 kvm_arm_rust_expect_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
+				     unsigned long val);
+void kvm_arm_rust_judge_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
+				     u32 want);
+void kvm_arm_rust_judge_vgic_v2_get_vmcr(u32 vmcr, const struct vgic_vmcr *vmcrp);
+void kvm_arm_rust_judge_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr);
 
 /* arch/arm64/kvm/rust/abi.c */
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);

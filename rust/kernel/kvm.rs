@@ -19,6 +19,7 @@ mod one_reg;
 pub mod reg_masks;
 pub mod trace;
 mod vcpu;
+pub mod vgic;
 mod vm;
 
 pub use one_reg::{

@@ -34,6 +34,7 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 	[KVM_ARM_ABI_FW_REG]		= "fw_reg",
 	[KVM_ARM_ABI_ID_REG]		= "id_reg",
 	[KVM_ARM_ABI_REG_MASKS]		= "reg_masks",
+	[KVM_ARM_ABI_VGIC_V2_CPUIF]	= "vgic_v2_cpuif",
 };
 
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
@@ -332,4 +333,5 @@ late_initcall(kvm_arm_abi_debugfs_init);
 #include "abi_kunit.c"
 #include "id_reg_kunit.c"
 #include "reg_masks_kunit.c"
+#include "vgic_v2_kunit.c"
 #endif

@@ -17,3 +17,4 @@ pub mod id_reg;
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 mod kunit;
 pub mod reg_masks;
+pub mod vgic_v2;
