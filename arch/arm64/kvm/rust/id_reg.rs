@@ -44,8 +44,8 @@ fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
 /// `id` is the register as `sys_reg()` encodes it; `raz` is whether it reads as zero for the vCPU;
 /// `limit` is the most that the host can give, `writable` are the bits that userspace may change.
 ///
-/// Returns 0; `-E2BIG` if a field is not safe, or a bit differs that cannot be changed; `-EINVAL` if
-/// the kernel knows no such ID register.
+/// Returns 0; `-E2BIG` if a field is not safe, or a bit differs that cannot be changed; `-EINVAL`
+/// if the kernel knows no such ID register.
 ///
 /// C: `arm64_check_features()`.
 ///

@@ -6,7 +6,8 @@
  */
 #include <kunit/test.h>
 
-#include <asm/cpufeature.h>
+#include <linux/cpufeature.h>
+
 #include <asm/sysreg.h>
 
 #include "../sys_regs.h"
@@ -37,11 +38,7 @@ static int id_reg_c(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
 	struct sys_reg_desc rd = {
-		.Op0 = sys_reg_Op0(id_reg_now.id),
-		.Op1 = sys_reg_Op1(id_reg_now.id),
-		.CRn = sys_reg_CRn(id_reg_now.id),
-		.CRm = sys_reg_CRm(id_reg_now.id),
-		.Op2 = sys_reg_Op2(id_reg_now.id),
+		SYS_DESC(id_reg_now.id),
 		.reset = id_reg_limit,
 		.val = id_reg_now.writable,
 		.visibility = id_reg_visibility,
@@ -243,4 +240,5 @@ static struct kunit_suite id_reg_test_suite = {
 	.exit = abi_test_exit,
 	.test_cases = id_reg_test_cases,
 };
+
 kunit_test_suite(id_reg_test_suite);

@@ -202,4 +202,5 @@ static struct kunit_suite reg_masks_test_suite = {
 	.exit = abi_test_exit,
 	.test_cases = reg_masks_test_cases,
 };
+
 kunit_test_suite(reg_masks_test_suite);

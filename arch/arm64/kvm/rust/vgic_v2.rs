@@ -108,8 +108,8 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_get_vmcr(
 ///
 /// - `vcpu` must point to a valid vCPU whose VM has a GICv2, and that does not run meanwhile; the
 ///   host must have one, too.
-/// - `vmcrp` must point to a `struct vgic_vmcr` that is initialised but for the fields of the GICv5,
-///   and that nobody else accesses.
+/// - `vmcrp` must point to a `struct vgic_vmcr` that is initialised but for the fields of the
+///   GICv5, and that nobody else accesses.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_set_vmcr(
     vcpu: *mut bindings::kvm_vcpu,

@@ -277,4 +277,5 @@ static struct kunit_suite vgic_v2_test_suite = {
 	.exit = abi_test_exit,
 	.test_cases = vgic_v2_test_cases,
 };
+
 kunit_test_suite(vgic_v2_test_suite);
