@@ -1,0 +1,464 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_roundtrip - Move a VM from one implementation of the ABI to another.
+ *
+ * As a VMM does it: all registers of KVM_GET_REG_LIST are read from the source,
+ * one implementation serving, and written to a destination that was made with
+ * KVM_ARM_VCPU_INIT alone, another one serving. The memory is copied, and the
+ * guest goes on in the destination where it stopped in the source. No matter
+ * which implementation served which side:
+ *
+ *  - the destination lists the same registers and they read the same;
+ *  - after one more round of the guest in each of the two VMs they still do;
+ *  - the guest sees the same PSCI, SMCCC services, and ID registers.
+ *
+ * The registers are written in the order of the list and in shuffled ones. The
+ * sources are fresh VMs, VMs that were configured to be less than the host, and
+ * VMs whose guest has run, with each vCPU feature, all without a GIC, which has
+ * no registers in the list. On a kernel without the switch the VMs are moved
+ * all the same, from its only implementation to itself.
+ */
+#include <errno.h>
+
+#include "abi_switch.h"
+#include "vm_move.h"
+
+#define NR_SEEDS	3	/* shuffled orders, seeds 1 to this */
+
+/* ---- Moving ---- */
+
+static const struct direction {
+	const char *name;
+	const char *source;
+	const char *destination;
+} directions[] = {
+	{ "c to rust", "c", "rust" },
+	{ "rust to c", "rust", "c" },
+	{ "c to c", "c", "c" },
+	{ "rust to rust", "rust", "rust" },
+	{ "check to check", "check", "check" },
+};
+
+static const struct scenario {
+	const char *name;
+	int feat;
+	bool configured;
+	int rounds;
+} scenarios[] = {
+	{ "fresh VM", FEAT_NONE, false, 0 },
+	{ "configured VM", FEAT_NONE, true, 0 },
+	{ "configured VM that has run", FEAT_NONE, true, 2 },
+	{ "VM with SVE that has run", FEAT_SVE, true, 2 },
+	{ "VM with a PMU that has run", FEAT_PMU, true, 2 },
+	{ "VM with PTRAUTH that has run", FEAT_PTRAUTH, true, 2 },
+};
+
+static void set_mode(const char *mode)
+{
+	if (abi.present)
+		abi_set_mode(mode);
+}
+
+/* A source at the time it is left, and after one more round. */
+struct departure {
+	struct image img[NR_VCPUS], img_next[NR_VCPUS];
+	struct guest_view view_next[NR_VCPUS];
+	void *mem;
+};
+
+static struct userspace_mem_region *vm_memory(struct moved_vm *m)
+{
+	return memslot2region(m->vm, 0);
+}
+
+static void depart(struct moved_vm *src, struct departure *d)
+{
+	struct userspace_mem_region *mem = vm_memory(src);
+	int i;
+
+	images_read(src, d->img);
+	expect_vm_wide(&d->img[0], &d->img[1]);
+
+	d->mem = malloc(mem->region.memory_size);
+	TEST_ASSERT(d->mem, "Out of memory");
+	memcpy(d->mem, mem->host_mem, mem->region.memory_size);
+
+	vm_run_round(src);
+	images_read(src, d->img_next);
+	memcpy(d->view_next, vm_views(src), sizeof(d->view_next));
+	for (i = 0; i < NR_VCPUS; i++) {
+		expect_vm_wide_kept(&d->img[i], &d->img_next[i]);
+		expect_view_agrees(&d->view_next[i], &d->img_next[i]);
+	}
+}
+
+static void depart_free(struct departure *d)
+{
+	images_free(d->img);
+	images_free(d->img_next);
+	free(d->mem);
+}
+
+static void arrive(struct moved_vm *dst, struct departure *d, u32 seed)
+{
+	struct userspace_mem_region *mem = vm_memory(dst);
+
+	vm_restore(dst, d->img, seed);
+	memcpy(mem->host_mem, d->mem, mem->region.memory_size);
+}
+
+/* What counters went on from. */
+static void take_counters(struct image to[NR_VCPUS],
+			  const struct image from[NR_VCPUS])
+{
+	int i, j;
+
+	for (i = 0; i < NR_VCPUS; i++) {
+		for (j = 0; j < from[i].n; j++) {
+			if (is_counter(from[i].reg[j].id))
+				*image_find(&to[i], from[i].reg[j].id) =
+					from[i].reg[j];
+		}
+	}
+}
+
+static void check_move(int arg)
+{
+	const struct direction *dir = &directions[arg % ARRAY_SIZE(directions)];
+	const struct scenario *sc = &scenarios[arg / ARRAY_SIZE(directions)];
+	struct moved_vm src, dst;
+	struct departure d;
+	bool same;
+	u32 seed;
+	int i;
+
+	if (!has_feature(sc->feat)) {
+		fw_skip("not on this host");
+		return;
+	}
+
+	context = "source";
+	set_mode(dir->source);
+	src = vm_new_source(sc->feat, sc->configured, arg, sc->rounds);
+	depart(&src, &d);
+
+	set_mode(dir->destination);
+	/* Controls, from an implementation to itself, have the one order. */
+	same = abi.present && !strcmp(dir->source, dir->destination);
+	for (seed = 0; seed <= (same ? 0 : NR_SEEDS); seed++) {
+		context = seed == 0 ? "order of the list" :
+			  seed == 1 ? "seed 1" :
+			  seed == 2 ? "seed 2" : "seed 3";
+		dst = vm_new(sc->feat, true);
+		arrive(&dst, &d, seed);
+		expect_images(&dst, d.img, false, "written");
+
+		vm_run_round(&dst);
+		take_counters(d.img_next, d.img);
+		expect_images(&dst, d.img_next, true, "run");
+		for (i = 0; i < NR_VCPUS; i++)
+			expect_same_view(&vm_views(&dst)[i], &d.view_next[i]);
+
+		/* Nor does it matter who reads. */
+		if (!same) {
+			set_mode(dir->source);
+			expect_images(&dst, d.img_next, true, "read by source");
+			set_mode(dir->destination);
+		}
+		kvm_vm_free(dst.vm);
+	}
+
+	depart_free(&d);
+	kvm_vm_free(src.vm);
+}
+
+/* ---- Refused writes ---- */
+
+static const char * const modes[] = { "c", "rust", "check" };
+
+static u64 above_host(int nr, u64 level)
+{
+	if (nr == FW_PSCI_VERSION)
+		return FW_PSCI_LATEST + 1;
+	if (nr >= FW_FIRST_BMAP)
+		return fw_regs[nr].features + 1;
+	/* WORKAROUND_2 has two levels, of two names each. */
+	if (nr == FW_WORKAROUND_2 &&
+	    level == KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_NOT_AVAIL)
+		return KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_AVAIL;
+	return level + 1;
+}
+
+static void expect_write(struct kvm_vcpu *vcpu, u64 id, u64 val, int want,
+			 const char *when)
+{
+	int ret = fw_set(vcpu, id, val);
+
+	fw_expect(ret == want, "%s, %s: vCPU %u: %#lx <- %#lx: %s, expected %s",
+		  context, when, vcpu->id, id, val, strerror(ret),
+		  strerror(want));
+}
+
+/*
+ * All fields above the host, in the registers that have one as their limit. The
+ * implementation's ID can be anything, and the vCPU's own are never frozen.
+ */
+static void expect_id_regs_refused(struct kvm_vcpu *vcpu,
+				   const struct image *img, int want,
+				   const char *when)
+{
+	u64 pfr0 = image_find(img, SYS_REG(ID_AA64PFR0_EL1))->val[0];
+	bool has_aarch32 = SYS_FIELD_GET(ID_AA64PFR0_EL1, EL0, pfr0) ==
+			   ID_AA64PFR0_EL1_EL0_AARCH32;
+	u64 masks[NR_ID_REGS];
+	bool ignored;
+	int nr;
+
+	id_fill_masks(masks, true);
+	for (nr = 0; nr < NR_ID_REGS; nr++) {
+		if (!image_find(img, id_reg(nr)) || id_is_mpidr(nr) ||
+		    id_is_imp(nr) || nr == id_nr(SYS_CLIDR_EL1))
+			continue;
+
+		/* Writes to AArch32's are ignored if the host has none. */
+		ignored = id_is_aarch32(nr) && masks[nr] && !has_aarch32;
+		expect_write(vcpu, id_reg(nr), ~0UL, ignored ? 0 : want, when);
+	}
+}
+
+static void check_refused(int mode)
+{
+	struct moved_vm src, dst;
+	struct departure d;
+	struct kvm_vcpu *vcpu;
+	u64 id, val;
+	int i, n;
+
+	context = "refused";
+	set_mode(modes[mode]);
+	src = vm_new_source(FEAT_NONE, true, mode, 1);
+	depart(&src, &d);
+	dst = vm_new(FEAT_NONE, true);
+	arrive(&dst, &d, 0);
+
+	for (n = 0; n < NR_VCPUS; n++) {
+		vcpu = dst.vcpu[n];
+		for (i = 0; i < NR_FW_REGS; i++) {
+			val = above_host(i, image_find(&d.img[n],
+						       fw_regs[i].id)->val[0]);
+			expect_write(vcpu, fw_regs[i].id, val, EINVAL,
+				     "before the run");
+			expect_images(&dst, d.img, false, fw_regs[i].name);
+		}
+		expect_id_regs_refused(vcpu, &d.img[n], EINVAL,
+				       "before the run");
+		expect_images(&dst, d.img, false, "ID registers");
+	}
+
+	vm_run_round(&dst);
+	take_counters(d.img_next, d.img);
+	expect_images(&dst, d.img_next, true, "run");
+
+	for (n = 0; n < NR_VCPUS; n++) {
+		vcpu = dst.vcpu[n];
+		for (i = 0; i < NR_FW_REGS; i++) {
+			id = fw_regs[i].id;
+			val = image_find(&d.img[n], id)->val[0];
+			expect_write(vcpu, id, above_host(i, val), EINVAL,
+				     "after the run");
+			if (i >= FW_FIRST_BMAP)
+				expect_write(vcpu, id,
+					     val ^ fw_regs[i].features, EBUSY,
+					     "after the run");
+		}
+		expect_id_regs_refused(vcpu, &d.img[n], EBUSY, "after the run");
+		expect_images(&dst, d.img_next, true, "refused after the run");
+
+		/* Every register as it reads, like a VMM on reset. */
+		for (i = 0; i < d.img_next[n].n; i++) {
+			id = d.img_next[n].reg[i].id;
+			if (is_fw_reg(id) || id_reg_nr(id) >= 0)
+				expect_write(vcpu, id,
+					     d.img_next[n].reg[i].val[0], 0,
+					     "same value");
+		}
+		expect_images(&dst, d.img_next, true, "same values");
+	}
+
+	depart_free(&d);
+	kvm_vm_free(dst.vm);
+	kvm_vm_free(src.vm);
+}
+
+/* ---- What has to be in order ---- */
+
+/* Also the reason for which dependencies[] has WORKAROUND_2. */
+static void check_workaround_2_order(int mode)
+{
+	u64 id = KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, level, level_without;
+	u64 pfr1_id = SYS_REG(ID_AA64PFR1_EL1);
+	struct moved_vm m;
+	u64 pfr1;
+
+	context = "order";
+	set_mode(modes[mode]);
+	m = vm_new(FEAT_NONE, true);
+	pfr1 = vcpu_get_reg(m.vcpu[0], pfr1_id);
+	level = vcpu_get_reg(m.vcpu[0], id);
+	vcpu_set_reg(m.vcpu[0], pfr1_id, pfr1 & ~ID_AA64PFR1_EL1_SSBS);
+	level_without = vcpu_get_reg(m.vcpu[1], id);
+	vcpu_set_reg(m.vcpu[0], pfr1_id, pfr1);
+
+	if (level == level_without) {
+		fw_skip("the level does not depend on SSBS on this host");
+	} else {
+		expect_write(m.vcpu[1], id, level_without, EINVAL, "too early");
+		vcpu_set_reg(m.vcpu[0], pfr1_id, pfr1 & ~ID_AA64PFR1_EL1_SSBS);
+		expect_write(m.vcpu[1], id, level_without, 0, "in time");
+	}
+	kvm_vm_free(m.vm);
+}
+
+static void check_sve_vls_order(int mode)
+{
+	struct reg vls = { .id = KVM_REG_ARM64_SVE_VLS };
+	struct reg z = { .id = KVM_REG_ARM64_SVE_ZREG(0, 0) };
+	struct moved_vm m;
+
+	if (!has_feature(FEAT_SVE)) {
+		fw_skip("not on this host");
+		return;
+	}
+
+	set_mode(modes[mode]);
+	m = vm_new(FEAT_SVE, true);
+	fw_expect(!access_reg(m.vcpu[0], KVM_GET_ONE_REG, &vls), "no SVE_VLS");
+	fw_expect(!access_reg(m.vcpu[0], KVM_SET_ONE_REG, &vls),
+		  "SVE_VLS refused before KVM_ARM_VCPU_FINALIZE");
+	fw_expect(access_reg(m.vcpu[0], KVM_SET_ONE_REG, &z) == EPERM,
+		  "Z0 accepted before KVM_ARM_VCPU_FINALIZE");
+	vcpu_finalize(m.vcpu[0]);
+	fw_expect(access_reg(m.vcpu[0], KVM_SET_ONE_REG, &vls) == EPERM,
+		  "SVE_VLS accepted after KVM_ARM_VCPU_FINALIZE");
+	fw_expect(!access_reg(m.vcpu[0], KVM_SET_ONE_REG, &z),
+		  "Z0 refused after KVM_ARM_VCPU_FINALIZE");
+	kvm_vm_free(m.vm);
+}
+
+/* ---- The register list ---- */
+
+static void check_reg_list(int feat)
+{
+	struct moved_vm m;
+	struct image img[NR_VCPUS];
+	int i;
+
+	if (!has_feature(feat)) {
+		fw_skip("not on this host");
+		return;
+	}
+
+	set_mode(modes[0]);
+	m = vm_new_source(feat, false, 0, 0);
+	images_read(&m, img);
+	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		context = modes[i];
+		set_mode(modes[i]);
+		expect_images(&m, img, false, "list");
+	}
+	images_free(img);
+	kvm_vm_free(m.vm);
+}
+
+/* ---- What the switch itself says ---- */
+
+static struct abi_stats stats_before;
+
+static void check_stats(int unused)
+{
+	struct abi_stats now = abi_read_stats();
+	char mode[ABI_WORD] = "";
+
+	fw_expect(now.mismatches == stats_before.mismatches,
+		  "%lu mismatches", now.mismatches - stats_before.mismatches);
+	fw_expect(now.c > stats_before.c, "c served no call");
+	fw_expect(now.rust > stats_before.rust, "rust served no call");
+
+	abi_restore();
+	fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
+		  !strcmp(mode, abi.initial_mode), "mode is '%s', was '%s'",
+		  mode, abi.initial_mode);
+}
+
+#define MAX_CASES	64
+
+static struct fw_case cases[MAX_CASES];
+static int nr_cases;
+
+static void add_case(void (*run)(int arg), int arg, const char *by,
+		     const char *name)
+{
+	TEST_ASSERT(nr_cases < MAX_CASES, "Too many cases");
+	cases[nr_cases++] = (struct fw_case) {
+		.name = by ? strdup_printf("%s: %s", by, name) : name,
+		.run = run,
+		.arg = arg,
+	};
+}
+
+/* Without a switch one direction, and one mode, stand for all. */
+static void add_cases(void)
+{
+	int nr_dirs = abi.present ? ARRAY_SIZE(directions) : 1;
+	int nr_modes = abi.present ? ARRAY_SIZE(modes) : 1;
+	int i, j;
+
+	for (i = 0; i < ARRAY_SIZE(scenarios); i++) {
+		for (j = 0; j < nr_dirs; j++)
+			add_case(check_move, i * ARRAY_SIZE(directions) + j,
+				 abi.present ? directions[j].name : "moved",
+				 scenarios[i].name);
+	}
+
+	for (i = 0; i < nr_modes; i++) {
+		const char *by = abi.present ? modes[i] : NULL;
+
+		add_case(check_refused, i, by,
+			 "refused writes change nothing, a running VM takes the same values only");
+		add_case(check_workaround_2_order, i, by,
+			 "WORKAROUND_2 has to follow ID_AA64PFR1_EL1.SSBS");
+		add_case(check_sve_vls_order, i, by,
+			 "SVE_VLS has to precede KVM_ARM_VCPU_FINALIZE");
+	}
+
+	if (!abi.present)
+		return;
+
+	for (i = 0; i < ARRAY_SIZE(features); i++)
+		add_case(check_reg_list, i, features[i].name,
+			 "the list is the same in all modes");
+	add_case(check_stats, 0, NULL,
+		 "switch: no mismatch, all served calls, mode restored");
+}
+
+int main(void)
+{
+	ksft_print_header();
+	test_disable_default_vgic();
+
+	if (abi_open()) {
+		abi_count_calls();
+		stats_before = abi_read_stats();
+	} else {
+		ksft_print_msg(ABI_DIR "mode: %s, moved within the only implementation\n",
+			       strerror(errno));
+	}
+	ksft_print_msg("orders: of the list, and shuffled with seeds 1 to %d\n",
+		       NR_SEEDS);
+
+	add_cases();
+	ksft_set_plan(nr_cases);
+	fw_run_cases(cases, nr_cases);
+
+	ksft_finished();
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * All the registers that KVM_GET_REG_LIST has for a vCPU, with their values: to
+ * read them, and to compare them with those of another one.
+ */
+#ifndef SELFTEST_KVM_ARM64_REG_IMAGE_H
+#define SELFTEST_KVM_ARM64_REG_IMAGE_H
+
+#include "id_reg.h"
+
+/* Of the widest, an SVE Z register. */
+#define REG_WORDS	(2048 / 64)
+
+#define SYS_REG(r)	KVM_ARM64_SYS_REG(SYS_ ## r)
+
+/* Of CNTV_CTL_EL0 and CNTP_CTL_EL0. */
+#define CNT_CTL_ENABLE_IMASK	(BIT(0) | BIT(1))
+#define CNT_CTL_ISTATUS		BIT(2)
+
+struct reg {
+	u64 id;
+	u64 val[REG_WORDS];
+	/* Counters: the host's counter before and after the access. */
+	u64 before, after;
+};
+
+struct image {
+	int n;
+	struct reg *reg;
+};
+
+/* What is being moved, and how; for messages. */
+static const char *context = "";
+
+static inline bool is_counter(u64 id)
+{
+	return id == KVM_REG_ARM_TIMER_CNT || id == KVM_REG_ARM_PTIMER_CNT;
+}
+
+static inline u64 host_counter(void)
+{
+	u64 now;
+
+	isb();
+	now = read_sysreg(cntvct_el0);
+	isb();
+	return now;
+}
+
+/* All of a register, however wide. Returns 0 or the positive errno. */
+static inline int access_reg(struct kvm_vcpu *vcpu, unsigned long cmd,
+			     struct reg *r)
+{
+	int ret;
+
+	r->before = is_counter(r->id) ? host_counter() : 0;
+	ret = fw_one_reg(vcpu->fd, cmd, r->id, (u64)r->val);
+	r->after = is_counter(r->id) ? host_counter() : 0;
+	return ret;
+}
+
+static inline struct image image_read(struct kvm_vcpu *vcpu)
+{
+	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
+	struct image img = { .n = list->n };
+	int i, ret;
+
+	img.reg = calloc(img.n, sizeof(*img.reg));
+	TEST_ASSERT(img.reg, "Out of memory");
+	for (i = 0; i < img.n; i++) {
+		img.reg[i].id = list->reg[i];
+		ret = access_reg(vcpu, KVM_GET_ONE_REG, &img.reg[i]);
+		fw_expect(!ret, "%s: %#lx is listed, but reads %s", context,
+			  img.reg[i].id, strerror(ret));
+	}
+	free(list);
+	return img;
+}
+
+static inline struct reg *image_find(const struct image *img, u64 id)
+{
+	int i;
+
+	for (i = 0; i < img->n; i++) {
+		if (img->reg[i].id == id)
+			return &img->reg[i];
+	}
+
+	return NULL;
+}
+
+/*
+ * What a register need not read after it was written, until the vCPU has run.
+ * The counters are in addition: they go on, by exactly the time that passes.
+ */
+static const struct {
+	u64 id;
+	u64 bits;
+} not_restored[] = {
+	/* Derived from counter and comparator, so KVM drops it on a write. */
+	{ SYS_REG(CNTV_CTL_EL0), CNT_CTL_ISTATUS },
+};
+
+static inline u64 bits_not_restored(u64 id)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(not_restored); i++) {
+		if (not_restored[i].id == id)
+			return not_restored[i].bits;
+	}
+
+	return 0;
+}
+
+static inline void expect_counter(const struct reg *now, const struct reg *then,
+				  const char *when)
+{
+	u64 passed = now->val[0] - then->val[0];
+	u64 least = now->before - then->after;
+	u64 most = now->after - then->before;
+
+	fw_expect(passed >= least && passed <= most,
+		  "%s, %s: %#lx went on by %lu, expected %lu to %lu", context,
+		  when, now->id, passed, least, most);
+}
+
+/* The same registers in the same order, with the same values. */
+static inline void expect_image(struct kvm_vcpu *vcpu, const struct image *want,
+				bool has_run, const char *when)
+{
+	struct image now = image_read(vcpu);
+	const struct reg *r, *w;
+	u64 ignore;
+	int i;
+
+	fw_expect(now.n == want->n, "%s, %s: %d registers, expected %d",
+		  context, when, now.n, want->n);
+
+	for (i = 0; i < min(now.n, want->n); i++) {
+		r = &now.reg[i];
+		w = &want->reg[i];
+		fw_expect(r->id == w->id, "%s, %s: %#lx in place of %#lx",
+			  context, when, r->id, w->id);
+		if (r->id != w->id)
+			break;
+
+		if (is_counter(r->id)) {
+			expect_counter(r, w, when);
+			continue;
+		}
+
+		ignore = has_run ? 0 : bits_not_restored(r->id);
+		fw_expect(!((r->val[0] ^ w->val[0]) & ~ignore) &&
+			  !memcmp(r->val + 1, w->val + 1,
+				  sizeof(r->val) - sizeof(r->val[0])),
+			  "%s, %s: vCPU %u: %#lx reads %#lx, expected %#lx",
+			  context, when, vcpu->id, r->id, r->val[0], w->val[0]);
+	}
+
+	free(now.reg);
+}
+
+/* The number of an ID register, as in id_reg.h, or -1. */
+static inline int id_reg_nr(u64 id)
+{
+	int nr;
+
+	for (nr = 0; nr < NR_ID_REGS && id_reg(nr) != id; nr++)
+		;
+
+	return nr < NR_ID_REGS ? nr : -1;
+}
+
+static inline bool is_fw_reg(u64 id)
+{
+	u64 coproc = id & KVM_REG_ARM_COPROC_MASK;
+
+	return coproc == KVM_REG_ARM_FW || coproc == KVM_REG_ARM_FW_FEAT_BMAP;
+}
+
+/* All but two of the ID registers, which belong to the vCPU. */
+static inline bool is_vm_wide(u64 id)
+{
+	return is_fw_reg(id) ||
+	       (id_reg_nr(id) >= 0 && id != SYS_REG(MPIDR_EL1) &&
+		id != SYS_REG(CLIDR_EL1));
+}
+
+/* All vCPUs have the same. */
+static inline void expect_vm_wide(const struct image *img,
+				  const struct image *img_other)
+{
+	const struct reg *r, *other;
+	int i;
+
+	for (i = 0; i < img->n; i++) {
+		r = &img->reg[i];
+		if (!is_vm_wide(r->id))
+			continue;
+
+		other = image_find(img_other, r->id);
+		fw_expect(other && other->val[0] == r->val[0],
+			  "%s: %#lx differs among vCPUs", context, r->id);
+	}
+}
+
+/* A VM without a GIC turns out to have none when it first runs. */
+static const struct {
+	u64 id;
+	u64 gic;
+} gic_fields[] = {
+	{ SYS_REG(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_GIC },
+	{ SYS_REG(ID_AA64PFR2_EL1), ID_AA64PFR2_EL1_GCIE },
+	{ SYS_REG(ID_PFR1_EL1), ID_PFR1_EL1_GIC },
+};
+
+/* Other than that, no run changes what the VM is. */
+static inline void expect_vm_wide_kept(const struct image *before,
+				       const struct image *after)
+{
+	const struct reg *b, *a;
+	u64 want;
+	int i, j;
+
+	for (i = 0; i < before->n; i++) {
+		b = &before->reg[i];
+		if (!is_vm_wide(b->id))
+			continue;
+
+		want = b->val[0];
+		for (j = 0; j < ARRAY_SIZE(gic_fields); j++) {
+			if (b->id == gic_fields[j].id)
+				want &= ~gic_fields[j].gic;
+		}
+
+		a = image_find(after, b->id);
+		fw_expect(a && a->val[0] == want,
+			  "%s: %#lx is not %#lx any more", context, b->id, want);
+	}
+}
+
+#endif /* SELFTEST_KVM_ARM64_REG_IMAGE_H */
