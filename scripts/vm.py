@@ -187,7 +187,7 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
         console, results = files(args.out, "run", boot, suffix)
         params = "" if args.stock else f"kvm-arm.abi={boot.abi} kvm-arm.abi_count=1"
         argv = qemu.command(machine, boot.config, params,
-                            f"run {TEST_SECONDS} {','.join(boot.tests)}")
+                            f"run {TEST_SECONDS} {boot.order}")
         outcome = qemu.run(argv, console, results, BOOT_SECONDS)
         return judge.selftests(boot, outcome, console, results, expected, args.stock)
 

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vm import console, ktap
-from vm.matrix import SWITCH_TEST, TESTS, Boot, Config
+from vm.matrix import FLIPPING, TESTS, Boot, Config
 from vm.qemu import Outcome
 
-FW_REG_TESTS = frozenset(test.name for test in TESTS if test.fw_regs)
+CALLS = {test.name: test.calls for test in TESTS}
 # The row of the table for the kernel itself: came up as asked, no splat, the
 # counters say that the asked side served the calls.
 BOOT = "boot"
 NO_RESULT = "no result"
 
+# surface -> side, or "mismatches" -> number
+Counts = dict[str, dict[str, int]]
 # (configuration, test) -> (what its failure says, cause)
 Expected = dict[tuple[str, str], tuple[str, str]]
 
@@ -33,7 +35,7 @@ class BootResult:
     seconds: float
     kvm: str
     linux: str
-    counts: dict[str, int]
+    counts: Counts
     verdicts: list[Verdict]
     console: Path
 
@@ -92,44 +94,47 @@ def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
     return problems
 
 
-def _difference(found: console.Results) -> dict[str, int]:
-    """Calls of all surfaces while the tests ran in the mode asked for."""
-    before, after = found.stats.get("before", {}), found.stats.get("after", {})
-    total = [0, 0, 0]
-    for surface, now in after.items():
-        was = before.get(surface, (0, 0, 0))
-        total = [t + n - w for t, n, w in zip(total, now, was, strict=True)]
-    return dict(zip(("c", "rust", "mismatches"), total, strict=True)) if after else {}
+def _difference(found: console.Results) -> Counts:
+    """Calls of each surface while the tests ran in the mode asked for."""
+    before = found.stats.get("before", {})
+    return {surface: {key: n - w for key, n, w in zip(("c", "rust", "mismatches"), now,
+                                                      before.get(surface, (0, 0, 0)),
+                                                      strict=True)}
+            for surface, now in found.stats.get("after", {}).items()}
 
 
 def _switched(found: console.Results) -> bool:
-    """Both sides served calls while fw_reg_switch ran."""
+    """Both sides served calls while the tests ran that flip the mode."""
     after, last = found.stats.get("after", {}), found.stats.get("last", {})
     return all(any(now[side] > after.get(surface, (0, 0, 0))[side]
                    for surface, now in last.items()) for side in (0, 1))
 
 
-def _counter_problems(boot: Boot, found: console.Results, counts: dict[str, int]) -> list[str]:
+def _counter_problems(boot: Boot, found: console.Results, counts: Counts) -> list[str]:
     if not counts:
         return ["no counters: /sys/kernel/debug/kvm/arm_abi/stats is missing"]
     problems = [f"mode is {found.modes[when]} {when} the tests, not {boot.abi}"
                 for when in ("before", "after") if found.modes.get(when, boot.abi) != boot.abi]
-    # What only one side may serve shows in any test, that it does in these.
-    tested = not FW_REG_TESTS.isdisjoint(boot.tests)
-    if boot.abi == "c" and counts["rust"]:
-        problems.append(f"{counts['rust']} calls served by Rust in mode c")
-    if boot.abi == "rust" and counts["c"]:
-        problems.append(f"{counts['c']} calls served by C in mode rust")
-    for side in {"c": ["c"], "rust": ["rust"], "check": ["c", "rust"]}[boot.abi]:
-        if tested and not counts[side]:
-            problems.append(f"no call served by {side} in mode {boot.abi}")
-    switch = found.tests.get(SWITCH_TEST)
-    if switch and switch.status == "pass" and not _switched(found):
-        problems.append(f"{SWITCH_TEST} passed, but did not reach both sides")
+    serving = {"c": ["c"], "rust": ["rust"], "check": ["c", "rust"]}[boot.abi]
+    # What only one side may serve shows in any test; that it does, in those that call it.
+    passed = {name for name, test in found.tests.items() if test.status == "pass"}
+    called = {surface for name in passed for surface in CALLS.get(name, ())}
+    for surface in sorted(called - counts.keys()):
+        problems.append(f"no counters of {surface}")
+    for surface, number in counts.items():
+        for side in ("c", "rust"):
+            if side not in serving and number[side]:
+                problems.append(f"{number[side]} calls of {surface} served by {side} "
+                                f"in mode {boot.abi}")
+            if side in serving and surface in called and not number[side]:
+                problems.append(f"no call of {surface} served by {side} in mode {boot.abi}")
+    if flipped := passed & FLIPPING:
+        if not _switched(found):
+            problems.append(f"{', '.join(sorted(flipped))} passed, but not on both sides")
     last = found.stats.get("last", {})
-    mismatches = max(counts["mismatches"], sum(row[2] for row in last.values()))
-    if mismatches:
-        problems.append(f"{mismatches} mismatches between C and Rust")
+    for surface, number in counts.items():
+        if differ := max(number["mismatches"], last.get(surface, (0, 0, 0))[2]):
+            problems.append(f"{differ} mismatches between C and Rust on {surface}")
     return problems
 
 

@@ -16,23 +16,23 @@ CPUS_WITH_NV2 = ("max",)
 
 # What these expect depends on how the host mitigates.
 HOST_STATE_TESTS = ("fw_reg_matrix", "fw_reg_services")
-# Flips the mode: the guest's init runs it after it has read the counters.
-SWITCH_TEST = "fw_reg_switch"
 
 
 @dataclass(frozen=True)
 class Test:
     name: str
-    # Reads or writes firmware registers, so the calls are counted.
-    fw_regs: bool = False
+    # Surfaces of kvm-arm.abi that it calls whenever it passes
+    calls: tuple[str, ...] = ()
+    # Flips the mode: it runs last, when the counters of the mode asked for were read.
+    flips: bool = False
 
 
 TESTS = (
-    Test("get-reg-list", fw_regs=True),
-    Test("hypercalls", fw_regs=True),
+    Test("get-reg-list", calls=("fw_reg", "id_reg")),
+    Test("hypercalls", calls=("fw_reg",)),
     Test("psci_test"),
     Test("smccc_filter"),
-    Test("set_id_regs"),
+    Test("set_id_regs", calls=("id_reg", "reg_masks")),
     Test("vgic_init"),
     Test("kvm-uuid"),
     Test("no-vgic"),
@@ -42,13 +42,26 @@ TESTS = (
     Test("hidden_features"),
     Test("idreg-idst"),
     Test("mmio_sign_ext"),
-    *(Test(name, fw_regs=True) for name in HOST_STATE_TESTS),
-    Test("fw_reg_errors", fw_regs=True),
-    Test("fw_reg_ebusy", fw_regs=True),
-    Test(SWITCH_TEST),
-    Test("fw_reg_trace"),
+    Test("vgic_irq"),
+    Test("host_sve"),
+    Test("vpmu_counter_access"),
+    Test("external_aborts"),
+    *(Test(name, calls=("fw_reg",)) for name in HOST_STATE_TESTS),
+    Test("fw_reg_errors", calls=("fw_reg",)),
+    Test("fw_reg_ebusy", calls=("fw_reg",)),
+    Test("id_reg_fields", calls=("id_reg", "reg_masks")),
+    Test("id_reg_access", calls=("id_reg",)),
+    Test("reg_mask_range", calls=("reg_masks",)),
+    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",)),
+    Test("vgic_v2_errors", calls=("vgic_v2_cpuif",)),
+    Test("vgic_v2_guest", calls=("vgic_v2_cpuif",)),
+    Test("vgic_v2_migrate", calls=("vgic_v2_cpuif",)),
+    Test("fw_reg_switch", flips=True),
+    Test("fw_reg_trace", flips=True),
+    Test("abi_roundtrip", flips=True),
 )
 TEST_NAMES = tuple(test.name for test in TESTS)
+FLIPPING = frozenset(test.name for test in TESTS if test.flips)
 
 
 class BadSelection(Exception):
@@ -129,6 +142,13 @@ class Boot:
     @property
     def name(self) -> str:
         return f"{self.config.name} {self.abi}".strip()
+
+    @property
+    def order(self) -> str:
+        """The tests as the guest's init wants them: those that flip the mode apart, "-" if none."""
+        first = ",".join(t for t in self.tests if t not in FLIPPING)
+        last = ",".join(t for t in self.tests if t in FLIPPING)
+        return f"{first or '-'} {last or '-'}"
 
 
 def check_tests(names: str | None) -> tuple[str, ...]:

@@ -62,25 +62,38 @@ def _matrix(results: list[BootResult]) -> list[str]:
 
 
 def _counters(results: list[BootResult]) -> list[str]:
-    """Calls of firmware registers, by which side served them."""
+    """Calls by which side served them: of each machine, and of each surface."""
     if not any(r.counts for r in results):
         return []
     modes = _modes(results)
+    surfaces = list(dict.fromkeys(surface for r in results for surface in r.counts))
+    machines = _rows(modes, [
+        (config.name, [r for r in results if r.boot.config == config], surfaces)
+        for config in _configs(results)])
+    by_surface = _rows(modes, [(surface, results, [surface]) for surface in surfaces])
+    lines = _columns([*machines, *by_surface[2:]], 2)
+    # The surfaces again add up what the machines do.
+    lines.insert(len(machines) + 1, lines[2])
+    return ["", *lines]
+
+
+def _rows(modes: list[str], what: list[tuple[str, list[BootResult], list[str]]]) -> list[list[str]]:
+    """Two heads, and a row for each (name, results, surfaces) to be added up."""
     heads = [[], ["calls served"]]
     for mode in modes:
         sides = ["C", "Rust", "differ"] if mode == "check" else ["C", "Rust"]
         heads[0] += [f"in {mode}", *[""] * (len(sides) - 1)]
         heads[1] += sides
     rows = [["", *heads[0]], heads[1]]
-    for config in _configs(results):
-        row = [config.name]
+    for name, results, surfaces in what:
+        row = [name]
         for mode in modes:
-            counts = next((r.counts for r in results
-                           if r.boot.config == config and r.boot.abi == mode), {})
+            counts = [r.counts[surface] for r in results if r.boot.abi == mode
+                      for surface in surfaces if surface in r.counts]
             keys = ["c", "rust", "mismatches"] if mode == "check" else ["c", "rust"]
-            row += [str(counts.get(key, "-")) for key in keys]
+            row += [str(sum(c[key] for c in counts)) if counts else "-" for key in keys]
         rows.append(row)
-    return ["", *_columns(rows, 2)]
+    return rows
 
 
 def _wrap(text: str, indent: str) -> list[str]:
