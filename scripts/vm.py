@@ -3,7 +3,7 @@
 """Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
 
   run    KVM's selftests on every configuration, in every mode of kvm-arm.abi
-  kunit  the KUnit suites kvm_arm64* on every CPU model
+  kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
   test   both
   boot   a shell in the booted kernel
   list   the configurations and tests
@@ -211,10 +211,10 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
 
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
     configs = matrix.select(args.cpu, args.gic, args.mode)
-    # What KUnit sees depends on the CPU, not on the GIC or the mode of KVM.
-    models = {c.cpu: replace(c, only=(), params="") for c in reversed(configs)}
-    cpus = dict.fromkeys(c.cpu for c in configs)
-    boots = [Boot(models[cpu], args.abi or "", ()) for cpu in cpus]
+    # What KUnit sees depends on the CPU and the GIC, not on the mode of KVM.
+    machines = {(c.cpu, c.gic): replace(c, only=(), params="") for c in reversed(configs)}
+    boots = [Boot(machines[key], args.abi or "", ())
+             for key in dict.fromkeys((c.cpu, c.gic) for c in configs)]
     print(f"KUnit: {len(boots)} boots, {args.jobs} at a time", flush=True)
 
     def one(boot: Boot) -> BootResult:

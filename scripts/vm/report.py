@@ -172,7 +172,7 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
 def kunit_text(results: list[BootResult], qemu: str) -> str:
     """One row for each suite and machine is enough: cases are in the TAP file."""
     suites = list(dict.fromkeys(v.name.split(".")[0] for r in results for v in r.verdicts))
-    rows = [["suite", *(r.boot.config.cpu for r in results)]]
+    rows = [["suite", *(f"{r.boot.config.cpu} GICv{r.boot.config.gic}" for r in results)]]
     for suite in suites:
         row = [suite]
         for result in results:

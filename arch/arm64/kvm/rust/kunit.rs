@@ -13,11 +13,13 @@ use kernel::{
     kvm::{
         abi::{
             vectors,
+            CpuInterface,
             FeatureBitmap,
             FeatureLevels,
             FieldIndex,
             FieldMask,
             FwReg,
+            GiccReg,
             Mitigation,
             PsciVersion,
             RanOnce,
@@ -287,6 +289,15 @@ mod tables {
             for map in [FeatureBitmap::VendorHyp, FeatureBitmap::VendorHyp2] {
                 assert!(map.write(value, current, ran) == expected);
             }
+        }
+    }
+
+    #[test]
+    fn priority_masks() {
+        for (written, read, guest) in vectors::PMR_WRITES {
+            let state = CpuInterface::default().written(GiccReg::Pmr, written);
+            assert_eq!(state.read(GiccReg::Pmr), read);
+            assert_eq!(state.pmr.get(), guest);
         }
     }
 
