@@ -76,8 +76,8 @@ impl RegMaskRange {
     }
 }
 
-// The masks of a host with AArch32 at EL0, and of one without. Which of them holds may change: a CPU
-// that comes online late can be without it.
+// The masks of a host with AArch32 at EL0, and of one without. Which of them holds may change: a
+// CPU that comes online late can be without it.
 static WITH_AARCH32: SetOnce<FeatureIdMasks> = SetOnce::new();
 static WITHOUT_AARCH32: SetOnce<FeatureIdMasks> = SetOnce::new();
 
