@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * id_reg_access - Through what, when and by whom the ID registers can be
- * written. id_reg_fields tests which values they accept.
+ * written. id_reg_fields tests which values they accept, and id_reg_impl what
+ * is different about those that name the implementation.
  *
  *	any vCPU sees what was written through any other, even if it is created
  *	later, and KVM_ARM_VCPU_INIT changes nothing
@@ -10,14 +11,12 @@
  *	another one is EBUSY, even if it would have been EINVAL before; but for
  *	the few values that are refused by themselves, whatever the host has
  *
- *	MIDR_EL1, REVIDR_EL1 and AIDR_EL1 accept other values only in a VM that
- *	was given KVM_CAP_ARM_WRITABLE_IMP_ID_REGS before its vCPUs
- *
  *	CLIDR_EL1 belongs to the vCPU, and is never frozen
  */
 #include <errno.h>
 
 #include "id_reg.h"
+#include "user_mem.h"
 
 /* Of a new VM with every feature. */
 static struct id_state initial;
@@ -26,23 +25,6 @@ static bool has_aarch32;
 static struct kvm_vm *create(struct kvm_vcpu *vcpus[2])
 {
 	return id_vm_create(id_all_features(), false, vcpus);
-}
-
-/* The registers of the VM: all that are equal on all of its vCPUs. */
-static struct id_state vm_state_read(struct kvm_vcpu *vcpu)
-{
-	struct id_state state = id_state_read(vcpu);
-
-	state.listed[id_nr(SYS_MPIDR_EL1)] = false;
-	state.listed[id_nr(SYS_CLIDR_EL1)] = false;
-	return state;
-}
-
-static void expect_vm_state(struct kvm_vcpu *vcpus[2],
-			    const struct id_state *state, const char *when)
-{
-	id_expect_state(vcpus[0], state, when);
-	id_expect_state(vcpus[1], state, when);
 }
 
 /*
@@ -98,7 +80,7 @@ static void expect_access(struct kvm_vcpu *vcpu, unsigned long cmd, u64 id,
 }
 
 /* No such register. SET reads a value all the same, 8 bytes for any size. */
-static void expect_unknown(struct kvm_vcpu *vcpu, u64 id, u8 *hole)
+static void expect_unknown(struct kvm_vcpu *vcpu, u64 id)
 {
 	int k;
 
@@ -113,18 +95,11 @@ static void expect_unknown(struct kvm_vcpu *vcpu, u64 id, u8 *hole)
 
 static void check_access(int ran)
 {
-	size_t size = getpagesize();
 	struct kvm_vcpu *vcpus[2];
 	struct id_state state;
 	struct kvm_vm *vm;
 	u64 id, field;
-	u8 *mem, *hole;
 	int nr, i;
-
-	mem = kvm_mmap(2 * size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	hole = mem + size;
-	TEST_ASSERT(!mprotect(hole, size, PROT_NONE), "mprotect() failed");
 
 	vm = create(vcpus);
 	if (ran)
@@ -134,7 +109,7 @@ static void check_access(int ran)
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
 		id = id_reg(nr);
 		if (!state.listed[nr]) {
-			expect_unknown(vcpus[0], id, hole);
+			expect_unknown(vcpus[0], id);
 			continue;
 		}
 
@@ -151,15 +126,14 @@ static void check_access(int ran)
 			if (field != KVM_REG_SIZE_U64)
 				expect_unknown(vcpus[0],
 					       (id & ~KVM_REG_SIZE_MASK) |
-					       field, hole);
+					       field);
 		}
 		for (i = 28; i < 32; i++)
-			expect_unknown(vcpus[0], id | BIT(i), hole);
+			expect_unknown(vcpus[0], id | BIT(i));
 		id_expect_state(vcpus[0], &state, "bad id or pointer");
 	}
 
 	kvm_vm_free(vm);
-	kvm_munmap(mem, 2 * size);
 }
 
 /* ---- From the first run on ---- */
@@ -217,7 +191,7 @@ static void expect_frozen_at(struct kvm_vcpu *vcpu, int nr, u64 now, u64 val)
 
 static void expect_frozen(struct kvm_vcpu *vcpus[2])
 {
-	struct id_state state = vm_state_read(vcpus[0]);
+	struct id_state state = id_vm_state_read(vcpus[0]);
 	int nr, bit, shift;
 	u64 field, val;
 
@@ -241,7 +215,7 @@ static void expect_frozen(struct kvm_vcpu *vcpus[2])
 						 (val & ~(0xfUL << shift)) |
 						 field << shift);
 		}
-		expect_vm_state(vcpus, &state, "frozen");
+		id_expect_vm_state(vcpus, &state, "frozen");
 	}
 }
 
@@ -287,7 +261,7 @@ static void check_first_run(int lowered)
 	vm = create(vcpus);
 	if (lowered)
 		lower(vcpus[1]);
-	state = vm_state_read(vcpus[0]);
+	state = id_vm_state_read(vcpus[0]);
 	id_run(vcpus[0]);
 
 	/* No vGIC was created. */
@@ -303,23 +277,11 @@ static void check_first_run(int lowered)
 	if (!(state.val[id_nr(SYS_ID_AA64MMFR1_EL1)] & ID_AA64MMFR1_EL1_HPDS))
 		*mmfr3 &= ~ID_AA64MMFR3_EL1_S1POE;
 
-	expect_vm_state(vcpus, &state, "after the first run");
+	id_expect_vm_state(vcpus, &state, "after the first run");
 	kvm_vm_free(vm);
 }
 
 /* ---- Whose they are ---- */
-
-/* Reset the vCPU and have it begin again, with the stack that it had. */
-static void vcpu_reinit(struct kvm_vcpu *vcpu)
-{
-	u64 id = ctxt_reg_alias(vcpu, SYS_SP_EL1);
-	struct kvm_vcpu_init init = vcpu->init;
-	u64 sp = vcpu_get_reg(vcpu, id);
-
-	aarch64_vcpu_setup(vcpu, &init);
-	vcpu_set_reg(vcpu, id, sp);
-	vcpu_arch_set_entry_point(vcpu, fw_guest_code);
-}
 
 static void check_reinit(int ran)
 {
@@ -335,11 +297,11 @@ static void check_reinit(int ran)
 	vcpu_set_reg(vcpus[1], clidr_id, clidr);
 	if (ran)
 		id_run(vcpus[0]);
-	state = vm_state_read(vcpus[0]);
+	state = id_vm_state_read(vcpus[0]);
 
 	for (i = 0; i < 4; i++) {
-		vcpu_reinit(vcpus[i % 2]);
-		expect_vm_state(vcpus, &state, "after KVM_ARM_VCPU_INIT");
+		id_vcpu_reinit(vcpus[i % 2]);
+		id_expect_vm_state(vcpus, &state, "after KVM_ARM_VCPU_INIT");
 	}
 	fw_expect(vcpu_get_reg(vcpus[1], clidr_id) == clidr, "CLIDR_EL1");
 
@@ -347,7 +309,7 @@ static void check_reinit(int ran)
 		expect_frozen(vcpus);
 		id_run(vcpus[0]);
 		id_run(vcpus[1]);
-		expect_vm_state(vcpus, &state, "after another run");
+		id_expect_vm_state(vcpus, &state, "after another run");
 	} else {
 		restore(vcpus[1]);
 		id_expect_state(vcpus[0], &initial, "raised again");
@@ -365,9 +327,9 @@ static void check_late_vcpu(int unused)
 	vm = vm_create(2);
 	vcpus[0] = id_vcpu_add(vm, 0, features);
 	lower(vcpus[0]);
-	state = vm_state_read(vcpus[0]);
+	state = id_vm_state_read(vcpus[0]);
 	vcpus[1] = id_vcpu_add(vm, 1, features);
-	expect_vm_state(vcpus, &state, "late vCPU");
+	id_expect_vm_state(vcpus, &state, "late vCPU");
 
 	restore(vcpus[1]);
 	id_expect_state(vcpus[0], &initial, "raised through the late vCPU");
@@ -426,112 +388,6 @@ static void check_clidr(int unused)
 	kvm_vm_free(vm);
 }
 
-/* ---- The implementation's ID ---- */
-
-static const u32 imp_regs[] = { SYS_MIDR_EL1, SYS_REVIDR_EL1, SYS_AIDR_EL1 };
-
-static void check_imp_fixed(int ran)
-{
-	struct kvm_vcpu *vcpus[2];
-	struct kvm_vm *vm;
-	int i, bit, nr;
-	u64 now;
-
-	vm = create(vcpus);
-	if (ran)
-		id_run(vcpus[1]);
-
-	for (i = 0; i < ARRAY_SIZE(imp_regs); i++) {
-		nr = id_nr(imp_regs[i]);
-		now = initial.val[nr];
-		id_expect_set(vcpus[0], nr, now, 0, now);
-		for (bit = 0; bit < 64; bit++)
-			id_expect_set(vcpus[bit % 2], nr, now ^ BIT(bit),
-				      EINVAL, now);
-	}
-	kvm_vm_free(vm);
-}
-
-/* The only bits that cannot be set are the upper half of MIDR_EL1. */
-static void check_imp_writable(int unused)
-{
-	struct kvm_vcpu *vcpus[2];
-	struct id_state state;
-	struct kvm_vm *vm;
-	int i, bit, nr;
-	u64 now, val;
-
-	vm = id_vm_create(id_all_features(), true, vcpus);
-	state = vm_state_read(vcpus[0]);
-	id_expect_state(vcpus[0], &initial, "until it is written");
-
-	for (i = 0; i < ARRAY_SIZE(imp_regs); i++) {
-		nr = id_nr(imp_regs[i]);
-		now = initial.val[nr];
-		for (bit = 0; bit < 64; bit++) {
-			val = now ^ BIT(bit);
-			if (imp_regs[i] == SYS_MIDR_EL1 && bit > 31) {
-				id_expect_set(vcpus[0], nr, val, EINVAL, now);
-				continue;
-			}
-			id_expect_set(vcpus[bit % 2], nr, val, 0, val);
-			now = val;
-		}
-		id_expect_set(vcpus[1], nr, 0, 0, 0);
-		val = imp_regs[i] == SYS_MIDR_EL1 ? GENMASK(31, 0) : -1UL;
-		id_expect_set(vcpus[0], nr, val, 0, val);
-		state.val[nr] = val;
-		expect_vm_state(vcpus, &state, "implementation ID written");
-	}
-
-	vcpu_reinit(vcpus[0]);
-	expect_vm_state(vcpus, &state, "after KVM_ARM_VCPU_INIT");
-	id_run(vcpus[0]);
-
-	for (i = 0; i < ARRAY_SIZE(imp_regs); i++) {
-		nr = id_nr(imp_regs[i]);
-		now = state.val[nr];
-		id_expect_set(vcpus[0], nr, now, 0, now);
-		id_expect_set(vcpus[0], nr, initial.val[nr],
-			      initial.val[nr] == now ? 0 : EBUSY, now);
-		for (bit = 0; bit < 64; bit++)
-			id_expect_set(vcpus[bit % 2], nr, now ^ BIT(bit),
-				      EBUSY, now);
-	}
-	kvm_vm_free(vm);
-}
-
-static void check_imp_capability(int unused)
-{
-	struct kvm_enable_cap cap = { KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 1 };
-	int ret, nr = id_nr(SYS_MIDR_EL1);
-	struct kvm_vm *vm = vm_create(2);
-	struct kvm_vcpu *vcpu;
-	u64 midr = initial.val[nr];
-
-	ret = vm_check_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS);
-	fw_expect(ret == 1, "KVM_CHECK_EXTENSION: %d", ret);
-	ret = __vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
-	fw_expect(ret == -1 && errno == EINVAL, "flags: %d, %d", ret, errno);
-
-	vcpu = id_vcpu_add(vm, 0, id_all_features());
-	ret = __vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	fw_expect(ret == -1 && errno == EINVAL, "after a vCPU: %d, %d", ret,
-		  errno);
-	id_expect_set(vcpu, nr, midr ^ BIT(0), EINVAL, midr);
-	kvm_vm_free(vm);
-
-	/* Once it is enabled, to enable it again is too late all the same. */
-	vm = vm_create(2);
-	vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	vcpu = id_vcpu_add(vm, 0, id_all_features());
-	ret = __vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	fw_expect(ret == -1 && errno == EINVAL, "again: %d, %d", ret, errno);
-	id_expect_set(vcpu, nr, midr ^ BIT(0), 0, midr ^ BIT(0));
-	kvm_vm_free(vm);
-}
-
 static const struct fw_case cases[] = {
 	{ "before the first run: SET is EFAULT before ENOENT, GET vice versa",
 	  check_access, false },
@@ -556,15 +412,6 @@ static const struct fw_case cases[] = {
 	{ "another VM is not affected", check_other_vm },
 	{ "CLIDR_EL1: of one vCPU, not frozen, never less than the host needs",
 	  check_clidr },
-
-	{ "MIDR, REVIDR, AIDR: EINVAL without the capability",
-	  check_imp_fixed, false },
-	{ "MIDR, REVIDR, AIDR: EINVAL without it after the first run",
-	  check_imp_fixed, true },
-	{ "MIDR, REVIDR, AIDR: anything with it, EBUSY after the first run",
-	  check_imp_writable },
-	{ "KVM_CAP_ARM_WRITABLE_IMP_ID_REGS: EINVAL once there is a vCPU",
-	  check_imp_capability },
 };
 
 int main(void)
@@ -579,6 +426,7 @@ int main(void)
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(cases));
 
+	mem_create(1);
 	vm = create(vcpus);
 	initial = id_state_read(vcpus[0]);
 	has_aarch32 = id_has_aarch32(&initial);

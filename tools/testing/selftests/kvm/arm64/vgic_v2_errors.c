@@ -8,11 +8,10 @@
  *	HAS, GET, SET:	no vCPU has this id	EINVAL
  *	HAS:		no such register	ENXIO
  *	SET:		value cannot be read	EFAULT
- *	GET, SET:	a vCPU is running	EBUSY
  *	GET:		value cannot be written	EFAULT
  *
- * and so is that the GIC gets initialised, after which there can be no more
- * vCPUs, by an access that passes all but the last of these checks.
+ * vgic_v2_busy tests what depends on the state of the VM, and what has an
+ * effect on it.
  *
  * A value is four bytes. They are placed at the end of a page before one that
  * cannot be accessed, to see that no more are touched. After every refusal all
@@ -20,9 +19,8 @@
  */
 #include <errno.h>
 
+#include "user_mem.h"
 #include "vgic_v2.h"
-
-#define CANARY		0xc5
 
 /* vCPU ids, of which none is the index of its vCPU; and those that are not. */
 static const u8 ids[] = { 2, 5, 0 };
@@ -35,25 +33,6 @@ static struct vgic_v2 v;
 /* The registers as every case must leave them. */
 static struct gicc_state state;
 
-/* One page that can be accessed and one, right after it, that cannot. */
-static u8 *page;
-static u8 *hole;
-static u8 *read_only;
-static size_t page_size;
-
-/* Nothing to be read or written here, from any user process. */
-static u64 bad_pointers[] = {
-	0,			/* NULL */
-	4,
-	1UL << 52,		/* between user space and kernel */
-	1UL << 55,
-	0xffff000000000000UL,	/* kernel */
-	0xffff800080000000UL,
-	-4UL,			/* the value ends at the end of all addresses */
-	-2UL,			/* and wraps */
-	0,			/* PROT_NONE, filled in by main() */
-};
-
 enum cmd { HAS, GET, SET, NR_CMDS };
 
 static const unsigned long cmds[] = {
@@ -65,25 +44,6 @@ static const unsigned long cmds[] = {
 static const char * const cmd_name[] = {
 	[HAS] = "HAS", [GET] = "GET", [SET] = "SET",
 };
-
-static void protect(void *mem, size_t size, int prot)
-{
-	int ret = mprotect(mem, size, prot);
-
-	TEST_ASSERT(!ret, __KVM_SYSCALL_ERROR("mprotect()", ret));
-}
-
-/* Make the values of all registers differ from 0, ~0 and one another. */
-static void set_pattern(struct vgic_v2 *v)
-{
-	int n, i;
-
-	for (n = 0; n < v->nr_vcpus; n++) {
-		for (i = 0; i < NR_GICC_REGS; i++)
-			gicc_set(v, v->vcpus[n]->id, gicc_regs[i].offset,
-				 0x5a936cb5 * (3 + n * NR_GICC_REGS + i));
-	}
-}
 
 static void expect_unchanged(const char *after)
 {
@@ -104,22 +64,6 @@ static void expect_access(enum cmd cmd, u8 cpuid, u32 offset, u64 addr,
 static u32 other_value(int n, int i)
 {
 	return ~state.val[n][i];
-}
-
-/* The whole page holds the canary, but for @len bytes at @val. */
-static void expect_canary(const u8 *val, size_t len, const char *what)
-{
-	const u8 *p;
-
-	for (p = page; p < hole; p++) {
-		if (p >= val && p < val + len)
-			continue;
-		if (*p != CANARY)
-			break;
-	}
-
-	fw_expect(p == hole, "%s: byte at %ld of the value is overwritten",
-		  what, (long)(p - val));
 }
 
 /* ---- vCPU ids ---- */
@@ -145,11 +89,11 @@ static void check_cpuids(int unused)
 		want = is_vcpu(cpuid) ? 0 : EINVAL;
 
 		for (i = 0; i < NR_GICC_REGS; i++) {
-			memset(page, CANARY, page_size);
+			mem_fill_canary();
 			expect_access(HAS, cpuid, gicc_regs[i].offset, 0, want);
 			expect_access(GET, cpuid, gicc_regs[i].offset, (u64)val,
 				      want);
-			expect_canary((u8 *)val, want ? 0 : 4, "cpuid");
+			mem_expect_canary((u8 *)val, want ? 0 : 4, "cpuid");
 
 			/* What is there already, or if refused anything. */
 			if (want)
@@ -194,7 +138,7 @@ static void check_no_vcpus(int unused)
 			ret = vgic_v2_access(fd, cmds[cmd],
 					     KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
 					     vgic_v2_attr(cpuid, GICC_PMR),
-					     (u64)page);
+					     (u64)mem);
 			fw_expect(ret == EINVAL, "%s, cpuid %d: %s",
 				  cmd_name[cmd], cpuid, strerror(ret));
 		}
@@ -224,7 +168,7 @@ static void check_unknown_group(int unused)
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
 		for (cmd = HAS; cmd < NR_CMDS; cmd++) {
 			for (j = 0; j < NR_GICC_REGS; j++) {
-				memset(page, CANARY, page_size);
+				mem_fill_canary();
 				attr = vgic_v2_attr(ids[0],
 						    gicc_regs[j].offset);
 				ret = vgic_v2_access(v.fd, cmds[cmd], groups[i],
@@ -232,7 +176,7 @@ static void check_unknown_group(int unused)
 				fw_expect(ret == ENXIO, "%s, group %#x: %s",
 					  cmd_name[cmd], groups[i],
 					  strerror(ret));
-				expect_canary(page, 0, "unknown group");
+				mem_expect_untouched("unknown group");
 			}
 		}
 		expect_unchanged("unknown group");
@@ -274,9 +218,7 @@ static void check_read_only(int unused)
 				      (u64)read_only, EFAULT);
 
 			/* A value that is only read can be. */
-			protect(read_only, page_size, PROT_READ | PROT_WRITE);
-			*(u32 *)read_only = state.val[n][i];
-			protect(read_only, page_size, PROT_READ);
+			mem_set_read_only(&state.val[n][i], sizeof(u32));
 			expect_access(SET, ids[n], gicc_regs[i].offset,
 				      (u64)read_only, 0);
 			expect_unchanged("read-only memory");
@@ -294,7 +236,7 @@ static void check_four_bytes(int cmd)
 	for (i = 0; i < NR_GICC_REGS; i++) {
 		for (k = 4; k < 12; k++) {
 			p = hole - k;
-			memset(page, CANARY, page_size);
+			mem_fill_canary();
 			if (cmd == SET)
 				memcpy(p, &state.val[1][i], 4);
 
@@ -303,7 +245,7 @@ static void check_four_bytes(int cmd)
 			memcpy(&val, p, 4);
 			fw_expect(val == state.val[1][i], "%s at -%d holds %#x",
 				  gicc_regs[i].name, k, val);
-			expect_canary(p, 4, gicc_regs[i].name);
+			mem_expect_canary(p, 4, gicc_regs[i].name);
 			expect_unchanged(cmd_name[cmd]);
 		}
 	}
@@ -318,178 +260,16 @@ static void check_straddle(int cmd)
 	for (i = 0; i < NR_GICC_REGS; i++) {
 		other = other_value(1, i);
 		for (k = 1; k < 4; k++) {
-			memset(page, CANARY, page_size);
+			mem_fill_canary();
 			if (cmd == SET)
 				memcpy(hole - k, &other, k);
 
 			expect_access(cmd, ids[1], gicc_regs[i].offset,
 				      (u64)hole - k, EFAULT);
-			expect_canary(hole - k, k, gicc_regs[i].name);
+			mem_expect_canary(hole - k, k, gicc_regs[i].name);
 			expect_unchanged(cmd_name[cmd]);
 		}
 	}
-}
-
-/* ---- Initialisation of the GIC ---- */
-
-#define BAD_CPUID	0x100
-#define BAD_POINTER	0x200
-
-/*
- * The same accesses to a GIC that is not initialised and has one vCPU, to one
- * that is and has three, and to one of which a vCPU is running.
- */
-static const struct combination {
-	enum cmd cmd;
-	u32 offset;
-	int flags;
-	int err;
-	int err_running;
-	bool initialises;
-} combinations[] = {
-	{ HAS, GICC_PMR, 0, 0, 0 },
-	{ HAS, GICC_PMR, BAD_POINTER, 0, 0 },
-	{ HAS, NO_REGISTER, 0, ENXIO, ENXIO },
-	{ HAS, GICC_PMR, BAD_CPUID, EINVAL, EINVAL },
-	{ HAS, NO_REGISTER, BAD_CPUID, EINVAL, EINVAL },
-
-	{ SET, GICC_PMR, BAD_POINTER, EFAULT, EFAULT },
-	{ SET, NO_REGISTER, BAD_POINTER, EFAULT, EFAULT },
-	{ SET, GICC_PMR, BAD_CPUID, EINVAL, EINVAL },
-	{ SET, GICC_PMR, BAD_CPUID | BAD_POINTER, EINVAL, EINVAL },
-	{ SET, GICC_PMR, 0, 0, EBUSY, true },
-	{ SET, GICC_IIDR, 0, 0, EBUSY, true },
-	{ SET, NO_REGISTER, 0, 0, EBUSY, true },
-
-	{ GET, GICC_PMR, BAD_CPUID, EINVAL, EINVAL },
-	{ GET, GICC_PMR, BAD_CPUID | BAD_POINTER, EINVAL, EINVAL },
-	{ GET, GICC_PMR, BAD_POINTER, EFAULT, EBUSY, true },
-	{ GET, GICC_PMR, 0, 0, EBUSY, true },
-	{ GET, NO_REGISTER, 0, 0, EBUSY, true },
-	{ GET, NO_REGISTER, BAD_POINTER, EFAULT, EBUSY, true },
-};
-
-static int access_combination(int fd, const struct combination *c, u8 cpuid)
-{
-	u32 val = 0x5a5a5a5a;
-	int ret;
-
-	if (c->flags & BAD_CPUID)
-		cpuid = 255;
-
-	ret = vgic_v2_access(fd, cmds[c->cmd], KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
-			     vgic_v2_attr(cpuid, c->offset),
-			     c->flags & BAD_POINTER ? (u64)hole : (u64)&val);
-	fw_expect(val == 0x5a5a5a5a || (c->cmd == GET && !ret),
-		  "%s of %#x writes to memory", cmd_name[c->cmd], c->offset);
-	return ret;
-}
-
-static void expect_create_vcpu(struct kvm_vm *vm, u64 id, int want)
-{
-	int fd = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)id);
-	int err = fd < 0 ? errno : 0;
-
-	fw_expect(err == want, "vCPU %lu: %s, expected %s", id, strerror(err),
-		  strerror(want));
-	if (!err)
-		close(fd);
-}
-
-static void check_initialises(int unused)
-{
-	const struct combination *c;
-	struct kvm_vm *vm;
-	int i, fd, ret;
-
-	for (i = 0; i < ARRAY_SIZE(combinations); i++) {
-		c = &combinations[i];
-		vm = vm_create_barebones();
-		fd = kvm_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2);
-		expect_create_vcpu(vm, 0, 0);
-
-		ret = access_combination(fd, c, 0);
-		fw_expect(ret == c->err, "combination %d: %s, expected %s", i,
-			  strerror(ret), strerror(c->err));
-
-		expect_create_vcpu(vm, 1, c->initialises ? EBUSY : 0);
-		close(fd);
-		kvm_vm_free(vm);
-	}
-}
-
-/* ---- While a vCPU runs ---- */
-
-static bool running;
-static bool stop;
-
-static void guest_loop(void)
-{
-	for (;;) {
-		WRITE_ONCE(running, true);
-		while (!READ_ONCE(stop))
-			;
-		GUEST_SYNC(0);
-	}
-}
-
-static void *run_thread(void *vcpu)
-{
-	fw_run(vcpu);
-	return NULL;
-}
-
-static void check_running(int runner)
-{
-	struct vgic_v2 two = vgic_v2_create((u8[]) { 3, 0 }, 2, guest_loop);
-	bool *guest_running = addr_gva2hva(two.vm, (gva_t)&running);
-	bool *guest_stop = addr_gva2hva(two.vm, (gva_t)&stop);
-	const struct combination *c;
-	struct gicc_state before;
-	pthread_t thread;
-	int i, n, ret;
-
-	/* The hardware has its say in the first run. */
-	set_pattern(&two);
-	for (n = 0; n < 2; n++) {
-		WRITE_ONCE(*guest_stop, true);
-		fw_run(two.vcpus[n]);
-	}
-	before = gicc_state_read(&two);
-
-	WRITE_ONCE(*guest_stop, false);
-	WRITE_ONCE(*guest_running, false);
-	kvm_pthread_create(&thread, NULL, run_thread, two.vcpus[runner]);
-	while (!READ_ONCE(*guest_running))
-		usleep(100);
-
-	for (n = 0; n < 2; n++) {
-		for (i = 0; i < ARRAY_SIZE(combinations); i++) {
-			c = &combinations[i];
-			ret = access_combination(two.fd, c, two.vcpus[n]->id);
-			fw_expect(ret == c->err_running,
-				  "vCPU %u, combination %d: %s, expected %s",
-				  two.vcpus[n]->id, i, strerror(ret),
-				  strerror(c->err_running));
-		}
-		for (i = 0; i < NR_GICC_REGS; i++) {
-			u32 val = ~before.val[n][i];
-
-			ret = gicc_access(&two, KVM_SET_DEVICE_ATTR,
-					  two.vcpus[n]->id, gicc_regs[i].offset,
-					  (u64)&val);
-			fw_expect(ret == EBUSY, "%s of vCPU %u: %s",
-				  gicc_regs[i].name, two.vcpus[n]->id,
-				  strerror(ret));
-		}
-	}
-
-	WRITE_ONCE(*guest_stop, true);
-	kvm_pthread_join(thread, NULL);
-
-	gicc_expect_state(&two, &before, "not running any more");
-	set_pattern(&two);
-	vgic_v2_free(&two);
 }
 
 static const struct fw_case cases[] = {
@@ -515,13 +295,6 @@ static const struct fw_case cases[] = {
 	{ "value: GET into a hole is EFAULT", check_straddle, GET },
 	{ "value: SET from a hole is EFAULT, register unchanged",
 	  check_straddle, SET },
-
-	{ "only an access that got past EINVAL and SET's EFAULT initialises",
-	  check_initialises },
-	{ "while vCPU 3 runs: EBUSY, after EINVAL and SET's EFAULT",
-	  check_running, 0 },
-	{ "while vCPU 0 runs: EBUSY, after EINVAL and SET's EFAULT",
-	  check_running, 1 },
 };
 
 int main(void)
@@ -530,17 +303,9 @@ int main(void)
 	vgic_v2_require();
 	ksft_set_plan(ARRAY_SIZE(cases));
 
-	page_size = getpagesize();
-	page = kvm_mmap(2 * page_size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	hole = page + page_size;
-	protect(hole, page_size, PROT_NONE);
-	read_only = kvm_mmap(page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1);
-	bad_pointers[ARRAY_SIZE(bad_pointers) - 1] = (u64)hole;
-
-	v = vgic_v2_create(ids, ARRAY_SIZE(ids), guest_loop);
-	set_pattern(&v);
+	mem_create(1);
+	v = vgic_v2_create(ids, ARRAY_SIZE(ids), fw_guest_code);
+	gicc_set_pattern(&v);
 	state = gicc_state_read(&v);
 	fw_run_cases(cases, ARRAY_SIZE(cases));
 

@@ -157,6 +157,11 @@ static inline int fw_set(struct kvm_vcpu *vcpu, u64 id, u64 val)
 	return fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)&val);
 }
 
+static inline int fw_get_reg_list(int vcpu_fd, void *list)
+{
+	return ioctl(vcpu_fd, KVM_GET_REG_LIST, list) ? errno : 0;
+}
+
 /* Write @val, expect @want, and expect the register to read @after then. */
 static inline void __fw_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 				   u64 val, int want, u64 after)

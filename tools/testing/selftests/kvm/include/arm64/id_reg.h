@@ -226,6 +226,26 @@ static inline void __id_expect_state(int line, struct kvm_vcpu *vcpu,
 
 #define id_expect_state(...)	__id_expect_state(__LINE__, __VA_ARGS__)
 
+/* The registers of the VM: all that are equal on all of its vCPUs. */
+static inline struct id_state id_vm_state_read(struct kvm_vcpu *vcpu)
+{
+	struct id_state state = id_state_read(vcpu);
+
+	state.listed[id_nr(SYS_MPIDR_EL1)] = false;
+	state.listed[id_nr(SYS_CLIDR_EL1)] = false;
+	return state;
+}
+
+static inline void __id_expect_vm_state(int line, struct kvm_vcpu *vcpus[2],
+					const struct id_state *state,
+					const char *when)
+{
+	__id_expect_state(line, vcpus[0], state, when);
+	__id_expect_state(line, vcpus[1], state, when);
+}
+
+#define id_expect_vm_state(...)	__id_expect_vm_state(__LINE__, __VA_ARGS__)
+
 /* Write @val, expect @want, and expect the register to read @after then. */
 static inline void __id_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 				   u64 val, int want, u64 after)
@@ -258,6 +278,28 @@ static inline int id_get_masks(int fd, const struct reg_mask_range *range)
 {
 	return ioctl(fd, KVM_ARM_GET_REG_WRITABLE_MASKS, range) ? errno : 0;
 }
+
+/* Have @fd's VM fill in the array at @addr, and expect @masks. */
+static inline void __id_expect_masks(int line, int fd, const void *addr,
+				     const u64 masks[NR_ID_REGS],
+				     const char *when)
+{
+	struct reg_mask_range range = { .addr = (u64)addr };
+	int nr, ret = id_get_masks(fd, &range);
+	u64 now;
+
+	__fw_expect(line, !ret, "%s: %s", when, strerror(ret));
+
+	/* It need not be aligned. */
+	for (nr = 0; nr < NR_ID_REGS; nr++) {
+		memcpy(&now, addr + nr * sizeof(now), sizeof(now));
+		__fw_expect(line, now == masks[nr],
+			    "%s: mask %d is %#lx, expected %#lx", when, nr, now,
+			    masks[nr]);
+	}
+}
+
+#define id_expect_masks(...)	__id_expect_masks(__LINE__, __VA_ARGS__)
 
 /* Every KVM_ARM_VCPU_* feature that makes a difference to ID registers. */
 static inline u32 id_all_features(void)
@@ -317,6 +359,18 @@ static inline void id_run(struct kvm_vcpu *vcpu)
 {
 	fw_expect_x0(vcpu, ARM_SMCCC_VERSION_FUNC_ID, 0,
 		     ARM_SMCCC_VERSION_1_1);
+}
+
+/* Reset the vCPU and have it begin again, with the stack that it had. */
+static inline void id_vcpu_reinit(struct kvm_vcpu *vcpu)
+{
+	u64 id = ctxt_reg_alias(vcpu, SYS_SP_EL1);
+	struct kvm_vcpu_init init = vcpu->init;
+	u64 sp = vcpu_get_reg(vcpu, id);
+
+	aarch64_vcpu_setup(vcpu, &init);
+	vcpu_set_reg(vcpu, id, sp);
+	vcpu_arch_set_entry_point(vcpu, fw_guest_code);
 }
 
 #endif /* SELFTEST_KVM_ARM64_ID_REG_H */

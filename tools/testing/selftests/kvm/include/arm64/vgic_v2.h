@@ -214,6 +214,18 @@ static inline void vgic_v2_set(struct vgic_v2 *v, u32 group, u8 cpuid,
 #define gicd_set(v, ...)	\
 	vgic_v2_set(v, KVM_DEV_ARM_VGIC_GRP_DIST_REGS, __VA_ARGS__)
 
+/* Make the values of all registers differ from 0, ~0 and one another. */
+static inline void gicc_set_pattern(struct vgic_v2 *v)
+{
+	int n, i;
+
+	for (n = 0; n < v->nr_vcpus; n++) {
+		for (i = 0; i < NR_GICC_REGS; i++)
+			gicc_set(v, v->vcpus[n]->id, gicc_regs[i].offset,
+				 0x5a936cb5 * (3 + n * NR_GICC_REGS + i));
+	}
+}
+
 static inline struct gicc_state gicc_state_read(struct vgic_v2 *v)
 {
 	struct gicc_state state = {};

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fw_reg_list - The firmware pseudo-registers in KVM_GET_REG_LIST, and what it
+ * does to memory.
+ *
+ * The caller gives the number of registers that its list has room for:
+ *
+ *	too small	E2BIG, the right number is written back, and no register
+ *	large enough	the right number is written back, and that many ids
+ *	not writable	EFAULT
+ *
+ * Lists end where a page begins that cannot be accessed, so that not one id is
+ * written too many; or too early, so that KVM fails at each of the firmware
+ * registers. They are in the middle of the list, one after another. No list has
+ * an effect on their values. fw_reg_errors tests access to a single register.
+ */
+#include <errno.h>
+
+#include "fw_reg.h"
+#include "user_mem.h"
+
+static struct kvm_vm *vm;
+static struct kvm_vcpu *vcpu;
+
+/* The registers as every case must leave them. */
+static struct fw_state state;
+
+/*
+ * Ask for a list of @n registers with room for @room before the page that
+ * cannot be accessed. The caller frees @list's mapping.
+ */
+static struct kvm_reg_list *make_list(u64 n, u64 room, void **map, size_t *size)
+{
+	size_t len = sizeof(struct kvm_reg_list) + room * sizeof(u64);
+	struct kvm_reg_list *list;
+	u8 *start, *end;
+
+	*size = align_up(len, page_size) + page_size;
+	start = kvm_mmap(*size, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	end = start + *size - page_size;
+	memset(start, CANARY, *size - page_size);
+	mem_protect(end, page_size, PROT_NONE);
+
+	list = (struct kvm_reg_list *)(end - len);
+	list->n = n;
+	*map = start;
+	return list;
+}
+
+/* Number of registers, and where the firmware registers begin. */
+static u64 nr_regs(u64 *first)
+{
+	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
+	u64 i, n = list->n;
+
+	for (i = 0; i < n && list->reg[i] != fw_regs[0].id; i++)
+		;
+	*first = i;
+	free(list);
+	return n;
+}
+
+static void expect_too_small(u64 n, u64 total)
+{
+	struct kvm_reg_list *list;
+	size_t size, i, len;
+	void *map;
+	int ret;
+
+	list = make_list(n, n, &map, &size);
+	ret = fw_get_reg_list(vcpu->fd, list);
+	fw_expect(ret == E2BIG, "n %lu: %s", n, strerror(ret));
+	fw_expect(list->n == total, "n is %llu, expected %lu", list->n, total);
+
+	len = n * sizeof(u64);
+	for (i = 0; i < len && ((u8 *)list->reg)[i] == CANARY; i++)
+		;
+	fw_expect(i == len, "n %lu: list written to", n);
+	kvm_munmap(map, size);
+}
+
+static void check_list_too_small(int unused)
+{
+	u64 first, total = nr_regs(&first);
+
+	expect_too_small(0, total);
+	expect_too_small(1, total);
+	expect_too_small(first, total);
+	expect_too_small(first + 1, total);
+	expect_too_small(first + NR_FW_REGS, total);
+	expect_too_small(total - 1, total);
+	fw_expect_state(vcpu, &state, "KVM_GET_REG_LIST");
+}
+
+static void check_list_exact(int extra)
+{
+	struct kvm_reg_list *list;
+	u64 total, first, i;
+	size_t size;
+	void *map;
+	int ret;
+
+	total = nr_regs(&first);
+	list = make_list(total + extra, total + extra, &map, &size);
+	ret = fw_get_reg_list(vcpu->fd, list);
+	fw_expect(!ret, "n %lu: %s", total + extra, strerror(ret));
+	fw_expect(list->n == total, "n is %llu, expected %lu", list->n, total);
+
+	for (i = 0; i < NR_FW_REGS; i++)
+		fw_expect(list->reg[first + i] == fw_regs[i].id,
+			  "place %lu holds %#llx, expected %s", i,
+			  list->reg[first + i], fw_regs[i].name);
+	for (i = 0; i < extra * sizeof(u64); i++)
+		fw_expect(((u8 *)&list->reg[total])[i] == CANARY,
+			  "written past the end of the list");
+
+	kvm_munmap(map, size);
+}
+
+/* Room for all of the registers before the firmware ones and @k of these. */
+static void check_list_faults(int unused)
+{
+	struct kvm_reg_list *list;
+	u64 total, first;
+	size_t size;
+	void *map;
+	int ret, k;
+
+	total = nr_regs(&first);
+	for (k = 0; k < NR_FW_REGS; k++) {
+		list = make_list(total, first + k, &map, &size);
+		ret = fw_get_reg_list(vcpu->fd, list);
+		fw_expect(ret == EFAULT, "fault at %s: %s", fw_regs[k].name,
+			  strerror(ret));
+		fw_expect(list->n == total, "n is %llu, expected %lu", list->n,
+			  total);
+		kvm_munmap(map, size);
+	}
+	fw_expect_state(vcpu, &state, "KVM_GET_REG_LIST");
+}
+
+static void check_list_bad_pointers(int unused)
+{
+	int i, ret;
+
+	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
+		ret = fw_get_reg_list(vcpu->fd, (void *)bad_pointers[i]);
+		fw_expect(ret == EFAULT, "list at %#lx: %s", bad_pointers[i],
+			  strerror(ret));
+	}
+}
+
+static const struct fw_case cases[] = {
+	{ "list: too small is E2BIG, with n written back",
+	  check_list_too_small },
+	{ "list: of the exact size, before a hole", check_list_exact, 0 },
+	{ "list: larger than need be, the rest untouched",
+	  check_list_exact, 3 },
+	{ "list: fault at each firmware register is EFAULT",
+	  check_list_faults },
+	{ "list: a bad pointer is EFAULT", check_list_bad_pointers },
+};
+
+int main(void)
+{
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	mem_create(1);
+	vm = fw_vm_create_one(&vcpu);
+	state = fw_state_read(vcpu);
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	kvm_vm_free(vm);
+	ksft_finished();
+}

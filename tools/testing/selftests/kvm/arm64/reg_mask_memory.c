@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * reg_mask_memory - What KVM_ARM_GET_REG_WRITABLE_MASKS does to the memory of
+ * its caller.
+ *
+ * The request is read and never written. The whole array is wiped, from its
+ * beginning to its end, before any mask is written. So an array of which only
+ * the beginning is accessible holds zeroes there after EFAULT, and the
+ * inaccessible rest what it held before.
+ *
+ * reg_mask_range tests which masks there are, and which requests are refused
+ * before the array is looked at.
+ */
+#include <errno.h>
+#include <sys/prctl.h>
+
+#include "id_reg.h"
+#include "user_mem.h"
+
+#define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
+#define NR_PAGES	2
+
+static struct kvm_vm *vm;
+
+/* The array that is expected on this host. */
+static u64 masks[NR_ID_REGS];
+
+static int get_masks_at(u64 addr)
+{
+	struct reg_mask_range range = { .addr = addr };
+
+	return id_get_masks(vm->fd, &range);
+}
+
+static void expect_fault(u64 addr)
+{
+	int ret = get_masks_at(addr);
+
+	fw_expect(ret == EFAULT, "array at %#lx: %s", addr, strerror(ret));
+}
+
+/* Expect the masks at @p, and that nothing else is written. */
+static void expect_masks(u8 *p, const char *when)
+{
+	mem_fill_canary();
+	id_expect_masks(vm->fd, p, masks, when);
+	mem_expect_canary(p, MASKS_SIZE, when);
+}
+
+/* ---- Bad pointers ---- */
+
+static const u64 bad_arrays[] = {
+	-MASKS_SIZE,		/* the array ends at the end of all addresses */
+	-MASKS_SIZE + 1,	/* and wraps */
+};
+
+static void check_bad_addr(int unused)
+{
+	int i;
+
+	mem_fill_canary();
+	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
+		expect_fault(bad_pointers[i]);
+	for (i = 0; i < ARRAY_SIZE(bad_arrays); i++)
+		expect_fault(bad_arrays[i]);
+	expect_fault((u64)read_only);
+	mem_expect_untouched("bad pointer");
+	for (i = 0; i < page_size; i++)
+		fw_expect(!read_only[i], "read-only page written to");
+}
+
+static void check_bad_struct(int unused)
+{
+	size_t size = sizeof(struct reg_mask_range), k;
+	int i, ret;
+
+	memset(mem, 0, mem_size);
+	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
+		ret = id_get_masks(vm->fd, (void *)bad_pointers[i]);
+		fw_expect(ret == EFAULT, "struct at %#lx: %s", bad_pointers[i],
+			  strerror(ret));
+	}
+	for (i = 0; i < ARRAY_SIZE(bad_arrays); i++) {
+		ret = id_get_masks(vm->fd, (void *)bad_arrays[i]);
+		fw_expect(ret == EFAULT, "struct at %#lx: %s", bad_arrays[i],
+			  strerror(ret));
+	}
+
+	/* Not even the bits that would be refused are looked at. */
+	memset(mem, 0xff, mem_size);
+	for (k = 1; k < size; k++) {
+		ret = id_get_masks(vm->fd, (void *)(hole - k));
+		fw_expect(ret == EFAULT, "%lu bytes of the struct: %s", k,
+			  strerror(ret));
+		ret = id_get_masks(vm->fd, (void *)(mem - k));
+		fw_expect(ret == EFAULT, "struct without %lu bytes: %s", k,
+			  strerror(ret));
+	}
+	ret = id_get_masks(vm->fd, (void *)(hole - size));
+	fw_expect(ret == EINVAL, "struct before a hole: %s", strerror(ret));
+}
+
+/* ---- The whole array ---- */
+
+/* Every byte of every mask is written, whatever was there before. */
+static void check_garbage(int unused)
+{
+	static const u8 garbage[] = { 0x00, 0x01, 0x80, 0xff };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(garbage); i++) {
+		memset(mem, garbage[i], MASKS_SIZE);
+		fw_expect(!get_masks_at((u64)mem), "failed");
+		fw_expect(!memcmp(mem, masks, MASKS_SIZE),
+			  "over bytes of %#x", garbage[i]);
+	}
+}
+
+static void check_alignment(int unused)
+{
+	int k;
+
+	for (k = 0; k < 16; k++) {
+		expect_masks(mem + k, "aligned to no 8 bytes");
+		expect_masks(hole - MASKS_SIZE - k, "near a hole");
+		/* Across two pages, in the midst of a mask and between two. */
+		expect_masks(mem + page_size - 800 - k, "across pages");
+	}
+}
+
+/* The request is read before the array is written, and never written. */
+static void check_request(int unused)
+{
+	struct reg_mask_range *range = (void *)(mem + 64), copy = {};
+
+	mem_fill_canary();
+	*range = copy;
+	range->addr = (u64)mem;
+	fw_expect(!id_get_masks(vm->fd, range), "request inside the array");
+	fw_expect(!memcmp(mem, masks, MASKS_SIZE), "request inside the array");
+
+	range = (void *)(hole - sizeof(*range));
+	copy.addr = (u64)mem;
+	*range = copy;
+	fw_expect(!id_get_masks(vm->fd, range), "request before a hole");
+	fw_expect(!memcmp(range, &copy, sizeof(copy)), "request written to");
+}
+
+/* ---- A part of the array ---- */
+
+/*
+ * The first @k bytes of the array are accessible. Zeroes are stored from its
+ * beginning on, in words of 8 bytes, or by the set instructions of FEAT_MOPS.
+ * A word that crosses into the hole may be stored in part, or not at all.
+ */
+static void expect_wiped(size_t k)
+{
+	size_t i, words = k & ~7UL;
+	u8 *p = hole - k;
+	int ret;
+
+	mem_fill_canary();
+	ret = get_masks_at((u64)p);
+	fw_expect(ret == EFAULT, "%lu bytes: %s", k, strerror(ret));
+
+	for (i = 0; i < words; i++)
+		fw_expect(!p[i], "%lu bytes: byte %lu is %#x", k, i, p[i]);
+	for (; i < k; i++)
+		fw_expect(!p[i] || p[i] == CANARY,
+			  "%lu bytes: byte %lu is %#x", k, i, p[i]);
+	mem_expect_canary(p, k, "array into a hole");
+}
+
+static void check_hole_behind(int unused)
+{
+	size_t k;
+
+	for (k = 1; k < MASKS_SIZE; k += k < 32 || k > 1500 ? 1 : 5)
+		expect_wiped(k);
+	for (k = 8; k < MASKS_SIZE; k += 8)
+		expect_wiped(k);
+}
+
+static void check_hole_before(int unused)
+{
+	size_t k;
+	int ret;
+
+	mem_fill_canary();
+	for (k = 1; k < MASKS_SIZE; k += k < 32 || k > 1500 ? 1 : 7) {
+		ret = get_masks_at((u64)mem - k);
+		fw_expect(ret == EFAULT, "%lu bytes: %s", k, strerror(ret));
+	}
+	ret = get_masks_at((u64)mem - MASKS_SIZE);
+	fw_expect(ret == EFAULT, "all bytes: %s", strerror(ret));
+	mem_expect_untouched("array out of a hole");
+}
+
+static void check_read_only(int unused)
+{
+	size_t k;
+	u8 *c;
+
+	/* The hole becomes readable, and still cannot be written. */
+	mem_protect(hole, page_size, PROT_READ);
+
+	for (k = 1; k < MASKS_SIZE; k += k < 17 || k > 1519 ? 1 : 8)
+		expect_wiped(k);
+	for (c = hole; c < hole + page_size && !*c; c++)
+		;
+	fw_expect(c == hole + page_size, "read-only page written to");
+
+	mem_protect(hole, page_size, PROT_NONE);
+}
+
+/* A tagged pointer is as good as others only for those who ask for it. */
+static void check_tagged_addr(int unused)
+{
+	u8 *tagged = (u8 *)((u64)mem | 0x5aUL << 56);
+
+	if (prctl(PR_SET_TAGGED_ADDR_CTRL, PR_TAGGED_ADDR_ENABLE, 0, 0, 0)) {
+		fw_skip("no tagged address ABI");
+		return;
+	}
+
+	mem_fill_canary();
+	fw_expect(!get_masks_at((u64)tagged), "enabled");
+	fw_expect(!memcmp(mem, masks, MASKS_SIZE), "masks");
+
+	prctl(PR_SET_TAGGED_ADDR_CTRL, 0, 0, 0, 0);
+	mem_fill_canary();
+	fw_expect(get_masks_at((u64)tagged) == EFAULT, "disabled");
+	mem_expect_untouched("tagged address");
+}
+
+static const struct fw_case cases[] = {
+	{ "request: a bad pointer to the array is EFAULT", check_bad_addr },
+	{ "request: a bad pointer to the request is EFAULT",
+	  check_bad_struct },
+
+	{ "memory: nothing is left of what the array held", check_garbage },
+	{ "memory: the array needs no alignment", check_alignment },
+	{ "memory: the request is only read", check_request },
+	{ "memory: EFAULT within the array leaves zeroes before it",
+	  check_hole_behind },
+	{ "memory: EFAULT at its beginning leaves all as it was",
+	  check_hole_before },
+	{ "memory: read-only is the same as none", check_read_only },
+	{ "memory: tagged address", check_tagged_addr },
+};
+
+int main(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct id_state state;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES));
+	test_disable_default_vgic();
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	mem_create(NR_PAGES);
+	vm = fw_vm_create_one(&vcpu);
+	state = id_state_read(vcpu);
+	id_fill_masks(masks, id_has_aarch32(&state));
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	kvm_vm_free(vm);
+	ksft_finished();
+}
