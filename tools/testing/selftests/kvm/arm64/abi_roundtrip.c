@@ -370,26 +370,6 @@ static void check_reg_list(int feat)
 	kvm_vm_free(m.vm);
 }
 
-/* ---- What the switch itself says ---- */
-
-static struct abi_stats stats_before;
-
-static void check_stats(int unused)
-{
-	struct abi_stats now = abi_read_stats();
-	char mode[ABI_WORD] = "";
-
-	fw_expect(now.mismatches == stats_before.mismatches,
-		  "%lu mismatches", now.mismatches - stats_before.mismatches);
-	fw_expect(now.c > stats_before.c, "c served no call");
-	fw_expect(now.rust > stats_before.rust, "rust served no call");
-
-	abi_restore();
-	fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
-		  !strcmp(mode, abi.initial_mode), "mode is '%s', was '%s'",
-		  mode, abi.initial_mode);
-}
-
 #define MAX_CASES	64
 
 static struct fw_case cases[MAX_CASES];
@@ -437,7 +417,7 @@ static void add_cases(void)
 	for (i = 0; i < ARRAY_SIZE(features); i++)
 		add_case(check_reg_list, i, features[i].name,
 			 "the list is the same in all modes");
-	add_case(check_stats, 0, NULL,
+	add_case(abi_check_stats, 0, NULL,
 		 "switch: no mismatch, all served calls, mode restored");
 }
 
@@ -446,13 +426,11 @@ int main(void)
 	ksft_print_header();
 	test_disable_default_vgic();
 
-	if (abi_open()) {
-		abi_count_calls();
-		stats_before = abi_read_stats();
-	} else {
+	if (abi_open())
+		abi_begin_stats();
+	else
 		ksft_print_msg(ABI_DIR "mode: %s, moved within the only implementation\n",
 			       strerror(errno));
-	}
 	ksft_print_msg("orders: of the list, and shuffled with seeds 1 to %d\n",
 		       NR_SEEDS);
 

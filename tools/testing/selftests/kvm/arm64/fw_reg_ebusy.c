@@ -362,18 +362,6 @@ static void check_workaround(int nr)
 
 /* ---- KVM_ARM_VCPU_INIT once more ---- */
 
-/* Reset the vCPU and have it begin again, a bit further down its stack. */
-static void vcpu_reinit(struct kvm_vcpu *vcpu)
-{
-	u64 id = ctxt_reg_alias(vcpu, SYS_SP_EL1);
-	struct kvm_vcpu_init init = vcpu->init;
-	u64 sp = vcpu_get_reg(vcpu, id);
-
-	aarch64_vcpu_setup(vcpu, &init);
-	vcpu_set_reg(vcpu, id, sp);
-	vcpu_arch_set_entry_point(vcpu, fw_guest_code);
-}
-
 static void check_reinit_before(int unused)
 {
 	struct kvm_vcpu *vcpus[2];
@@ -388,8 +376,8 @@ static void check_reinit_before(int unused)
 			     PSCI_VERSION(1, n));
 		state = fw_state_read(vcpus[0]);
 
-		vcpu_reinit(vcpus[0]);
-		vcpu_reinit(vcpus[1]);
+		fw_vcpu_reinit(vcpus[0]);
+		fw_vcpu_reinit(vcpus[1]);
 		fw_expect_state(vcpus[0], &state, "vCPU 0");
 		fw_expect_state(vcpus[1], &state, "vCPU 1");
 	}
@@ -415,7 +403,7 @@ static void check_reinit_after(int unused)
 		run_once(vcpus[1]);
 
 		for (i = 0; i < 2; i++) {
-			vcpu_reinit(vcpus[i]);
+			fw_vcpu_reinit(vcpus[i]);
 			fw_expect_state(vcpus[0], &state, "vCPU 0");
 			fw_expect_state(vcpus[1], &state, "vCPU 1");
 			expect_frozen(vcpus[0]);
@@ -498,8 +486,7 @@ static const struct fw_case cases[] = {
 	  check_reinit_before },
 	{ "KVM_ARM_VCPU_INIT after it keeps all values, and them frozen",
 	  check_reinit_after },
-	{ "a vCPU created after the first run is frozen too",
-	  check_late_vcpu },
+	{ "a vCPU created after the first run is frozen too", check_late_vcpu },
 };
 
 int main(void)

@@ -384,27 +384,6 @@ static void check_first_runs(int unused)
 	abi_flip_and_join(1);
 }
 
-/* ---- What the switch itself says ---- */
-
-static struct abi_stats stats_before;
-
-static void check_stats(int unused)
-{
-	struct abi_stats now;
-	char mode[ABI_WORD] = "";
-
-	now = abi_read_stats();
-	fw_expect(now.mismatches == stats_before.mismatches,
-		  "%lu mismatches", now.mismatches - stats_before.mismatches);
-	fw_expect(now.c > stats_before.c, "c served no call");
-	fw_expect(now.rust > stats_before.rust, "rust served no call");
-
-	abi_restore();
-	fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
-		  !strcmp(mode, abi.initial_mode), "mode is '%s', was '%s'",
-		  mode, abi.initial_mode);
-}
-
 static const struct fw_case cases[] = {
 	{ "running VM: guests' answers constant, registers frozen",
 	  check_running_vm },
@@ -413,20 +392,18 @@ static const struct fw_case cases[] = {
 	{ "first runs: default values, then writes race with the freeze",
 	  check_first_runs },
 	{ "switch: no mismatch, all served calls, mode restored",
-	  check_stats },
+	  abi_check_stats },
 };
 
 int main(void)
 {
 	ksft_print_header();
 
-	if (abi_open()) {
-		abi_count_calls();
-		stats_before = abi_read_stats();
-	} else {
+	if (abi_open())
+		abi_begin_stats();
+	else
 		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
 			       strerror(errno));
-	}
 
 	/* The last case is about the switch. */
 	ksft_set_plan(ARRAY_SIZE(cases) - !abi.present);

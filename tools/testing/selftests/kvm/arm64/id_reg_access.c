@@ -300,7 +300,7 @@ static void check_reinit(int ran)
 	state = id_vm_state_read(vcpus[0]);
 
 	for (i = 0; i < 4; i++) {
-		id_vcpu_reinit(vcpus[i % 2]);
+		fw_vcpu_reinit(vcpus[i % 2]);
 		id_expect_vm_state(vcpus, &state, "after KVM_ARM_VCPU_INIT");
 	}
 	fw_expect(vcpu_get_reg(vcpus[1], clidr_id) == clidr, "CLIDR_EL1");

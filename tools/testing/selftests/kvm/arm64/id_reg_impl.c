@@ -76,7 +76,7 @@ static void check_imp_writable(int unused)
 		id_expect_vm_state(vcpus, &state, "implementation ID written");
 	}
 
-	id_vcpu_reinit(vcpus[0]);
+	fw_vcpu_reinit(vcpus[0]);
 	id_expect_vm_state(vcpus, &state, "after KVM_ARM_VCPU_INIT");
 	id_run(vcpus[0]);
 

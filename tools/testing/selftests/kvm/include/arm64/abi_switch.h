@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <time.h>
 
+#include "fw_reg.h"
 #include "kvm_util.h"
 #include "test_util.h"
 
@@ -173,6 +174,32 @@ static inline struct abi_stats abi_read_stats(void)
 
 	fclose(f);
 	return sum;
+}
+
+static struct abi_stats abi_stats_before;
+
+/* Have calls counted from now on, for abi_check_stats(). */
+static inline void abi_begin_stats(void)
+{
+	abi_count_calls();
+	abi_stats_before = abi_read_stats();
+}
+
+/* The last case of a test that flips the mode; the mode is restored after it. */
+static inline void abi_check_stats(int unused)
+{
+	struct abi_stats now = abi_read_stats();
+	char mode[ABI_WORD] = "";
+
+	fw_expect(now.mismatches == abi_stats_before.mismatches,
+		  "%lu mismatches", now.mismatches - abi_stats_before.mismatches);
+	fw_expect(now.c > abi_stats_before.c, "c served no call");
+	fw_expect(now.rust > abi_stats_before.rust, "rust served no call");
+
+	abi_restore();
+	fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
+		  !strcmp(mode, abi.initial_mode), "mode is '%s', was '%s'",
+		  mode, abi.initial_mode);
 }
 
 /* ---- Flipping it while threads work ---- */

@@ -341,4 +341,16 @@ static inline struct kvm_vm *fw_vm_create_one(struct kvm_vcpu **vcpu)
 	return fw_vm_create(1, true, fw_guest_code, vcpu);
 }
 
+/* Reset the vCPU and have it begin again, further down its stack. */
+static inline void fw_vcpu_reinit(struct kvm_vcpu *vcpu)
+{
+	u64 id = ctxt_reg_alias(vcpu, SYS_SP_EL1);
+	struct kvm_vcpu_init init = vcpu->init;
+	u64 sp = vcpu_get_reg(vcpu, id);
+
+	aarch64_vcpu_setup(vcpu, &init);
+	vcpu_set_reg(vcpu, id, sp);
+	vcpu_arch_set_entry_point(vcpu, fw_guest_code);
+}
+
 #endif /* SELFTEST_KVM_ARM64_FW_REG_H */

@@ -361,16 +361,4 @@ static inline void id_run(struct kvm_vcpu *vcpu)
 		     ARM_SMCCC_VERSION_1_1);
 }
 
-/* Reset the vCPU and have it begin again, with the stack that it had. */
-static inline void id_vcpu_reinit(struct kvm_vcpu *vcpu)
-{
-	u64 id = ctxt_reg_alias(vcpu, SYS_SP_EL1);
-	struct kvm_vcpu_init init = vcpu->init;
-	u64 sp = vcpu_get_reg(vcpu, id);
-
-	aarch64_vcpu_setup(vcpu, &init);
-	vcpu_set_reg(vcpu, id, sp);
-	vcpu_arch_set_entry_point(vcpu, fw_guest_code);
-}
-
 #endif /* SELFTEST_KVM_ARM64_ID_REG_H */
