@@ -17,12 +17,22 @@ use super::abi::{
 ///
 /// # Invariants
 ///
-/// `next` is null, or points to an entry of a table of the kernel: of static lifetime, not written
-/// after boot, and ended by an entry of width 0.
+/// `next` is an entry of a table of the kernel, which an entry of width 0 ends.
 pub struct FeatureFields {
     id: u32,
-    next: *const bindings::arm64_ftr_bits,
+    next: &'static bindings::arm64_ftr_bits,
 }
+
+/// The table of a register without fields.
+static NO_FIELDS: bindings::arm64_ftr_bits = bindings::arm64_ftr_bits {
+    sign: false,
+    visible: false,
+    strict: false,
+    type_: bindings::ftr_type_FTR_EXACT,
+    shift: 0,
+    width: 0,
+    safe_val: 0,
+};
 
 impl FeatureFields {
     /// Returns the fields of a register, encoded as by `sys_reg()`, `None` if the kernel does not
@@ -34,61 +44,63 @@ impl FeatureFields {
         if reg.is_null() {
             return None;
         }
-        // INVARIANT: The kernel's tables are as wanted.
         // SAFETY: Not null, so that it points to a static object, of which this field is constant.
-        let next = unsafe { (*reg).ftr_bits };
+        let table = unsafe { (*reg).ftr_bits };
+        // SAFETY: It is null, or a table of static lifetime that is constant, too.
+        let next = unsafe { table.as_ref() }.unwrap_or(&NO_FIELDS);
+        // INVARIANT: The kernel's tables are as wanted, and so is the empty one.
         Some(Self { id, next })
     }
 }
 
 impl Iterator for FeatureFields {
-    type Item = FeatureField;
+    type Item = FeatureField<Rule>;
 
     #[inline]
-    fn next(&mut self) -> Option<FeatureField> {
-        loop {
-            // SAFETY: By the type invariant it is null or points to an entry.
-            let bits = unsafe { self.next.as_ref() }?;
-            if bits.width == 0 {
-                return None;
-            }
-            // INVARIANT: This entry is not the last one.
-            self.next = self.next.wrapping_add(1);
-
-            let sign = if bits.sign {
-                Sign::Signed
-            } else {
-                Sign::Unsigned
-            };
-            // A field that the kernel could not have described is one that cannot be changed.
-            if let Some(field) = Field::new(bits.shift, bits.width, sign) {
-                let rule = rule(self.id, bits);
-                return Some(FeatureField { field, rule });
-            }
-        }
+    fn next(&mut self) -> Option<Self::Item> {
+        let bits = self.next;
+        let sign = if bits.sign {
+            Sign::Signed
+        } else {
+            Sign::Unsigned
+        };
+        // There is no field of width 0, which so ends the table.
+        let field = Field::new(bits.shift, bits.width, sign)?;
+        // SAFETY: As there is a field, this entry is not the one that ends the table.
+        // INVARIANT: The next one belongs to the same table.
+        self.next = unsafe { &*core::ptr::from_ref(bits).add(1) };
+        let rule = Rule { id: self.id, bits };
+        Some(FeatureField { field, rule })
     }
 }
 
-/// Returns what KVM takes for safe in a field: in some it differs from the host.
+/// What KVM takes for safe in a field: in some it differs from the host.
 ///
 /// C: `kvm_arm64_ftr_safe_value()`.
-#[inline]
-fn rule(id: u32, bits: &bindings::arm64_ftr_bits) -> SafeValue {
-    match (id, u32::from(bits.shift)) {
-        (
-            bindings::SYS_ID_AA64DFR0_EL1,
-            bindings::ID_AA64DFR0_EL1_PMUVer_SHIFT | bindings::ID_AA64DFR0_EL1_DebugVer_SHIFT,
-        )
-        | (bindings::SYS_ID_DFR0_EL1, bindings::ID_DFR0_EL1_PerfMon_SHIFT) => {
-            return SafeValue::LowerSafe
+pub struct Rule {
+    id: u32,
+    bits: &'static bindings::arm64_ftr_bits,
+}
+
+impl From<Rule> for SafeValue {
+    #[inline]
+    fn from(Rule { id, bits }: Rule) -> Self {
+        match (id, u32::from(bits.shift)) {
+            (
+                bindings::SYS_ID_AA64DFR0_EL1,
+                bindings::ID_AA64DFR0_EL1_PMUVer_SHIFT | bindings::ID_AA64DFR0_EL1_DebugVer_SHIFT,
+            )
+            | (bindings::SYS_ID_DFR0_EL1, bindings::ID_DFR0_EL1_PerfMon_SHIFT) => {
+                return Self::LowerSafe
+            }
+            _ => (),
         }
-        _ => (),
-    }
-    match bits.type_ {
-        bindings::ftr_type_FTR_LOWER_SAFE => SafeValue::LowerSafe,
-        bindings::ftr_type_FTR_HIGHER_SAFE => SafeValue::HigherSafe,
-        bindings::ftr_type_FTR_HIGHER_OR_ZERO_SAFE => SafeValue::HigherOrZeroSafe,
-        // `FTR_EXACT`; C knows no other.
-        _ => SafeValue::Exact(bits.safe_val),
+        match bits.type_ {
+            bindings::ftr_type_FTR_LOWER_SAFE => Self::LowerSafe,
+            bindings::ftr_type_FTR_HIGHER_SAFE => Self::HigherSafe,
+            bindings::ftr_type_FTR_HIGHER_OR_ZERO_SAFE => Self::HigherOrZeroSafe,
+            // `FTR_EXACT`; C knows no other.
+            _ => Self::Exact(bits.safe_val),
+        }
     }
 }

@@ -40,20 +40,20 @@ impl SafeValue {
 
 /// A field of an ID register, and what is safe in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FeatureField {
+pub struct FeatureField<R = SafeValue> {
     /// Where the field is, and its sign.
     pub field: Field,
-    /// Which of two levels is safe.
-    pub rule: SafeValue,
+    /// Which of two levels is safe, or what says so: it is asked only if there are two.
+    pub rule: R,
 }
 
-impl FeatureField {
+impl<R: Into<SafeValue>> FeatureField<R> {
     /// Returns whether a register may have the level of `value` where the host has that of `limit`.
     #[inline]
     fn accepts(self, value: u64, limit: u64) -> bool {
         let (new, limit) = (self.field.level(value), self.field.level(limit));
         // The host's own level is safe, even where the rule names another one.
-        new == limit || self.rule.of(new, limit) == i64::from(new.get())
+        new == limit || self.rule.into().of(new, limit) == i64::from(new.get())
     }
 }
 
@@ -81,10 +81,10 @@ impl FeatureRegister {
     /// [`Reject::UnsafeValue`] if a field is not safe, or a bit that is in no writable field is not
     /// the limit's.
     #[inline]
-    pub fn write(
+    pub fn write<R: Into<SafeValue>>(
         self,
         value: u64,
-        fields: impl IntoIterator<Item = FeatureField>,
+        fields: impl IntoIterator<Item = FeatureField<R>>,
     ) -> Result<(), Reject> {
         let (limit, writable) = match self {
             Self::Raz if value == 0 => return Ok(()),
@@ -92,19 +92,25 @@ impl FeatureRegister {
             Self::Limited { limit, writable } => (limit, writable),
         };
 
-        let mut checked = 0;
+        // What is the limit's is safe, so that only what differs has to be looked at.
+        let differs = value ^ limit;
+        if differs == 0 {
+            return Ok(());
+        }
+
+        let mut unchecked = differs;
         for field in fields {
             let mask = field.field.mask();
-            if mask & writable != mask {
+            if mask & differs == 0 || mask & !writable != 0 {
                 continue;
             }
             if !field.accepts(value, limit) {
                 return Err(Reject::UnsafeValue);
             }
-            checked |= mask;
+            unchecked &= !mask;
         }
 
-        if (value ^ limit) & !checked != 0 {
+        if unchecked != 0 {
             return Err(Reject::UnsafeValue);
         }
         Ok(())

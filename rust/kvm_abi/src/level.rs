@@ -63,7 +63,10 @@ impl Field {
     /// Returns the field of `width` bits that begins at bit `shift`, `None` if there is none.
     #[inline]
     pub const fn new(shift: u8, width: u8, sign: Sign) -> Option<Self> {
-        if width == 0 || shift > 63 || width > 64u8.saturating_sub(shift) {
+        // CAST: Widens, `u32::from()` is not `const`; the sum of two bytes does not wrap.
+        #[expect(clippy::as_conversions)]
+        let end = (shift as u32).wrapping_add(width as u32);
+        if width == 0 || end > 64 {
             return None;
         }
         // INVARIANT: Just checked.
@@ -85,7 +88,8 @@ impl Field {
     /// Returns the number of bits above the field.
     #[inline]
     const fn above(self) -> u32 {
-        self.unused().saturating_sub(self.shift_u32())
+        // By the type invariant nothing wraps, nor is there a seventh bit.
+        self.unused().wrapping_sub(self.shift_u32()) & 63
     }
 
     /// Returns the number of the register's bits that are not the field's, at most 63.
@@ -94,7 +98,8 @@ impl Field {
         // CAST: Widens, `u32::from()` is not `const`.
         #[expect(clippy::as_conversions)]
         let width = self.width as u32;
-        64u32.saturating_sub(width) & 63
+        // By the type invariant nothing wraps, nor is there a seventh bit.
+        64u32.wrapping_sub(width) & 63
     }
 
     #[inline]

@@ -7,7 +7,8 @@ use kernel::{
     kvm::{
         abi::{
             FeatureRegister,
-            Reject, //
+            Reject,
+            SafeValue, //
         },
         id_reg::FeatureFields, //
     },
@@ -27,16 +28,15 @@ use crate::{
 
 #[inline]
 fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
-    let (reg, fields) = if raz {
-        (FeatureRegister::Raz, None)
+    let result = if raz {
+        FeatureRegister::Raz.write::<SafeValue>(val, None)
     } else {
         // No table says what would be safe in a register that the kernel does not know.
-        let fields = FeatureFields::of(id).ok_or(Reject::InvalidValue);
-        let fields = fields.map_err(from_reject)?;
-        (FeatureRegister::Limited { limit, writable }, Some(fields))
+        FeatureFields::of(id)
+            .ok_or(Reject::InvalidValue)
+            .and_then(|fields| FeatureRegister::Limited { limit, writable }.write(val, fields))
     };
-    reg.write(val, fields.into_iter().flatten())
-        .map_err(from_reject)
+    result.map_err(from_reject)
 }
 
 /// Checks whether a VM that has not run may be given a value for an ID register.
@@ -77,7 +77,8 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_check_features(
     val: u64,
     ret: c_int,
 ) {
-    let rust = to_ret(check(id, raz, limit, writable, val));
+    // SAFETY: Always safe to call.
+    let rust = unsafe { kvm_arm_rust_check_features(id, raz, limit, writable, val) };
     let [c, rust] = [ret, rust].map(|ret| Outcome { ret, val });
     compare(ID_REG, id.into(), c, rust);
 }
