@@ -62,6 +62,7 @@ TESTS = (
     Test("vgic_v2_migrate", calls=("vgic_v2_cpuif",)),
     Test("fw_reg_switch", flips=True),
     Test("fw_reg_trace", flips=True),
+    Test("abi_flip", flips=True),
     Test("abi_roundtrip", flips=True),
 )
 TEST_NAMES = tuple(test.name for test in TESTS)

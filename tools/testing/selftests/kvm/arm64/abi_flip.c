@@ -1,0 +1,498 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_flip - The ID registers, their writable masks and the GICv2 CPU interface
+ * under load, while the implementation behind them is being switched.
+ *
+ * As fw_reg_switch does for the firmware registers: the main thread goes through
+ * the modes in a loop, and neither userspace nor a guest must see it. Every
+ * worker has registers of its own, or writes what has no effect, so that the
+ * result of each call and the value of each register are known. On a kernel
+ * without the switch only the load is run.
+ */
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "abi_switch.h"
+#include "id_reg.h"
+#include "vgic_v2_guest.h"
+
+/* What each worker does over and over. */
+static void (*rounds[ABI_MAX_WORKERS])(struct abi_worker *w);
+
+static void *repeat(void *data)
+{
+	struct abi_worker *w = data;
+
+	while (!abi_stopping()) {
+		rounds[w - abi_workers](w);
+		abi_round_done(w);
+	}
+
+	return NULL;
+}
+
+static void start_worker(int nr, void (*round)(struct abi_worker *w),
+			 struct kvm_vcpu *vcpu)
+{
+	rounds[nr] = round;
+	abi_start_worker(nr, repeat, vcpu);
+}
+
+/* ---- The writable masks ---- */
+
+#define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
+
+/* What the first call has returned. */
+static u64 masks[NR_ID_REGS];
+
+/* For each worker: of two pages, the second one cannot be accessed. */
+static u8 *pages[ABI_MAX_WORKERS];
+
+static bool is_filled_with(const u8 *p, const u8 *end, u8 byte)
+{
+	while (p < end && *p == byte)
+		p++;
+	return p == end;
+}
+
+static void get_masks(struct abi_worker *w)
+{
+	u8 *page = pages[w - abi_workers], *hole = page + getpagesize();
+	u8 *array = hole - MASKS_SIZE, poison = 1 + w->rounds % 255;
+	struct reg_mask_range range = { .addr = (u64)array };
+	int fd = w->vcpu->vm->fd;
+
+	memset(page, poison, hole - page);
+	TEST_ASSERT_EQ(id_get_masks(fd, &range), 0);
+	TEST_ASSERT(!memcmp(array, masks, MASKS_SIZE), "The masks changed");
+	TEST_ASSERT(is_filled_with(page, array, poison), "Out of bounds");
+
+	memset(page, poison, hole - page);
+	range.range = 1;
+	TEST_ASSERT_EQ(id_get_masks(fd, &range), EINVAL);
+	range.range = 0;
+	range.reserved[w->rounds % ARRAY_SIZE(range.reserved)] =
+		BIT(w->rounds % 32);
+	TEST_ASSERT_EQ(id_get_masks(fd, &range), EINVAL);
+	TEST_ASSERT(is_filled_with(page, hole, poison), "EINVAL, but written");
+
+	/* What there is of the array has been wiped before the failure. */
+	array += sizeof(u64) * (1 + w->rounds % (NR_ID_REGS - 1));
+	range = (struct reg_mask_range) { .addr = (u64)array };
+	TEST_ASSERT_EQ(id_get_masks(fd, &range), EFAULT);
+	TEST_ASSERT(is_filled_with(array, hole, 0), "EFAULT, but not wiped");
+	TEST_ASSERT(is_filled_with(page, array, poison), "Out of bounds");
+}
+
+static void create_pages(void)
+{
+	size_t size = getpagesize();
+	int i;
+
+	for (i = 0; i < ABI_MAX_WORKERS; i++) {
+		pages[i] = kvm_mmap(2 * size, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		TEST_ASSERT(!mprotect(pages[i] + size, size, PROT_NONE),
+			    "mprotect()");
+	}
+}
+
+static void check_masks(int unused)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vms[2];
+	int i;
+
+	for (i = 0; i < 2; i++)
+		vms[i] = fw_vm_create_one(&vcpus[i]);
+	for (i = 0; i < 4; i++)
+		start_worker(i, get_masks, vcpus[i % 2]);
+	abi_flip_and_join(4);
+	for (i = 0; i < 2; i++)
+		kvm_vm_free(vms[i]);
+}
+
+/* ---- ID registers of a VM that has not run ---- */
+
+/* In each a field that any host has and that can be lowered, and a fixed bit. */
+static struct {
+	u32 reg;
+	int shift;
+	u64 fixed;
+	u64 limit;
+} regs[] = {
+	{ SYS_ID_AA64ISAR0_EL1, 16, BIT(0) },	/* CRC32, RES0 */
+	{ SYS_ID_AA64MMFR0_EL1, 0, BIT(5) },	/* PARange, ASIDBits */
+	{ SYS_ID_AA64DFR0_EL1, 20, BIT(12) },	/* WRPs, BRPs */
+	{ SYS_CTR_EL0, 16, BIT(24) },		/* DminLine, CWG */
+};
+
+#define NR_REGS	ARRAY_SIZE(regs)
+
+static u64 field_limit(int i)
+{
+	return regs[i].limit >> regs[i].shift & 0xf;
+}
+
+static u64 with_field(int i, u64 field)
+{
+	return (regs[i].limit & ~(0xfUL << regs[i].shift)) |
+	       field << regs[i].shift;
+}
+
+/* Write @val through one vCPU, expect @want, and another one to read @after. */
+static void assert_set(struct kvm_vcpu *vcpu, struct kvm_vcpu *reader, int i,
+		       u64 val, int want, u64 after)
+{
+	u64 id = KVM_ARM64_SYS_REG(regs[i].reg), now = ~after;
+	int ret = fw_set(vcpu, id, val);
+
+	TEST_ASSERT(ret == want, "%#lx <- %#lx: %s, expected %s", id, val,
+		    strerror(ret), strerror(want));
+	ret = fw_get(reader, id, &now);
+	TEST_ASSERT(!ret && now == after,
+		    "%#lx reads %#lx (%s) after %#lx, expected %#lx", id, now,
+		    strerror(ret), val, after);
+}
+
+static struct kvm_vcpu *fresh_vcpus[NR_REGS];
+
+/* From the limit down, and back to it. */
+static void change_own_reg(struct abi_worker *w)
+{
+	int i = w - abi_workers;
+	struct kvm_vcpu *other = fresh_vcpus[(i + 1) % NR_REGS];
+	u64 val, above = with_field(i, field_limit(i) + 1);
+	s64 field;
+
+	for (field = field_limit(i); field >= 0; field--) {
+		val = with_field(i, field);
+		assert_set(w->vcpu, other, i, val, 0, val);
+		assert_set(w->vcpu, other, i, val ^ regs[i].fixed, EINVAL, val);
+		if (field_limit(i) < 0xf)
+			assert_set(w->vcpu, other, i, above, EINVAL, val);
+	}
+	val = regs[i].limit;
+	assert_set(w->vcpu, other, i, val, 0, val);
+}
+
+static void check_fresh_vm(int unused)
+{
+	struct id_state states[NR_REGS];
+	struct kvm_vm *vm;
+	int i;
+
+	vm = fw_vm_create(NR_REGS, true, fw_guest_code, fresh_vcpus);
+	for (i = 0; i < NR_REGS; i++)
+		states[i] = id_state_read(fresh_vcpus[i]);
+	for (i = 0; i < NR_REGS; i++)
+		start_worker(i, change_own_reg, fresh_vcpus[i]);
+	abi_flip_and_join(NR_REGS);
+
+	for (i = 0; i < NR_REGS; i++)
+		id_expect_state(fresh_vcpus[i], &states[i], "in the end");
+	kvm_vm_free(vm);
+}
+
+/* ---- ID registers of VMs that run ---- */
+
+/* What the guest must read, in the order of regs[]. */
+static u64 guest_ids[NR_REGS];
+
+static void guest_check_ids(void)
+{
+	for (;;) {
+		GUEST_ASSERT_EQ(read_sysreg(id_aa64isar0_el1), guest_ids[0]);
+		GUEST_ASSERT_EQ(read_sysreg(id_aa64mmfr0_el1), guest_ids[1]);
+		GUEST_ASSERT_EQ(read_sysreg(id_aa64dfr0_el1), guest_ids[2]);
+		GUEST_ASSERT_EQ(read_sysreg(ctr_el0), guest_ids[3]);
+		GUEST_SYNC(0);
+	}
+}
+
+/* A VM with fields lowered, not always as much, whose guest has begun to run. */
+static struct kvm_vm *create_and_run(struct kvm_vcpu *vcpus[2], int nr)
+{
+	struct kvm_vm *vm = fw_vm_create(2, true, guest_check_ids, vcpus);
+	u64 *ids = addr_gva2hva(vm, (gva_t)guest_ids);
+	int i;
+
+	for (i = 0; i < NR_REGS; i++) {
+		ids[i] = with_field(i, nr % (field_limit(i) + 1));
+		assert_set(vcpus[1], vcpus[0], i, ids[i], 0, ids[i]);
+	}
+	fw_run(vcpus[0]);
+
+	return vm;
+}
+
+/* Only the value that a register has is accepted, be it EINVAL before. */
+static void assert_frozen(struct kvm_vcpu *vcpu, struct kvm_vcpu *reader)
+{
+	const u64 *ids = addr_gva2hva(vcpu->vm, (gva_t)guest_ids);
+	u64 bit;
+	int i;
+
+	for (i = 0; i < NR_REGS; i++) {
+		bit = BIT(regs[i].shift);
+		assert_set(vcpu, reader, i, ids[i], 0, ids[i]);
+		assert_set(vcpu, reader, i, ids[i] ^ bit, EBUSY, ids[i]);
+		assert_set(vcpu, reader, i, ids[i] ^ regs[i].fixed, EBUSY,
+			   ids[i]);
+	}
+}
+
+static void run_guest(struct abi_worker *w)
+{
+	fw_run(w->vcpu);
+}
+
+static void access_frozen(struct abi_worker *w)
+{
+	assert_frozen(w->vcpu, w->vcpu);
+}
+
+static void make_vm(struct abi_worker *w)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = create_and_run(vcpus, w->rounds);
+
+	assert_frozen(vcpus[0], vcpus[1]);
+	fw_run(vcpus[1]);
+	assert_frozen(vcpus[1], vcpus[0]);
+	kvm_vm_free(vm);
+}
+
+static void check_running_vms(int unused)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct id_state state;
+	struct kvm_vm *vm;
+
+	vm = create_and_run(vcpus, 0);
+	state = id_vm_state_read(vcpus[0]);
+
+	/* The second vCPU never runs, so that access does not wait for it. */
+	start_worker(0, run_guest, vcpus[0]);
+	start_worker(1, access_frozen, vcpus[1]);
+	start_worker(2, get_masks, vcpus[1]);
+	start_worker(3, make_vm, NULL);
+	abi_flip_and_join(4);
+
+	id_expect_vm_state(vcpus, &state, "in the end");
+	kvm_vm_free(vm);
+}
+
+/* ---- The GICv2 CPU interface ---- */
+
+static bool has_vgic_v2;
+static struct vgic_v2 gics[2];
+
+static struct gicc_state gicc_written;
+
+/* While no vCPU runs, a register holds what was written last. */
+static void access_gicc(struct abi_worker *w)
+{
+	struct vgic_v2 *v = &gics[w - abi_workers];
+	u32 *want = gicc_written.val[0], now;
+	u32 val = w->rounds * 0x9e3779b1;
+	int i = w->rounds % NR_GICC_REGS;
+
+	gicc_set(v, 0, gicc_regs[i].offset, val);
+	want[i] = gicc_kept(i, val);
+	for (i = 0; i < NR_GICC_REGS; i++) {
+		now = gicc_get(v, 0, gicc_regs[i].offset);
+		TEST_ASSERT(now == want[i], "%s reads %#x, expected %#x",
+			    gicc_regs[i].name, now, want[i]);
+	}
+}
+
+/* A mask in the guest's format. The interrupts' priorities are around it. */
+static struct gic_setup next_setup(const struct abi_worker *w)
+{
+	static const u32 pmr[] = { 0x80, 0x08, 0xf0, 0x10, 0xe8 };
+
+	return (struct gic_setup) {
+		GICC_CTLR_ENABLE_GRP0, pmr[w->rounds % ARRAY_SIZE(pmr)]
+	};
+}
+
+/* Userspace and the guest read what was set up, and the mask is obeyed. */
+static void expect_setup(struct vgic_v2 *v, const struct gic_setup *s,
+			 const char *when)
+{
+	const u32 want[][3] = {
+		{ GICC_CTLR, s->ctlr, s->ctlr },
+		{ GICC_PMR, s->pmr, s->pmr >> GICC_PMR_SHIFT },
+		{ GICC_BPR, 5, 5 },
+		{ GICC_ABPR, 6, 6 },
+	};
+	u32 val;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(want); i++) {
+		expect_guest(v, want[i][0], want[i][1], when);
+		val = gicc_get(v, 0, want[i][0]);
+		fw_expect(val == want[i][2], "%s: userspace reads %#x at %#x",
+			  when, val, want[i][0]);
+	}
+	guest_expect_mask(v, when);
+}
+
+/* The guest's mask, which it raises in the end, then the same by userspace. */
+static void mask_interrupts(struct abi_worker *w)
+{
+	struct vgic_v2 *v = &gics[w - abi_workers];
+	struct gic_setup s = next_setup(w);
+
+	guest_setup(v, &s);
+	expect_setup(v, &s, "guest's mask");
+	gicc_set(v, 0, GICC_PMR, s.pmr >> GICC_PMR_SHIFT);
+	expect_setup(v, &s, "userspace's mask");
+}
+
+/* What guest_setup() changes in the distributor, the groups apart. */
+static const u32 gicd_regs[] = {
+	GICD_ICFGR + 2 * 4, GICD_IPRIORITYR + MIN_SPI, GICD_ITARGETSR + MIN_SPI,
+	GICD_ISENABLER + 4, GICD_CTLR,
+};
+
+/* Saved in one mode, restored in another, and used by the guest in a third. */
+static void migrate(struct abi_worker *w)
+{
+	struct vgic_v2 a = vgic_v2_create_guest(), b;
+	struct gic_setup s = next_setup(w);
+	struct gicc_state state;
+	int i;
+
+	guest_setup(&a, &s);
+	state = gicc_state_read(&a);
+
+	b = vgic_v2_create_guest();
+	for (i = 0; i < ARRAY_SIZE(gicd_regs); i++)
+		gicd_set(&b, 0, gicd_regs[i], gicd_get(&a, 0, gicd_regs[i]));
+	for (i = 0; i < NR_GICC_REGS; i++)
+		gicc_set(&b, 0, gicc_regs[i].offset, state.val[0][i]);
+
+	expect_setup(&b, &s, "destination");
+	expect_setup(&a, &s, "source");
+	vgic_v2_free(&a);
+	vgic_v2_free(&b);
+}
+
+static void check_vgic_v2(int unused)
+{
+	if (!has_vgic_v2) {
+		fw_skip("the host's GIC is not a GICv2");
+		return;
+	}
+
+	gics[0] = vgic_v2_create_one(guest_code);
+	gicc_written = gicc_state_read(&gics[0]);
+	gics[1] = vgic_v2_create_guest();
+
+	start_worker(0, access_gicc, NULL);
+	start_worker(1, mask_interrupts, NULL);
+	start_worker(2, migrate, NULL);
+	abi_flip_and_join(3);
+
+	vgic_v2_free(&gics[0]);
+	vgic_v2_free(&gics[1]);
+}
+
+/* ---- Who has served it ---- */
+
+/* The last one is not on every host. */
+static const char * const surfaces[] = {
+	"id_reg", "reg_masks", "vgic_v2_cpuif",
+};
+
+static struct abi_stats stats_before[ARRAY_SIZE(surfaces)];
+
+static void read_surfaces(struct abi_stats stats[])
+{
+	char line[128], name[32];
+	struct abi_stats s;
+	FILE *f;
+	int i;
+
+	f = fopen(ABI_DIR "stats", "r");
+	TEST_ASSERT(f, "Failed to open " ABI_DIR "stats");
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%31s %lu %lu %lu", name, &s.c, &s.rust,
+			   &s.mismatches) != 4)
+			continue;
+		for (i = 0; i < ARRAY_SIZE(surfaces); i++) {
+			if (!strcmp(name, surfaces[i]))
+				stats[i] = s;
+		}
+	}
+	fclose(f);
+}
+
+static void check_stats(int unused)
+{
+	struct abi_stats now[ARRAY_SIZE(surfaces)] = {};
+	int i;
+
+	read_surfaces(now);
+	for (i = 0; i < ARRAY_SIZE(surfaces) - !has_vgic_v2; i++) {
+		fw_expect(now[i].c > stats_before[i].c,
+			  "c served no call of %s", surfaces[i]);
+		fw_expect(now[i].rust > stats_before[i].rust,
+			  "rust served no call of %s", surfaces[i]);
+	}
+
+	abi_check_stats(0);
+}
+
+static const struct fw_case cases[] = {
+	{ "masks: constant, refused requests change nothing", check_masks },
+	{ "fresh VM: legal values kept and others EINVAL, several vCPUs writing",
+	  check_fresh_vm },
+	{ "running VMs: masks constant, registers frozen, as the guest sees them",
+	  check_running_vms },
+	{ "GICv2: values kept, guests interrupted by their masks, also migrated",
+	  check_vgic_v2 },
+	{ "switch: no mismatch, all served calls of each surface, mode restored",
+	  check_stats },
+};
+
+int main(void)
+{
+	struct reg_mask_range range = { .addr = (u64)masks };
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i;
+
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES));
+	test_disable_default_vgic();
+	ksft_print_header();
+	create_pages();
+
+	vm = fw_vm_create_one(&vcpu);
+	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	for (i = 0; i < NR_REGS; i++) {
+		regs[i].limit = vcpu_get_reg(vcpu,
+					     KVM_ARM64_SYS_REG(regs[i].reg));
+		TEST_ASSERT(field_limit(i), "Nothing to lower in %#x",
+			    regs[i].reg);
+	}
+	has_vgic_v2 = !kvm_supports_vgic_v3() &&
+		      !__kvm_test_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2);
+	kvm_vm_free(vm);
+
+	if (abi_open()) {
+		abi_begin_stats();
+		read_surfaces(stats_before);
+	} else {
+		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
+			       strerror(errno));
+	}
+
+	/* The last case is about the switch. */
+	ksft_set_plan(ARRAY_SIZE(cases) - !abi.present);
+	fw_run_cases(cases, ARRAY_SIZE(cases) - !abi.present);
+
+	ksft_finished();
+}
