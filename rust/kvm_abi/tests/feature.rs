@@ -415,6 +415,22 @@ fn field_of_32_bits_is_compared_as_an_int() {
     }
 }
 
+#[test]
+fn field_of_more_than_32_bits_is_compared_by_the_lower_ones() {
+    // As in C, whose levels are ints: such values are one level, and so the limit's own.
+    for rule in COMPARING.into_iter().chain(EXACT.map(SafeValue::Exact)) {
+        let field = FeatureField {
+            field: Field::new(0, 40, Sign::Unsigned).unwrap(),
+            rule,
+        };
+        let register = FeatureRegister::Limited {
+            limit: 0x3,
+            writable: u64::MAX,
+        };
+        assert_eq!(register.write(0xff_0000_0003, [field]), Ok(()), "{rule:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 4096,
