@@ -110,9 +110,13 @@ def _reasons(results: list[BootResult], status: str) -> list[str]:
                 names = where.setdefault((v.name, v.reason), [])
                 if result.boot.config.name not in names:
                     names.append(result.boot.config.name)
-    lines: list[str] = []
+    # Tests that say the same of the same machines share a line.
+    tests: dict[tuple[str, str], list[str]] = {}
     for (name, reason), names in sorted(where.items()):
-        lines += _wrap(f"{name}: {reason} [{', '.join(names)}]", "  ")
+        tests.setdefault((reason, ", ".join(names)), []).append(name)
+    lines: list[str] = []
+    for (reason, machines), names in tests.items():
+        lines += _wrap(f"{', '.join(names)}: {reason} [{machines}]", "  ")
     return lines
 
 
