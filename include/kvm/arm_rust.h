@@ -94,7 +94,7 @@ void kvm_arm_rust_judge_check_features(u32 id, bool raz, u64 limit, u64 writable
 
 /* reg_masks.rs */
 int kvm_arm_rust_get_reg_writable_masks(const struct reg_mask_range *range);
-unsigned int kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
+void kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
 void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
 void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
 				       int ret);

@@ -54,17 +54,16 @@ pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
     })
 }
 
-/// Compares the mask that C is about to write for a register. Returns 1, to be added up.
+/// Compares the mask that C is about to write for a register.
 ///
 /// # Safety
 ///
 /// Always safe to call.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask(id: u32, mask: u64) -> c_uint {
+pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask(id: u32, mask: u64) {
     let rust = with_feature_id_masks(|masks| masks.get(SysReg::from_encoding(id))).unwrap_or(0);
     let [c, rust] = [mask, rust].map(Outcome::value);
     compare(REG_MASKS, id.into(), c, rust);
-    1
 }
 
 /// Compares the number of registers for which C has written a mask.
