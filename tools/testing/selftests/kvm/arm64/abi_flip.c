@@ -409,37 +409,16 @@ static const char * const surfaces[] = {
 
 static struct abi_stats stats_before[ARRAY_SIZE(surfaces)];
 
-static void read_surfaces(struct abi_stats stats[])
-{
-	char line[128], name[32];
-	struct abi_stats s;
-	FILE *f;
-	int i;
-
-	f = fopen(ABI_DIR "stats", "r");
-	TEST_ASSERT(f, "Failed to open " ABI_DIR "stats");
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%31s %lu %lu %lu", name, &s.c, &s.rust,
-			   &s.mismatches) != 4)
-			continue;
-		for (i = 0; i < ARRAY_SIZE(surfaces); i++) {
-			if (!strcmp(name, surfaces[i]))
-				stats[i] = s;
-		}
-	}
-	fclose(f);
-}
-
 static void check_stats(int unused)
 {
-	struct abi_stats now[ARRAY_SIZE(surfaces)] = {};
+	struct abi_stats now;
 	int i;
 
-	read_surfaces(now);
 	for (i = 0; i < ARRAY_SIZE(surfaces) - !has_vgic_v2; i++) {
-		fw_expect(now[i].c > stats_before[i].c,
+		now = abi_read_surface(surfaces[i]);
+		fw_expect(now.c > stats_before[i].c,
 			  "c served no call of %s", surfaces[i]);
-		fw_expect(now[i].rust > stats_before[i].rust,
+		fw_expect(now.rust > stats_before[i].rust,
 			  "rust served no call of %s", surfaces[i]);
 	}
 
@@ -478,13 +457,13 @@ int main(void)
 		TEST_ASSERT(field_limit(i), "Nothing to lower in %#x",
 			    regs[i].reg);
 	}
-	has_vgic_v2 = !kvm_supports_vgic_v3() &&
-		      !__kvm_test_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2);
 	kvm_vm_free(vm);
+	has_vgic_v2 = !kvm_supports_vgic_v3() && vgic_v2_supported();
 
 	if (abi_open()) {
 		abi_begin_stats();
-		read_surfaces(stats_before);
+		for (i = 0; i < ARRAY_SIZE(surfaces); i++)
+			stats_before[i] = abi_read_surface(surfaces[i]);
 	} else {
 		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
 			       strerror(errno));

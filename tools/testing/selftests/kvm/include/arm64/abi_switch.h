@@ -153,11 +153,14 @@ static inline void abi_set_mode(const char *mode)
 	TEST_ASSERT(ok, "mode '%s' was written, '%s' is read", mode, now);
 }
 
-/* Sum over all surfaces; the header line is "surface c rust mismatches". */
-static inline struct abi_stats abi_read_stats(void)
+/*
+ * Of one surface, or the sum over all if @surface is NULL; the header line is
+ * "surface c rust mismatches".
+ */
+static inline struct abi_stats abi_read_surface(const char *surface)
 {
 	struct abi_stats sum = {};
-	char line[128];
+	char line[128], name[32];
 	u64 c, rust, mm;
 	FILE *f;
 
@@ -165,7 +168,9 @@ static inline struct abi_stats abi_read_stats(void)
 	TEST_ASSERT(f, "Failed to open " ABI_DIR "stats");
 
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%*s %lu %lu %lu", &c, &rust, &mm) != 3)
+		if (sscanf(line, "%31s %lu %lu %lu", name, &c, &rust, &mm) != 4)
+			continue;
+		if (surface && strcmp(name, surface))
 			continue;
 		sum.c += c;
 		sum.rust += rust;
@@ -174,6 +179,11 @@ static inline struct abi_stats abi_read_stats(void)
 
 	fclose(f);
 	return sum;
+}
+
+static inline struct abi_stats abi_read_stats(void)
+{
+	return abi_read_surface(NULL);
 }
 
 static struct abi_stats abi_stats_before;

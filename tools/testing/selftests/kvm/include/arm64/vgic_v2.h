@@ -142,20 +142,22 @@ static inline void vgic_v2_free(struct vgic_v2 *v)
 	kvm_vm_free(v->vm);
 }
 
+static inline bool vgic_v2_supported(void)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int ret = __kvm_test_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2);
+
+	kvm_vm_free(vm);
+	return !ret;
+}
+
 /* The whole test needs a host that has a GICv2, and KVM to make use of it. */
 static inline void vgic_v2_require(void)
 {
-	struct kvm_vm *vm;
-	int ret;
-
 	test_disable_default_vgic();
 	__TEST_REQUIRE(!kvm_supports_vgic_v3(),
 		       "The host's GIC is not a GICv2");
-
-	vm = vm_create_barebones();
-	ret = __kvm_test_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2);
-	kvm_vm_free(vm);
-	__TEST_REQUIRE(!ret, "KVM has no GICv2");
+	__TEST_REQUIRE(vgic_v2_supported(), "KVM has no GICv2");
 }
 
 static inline u64 vgic_v2_attr(u8 cpuid, u32 offset)
