@@ -40,26 +40,36 @@
 )]
 
 mod bitmap;
+mod call;
+mod decision;
 mod feature;
+mod func_id;
 mod fw_reg;
 mod gicc;
 mod level;
 mod masks;
 mod psci;
+pub mod psci_call;
 mod reject;
+mod smccc_filter;
 mod snapshot;
 mod sysreg;
 pub mod vectors;
 mod workaround;
 
 pub use bitmap::{FeatureBitmap, RanOnce};
+pub use call::{Call, Gate, Service, TrngFunction};
+pub use decision::{Action, Caller, Decision, PtpCounter, SystemTime, WorkaroundQuery};
 pub use feature::{FeatureField, FeatureRegister, SafeValue};
+pub use func_id::{Convention, FuncId};
 pub use fw_reg::FwReg;
 pub use gicc::{BinaryPoint, CpuInterface, GiccCtlr, GiccPmr, GiccReg, VmPriMask, Vmcr};
 pub use level::{FeatureLevel, FeatureLevels, Field, FieldIndex, FieldMask, Sign};
 pub use masks::{FeatureIdMasks, MaskRange, MaskRequest};
 pub use psci::PsciVersion;
+pub use psci_call::{AffinityQuery, PowerOn, Psci01Function, PsciCall, PsciFunction, SystemEvent};
 pub use reject::Reject;
+pub use smccc_filter::{FilterAction, FilterRange, FilterRequest};
 pub use snapshot::{Effect, Snapshot};
 pub use sysreg::{FeatureIdIndex, SysReg};
 pub use workaround::{Mitigation, WorkaroundLevel, WorkaroundLevel2};

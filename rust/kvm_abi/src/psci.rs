@@ -10,19 +10,20 @@ use crate::Reject;
 ///
 /// In registers: the major version in bits 30:16, the minor one in bits 15:0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u32)]
 pub enum PsciVersion {
     /// PSCI 0.1, the only one without the feature `KVM_ARM_VCPU_PSCI_0_2`.
-    V0_1,
+    V0_1 = 0x0_0001,
     /// PSCI 0.2.
-    V0_2,
-    /// PSCI 1.0.
-    V1_0,
+    V0_2 = 0x0_0002,
+    /// PSCI 1.0: adds `PSCI_FEATURES` and `SYSTEM_SUSPEND`.
+    V1_0 = 0x1_0000,
     /// PSCI 1.1: adds `SYSTEM_RESET2`.
-    V1_1,
+    V1_1 = 0x1_0001,
     /// PSCI 1.2.
-    V1_2,
+    V1_2 = 0x1_0002,
     /// PSCI 1.3: adds `SYSTEM_OFF2`.
-    V1_3,
+    V1_3 = 0x1_0003,
 }
 
 impl PsciVersion {

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The functions that a guest can call, and what gates them.
+//!
+//! Reference: Arm DEN 0028 (SMCCC), DEN 0022 (PSCI), DEN 0057 (paravirtualised time), DEN 0098
+//! (TRNG), `Documentation/virt/kvm/arm/hypercalls.rst`; `kvm_smccc_call_handler()`,
+//! `kvm_smccc_test_fw_bmap()` and `kvm_smccc_default_allowed()`.
+
+use crate::{
+    func_id::FuncId,
+    psci_call::{
+        Psci01Function,
+        PsciCall,
+        PsciFunction, //
+    },
+    Convention::{
+        self,
+        Smc32,
+        Smc64, //
+    },
+    FeatureBitmap, //
+};
+
+const fn arch(number: u16) -> u32 {
+    FuncId::fast(Smc32, FuncId::OWNER_ARCH, number).to_raw()
+}
+
+const fn standard(convention: Convention, number: u16) -> u32 {
+    FuncId::fast(convention, FuncId::OWNER_STANDARD, number).to_raw()
+}
+
+const fn psci(number: u16) -> u32 {
+    standard(Smc32, number)
+}
+
+const fn psci64(number: u16) -> u32 {
+    standard(Smc64, number)
+}
+
+const fn standard_hyp(number: u16) -> u32 {
+    FuncId::fast(Smc64, FuncId::OWNER_STANDARD_HYP, number).to_raw()
+}
+
+const fn vendor_hyp(number: u16) -> u32 {
+    FuncId::fast(Smc32, FuncId::OWNER_VENDOR_HYP, number).to_raw()
+}
+
+const SMCCC_VERSION: u32 = arch(0x0);
+const SMCCC_ARCH_FEATURES: u32 = arch(0x1);
+const SMCCC_ARCH_WORKAROUND_1: u32 = arch(0x8000);
+const SMCCC_ARCH_WORKAROUND_2: u32 = arch(0x7fff);
+const SMCCC_ARCH_WORKAROUND_3: u32 = arch(0x3fff);
+
+const PSCI_VERSION: u32 = psci(0x0);
+const CPU_SUSPEND: u32 = psci(0x1);
+const CPU_SUSPEND64: u32 = psci64(0x1);
+const CPU_OFF: u32 = psci(0x2);
+const CPU_ON: u32 = psci(0x3);
+const CPU_ON64: u32 = psci64(0x3);
+const AFFINITY_INFO: u32 = psci(0x4);
+const AFFINITY_INFO64: u32 = psci64(0x4);
+const MIGRATE_INFO_TYPE: u32 = psci(0x6);
+const SYSTEM_OFF: u32 = psci(0x8);
+const SYSTEM_RESET: u32 = psci(0x9);
+const PSCI_FEATURES: u32 = psci(0xa);
+const SYSTEM_SUSPEND: u32 = psci(0xe);
+const SYSTEM_SUSPEND64: u32 = psci64(0xe);
+const SYSTEM_RESET2: u32 = psci(0x12);
+const SYSTEM_RESET2_64: u32 = psci64(0x12);
+const SYSTEM_OFF2: u32 = psci(0x15);
+const SYSTEM_OFF2_64: u32 = psci64(0x15);
+/// The last number of the standard services that is PSCI's.
+const PSCI_LAST: u16 = 0x1f;
+
+/// `KVM_PSCI_FN_BASE`: PSCI 0.1 left the identifiers to the implementation.
+const PSCI_0_1_CPU_SUSPEND: u32 = 0x95c1_ba5e;
+const PSCI_0_1_CPU_OFF: u32 = 0x95c1_ba5f;
+const PSCI_0_1_CPU_ON: u32 = 0x95c1_ba60;
+const PSCI_0_1_MIGRATE: u32 = 0x95c1_ba61;
+
+const TRNG_VERSION: u32 = standard(Smc32, 0x50);
+const TRNG_FEATURES: u32 = standard(Smc32, 0x51);
+const TRNG_GET_UUID: u32 = standard(Smc32, 0x52);
+const TRNG_RND: u32 = standard(Smc32, 0x53);
+const TRNG_RND64: u32 = standard(Smc64, 0x53);
+
+const PV_TIME_FEATURES: u32 = standard_hyp(0x20);
+const PV_TIME_ST: u32 = standard_hyp(0x21);
+
+const VENDOR_HYP_FEATURES: u32 = vendor_hyp(0x0);
+const VENDOR_HYP_PTP: u32 = vendor_hyp(0x1);
+const VENDOR_HYP_UID: u32 = vendor_hyp(0xff01);
+
+/// What is done with a function, once it is known which one.
+///
+/// A closure would do, if it could be told to be inlined always.
+pub(crate) trait Next {
+    /// What comes out of it.
+    type Output;
+
+    /// Goes on with a function.
+    fn with(self, call: Call) -> Self::Output;
+}
+
+/// The function itself.
+struct Decoded;
+
+impl Next for Decoded {
+    type Output = Call;
+
+    #[inline(always)]
+    fn with(self, call: Call) -> Call {
+        call
+    }
+}
+
+/// A function that KVM may serve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Call {
+    /// `SMCCC_VERSION`.
+    Version,
+    /// `SMCCC_ARCH_FEATURES`.
+    ArchFeatures,
+    /// `SMCCC_ARCH_WORKAROUND_1`, which only the host's firmware serves, and KVM at EL2.
+    Workaround1,
+    /// `SMCCC_ARCH_WORKAROUND_2`, likewise.
+    Workaround2,
+    /// `SMCCC_ARCH_WORKAROUND_3`, likewise.
+    Workaround3,
+    /// `PV_TIME_FEATURES`.
+    PvTimeFeatures,
+    /// `PV_TIME_ST`, stolen time.
+    PvTimeSt,
+    /// The "Call UID query" of the vendor specific services.
+    VendorHypUid,
+    /// `ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID`.
+    VendorHypFeatures,
+    /// `ARM_SMCCC_VENDOR_HYP_KVM_PTP_FUNC_ID`, the host's time of day.
+    VendorHypPtp,
+    /// A function of the true random number generator.
+    Trng(TrngFunction),
+    /// A function of PSCI 0.2 or later, or an identifier that is reserved for one.
+    Psci(PsciCall),
+    /// A function of KVM's PSCI 0.1.
+    Psci01(Psci01Function),
+    /// No function of KVM.
+    Unknown,
+}
+
+/// A function of the true random number generator, Arm DEN 0098.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TrngFunction {
+    /// `TRNG_VERSION`.
+    Version,
+    /// `TRNG_FEATURES`.
+    Features,
+    /// `TRNG_GET_UUID`.
+    GetUuid,
+    /// `TRNG_RND`, of so many bits in each register.
+    Rnd(Convention),
+}
+
+/// A hypercall service that userspace can take away from a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// The true random number generator.
+    Trng,
+    /// Paravirtualised time.
+    PvTime,
+    /// UID and features of the vendor specific services.
+    FunctionFeatures,
+    /// The host's time of day.
+    Ptp,
+}
+
+impl Service {
+    /// Returns the bitmap that the service has a bit in.
+    #[inline]
+    pub const fn bitmap(self) -> FeatureBitmap {
+        match self {
+            Self::Trng => FeatureBitmap::Std,
+            Self::PvTime => FeatureBitmap::StdHyp,
+            Self::FunctionFeatures | Self::Ptp => FeatureBitmap::VendorHyp,
+        }
+    }
+
+    /// Returns the bit that it has there.
+    #[inline]
+    pub const fn mask(self) -> u64 {
+        match self {
+            Self::Trng | Self::PvTime | Self::FunctionFeatures => 0b01,
+            Self::Ptp => 0b10,
+        }
+    }
+}
+
+/// Which guests may call a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Gate {
+    /// Every guest.
+    Open,
+    /// The guest of a VM that offers the service.
+    Service(Service),
+    /// None.
+    Closed,
+}
+
+impl Gate {
+    /// Returns whether the guest of a VM with these bitmaps may call the function.
+    #[inline(always)]
+    pub fn is_open(self, bitmap: impl FnOnce(FeatureBitmap) -> u64) -> bool {
+        match self {
+            Self::Open => true,
+            Self::Service(service) => bitmap(service.bitmap()) & service.mask() != 0,
+            Self::Closed => false,
+        }
+    }
+}
+
+impl Call {
+    /// Returns the function that has this identifier.
+    #[inline(always)]
+    pub fn decode(id: FuncId) -> Self {
+        Self::dispatch(id, Decoded)
+    }
+
+    /// Goes on with the function that has this identifier.
+    ///
+    /// The result is that of `next.with(Call::decode(id))`. But there is one place of it for each
+    /// function, with a constant, so that the compiler makes one switch of what is two otherwise.
+    #[inline(always)]
+    pub(crate) fn dispatch<N: Next>(id: FuncId, next: N) -> N::Output {
+        match id.to_raw() {
+            SMCCC_VERSION => next.with(Self::Version),
+            SMCCC_ARCH_FEATURES => next.with(Self::ArchFeatures),
+            SMCCC_ARCH_WORKAROUND_1 => next.with(Self::Workaround1),
+            SMCCC_ARCH_WORKAROUND_2 => next.with(Self::Workaround2),
+            SMCCC_ARCH_WORKAROUND_3 => next.with(Self::Workaround3),
+
+            PSCI_VERSION => next.with(Self::psci(PsciFunction::Version, Smc32)),
+            CPU_SUSPEND => next.with(Self::psci(PsciFunction::CpuSuspend, Smc32)),
+            CPU_SUSPEND64 => next.with(Self::psci(PsciFunction::CpuSuspend, Smc64)),
+            CPU_OFF => next.with(Self::psci(PsciFunction::CpuOff, Smc32)),
+            CPU_ON => next.with(Self::psci(PsciFunction::CpuOn, Smc32)),
+            CPU_ON64 => next.with(Self::psci(PsciFunction::CpuOn, Smc64)),
+            AFFINITY_INFO => next.with(Self::psci(PsciFunction::AffinityInfo, Smc32)),
+            AFFINITY_INFO64 => next.with(Self::psci(PsciFunction::AffinityInfo, Smc64)),
+            MIGRATE_INFO_TYPE => next.with(Self::psci(PsciFunction::MigrateInfoType, Smc32)),
+            SYSTEM_OFF => next.with(Self::psci(PsciFunction::SystemOff, Smc32)),
+            SYSTEM_RESET => next.with(Self::psci(PsciFunction::SystemReset, Smc32)),
+            PSCI_FEATURES => next.with(Self::psci(PsciFunction::Features, Smc32)),
+            SYSTEM_SUSPEND => next.with(Self::psci(PsciFunction::SystemSuspend, Smc32)),
+            SYSTEM_SUSPEND64 => next.with(Self::psci(PsciFunction::SystemSuspend, Smc64)),
+            SYSTEM_RESET2 => next.with(Self::psci(PsciFunction::SystemReset2, Smc32)),
+            SYSTEM_RESET2_64 => next.with(Self::psci(PsciFunction::SystemReset2, Smc64)),
+            SYSTEM_OFF2 => next.with(Self::psci(PsciFunction::SystemOff2, Smc32)),
+            SYSTEM_OFF2_64 => next.with(Self::psci(PsciFunction::SystemOff2, Smc64)),
+
+            PSCI_0_1_CPU_SUSPEND => next.with(Self::Psci01(Psci01Function::CpuSuspend)),
+            PSCI_0_1_CPU_OFF => next.with(Self::Psci01(Psci01Function::CpuOff)),
+            PSCI_0_1_CPU_ON => next.with(Self::Psci01(Psci01Function::CpuOn)),
+            PSCI_0_1_MIGRATE => next.with(Self::Psci01(Psci01Function::Migrate)),
+
+            TRNG_VERSION => next.with(Self::Trng(TrngFunction::Version)),
+            TRNG_FEATURES => next.with(Self::Trng(TrngFunction::Features)),
+            TRNG_GET_UUID => next.with(Self::Trng(TrngFunction::GetUuid)),
+            TRNG_RND => next.with(Self::Trng(TrngFunction::Rnd(Smc32))),
+            TRNG_RND64 => next.with(Self::Trng(TrngFunction::Rnd(Smc64))),
+
+            PV_TIME_FEATURES => next.with(Self::PvTimeFeatures),
+            PV_TIME_ST => next.with(Self::PvTimeSt),
+
+            VENDOR_HYP_FEATURES => next.with(Self::VendorHypFeatures),
+            VENDOR_HYP_PTP => next.with(Self::VendorHypPtp),
+            VENDOR_HYP_UID => next.with(Self::VendorHypUid),
+
+            // Fast or yielding, and whatever the reserved bits are.
+            _ if id.owner() == FuncId::OWNER_STANDARD && id.number() <= PSCI_LAST => {
+                next.with(Self::psci(PsciFunction::Unknown, id.convention()))
+            }
+            _ => next.with(Self::Unknown),
+        }
+    }
+
+    #[inline(always)]
+    const fn psci(function: PsciFunction, convention: Convention) -> Self {
+        Self::Psci(PsciCall {
+            function,
+            convention,
+        })
+    }
+
+    /// Returns which guests may call the function.
+    #[inline(always)]
+    pub const fn gate(self) -> Gate {
+        match self {
+            Self::Version | Self::ArchFeatures | Self::Psci(_) | Self::Psci01(_) => Gate::Open,
+            Self::Trng(_) => Gate::Service(Service::Trng),
+            Self::PvTimeFeatures | Self::PvTimeSt => Gate::Service(Service::PvTime),
+            Self::VendorHypUid | Self::VendorHypFeatures => {
+                Gate::Service(Service::FunctionFeatures)
+            }
+            Self::VendorHypPtp => Gate::Service(Service::Ptp),
+            Self::Workaround1 | Self::Workaround2 | Self::Workaround3 | Self::Unknown => {
+                Gate::Closed
+            }
+        }
+    }
+}

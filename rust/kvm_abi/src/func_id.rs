@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Function identifiers: what a guest writes to `w0` to say which function it calls.
+//!
+//! Reference: Arm DEN 0028 (SMCCC), section "SMC and HVC function identifiers".
+
+/// How wide the arguments and results of a call are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Convention {
+    /// `SMC32`/`HVC32`: 32 bits.
+    Smc32,
+    /// `SMC64`/`HVC64`: 64 bits; not for guests in AArch32 state.
+    Smc64,
+}
+
+/// A function identifier.
+///
+/// Bit 31: set for a fast call, clear for a yielding one. Bit 30: [`Convention`]. Bits 29:24: the
+/// owner of the function. Bits 23:17: reserved. Bit 16: the caller's hint that it has no live SVE
+/// state. Bits 15:0: the number of the function.
+///
+/// The identifiers of KVM's PSCI 0.1 are older than this layout and do not follow it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FuncId(u32);
+
+impl FuncId {
+    /// The owner of the architecture's calls.
+    pub const OWNER_ARCH: u8 = 0;
+    /// The owner of standard secure services, PSCI and TRNG.
+    pub const OWNER_STANDARD: u8 = 4;
+    /// The owner of standard hypervisor services, paravirtualised time.
+    pub const OWNER_STANDARD_HYP: u8 = 5;
+    /// The owner of vendor specific hypervisor services, KVM's own.
+    pub const OWNER_VENDOR_HYP: u8 = 6;
+
+    /// Returns the identifier that has this value.
+    #[inline]
+    pub const fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    /// Returns the identifier that a register holds, whose upper half has no meaning.
+    #[inline]
+    pub const fn from_register(value: u64) -> Self {
+        Self(low_half(value))
+    }
+
+    /// Returns the identifier of a fast call.
+    #[inline]
+    pub const fn fast(convention: Convention, owner: u8, number: u16) -> Self {
+        let width: u8 = match convention {
+            Convention::Smc32 => 0,
+            Convention::Smc64 => 1 << 6,
+        };
+        let [low, high] = number.to_le_bytes();
+        Self(u32::from_le_bytes([
+            low,
+            high,
+            0,
+            1 << 7 | width | owner & 0x3f,
+        ]))
+    }
+
+    /// Returns the value of the identifier.
+    #[inline]
+    pub const fn to_raw(self) -> u32 {
+        self.0
+    }
+
+    /// Returns the owner, bits 29:24.
+    #[inline]
+    pub const fn owner(self) -> u8 {
+        let [_, _, _, high] = self.0.to_le_bytes();
+        high & 0x3f
+    }
+
+    /// Returns the number of the function, bits 15:0.
+    #[inline]
+    pub const fn number(self) -> u16 {
+        let [low, high, _, _] = self.0.to_le_bytes();
+        u16::from_le_bytes([low, high])
+    }
+
+    /// Returns how wide arguments and results are, bit 30.
+    #[inline]
+    pub const fn convention(self) -> Convention {
+        match self.0 & 1 << 30 {
+            0 => Convention::Smc32,
+            _ => Convention::Smc64,
+        }
+    }
+}
+
+/// Returns bits 31:0 of a register.
+#[inline]
+pub(crate) const fn low_half(value: u64) -> u32 {
+    let [a, b, c, d, _, _, _, _] = value.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// Returns `-value` as a register holds it.
+#[inline]
+pub(crate) const fn negative(value: u64) -> u64 {
+    0u64.wrapping_sub(value)
+}
