@@ -29,6 +29,8 @@ struct vgic_vmcr;
  * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with what the host has
  * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
  * @KVM_ARM_ABI_VGIC_V2_CPUIF: The CPU interface of the GICv2
+ * @KVM_ARM_ABI_SMCCC: Hypercalls, PSCI among them
+ * @KVM_ARM_ABI_SMCCC_FILTER: The filter of hypercalls that userspace sets
  * @NR_KVM_ARM_ABI_SURFACES: Their number
  */
 enum kvm_arm_abi_surface {
@@ -36,6 +38,8 @@ enum kvm_arm_abi_surface {
 	KVM_ARM_ABI_ID_REG,
 	KVM_ARM_ABI_REG_MASKS,
 	KVM_ARM_ABI_VGIC_V2_CPUIF,
+	KVM_ARM_ABI_SMCCC,
+	KVM_ARM_ABI_SMCCC_FILTER,
 	NR_KVM_ARM_ABI_SURFACES
 };
 
@@ -53,6 +57,9 @@ int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 /* The C code of the comparison of ID registers, whatever the mode. */
 int arm64_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
 			 u64 val);
+
+/* The C code of the filter of hypercalls behind the copy from userspace. */
+int kvm_arm_c_smccc_set_filter(struct kvm *kvm, struct kvm_smccc_filter filter);
 
 /**
  * kvm_arm_sys_reg_mask - Look at an entry of KVM's table of system registers
@@ -99,6 +106,24 @@ void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
 void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
 				       int ret);
 
+/* smccc.rs */
+int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
+
+/* smccc_check.rs */
+int kvm_arm_rust_check_smccc_call(struct kvm_vcpu *vcpu,
+				  int (*handler)(struct kvm_vcpu *vcpu));
+void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target,
+				int result);
+
+/* smccc_filter.rs */
+int kvm_arm_rust_smccc_set_filter(struct kvm *kvm,
+				  struct kvm_smccc_filter __user *uaddr);
+void kvm_arm_rust_judge_smccc_filter_request(const struct kvm_smccc_filter *filter,
+					     int ret);
+void kvm_arm_rust_judge_smccc_filter(struct kvm *kvm,
+				     const struct kvm_smccc_filter *filter,
+				     int ret);
+
 /* vgic_v2.rs */
 unsigned long kvm_arm_rust_read_vcpuif(struct kvm_vcpu *vcpu, gpa_t addr);
 void kvm_arm_rust_write_vcpuif(struct kvm_vcpu *vcpu, gpa_t addr,
@@ -118,6 +143,7 @@ void kvm_arm_rust_judge_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr
 
 /* arch/arm64/kvm/rust/abi.c */
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
+DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_smccc_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_count_key);
@@ -137,6 +163,7 @@ void kvm_arm_abi_count(enum kvm_arm_abi_surface surface, bool rust);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
+int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu);
 int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
 				 const struct kvm_one_reg *reg, u64 *valp);
 int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
@@ -152,18 +179,19 @@ int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
  */
 static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 {
-	bool rust;
-
 	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
 		return false;
 
-	rust = static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
-				   &kvm_arm_abi_rust_key);
+	if (static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				&kvm_arm_abi_rust_key)) {
+		if (static_branch_unlikely(&kvm_arm_abi_count_key))
+			kvm_arm_abi_count(surface, true);
+		return true;
+	}
 
 	if (static_branch_unlikely(&kvm_arm_abi_count_key))
-		kvm_arm_abi_count(surface, rust);
-
-	return rust;
+		kvm_arm_abi_count(surface, false);
+	return false;
 }
 
 /**
@@ -185,6 +213,28 @@ static __always_inline bool kvm_arm_abi_watched(void)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
 	       static_branch_unlikely(&kvm_arm_abi_watch_key);
+}
+
+/**
+ * kvm_arm_abi_smccc_call - Handle a hypercall
+ * @vcpu: The vCPU that made it
+ *
+ * For the callers of kvm_smccc_call_handler(), which stays C's. This is a hot
+ * path: one key says whether the C code is all that there is to it.
+ *
+ * Return: 1 if the guest goes on, 0 if userspace has to look, or an error.
+ */
+static __always_inline int kvm_arm_abi_smccc_call(struct kvm_vcpu *vcpu)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST) ||
+	    !static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				 &kvm_arm_abi_smccc_key))
+		return kvm_smccc_call_handler(vcpu);
+
+	if (kvm_arm_abi_rust(KVM_ARM_ABI_SMCCC))
+		return kvm_arm_rust_smccc_call_handler(vcpu);
+
+	return kvm_arm_abi_watch_smccc_call(vcpu);
 }
 
 static __always_inline int

@@ -2,7 +2,11 @@
 
 #include <linux/cpufeature.h>
 #include <linux/kvm_host.h>
+#include <linux/maple_tree.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
+
+#include <asm/kvm_emulate.h>
 
 __rust_helper bool rust_helper_kvm_vm_has_ran_once(struct kvm *kvm)
 {
@@ -33,6 +37,51 @@ rust_helper_clear_user(void __user *to, unsigned long n)
 __rust_helper bool rust_helper_kvm_arm_supports_32bit_el0(void)
 {
 	return kvm_supports_32bit_el0();
+}
+
+__rust_helper unsigned long rust_helper_kvm_vcpu_get_mpidr_aff(struct kvm_vcpu *vcpu)
+{
+	return kvm_vcpu_get_mpidr_aff(vcpu);
+}
+
+__rust_helper bool rust_helper_kvm_vcpu_is_be(struct kvm_vcpu *vcpu)
+{
+	return kvm_vcpu_is_be(vcpu);
+}
+
+__rust_helper u8 rust_helper_kvm_vcpu_trap_get_class(const struct kvm_vcpu *vcpu)
+{
+	return kvm_vcpu_trap_get_class(vcpu);
+}
+
+__rust_helper bool rust_helper_kvm_vcpu_trap_il_is32bit(const struct kvm_vcpu *vcpu)
+{
+	return kvm_vcpu_trap_il_is32bit(vcpu);
+}
+
+__rust_helper void rust_helper_kvm_make_vcpu_reset_request(struct kvm_vcpu *vcpu)
+{
+	kvm_make_request(KVM_REQ_VCPU_RESET, vcpu);
+}
+
+__rust_helper bool rust_helper_kvm_make_all_cpus_sleep_request(struct kvm *kvm)
+{
+	return kvm_make_all_cpus_request(kvm, KVM_REQ_SLEEP);
+}
+
+__rust_helper bool rust_helper_mtree_empty(const struct maple_tree *mt)
+{
+	return mtree_empty(mt);
+}
+
+__rust_helper void *rust_helper_xa_mk_value(unsigned long v)
+{
+	return xa_mk_value(v);
+}
+
+__rust_helper unsigned long rust_helper_xa_to_value(const void *entry)
+{
+	return xa_to_value(entry);
 }
 
 #ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST

@@ -12,19 +12,29 @@
 
 pub extern crate kvm_abi as abi;
 
+mod exit;
 pub mod fw_reg;
 pub mod id_reg;
 pub mod mitigation;
 mod one_reg;
+mod power;
 pub mod reg_masks;
+pub mod smccc_filter;
+mod system_time;
 pub mod trace;
 mod vcpu;
 pub mod vgic;
 mod vm;
 
+pub use exit::ExitedVcpu;
 pub use one_reg::{
     write_ids,
     OneReg, //
+};
+pub use power::{
+    PowerGuard,
+    PowerLocked,
+    ResetState, //
 };
 pub use vcpu::Vcpu;
 pub use vm::{

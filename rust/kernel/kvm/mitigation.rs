@@ -6,7 +6,20 @@
 
 use crate::bindings;
 
-use super::abi::Mitigation;
+use super::abi::{
+    Mitigation,
+    WorkaroundQuery, //
+};
+
+/// Returns the state of the vulnerability that a workaround is for.
+#[inline]
+pub fn of(query: WorkaroundQuery) -> Mitigation {
+    match query {
+        WorkaroundQuery::Workaround1 => spectre_v2(),
+        WorkaroundQuery::Workaround2 => spectre_v4(),
+        WorkaroundQuery::Workaround3 => spectre_bhb(),
+    }
+}
 
 /// Returns the state of Spectre-v2, branch target injection.
 #[inline]

@@ -125,6 +125,14 @@ impl Vm {
         unsafe { bindings::kvm_has_feat_ssbs(self.as_ptr()) }
     }
 
+    /// Returns whether userspace takes care of `SYSTEM_SUSPEND`; it cannot take this back.
+    #[inline]
+    pub fn may_suspend_system(&self) -> bool {
+        // SAFETY: By the type invariant the VM is valid; C accesses the word's bits atomically.
+        let flags = unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.flags, Relaxed) };
+        flags & 1 << bindings::KVM_ARCH_FLAG_SYSTEM_SUSPEND_ENABLED != 0
+    }
+
     /// Returns whether a vCPU of the VM has run.
     ///
     /// Only under the lock does a `No` stay true.

@@ -35,9 +35,12 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 	[KVM_ARM_ABI_ID_REG]		= "id_reg",
 	[KVM_ARM_ABI_REG_MASKS]		= "reg_masks",
 	[KVM_ARM_ABI_VGIC_V2_CPUIF]	= "vgic_v2_cpuif",
+	[KVM_ARM_ABI_SMCCC]		= "smccc",
+	[KVM_ARM_ABI_SMCCC_FILTER]	= "smccc_filter",
 };
 
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
+DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_smccc_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_count_key);
@@ -78,10 +81,12 @@ static void set_mode(enum kvm_arm_abi_mode new)
 		break;
 	case KVM_ARM_ABI_RUST:
 		static_branch_disable(&kvm_arm_abi_rust_key);
+		static_branch_dec(&kvm_arm_abi_smccc_key);
 		break;
 	case KVM_ARM_ABI_CHECK:
 		static_branch_disable(&kvm_arm_abi_check_key);
 		static_branch_dec(&kvm_arm_abi_watch_key);
+		static_branch_dec(&kvm_arm_abi_smccc_key);
 		break;
 	}
 
@@ -90,14 +95,32 @@ static void set_mode(enum kvm_arm_abi_mode new)
 		break;
 	case KVM_ARM_ABI_RUST:
 		static_branch_enable(&kvm_arm_abi_rust_key);
+		static_branch_inc(&kvm_arm_abi_smccc_key);
 		break;
 	case KVM_ARM_ABI_CHECK:
 		static_branch_enable(&kvm_arm_abi_check_key);
 		static_branch_inc(&kvm_arm_abi_watch_key);
+		static_branch_inc(&kvm_arm_abi_smccc_key);
 		break;
 	}
 
 	mode = new;
+}
+
+static void set_count(bool count)
+{
+	lockdep_assert_held(&mode_lock);
+
+	if (count == static_key_enabled(&kvm_arm_abi_count_key))
+		return;
+
+	if (count) {
+		static_branch_enable(&kvm_arm_abi_count_key);
+		static_branch_inc(&kvm_arm_abi_smccc_key);
+	} else {
+		static_branch_disable(&kvm_arm_abi_count_key);
+		static_branch_dec(&kvm_arm_abi_smccc_key);
+	}
 }
 
 /* When a tracepoint of a register goes on and off. */
@@ -144,6 +167,20 @@ void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 	WARN_ONCE(1, "KVM: %s 0x%llx: C gives %d, 0x%llx; Rust gives %d, 0x%llx\n",
 		  surface_names[surface], id, c->ret, c->val, rust->ret,
 		  rust->val);
+}
+
+/**
+ * kvm_arm_abi_watch_smccc_call - kvm_smccc_call_handler(), being watched
+ * @vcpu: The vCPU
+ *
+ * Return: What kvm_smccc_call_handler() returns.
+ */
+int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu)
+{
+	if (kvm_arm_abi_checking())
+		return kvm_arm_rust_check_smccc_call(vcpu, kvm_smccc_call_handler);
+
+	return kvm_smccc_call_handler(vcpu);
 }
 
 /**
@@ -223,8 +260,7 @@ static int __init kvm_arm_abi_init(void)
 	guard(mutex)(&mode_lock);
 
 	set_mode(boot_mode);
-	if (boot_count)
-		static_branch_enable(&kvm_arm_abi_count_key);
+	set_count(boot_count);
 
 	return 0;
 }
@@ -282,10 +318,9 @@ static int count_set(void *data, u64 val)
 {
 	if (val > 1)
 		return -EINVAL;
-	if (val)
-		static_branch_enable(&kvm_arm_abi_count_key);
-	else
-		static_branch_disable(&kvm_arm_abi_count_key);
+
+	guard(mutex)(&mode_lock);
+	set_count(val);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(count_fops, count_get, count_set, "%llu\n");
@@ -333,5 +368,7 @@ late_initcall(kvm_arm_abi_debugfs_init);
 #include "abi_kunit.c"
 #include "id_reg_kunit.c"
 #include "reg_masks_kunit.c"
+#include "smccc_kunit.c"
+#include "smccc_check_kunit.c"
 #include "vgic_v2_kunit.c"
 #endif

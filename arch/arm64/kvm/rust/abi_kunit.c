@@ -13,6 +13,8 @@ struct abi_test {
 	bool boot_count;
 	struct kvm *kvm;
 	struct kvm_vcpu *vcpu;
+	/* What C and what Rust tells userspace */
+	struct kvm_run *run[2];
 };
 
 static void abi_test_set_mode(enum kvm_arm_abi_mode new)

@@ -17,4 +17,7 @@ pub mod id_reg;
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 mod kunit;
 pub mod reg_masks;
+pub mod smccc;
+pub mod smccc_check;
+pub mod smccc_filter;
 pub mod vgic_v2;

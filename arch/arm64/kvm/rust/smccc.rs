@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Hypercalls, as C calls them in the mode `rust`.
+
+use kernel::{
+    bindings,
+    kvm::{
+        abi::{
+            psci_call::ret,
+            Action,
+            AffinityQuery,
+            Caller,
+            Decision,
+            FilterAction,
+            FuncId,
+            PowerOn,
+            PtpCounter,
+            SystemEvent,
+            WorkaroundQuery, //
+        },
+        mitigation,
+        ExitedVcpu, //
+    },
+    prelude::*, //
+};
+
+/// The call has been handled, the guest goes on.
+pub(crate) const TO_GUEST: c_int = 1;
+/// Userspace has to look at `struct kvm_run`.
+pub(crate) const TO_USERSPACE: c_int = 0;
+
+/// Handles a call that a guest has made by `HVC` or `SMC`.
+///
+/// Returns 1 if the guest goes on, with its results in `x0` to `x3`; 0 if userspace has to be told,
+/// as `struct kvm_run` says. There is no error.
+///
+/// C: `kvm_smccc_call_handler()`.
+///
+/// # Safety
+///
+/// `vcpu` must point to a valid vCPU whose exit from the guest the current task handles, in a
+/// context where it may sleep.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_smccc_call_handler(vcpu: *mut bindings::kvm_vcpu) -> c_int {
+    // SAFETY: The caller guarantees that the vCPU is valid, and that we handle its exit.
+    let vcpu = unsafe { ExitedVcpu::from_raw(vcpu) };
+    let id = func_id(vcpu);
+    if vcpu.vm().has_smccc_filter() {
+        return filtered(vcpu);
+    }
+    handle(vcpu, id)
+}
+
+#[inline]
+pub(crate) fn func_id(vcpu: ExitedVcpu<'_>) -> FuncId {
+    let [x0, ..] = vcpu.registers();
+    FuncId::from_register(x0)
+}
+
+#[inline(always)]
+fn handle(vcpu: ExitedVcpu<'_>, id: FuncId) -> c_int {
+    match Decision::of(&vcpu, id) {
+        Decision::Return(registers) => {
+            vcpu.set_registers(registers);
+            TO_GUEST
+        }
+        // Functions of their own, so that the calls which are answered at once need no frame.
+        Decision::Perform(action) => match action {
+            Action::Workaround(query) => workaround(vcpu, query),
+            Action::StolenTime(_) => stolen_time(vcpu),
+            Action::SystemTime(counter) => system_time(vcpu, counter),
+            Action::Random { .. } => vcpu.trng_call(),
+            Action::CpuSuspend => cpu_suspend(vcpu),
+            Action::CpuOff => cpu_off(vcpu),
+            // In registers, as the stack would need the frame, too.
+            Action::CpuOn(PowerOn {
+                target,
+                entry,
+                context_id,
+                already_on,
+            }) => cpu_on(vcpu, target, entry, context_id, already_on),
+            Action::AffinityInfo(query) => affinity_info(vcpu, query),
+            Action::SystemEvent { event, registers } => {
+                vcpu.set_registers(registers);
+                system_event(vcpu, event)
+            }
+        },
+    }
+}
+
+/// Handles a call where there is a filter, which few VMs have.
+#[cold]
+#[inline(never)]
+fn filtered(vcpu: ExitedVcpu<'_>) -> c_int {
+    let id = func_id(vcpu);
+    match vcpu.vm().smccc_action(id) {
+        FilterAction::Handle => handle(vcpu, id),
+        FilterAction::Deny => return_value(vcpu, ret::NOT_SUPPORTED),
+        FilterAction::ForwardToUser => {
+            vcpu.exit_hypercall(id);
+            TO_USERSPACE
+        }
+    }
+}
+
+#[inline]
+fn return_value(vcpu: ExitedVcpu<'_>, x0: u64) -> c_int {
+    vcpu.set_registers([x0, 0, 0, 0]);
+    TO_GUEST
+}
+
+#[inline(never)]
+fn workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
+    let answer = query.answer(mitigation::of(query), || vcpu.vm().has_ssbs());
+    return_value(vcpu, answer)
+}
+
+#[inline(never)]
+fn stolen_time(vcpu: ExitedVcpu<'_>) -> c_int {
+    let base = vcpu.start_stolen_time();
+    return_value(vcpu, base)
+}
+
+#[inline(never)]
+fn system_time(vcpu: ExitedVcpu<'_>, counter: PtpCounter) -> c_int {
+    match vcpu.vm().system_time(counter) {
+        Some(time) => {
+            vcpu.set_registers(time.to_registers());
+            TO_GUEST
+        }
+        None => return_value(vcpu, ret::NOT_SUPPORTED),
+    }
+}
+
+#[inline(never)]
+fn cpu_suspend(vcpu: ExitedVcpu<'_>) -> c_int {
+    vcpu.wait_for_interrupt();
+    return_value(vcpu, ret::SUCCESS)
+}
+
+#[inline(never)]
+fn cpu_off(vcpu: ExitedVcpu<'_>) -> c_int {
+    vcpu.power_off();
+    return_value(vcpu, ret::SUCCESS)
+}
+
+#[inline(never)]
+fn cpu_on(
+    vcpu: ExitedVcpu<'_>,
+    target: u64,
+    entry: u64,
+    context_id: u64,
+    already_on: u64,
+) -> c_int {
+    let result = vcpu.power_on(&PowerOn {
+        target,
+        entry,
+        context_id,
+        already_on,
+    });
+    return_value(vcpu, result)
+}
+
+#[inline(never)]
+fn affinity_info(vcpu: ExitedVcpu<'_>, query: AffinityQuery) -> c_int {
+    let answer = query.answer(vcpu.vm().vcpus(), |v| v.affinity(), |v| v.is_stopped());
+    return_value(vcpu, answer)
+}
+
+#[inline(never)]
+fn system_event(vcpu: ExitedVcpu<'_>, event: SystemEvent) -> c_int {
+    if event.stops_vcpus() {
+        vcpu.vm().stop_vcpus();
+    }
+    vcpu.exit_system_event(event);
+    TO_USERSPACE
+}

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suite of the mode check for hypercalls, included by abi.c: what C is
+ * made to get wrong is counted, and nothing else is.
+ */
+#include <kunit/test.h>
+
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include <kvm/arm_psci.h>
+
+/* What the lying handler makes of a call that C has handled. */
+static struct {
+	int ret;
+	/* The register that it changes, if one. */
+	int reg;
+	u64 xor;
+} smccc_lie;
+
+static int smccc_lying_handler(struct kvm_vcpu *vcpu)
+{
+	int ret = kvm_smccc_call_handler(vcpu);
+
+	vcpu_gp_regs(vcpu)->regs[smccc_lie.reg] ^= smccc_lie.xor;
+	return ret + smccc_lie.ret;
+}
+
+static long smccc_check(struct kunit *test, const u64 *regs)
+{
+	struct abi_test *ctx = test->priv;
+	long before = abi_test_mismatches();
+
+	memcpy(vcpu_gp_regs(ctx->vcpu)->regs, regs, 4 * sizeof(*regs));
+	ctx->vcpu->run = ctx->run[0];
+	ctx->vcpu->arch.mp_state.mp_state = KVM_MP_STATE_STOPPED;
+	kunit_warning_suppress(test) {
+		kvm_arm_rust_check_smccc_call(ctx->vcpu, smccc_lying_handler);
+	}
+	return abi_test_mismatches() - before;
+}
+
+/* One of each kind of decision. */
+static const struct smccc_checked {
+	const char *what;
+	u64 regs[4];
+	/* What check cannot tell a lie from: bits of x0, and of x1 to x3. */
+	u64 free[4];
+} smccc_checked[] = {
+	{ "a value", { ARM_SMCCC_VERSION_FUNC_ID } },
+	{ "refused", { ARM_SMCCC_VERSION_FUNC_ID + 2, 1, 2, 3 } },
+	{ "four values", { ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID } },
+	{ "a workaround", { ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_WORKAROUND_1 } },
+	{ "a version", { PSCI_0_2_FN_PSCI_VERSION } },
+	{ "no such vCPU", { PSCI_0_2_FN64_CPU_ON, 1, 2, 3 } },
+	{ "affinity off", { PSCI_0_2_FN64_AFFINITY_INFO, 0, 0 } },
+	{ "affinity of a cluster", { PSCI_0_2_FN64_AFFINITY_INFO, 0, 1 }, { 1 } },
+	{ "affinity invalid", { PSCI_0_2_FN64_AFFINITY_INFO, 1, 0 } },
+	{ "power off", { PSCI_0_2_FN_CPU_OFF, 1, 2, 3 } },
+	{ "a reset", { PSCI_0_2_FN_SYSTEM_RESET, 1, 2, 3 } },
+	{ "a reset of a type", { PSCI_1_1_FN64_SYSTEM_RESET2, 0, 2, 3 } },
+	{ "a reset of no type", { PSCI_1_1_FN64_SYSTEM_RESET2, 1, 2, 3 } },
+	{ "suspend", { PSCI_1_0_FN64_SYSTEM_SUSPEND, 1, 2, 3 } },
+	{ "no random bits", { ARM_SMCCC_TRNG_RND64, 0 } },
+	{ "128 random bits", { ARM_SMCCC_TRNG_RND64, 128 }, { 0, 0, ~0ULL, ~0ULL } },
+	{ "40 random bits", { ARM_SMCCC_TRNG_RND32, 40 }, { 0, 0, 0xff, 0xffffffff } },
+	{ "too many random bits", { ARM_SMCCC_TRNG_RND32, 97 } },
+	{ "denied by the filter", { PSCI_0_2_FN_SYSTEM_OFF, 1, 2, 3 } },
+	{ "forwarded by the filter", { PSCI_1_0_FN_STAT_COUNT, 1, 2, 3 } },
+};
+
+static int smccc_check_test_init(struct kunit *test)
+{
+	static const struct smccc_state state = {
+		.psci_version = KVM_ARM_PSCI_1_3, .psci_0_2 = true,
+		.services = true, .suspend = true,
+	};
+	int ret = smccc_test_init(test);
+	struct maple_tree *filter;
+	struct abi_test *ctx;
+
+	if (ret)
+		return ret;
+
+	ctx = test->priv;
+	filter = &ctx->kvm->arch.smccc_filter;
+	smccc_set_state(test, &state);
+	ret = mtree_insert(filter, PSCI_0_2_FN_SYSTEM_OFF,
+			   xa_mk_value(KVM_SMCCC_FILTER_DENY), GFP_KERNEL);
+	if (!ret)
+		ret = mtree_insert(filter, PSCI_1_0_FN_STAT_COUNT,
+				   xa_mk_value(KVM_SMCCC_FILTER_FWD_TO_USER),
+				   GFP_KERNEL);
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	return ret;
+}
+
+static void the_truth_is_not_counted(struct kunit *test)
+{
+	memset(&smccc_lie, 0, sizeof(smccc_lie));
+	for (int i = 0; i < ARRAY_SIZE(smccc_checked); i++)
+		KUNIT_EXPECT_EQ_MSG(test, smccc_check(test, smccc_checked[i].regs), 0,
+				    "%s", smccc_checked[i].what);
+}
+
+static void each_bit_of_each_register_is_compared(struct kunit *test)
+{
+	for (int i = 0; i < ARRAY_SIZE(smccc_checked); i++) {
+		const struct smccc_checked *call = &smccc_checked[i];
+
+		for (int bit = 0; bit < 4 * 64; bit++) {
+			smccc_lie.ret = 0;
+			smccc_lie.reg = bit / 64;
+			smccc_lie.xor = BIT(bit % 64);
+			KUNIT_EXPECT_EQ_MSG(test, smccc_check(test, call->regs),
+					    !(call->free[bit / 64] & smccc_lie.xor),
+					    "%s: bit %d of x%d", call->what,
+					    bit % 64, bit / 64);
+		}
+	}
+}
+
+static void the_way_on_is_compared(struct kunit *test)
+{
+	smccc_lie.xor = 0;
+	for (int i = 0; i < ARRAY_SIZE(smccc_checked); i++) {
+		for (smccc_lie.ret = -2; smccc_lie.ret <= 2; smccc_lie.ret++)
+			KUNIT_EXPECT_EQ_MSG(test,
+					    smccc_check(test, smccc_checked[i].regs),
+					    smccc_lie.ret != 0, "%s: %d",
+					    smccc_checked[i].what, smccc_lie.ret);
+	}
+}
+
+/* A call of CPU_ON that has turned its target on, or that has not. */
+static void how_a_vcpu_was_turned_on_is_compared(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		struct vcpu_reset_state state;
+		u32 mp_state;
+		int ret;
+		bool differs;
+	} cases[] = {
+		{ "on", { 0x80, 7, false, true }, KVM_MP_STATE_RUNNABLE,
+		  PSCI_RET_SUCCESS, false },
+		{ "on already", {}, KVM_MP_STATE_RUNNABLE, PSCI_RET_ALREADY_ON, false },
+		{ "another entry", { 0x84, 7, false, true }, KVM_MP_STATE_RUNNABLE,
+		  PSCI_RET_SUCCESS, true },
+		{ "another context", { 0x80, 8, false, true }, KVM_MP_STATE_RUNNABLE,
+		  PSCI_RET_SUCCESS, true },
+		{ "other endianness", { 0x80, 7, true, true }, KVM_MP_STATE_RUNNABLE,
+		  PSCI_RET_SUCCESS, true },
+		{ "no reset", { 0x80, 7, false, false }, KVM_MP_STATE_RUNNABLE,
+		  PSCI_RET_SUCCESS, true },
+		{ "not on", { 0x80, 7, false, true }, KVM_MP_STATE_STOPPED,
+		  PSCI_RET_SUCCESS, true },
+		{ "the error of PSCI 0.1", {}, KVM_MP_STATE_RUNNABLE,
+		  PSCI_RET_INVALID_PARAMS, true },
+	};
+	static const u64 regs[4] = { PSCI_0_2_FN64_CPU_ON, 0, 0x80, 7 };
+	struct abi_test *ctx = test->priv;
+	struct kvm_vcpu *vcpu = ctx->vcpu;
+
+	memcpy(vcpu_gp_regs(vcpu)->regs, regs, sizeof(regs));
+	guard(spinlock)(&vcpu->arch.mp_state_lock);
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		long before = abi_test_mismatches();
+
+		vcpu->arch.reset_state = cases[i].state;
+		vcpu->arch.mp_state.mp_state = cases[i].mp_state;
+		kunit_warning_suppress(test) {
+			kvm_arm_rust_judge_vcpu_on(vcpu, vcpu, cases[i].ret);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
+				    cases[i].differs, "%s", cases[i].what);
+	}
+}
+
+static void planted_filter_differences_are_counted(struct kunit *test)
+{
+	static const struct {
+		const char *what;
+		struct kvm_smccc_filter filter;
+		int ret;
+		bool ran, differs;
+	} cases[] = {
+		{ "in the filter", { PSCI_0_2_FN_SYSTEM_OFF, 1, KVM_SMCCC_FILTER_DENY } },
+		{ "in its way", { PSCI_0_2_FN_SYSTEM_OFF, 1 }, -EEXIST },
+		{ "no memory", { 7, 1 }, -ENOMEM },
+		{ "too late", { 7, 1 }, -EBUSY, true },
+		{ "another action", { PSCI_0_2_FN_SYSTEM_OFF, 1,
+				      KVM_SMCCC_FILTER_FWD_TO_USER },
+		  0, false, true },
+		{ "not to its end", { PSCI_0_2_FN_SYSTEM_OFF, 2, KVM_SMCCC_FILTER_DENY },
+		  0, false, true },
+		{ "not too late", { PSCI_0_2_FN_SYSTEM_OFF, 1, KVM_SMCCC_FILTER_DENY },
+		  0, true, true },
+		{ "too late too early", { 7, 1 }, -EBUSY, false, true },
+		{ "refused for nothing", { 7, 1 }, -EINVAL, false, true },
+		{ "no function", { 7, 0 }, 0, false, true },
+		{ "no action", { 7, 1, NR_SMCCC_FILTER_ACTIONS }, -EEXIST, false, true },
+	};
+	struct abi_test *ctx = test->priv;
+	struct kvm *kvm = ctx->kvm;
+
+	guard(mutex)(&kvm->arch.config_lock);
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		long before = abi_test_mismatches();
+
+		__assign_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &kvm->arch.flags,
+			     cases[i].ran);
+		kunit_warning_suppress(test) {
+			kvm_arm_rust_judge_smccc_filter(kvm, &cases[i].filter,
+							cases[i].ret);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, !!(abi_test_mismatches() - before),
+				    cases[i].differs, "%s", cases[i].what);
+	}
+}
+
+static void planted_filter_requests_are_counted(struct kunit *test)
+{
+	static const struct {
+		struct kvm_smccc_filter filter;
+		int ret;
+		bool differs;
+	} cases[] = {
+		{ { 0, 1 }, 0 },
+		{ { 0, 1 }, -EBUSY },
+		{ { 0, 0 }, -EINVAL },
+		{ { U32_MAX, 2 }, -EINVAL },
+		{ { 0, 1 }, -EINVAL, true },
+		{ { 0, 0 }, 0, true },
+		{ { U32_MAX, 2 }, -EEXIST, true },
+		{ { 0, 1, 0, { [14] = 1 } }, 0, true },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		long before = abi_test_mismatches();
+
+		kunit_warning_suppress(test) {
+			kvm_arm_rust_judge_smccc_filter_request(&cases[i].filter,
+								cases[i].ret);
+		}
+		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
+				    cases[i].differs, "case %d", i);
+	}
+}
+
+static struct kunit_case smccc_check_test_cases[] = {
+	KUNIT_CASE(the_truth_is_not_counted),
+	KUNIT_CASE(each_bit_of_each_register_is_compared),
+	KUNIT_CASE(the_way_on_is_compared),
+	KUNIT_CASE(how_a_vcpu_was_turned_on_is_compared),
+	KUNIT_CASE(planted_filter_differences_are_counted),
+	KUNIT_CASE(planted_filter_requests_are_counted),
+	{}
+};
+
+static struct kunit_suite smccc_check_test_suite = {
+	.name = "kvm_arm64_smccc_check",
+	.init = smccc_check_test_init,
+	.exit = smccc_test_exit,
+	.test_cases = smccc_check_test_cases,
+};
+
+kunit_test_suite(smccc_check_test_suite);

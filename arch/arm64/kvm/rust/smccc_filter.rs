@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The attribute by which userspace filters hypercalls, as C calls it in the mode `rust`.
+
+use kernel::{
+    bindings::{
+        self,
+        kvm_arm_abi_surface_KVM_ARM_ABI_SMCCC_FILTER as SMCCC_FILTER, //
+    },
+    kvm::{
+        smccc_filter::{
+            from_c,
+            read_request, //
+        },
+        ConfigLocked,
+        Vm, //
+    },
+    prelude::*,
+    uaccess::UserPtr, //
+};
+
+use crate::{
+    check::{
+        compare,
+        mismatch,
+        Outcome, //
+    },
+    errno::{
+        from_reject,
+        to_ret, //
+    }, //
+};
+
+/// Adds a range to a VM's filter of hypercalls, for userspace.
+///
+/// Returns 0, or the first of: `-EFAULT` if the request cannot be read; `-EINVAL` if it is not
+/// valid; `-EBUSY` if the VM has run; `-EEXIST` if a function of the range is in the filter
+/// already, or reserved; `-ENOMEM`. A refused request changes nothing that a guest could see.
+///
+/// C: `kvm_smccc_set_filter()`.
+///
+/// # Safety
+///
+/// - `kvm` must point to a valid VM, whose `config_lock` the caller must not hold.
+/// - `uaddr` is checked.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_smccc_set_filter(
+    kvm: *mut bindings::kvm,
+    uaddr: *mut bindings::kvm_smccc_filter,
+) -> c_int {
+    // SAFETY: The caller guarantees that the VM is valid during the call.
+    let vm = unsafe { Vm::from_raw(kvm) };
+    to_ret(set(vm, UserPtr::from_ptr(uaddr.cast())))
+}
+
+#[inline]
+fn set(vm: &Vm, from: UserPtr) -> Result {
+    let request = read_request(from)?;
+    request.admit().map_err(from_reject)?;
+    let config = vm.lock_config();
+    let locked = config.locked();
+    let range = request.decide(locked.ran_once()).map_err(from_reject)?;
+    locked.filter_smccc(&range)
+}
+
+/// Compares whether C refuses a request before it takes the lock.
+///
+/// `ret` is what C returns; what comes after the check, C has had judged under its lock.
+///
+/// # Safety
+///
+/// `filter` must point to a valid request in kernel memory.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter_request(
+    filter: *const bindings::kvm_smccc_filter,
+    ret: c_int,
+) {
+    // SAFETY: The caller guarantees that the request is valid during the call.
+    let request = from_c(unsafe { &*filter });
+    let rust = match request.admit() {
+        Ok(_) => Outcome::value(0),
+        Err(reject) => Outcome::refused(reject),
+    };
+    if (rust.ret != 0 || ret == EINVAL.to_errno()) && rust.ret != ret {
+        mismatch(
+            SMCCC_FILTER,
+            request.base.into(),
+            Outcome { ret, val: 0 },
+            rust,
+        );
+    }
+}
+
+/// Compares what C made of a request, and of the filter.
+///
+/// `ret` is what C returns.
+///
+/// # Safety
+///
+/// - `kvm` must point to a valid VM, whose `config_lock` the caller must hold since before it
+///   decided.
+/// - `filter` must point to a valid request in kernel memory.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter(
+    kvm: *mut bindings::kvm,
+    filter: *const bindings::kvm_smccc_filter,
+    ret: c_int,
+) {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vm, request) = unsafe { (Vm::from_raw(kvm), from_c(&*filter)) };
+    // SAFETY: The caller guarantees that the lock is held during the call.
+    let locked = unsafe { ConfigLocked::assume(vm) };
+
+    let id = request.base.into();
+    match request.decide(locked.ran_once()) {
+        Ok(range) => {
+            let [c, rust] = match ret {
+                // What the filter makes of both ends.
+                0 => {
+                    let action = |id| Outcome::value(vm.smccc_action(id).to_raw().into());
+                    let rust = Outcome::value(range.action.to_raw().into());
+                    compare(SMCCC_FILTER, id, action(range.first), rust);
+                    [action(range.last), rust]
+                }
+                // Only the filter knows these.
+                _ if [EEXIST, ENOMEM].map(Error::to_errno).contains(&ret) => return,
+                _ => [Outcome { ret, val: 0 }, Outcome::value(0)],
+            };
+            compare(SMCCC_FILTER, id, c, rust);
+        }
+        Err(reject) => {
+            compare(
+                SMCCC_FILTER,
+                id,
+                Outcome { ret, val: 0 },
+                Outcome::refused(reject),
+            );
+        }
+    }
+}

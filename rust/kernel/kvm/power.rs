@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The power states of vCPUs, as PSCI changes them.
+//!
+//! C header: [`arch/arm64/include/asm/kvm_host.h`](srctree/arch/arm64/include/asm/kvm_host.h)
+
+use core::ptr;
+
+use crate::{
+    bindings,
+    sync::{
+        atomic::{
+            atomic_load,
+            atomic_store,
+            Relaxed, //
+        },
+        barrier::{
+            smp_mb,
+            Write, //
+        },
+        SpinLock,
+        SpinLockGuard, //
+    }, //
+};
+
+use super::{
+    abi::{
+        psci_call::ret,
+        PowerOn, //
+    },
+    ExitedVcpu,
+    Vcpu,
+    Vm, //
+};
+
+impl Vcpu {
+    /// Returns the vCPU's affinity, in the fields of `MPIDR_EL1`.
+    #[inline]
+    pub fn affinity(&self) -> u64 {
+        // SAFETY: By the type invariant the vCPU is valid; the register does not change while it
+        // can be found.
+        unsafe { bindings::kvm_vcpu_get_mpidr_aff(self.as_ptr()) as u64 }
+    }
+
+    /// Returns whether the vCPU is off. Only under [`Vcpu::lock_power`] does this stay true.
+    #[inline]
+    pub fn is_stopped(&self) -> bool {
+        // SAFETY: `mp_state()` returns a valid, aligned pointer; C writes it with `WRITE_ONCE()`.
+        let state = unsafe { atomic_load(self.mp_state(), Relaxed) };
+        state == bindings::KVM_MP_STATE_STOPPED
+    }
+
+    /// Takes the `mp_state_lock`, under which the vCPU is turned on and off.
+    #[inline]
+    pub fn lock_power(&self) -> PowerGuard<'_> {
+        // SAFETY: By the type invariant the vCPU is valid for the lifetime of `self`, and its lock
+        // was initialised when it was created.
+        let lock: &SpinLock<()> =
+            unsafe { SpinLock::from_raw(&raw mut (*self.as_ptr()).arch.mp_state_lock) };
+        PowerGuard {
+            vcpu: self,
+            _guard: lock.lock(),
+        }
+    }
+
+    /// Returns a pointer, valid and aligned as long as `self` is, to the power state.
+    #[inline]
+    fn mp_state(&self) -> *mut u32 {
+        // SAFETY: By the type invariant the vCPU is valid, so that its fields have addresses.
+        unsafe { &raw mut (*self.as_ptr()).arch.mp_state.mp_state }
+    }
+}
+
+/// A vCPU whose `mp_state_lock` is held, until this is dropped.
+pub struct PowerGuard<'a> {
+    vcpu: &'a Vcpu,
+    _guard: SpinLockGuard<'a, ()>,
+}
+
+impl PowerGuard<'_> {
+    /// Returns the evidence that the lock is held.
+    #[inline]
+    pub fn locked(&self) -> PowerLocked<'_> {
+        // INVARIANT: The guard holds the lock as long as it is borrowed.
+        PowerLocked(self.vcpu)
+    }
+}
+
+/// Evidence that the `mp_state_lock` of a vCPU is held.
+///
+/// # Invariants
+///
+/// The lock is held for the lifetime `'a`.
+#[derive(Clone, Copy)]
+pub struct PowerLocked<'a>(&'a Vcpu);
+
+/// How a vCPU that was turned on begins.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ResetState {
+    /// Where it begins.
+    pub pc: u64,
+    /// What it finds in `x0`.
+    pub r0: u64,
+    /// Whether its data accesses are big-endian.
+    pub be: bool,
+    /// Whether it has yet to be reset to this state.
+    pub pending: bool,
+}
+
+impl<'a> PowerLocked<'a> {
+    /// Creates the evidence where C has taken the lock.
+    ///
+    /// # Safety
+    ///
+    /// The lock must be held for the lifetime `'a`, on behalf of the current task.
+    #[inline]
+    pub unsafe fn assume(vcpu: &'a Vcpu) -> Self {
+        // INVARIANT: The caller guarantees it.
+        Self(vcpu)
+    }
+
+    /// Returns the state that the vCPU was last asked to be reset to.
+    #[inline]
+    pub fn reset_state(self) -> ResetState {
+        // SAFETY: By the invariant of `Vcpu` it is valid; the field is accessed under the lock,
+        // which is held by the type invariant.
+        let state = unsafe { (*self.0.as_ptr()).arch.reset_state };
+        ResetState {
+            // CAST: `unsigned long` has 64 bits on arm64.
+            pc: state.pc as u64,
+            r0: state.r0 as u64,
+            be: state.be,
+            pending: state.reset,
+        }
+    }
+
+    /// Turns the vCPU off, without waking it so that it learns of it.
+    #[inline]
+    fn stop(self) {
+        // SAFETY: As in `is_stopped()`; writers hold the lock, as we do.
+        unsafe { atomic_store(self.0.mp_state(), bindings::KVM_MP_STATE_STOPPED, Relaxed) };
+    }
+
+    /// Turns the vCPU on; it is reset to this state before it runs, or userspace looks at it.
+    #[inline]
+    fn start(self, pc: u64, r0: u64, be: bool) {
+        let vcpu = self.0.as_ptr();
+        // SAFETY: As in `reset_state()`. CAST: `unsigned long` has 64 bits on arm64.
+        unsafe {
+            (*vcpu).arch.reset_state = bindings::vcpu_reset_state {
+                pc: pc as usize,
+                r0: r0 as usize,
+                be,
+                reset: true,
+            };
+            bindings::kvm_make_vcpu_reset_request(vcpu);
+        }
+        // Who sees that the vCPU is on must see that it has to be reset; pairs with the check of
+        // requests when it enters the guest.
+        smp_mb(Write);
+        // SAFETY: As in `stop()`.
+        unsafe { atomic_store(self.0.mp_state(), bindings::KVM_MP_STATE_RUNNABLE, Relaxed) };
+        // SAFETY: By the invariant of `Vcpu` it is valid.
+        unsafe { bindings::kvm_vcpu_wake_up(vcpu) };
+    }
+}
+
+impl ExitedVcpu<'_> {
+    /// Waits for an interrupt.
+    #[inline]
+    pub fn wait_for_interrupt(self) {
+        // SAFETY: By the type invariant the current task handles an exit, where it may sleep.
+        unsafe { bindings::kvm_vcpu_wfi(self.as_ptr()) };
+    }
+
+    /// Turns the vCPU off.
+    #[inline]
+    pub fn power_off(self) {
+        // SAFETY: By the type invariant the vCPU is valid; we do not hold its lock.
+        unsafe { bindings::kvm_arm_vcpu_power_off(self.as_ptr()) };
+    }
+
+    /// Turns another vCPU on; it begins with the endianness of this one.
+    ///
+    /// Returns what the guest gets.
+    #[inline]
+    pub fn power_on(self, request: &PowerOn) -> u64 {
+        let Some(target) = self.vm().vcpu_by_affinity(request.target) else {
+            return PowerOn::NO_SUCH_CPU;
+        };
+        let power = target.lock_power();
+        match request.decide(target.is_stopped()) {
+            Ok(()) => {
+                power
+                    .locked()
+                    .start(request.entry, request.context_id, self.is_be());
+                ret::SUCCESS
+            }
+            Err(refused) => refused,
+        }
+    }
+}
+
+impl Vm {
+    /// Returns the vCPU that has this affinity.
+    #[inline]
+    pub fn vcpu_by_affinity(&self, affinity: u64) -> Option<&Vcpu> {
+        // SAFETY: By the type invariant the VM is valid. CAST: `unsigned long` has 64 bits.
+        let vcpu = unsafe { bindings::kvm_mpidr_to_vcpu(self.as_ptr(), affinity as usize) };
+        if vcpu.is_null() {
+            return None;
+        }
+        // SAFETY: A vCPU that can be found lives as long as its VM.
+        Some(unsafe { Vcpu::from_raw(vcpu) })
+    }
+
+    /// Returns the number of vCPUs that can be found.
+    #[inline]
+    pub fn online_vcpus(&self) -> u32 {
+        // SAFETY: By the type invariant the VM is valid; `atomic_t` is an aligned `int`, which C
+        // accesses atomically.
+        let online =
+            unsafe { atomic_load(&raw mut (*self.as_ptr()).online_vcpus.counter, Relaxed) };
+        // CAST: It counts up from zero.
+        online as u32
+    }
+
+    /// Returns the vCPUs that can be found.
+    #[inline]
+    pub fn vcpus(&self) -> Vcpus<'_> {
+        Vcpus {
+            vm: self,
+            next: 0,
+            end: self.online_vcpus().into(),
+        }
+    }
+
+    /// Turns all vCPUs off, and has them leave the guest.
+    #[inline]
+    pub fn stop_vcpus(&self) {
+        for vcpu in self.vcpus() {
+            vcpu.lock_power().locked().stop();
+        }
+        // SAFETY: By the type invariant the VM is valid.
+        unsafe { bindings::kvm_make_all_cpus_sleep_request(self.as_ptr()) };
+    }
+}
+
+/// The vCPUs of a VM, in the order of their creation. Returned by [`Vm::vcpus`].
+pub struct Vcpus<'a> {
+    vm: &'a Vm,
+    next: u64,
+    end: u64,
+}
+
+impl<'a> Iterator for Vcpus<'a> {
+    type Item = &'a Vcpu;
+
+    #[inline]
+    fn next(&mut self) -> Option<&'a Vcpu> {
+        let last = self.end.checked_sub(1)?;
+        if self.next > last {
+            return None;
+        }
+        // CAST: `unsigned long` has 64 bits on arm64.
+        let mut index = self.next as usize;
+        // SAFETY: By the invariant of `Vm` it is valid, and its array is initialised.
+        let vcpu = unsafe {
+            bindings::xa_find(
+                &raw mut (*self.vm.as_ptr()).vcpu_array,
+                ptr::from_mut(&mut index),
+                last as usize,
+                bindings::XA_PRESENT,
+            )
+        };
+        if vcpu.is_null() {
+            self.next = self.end;
+            return None;
+        }
+        // CAST: As above. There are far less than 2^64 vCPUs.
+        self.next = (index as u64).saturating_add(1);
+        // SAFETY: A vCPU that can be found lives as long as its VM.
+        Some(unsafe { Vcpu::from_raw(vcpu.cast()) })
+    }
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The filter of a VM's hypercalls; the ranges themselves are in a maple tree, which is C's.
+//!
+//! C header: [`include/linux/maple_tree.h`](srctree/include/linux/maple_tree.h)
+
+use core::ptr;
+
+use crate::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    transmute::FromBytes,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+use super::{
+    abi::{
+        FilterAction,
+        FilterRange,
+        FilterRequest,
+        FuncId, //
+    },
+    ConfigLocked,
+    Vm, //
+};
+
+#[repr(transparent)]
+struct RawRequest(bindings::kvm_smccc_filter);
+
+// SAFETY: Any bytes are a value of the structure: it is made of integers.
+unsafe impl FromBytes for RawRequest {}
+
+/// Reads a `struct kvm_smccc_filter`, of 24 bytes.
+///
+/// # Errors
+///
+/// [`EFAULT`] if a byte of it cannot be read.
+#[inline]
+pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
+    let raw: RawRequest = UserSlice::new(from, size_of::<RawRequest>())
+        .reader()
+        .read()?;
+    Ok(from_c(&raw.0))
+}
+
+/// Copies C's structure.
+#[inline]
+pub fn from_c(filter: &bindings::kvm_smccc_filter) -> FilterRequest {
+    FilterRequest {
+        base: filter.base,
+        nr_functions: filter.nr_functions,
+        action: filter.action,
+        pad: filter.pad,
+    }
+}
+
+impl Vm {
+    /// Returns whether there is a filter; without one, KVM handles every call.
+    #[inline]
+    pub fn has_smccc_filter(&self) -> bool {
+        // SAFETY: By the type invariant the field is valid and initialised.
+        unsafe { !bindings::mtree_empty(&raw const (*self.as_ptr()).arch.smccc_filter) }
+    }
+
+    /// Returns what becomes of a call.
+    #[inline]
+    pub fn smccc_action(&self, id: FuncId) -> FilterAction {
+        // CAST: `unsigned long` has 64 bits on arm64.
+        let max = id.to_raw() as usize;
+        let mut index = max;
+        // SAFETY: By the type invariant the field is valid and initialised; `index` is ours.
+        let value = unsafe {
+            bindings::xa_to_value(bindings::mt_find(
+                &raw mut (*self.as_ptr()).arch.smccc_filter,
+                ptr::from_mut(&mut index),
+                max,
+            ))
+        };
+        // CAST: As above.
+        FilterAction::in_effect(value as u64)
+    }
+}
+
+impl ConfigLocked<'_> {
+    /// Adds a range to the filter; the first one brings the reserved ranges with it.
+    ///
+    /// # Errors
+    ///
+    /// - [`EEXIST`] if a function of the range is in the filter already.
+    /// - [`ENOMEM`] if there is no memory. The reserved ranges may have been added.
+    #[inline]
+    pub fn filter_smccc(self, range: &FilterRange) -> Result {
+        if !self.vm().has_smccc_filter() {
+            for reserved in &FilterRange::RESERVED {
+                if let Err(error) = self.insert(reserved) {
+                    // SAFETY: As in `insert()`; without a filter, nobody else looks into it.
+                    unsafe {
+                        bindings::mtree_destroy(&raw mut (*self.vm().as_ptr()).arch.smccc_filter)
+                    };
+                    return Err(error);
+                }
+            }
+        }
+        self.insert(range)
+    }
+
+    #[inline]
+    fn insert(self, range: &FilterRange) -> Result {
+        // SAFETY: By the invariant of `Vm` the field is valid and initialised; writers hold the
+        // lock, as we do. An action is a small number, as an entry that is a value has to be.
+        // CAST: `unsigned long` has 64 bits on arm64.
+        to_result(unsafe {
+            bindings::mtree_insert_range(
+                &raw mut (*self.vm().as_ptr()).arch.smccc_filter,
+                range.first.to_raw() as usize,
+                range.last.to_raw() as usize,
+                bindings::xa_mk_value(range.action.to_raw().into()),
+                bindings::GFP_KERNEL_ACCOUNT,
+            )
+        })
+    }
+}
