@@ -116,8 +116,7 @@ void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target
 				int result);
 
 /* smccc_filter.rs */
-int kvm_arm_rust_smccc_set_filter(struct kvm *kvm,
-				  struct kvm_smccc_filter __user *uaddr);
+int kvm_arm_rust_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
 void kvm_arm_rust_judge_smccc_filter_request(const struct kvm_smccc_filter *filter,
 					     int ret);
 void kvm_arm_rust_judge_smccc_filter(struct kvm *kvm,
@@ -142,11 +141,10 @@ void kvm_arm_rust_judge_vgic_v2_get_vmcr(u32 vmcr, const struct vgic_vmcr *vmcrp
 void kvm_arm_rust_judge_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr);
 
 /* arch/arm64/kvm/rust/abi.c */
+DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
-DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_smccc_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
-DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_count_key);
 
 /**
  * struct kvm_arm_abi_outcome - What one side made of an access
@@ -159,7 +157,7 @@ struct kvm_arm_abi_outcome {
 	u64 val;
 };
 
-void kvm_arm_abi_count(enum kvm_arm_abi_surface surface, bool rust);
+bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
@@ -169,29 +167,35 @@ int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
 int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
 				 const struct kvm_one_reg *reg, u64 val);
 
+/*
+ * One key says whether the C code is all that there is to a call, so that in
+ * the mode c it costs a NOP; another one whether the Rust code is.
+ */
+static __always_inline bool kvm_arm_abi_on(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_key);
+}
+
+static __always_inline bool __kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
+{
+	return static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_rust_key) ||
+	       kvm_arm_abi_count(surface);
+}
+
 /**
  * kvm_arm_abi_rust - Ask whether Rust serves a surface
  * @surface: The surface that is called
  *
- * For the head of a C function that has a Rust twin.
+ * For the head of a C function that has a Rust twin, or for its callers.
  *
  * Return: true in mode rust, false in the modes c and check.
  */
 static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 {
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return false;
-
-	if (static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
-				&kvm_arm_abi_rust_key)) {
-		if (static_branch_unlikely(&kvm_arm_abi_count_key))
-			kvm_arm_abi_count(surface, true);
-		return true;
-	}
-
-	if (static_branch_unlikely(&kvm_arm_abi_count_key))
-		kvm_arm_abi_count(surface, false);
-	return false;
+	return kvm_arm_abi_on() && __kvm_arm_abi_rust(surface);
 }
 
 /**
@@ -215,28 +219,6 @@ static __always_inline bool kvm_arm_abi_watched(void)
 	       static_branch_unlikely(&kvm_arm_abi_watch_key);
 }
 
-/**
- * kvm_arm_abi_smccc_call - Handle a hypercall
- * @vcpu: The vCPU that made it
- *
- * For the callers of kvm_smccc_call_handler(), which stays C's. This is a hot
- * path: one key says whether the C code is all that there is to it.
- *
- * Return: 1 if the guest goes on, 0 if userspace has to look, or an error.
- */
-static __always_inline int kvm_arm_abi_smccc_call(struct kvm_vcpu *vcpu)
-{
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST) ||
-	    !static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
-				 &kvm_arm_abi_smccc_key))
-		return kvm_smccc_call_handler(vcpu);
-
-	if (kvm_arm_abi_rust(KVM_ARM_ABI_SMCCC))
-		return kvm_arm_rust_smccc_call_handler(vcpu);
-
-	return kvm_arm_abi_watch_smccc_call(vcpu);
-}
-
 static __always_inline int
 kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 		       u64 *valp)
@@ -255,6 +237,76 @@ kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 		return kvm_arm_abi_watch_set_fw_reg(vcpu, reg, val);
 
 	return kvm_arm_c_set_fw_reg(vcpu, reg, val);
+}
+
+/*
+ * For the callers of C functions that have a Rust twin, where a shim at the
+ * head of the function would cost the Rust code the frame of the C code.
+ */
+
+/**
+ * kvm_arm_abi_get_one_reg - kvm_arm_get_fw_reg(), or its Rust twin
+ * @vcpu: The vCPU
+ * @reg: The register, and where userspace wants its value
+ *
+ * Return: 0 or a negative errno.
+ */
+static __always_inline int
+kvm_arm_abi_get_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
+{
+	if (kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG))
+		return kvm_arm_rust_get_fw_reg(vcpu, reg);
+
+	return kvm_arm_get_fw_reg(vcpu, reg);
+}
+
+/**
+ * kvm_arm_abi_set_one_reg - kvm_arm_set_fw_reg(), or its Rust twin
+ * @vcpu: The vCPU
+ * @reg: The register, and where userspace has its value
+ *
+ * Return: 0 or a negative errno.
+ */
+static __always_inline int
+kvm_arm_abi_set_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
+{
+	if (kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG))
+		return kvm_arm_rust_set_fw_reg(vcpu, reg);
+
+	return kvm_arm_set_fw_reg(vcpu, reg);
+}
+
+/**
+ * kvm_arm_abi_smccc_call - kvm_smccc_call_handler(), or its Rust twin
+ * @vcpu: The vCPU that made a hypercall
+ *
+ * Return: 1 if the guest goes on, 0 if userspace has to look, or an error.
+ */
+static __always_inline int kvm_arm_abi_smccc_call(struct kvm_vcpu *vcpu)
+{
+	if (!kvm_arm_abi_on())
+		return kvm_smccc_call_handler(vcpu);
+
+	if (__kvm_arm_abi_rust(KVM_ARM_ABI_SMCCC))
+		return kvm_arm_rust_smccc_call_handler(vcpu);
+
+	return kvm_arm_abi_watch_smccc_call(vcpu);
+}
+
+/**
+ * kvm_arm_abi_smccc_set_attr - kvm_vm_smccc_set_attr(), or its Rust twin
+ * @kvm: The VM
+ * @attr: The attribute, and where userspace has its value
+ *
+ * Return: 0 or a negative errno.
+ */
+static __always_inline int
+kvm_arm_abi_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr)
+{
+	if (kvm_arm_abi_rust(KVM_ARM_ABI_SMCCC_FILTER))
+		return kvm_arm_rust_smccc_set_attr(kvm, attr);
+
+	return kvm_vm_smccc_set_attr(kvm, attr);
 }
 
 #endif /* __KVM_ARM_RUST_H */

@@ -6,15 +6,16 @@
 
 use super::{
     abi::{
-        Effect,
         FwReg,
+        NextFwReg,
+        PsciVersion,
         Reject, //
     },
     Vcpu, //
 };
 
 /// Returns the value of a register.
-#[inline]
+#[inline(always)]
 pub fn read(vcpu: &Vcpu, reg: FwReg) -> u64 {
     vcpu.snapshot(reg).value()
 }
@@ -26,24 +27,54 @@ pub fn read(vcpu: &Vcpu, reg: FwReg) -> u64 {
 /// Those of [`Snapshot::write`]; a refused write changes nothing.
 ///
 /// [`Snapshot::write`]: super::abi::Snapshot::write
-#[inline]
+#[inline(always)]
 pub fn write(vcpu: &Vcpu, reg: FwReg, value: u64) -> Result<(), Reject> {
     let vm = vcpu.vm();
 
-    let FwReg::Bitmap(map) = reg else {
-        if let Effect::StorePsciVersion(version) =
-            vcpu.snapshot(reg).write(value, || vm.ran_once())?
-        {
-            vm.store_psci_version(version);
+    // What no host and no VM would take is refused without a lock.
+    reg.admit(value)?;
+    let map = match reg {
+        FwReg::Bitmap(map) => map,
+        FwReg::PsciVersion => {
+            vm.store_psci_version(PsciVersion::write(value, vcpu.has_psci_0_2())?);
+            return Ok(());
         }
-        return Ok(());
+        // A question, which changes nothing.
+        _ => {
+            return vcpu
+                .snapshot(reg)
+                .write(value, || vm.ran_once())
+                .map(|_| ())
+        }
     };
 
-    // What is no bitmap at all is refused without the lock.
-    map.admit(value)?;
     let config = vm.lock_config();
     let locked = config.locked();
     let bits = map.write(value, vm.bitmap(map), locked.ran_once())?;
     locked.store_bitmap(map, bits);
     Ok(())
+}
+
+/// Writes the register that has this id.
+///
+/// # Errors
+///
+/// Those of [`FwReg::from_id`] and of [`write`].
+#[inline(always)]
+pub fn write_id(vcpu: &Vcpu, id: u64, value: u64) -> Result<(), Reject> {
+    FwReg::dispatch(id, Write { vcpu, value })?
+}
+
+struct Write<'a> {
+    vcpu: &'a Vcpu,
+    value: u64,
+}
+
+impl NextFwReg for Write<'_> {
+    type Output = Result<(), Reject>;
+
+    #[inline(always)]
+    fn with(self, reg: FwReg) -> Result<(), Reject> {
+        write(self.vcpu, reg, self.value)
+    }
 }

@@ -8,9 +8,8 @@ use core::ptr;
 
 use crate::{
     bindings,
-    error::to_result,
+    ffi::c_int,
     prelude::*,
-    transmute::FromBytes,
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -19,7 +18,7 @@ use crate::{
 
 use super::{
     abi::{
-        FilterAction,
+        FilterEntry,
         FilterRange,
         FilterRequest,
         FuncId, //
@@ -28,12 +27,6 @@ use super::{
     Vm, //
 };
 
-#[repr(transparent)]
-struct RawRequest(bindings::kvm_smccc_filter);
-
-// SAFETY: Any bytes are a value of the structure: it is made of integers.
-unsafe impl FromBytes for RawRequest {}
-
 /// Reads a `struct kvm_smccc_filter`, of 24 bytes.
 ///
 /// # Errors
@@ -41,21 +34,16 @@ unsafe impl FromBytes for RawRequest {}
 /// [`EFAULT`] if a byte of it cannot be read.
 #[inline]
 pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
-    let raw: RawRequest = UserSlice::new(from, size_of::<RawRequest>())
+    let words: [u64; 3] = UserSlice::new(from, size_of::<bindings::kvm_smccc_filter>())
         .reader()
         .read()?;
-    Ok(from_c(&raw.0))
+    Ok(FilterRequest::from_le_words(words.map(u64::from_le)))
 }
 
 /// Copies C's structure.
 #[inline]
 pub fn from_c(filter: &bindings::kvm_smccc_filter) -> FilterRequest {
-    FilterRequest {
-        base: filter.base,
-        nr_functions: filter.nr_functions,
-        action: filter.action,
-        pad: filter.pad,
-    }
+    FilterRequest::new(filter.base, filter.nr_functions, filter.action, filter.pad)
 }
 
 impl Vm {
@@ -66,9 +54,9 @@ impl Vm {
         unsafe { !bindings::mtree_empty(&raw const (*self.as_ptr()).arch.smccc_filter) }
     }
 
-    /// Returns what becomes of a call.
+    /// Returns what the filter holds for a function.
     #[inline]
-    pub fn smccc_action(&self, id: FuncId) -> FilterAction {
+    pub fn smccc_filter_entry(&self, id: FuncId) -> FilterEntry {
         // CAST: `unsigned long` has 64 bits on arm64.
         let max = id.to_raw() as usize;
         let mut index = max;
@@ -81,27 +69,26 @@ impl Vm {
             ))
         };
         // CAST: As above.
-        FilterAction::in_effect(value as u64)
+        FilterEntry::from_raw(value as u64)
     }
 }
 
 impl ConfigLocked<'_> {
     /// Adds a range to the filter; the first one brings the reserved ranges with it.
     ///
-    /// # Errors
-    ///
-    /// - [`EEXIST`] if a function of the range is in the filter already.
-    /// - [`ENOMEM`] if there is no memory. The reserved ranges may have been added.
+    /// Returns 0; `-EEXIST` if a function of the range is in the filter already; `-ENOMEM`, and then
+    /// the reserved ranges may have been added.
     #[inline]
-    pub fn filter_smccc(self, range: &FilterRange) -> Result {
+    pub fn filter_smccc(self, range: &FilterRange) -> c_int {
         if !self.vm().has_smccc_filter() {
             for reserved in &FilterRange::RESERVED {
-                if let Err(error) = self.insert(reserved) {
+                let ret = self.insert(reserved);
+                if ret != 0 {
                     // SAFETY: As in `insert()`; without a filter, nobody else looks into it.
                     unsafe {
                         bindings::mtree_destroy(&raw mut (*self.vm().as_ptr()).arch.smccc_filter)
                     };
-                    return Err(error);
+                    return ret;
                 }
             }
         }
@@ -109,18 +96,18 @@ impl ConfigLocked<'_> {
     }
 
     #[inline]
-    fn insert(self, range: &FilterRange) -> Result {
+    fn insert(self, range: &FilterRange) -> c_int {
         // SAFETY: By the invariant of `Vm` the field is valid and initialised; writers hold the
         // lock, as we do. An action is a small number, as an entry that is a value has to be.
         // CAST: `unsigned long` has 64 bits on arm64.
-        to_result(unsafe {
+        unsafe {
             bindings::mtree_insert_range(
                 &raw mut (*self.vm().as_ptr()).arch.smccc_filter,
                 range.first.to_raw() as usize,
                 range.last.to_raw() as usize,
-                bindings::xa_mk_value(range.action.to_raw().into()),
+                bindings::xa_mk_value(range.action.to_raw() as usize),
                 bindings::GFP_KERNEL_ACCOUNT,
             )
-        })
+        }
     }
 }

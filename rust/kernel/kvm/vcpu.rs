@@ -78,7 +78,7 @@ impl Vcpu {
     ///
     /// Where another vCPU can change the state, [`super::ConfigLocked`] says whether it cannot
     /// now; but for the PSCI version, which is written without a lock.
-    #[inline]
+    #[inline(always)]
     pub fn snapshot(&self, reg: FwReg) -> Snapshot {
         match reg {
             FwReg::PsciVersion => Snapshot::PsciVersion {

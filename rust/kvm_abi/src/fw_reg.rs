@@ -4,7 +4,7 @@
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm.h`.
 
-use crate::{FeatureBitmap, Reject};
+use crate::{FeatureBitmap, Reject, WorkaroundLevel, WorkaroundLevel2};
 
 /// Bits 63:56 of an id, the architecture: `KVM_REG_ARM64`.
 const ARM64: u64 = 0x60 << 56;
@@ -67,22 +67,50 @@ impl FwReg {
     ///
     /// - [`Reject::WrongSize`] if the id's size field is not 64 bits.
     /// - [`Reject::UnknownRegister`] if no register has the id.
-    #[inline]
-    pub const fn from_id(id: u64) -> Result<Self, Reject> {
-        if let Err(reject) = Self::check_size(id) {
-            return Err(reject);
-        }
+    #[inline(always)]
+    pub fn from_id(id: u64) -> Result<Self, Reject> {
+        Self::dispatch(id, Itself)
+    }
+
+    /// Goes on with the register that has this id.
+    ///
+    /// The result is that of `FwReg::from_id(id).map(|reg| next.with(reg))`. But there is one place
+    /// of it for each register, with a constant, so that the compiler makes one switch of what is
+    /// two otherwise.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`FwReg::from_id`].
+    #[inline(always)]
+    pub fn dispatch<N: NextFwReg>(id: u64, next: N) -> Result<N::Output, Reject> {
+        Self::check_size(id)?;
         // The two groups differ in one bit, so that the numbers can be told apart in one match.
-        match id & !SIZE_MASK {
-            PSCI_VERSION => Ok(Self::PsciVersion),
-            WORKAROUND_1 => Ok(Self::Workaround1),
-            WORKAROUND_2 => Ok(Self::Workaround2),
-            WORKAROUND_3 => Ok(Self::Workaround3),
-            STD_BMAP => Ok(Self::Bitmap(FeatureBitmap::Std)),
-            STD_HYP_BMAP => Ok(Self::Bitmap(FeatureBitmap::StdHyp)),
-            VENDOR_HYP_BMAP => Ok(Self::Bitmap(FeatureBitmap::VendorHyp)),
-            VENDOR_HYP_BMAP_2 => Ok(Self::Bitmap(FeatureBitmap::VendorHyp2)),
-            _ => Err(Reject::UnknownRegister),
+        Ok(match id & !SIZE_MASK {
+            PSCI_VERSION => next.with(Self::PsciVersion),
+            WORKAROUND_1 => next.with(Self::Workaround1),
+            WORKAROUND_2 => next.with(Self::Workaround2),
+            WORKAROUND_3 => next.with(Self::Workaround3),
+            STD_BMAP => next.with(Self::Bitmap(FeatureBitmap::Std)),
+            STD_HYP_BMAP => next.with(Self::Bitmap(FeatureBitmap::StdHyp)),
+            VENDOR_HYP_BMAP => next.with(Self::Bitmap(FeatureBitmap::VendorHyp)),
+            VENDOR_HYP_BMAP_2 => next.with(Self::Bitmap(FeatureBitmap::VendorHyp2)),
+            _ => return Err(Reject::UnknownRegister),
+        })
+    }
+
+    /// Checks what does not depend on the state of host and VM, before it is looked at.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`WorkaroundLevel::admit`], [`WorkaroundLevel2::narrow`] and
+    /// [`FeatureBitmap::admit`].
+    #[inline(always)]
+    pub fn admit(self, value: u64) -> Result<(), Reject> {
+        match self {
+            Self::PsciVersion => Ok(()),
+            Self::Workaround1 | Self::Workaround3 => WorkaroundLevel::admit(value),
+            Self::Workaround2 => WorkaroundLevel2::narrow(value).map(|_| ()),
+            Self::Bitmap(map) => map.admit(value),
         }
     }
 
@@ -100,6 +128,29 @@ impl FwReg {
             return Err(Reject::WrongSize);
         }
         Ok(())
+    }
+}
+
+/// What is done with a register, once it is known which one.
+///
+/// A closure would do, if it could be told to be inlined always.
+pub trait NextFwReg {
+    /// What comes out of it.
+    type Output;
+
+    /// Goes on with a register.
+    fn with(self, reg: FwReg) -> Self::Output;
+}
+
+/// The register itself.
+struct Itself;
+
+impl NextFwReg for Itself {
+    type Output = FwReg;
+
+    #[inline(always)]
+    fn with(self, reg: FwReg) -> FwReg {
+        reg
     }
 }
 

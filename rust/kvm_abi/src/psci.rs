@@ -4,29 +4,28 @@
 //!
 //! Reference: Arm DEN 0022 (PSCI), `kvm_psci_version()` and `kvm_arm_set_fw_reg()`.
 
-use crate::Reject;
+use crate::{func_id::low_half, Reject};
 
 /// A version of PSCI that KVM implements.
 ///
 /// In registers: the major version in bits 30:16, the minor one in bits 15:0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u32)]
-pub enum PsciVersion {
-    /// PSCI 0.1, the only one without the feature `KVM_ARM_VCPU_PSCI_0_2`.
-    V0_1 = 0x0_0001,
-    /// PSCI 0.2.
-    V0_2 = 0x0_0002,
-    /// PSCI 1.0: adds `PSCI_FEATURES` and `SYSTEM_SUSPEND`.
-    V1_0 = 0x1_0000,
-    /// PSCI 1.1: adds `SYSTEM_RESET2`.
-    V1_1 = 0x1_0001,
-    /// PSCI 1.2.
-    V1_2 = 0x1_0002,
-    /// PSCI 1.3: adds `SYSTEM_OFF2`.
-    V1_3 = 0x1_0003,
-}
+pub struct PsciVersion(u32);
 
 impl PsciVersion {
+    /// PSCI 0.1, the only one without the feature `KVM_ARM_VCPU_PSCI_0_2`.
+    pub const V0_1: Self = Self(0x0_0001);
+    /// PSCI 0.2.
+    pub const V0_2: Self = Self(0x0_0002);
+    /// PSCI 1.0: adds `PSCI_FEATURES` and `SYSTEM_SUSPEND`.
+    pub const V1_0: Self = Self(0x1_0000);
+    /// PSCI 1.1: adds `SYSTEM_RESET2`.
+    pub const V1_1: Self = Self(0x1_0001);
+    /// PSCI 1.2.
+    pub const V1_2: Self = Self(0x1_0002);
+    /// PSCI 1.3: adds `SYSTEM_OFF2`.
+    pub const V1_3: Self = Self(0x1_0003);
+
     /// All versions, oldest first.
     pub const ALL: [Self; 6] = [
         Self::V0_1,
@@ -43,26 +42,14 @@ impl PsciVersion {
     /// Returns the value of the version in a register.
     #[inline]
     pub const fn to_raw(self) -> u32 {
-        match self {
-            Self::V0_1 => 0x0_0001,
-            Self::V0_2 => 0x0_0002,
-            Self::V1_0 => 0x1_0000,
-            Self::V1_1 => 0x1_0001,
-            Self::V1_2 => 0x1_0002,
-            Self::V1_3 => 0x1_0003,
-        }
+        self.0
     }
 
     /// Returns the version that has this value, if KVM implements it.
-    #[inline]
+    #[inline(always)]
     pub const fn from_raw(raw: u64) -> Option<Self> {
         match raw {
-            0x0_0001 => Some(Self::V0_1),
-            0x0_0002 => Some(Self::V0_2),
-            0x1_0000 => Some(Self::V1_0),
-            0x1_0001 => Some(Self::V1_1),
-            0x1_0002 => Some(Self::V1_2),
-            0x1_0003 => Some(Self::V1_3),
+            0x0_0001 | 0x0_0002 | 0x1_0000..=0x1_0003 => Some(Self(low_half(raw))),
             _ => None,
         }
     }
@@ -70,7 +57,7 @@ impl PsciVersion {
     /// Returns whether only a vCPU with the feature `KVM_ARM_VCPU_PSCI_0_2` can have the version.
     #[inline]
     pub const fn needs_psci_0_2(self) -> bool {
-        !matches!(self, Self::V0_1)
+        self.0 != Self::V0_1.0
     }
 
     /// Decides a write of the version.
@@ -79,12 +66,13 @@ impl PsciVersion {
     ///
     /// [`Reject::InvalidValue`] if KVM does not implement the version, or if it is not of the kind
     /// that the feature `KVM_ARM_VCPU_PSCI_0_2` asks for.
-    #[inline]
+    #[inline(always)]
     pub fn write(value: u64, has_psci_0_2: bool) -> Result<Self, Reject> {
-        match Self::from_raw(value) {
-            Some(version) if version.needs_psci_0_2() == has_psci_0_2 => Ok(version),
-            _ => Err(Reject::InvalidValue),
+        let version = Self::from_raw(value).ok_or(Reject::InvalidValue)?;
+        if version.needs_psci_0_2() != has_psci_0_2 {
+            return Err(Reject::InvalidValue);
         }
+        Ok(version)
     }
 
     /// Returns the version that a vCPU sees, as the value of a register.

@@ -29,7 +29,7 @@ impl FilterAction {
 
     /// Returns the action that has this value.
     #[inline]
-    pub const fn from_raw(raw: u8) -> Option<Self> {
+    pub const fn from_raw(raw: u64) -> Option<Self> {
         match raw {
             0 => Some(Self::Handle),
             1 => Some(Self::Deny),
@@ -38,26 +38,49 @@ impl FilterAction {
         }
     }
 
-    /// Returns the action that a value of the filter stands for.
-    ///
-    /// Zero is also the value of functions that are not in it. A value that no request could have
-    /// brought there denies the call.
-    #[inline]
-    pub const fn in_effect(value: u64) -> Self {
-        match value {
-            0 => Self::Handle,
-            2 => Self::ForwardToUser,
-            _ => Self::Deny,
-        }
-    }
-
     /// Returns the value of the action.
     #[inline]
-    pub const fn to_raw(self) -> u8 {
+    pub const fn to_raw(self) -> u64 {
         match self {
             Self::Handle => 0,
             Self::Deny => 1,
             Self::ForwardToUser => 2,
+        }
+    }
+}
+
+/// What the filter holds for a function: an action, or that the function is not in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FilterEntry(u64);
+
+impl FilterEntry {
+    /// Returns the entry that has this value: that of an action, zero without one.
+    #[inline]
+    pub const fn from_raw(raw: u64) -> Self {
+        Self(raw)
+    }
+
+    /// Returns whether KVM handles the function.
+    #[inline]
+    pub const fn handles(self) -> bool {
+        self.0 == FilterAction::Handle.to_raw()
+    }
+
+    /// Returns whether userspace handles the function.
+    #[inline]
+    pub const fn forwards(self) -> bool {
+        self.0 == FilterAction::ForwardToUser.to_raw()
+    }
+
+    /// Returns what becomes of the function. What no request could have asked for denies it.
+    #[inline]
+    pub const fn action(self) -> FilterAction {
+        if self.handles() {
+            FilterAction::Handle
+        } else if self.forwards() {
+            FilterAction::ForwardToUser
+        } else {
+            FilterAction::Deny
         }
     }
 }
@@ -81,6 +104,19 @@ impl FilterRange {
         Self::architecture(Convention::Smc64),
     ];
 
+    /// Decides whether the range may be added; whether it is free is known to the filter alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::Frozen`] if the VM has run.
+    #[inline]
+    pub const fn decide(self, ran: RanOnce) -> Result<Self, Reject> {
+        match ran {
+            RanOnce::No => Ok(self),
+            RanOnce::Yes => Err(Reject::Frozen),
+        }
+    }
+
     const fn architecture(convention: Convention) -> Self {
         Self {
             first: FuncId::fast(convention, FuncId::OWNER_ARCH, 0),
@@ -93,17 +129,46 @@ impl FilterRange {
 /// A request to filter a range of functions; `struct kvm_smccc_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FilterRequest {
-    /// The first function.
-    pub base: u32,
-    /// How many functions.
-    pub nr_functions: u32,
-    /// What becomes of them.
-    pub action: u8,
-    /// Reserved: zeros.
-    pub pad: [u8; 15],
+    base: u32,
+    nr_functions: u32,
+    /// Bits 7:0: the action. The others are reserved: zeros.
+    action: [u64; 2],
 }
 
 impl FilterRequest {
+    /// Returns the request that has these fields.
+    ///
+    /// `base` is the first function, `nr_functions` how many there are, and `action` is what becomes
+    /// of them; the bytes of `pad` are reserved.
+    pub const fn new(base: u32, nr_functions: u32, action: u8, pad: [u8; 15]) -> Self {
+        let [b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = pad;
+        Self {
+            base,
+            nr_functions,
+            action: [
+                u64::from_le_bytes([action, b1, b2, b3, b4, b5, b6, b7]),
+                u64::from_le_bytes([b8, b9, b10, b11, b12, b13, b14, b15]),
+            ],
+        }
+    }
+
+    /// Returns the request that has these bytes, as little-endian words.
+    #[inline]
+    pub const fn from_le_words([functions, action, pad]: [u64; 3]) -> Self {
+        let [b0, b1, b2, b3, n0, n1, n2, n3] = functions.to_le_bytes();
+        Self {
+            base: u32::from_le_bytes([b0, b1, b2, b3]),
+            nr_functions: u32::from_le_bytes([n0, n1, n2, n3]),
+            action: [action, pad],
+        }
+    }
+
+    /// Returns the first function.
+    #[inline]
+    pub const fn base(&self) -> u32 {
+        self.base
+    }
+
     /// Checks what does not depend on the state of the VM, and so needs no lock.
     ///
     /// # Errors
@@ -113,35 +178,21 @@ impl FilterRequest {
     /// before [`Reject::Frozen`].
     #[inline]
     pub fn admit(&self) -> Result<FilterRange, Reject> {
-        if self.pad != [0; 15] {
+        let [action, pad] = self.action;
+        if pad != 0 {
             return Err(Reject::InvalidValue);
         }
+        // With a reserved byte in it, this is no action either.
+        let action = FilterAction::from_raw(action).ok_or(Reject::InvalidValue)?;
         let last = self
             .nr_functions
             .checked_sub(1)
-            .and_then(|more| self.base.checked_add(more));
-        match (last, FilterAction::from_raw(self.action)) {
-            (Some(last), Some(action)) => Ok(FilterRange {
-                first: FuncId::from_raw(self.base),
-                last: FuncId::from_raw(last),
-                action,
-            }),
-            _ => Err(Reject::InvalidValue),
-        }
-    }
-
-    /// Decides the request; whether the range is free is known to the filter alone.
-    ///
-    /// # Errors
-    ///
-    /// - [`Reject::InvalidValue`] as in [`FilterRequest::admit`].
-    /// - [`Reject::Frozen`] if the VM has run.
-    #[inline]
-    pub fn decide(&self, ran: RanOnce) -> Result<FilterRange, Reject> {
-        let range = self.admit()?;
-        match ran {
-            RanOnce::No => Ok(range),
-            RanOnce::Yes => Err(Reject::Frozen),
-        }
+            .and_then(|more| self.base.checked_add(more))
+            .ok_or(Reject::InvalidValue)?;
+        Ok(FilterRange {
+            first: FuncId::from_raw(self.base),
+            last: FuncId::from_raw(last),
+            action,
+        })
     }
 }

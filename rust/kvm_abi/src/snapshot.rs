@@ -90,7 +90,7 @@ impl Snapshot {
     /// Those of [`PsciVersion::write`], [`WorkaroundLevel::write`], [`WorkaroundLevel2::write`] and
     /// [`FeatureBitmap::write`]. Only the bitmaps freeze when the VM has run, so that only they
     /// ask whether it has.
-    #[inline]
+    #[inline(always)]
     pub fn write(&self, value: u64, ran: impl FnOnce() -> RanOnce) -> Result<Effect, Reject> {
         match *self {
             Self::PsciVersion { has_psci_0_2, .. } => {

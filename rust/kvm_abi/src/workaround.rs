@@ -43,7 +43,7 @@ pub enum WorkaroundLevel {
 
 impl WorkaroundLevel {
     /// Returns the level of a host.
-    #[inline]
+    #[inline(always)]
     pub const fn of_host(mitigation: Mitigation) -> Self {
         match mitigation {
             Mitigation::Vulnerable => Self::NotAvailable,
@@ -62,18 +62,29 @@ impl WorkaroundLevel {
         }
     }
 
+    /// Checks what does not depend on the host.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] if a bit outside the level is set.
+    #[inline(always)]
+    pub const fn admit(value: u64) -> Result<(), Reject> {
+        if value & !LEVEL_MASK != 0 {
+            return Err(Reject::InvalidValue);
+        }
+        Ok(())
+    }
+
     /// Decides a write on a host of this level.
     ///
     /// # Errors
     ///
-    /// - [`Reject::InvalidValue`] if a bit outside the level is set.
+    /// - [`Reject::InvalidValue`] as in [`WorkaroundLevel::admit`].
     /// - [`Reject::AboveHost`] if the level is higher than that of the host; the levels 3-15, which
     ///   have no meaning, are higher than any.
-    #[inline]
-    pub const fn write(self, value: u64) -> Result<(), Reject> {
-        if value & !LEVEL_MASK != 0 {
-            return Err(Reject::InvalidValue);
-        }
+    #[inline(always)]
+    pub fn write(self, value: u64) -> Result<(), Reject> {
+        Self::admit(value)?;
         if value > self.to_raw() {
             return Err(Reject::AboveHost);
         }
@@ -102,7 +113,7 @@ impl WorkaroundLevel2 {
     ///
     /// Where SSBS is there at all times, a mitigated host pretends that its firmware does nothing,
     /// because the guest can protect itself. Where it is hidden, the mitigation is permanent.
-    #[inline]
+    #[inline(always)]
     pub const fn of_host(mitigation: Mitigation, ssbs: bool) -> Self {
         match (mitigation, ssbs) {
             (Mitigation::Vulnerable, _) | (Mitigation::Mitigated, true) => Self::NotAvailable,
@@ -125,7 +136,7 @@ impl WorkaroundLevel2 {
     ///
     /// [`Reject::InvalidValue`] if a bit outside level and `ENABLED` is set, if `ENABLED` is set
     /// with another level than `AVAIL`, or if the level has no meaning.
-    #[inline]
+    #[inline(always)]
     pub const fn narrow(value: u64) -> Result<Self, Reject> {
         if value & !(LEVEL_MASK | Self::ENABLED) != 0 {
             return Err(Reject::InvalidValue);
@@ -149,7 +160,7 @@ impl WorkaroundLevel2 {
     ///
     /// - [`Reject::InvalidValue`] as in [`WorkaroundLevel2::narrow`].
     /// - [`Reject::AboveHost`] if the guest was promised protection that the host does not give.
-    #[inline]
+    #[inline(always)]
     pub fn write(self, value: u64) -> Result<(), Reject> {
         if Self::narrow(value)? > self {
             return Err(Reject::AboveHost);

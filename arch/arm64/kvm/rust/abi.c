@@ -39,11 +39,10 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 	[KVM_ARM_ABI_SMCCC_FILTER]	= "smccc_filter",
 };
 
+DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
-DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_smccc_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
-DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_count_key);
 
 static enum kvm_arm_abi_mode boot_mode __initdata =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
@@ -51,11 +50,12 @@ static enum kvm_arm_abi_mode boot_mode __initdata =
 							  KVM_ARM_ABI_C;
 static bool boot_count __initdata;
 
-/* The mode that the keys stand for; mode_lock orders those who set it. */
+/* What the keys stand for; mode_lock orders those who set it. */
 static DEFINE_MUTEX(mode_lock);
 static enum kvm_arm_abi_mode mode =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
 							 KVM_ARM_ABI_C;
+static bool counting;
 
 struct abi_calls {
 	unsigned long c[NR_KVM_ARM_ABI_SURFACES];
@@ -65,62 +65,36 @@ struct abi_calls {
 static DEFINE_PER_CPU(struct abi_calls, abi_calls);
 static atomic_long_t abi_mismatches[NR_KVM_ARM_ABI_SURFACES];
 
+static void set_key(struct static_key *key, bool on)
+{
+	if (on)
+		static_key_enable(key);
+	else
+		static_key_disable(key);
+}
+
 /*
  * A call that is under way ends on the side on which it began. This is safe:
  * both sides keep the same state by the same rules, under the same lock.
  */
-static void set_mode(enum kvm_arm_abi_mode new)
+static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
+	bool check = new == KVM_ARM_ABI_CHECK;
+
 	lockdep_assert_held(&mode_lock);
 
-	if (new == mode)
-		return;
-
-	switch (mode) {
-	case KVM_ARM_ABI_C:
-		break;
-	case KVM_ARM_ABI_RUST:
-		static_branch_disable(&kvm_arm_abi_rust_key);
-		static_branch_dec(&kvm_arm_abi_smccc_key);
-		break;
-	case KVM_ARM_ABI_CHECK:
-		static_branch_disable(&kvm_arm_abi_check_key);
-		static_branch_dec(&kvm_arm_abi_watch_key);
-		static_branch_dec(&kvm_arm_abi_smccc_key);
-		break;
+	if (check != (mode == KVM_ARM_ABI_CHECK)) {
+		set_key(&kvm_arm_abi_check_key.key, check);
+		if (check)
+			static_branch_inc(&kvm_arm_abi_watch_key);
+		else
+			static_branch_dec(&kvm_arm_abi_watch_key);
 	}
 
-	switch (new) {
-	case KVM_ARM_ABI_C:
-		break;
-	case KVM_ARM_ABI_RUST:
-		static_branch_enable(&kvm_arm_abi_rust_key);
-		static_branch_inc(&kvm_arm_abi_smccc_key);
-		break;
-	case KVM_ARM_ABI_CHECK:
-		static_branch_enable(&kvm_arm_abi_check_key);
-		static_branch_inc(&kvm_arm_abi_watch_key);
-		static_branch_inc(&kvm_arm_abi_smccc_key);
-		break;
-	}
-
-	mode = new;
-}
-
-static void set_count(bool count)
-{
-	lockdep_assert_held(&mode_lock);
-
-	if (count == static_key_enabled(&kvm_arm_abi_count_key))
-		return;
-
-	if (count) {
-		static_branch_enable(&kvm_arm_abi_count_key);
-		static_branch_inc(&kvm_arm_abi_smccc_key);
-	} else {
-		static_branch_disable(&kvm_arm_abi_count_key);
-		static_branch_dec(&kvm_arm_abi_smccc_key);
-	}
+	WRITE_ONCE(mode, new);
+	WRITE_ONCE(counting, count);
+	set_key(&kvm_arm_abi_rust_key.key, new == KVM_ARM_ABI_RUST && !count);
+	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count);
 }
 
 /* When a tracepoint of a register goes on and off. */
@@ -136,16 +110,26 @@ void kvm_arm_abi_unwatch(void)
 }
 
 /**
- * kvm_arm_abi_count - Count a call of a surface
+ * kvm_arm_abi_count - Count a call of a surface, if calls are counted
  * @surface: The surface
- * @rust: Whether Rust serves the call; in the mode check, both sides decide it
+ *
+ * It is counted for the side that serves it; in the mode check, for both, as
+ * both decide it.
+ *
+ * Return: Whether Rust serves it.
  */
-void kvm_arm_abi_count(enum kvm_arm_abi_surface surface, bool rust)
+bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
 {
-	if (!rust)
-		this_cpu_inc(abi_calls.c[surface]);
-	if (rust || static_branch_unlikely(&kvm_arm_abi_check_key))
-		this_cpu_inc(abi_calls.rust[surface]);
+	enum kvm_arm_abi_mode now = READ_ONCE(mode);
+
+	if (READ_ONCE(counting)) {
+		if (now != KVM_ARM_ABI_RUST)
+			this_cpu_inc(abi_calls.c[surface]);
+		if (now != KVM_ARM_ABI_C)
+			this_cpu_inc(abi_calls.rust[surface]);
+	}
+
+	return now == KVM_ARM_ABI_RUST;
 }
 
 /**
@@ -259,8 +243,7 @@ static int __init kvm_arm_abi_init(void)
 {
 	guard(mutex)(&mode_lock);
 
-	set_mode(boot_mode);
-	set_count(boot_count);
+	set_mode(boot_mode, boot_count);
 
 	return 0;
 }
@@ -295,7 +278,7 @@ static ssize_t mode_write(struct file *file, const char __user *ubuf,
 		return m;
 
 	guard(mutex)(&mode_lock);
-	set_mode(m);
+	set_mode(m, counting);
 	return count;
 }
 
@@ -310,7 +293,7 @@ static const struct file_operations mode_fops = {
 
 static int count_get(void *data, u64 *val)
 {
-	*val = static_key_enabled(&kvm_arm_abi_count_key);
+	*val = READ_ONCE(counting);
 	return 0;
 }
 
@@ -320,7 +303,7 @@ static int count_set(void *data, u64 val)
 		return -EINVAL;
 
 	guard(mutex)(&mode_lock);
-	set_count(val);
+	set_mode(mode, val);
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(count_fops, count_get, count_set, "%llu\n");

@@ -20,7 +20,7 @@ struct abi_test {
 static void abi_test_set_mode(enum kvm_arm_abi_mode new)
 {
 	guard(mutex)(&mode_lock);
-	set_mode(new);
+	set_mode(new, counting);
 }
 
 static int abi_test_init(struct kunit *test)
@@ -38,7 +38,7 @@ static int abi_test_init(struct kunit *test)
 	mutex_init(&ctx->kvm->arch.config_lock);
 	ctx->vcpu->kvm = ctx->kvm;
 	ctx->boot_mode = mode;
-	ctx->boot_count = static_key_enabled(&kvm_arm_abi_count_key);
+	ctx->boot_count = counting;
 	test->priv = ctx;
 
 	return 0;
@@ -83,6 +83,31 @@ static void mode_chooses_the_side(struct kunit *test)
 
 	abi_test_set_mode(KVM_ARM_ABI_C);
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_watch_key));
+}
+
+static void c_alone_costs_one_nop(struct kunit *test)
+{
+	static const struct {
+		enum kvm_arm_abi_mode mode;
+		bool count, on, rust;
+	} cases[] = {
+		{ KVM_ARM_ABI_C,     false, false, false },
+		{ KVM_ARM_ABI_C,     true,  true,  false },
+		{ KVM_ARM_ABI_RUST,  false, true,  true },
+		{ KVM_ARM_ABI_RUST,  true,  true,  false },
+		{ KVM_ARM_ABI_CHECK, false, true,  false },
+		{ KVM_ARM_ABI_CHECK, true,  true,  false },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		abi_test_set_mode(cases[i].mode);
+		count_set(NULL, cases[i].count);
+		KUNIT_EXPECT_EQ(test, static_key_enabled(&kvm_arm_abi_key), cases[i].on);
+		KUNIT_EXPECT_EQ(test, static_key_enabled(&kvm_arm_abi_rust_key),
+				cases[i].rust);
+		KUNIT_EXPECT_EQ(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG),
+				cases[i].mode == KVM_ARM_ABI_RUST);
+	}
 }
 
 static void abi_test_sum(unsigned long *c, unsigned long *rust)
@@ -228,6 +253,7 @@ static void planted_initial_differences_are_counted(struct kunit *test)
 
 static struct kunit_case abi_test_cases[] = {
 	KUNIT_CASE(mode_chooses_the_side),
+	KUNIT_CASE(c_alone_costs_one_nop),
 	KUNIT_CASE(calls_are_counted_by_side),
 	KUNIT_CASE(check_is_silent_where_the_sides_agree),
 	KUNIT_CASE(planted_bitmap_differences_are_counted),

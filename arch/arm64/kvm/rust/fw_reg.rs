@@ -128,23 +128,27 @@ pub unsafe extern "C" fn kvm_arm_rust_set_fw_reg(
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    to_ret(set(vcpu, &request))
+    to_ret(set(vcpu, request))
 }
 
 #[inline]
-fn set(vcpu: &Vcpu, request: &OneReg) -> Result {
+fn set(vcpu: &Vcpu, request: OneReg) -> Result {
+    if trace::set_fw_reg_enabled() {
+        return traced_set(vcpu, request);
+    }
+    FwReg::check_size(request.id()).map_err(from_reject)?;
+    let value = request.read_value()?;
+    fw_reg::write_id(vcpu, request.id(), value).map_err(from_reject)
+}
+
+#[cold]
+#[inline(never)]
+fn traced_set(vcpu: &Vcpu, request: OneReg) -> Result {
     let id = request.id();
     FwReg::check_size(id).map_err(from_reject)?;
     let value = request.read_value()?;
-    let reg = FwReg::from_id(id);
-
-    let old = match reg {
-        Ok(reg) if trace::set_fw_reg_enabled() => fw_reg::read(vcpu, reg),
-        _ => 0,
-    };
-    let result = reg
-        .and_then(|reg| fw_reg::write(vcpu, reg, value))
-        .map_err(from_reject);
+    let old = FwReg::from_id(id).map_or(0, |reg| fw_reg::read(vcpu, reg));
+    let result = fw_reg::write_id(vcpu, id, value).map_err(from_reject);
     trace::set_fw_reg(vcpu, id, old, value, to_ret(result));
     result
 }

@@ -11,7 +11,6 @@ use kernel::{
             AffinityQuery,
             Caller,
             Decision,
-            FilterAction,
             FuncId,
             PowerOn,
             PtpCounter,
@@ -92,14 +91,15 @@ fn handle(vcpu: ExitedVcpu<'_>, id: FuncId) -> c_int {
 #[cold]
 #[inline(never)]
 fn filtered(vcpu: ExitedVcpu<'_>) -> c_int {
-    let id = func_id(vcpu);
-    match vcpu.vm().smccc_action(id) {
-        FilterAction::Handle => handle(vcpu, id),
-        FilterAction::Deny => return_value(vcpu, ret::NOT_SUPPORTED),
-        FilterAction::ForwardToUser => {
-            vcpu.exit_hypercall(id);
-            TO_USERSPACE
-        }
+    // The id is read again and again, as to keep it would take more than that.
+    let entry = vcpu.vm().smccc_filter_entry(func_id(vcpu));
+    if entry.handles() {
+        handle(vcpu, func_id(vcpu))
+    } else if entry.forwards() {
+        vcpu.exit_hypercall(func_id(vcpu));
+        TO_USERSPACE
+    } else {
+        return_value(vcpu, ret::NOT_SUPPORTED)
     }
 }
 

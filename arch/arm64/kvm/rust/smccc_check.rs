@@ -245,7 +245,7 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     };
     let id = crate::smccc::func_id(vcpu);
     let filter = match vm.has_smccc_filter() {
-        true => vm.smccc_action(id),
+        true => vm.smccc_filter_entry(id).action(),
         false => FilterAction::Handle,
     };
 

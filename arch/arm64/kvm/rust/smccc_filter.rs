@@ -25,42 +25,47 @@ use crate::{
         mismatch,
         Outcome, //
     },
-    errno::{
-        from_reject,
-        to_ret, //
-    }, //
+    errno::from_reject, //
 };
 
-/// Adds a range to a VM's filter of hypercalls, for userspace.
+/// Sets an attribute of a VM's hypercalls, of which there is one: adds a range to their filter.
 ///
-/// Returns 0, or the first of: `-EFAULT` if the request cannot be read; `-EINVAL` if it is not
-/// valid; `-EBUSY` if the VM has run; `-EEXIST` if a function of the range is in the filter
-/// already, or reserved; `-ENOMEM`. A refused request changes nothing that a guest could see.
+/// Returns 0, or the first of: `-ENXIO` if there is no such attribute; `-EFAULT` if the request
+/// cannot be read; `-EINVAL` if it is not valid; `-EBUSY` if the VM has run; `-EEXIST` if a function
+/// of the range is in the filter already, or reserved; `-ENOMEM`. A refused request changes nothing
+/// that a guest could see.
 ///
-/// C: `kvm_smccc_set_filter()`.
+/// C: `kvm_vm_smccc_set_attr()`.
 ///
 /// # Safety
 ///
 /// - `kvm` must point to a valid VM, whose `config_lock` the caller must not hold.
-/// - `uaddr` is checked.
+/// - `attr` must point to a valid attribute in kernel memory.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_smccc_set_filter(
+pub unsafe extern "C" fn kvm_arm_rust_smccc_set_attr(
     kvm: *mut bindings::kvm,
-    uaddr: *mut bindings::kvm_smccc_filter,
+    attr: *mut bindings::kvm_device_attr,
 ) -> c_int {
-    // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
-    to_ret(set(vm, UserPtr::from_ptr(uaddr.cast())))
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vm, number, addr) = unsafe { (Vm::from_raw(kvm), (*attr).attr, (*attr).addr) };
+    if number != bindings::KVM_ARM_VM_SMCCC_FILTER.into() {
+        return ENXIO.to_errno();
+    }
+    // CAST: Addresses have 64 bits on arm64. Whether it is one of userspace is checked.
+    match set_filter(vm, UserPtr::from_addr(addr as usize)) {
+        Ok(ret) => ret,
+        Err(error) => error.to_errno(),
+    }
 }
 
 #[inline]
-fn set(vm: &Vm, from: UserPtr) -> Result {
+fn set_filter(vm: &Vm, from: UserPtr) -> Result<c_int> {
     let request = read_request(from)?;
-    request.admit().map_err(from_reject)?;
+    let range = request.admit().map_err(from_reject)?;
     let config = vm.lock_config();
     let locked = config.locked();
-    let range = request.decide(locked.ran_once()).map_err(from_reject)?;
-    locked.filter_smccc(&range)
+    range.decide(locked.ran_once()).map_err(from_reject)?;
+    Ok(locked.filter_smccc(&range))
 }
 
 /// Compares whether C refuses a request before it takes the lock.
@@ -84,7 +89,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter_request(
     if (rust.ret != 0 || ret == EINVAL.to_errno()) && rust.ret != ret {
         mismatch(
             SMCCC_FILTER,
-            request.base.into(),
+            request.base().into(),
             Outcome { ret, val: 0 },
             rust,
         );
@@ -111,14 +116,17 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter(
     // SAFETY: The caller guarantees that the lock is held during the call.
     let locked = unsafe { ConfigLocked::assume(vm) };
 
-    let id = request.base.into();
-    match request.decide(locked.ran_once()) {
+    let id = request.base().into();
+    match request
+        .admit()
+        .and_then(|range| range.decide(locked.ran_once()))
+    {
         Ok(range) => {
             let [c, rust] = match ret {
                 // What the filter makes of both ends.
                 0 => {
-                    let action = |id| Outcome::value(vm.smccc_action(id).to_raw().into());
-                    let rust = Outcome::value(range.action.to_raw().into());
+                    let action = |id| Outcome::value(vm.smccc_filter_entry(id).action().to_raw());
+                    let rust = Outcome::value(range.action.to_raw());
                     compare(SMCCC_FILTER, id, action(range.first), rust);
                     [action(range.last), rust]
                 }
