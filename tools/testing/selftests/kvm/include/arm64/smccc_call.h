@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One SMCCC call of a guest, judged from outside: userspace sets x0-x7 and the
+ * program counter, runs the vCPU, and reads both, the exit, and the vCPU's
+ * state. No code of the guest takes part, and all 64 bits of each register are
+ * seen.
+ */
+#ifndef SELFTEST_KVM_ARM64_SMCCC_CALL_H
+#define SELFTEST_KVM_ARM64_SMCCC_CALL_H
+
+#include <signal.h>
+#include <sys/time.h>
+
+#include "smccc_guest.h"
+
+/**
+ * struct smccc_call - a call, and what came of it
+ * @vcpu: the vCPU that makes it
+ * @insn: how
+ * @in: x0-x7 before
+ * @x: x0-x7 after
+ * @pc: the program counter after, as the distance from the instruction: 4 if it
+ *	was advanced once
+ * @exit: KVM_EXIT_MMIO if the guest went on after the call, KVM_EXIT_INTR if it
+ *	had to be stopped by a signal, or the exit that the call made
+ * @err: the errno of KVM_RUN, 0 if there is none, and 0 with KVM_EXIT_INTR
+ * @mp_state: the vCPU's state after, KVM_MP_STATE_*
+ * @flags: kvm_run.flags
+ * @hypercall: of KVM_EXIT_HYPERCALL
+ * @system_event: of KVM_EXIT_SYSTEM_EVENT
+ */
+struct smccc_call {
+	struct kvm_vcpu *vcpu;
+	enum smccc_insn insn;
+	u64 in[8];
+	u64 x[8];
+	u64 pc;
+	u32 exit;
+	int err;
+	u32 mp_state;
+	u64 flags;
+	struct {
+		u64 nr;
+		u64 args[6];
+		u64 ret;
+		u64 flags;
+	} hypercall;
+	struct {
+		u32 type;
+		u32 ndata;
+		u64 data[16];
+	} system_event;
+};
+
+/**
+ * smccc_call_start() - have a vCPU be about to make a call
+ * @c: the call: @vcpu, @insn and @in are to be set
+ */
+static inline void smccc_call_start(struct smccc_call *c)
+{
+	u64 pstate, id = ARM64_CORE_REG(regs.pstate);
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		if (smccc_is_32bit(c->vcpu))
+			c->in[i] = (u32)c->in[i];
+		smccc_set_x(c->vcpu, i, c->in[i]);
+	}
+	smccc_set_x(c->vcpu, 9, SMCCC_MMIO_GPA);
+
+	if (smccc_is_32bit(c->vcpu)) {
+		pstate = vcpu_get_reg(c->vcpu, id) & ~SMCCC_PSTATE_T;
+		if (smccc_code[c->insn].is_t32)
+			pstate |= SMCCC_PSTATE_T;
+		vcpu_set_reg(c->vcpu, id, pstate);
+	}
+
+	vcpu_set_reg(c->vcpu, ARM64_CORE_REG(regs.pc), smccc_pc(c->insn));
+}
+
+/* How often a vCPU was run, for who watches over this. */
+static unsigned long smccc_nr_runs;
+
+/* With garbage where the exit is told of: what is to be 0 has to be set to it. */
+static inline int smccc_run(struct kvm_vcpu *vcpu)
+{
+	__atomic_add_fetch(&smccc_nr_runs, 1, __ATOMIC_RELAXED);
+	memset(vcpu->run->padding, 0xa5, sizeof(vcpu->run->padding));
+	return __vcpu_run(vcpu);
+}
+
+/* After KVM_RUN has returned @ret: all that the call has changed. */
+static inline void smccc_call_collect(struct smccc_call *c, int ret)
+{
+	struct kvm_run *run = c->vcpu->run;
+	int i;
+
+	c->err = ret ? errno : 0;
+	c->exit = run->exit_reason;
+	c->flags = run->flags;
+	if (c->err == EINTR) {
+		c->err = 0;
+		c->exit = KVM_EXIT_INTR;
+	}
+
+	for (i = 0; i < 8; i++)
+		c->x[i] = smccc_get_x(c->vcpu, i);
+	c->pc = vcpu_get_reg(c->vcpu, ARM64_CORE_REG(regs.pc)) -
+		smccc_pc(c->insn);
+	c->mp_state = smccc_get_mp_state(c->vcpu);
+
+	if (c->exit == KVM_EXIT_HYPERCALL) {
+		c->hypercall.nr = run->hypercall.nr;
+		memcpy(c->hypercall.args, run->hypercall.args,
+		       sizeof(c->hypercall.args));
+		c->hypercall.ret = run->hypercall.ret;
+		c->hypercall.flags = run->hypercall.flags;
+	} else if (c->exit == KVM_EXIT_SYSTEM_EVENT) {
+		c->system_event.type = run->system_event.type;
+		c->system_event.ndata = run->system_event.ndata;
+		memcpy(c->system_event.data, run->system_event.data,
+		       sizeof(c->system_event.data));
+	} else if (c->exit == KVM_EXIT_MMIO) {
+		vcpu_run_complete_io(c->vcpu);
+	}
+}
+
+/**
+ * smccc_call_run() - run the vCPU until it exits
+ * @c: the call, which has been started; its outcome is filled in
+ *
+ * Also to go on after an exit that the call made: KVM_EXIT_MMIO is then the
+ * expected one.
+ */
+static inline void smccc_call_run(struct smccc_call *c)
+{
+	smccc_call_collect(c, smccc_run(c->vcpu));
+}
+
+static inline void smccc_on_alarm(int sig)
+{
+}
+
+/**
+ * smccc_call_run_blocking() - run a vCPU that the call is to stop or suspend
+ * @c: the call, which has been started; its outcome is filled in
+ *
+ * KVM_RUN does not return by itself then, it is interrupted by signals. Those
+ * that come before the vCPU has made the call do not count.
+ */
+static inline void smccc_call_run_blocking(struct smccc_call *c)
+{
+	struct itimerval tick = { { 0, 5000 }, { 0, 5000 } }, off = {};
+	struct sigaction sa = { .sa_handler = smccc_on_alarm }, old;
+
+	sigaction(SIGALRM, &sa, &old);
+	setitimer(ITIMER_REAL, &tick, NULL);
+	do {
+		smccc_call_collect(c, smccc_run(c->vcpu));
+	} while (c->exit == KVM_EXIT_INTR && !c->pc);
+	setitimer(ITIMER_REAL, &off, NULL);
+	sigaction(SIGALRM, &old, NULL);
+}
+
+/* In x4-x7, which a call does not change. */
+#define SMCCC_X4	0x4444444444444444UL
+#define SMCCC_X5	0x5555555555555555UL
+#define SMCCC_X6	0x6666666666666666UL
+#define SMCCC_X7	0x7777777777777777UL
+
+/**
+ * smccc_call() - make a call
+ * @vcpu: the vCPU that makes it
+ * @insn: how
+ * @x0: the function
+ * @x1: its first argument
+ * @x2: its second argument
+ * @x3: its third argument
+ *
+ * Return: the call and its outcome.
+ */
+static inline struct smccc_call smccc_call(struct kvm_vcpu *vcpu,
+					   enum smccc_insn insn, u64 x0, u64 x1,
+					   u64 x2, u64 x3)
+{
+	struct smccc_call c = {
+		.vcpu = vcpu,
+		.insn = insn,
+		.in = { x0, x1, x2, x3, SMCCC_X4, SMCCC_X5, SMCCC_X6, SMCCC_X7 },
+	};
+
+	smccc_call_start(&c);
+	smccc_call_run(&c);
+	return c;
+}
+
+/**
+ * smccc_call_blocking() - make a call that is to stop or suspend the vCPU
+ *
+ * As smccc_call(), and as smccc_call_run_blocking().
+ */
+static inline struct smccc_call smccc_call_blocking(struct kvm_vcpu *vcpu,
+						    enum smccc_insn insn,
+						    u64 x0, u64 x1, u64 x2,
+						    u64 x3)
+{
+	struct smccc_call c = {
+		.vcpu = vcpu,
+		.insn = insn,
+		.in = { x0, x1, x2, x3, SMCCC_X4, SMCCC_X5, SMCCC_X6, SMCCC_X7 },
+	};
+
+	smccc_call_start(&c);
+	smccc_call_run_blocking(&c);
+	return c;
+}
+
+/**
+ * struct smccc_want - what is expected of a call
+ * @x: x0-x3 after; x4-x7 are expected not to change
+ * @any: bits of x0-x3 that may have any value
+ * @exit: 0 if the guest is to go on, or a KVM_EXIT_*
+ * @mp_state: KVM_MP_STATE_*; KVM_MP_STATE_RUNNABLE is 0
+ * @hypercall_flags: of KVM_EXIT_HYPERCALL, whose nr is the lower half of x0
+ * @type: of KVM_EXIT_SYSTEM_EVENT
+ * @ndata: of KVM_EXIT_SYSTEM_EVENT
+ * @data: data[0] of KVM_EXIT_SYSTEM_EVENT; the others are expected to be 0
+ */
+struct smccc_want {
+	u64 x[4];
+	u64 any[4];
+	u32 exit;
+	u32 mp_state;
+	u64 hypercall_flags;
+	u32 type;
+	u32 ndata;
+	u64 data;
+};
+
+/*
+ * The upper half of a register that AArch32 state has used is UNKNOWN: zero, or
+ * what it was before.
+ */
+static inline bool smccc_same_x(const struct smccc_call *c,
+				const struct smccc_want *w, int nr)
+{
+	u64 x = c->x[nr] & ~w->any[nr], want = w->x[nr] & ~w->any[nr];
+
+	return x == want || (smccc_is_32bit(c->vcpu) && x == (u32)want);
+}
+
+/**
+ * __smccc_expect() - compare the outcome of a call with what is expected
+ * @line: of the expectation
+ * @c: the call
+ * @w: what is expected
+ *
+ * The program counter must have been advanced by 4, in each case.
+ *
+ * Return: whether it is what is expected.
+ */
+static inline bool __smccc_expect(int line, const struct smccc_call *c,
+				  const struct smccc_want *w)
+{
+	u32 want_exit = w->exit ?: KVM_EXIT_MMIO;
+	unsigned int before = fw_failures;
+	char what[128];
+	bool ok;
+	int i;
+
+	snprintf(what, sizeof(what), "%s %#lx(%#lx, %#lx, %#lx)",
+		 smccc_code[c->insn].name, c->in[0], c->in[1], c->in[2],
+		 c->in[3]);
+
+	__fw_expect(line, !c->err && c->exit == want_exit,
+		    "%s: exit %u, error %d, expected exit %u", what, c->exit,
+		    c->err, want_exit);
+	__fw_expect(line, !c->flags, "%s: flags %#lx", what, c->flags);
+	__fw_expect(line, c->pc == 4, "%s: PC advanced by %ld", what, c->pc);
+	ok = smccc_same_x(c, w, 0) && smccc_same_x(c, w, 1) &&
+	     smccc_same_x(c, w, 2) && smccc_same_x(c, w, 3);
+	__fw_expect(line, ok,
+		    "%s: %lx %lx %lx %lx, expected %lx %lx %lx %lx", what,
+		    c->x[0], c->x[1], c->x[2], c->x[3],
+		    w->x[0], w->x[1], w->x[2], w->x[3]);
+	for (i = 4; i < 8; i++)
+		__fw_expect(line, c->x[i] == c->in[i], "%s: x%d is %#lx", what,
+			    i, c->x[i]);
+	__fw_expect(line, c->mp_state == w->mp_state,
+		    "%s: vCPU's state is %u, expected %u", what, c->mp_state,
+		    w->mp_state);
+
+	if (want_exit == KVM_EXIT_HYPERCALL && c->exit == want_exit) {
+		ok = c->hypercall.nr == (u32)c->in[0] &&
+		     c->hypercall.flags == w->hypercall_flags;
+		__fw_expect(line, ok,
+			    "%s: exits with nr %#lx, flags %#lx, expected flags %#lx",
+			    what, c->hypercall.nr, c->hypercall.flags,
+			    w->hypercall_flags);
+		for (i = 0; i < 6; i++)
+			__fw_expect(line, !c->hypercall.args[i],
+				    "%s: args[%d] is %#lx", what, i,
+				    c->hypercall.args[i]);
+		__fw_expect(line, !c->hypercall.ret, "%s: ret is %#lx", what,
+			    c->hypercall.ret);
+	}
+
+	if (want_exit == KVM_EXIT_SYSTEM_EVENT && c->exit == want_exit) {
+		ok = c->system_event.type == w->type &&
+		     c->system_event.ndata == w->ndata &&
+		     c->system_event.data[0] == w->data;
+		__fw_expect(line, ok,
+			    "%s: event %u, %u data, %#lx, expected %u, %u, %#lx",
+			    what, c->system_event.type, c->system_event.ndata,
+			    c->system_event.data[0], w->type, w->ndata,
+			    w->data);
+		for (i = 1; i < 16; i++)
+			__fw_expect(line, !c->system_event.data[i],
+				    "%s: data[%d] is %#lx", what, i,
+				    c->system_event.data[i]);
+	}
+
+	return fw_failures == before;
+}
+
+/**
+ * smccc_expect() - compare the outcome of a call with what is expected
+ * @c: the call, a pointer
+ * @...: the members of a struct smccc_want
+ */
+#define smccc_expect(c, ...)						\
+	__smccc_expect(__LINE__, c, &(struct smccc_want) { __VA_ARGS__ })
+
+/* -1 in x0, 0 in x1-x3, and the guest goes on. */
+#define smccc_expect_refused(c)						\
+	smccc_expect(c, .x = { SMCCC_RET_NOT_SUPPORTED })
+
+#endif /* SELFTEST_KVM_ARM64_SMCCC_CALL_H */

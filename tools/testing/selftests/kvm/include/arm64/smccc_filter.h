@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The SMCCC filter: keeping book of which ranges were accepted, and having a
+ * guest find out what became of them.
+ */
+#ifndef SELFTEST_KVM_ARM64_SMCCC_FILTER_H
+#define SELFTEST_KVM_ARM64_SMCCC_FILTER_H
+
+#include <errno.h>
+
+#include "smccc_call.h"
+
+#define HANDLE	KVM_SMCCC_FILTER_HANDLE
+#define DENY	KVM_SMCCC_FILTER_DENY
+#define FWD	KVM_SMCCC_FILTER_FWD_TO_USER
+
+/* The beginning of a part of the SiP range, of which KVM implements nothing. */
+#define FILTER_FREE	0x82001000U
+
+/* The ranges that were asked for, of the VM that a case is about. */
+#define FILTER_MAX	512
+
+static struct filter_range {
+	u32 first;
+	u32 last;
+	u8 action;
+	bool accepted;
+} filter_ranges[FILTER_MAX];
+
+static int filter_nr_ranges;
+
+static inline struct kvm_vm *filter_vm_create(struct kvm_vcpu **vcpu)
+{
+	return smccc_vm_create(1, BIT(KVM_ARM_VCPU_PSCI_0_2), vcpu);
+}
+
+static inline void filter_begin(void)
+{
+	filter_nr_ranges = 0;
+}
+
+/* @err is the answer that the range got. */
+static inline void filter_note(u32 base, u32 nr, u8 action, int err)
+{
+	TEST_ASSERT(filter_nr_ranges < FILTER_MAX, "Too many ranges");
+	filter_ranges[filter_nr_ranges++] = (struct filter_range) {
+		base, base + nr - 1, action, !err
+	};
+}
+
+static inline void __filter_expect_set(int line, struct kvm_vm *vm, u32 base,
+				       u32 nr, u8 action, int want)
+{
+	int ret = smccc_set_filter(vm, base, nr, action);
+
+	__fw_expect(line, ret == want,
+		    "base %#x, nr_functions %#x, action %u: %s, expected %s",
+		    base, nr, action, strerror(ret), strerror(want));
+	filter_note(base, nr, action, want);
+}
+
+#define filter_expect_set(...)	__filter_expect_set(__LINE__, __VA_ARGS__)
+
+static inline u8 filter_action(u32 fn)
+{
+	const struct filter_range *r;
+
+	for (r = filter_ranges; r < filter_ranges + filter_nr_ranges; r++) {
+		if (r->accepted && fn >= r->first && fn <= r->last)
+			return r->action;
+	}
+
+	return HANDLE;
+}
+
+/* The argument of every call: PSCI_FEATURES, for one, knows this function. */
+#define FILTER_ARG	PSCI_0_2_FN_PSCI_VERSION
+
+/* Calls without an effect, and what they return if KVM handles them. */
+static const struct filter_call {
+	u32 fn;
+	u64 x[4];
+} filter_calls[] = {
+	{ ARM_SMCCC_VERSION_FUNC_ID, { ARM_SMCCC_VERSION_1_1 } },
+	{ PSCI_0_2_FN_PSCI_VERSION, { FW_PSCI_LATEST } },
+	{ PSCI_0_2_FN_MIGRATE_INFO_TYPE, { PSCI_0_2_TOS_MP } },
+	{ PSCI_1_0_FN_PSCI_FEATURES, { PSCI_RET_SUCCESS } },
+	{ ARM_SMCCC_TRNG_VERSION, { 0x10000 } },
+	{ ARM_SMCCC_TRNG_GET_UUID,
+	  { 0x00e0210d, 0xeb118443, 0x44527080, 0x4c5a4e55 } },
+	{ ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, { 3 } },
+	{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID,
+	  { 0xb66fb428, 0xe911c52e, 0x564bcaa9, 0x743a004d } },
+};
+
+/*
+ * If it were handled, would it do something? Or be a mitigation, which may be
+ * served on the way to KVM's dispatcher?
+ */
+static inline bool filter_call_has_effect(u32 fn)
+{
+	u32 nr = fn & ~PSCI_0_2_64BIT;
+
+	if (fn == ARM_SMCCC_ARCH_WORKAROUND_1 ||
+	    fn == ARM_SMCCC_ARCH_WORKAROUND_2 ||
+	    fn == ARM_SMCCC_ARCH_WORKAROUND_3)
+		return true;
+	if (fn >= KVM_PSCI_FN(0) && fn <= KVM_PSCI_FN(3))
+		return true;
+	if (nr < PSCI_0_2_FN(0) || nr > PSCI_0_2_FN(0x1f))
+		return false;
+
+	return fn != PSCI_0_2_FN_PSCI_VERSION &&
+	       fn != PSCI_0_2_FN_MIGRATE_INFO_TYPE &&
+	       fn != PSCI_1_0_FN_PSCI_FEATURES;
+}
+
+/* What userspace returns from a call that is forwarded to it. */
+#define FILTER_ANSWER	0x1122334455667788UL
+
+/* The guest calls @x0, of which only the lower half says which function. */
+static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
+					enum smccc_insn insn, u64 x0)
+{
+	struct smccc_want want = { .x = { SMCCC_RET_NOT_SUPPORTED } };
+	u8 action = filter_action(x0);
+	struct smccc_call c;
+	int i;
+
+	if (action == HANDLE) {
+		if (filter_call_has_effect(x0))
+			return;
+		for (i = 0; i < ARRAY_SIZE(filter_calls); i++) {
+			if ((u32)x0 == filter_calls[i].fn)
+				memcpy(want.x, filter_calls[i].x,
+				       sizeof(want.x));
+		}
+	}
+
+	if (action == FWD) {
+		want = (struct smccc_want) {
+			.x = { x0, FILTER_ARG, FW_POISON, FW_POISON },
+			.exit = KVM_EXIT_HYPERCALL,
+			.hypercall_flags = insn == SMCCC_SMC ?
+					   KVM_HYPERCALL_EXIT_SMC : 0,
+		};
+	}
+
+	c = smccc_call(vcpu, insn, x0, FILTER_ARG, FW_POISON, FW_POISON);
+	if (!__smccc_expect(line, &c, &want) || action != FWD)
+		return;
+
+	/* The guest goes on with what userspace has answered. */
+	smccc_set_x(vcpu, 0, FILTER_ANSWER);
+	want.x[0] = FILTER_ANSWER;
+	want.exit = 0;
+	smccc_call_run(&c);
+	__smccc_expect(line, &c, &want);
+}
+
+/* Garbage in the upper half of x0. */
+#define FILTER_GARBAGE	0x5a5a5a5a00000000UL
+
+static inline void __filter_expect_id(int line, struct kvm_vcpu *vcpu, u32 fn)
+{
+	__filter_expect_call(line, vcpu, SMCCC_HVC, fn);
+	__filter_expect_call(line, vcpu, SMCCC_SMC, fn | FILTER_GARBAGE);
+}
+
+#define filter_expect_id(...)	__filter_expect_id(__LINE__, __VA_ARGS__)
+
+/* Have the guest make calls on both sides of each end of each range. */
+static inline void __filter_expect_guest(int line, struct kvm_vcpu *vcpu)
+{
+	const struct filter_range *r;
+	int i;
+
+	for (r = filter_ranges; r < filter_ranges + filter_nr_ranges; r++) {
+		__filter_expect_id(line, vcpu, r->first - 1);
+		__filter_expect_id(line, vcpu, r->first);
+		__filter_expect_id(line, vcpu,
+				   r->first + (r->last - r->first) / 2);
+		__filter_expect_id(line, vcpu, r->last);
+		__filter_expect_id(line, vcpu, r->last + 1);
+	}
+
+	for (i = 0; i < ARRAY_SIZE(filter_calls); i++)
+		__filter_expect_id(line, vcpu, filter_calls[i].fn);
+}
+
+#define filter_expect_guest(...)	__filter_expect_guest(__LINE__, __VA_ARGS__)
+
+#endif /* SELFTEST_KVM_ARM64_SMCCC_FILTER_H */

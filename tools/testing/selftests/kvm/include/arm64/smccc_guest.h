@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest that does nothing but SMCCC calls. It is a page that has, for each way
+ * of making a call, the instruction and stores to an address that is not mapped,
+ * so that it exits with KVM_EXIT_MMIO when it goes on after the call.
+ */
+#ifndef SELFTEST_KVM_ARM64_SMCCC_GUEST_H
+#define SELFTEST_KVM_ARM64_SMCCC_GUEST_H
+
+#include "fw_reg.h"
+
+/* Below 4G, for 32-bit guests. Data is for tests: PV time, ... */
+#define SMCCC_CODE_GPA		0x40000000UL
+#define SMCCC_DATA_GPA		0x50000000UL
+#define SMCCC_MMIO_GPA		0x10000000UL
+
+/* Of PSTATE in AArch32: T32 rather than A32. */
+#define SMCCC_PSTATE_T		BIT(5)
+
+/**
+ * enum smccc_insn - the instruction that makes the call
+ * @SMCCC_HVC: HVC #0
+ * @SMCCC_SMC: SMC #0
+ * @SMCCC_HVC_IMM: HVC #1, which SMCCC reserves
+ * @SMCCC_SMC_IMM: SMC #1, which SMCCC reserves
+ * @SMCCC_HVC_T32: HVC #0 in T32, for 32-bit guests
+ * @SMCCC_SMC_T32: SMC #0 in T32, for 32-bit guests
+ * @NR_SMCCC_INSNS: how many there are
+ */
+enum smccc_insn {
+	SMCCC_HVC,
+	SMCCC_SMC,
+	SMCCC_HVC_IMM,
+	SMCCC_SMC_IMM,
+	SMCCC_HVC_T32,
+	SMCCC_SMC_T32,
+	NR_SMCCC_INSNS,
+};
+
+/* The instruction, and the store of x8 or r8 to [x9] or [r9] that follows. */
+static const struct smccc_code {
+	const char *name;
+	bool is_t32;
+	u32 a64[2];
+	u32 a32[2];
+} smccc_code[NR_SMCCC_INSNS] = {
+	[SMCCC_HVC] = { "HVC", false, { 0xd4000002, 0xb9000128 },
+			{ 0xe1400070, 0xe5898000 } },
+	[SMCCC_SMC] = { "SMC", false, { 0xd4000003, 0xb9000128 },
+			{ 0xe1600070, 0xe5898000 } },
+	[SMCCC_HVC_IMM] = { "HVC #1", false, { 0xd4000022, 0xb9000128 },
+			    { 0xe1400071, 0xe5898000 } },
+	[SMCCC_SMC_IMM] = { "SMC #1", false, { 0xd4000023, 0xb9000128 },
+			    { 0xe1600071, 0xe5898000 } },
+	/* The first halfword is the lower one. */
+	[SMCCC_HVC_T32] = { "HVC (T32)", true, {},
+			    { 0x8000f7e0, 0x8000f8c9 } },
+	[SMCCC_SMC_T32] = { "SMC (T32)", true, {},
+			    { 0x8000f7f0, 0x8000f8c9 } },
+};
+
+/* Words in the page from one instruction to the next; the rest is stores. */
+#define SMCCC_CODE_WORDS	8
+
+static inline bool smccc_is_32bit(struct kvm_vcpu *vcpu)
+{
+	return vcpu->init.features[0] & BIT(KVM_ARM_VCPU_EL1_32BIT);
+}
+
+/**
+ * smccc_pc() - where an instruction is
+ * @insn: the instruction
+ *
+ * Return: its address in the guest.
+ */
+static inline u64 smccc_pc(enum smccc_insn insn)
+{
+	return SMCCC_CODE_GPA + insn * SMCCC_CODE_WORDS * sizeof(u32);
+}
+
+static inline bool smccc_is_smc(enum smccc_insn insn)
+{
+	return insn == SMCCC_SMC || insn == SMCCC_SMC_IMM ||
+	       insn == SMCCC_SMC_T32;
+}
+
+/**
+ * smccc_vm_create() - a VM whose vCPUs can make calls
+ * @nr: number of vCPUs
+ * @features: KVM_ARM_VCPU_* bits, e.g. PSCI_0_2, EL1_32BIT, POWER_OFF
+ * @vcpus: where the vCPUs are put; their ids are 0 to @nr - 1
+ *
+ * POWER_OFF is for all but the first vCPU, as it is of no use for that one. The
+ * VM has no interrupt controller. To be freed with kvm_vm_free().
+ *
+ * Return: the VM.
+ */
+static inline struct kvm_vm *smccc_vm_create(u32 nr, u32 features,
+					     struct kvm_vcpu *vcpus[])
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	struct kvm_vcpu_init init = {};
+	u64 npages = vm_calc_num_guest_pages(vm->mode, getpagesize());
+	u32 i, j, *code;
+
+	vm_userspace_mem_region_add(vm, VM_MEM_SRC_ANONYMOUS, SMCCC_CODE_GPA,
+				    0, npages, 0);
+	code = addr_gpa2hva(vm, SMCCC_CODE_GPA);
+	for (i = 0; i < NR_SMCCC_INSNS; i++) {
+		const struct smccc_code *c = &smccc_code[i];
+		const u32 *words = features & BIT(KVM_ARM_VCPU_EL1_32BIT) ?
+				   c->a32 : c->a64;
+
+		for (j = 0; j < SMCCC_CODE_WORDS; j++)
+			*code++ = words[!!j];
+	}
+
+	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
+	for (i = 0; i < nr; i++) {
+		init.features[0] = features;
+		if (!i)
+			init.features[0] &= ~BIT(KVM_ARM_VCPU_POWER_OFF);
+
+		vcpus[i] = __vm_vcpu_add(vm, i);
+		vcpus[i]->init = init;
+		vcpu_ioctl(vcpus[i], KVM_ARM_VCPU_INIT, &init);
+	}
+
+	return vm;
+}
+
+static inline u64 smccc_get_x(struct kvm_vcpu *vcpu, int nr)
+{
+	return vcpu_get_reg(vcpu, ARM64_CORE_REG(regs.regs[nr]));
+}
+
+static inline void smccc_set_x(struct kvm_vcpu *vcpu, int nr, u64 val)
+{
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.regs[nr]), val);
+}
+
+static inline u32 smccc_get_mp_state(struct kvm_vcpu *vcpu)
+{
+	struct kvm_mp_state state;
+
+	vcpu_mp_state_get(vcpu, &state);
+	return state.mp_state;
+}
+
+static inline void smccc_set_mp_state(struct kvm_vcpu *vcpu, u32 mp_state)
+{
+	struct kvm_mp_state state = { .mp_state = mp_state };
+
+	vcpu_mp_state_set(vcpu, &state);
+}
+
+/**
+ * smccc_set_filter() - have calls of a VM filtered
+ * @vm: the VM
+ * @base: the first function
+ * @nr: the number of functions
+ * @action: KVM_SMCCC_FILTER_*
+ *
+ * Return: 0 or the positive errno.
+ */
+static inline int smccc_set_filter(struct kvm_vm *vm, u32 base, u32 nr,
+				   u8 action)
+{
+	struct kvm_smccc_filter filter = {
+		.base = base,
+		.nr_functions = nr,
+		.action = action,
+	};
+
+	return __kvm_device_attr_set(vm->fd, KVM_ARM_VM_SMCCC_CTRL,
+				     KVM_ARM_VM_SMCCC_FILTER, &filter) ?
+	       errno : 0;
+}
+
+#endif /* SELFTEST_KVM_ARM64_SMCCC_GUEST_H */

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Calling the functions of the table: in each form, with garbage in all that a
+ * call is not to look at, and what is to come of it in a VM of this
+ * configuration.
+ */
+#ifndef SELFTEST_KVM_ARM64_SMCCC_RUN_H
+#define SELFTEST_KVM_ARM64_SMCCC_RUN_H
+
+#include "fw_reg_host.h"
+#include "smccc_table.h"
+
+/* ORed to registers of which only the lower half is to count. */
+#define SMCCC_NOISE	(0xdeadbeefUL << 32)
+
+/* To be ORed to an argument of 32 bits: none must make a difference. */
+static const u64 smccc_upper_halves[] = {
+	0, BIT(32), BIT(63), SMCCC_NOISE, GENMASK(63, 32),
+};
+
+#define SMCCC_UPPER_HALVES_END						\
+	(smccc_upper_halves + ARRAY_SIZE(smccc_upper_halves))
+
+static inline u32 smccc_fn_id(const struct smccc_fn *fn, enum smccc_form form)
+{
+	return (fn->id & GENMASK(29, 0)) | smccc_form_bits[form];
+}
+
+static inline bool smccc_is_64bit_form(enum smccc_form form)
+{
+	return smccc_form_bits[form] & BIT(30);
+}
+
+static inline bool smccc_gate_is_open(const struct smccc_vm *v,
+				      enum smccc_gate gate)
+{
+	switch (gate) {
+	case ALWAYS:
+		return true;
+	case TRNG:
+		return v->bmap[FW_STD] & BIT(0);
+	case PV_TIME:
+		return v->bmap[FW_STD_HYP] & BIT(0);
+	case VENDOR_FEAT:
+		return v->bmap[FW_VENDOR_HYP] & BIT(0);
+	case VENDOR_PTP:
+		return v->bmap[FW_VENDOR_HYP] & BIT(1);
+	case PSCI_0_1:
+		return v->psci == PSCI_VERSION(0, 1);
+	case PSCI_0_2:
+		return v->psci >= PSCI_VERSION(0, 2);
+	case PSCI_1_0:
+		return v->psci >= PSCI_VERSION(1, 0);
+	case PSCI_1_1:
+		return v->psci >= PSCI_VERSION(1, 1);
+	case PSCI_1_3:
+		return v->psci >= PSCI_VERSION(1, 3);
+	case SYSTEM_SUSPEND:
+		return v->psci >= PSCI_VERSION(1, 0) && v->system_suspend;
+	}
+
+	TEST_FAIL("No gate %u", gate);
+}
+
+/*
+ * A 32-bit guest cannot call SMC64 functions, says SMCCC. KVM sees to it that
+ * this is so for PSCI, and serves the other ones.
+ */
+static inline bool smccc_is_served(const struct smccc_vm *v,
+				   const struct smccc_fn *fn,
+				   enum smccc_form form)
+{
+	if (!(fn->forms & BIT(form)) || !smccc_gate_is_open(v, fn->gate))
+		return false;
+
+	return !(v->is_32bit && smccc_is_64bit_form(form) &&
+		 fn->gate >= PSCI_0_1);
+}
+
+/* The clock that PTP is about is the one of the counter, if the host's is. */
+static inline bool smccc_host_uses_counter(void)
+{
+	char buf[64] = "";
+	FILE *f = fopen("/sys/devices/system/clocksource/clocksource0/current_clocksource",
+			"r");
+
+	if (f) {
+		if (!fgets(buf, sizeof(buf), f))
+			buf[0] = '\0';
+		fclose(f);
+	}
+
+	return !strcmp(buf, "arch_sys_counter\n");
+}
+
+/* What ARCH_FEATURES says of a workaround follows from the register's level. */
+static inline u64 smccc_workaround(int line, const struct smccc_vm *v, int nr)
+{
+	const struct fw_workaround *row = __fw_workaround_row(line, v->vcpu[0],
+							      nr);
+
+	return row ? row->arch_features : 0;
+}
+
+/* Of a call that is served: @fn's expectation, with what depends on @v. */
+static inline struct smccc_want
+smccc_want_served(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
+		  enum smccc_form form, enum smccc_insn insn, const u64 in[8])
+{
+	struct smccc_want w = fn->want;
+	int i;
+
+	switch (fn->result) {
+	case FIXED:
+	case VCPU_1_STARTED:
+		break;
+	case THE_PSCI_VERSION:
+		w.x[0] = v->psci;
+		break;
+	case WORKAROUND_1:
+		w.x[0] = smccc_workaround(line, v, FW_WORKAROUND_1);
+		break;
+	case WORKAROUND_2:
+		w.x[0] = smccc_workaround(line, v, FW_WORKAROUND_2);
+		break;
+	case WORKAROUND_3:
+		w.x[0] = smccc_workaround(line, v, FW_WORKAROUND_3);
+		break;
+	case THE_VENDOR_BMAPS:
+		w.x[0] = v->bmap[FW_VENDOR_HYP];
+		w.x[2] = v->bmap[FW_VENDOR_HYP_2];
+		break;
+	case HAS_STOLEN_TIME:
+		w.x[0] = v->stolen_time ? 0 : SMCCC_RET_NOT_SUPPORTED;
+		break;
+	case STOLEN_TIME_GPA:
+		w.x[0] = v->stolen_time ? SMCCC_DATA_GPA :
+					  SMCCC_RET_NOT_SUPPORTED;
+		break;
+	case TIME_AND_COUNTER:
+		for (i = 0; i < 4 && smccc_host_uses_counter(); i++)
+			w.any[i] = GENMASK(31 - !i, 0);
+		if (!i)
+			w.x[0] = SMCCC_RET_NOT_SUPPORTED;
+		break;
+	case WORKAROUND_APPLIED:
+		if (smccc_is_smc(insn)) {
+			w.x[0] = SMCCC_RET_NOT_SUPPORTED;
+			break;
+		}
+		w.any[1] = ~0UL;
+		w.x[2] = in[2];
+		w.x[3] = in[3];
+		break;
+	case X0_X3_KEPT:
+		w.x[0] = in[0];
+		fallthrough;
+	case X1_X3_KEPT:
+		/* An SMC32 call has only had the lower halves. */
+		for (i = 1; i < 4; i++)
+			w.x[i] = smccc_is_64bit_form(form) ? in[i] :
+							     (u32)in[i];
+		break;
+	}
+
+	return w;
+}
+
+/* Of any call but an SMC #1. */
+static inline struct smccc_want
+smccc_want(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
+	   enum smccc_form form, enum smccc_insn insn, const u64 in[8])
+{
+	struct smccc_want w = {};
+	u8 filter = smccc_is_arch_call(in[0]) ? KVM_SMCCC_FILTER_HANDLE :
+						v->filter;
+
+	if (filter == KVM_SMCCC_FILTER_FWD_TO_USER) {
+		w.exit = KVM_EXIT_HYPERCALL;
+		w.hypercall_flags = smccc_is_smc(insn) ?
+				    KVM_HYPERCALL_EXIT_SMC : 0;
+		memcpy(w.x, in, sizeof(w.x));
+	} else if (filter == KVM_SMCCC_FILTER_DENY ||
+		   !smccc_is_served(v, fn, form)) {
+		w.x[0] = SMCCC_RET_NOT_SUPPORTED;
+	} else {
+		w = smccc_want_served(line, v, fn, form, insn, in);
+	}
+
+	return w;
+}
+
+/* Say which row of the table it is that failed. */
+static inline void smccc_print_fn(const struct smccc_vm *v,
+				  const struct smccc_fn *fn,
+				  enum smccc_form form)
+{
+	static const char * const forms[NR_SMCCC_FORMS] = {
+		"SMC32", "SMC64", "yielding SMC32", "yielding SMC64",
+	};
+
+	if (fw_failures <= FW_MAX_REPORTS)
+		printf("#   that is %s, %s, PSCI %lu.%lu\n", fn->name,
+		       forms[form], PSCI_VERSION_MAJOR(v->psci),
+		       PSCI_VERSION_MINOR(v->psci));
+}
+
+/**
+ * __smccc_expect_fn() - call a function of the table, and check all
+ * @line: of the expectation
+ * @v: the VM, whose vCPU 0 makes the call
+ * @fn: the function
+ * @form: the form, which the function may not have
+ * @insn: the instruction
+ * @noise: what to OR to the registers of which only the lower half counts
+ */
+static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
+				     const struct smccc_fn *fn,
+				     enum smccc_form form, enum smccc_insn insn,
+				     u64 noise)
+{
+	u64 arg_noise = smccc_is_64bit_form(form) || fn->whole_args ? 0 : noise;
+	unsigned int before = fw_failures;
+	struct smccc_want want = {};
+	struct smccc_call c = {
+		.vcpu = v->vcpu[0],
+		.insn = insn,
+		.in = { smccc_fn_id(fn, form) | noise, FW_POISON, FW_POISON,
+			FW_POISON, SMCCC_X4, SMCCC_X5, SMCCC_X6, SMCCC_X7 },
+	};
+	bool started;
+	int i;
+
+	for (i = 0; i < fn->nr_args; i++)
+		c.in[i + 1] = fn->args[i] | arg_noise;
+
+	smccc_call_start(&c);
+	if (insn == SMCCC_SMC_IMM && !v->is_32bit) {
+		/* Reserved, and no call: only x0 is set. */
+		memcpy(want.x, c.in, sizeof(want.x));
+		want.x[0] = SMCCC_RET_NOT_SUPPORTED;
+		started = false;
+	} else {
+		want = smccc_want(line, v, fn, form, insn, c.in);
+		started = fn->result == VCPU_1_STARTED && !want.exit &&
+			  !want.x[0];
+	}
+
+	if (want.exit == KVM_EXIT_INTR)
+		smccc_call_run_blocking(&c);
+	else
+		smccc_call_run(&c);
+
+	__smccc_expect(line, &c, &want);
+	__smccc_expect_others(line, v, &c, started, fn->args[1], fn->args[2]);
+	__smccc_go_on(line, &c);
+
+	if (fw_failures != before)
+		smccc_print_fn(v, fn, form);
+}
+
+#define smccc_expect_fn(...)	__smccc_expect_fn(__LINE__, __VA_ARGS__)
+
+/*
+ * Call all the functions of the table in all forms, every other one of them
+ * with noise; those that have it by HVC have none by SMC.
+ */
+static inline void __smccc_expect_table(int line, struct smccc_vm *v,
+					enum smccc_insn insn)
+{
+	int i, form;
+
+	for (i = 0; i < ARRAY_SIZE(smccc_fns); i++) {
+		for (form = 0; form < NR_SMCCC_FORMS; form++)
+			__smccc_expect_fn(line, v, &smccc_fns[i], form, insn,
+					  (i + form + insn) % 2 ? SMCCC_NOISE :
+								  0);
+	}
+}
+
+#define smccc_expect_table(...)	__smccc_expect_table(__LINE__, __VA_ARGS__)
+
+/**
+ * __smccc_expect_psci_features() - PSCI_FEATURES, for each function in each form
+ * @line: of the expectation
+ * @v: the VM
+ */
+static inline void __smccc_expect_psci_features(int line, struct smccc_vm *v)
+{
+	struct smccc_want want = {};
+	int i, n, form;
+
+	for (n = 0; n < ARRAY_SIZE(smccc_fns); n++) {
+		for (form = 0; form < NR_SMCCC_FORMS; form++) {
+			u64 id = smccc_fn_id(&smccc_fns[n], form);
+			struct smccc_call c;
+
+			want.x[0] = PSCI_RET_NOT_SUPPORTED;
+			for (i = 0; i < ARRAY_SIZE(smccc_psci_features); i++) {
+				if (smccc_psci_features[i].id == id &&
+				    smccc_psci_features[i].since <= v->psci)
+					want.x[0] = smccc_psci_features[i].x0;
+			}
+			if ((smccc_fns[n].gate == SYSTEM_SUSPEND &&
+			     !v->system_suspend) ||
+			    (v->is_32bit && smccc_is_64bit_form(form)))
+				want.x[0] = PSCI_RET_NOT_SUPPORTED;
+
+			c = smccc_call(v->vcpu[0], n % 2 ? SMCCC_HVC :
+				       SMCCC_SMC, 0x8400000a,
+				       id | (form % 2 ? SMCCC_NOISE : 0),
+				       FW_POISON, FW_POISON);
+			__smccc_expect(line, &c, &want);
+		}
+	}
+}
+
+#define smccc_expect_psci_features(...)					\
+	__smccc_expect_psci_features(__LINE__, __VA_ARGS__)
+
+#endif /* SELFTEST_KVM_ARM64_SMCCC_RUN_H */
