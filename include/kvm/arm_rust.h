@@ -54,12 +54,13 @@ int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 val);
 
-/* The C code of the comparison of ID registers, whatever the mode. */
-int arm64_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
-			 u64 val);
+/* arm64_check_features(), whatever the mode. */
+int kvm_arm_c_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			     u64 val);
 
-/* The C code of the filter of hypercalls behind the copy from userspace. */
-int kvm_arm_c_smccc_set_filter(struct kvm *kvm, struct kvm_smccc_filter filter);
+/* The C code of the filter of hypercalls, judged by the Rust code. */
+int kvm_arm_c_smccc_set_filter(struct kvm *kvm,
+			       struct kvm_smccc_filter __user *uaddr);
 
 /**
  * kvm_arm_sys_reg_mask - Look at an entry of KVM's table of system registers
@@ -78,10 +79,13 @@ bool kvm_arm_sys_reg_mask(unsigned int i, u32 *encoding, u64 *mask);
 
 /* fw_reg.rs */
 void kvm_arm_rust_init_hypercalls(struct kvm *kvm);
-int kvm_arm_rust_get_fw_num_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 int kvm_arm_rust_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
 int kvm_arm_rust_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
+int kvm_arm_rust_traced_get_fw_reg(struct kvm_vcpu *vcpu,
+				   const struct kvm_one_reg *reg);
+int kvm_arm_rust_traced_set_fw_reg(struct kvm_vcpu *vcpu,
+				   const struct kvm_one_reg *reg);
 
 /* fw_reg_check.rs */
 int kvm_arm_rust_check_get_fw_reg(struct kvm_vcpu *vcpu,
@@ -112,8 +116,7 @@ int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
 /* smccc_check.rs */
 int kvm_arm_rust_check_smccc_call(struct kvm_vcpu *vcpu,
 				  int (*handler)(struct kvm_vcpu *vcpu));
-void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target,
-				int result);
+void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target);
 
 /* smccc_filter.rs */
 int kvm_arm_rust_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
@@ -126,7 +129,7 @@ void kvm_arm_rust_judge_smccc_filter(struct kvm *kvm,
 /* vgic_v2.rs */
 unsigned long kvm_arm_rust_read_vcpuif(struct kvm_vcpu *vcpu, gpa_t addr);
 void kvm_arm_rust_write_vcpuif(struct kvm_vcpu *vcpu, gpa_t addr,
-			       unsigned long val);
+			       unsigned int len, unsigned long val);
 void kvm_arm_rust_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu,
 				   struct vgic_vmcr *vmcrp);
 void kvm_arm_rust_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu,
@@ -140,11 +143,14 @@ void kvm_arm_rust_judge_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
 void kvm_arm_rust_judge_vgic_v2_get_vmcr(u32 vmcr, const struct vgic_vmcr *vmcrp);
 void kvm_arm_rust_judge_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr);
 
+/* The other way of vgic_v2_{get,set}_vmcr(): Rust, or C that is judged. */
+void kvm_arm_abi_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
+void kvm_arm_abi_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
+
 /* arch/arm64/kvm/rust/abi.c */
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
-DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
 
 /**
  * struct kvm_arm_abi_outcome - What one side made of an access
@@ -161,11 +167,29 @@ bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
+int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
+				     u64 __user *uindices);
 int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu);
-int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
-				 const struct kvm_one_reg *reg, u64 *valp);
-int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
-				 const struct kvm_one_reg *reg, u64 val);
+int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			   u64 *valp);
+int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			   u64 val);
+int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
+				  const struct kvm_one_reg *reg);
+int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
+				  const struct kvm_one_reg *reg);
+int kvm_arm_abi_watch_smccc_set_attr(struct kvm *kvm,
+				     struct kvm_device_attr *attr);
+
+/*
+ * The kernel is built without sibling calls. Where the frame of a shim would
+ * cost more than the shim, between functions of the same type:
+ */
+#if __has_attribute(__musttail__)
+#define __kvm_arm_abi_jump __attribute__((__musttail__))
+#else
+#define __kvm_arm_abi_jump
+#endif
 
 /*
  * One key says whether the C code is all that there is to a call, so that in
@@ -178,11 +202,17 @@ static __always_inline bool kvm_arm_abi_on(void)
 				   &kvm_arm_abi_key);
 }
 
+static __always_inline bool kvm_arm_abi_rust_alone(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_rust_key);
+}
+
 static __always_inline bool __kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 {
-	return static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
-				   &kvm_arm_abi_rust_key) ||
-	       kvm_arm_abi_count(surface);
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       (kvm_arm_abi_rust_alone() || kvm_arm_abi_count(surface));
 }
 
 /**
@@ -212,37 +242,29 @@ static __always_inline bool kvm_arm_abi_checking(void)
 	       static_branch_unlikely(&kvm_arm_abi_check_key);
 }
 
-/* C decides; someone may be watching: the mode check, or a tracepoint. */
-static __always_inline bool kvm_arm_abi_watched(void)
-{
-	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       static_branch_unlikely(&kvm_arm_abi_watch_key);
-}
-
-static __always_inline int
-kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
-		       u64 *valp)
-{
-	if (kvm_arm_abi_watched())
-		return kvm_arm_abi_watch_get_fw_reg(vcpu, reg, valp);
-
-	return kvm_arm_c_get_fw_reg(vcpu, reg, valp);
-}
-
-static __always_inline int
-kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
-		       u64 val)
-{
-	if (kvm_arm_abi_watched())
-		return kvm_arm_abi_watch_set_fw_reg(vcpu, reg, val);
-
-	return kvm_arm_c_set_fw_reg(vcpu, reg, val);
-}
-
 /*
  * For the callers of C functions that have a Rust twin, where a shim at the
  * head of the function would cost the Rust code the frame of the C code.
  */
+
+/**
+ * kvm_arm_abi_copy_fw_reg_indices - kvm_arm_copy_fw_reg_indices(), or its Rust twin
+ * @vcpu: The vCPU
+ * @uindices: Where userspace wants the ids of the registers
+ *
+ * Return: 0 or a negative errno.
+ */
+static __always_inline int
+kvm_arm_abi_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices)
+{
+	if (!kvm_arm_abi_on())
+		return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
+
+	if (__kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG))
+		return kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices);
+
+	return kvm_arm_abi_watch_fw_reg_indices(vcpu, uindices);
+}
 
 /**
  * kvm_arm_abi_get_one_reg - kvm_arm_get_fw_reg(), or its Rust twin
@@ -254,10 +276,13 @@ kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 static __always_inline int
 kvm_arm_abi_get_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 {
-	if (kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG))
+	if (!kvm_arm_abi_on())
+		return kvm_arm_get_fw_reg(vcpu, reg);
+
+	if (kvm_arm_abi_rust_alone())
 		return kvm_arm_rust_get_fw_reg(vcpu, reg);
 
-	return kvm_arm_get_fw_reg(vcpu, reg);
+	return kvm_arm_abi_watch_get_one_reg(vcpu, reg);
 }
 
 /**
@@ -270,10 +295,13 @@ kvm_arm_abi_get_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 static __always_inline int
 kvm_arm_abi_set_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 {
-	if (kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG))
+	if (!kvm_arm_abi_on())
+		return kvm_arm_set_fw_reg(vcpu, reg);
+
+	if (kvm_arm_abi_rust_alone())
 		return kvm_arm_rust_set_fw_reg(vcpu, reg);
 
-	return kvm_arm_set_fw_reg(vcpu, reg);
+	return kvm_arm_abi_watch_set_one_reg(vcpu, reg);
 }
 
 /**
@@ -303,10 +331,13 @@ static __always_inline int kvm_arm_abi_smccc_call(struct kvm_vcpu *vcpu)
 static __always_inline int
 kvm_arm_abi_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr)
 {
-	if (kvm_arm_abi_rust(KVM_ARM_ABI_SMCCC_FILTER))
+	if (!kvm_arm_abi_on())
+		return kvm_vm_smccc_set_attr(kvm, attr);
+
+	if (__kvm_arm_abi_rust(KVM_ARM_ABI_SMCCC_FILTER))
 		return kvm_arm_rust_smccc_set_attr(kvm, attr);
 
-	return kvm_vm_smccc_set_attr(kvm, attr);
+	return kvm_arm_abi_watch_smccc_set_attr(kvm, attr);
 }
 
 #endif /* __KVM_ARM_RUST_H */

@@ -55,6 +55,29 @@ pub fn write(vcpu: &Vcpu, reg: FwReg, value: u64) -> Result<(), Reject> {
     Ok(())
 }
 
+/// Returns the value of the register that has this id.
+///
+/// # Errors
+///
+/// Those of [`FwReg::from_id`].
+#[inline(always)]
+pub fn read_id(vcpu: &Vcpu, id: u64) -> Result<u64, Reject> {
+    FwReg::dispatch(id, Read { vcpu })
+}
+
+struct Read<'a> {
+    vcpu: &'a Vcpu,
+}
+
+impl NextFwReg for Read<'_> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn with(self, reg: FwReg) -> u64 {
+        read(self.vcpu, reg)
+    }
+}
+
 /// Writes the register that has this id.
 ///
 /// # Errors

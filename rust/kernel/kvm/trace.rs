@@ -40,23 +40,3 @@ pub fn set_fw_reg(vcpu: &Vcpu, id: u64, old: u64, val: u64, ret: c_int) {
     // SAFETY: Always safe to call.
     unsafe { kvm_arm64_set_fw_reg(vcpu.id(), id, old, val, ret, true) }
 }
-
-/// Returns whether writes of firmware registers are traced, and so the value before is wanted.
-#[inline]
-pub fn set_fw_reg_enabled() -> bool {
-    #[cfg(CONFIG_TRACEPOINTS)]
-    {
-        // SAFETY: The key is that of a tracepoint that C defines.
-        unsafe {
-            crate::jump_label::static_branch_unlikely!(
-                crate::bindings::__tracepoint_kvm_arm64_set_fw_reg,
-                crate::bindings::tracepoint,
-                key
-            )
-        }
-    }
-    #[cfg(not(CONFIG_TRACEPOINTS))]
-    {
-        false
-    }
-}

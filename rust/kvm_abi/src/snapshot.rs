@@ -68,7 +68,7 @@ impl Snapshot {
     }
 
     /// Returns the value that a read gives.
-    #[inline]
+    #[inline(always)]
     pub fn value(&self) -> u64 {
         match *self {
             Self::PsciVersion {

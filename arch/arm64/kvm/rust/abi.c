@@ -42,7 +42,6 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
-DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_watch_key);
 
 static enum kvm_arm_abi_mode boot_mode __initdata =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
@@ -56,6 +55,8 @@ static enum kvm_arm_abi_mode mode =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
 							 KVM_ARM_ABI_C;
 static bool counting;
+/* The tracepoints of registers that are on. */
+static int watchers;
 
 struct abi_calls {
 	unsigned long c[NR_KVM_ARM_ABI_SURFACES];
@@ -79,34 +80,32 @@ static void set_key(struct static_key *key, bool on)
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
-	bool check = new == KVM_ARM_ABI_CHECK;
-
 	lockdep_assert_held(&mode_lock);
-
-	if (check != (mode == KVM_ARM_ABI_CHECK)) {
-		set_key(&kvm_arm_abi_check_key.key, check);
-		if (check)
-			static_branch_inc(&kvm_arm_abi_watch_key);
-		else
-			static_branch_dec(&kvm_arm_abi_watch_key);
-	}
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
-	set_key(&kvm_arm_abi_rust_key.key, new == KVM_ARM_ABI_RUST && !count);
-	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count);
+	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
+	set_key(&kvm_arm_abi_rust_key.key,
+		new == KVM_ARM_ABI_RUST && !count && !watchers);
+	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
 }
 
 /* When a tracepoint of a register goes on and off. */
 int kvm_arm_abi_watch(void)
 {
-	static_branch_inc(&kvm_arm_abi_watch_key);
+	guard(mutex)(&mode_lock);
+
+	watchers++;
+	set_mode(mode, counting);
 	return 0;
 }
 
 void kvm_arm_abi_unwatch(void)
 {
-	static_branch_dec(&kvm_arm_abi_watch_key);
+	guard(mutex)(&mode_lock);
+
+	watchers--;
+	set_mode(mode, counting);
 }
 
 /**
@@ -168,15 +167,15 @@ int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu)
 }
 
 /**
- * kvm_arm_abi_watch_get_fw_reg - kvm_arm_c_get_fw_reg(), being watched
+ * kvm_arm_abi_get_fw_reg - kvm_arm_c_get_fw_reg(), being watched
  * @vcpu: The vCPU
  * @reg: The register
  * @valp: Where the value goes
  *
  * Return: What kvm_arm_c_get_fw_reg() returns.
  */
-int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
-				 const struct kvm_one_reg *reg, u64 *valp)
+int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			   u64 *valp)
 {
 	int ret;
 
@@ -191,15 +190,15 @@ int kvm_arm_abi_watch_get_fw_reg(struct kvm_vcpu *vcpu,
 }
 
 /**
- * kvm_arm_abi_watch_set_fw_reg - kvm_arm_c_set_fw_reg(), being watched
+ * kvm_arm_abi_set_fw_reg - kvm_arm_c_set_fw_reg(), being watched
  * @vcpu: The vCPU
  * @reg: The register
  * @val: The value
  *
  * Return: What kvm_arm_c_set_fw_reg() returns.
  */
-int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
-				 const struct kvm_one_reg *reg, u64 val)
+int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			   u64 val)
 {
 	u64 old = 0;
 	int ret;
@@ -214,6 +213,88 @@ int kvm_arm_abi_watch_set_fw_reg(struct kvm_vcpu *vcpu,
 
 	trace_kvm_arm64_set_fw_reg(vcpu->vcpu_id, reg->id, old, val, ret, false);
 	return ret;
+}
+
+/**
+ * kvm_arm_abi_watch_fw_reg_indices - kvm_arm_copy_fw_reg_indices(), being watched
+ * @vcpu: The vCPU
+ * @uindices: Where userspace wants the ids
+ *
+ * Return: What kvm_arm_copy_fw_reg_indices() returns.
+ */
+int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
+				     u64 __user *uindices)
+{
+	if (kvm_arm_abi_checking())
+		kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids,
+					      kvm_arm_get_fw_num_regs(vcpu));
+
+	return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
+}
+
+/**
+ * kvm_arm_abi_watch_get_one_reg - kvm_arm_abi_get_one_reg(), being watched
+ * @vcpu: The vCPU
+ * @reg: The register, and where userspace wants its value
+ *
+ * Return: 0 or a negative errno.
+ */
+int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
+				  const struct kvm_one_reg *reg)
+{
+	u64 val;
+	int ret;
+
+	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+		return kvm_arm_rust_traced_get_fw_reg(vcpu, reg);
+
+	ret = kvm_arm_abi_get_fw_reg(vcpu, reg, &val);
+	if (ret)
+		return ret;
+
+	if (copy_to_user(u64_to_user_ptr(reg->addr), &val, sizeof(val)))
+		return -EFAULT;
+
+	return 0;
+}
+
+/**
+ * kvm_arm_abi_watch_set_one_reg - kvm_arm_abi_set_one_reg(), being watched
+ * @vcpu: The vCPU
+ * @reg: The register, and where userspace has its value
+ *
+ * Return: 0 or a negative errno.
+ */
+int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
+				  const struct kvm_one_reg *reg)
+{
+	u64 val;
+
+	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+		return kvm_arm_rust_traced_set_fw_reg(vcpu, reg);
+
+	if (KVM_REG_SIZE(reg->id) != sizeof(val))
+		return -ENOENT;
+	if (copy_from_user(&val, u64_to_user_ptr(reg->addr), sizeof(val)))
+		return -EFAULT;
+
+	return kvm_arm_abi_set_fw_reg(vcpu, reg, val);
+}
+
+/**
+ * kvm_arm_abi_watch_smccc_set_attr - kvm_vm_smccc_set_attr(), being watched
+ * @kvm: The VM
+ * @attr: The attribute
+ *
+ * Return: What kvm_vm_smccc_set_attr() returns.
+ */
+int kvm_arm_abi_watch_smccc_set_attr(struct kvm *kvm,
+				     struct kvm_device_attr *attr)
+{
+	if (kvm_arm_abi_checking() && attr->attr == KVM_ARM_VM_SMCCC_FILTER)
+		return kvm_arm_c_smccc_set_filter(kvm, u64_to_user_ptr(attr->addr));
+
+	return kvm_vm_smccc_set_attr(kvm, attr);
 }
 
 static int __init early_abi_mode(char *arg)

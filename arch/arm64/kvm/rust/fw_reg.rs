@@ -39,19 +39,6 @@ pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
     unsafe { vm.init_smccc_filter() };
 }
 
-/// Returns the number of firmware registers.
-///
-/// C: `kvm_arm_get_fw_num_regs()`.
-///
-/// # Safety
-///
-/// Always safe to call.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_get_fw_num_regs(_vcpu: *mut bindings::kvm_vcpu) -> c_int {
-    // CAST: There are eight.
-    FwReg::ALL.len() as c_int
-}
-
 /// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`.
 ///
 /// Returns 0, or `-EFAULT` if an id cannot be written; those before it have been.
@@ -88,23 +75,33 @@ pub unsafe extern "C" fn kvm_arm_rust_get_fw_reg(
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    to_ret(get(vcpu, &request))
+    to_ret(get(vcpu, request))
 }
 
 #[inline]
-fn get(vcpu: &Vcpu, request: &OneReg) -> Result {
+fn get(vcpu: &Vcpu, request: OneReg) -> Result {
+    let value = fw_reg::read_id(vcpu, request.id()).map_err(from_reject)?;
+    request.write_value(value)
+}
+
+/// Reads a firmware register for userspace, and traces it.
+///
+/// Returns what [`kvm_arm_rust_get_fw_reg`] returns.
+///
+/// # Safety
+///
+/// As for [`kvm_arm_rust_get_fw_reg`].
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_traced_get_fw_reg(
+    vcpu: *mut bindings::kvm_vcpu,
+    reg: *const bindings::kvm_one_reg,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
     let id = request.id();
-    match FwReg::from_id(id).map_err(from_reject) {
-        Ok(reg) => {
-            let value = fw_reg::read(vcpu, reg);
-            trace::get_fw_reg(vcpu, id, value, 0);
-            request.write_value(value)
-        }
-        Err(error) => {
-            trace::get_fw_reg(vcpu, id, 0, error.to_errno());
-            Err(error)
-        }
-    }
+    let result = fw_reg::read_id(vcpu, id).map_err(from_reject);
+    trace::get_fw_reg(vcpu, id, result.unwrap_or(0), to_ret(result.map(|_| ())));
+    to_ret(result.and_then(|value| request.write_value(value)))
 }
 
 /// Writes a firmware register for userspace.
@@ -133,16 +130,28 @@ pub unsafe extern "C" fn kvm_arm_rust_set_fw_reg(
 
 #[inline]
 fn set(vcpu: &Vcpu, request: OneReg) -> Result {
-    if trace::set_fw_reg_enabled() {
-        return traced_set(vcpu, request);
-    }
     FwReg::check_size(request.id()).map_err(from_reject)?;
     let value = request.read_value()?;
     fw_reg::write_id(vcpu, request.id(), value).map_err(from_reject)
 }
 
-#[cold]
-#[inline(never)]
+/// Writes a firmware register for userspace, and traces it.
+///
+/// Returns what [`kvm_arm_rust_set_fw_reg`] returns.
+///
+/// # Safety
+///
+/// As for [`kvm_arm_rust_set_fw_reg`].
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_traced_set_fw_reg(
+    vcpu: *mut bindings::kvm_vcpu,
+    reg: *const bindings::kvm_one_reg,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
+    to_ret(traced_set(vcpu, request))
+}
+
 fn traced_set(vcpu: &Vcpu, request: OneReg) -> Result {
     let id = request.id();
     FwReg::check_size(id).map_err(from_reject)?;

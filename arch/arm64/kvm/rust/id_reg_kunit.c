@@ -44,7 +44,7 @@ static int id_reg_c(struct kunit *test)
 		.visibility = id_reg_visibility,
 	};
 
-	return arm64_check_features(ctx->vcpu, &rd, id_reg_now.val);
+	return kvm_arm_c_check_features(ctx->vcpu, &rd, id_reg_now.val);
 }
 
 static unsigned long id_reg_refused, id_reg_accepted;

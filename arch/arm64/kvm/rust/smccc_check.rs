@@ -42,7 +42,6 @@ use kernel::{
 
 use crate::{
     check::{
-        compare,
         mismatch,
         Outcome, //
     },
@@ -311,9 +310,7 @@ fn report(id: FuncId, c: Handled, rust: Handled) {
     mismatch(SMCCC, id.to_raw().into(), c, rust);
 }
 
-/// Compares how C turned a vCPU on, or refused to.
-///
-/// `result` is what the guest gets.
+/// Compares the state in which C turned a vCPU on.
 ///
 /// # Safety
 ///
@@ -324,7 +321,6 @@ fn report(id: FuncId, c: Handled, rust: Handled) {
 pub unsafe extern "C" fn kvm_arm_rust_judge_vcpu_on(
     source: *mut bindings::kvm_vcpu,
     target: *mut bindings::kvm_vcpu,
-    result: c_int,
 ) {
     // SAFETY: The caller guarantees that both are valid, and that we handle the source's exit.
     let (source, target) = unsafe { (ExitedVcpu::from_raw(source), Vcpu::from_raw(target)) };
@@ -332,35 +328,24 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_vcpu_on(
     let locked = unsafe { PowerLocked::assume(target) };
 
     let id = crate::smccc::func_id(source);
-    // CAST: The guest's register is the C integer, with its sign.
-    let c = |val| Outcome { ret: result, val };
     let Decision::Perform(Action::CpuOn(request)) = Decision::of(&source, id) else {
+        let rust = Outcome::value(ret::NOT_SUPPORTED);
         mismatch(
             SMCCC,
             id.to_raw().into(),
-            c(0),
-            Outcome::value(ret::NOT_SUPPORTED),
+            Outcome::value(ret::SUCCESS),
+            rust,
         );
         return;
     };
-    // If C turned it on it was off: that is what this decision depends on.
-    let turned_on = result == 0;
-    let want = match request.decide(turned_on) {
-        Ok(()) => ret::SUCCESS,
-        Err(refused) => refused,
-    };
-    // CAST: Sign extended, as C does for the register.
-    let got = i64::from(result).cast_unsigned();
-    compare(SMCCC, id.to_raw().into(), c(got), c(want));
-
     let state = ResetState {
         pc: request.entry,
         r0: request.context_id,
         be: source.is_be(),
         pending: true,
     };
-    if turned_on && (locked.reset_state() != state || target.is_stopped()) {
-        let [got, want] = [locked.reset_state().pc, state.pc];
-        mismatch(SMCCC, id.to_raw().into(), c(got), c(want));
+    if locked.reset_state() != state || target.is_stopped() {
+        let [c, rust] = [locked.reset_state().pc, state.pc].map(Outcome::value);
+        mismatch(SMCCC, id.to_raw().into(), c, rust);
     }
 }

@@ -71,6 +71,7 @@ pub unsafe extern "C" fn kvm_arm_rust_read_vcpuif(
 pub unsafe extern "C" fn kvm_arm_rust_write_vcpuif(
     vcpu: *mut bindings::kvm_vcpu,
     addr: bindings::gpa_t,
+    _len: c_uint,
     val: c_ulong,
 ) {
     // SAFETY: The caller guarantees both.

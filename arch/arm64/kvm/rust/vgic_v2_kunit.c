@@ -108,7 +108,7 @@ static void every_vmcr_of_this_host(struct kunit *test)
 		vgic_v2_cpuif_uaccess(ctx->vcpu, true, GIC_CPU_IDENT, &val);
 		c = *vmcr;
 		*vmcr = raw;
-		kvm_arm_rust_write_vcpuif(ctx->vcpu, GIC_CPU_IDENT, val);
+		kvm_arm_rust_write_vcpuif(ctx->vcpu, GIC_CPU_IDENT, sizeof(u32), val);
 
 		if (c != want || *vmcr != want) {
 			KUNIT_FAIL(test, "0x%x: C sets 0x%x, Rust 0x%x", raw, c,
@@ -152,7 +152,7 @@ static bool vgic_v2_agree(struct kunit *test, u32 raw, u32 offset, u32 val)
 	vgic_v2_cpuif_uaccess(ctx->vcpu, false, offset, &c_val);
 
 	*vmcr = raw;
-	kvm_arm_rust_write_vcpuif(ctx->vcpu, offset, val);
+	kvm_arm_rust_write_vcpuif(ctx->vcpu, offset, sizeof(u32), val);
 	rust_val = kvm_arm_rust_read_vcpuif(ctx->vcpu, offset);
 
 	if (*vmcr == c_vmcr && rust_val == c_val)
