@@ -3,7 +3,7 @@
 # The driver: fetches a kernel source, lays the overlay over a copy of it,
 # builds, boots and tests. It is never installed into a kernel tree.
 
-VARIABLES := KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BUILD DEBIAN_MIRROR
+VARIABLES := KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE BUILD DEBIAN_MIRROR
 export $(filter-out BUILD,$(VARIABLES))
 
 unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),\
@@ -37,6 +37,7 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make boot         a shell in the booted kernel; `exit` powers off
   make test-host    test the core crate (seconds, no kernel)
   make test-vm      KUnit and the KVM selftests in QEMU
+  make bench        count the instructions that C and Rust take, and what else they cost
   make lint         formatting, warnings, documentation, patches
   make series       the change as patches for `git am`; with BUILD=1, build each step
   make clean        remove what was built
@@ -50,13 +51,15 @@ Variables:
   TESTS=a,b         only these tests
   CMDLINE=          more kernel parameters
   JOBS=             parallel jobs (default: one per CPU)
+  BASE=old.json     bench: compare with this earlier result; fail if a path got slower
+  BUILD=0           bench: do not measure how long the build takes
   KERNEL_SRC=       a kernel tree of yours instead of Debian's; it is not modified
   O=                where to build instead of ~/.cache/kvm-arm64-rust/work/
   DEBIAN_MIRROR=    a Debian archive instead of the one that this machine uses
 endef
 
 .PHONY: help run test setup kernel print-image selftests boot test-host test-vm \
-	lint series clean distclean
+	bench lint series clean distclean
 
 help:
 	$(info $(HELP))
@@ -88,6 +91,9 @@ test-host:
 
 test-vm:
 	@$(steps) $(built) kunit run
+
+bench:
+	@$(steps) $(built) bench-kernel bench-plugin $(if $(filter 0,$(BUILD)),,bench-build) bench
 
 lint:
 	@$(steps) $(tree) lint

@@ -106,6 +106,7 @@ BINDGEN=$CACHE/bindgen/bin/bindgen
 clean_env()
 {
 	env -i HOME="${HOME:-/}" USER="${USER:-}" TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 \
+		PYTHONDONTWRITEBYTECODE=1 \
 		PATH=/usr/bin:/bin:/usr/sbin:/sbin LIBCLANG_PATH=/usr/lib/llvm-22/lib \
 		CCACHE_DIR="$CACHE/ccache" CCACHE_BASEDIR="$OUT" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=5G \
 		KBUILD_BUILD_TIMESTAMP='Thu Jan  1 00:00:00 UTC 1970' \

@@ -154,6 +154,7 @@ check "shellcheck" shell_check
 check "python compiles" python_check
 check "rustfmt" rustfmt_check
 check "clippy of the core crate" core_clippy
+check "clippy of the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
 check "documentation" htmldocs

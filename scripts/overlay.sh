@@ -5,7 +5,7 @@
 # tree. Sourced after lib.sh by lay.sh, series.sh and lint.sh.
 
 # shellcheck disable=SC2153 # set by vars.sh
-PATCHES=$ROOT/patches/$BASE
+PATCHES=$ROOT/patches/$LINUX
 
 # our_git: on this repository, whoever owns it (sudo).
 our_git()
@@ -89,7 +89,7 @@ stage_patches()
 {
 	local patch files
 	mapfile -t files < <(series | while read -r patch; do
-		[[ -f $PATCHES/$patch ]] || die "patches/$BASE/series names $patch, which is not there"
+		[[ -f $PATCHES/$patch ]] || die "patches/$LINUX/series names $patch, which is not there"
 		patched "$patch"
 	done | sort -u)
 	wait "$!" || exit 1
@@ -97,6 +97,6 @@ stage_patches()
 	stage_base "$1" "${files[@]}"
 	while read -r patch; do
 		git_apply "$1" "$PATCHES/$patch" ||
-			die "patches/$BASE/$patch does not apply to Linux $(tree_version "$(base_tree)")"
+			die "patches/$LINUX/$patch does not apply to Linux $(tree_version "$(base_tree)")"
 	done < <(series)
 }

@@ -44,15 +44,15 @@ commit()
 {
 	local path file files author email when
 	git mailinfo "$work/msg" "$work/diff" <"$PATCHES/$1" >"$work/info"
-	[[ -n $(header Subject) ]] || die "patches/$BASE/$1 has no Subject:"
+	[[ -n $(header Subject) ]] || die "patches/$LINUX/$1 has no Subject:"
 	author=$(header Author) email=$(header Email) when=$(header Date)
 	[[ -n $email ]] || IFS=$'\t' read -r author email <<<"$default_author"
-	git_apply "$repo" --index "$PATCHES/$1" || die "patches/$BASE/$1 does not apply"
+	git_apply "$repo" --index "$PATCHES/$1" || die "patches/$LINUX/$1 does not apply"
 	while read -r path; do
 		mapfile -t files < <(claim "$path")
-		((${#files[@]})) || die "patches/$BASE/$1: Payload: $path matches no payload file"
+		((${#files[@]})) || die "patches/$LINUX/$1: Payload: $path matches no payload file"
 		for file in "${files[@]}"; do
-			[[ ! -e $repo/$file ]] || die "patches/$BASE/$1: $file is in an earlier patch already"
+			[[ ! -e $repo/$file ]] || die "patches/$LINUX/$1: $file is in an earlier patch already"
 			mkdir -p "$repo/$(dirname "$file")"
 			cp "$stage/$file" "$repo/$file"
 		done
@@ -62,7 +62,7 @@ commit()
 	GIT_AUTHOR_NAME=$author GIT_AUTHOR_EMAIL=$email \
 		GIT_AUTHOR_DATE=${when:-$date} GIT_COMMITTER_DATE=$date \
 		repo_git commit -q --cleanup=strip -F "$work/message" ||
-		die "patches/$BASE/$1 changes nothing"
+		die "patches/$LINUX/$1 changes nothing"
 }
 
 # verify: what `git am` of the result gives is what is laid.

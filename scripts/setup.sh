@@ -21,6 +21,8 @@ PACKAGES=(
 	make flex bison bc libelf-dev libssl-dev cpio rsync kmod perl python3
 	# the driver
 	git patch xz-utils gzip ca-certificates
+	# make bench
+	gnuplot-nox
 	# make lint
 	sparse shellcheck python3-sphinx python3-yaml
 )

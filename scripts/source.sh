@@ -12,7 +12,7 @@
 
 [[ -z $KERNEL_SRC ]] || exit 0
 
-PACKAGE=linux-source-$BASE
+PACKAGE=linux-source-$LINUX
 # Where Debian keeps the newest stable kernels.
 SUITE=trixie-backports
 
@@ -32,7 +32,7 @@ if ! (apt_refresh); then
 fi
 version=$(apt_do apt-cache show --no-all-versions "$PACKAGE" | awk '/^Version:/ { print $2; exit }')
 [[ -n $version ]] || die "$SUITE has no $PACKAGE; give a tree with KERNEL_SRC="
-tree=$CACHE/source/$BASE/linux-$version
+tree=$CACHE/source/$LINUX/linux-$version
 if [[ ! -d $tree ]]; then
 	tmp=
 	fresh_tmp tmp "$tree"
@@ -50,7 +50,7 @@ if [[ ! -d $tree ]]; then
 			tar -xO "./usr/src/$2.tar.xz" | xz -dc -T0 |
 			tar -x -C "$1/tree" --strip-components=1' unpack "$tmp" "$PACKAGE" ||
 		die "$PACKAGE could not be unpacked (disk full?)"
-	[[ $(tree_version "$tmp/tree") == "$BASE".* ]] ||
+	[[ $(tree_version "$tmp/tree") == "$LINUX".* ]] ||
 		die "$PACKAGE $version holds Linux $(tree_version "$tmp/tree")"
 	mv -T "$tmp/tree" "$tree"
 fi

@@ -31,10 +31,14 @@ title()
 	kernel)		echo "building the kernel$(first_time "$IMAGE" "10 minutes or more on 2 cores the first time")" ;;
 	objgate)	echo "checking the Rust objects" ;;
 	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
-	test-host)	echo "testing the core crate on the host" ;;
+	test-host)	echo "testing the core crate and the benchmark on the host" ;;
 	kunit)		echo "running KUnit in QEMU" ;;
 	run)		echo "running the KVM selftests in QEMU" ;;
 	boot)		echo "booting" ;;
+	bench-kernel)	echo "building a kernel without the overlay$(first_time "$WITHOUT/arch/arm64/boot/Image" "5 minutes or more on 2 cores the first time")" ;;
+	bench-plugin)	echo "building the plugin that counts in QEMU" ;;
+	bench-build)	echo "measuring how long KVM takes to build (about 4 minutes on 2 cores; BUILD=0 leaves it out)" ;;
+	bench)		echo "counting instructions in QEMU" ;;
 	lint)		echo "checking style and warnings" ;;
 	series)		echo "making the patch series" ;;
 	*)		die "no step '$1'" ;;
@@ -55,11 +59,19 @@ except matrix.BadSelection as why:
     sys.exit(f"error: TESTS: {why}")' "$TESTS"
 }
 
+# So is an older result that none can be compared with.
+check_base()
+{
+	[[ -n $BASE && " $* " == *" bench "* && -x /usr/bin/python3 ]] || return 0
+	"$ROOT/scripts/bench.sh" check
+}
+
 # run_step STEP: by its script; what runs in QEMU has one in common.
 run_step()
 {
 	case $1 in
 	run|kunit|boot)	"$ROOT/scripts/guest.sh" "$1" ;;
+	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
 	*)		"$ROOT/scripts/$1.sh" ;;
 	esac
 }
@@ -70,6 +82,7 @@ counts()
 }
 
 check_tests
+check_base "$@"
 out_dir
 lock "$OUT/lock"
 [[ -z $keep_going ]] || find "$RESULTS" -name '*.count' ! -name lint.count -delete

@@ -3,20 +3,56 @@
 #
 # Usage: scripts/test-host.sh
 #
-# The core crate's tests, with Debian's cargo.
+# What needs no kernel: the core crate's tests, with Debian's cargo, and those
+# of the benchmark's own code.
 
 . "$(dirname "$0")/lib.sh"
 
+core()
+{
+	debian_cargo cargo test --no-fail-fast --manifest-path "$ROOT/rust/kvm_abi/Cargo.toml"
+}
+
+# The part of QEMU's plugin that needs no QEMU.
+plugin()
+{
+	clean_env /usr/bin/rustc --edition 2021 --test -o "$OUT/test-plugin" \
+		"$ROOT/scripts/bench/plugin/src/insn.rs" && "$OUT/test-plugin"
+}
+
+bench()
+{
+	(cd "$ROOT/scripts" &&
+		clean_env /usr/bin/python3 -B -W error -m unittest discover -s bench -t .)
+}
+
 out_dir
-log=$LOGS/test-host.log
-rc=0
-logged "$log" debian_cargo cargo test --no-fail-fast \
-	--manifest-path "$ROOT/rust/kvm_abi/Cargo.toml" || rc=$?
-read -r passed failed ignored < <(awk '
-	/^test result:/ { p += $4; f += $6; i += $8 }
-	END { print p + 0, f + 0, i + 0 }' "$log")
-# No result line: it did not compile, which is a failure of its own.
-((rc == 0 || failed)) || failed=1
-count test-host "$passed" "$failed" "$ignored"
-note "$passed passed, $failed failed, $ignored skipped; log: $log"
-exit "$rc"
+passed=0 failed=0 skipped=0 status=0
+
+# tests WHAT: count what it says of itself, in the manner of Rust or of Python.
+tests()
+{
+	local log=$LOGS/test-host-$1.log rc=0 p f s
+	logged "$log" "$1" || rc=$?
+	read -r p f s < <(awk '
+		/^test result:/ { p += $4; f += $6; s += $8 }
+		/^Ran [0-9]+ tests? / { p += $2 }
+		/^(OK|FAILED)/ {
+			for (gsub(/[(),=]/, " "); ++i <= NF;) {
+				if ($i ~ /^(failures|errors)$/) { f += $(i + 1); p -= $(i + 1) }
+				if ($i == "skipped") { s += $(i + 1); p -= $(i + 1) }
+			}
+		}
+		END { print p + 0, f + 0, s + 0 }' "$log")
+	# No result line: it did not compile, which is a failure of its own.
+	((rc == 0 || f)) || f=1
+	((rc == 0)) || status=1
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+}
+
+tests core
+tests plugin
+tests bench
+count test-host "$passed" "$failed" "$skipped"
+note "$passed passed, $failed failed, $skipped skipped; logs: $LOGS/test-host-*.log"
+((status == 0))

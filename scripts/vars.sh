@@ -15,6 +15,7 @@ CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
 
 KERNEL_SRC=${KERNEL_SRC:-} O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
+BASE=${BASE:-}
 
 # one_of NAME VALUE LIST: refuse a VALUE that is not a word of LIST.
 one_of()
@@ -34,6 +35,8 @@ one_of MODE "$MODE" "$MODE_VALUES"
 	die "TESTS=$TESTS is not known; good values: names of tests separated by commas, e.g. TESTS=hypercalls,psci_test"
 [[ $CMDLINE != *$'\n'* ]] || die "CMDLINE= holds more than one line"
 TESTS=${TESTS// /,}
+[[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give a bench.json of an earlier \`make bench\`"
+BASE=${BASE:+$(realpath -- "$BASE")}
 
 # What no machine is. (scripts/vm/matrix.py knows the same; this is told first.)
 [[ $MODE != vhe || " $CPU_WITHOUT_VHE " != *" $CPU "* ]] ||
@@ -83,29 +86,29 @@ tree_version()
 	awk '$2 == "=" && /^(VERSION|PATCHLEVEL|SUBLEVEL) / { v = v sep $3; sep = "." } /^NAME/ { exit } END { print v }' "$1/Makefile"
 }
 
-DEFAULT_BASE=7.3
+DEFAULT_LINUX=7.3
 if [[ -n $KERNEL_SRC ]]; then
 	[[ -d $KERNEL_SRC ]] || die "KERNEL_SRC=$KERNEL_SRC is not a directory"
 	KERNEL_SRC=$(cd "$KERNEL_SRC" && pwd -P)
 	[[ -f $KERNEL_SRC/Kbuild && -f $KERNEL_SRC/Makefile && -d $KERNEL_SRC/arch/arm64/kvm ]] ||
 		die "KERNEL_SRC=$KERNEL_SRC is not a Linux source tree (no Kbuild, Makefile or arch/arm64/kvm)"
 	version=$(tree_version "$KERNEL_SRC")
-	BASE=${version%.*}
-	[[ -n $version && -d $ROOT/patches/$BASE ]] ||
+	LINUX=${version%.*}
+	[[ -n $version && -d $ROOT/patches/$LINUX ]] ||
 		die "KERNEL_SRC=$KERNEL_SRC is Linux ${version:-of an unknown version}; supported: $(supported_bases)"
 	[[ ! -e $KERNEL_SRC/.config && ! -d $KERNEL_SRC/include/config ]] ||
 		die "KERNEL_SRC=$KERNEL_SRC has been built in; run 'make mrproper' in it or give a clean copy"
 	[[ $OUT/ != "$KERNEL_SRC/"* ]] ||
 		die "O= lies within KERNEL_SRC, which is never modified; give another directory"
 else
-	BASE=$DEFAULT_BASE
+	LINUX=$DEFAULT_LINUX
 fi
 
 # base_tree: the pristine tree, the newest one of the cache if the user gave none.
 base_tree()
 {
 	local tree=$KERNEL_SRC
-	[[ -n $tree ]] || tree=$(find "$CACHE/source/$BASE" -mindepth 1 -maxdepth 1 \
+	[[ -n $tree ]] || tree=$(find "$CACHE/source/$LINUX" -mindepth 1 -maxdepth 1 \
 		-name 'linux-*' ! -name '*.tmp.*' 2>/dev/null | sort -V | tail -n1) || :
 	[[ -n $tree ]] || die "there is no kernel source yet: run 'make setup'"
 	printf '%s\n' "$tree"
@@ -121,8 +124,9 @@ BUSYBOX=$CACHE/busybox-arm64/busybox
 TREE=$OUT/linux			# the base with the overlay on it
 KOUT=$OUT/kernel		# O= of the kernel's build
 IMAGE=$KOUT/arch/arm64/boot/Image
+WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 RESULTS=$OUT/results
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS
+export KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE

@@ -43,13 +43,15 @@ def _cpu(model: str) -> str:
     return "max,pauth-impdef=on" if model == "max" else model
 
 
-def command(machine: Machine, config: Config, params: str, task: str) -> list[str]:
+def command(machine: Machine, config: Config, params: str, task: str,
+            cpus: int = CPUS, cpu_options: str = "", options: tuple[str, ...] = ()) -> list[str]:
     """The command, less where the console goes."""
     append = " ".join(word for word in (
         "console=ttyAMA0", "panic=-1", config.kernel_params, params, machine.cmdline,
         "rdinit=/init", "--", task) if word)
     return [QEMU, "-M", f"virt,virtualization=on,gic-version={config.gic}",
-            "-cpu", _cpu(config.cpu), "-smp", str(CPUS), "-m", str(MEMORY_MIB),
+            "-cpu", ",".join(filter(None, (_cpu(config.cpu), cpu_options))),
+            "-smp", str(cpus), "-m", str(MEMORY_MIB), *options,
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", str(machine.image), "-initrd", str(machine.initrd), "-append", append]
 

@@ -116,8 +116,11 @@ static inline void abi_catch_signals(void)
 	kvm_pthread_create(&thread, NULL, abi_exit_on_signal, &signals);
 }
 
-/* Returns false, with errno set, if this kernel has no switch. */
-static inline bool abi_open(void)
+/*
+ * Returns false, with errno set, if this kernel has no switch. This is for a
+ * program that has to stay single-threaded; signals end it as they always do.
+ */
+static inline bool __abi_open(void)
 {
 	if (access(ABI_DIR "mode", R_OK | W_OK))
 		return false;
@@ -129,6 +132,14 @@ static inline bool abi_open(void)
 	abi.present = true;
 
 	atexit(abi_restore);
+	return true;
+}
+
+static inline bool abi_open(void)
+{
+	if (!__abi_open())
+		return false;
+
 	abi_catch_signals();
 	return true;
 }

@@ -100,13 +100,30 @@ struct gicc_state {
 	u32 val[VGIC_V2_MAX_CPUS][NR_GICC_REGS];
 };
 
+/* Give @vm, which has its vCPUs, a GIC at the addresses above. Returns its fd. */
+static inline int vgic_v2_add(struct kvm_vm *vm)
+{
+	u64 dist = GICD_BASE_GPA, cpu = GICC_BASE_GPA;
+	int fd = kvm_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2);
+
+	kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			    KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
+	kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			    KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
+	virt_map(vm, GICD_BASE_GPA, GICD_BASE_GPA,
+		 vm_calc_num_guest_pages(vm->mode, KVM_VGIC_V2_DIST_SIZE));
+	virt_map(vm, GICC_BASE_GPA, GICC_BASE_GPA,
+		 vm_calc_num_guest_pages(vm->mode, KVM_VGIC_V2_CPU_SIZE));
+
+	return fd;
+}
+
 /*
  * vCPUs with these ids, created in this order, each of which runs @code. The
  * guest is at EL1 and has the GIC at the addresses above.
  */
 static inline struct vgic_v2 vgic_v2_create(const u8 *ids, int nr, void *code)
 {
-	u64 dist = GICD_BASE_GPA, cpu = GICC_BASE_GPA;
 	struct vgic_v2 v = { .nr_vcpus = nr };
 	struct kvm_vcpu_init init = {};
 	int i;
@@ -116,16 +133,7 @@ static inline struct vgic_v2 vgic_v2_create(const u8 *ids, int nr, void *code)
 	for (i = 0; i < nr; i++)
 		v.vcpus[i] = aarch64_vcpu_add(v.vm, ids[i], &init, code);
 
-	v.fd = kvm_create_device(v.vm, KVM_DEV_TYPE_ARM_VGIC_V2);
-	kvm_device_attr_set(v.fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-			    KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
-	kvm_device_attr_set(v.fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
-			    KVM_VGIC_V2_ADDR_TYPE_CPU, &cpu);
-	virt_map(v.vm, GICD_BASE_GPA, GICD_BASE_GPA,
-		 vm_calc_num_guest_pages(v.vm->mode, KVM_VGIC_V2_DIST_SIZE));
-	virt_map(v.vm, GICC_BASE_GPA, GICC_BASE_GPA,
-		 vm_calc_num_guest_pages(v.vm->mode, KVM_VGIC_V2_CPU_SIZE));
-
+	v.fd = vgic_v2_add(v.vm);
 	return v;
 }
 

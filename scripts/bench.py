@@ -1,0 +1,211 @@
+#!/usr/bin/env -S python3 -B
+# SPDX-License-Identifier: GPL-2.0
+"""Measure what the C and the Rust code cost, in instructions, and compare the two.
+
+  run    boot the kernels in QEMU, count, judge, and write the result
+  check  whether BASE= is a result that a run can be compared with
+  list   the machines and the boots
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import NoReturn
+
+from bench import boots, code, goals, machines, plot, result, table
+from bench.boots import Ended, Kernel, Lab
+from bench.machines import WITH, WITHOUT
+from bench.result import BadResult, Result
+from vm import matrix, qemu
+from vm.matrix import BadSelection, Config
+
+HERE = Path(__file__).resolve().parent
+CLANG, RUSTC = "/usr/bin/clang-22", "/usr/bin/rustc"
+
+
+def die(message: str) -> NoReturn:
+    print(f"bench.py: {message}", file=sys.stderr)
+    sys.exit(2)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=("run", "check", "list"))
+    parser.add_argument("--kernel", type=Path, help="output directory of the kernel's build")
+    parser.add_argument("--without", type=Path, help="the same of a kernel without the overlay")
+    parser.add_argument("--selftests", type=Path, help="kselftest_install directory")
+    parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
+    parser.add_argument("--plugin", type=Path, help="libhandlers.so")
+    parser.add_argument("--build", type=Path, help="build times, if they were measured")
+    parser.add_argument("--out", type=Path, help="directory for results and logs")
+    parser.add_argument("--base", type=Path, help="an older result to compare with")
+    parser.add_argument("--cpu", choices=matrix.CPUS)
+    parser.add_argument("--gic", type=int, choices=matrix.GIC_VERSIONS)
+    parser.add_argument("--mode", choices=matrix.KVM_MODES, help="KVM's mode")
+    parser.add_argument("--cmdline", default="", help="more kernel parameters")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
+                        help="VMs at a time (default: the number of CPUs)")
+    args = parser.parse_args()
+    if args.jobs < 1:
+        parser.error("--jobs: at least 1")
+    if "--" in args.cmdline.split():
+        parser.error("--cmdline: kernel parameters only, no '--'")
+    needs = {"list": (), "check": ("base",)}
+    for name in needs.get(args.task, ("kernel", "without", "selftests", "busybox", "plugin",
+                                      "out")):
+        if getattr(args, name) is None:
+            parser.error(f"{args.task} needs --{name}")
+    return args
+
+
+def base(args: argparse.Namespace, configs: tuple[Config, ...]) -> Result | None:
+    """The older result, read before this run could replace it."""
+    if args.base is None:
+        return None
+    old = result.load(args.base)
+    result.check_machines(args.base, old, [config.name for config in configs])
+    return old
+
+
+def kernel(directory: Path) -> Kernel:
+    found = Kernel(directory / "arch/arm64/boot/Image", directory / "System.map",
+                   directory / "vmlinux")
+    for path in (found.image, found.map, found.vmlinux):
+        if not path.is_file():
+            die(f"no kernel at {path}")
+    return found
+
+
+def prepare(args: argparse.Namespace) -> Lab:
+    """Check the inputs and pack the programs into an initramfs."""
+    for tool in (qemu.QEMU, plot.GNUPLOT, code.OBJDUMP):
+        if not shutil.which(tool):
+            die(f"{tool} not found: run 'make setup'")
+    if not args.plugin.is_file():
+        die(f"no plugin at {args.plugin}")
+    programs = tuple(sorted(path.name for path in args.selftests.glob(f"kvm/{boots.PROGRAMS}")))
+    if not programs:
+        die(f"no {boots.PROGRAMS} in {args.selftests}/kvm")
+    kernels = {WITH: kernel(args.kernel), WITHOUT: kernel(args.without)}
+    logs = args.out / "bench"
+    logs.mkdir(parents=True, exist_ok=True)
+    initrd = args.out / "initrd.cpio"
+    done = subprocess.run([HERE / "mkinitrd.sh", initrd, args.selftests], check=False,
+                          env={**os.environ, "BUSYBOX_ARM64": str(args.busybox)})
+    if done.returncode:
+        sys.exit(done.returncode)
+    return Lab(kernels, initrd, args.cmdline, programs, args.plugin, logs)
+
+
+def version(*argv: str) -> str:
+    """The first line of --version, less the packager's words."""
+    line = subprocess.run([*argv, "--version"], check=True, capture_output=True,
+                          text=True).stdout.splitlines()[0]
+    return line.split("(")[0].replace("emulator version ", "").strip()
+
+
+def failures(ended: list[Ended]) -> list[str]:
+    """What is wrong with the boots, each with the end of its log, and between them."""
+    lines: list[str] = []
+    for one in ended:
+        if one.problems:
+            lines += ["", f"FAIL: {one.boot.name}:", *(f"  {line}" for line in one.problems[:20])]
+            if len(one.problems) > 20:
+                lines.append(f"  and {len(one.problems) - 20} more")
+            if not one.run.ended or any(one.run.exits.values()):
+                lines += [f"  | {line}" for line in one.tail]
+            lines.append(f"  console: {one.console}")
+    if differ := boots.pairs(ended):
+        lines += ["", "FAIL: two boots of the same do not agree:", *(f"  {x}" for x in differ)]
+    return lines
+
+
+def measured(args: argparse.Namespace, lab: Lab, configs: tuple[Config, ...],
+             ended: list[Ended]) -> Result:
+    found: Result = {
+        "kind": result.KIND, "schema": result.SCHEMA,
+        "versions": {"linux": ended[0].linux, "qemu": version(qemu.QEMU),
+                     "clang": version(CLANG), "rustc": version(RUSTC)},
+        "cmdline": args.cmdline,
+        "machines": {config.name: boots.machine(config, [e for e in ended
+                                                         if e.boot.config == config])
+                     for config in configs}}
+    executed = [handler for machine in found["machines"].values()
+                for modes in machine["handlers"].values() for handlers in modes.values()
+                for handler in handlers.values()]
+    seen = {name for handler in executed for name in handler["functions"]}
+    found["code"] = code.functions(lab.kernels[WITH], seen)
+    plain = code.demangled(sorted(seen))
+    for handler in executed:
+        handler["functions"] = {plain[name]: n for name, n in handler["functions"].items()}
+    found["sizes"] = asdict(code.measure_sizes(args.kernel, lab.kernels[WITHOUT]))
+    if args.build and args.build.is_file():
+        found["build"] = json.loads(args.build.read_text(encoding="utf-8"))
+    return found
+
+
+def comparison(path: Path, old: Result, new: Result) -> list[str]:
+    """Print it; the paths that lost."""
+    lost, remarks = result.compare(old, new)
+    print(f"\nCompared with {path}:", *(f"  {line}" for line in remarks), sep="\n")
+    if lost:
+        print(f"FAIL: more than {result.TOLERANCE} instructions more than before:",
+              *(f"  {line}" for line in lost), sep="\n")
+    else:
+        print(f"  none costs more than {result.TOLERANCE} instructions more than before")
+    return lost
+
+
+def run(args: argparse.Namespace, configs: tuple[Config, ...], old: Result | None) -> bool:
+    lab = prepare(args)
+    plan = machines.boots(configs)
+    print(f"Benchmark: {len(plan)} boots, {args.jobs} at a time, of "
+          f"{', '.join(name.removeprefix('abi_bench_') for name in lab.programs)}", flush=True)
+    ended = boots.run_all(plan, args.jobs, lab.boot)
+    if wrong := failures(ended):
+        print("\n".join(wrong), f"\n\nno result; logs: {lab.logs}", flush=True)
+        return False
+    new = measured(args, lab, configs, ended)
+    found = goals.check(new)
+    new["goals"] = [{"goal": goal.name, "met": goal.met, "of": goal.of,
+                     "missed": goal.missed} for goal in found]
+    for remark in dict.fromkeys(line for one in ended for line in one.run.remarks):
+        print(f"  a minimum that was rarely seen, but the boots agree: {remark}")
+    print(f"\n{table.text(new, found, everything=False)}", end="")
+    result.put(lab.logs / "bench.txt", table.text(new, found, everything=True))
+    result.put(lab.logs / "bench.md", table.markdown(new, found))
+    plots = plot.write(new, lab.logs)
+    lost = comparison(args.base, old, new) if old else []
+    result.put(lab.logs / "bench.json", result.dump(new))
+    print(f"\nresult: {lab.logs}/bench.json, bench.txt, bench.md, {', '.join(plots)}\n",
+          flush=True)
+    return all(goal.met for goal in found) and not lost
+
+
+def main() -> int:
+    args = arguments()
+    # As Ctrl-C: the VMs must not outlive this.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        configs = machines.select(args.cpu, args.gic, args.mode)
+        old = base(args, configs)
+        if args.task == "list":
+            for boot in machines.boots(configs):
+                print(boot.name)
+        return 0 if args.task != "run" or run(args, configs, old) else 1
+    except (BadSelection, BadResult) as why:
+        die(str(why))
+    except KeyboardInterrupt:
+        print("\nbench.py: interrupted", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/bench.sh check|bench-kernel|bench-plugin|bench-build|bench|lint-plugin
+#
+# The steps of `make bench`. What is compared: the C and the Rust code of the
+# built kernel, and in $O/kernel-without a kernel of the pristine sources, which
+# has nothing of this project in it.
+
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/config.sh"
+
+TIMES=$STATE/bench-build.json
+
+# fragment without|with: configs/base.config for a kernel of that kind, less the
+# tests, which neither has. The pristine sources do not know our options.
+fragment()
+{
+	if [[ $1 == with ]]; then
+		sed 's/^\(CONFIG_KVM_ARM64_RUST_KUNIT_TEST\)=.*/\1=n/' "$ROOT/configs/base.config"
+	else
+		sed '/^CONFIG_KVM_ARM64_RUST/d' "$ROOT/configs/base.config"
+	fi
+}
+
+# sources without|with
+sources()
+{
+	if [[ $1 == with ]]; then echo "$TREE"; else base_tree; fi
+}
+
+# configure_as without|with OUTPUT
+configure_as()
+{
+	FRAGMENT=$STATE/$1.config
+	fragment "$1" >"$FRAGMENT"
+	configure "$(sources "$1")" "$2"
+}
+
+kernel()
+{
+	local log=$LOGS/kernel-without.log
+	# If they are not measured again, this run has none.
+	rm -f "$TIMES"
+	configure_as without "$WITHOUT"
+	logged "$log" kbuild "$(sources without)" "$WITHOUT" Image ||
+		die "the kernel without the overlay did not build; the whole log: $log"
+	note "$WITHOUT/arch/arm64/boot/Image"
+}
+
+# plugin LOG CARGO-COMMAND...: built apart from the repository, into which cargo
+# would write its lock file.
+plugin()
+{
+	local source=$OUT/bench-plugin log=$1
+	shift
+	mkdir -p "$source"
+	rsync -a --delete --exclude=/Cargo.lock "$ROOT/scripts/bench/plugin/" "$source/"
+	(cd "$source" && logged "$log" debian_cargo cargo-plugin "$@") ||
+		die "the plugin did not build (its crates are downloaded once); the whole log: $log"
+}
+
+# seconds LOG COMMAND...: how long it takes
+seconds()
+{
+	local begin end
+	begin=$(date +%s%N)
+	logged "$@" >&2 || die "the build to be measured failed; the whole log: $1"
+	end=$(date +%s%N)
+	printf '%d.%d' $(((end - begin) / 1000000000)) $(((end - begin) / 100000000 % 10))
+}
+
+# The two directories from scratch and without ccache, in an output directory
+# of their own; what they need of the others is built before.
+build_times()
+{
+	local kind output log rust kvm tree times=''
+	for kind in with without; do
+		output=$OUT/bench-build/$kind log=$LOGS/bench-build-$kind.log
+		rm -rf "$output"
+		configure_as "$kind" "$output"
+		tree=$(sources "$kind")
+		logged "$log" kbuild "$tree" "$output" CC=clang-22 prepare0 ||
+			die "the build to be measured failed; the whole log: $log"
+		rust=$(seconds "$log" kbuild "$tree" "$output" CC=clang-22 prepare)
+		kvm=$(seconds "$log" kbuild "$tree" "$output" CC=clang-22 arch/arm64/kvm/)
+		note "$kind the overlay: arch/arm64/kvm $kvm s, rust $rust s"
+		times+="\"$kind\": {\"kvm\": $kvm, \"rust\": $rust}, "
+	done
+	rm -rf "$OUT/bench-build"
+	printf '{%s"jobs": %d}\n' "$times" "$JOBS" >"$TIMES.tmp"
+	mv "$TIMES.tmp" "$TIMES"
+}
+
+# The machines that are asked for, and what to compare with.
+choices()
+{
+	args=()
+	[[ -z $GIC ]] || args+=(--gic "$GIC")
+	[[ -z $CPU ]] || args+=(--cpu "$CPU")
+	[[ -z $MODE ]] || args+=(--mode "$MODE")
+	[[ -z $BASE ]] || args+=(--base "$BASE")
+}
+
+run()
+{
+	[[ -z $CMDLINE ]] || args+=(--cmdline "$CMDLINE")
+	[[ ! -f $TIMES ]] || args+=(--build "$TIMES")
+	exec "$ROOT/scripts/bench.py" run --kernel "$KOUT" --without "$WITHOUT" \
+		--selftests "$KSELFTEST" --busybox "$BUSYBOX" \
+		--plugin "$OUT/cargo-plugin/release/libhandlers.so" --out "$RESULTS" --jobs "$JOBS" \
+		"${args[@]}"
+}
+
+choices
+case ${1:-} in
+check)		exec "$ROOT/scripts/bench.py" check "${args[@]}" ;;
+bench-kernel)	out_dir; kernel ;;
+bench-plugin)	out_dir; plugin "$LOGS/bench-plugin.log" build --release ;;
+lint-plugin)	out_dir; plugin "$LOGS/lint-plugin.log" clippy -- -D warnings ;;
+bench-build)	out_dir; build_times ;;
+bench)		out_dir; run ;;
+*)		die "no such step: ${1:-}" ;;
+esac

@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the Rust code is to reach, and whether it does."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from bench.result import Result
+
+HANDLER = "kvm_smccc_call_handler"
+MASKS = "list/GET_REG_WRITABLE_MASKS"
+HYPERCALL = re.compile(r"^(hvc|smc)/")
+# The calls that every guest makes, as it boots or when it comes back
+COMMON = re.compile(r"^(hvc|smc)/(SMCCC_VERSION|ARCH_FEATURES:[^:]+|PSCI_VERSION"
+                    r"|PSCI_FEATURES:[^:]+|VENDOR_UID|VENDOR_FEATURES)$")
+HANDLER_PERCENT = 20
+MASKS_FACTOR = 12
+SHIM_INSTRUCTIONS = 2
+
+
+@dataclass
+class Goal:
+    """A promise: of how many numbers, and which do not keep it."""
+    name: str
+    of: int = 0
+    missed: list[str] = field(default_factory=list)
+
+    def check(self, good: bool, message: str) -> None:
+        self.of += 1
+        if not good:
+            self.missed.append(message)
+
+    @property
+    def met(self) -> bool:
+        """What was not measured is not met."""
+        return bool(self.of) and not self.missed
+
+    @property
+    def word(self) -> str:
+        return "met" if self.met else "NOT MET" if self.of else "NOT MEASURED"
+
+
+def _paths(result: Result, *modes: str) -> Iterator[tuple[str, str, list[dict[str, int]]]]:
+    """(machine, path, costs of the modes) where all of these were measured."""
+    for name, machine in result["machines"].items():
+        for path, costs in machine["paths"].items():
+            if all(mode in costs for mode in modes):
+                yield name, path, [costs[mode] for mode in modes]
+
+
+def _handlers(result: Result, wanted: re.Pattern[str]) -> Iterator[
+        tuple[str, dict[str, int], dict[str, int]]]:
+    """(place, the handler in C, in Rust) for each path."""
+    for name, machine in result["machines"].items():
+        for path, modes in machine["handlers"].items():
+            c, rust = (modes.get(mode, {}).get(HANDLER) for mode in ("c", "rust"))
+            if wanted.match(path) and c and rust:
+                yield f"{name}, {path}", c, rust
+
+
+def _amount(cost: dict[str, int]) -> tuple[int, int]:
+    return cost["instructions"], cost.get("remainder", 0)
+
+
+def _paths_goal(result: Result) -> Goal:
+    goal = Goal("Rust takes at most as many instructions as C on every path")
+    for name, path, (c, rust) in _paths(result, "c", "rust"):
+        goal.check(_amount(rust) <= _amount(c),
+                   f"{name}, {path}: C {c['instructions']}, Rust {rust['instructions']}")
+    return goal
+
+
+def _handler_goal(result: Result) -> Goal:
+    goal = Goal(f"the handler itself takes {HANDLER_PERCENT} % fewer on the common calls")
+    for place, c, rust in _handlers(result, COMMON):
+        one, two = c["instructions"], rust["instructions"]
+        served = "" if rust["rust"] else ", which C serves"
+        goal.check(bool(rust["rust"]) and 100 * two <= (100 - HANDLER_PERCENT) * one,
+                   f"{place}: C {one}, Rust {two}{served}")
+    return goal
+
+
+def _masks_goal(result: Result) -> Goal:
+    goal = Goal(f"KVM_ARM_GET_REG_WRITABLE_MASKS is {MASKS_FACTOR} times cheaper")
+    for name, path, (c, rust) in _paths(result, "c", "rust"):
+        if path == MASKS:
+            one, two = c["instructions"], rust["instructions"]
+            goal.check(MASKS_FACTOR * two <= one,
+                       f"{name}: C {one}, Rust {two}: {one / max(two, 1):.1f} times")
+    return goal
+
+
+def _barriers_goal(result: Result) -> Goal:
+    goal = Goal("no more barriers, atomics or out-of-line helpers on the hypercall path")
+    for place, c, rust in _handlers(result, HYPERCALL):
+        more = [f"{key} {c[key]} in C, {rust[key]} in Rust"
+                for key in ("barriers", "ordered", "atomics", "helpers") if rust[key] > c[key]]
+        goal.check(not more, f"{place}: {', '.join(more)}")
+    return goal
+
+
+def shims(path: str) -> int:
+    """How often an operation of the path passes a shim."""
+    if vcpus := re.fullmatch(r"(?:save|restore)/vcpus:(\d+)", path):
+        return 8 * int(vcpus[1])
+    if path.startswith("gicc_set/"):
+        return 3
+    if path.startswith("gicc_get/") or path.endswith(("+restore", "create/SMCCC_filter")):
+        return 2
+    return 1
+
+
+def _shim_goal(result: Result) -> Goal:
+    goal = Goal(f"in mode c a shim costs at most {SHIM_INSTRUCTIONS} instructions, "
+                "against a kernel without it")
+    for name, path, (c, stock) in _paths(result, "c", "stock"):
+        more = c["instructions"] - stock["instructions"]
+        goal.check(more <= SHIM_INSTRUCTIONS * shims(path),
+                   f"{name}, {path}: {stock['instructions']} without, {c['instructions']} in "
+                   f"mode c (+{more})")
+    return goal
+
+
+GOALS: tuple[Callable[[Result], Goal], ...] = (
+    _paths_goal, _handler_goal, _masks_goal, _barriers_goal, _shim_goal)
+
+
+def check(result: Result) -> list[Goal]:
+    return [goal(result) for goal in GOALS]

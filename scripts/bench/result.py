@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The result of a run as it is stored, and its comparison with an older one."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+KIND = "kvm-arm64-rust bench"
+SCHEMA = 1
+MODES = ("c", "rust", "stock")
+# A path may cost so many instructions more than before.
+TOLERANCE = 2
+
+Result = dict[str, Any]
+
+
+class BadResult(Exception):
+    """A file that is no result, or none that can be compared with."""
+
+
+def load(path: Path) -> Result:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as why:
+        raise BadResult(f"{path}: {why.strerror}") from None
+    except ValueError:
+        raise BadResult(f"{path} is no result of `make bench`: not JSON") from None
+    if not isinstance(found, dict) or found.get("kind") != KIND:
+        raise BadResult(f"{path} is no result of `make bench`")
+    if found.get("schema") != SCHEMA:
+        raise BadResult(f"{path} has schema {found.get('schema')}, this is schema {SCHEMA}: "
+                        "measure that kernel again")
+    _well_formed(path, found)
+    return found
+
+
+def _well_formed(path: Path, result: Result) -> None:
+    """Just what a comparison reads."""
+    try:
+        for machine in result["machines"].values():
+            for modes in machine["paths"].values():
+                for mode, cost in modes.items():
+                    if mode not in MODES or type(cost["instructions"]) is not int:
+                        raise TypeError
+            for modes in machine["handlers"].values():
+                for handlers in modes.values():
+                    for handler in handlers.values():
+                        if type(handler["instructions"]) is not int:
+                            raise TypeError
+    except (AttributeError, KeyError, TypeError):
+        raise BadResult(f"{path} is damaged: not what `make bench` writes") from None
+
+
+def check_machines(path: Path, old: Result, wanted: list[str]) -> None:
+    """Every machine of this run has to be in the old result, or nothing is compared there."""
+    if missing := [name for name in wanted if name not in old["machines"]]:
+        raise BadResult(f"{path} is of other machines: it has {', '.join(old['machines'])}, "
+                        f"not {', '.join(missing)}")
+
+
+def _numbers(machine: Result) -> dict[tuple[str, str], int]:
+    """What is compared: (what, mode) -> instructions."""
+    found = {(path, mode): cost["instructions"]
+             for path, modes in machine["paths"].items() for mode, cost in modes.items()}
+    found |= {(f"{handler} on {path}", mode): cost["instructions"]
+              for path, modes in machine["handlers"].items()
+              for mode, handlers in modes.items() for handler, cost in handlers.items()}
+    return found
+
+
+def compare(old: Result, new: Result) -> tuple[list[str], list[str]]:
+    """What costs more than before, and remarks."""
+    lost: list[str] = []
+    remarks = [f"{what} {old.get('versions', {}).get(what)} before, {version} now"
+               for what, version in new["versions"].items()
+               if version != old.get("versions", {}).get(what)]
+    for name, machine in new["machines"].items():
+        before, now = _numbers(old["machines"][name]), _numbers(machine)
+        better = 0
+        for what, mode in dict.fromkeys([*before, *now]):
+            one, two = before.get((what, mode)), now.get((what, mode))
+            place = f"{name}, {what}, mode {mode}"
+            if two is None:
+                remarks.append(f"{place}: only in the old result")
+            elif one is None:
+                remarks.append(f"{place}: only in the new result")
+            elif two - one > TOLERANCE:
+                lost.append(f"{place}: {one} before, {two} now (+{two - one})")
+            else:
+                better += two < one
+        remarks.append(f"{name}: {len(before.keys() & now.keys())} compared, {better} cost less")
+    remarks += [f"{name}: only in the old result"
+                for name in old["machines"] if name not in new["machines"]]
+    return lost, remarks
+
+
+def put(path: Path, content: str) -> None:
+    """Whole or not at all."""
+    temp = path.with_name(f".{path.name}.new")
+    temp.write_text(content, encoding="utf-8")
+    temp.replace(path)
+
+
+def dump(result: Result) -> str:
+    """One line for each path, so that a difference can be read."""
+    return _flat(json.dumps(result, indent=1)) + "\n"
+
+
+def _flat(text: str) -> str:
+    """Innermost objects on one line."""
+    lines: list[str] = []
+    held: list[str] = []
+    for line in text.split("\n"):
+        if line.rstrip().endswith(("{", "[")):
+            lines += held
+            held = [line]
+        elif held and line.strip() in ("}", "},", "]", "],"):
+            lines.append(held[0] + " ".join(part.strip() for part in held[1:]) + line.strip())
+            held = []
+        elif held:
+            held.append(line)
+        else:
+            lines.append(line)
+    return "\n".join(lines + held)

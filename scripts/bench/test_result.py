@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Comparing with an older result, and the goals."""
+
+import copy
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from bench import goals, plot, result, table
+from bench.goals import HANDLER, MASKS
+from bench.parse import COUNTS
+from bench.result import BadResult, Result
+
+MACHINE = "max GICv3 vhe"
+
+
+def handler(instructions: int, rust: int = 0, **more: int) -> Result:
+    return {**dict.fromkeys(COUNTS, 0), "instructions": instructions, "entered": 1,
+            "rust": rust, "functions": {"f": instructions}, **more}
+
+
+def sample() -> Result:
+    """All goals met."""
+    def costs(c: int, rust: int, stock: int) -> Result:
+        return {mode: {"instructions": n} for mode, n in
+                (("c", c), ("rust", rust), ("stock", stock))}
+
+    machine = {
+        "cpu": "max", "gic": 3, "kvm": "vhe", "skipped": {"gicc_get/PMR": "the VM has no GICv2"},
+        "paths": {"hvc/PSCI_VERSION": costs(1530, 1500, 1528), MASKS: costs(2400, 200, 2398),
+                  "save/vcpus:1": costs(600, 590, 600), "save/vcpus:2": costs(1200, 1180, 1200)},
+        "approximate": {"create/VM": costs(9000, 9100, 9000)},
+        "handlers": {"hvc/PSCI_VERSION": {
+            "c": {HANDLER: handler(100)}, "rust": {HANDLER: handler(80, rust=1)},
+            "stock": {HANDLER: handler(100)}}}}
+    return {"kind": result.KIND, "schema": result.SCHEMA, "machines": {MACHINE: machine},
+            "versions": dict.fromkeys(("linux", "qemu", "clang", "rustc"), "1"), "code": [],
+            "sizes": dict.fromkeys(("c_text", "c_data", "serving", "abstractions", "core",
+                                    "rust_data", "checking", "kunit"), 1)}
+
+
+class Compare(unittest.TestCase):
+    def setUp(self) -> None:
+        self.old, self.new = sample(), sample()
+        self.paths = self.new["machines"][MACHINE]["paths"]
+
+    def test_the_same(self) -> None:
+        lost, remarks = result.compare(self.old, self.new)
+        self.assertEqual(lost, [])
+        self.assertEqual(remarks, [f"{MACHINE}: 15 compared, 0 cost less"])
+
+    def test_two_more_are_tolerated_three_are_not(self) -> None:
+        for more, losses in ((2, 0), (3, 1)):
+            for mode in result.MODES:
+                new = sample()
+                new["machines"][MACHINE]["paths"]["hvc/PSCI_VERSION"][mode]["instructions"] += more
+                lost, _ = result.compare(self.old, new)
+                self.assertEqual(len(lost), losses)
+
+    def test_handler_lost(self) -> None:
+        cost = self.new["machines"][MACHINE]["handlers"]["hvc/PSCI_VERSION"]["rust"][HANDLER]
+        cost["instructions"] += 3
+        lost, _ = result.compare(self.old, self.new)
+        self.assertEqual(lost, [f"{MACHINE}, {HANDLER} on hvc/PSCI_VERSION, mode rust: "
+                                "80 before, 83 now (+3)"])
+
+    def test_only_on_one_side(self) -> None:
+        self.paths["hvc/new"] = self.paths.pop(MASKS)
+        lost, remarks = result.compare(self.old, self.new)
+        self.assertEqual(lost, [])
+        self.assertEqual(sum("only in the old" in line for line in remarks), 3)
+        self.assertEqual(sum("only in the new" in line for line in remarks), 3)
+
+    def test_another_compiler(self) -> None:
+        self.new["versions"]["clang"] = "2"
+        self.assertIn("clang 1 before, 2 now", result.compare(self.old, self.new)[1])
+
+    def test_fewer_machines(self) -> None:
+        self.old["machines"]["another"] = self.old["machines"][MACHINE]
+        lost, remarks = result.compare(self.old, self.new)
+        self.assertEqual(lost, [])
+        self.assertIn("another: only in the old result", remarks)
+        with self.assertRaises(BadResult):
+            result.check_machines(Path("old"), self.new, [MACHINE, "another"])
+
+
+class Load(unittest.TestCase):
+    def load(self, content: str) -> Result:
+        with tempfile.TemporaryDirectory() as there:
+            path = Path(there) / "old.json"
+            path.write_text(content, encoding="utf-8")
+            return result.load(path)
+
+    def test_round_trip(self) -> None:
+        self.assertEqual(self.load(result.dump(sample())), sample())
+
+    def test_others(self) -> None:
+        changes: list[Result] = [{"schema": 0}, {"kind": "x"}, {"machines": []},
+                                 {"machines": {"a": {}}}]
+        damaged = [json.dumps(sample() | change) for change in changes]
+        wrong = copy.deepcopy(sample())
+        wrong["machines"][MACHINE]["paths"][MASKS]["c"]["instructions"] = "many"
+        for content in ("", "x", "[]", "{}", "1", *damaged, json.dumps(wrong)):
+            with self.subTest(content[:40]), self.assertRaises(BadResult):
+                self.load(content)
+
+    def test_no_file(self) -> None:
+        with self.assertRaises(BadResult):
+            result.load(Path("/nonexistent"))
+
+
+class Goals(unittest.TestCase):
+    def missed(self, new: Result) -> list[int]:
+        return [i for i, goal in enumerate(goals.check(new)) if not goal.met]
+
+    def test_met(self) -> None:
+        self.assertEqual(self.missed(sample()), [])
+
+    def test_as_many_is_good_enough(self) -> None:
+        new = sample()
+        new["machines"][MACHINE]["paths"]["save/vcpus:1"]["rust"]["instructions"] = 600
+        self.assertEqual(self.missed(new), [])
+
+    def test_each_can_be_missed(self) -> None:
+        for number, path, mode, cost in ((0, "save/vcpus:1", "rust", 601), (2, MASKS, "rust", 201),
+                                         (4, "save/vcpus:1", "c", 617)):
+            new = sample()
+            new["machines"][MACHINE]["paths"][path][mode]["instructions"] = cost
+            self.assertEqual(self.missed(new), [number])
+        for number, change in ((1, {"instructions": 81}), (1, {"rust": 0}), (3, {"atomics": 1}),
+                               (3, {"barriers": 1}), (3, {"ordered": 1}), (3, {"helpers": 1})):
+            new = sample()
+            rust = new["machines"][MACHINE]["handlers"]["hvc/PSCI_VERSION"]["rust"]
+            rust[HANDLER] |= change
+            self.assertEqual(self.missed(new), [number])
+
+    def test_each_shim_of_an_operation_may_cost(self) -> None:
+        for path, shims in (("hvc/SMCCC_VERSION", 1), ("set_one_reg/STD_BMAP", 1),
+                            ("set_id_reg/PFR0:lower+restore", 2), ("gicc_get/PMR", 2),
+                            ("gicc_set/PMR", 3), ("restore/vcpus:1", 8), ("save/vcpus:64", 512)):
+            self.assertEqual(goals.shims(path), shims, path)
+
+    def test_a_remainder_counts(self) -> None:
+        new = sample()
+        new["machines"][MACHINE]["paths"]["save/vcpus:1"]["rust"] = {
+            "instructions": 600, "remainder": 1}
+        self.assertEqual(self.missed(new), [0])
+
+    def test_not_measured_is_not_met(self) -> None:
+        new = sample()
+        new["machines"][MACHINE] |= {"paths": {}, "handlers": {}}
+        found = goals.check(new)
+        self.assertEqual([goal.word for goal in found], ["NOT MEASURED"] * len(found))
+
+    def test_common_calls(self) -> None:
+        for path, common in (("hvc/SMCCC_VERSION", True), ("smc/ARCH_FEATURES:PV_TIME", True),
+                             ("hvc/VENDOR_UID", True), ("hvc/VENDOR_UID:gated", False),
+                             ("hvc/ARCH_FEATURES:PV_TIME:gated", False),
+                             ("hvc/PSCI_VERSION:filter", False), ("hvc/CPU_ON:invalid", False)):
+            self.assertEqual(bool(goals.COMMON.match(path)), common, path)
+
+
+class Text(unittest.TestCase):
+    def test_tables(self) -> None:
+        found = goals.check(sample())
+        text = table.text(sample(), found, everything=True)
+        self.assertIn("hvc/PSCI_VERSION", text)
+        self.assertIn("-20 %", text)
+        self.assertIn("~9100", text)
+        self.assertIn("-30", text)
+        self.assertNotIn("NOT MET", text)
+        self.assertIn("| `hvc/PSCI_VERSION` | 1530 / 1500 / -30 / 1528 |",
+                      table.markdown(sample(), found))
+
+    def test_plots(self) -> None:
+        self.assertIn("0 100 80\n", plot.hypercalls(sample()) or "")
+        self.assertIn("$save << EOD\n1 600 590\n2 1200 1180\n", plot.growth(sample()) or "")
+        empty = sample()
+        empty["machines"][MACHINE] |= {"paths": {}, "handlers": {}}
+        self.assertIsNone(plot.hypercalls(empty))
+        self.assertIsNone(plot.growth(empty))
+
+
+if __name__ == "__main__":
+    unittest.main()

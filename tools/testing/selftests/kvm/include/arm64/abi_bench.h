@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the benchmarks of KVM/arm64's userspace and guest ABI share: how the
+ * cost of an operation is estimated, in which order the implementations that
+ * the kernel can be switched between are measured, and the output.
+ *
+ * The unit is the tick of CNTVCT_EL0. This is meant for a machine in which such
+ * a tick is an instruction: one that QEMU emulates with one CPU,
+ * "-icount shift=0,sleep=off" and "-cpu ...,cntfrq=1000000000". Two boots of it
+ * print the same.
+ *
+ * For each operation, batches of N and of 2 N of them are timed until the
+ * minimum of either has recurred often enough. The cost is the difference of
+ * the minima divided by N. The minima leave out what comes between, like the
+ * timer's interrupt, and the difference leaves out what a batch costs besides.
+ * It is a whole number if each operation costs the same; if not, what remains
+ * of the division is printed too.
+ *
+ * The output is lines of
+ *
+ *	bench <block> <mode> <path> <ticks>[ <remainder>]
+ *
+ * and remarks, which begin with '#'. "# approx" instead of "bench" is for a path
+ * that no two runs agree on. A block has a VM, or several, of its own.
+ * The mode is that of the kernel's switch, "c" or "rust", or "stock" if the
+ * kernel has none.
+ */
+#ifndef SELFTEST_KVM_ARM64_ABI_BENCH_H
+#define SELFTEST_KVM_ARM64_ABI_BENCH_H
+
+#include <fnmatch.h>
+#include <getopt.h>
+#include <limits.h>
+
+#include "abi_switch.h"
+#include "kvm_util.h"
+#include "test_util.h"
+
+/* Linear drift is the same for both modes in each half of this. */
+#define BENCH_ORDER	"ABBABAAB"
+
+/* At most. It is halved until 2 N operations take fewer than these ticks. */
+#define BENCH_N			100
+#define BENCH_MAX_TICKS		200000
+
+/* A minimum is believed when it has been seen this often. */
+#define BENCH_MIN_HITS		4
+#define BENCH_MAX_BATCHES	80
+#define BENCH_WARM_UPS		3
+
+static struct bench {
+	FILE *out;
+	int nr_blocks;
+	const char *glob;
+	bool list;
+	bool markers;
+	unsigned int marker;
+	/* What is measured now cannot be repeated exactly. */
+	bool approximate;
+
+	int block;
+	const char *mode;
+} bench;
+
+/* Do @n operations and return how many ticks they took. */
+typedef u64 (*bench_batch_fn)(void *arg, u32 n);
+
+/* Barriers, lest the counter be read before or after its turn. */
+static __always_inline u64 bench_now(void)
+{
+	u64 now;
+
+	asm volatile("isb\n\tmrs %0, cntvct_el0\n\tisb" : "=r"(now) : : "memory");
+	return now;
+}
+
+/* ---- Marks for a tracer of the emulated machine ---- */
+
+/*
+ * MOVZ to XZR does nothing, on any CPU. The pair of, from now on at EL0,
+ *
+ *	movz xzr, #0x4b56	0xd2896adf
+ *	movz xzr, #<index>	0xd280001f | <index> << 5
+ *
+ * says that what follows belongs to the measurement of this index, which is
+ * unique in one boot, and an index of 0xffff that it is over. Warm-ups come
+ * before. With markers there is, for each measurement, a line of
+ *
+ *	# path <index> <path> <operations> <block> <mode>
+ *
+ * The instructions have to be in the program's text, in which a tracer looks
+ * for them.
+ */
+#define BENCH_MARKERS		4096
+#define BENCH_MARKER_SIZE	12
+/* Each program has a part of them. */
+#define BENCH_PROGRAM_MARKERS	1024
+
+asm(".pushsection .text\n"
+	"	.balign	4\n"
+	"bench_markers:\n"
+	"	.set	bench_i, 0\n"
+	"	.rept	" __stringify(BENCH_MARKERS) "\n"
+	"	movz	xzr, #0x4b56\n"
+	"	movz	xzr, #bench_i\n"
+	"	ret\n"
+	"	.set	bench_i, bench_i + 1\n"
+	"	.endr\n"
+	".popsection\n");
+
+extern char bench_markers[];
+
+static inline void bench_mark_begin(void)
+{
+	if (bench.markers)
+		((void (*)(void))&bench_markers[bench.marker *
+						BENCH_MARKER_SIZE])();
+}
+
+static inline void bench_mark_end(void)
+{
+	if (bench.markers)
+		asm volatile("movz xzr, #0x4b56\n\tmovz xzr, #0xffff");
+}
+
+/* ---- Measuring ---- */
+
+struct bench_min {
+	u64 ticks;
+	u32 hits;
+};
+
+static inline void bench_add(struct bench_min *min, u64 ticks)
+{
+	if (ticks < min->ticks) {
+		min->ticks = ticks;
+		min->hits = 0;
+	}
+	min->hits += ticks == min->ticks;
+}
+
+/*
+ * KVM_RUN takes other branches if the vCPU's thread is not the only one on the
+ * CPU's queue, where one that sleeps already may be for a while too. Sleeping
+ * oneself empties it. Who joins it during the batch makes that a longer one.
+ */
+static inline u64 bench_batch(bench_batch_fn batch, void *arg, u32 n)
+{
+	usleep(1);
+	return batch(arg, n);
+}
+
+static inline u32 bench_batch_size(bench_batch_fn batch, void *arg, u32 n)
+{
+	u64 ticks = ULONG_MAX;
+	int i;
+
+	for (i = 0; i < BENCH_WARM_UPS; i++)
+		ticks = min(ticks, bench_batch(batch, arg, 1));
+
+	while (n > 1 && 2 * n * ticks > BENCH_MAX_TICKS)
+		n /= 2;
+
+	bench_batch(batch, arg, 2 * n);
+	return n;
+}
+
+/* Has this path been asked for? */
+static inline bool bench_wants(const char *path)
+{
+	return !bench.glob || !fnmatch(bench.glob, path, 0);
+}
+
+static inline __printf(2, 3)
+void bench_skip(const char *path, const char *fmt, ...)
+{
+	va_list args;
+
+	if (bench.block || !bench_wants(path))
+		return;
+
+	fprintf(bench.out, "# skip %s: ", path);
+	va_start(args, fmt);
+	vfprintf(bench.out, fmt, args);
+	va_end(args);
+	fprintf(bench.out, "\n");
+}
+
+static inline void bench_print(const char *path, u32 n, u32 ops,
+			       const struct bench_min min[2])
+{
+	s64 ticks = min[1].ticks - min[0].ticks;
+
+	fprintf(bench.out, "%s %d %s %s %ld",
+		bench.approximate ? "# approx" : "bench", bench.block,
+		bench.mode, path, ticks / n);
+	if (ticks % n)
+		fprintf(bench.out, " %ld", ticks % n);
+	fprintf(bench.out, "\n");
+
+	if (bench.approximate)
+		;
+	else if (min[0].hits < BENCH_MIN_HITS || min[1].hits < BENCH_MIN_HITS)
+		fprintf(bench.out,
+			"# unstable %s: minima seen %u and %u times in %u\n",
+			path, min[0].hits, min[1].hits, BENCH_MAX_BATCHES);
+	if (bench.markers)
+		fprintf(bench.out, "# path %u %s %u %d %s\n", bench.marker,
+			path, ops, bench.block, bench.mode);
+}
+
+/* Batches of at most @n and 2 * @n. */
+static inline void bench_run(const char *path, u32 n, bench_batch_fn batch,
+			     void *arg)
+{
+	struct bench_min min[2] = { { ULONG_MAX }, { ULONG_MAX } };
+	u32 ops = 0;
+	int i, k;
+
+	if (!bench_wants(path))
+		return;
+
+	if (bench.list) {
+		fprintf(bench.out, "%s\n", path);
+		return;
+	}
+
+	n = bench_batch_size(batch, arg, n);
+
+	bench_mark_begin();
+	for (i = 0; i < BENCH_MAX_BATCHES; i++) {
+		for (k = 0; k < 2; k++) {
+			bench_add(&min[k], bench_batch(batch, arg, n << k));
+			ops += n << k;
+		}
+		if (min[0].hits >= BENCH_MIN_HITS &&
+		    min[1].hits >= BENCH_MIN_HITS)
+			break;
+	}
+	bench_mark_end();
+
+	bench_print(path, n, ops, min);
+	bench.marker++;
+	TEST_ASSERT(bench.marker % BENCH_PROGRAM_MARKERS, "Too many markers");
+}
+
+/* ---- The program ---- */
+
+static inline void bench_usage(const char *name)
+{
+	fprintf(stderr,
+		"usage: %s [-lm] [-b blocks] [-p glob]\n"
+		"  -b N     as many blocks, 1 to %zu\n"
+		"  -l       list the paths, and measure none\n"
+		"  -m       mark each measurement for a tracer\n"
+		"  -p GLOB  only the paths that match, as in -p 'hvc/PSCI_*'\n",
+		name, strlen(BENCH_ORDER));
+	exit(KSFT_FAIL);
+}
+
+static inline void bench_parse(int argc, char **argv)
+{
+	int opt;
+
+	bench.nr_blocks = strlen(BENCH_ORDER);
+
+	while ((opt = getopt(argc, argv, "b:lmp:")) != -1) {
+		switch (opt) {
+		case 'b':
+			bench.nr_blocks = atoi_positive("Blocks", optarg);
+			if (bench.nr_blocks > strlen(BENCH_ORDER))
+				bench_usage(argv[0]);
+			break;
+		case 'l':
+			bench.list = true;
+			break;
+		case 'm':
+			bench.markers = true;
+			break;
+		case 'p':
+			bench.glob = optarg;
+			break;
+		default:
+			bench_usage(argv[0]);
+		}
+	}
+	if (optind < argc)
+		bench_usage(argv[0]);
+
+	if (bench.list)
+		bench.nr_blocks = 1;
+}
+
+/* The library talks on the standard output, first in a constructor. */
+static __attribute__((constructor(101))) void bench_take_stdout(void)
+{
+	bench.out = fdopen(dup(STDOUT_FILENO), "w");
+	if (!bench.out || !freopen("/dev/null", "w", stdout))
+		exit(KSFT_FAIL);
+}
+
+/*
+ * Call @block for each block, to make its VMs, bench_run() the paths and free
+ * the VMs. @program tells the programs' markers apart.
+ */
+static inline int bench_main(int argc, char **argv, int program,
+			     void (*block)(void))
+{
+	bool has_switch;
+
+	bench_parse(argc, argv);
+	bench.marker = program * BENCH_PROGRAM_MARKERS;
+
+	has_switch = __abi_open();
+	if (has_switch)
+		TEST_ASSERT(!abi_write_word(ABI_DIR "count", "0"),
+			    "Failed not to have calls counted");
+	else
+		bench.nr_blocks = min(bench.nr_blocks, 2);
+
+	for (; bench.block < bench.nr_blocks; bench.block++) {
+		bench.mode = !has_switch ? "stock" :
+			     BENCH_ORDER[bench.block] == 'A' ? "c" : "rust";
+		if (has_switch)
+			abi_set_mode(bench.mode);
+		block();
+		fflush(bench.out);
+	}
+
+	return KSFT_PASS;
+}
+
+#endif /* SELFTEST_KVM_ARM64_ABI_BENCH_H */
