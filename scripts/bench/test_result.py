@@ -135,6 +135,13 @@ class Goals(unittest.TestCase):
             rust[HANDLER] |= change
             self.assertEqual(self.missed(new), [number])
 
+    def test_two_instructions_are_no_error(self) -> None:
+        for cost, good in ((601, True), (602, True), (603, False)):
+            new = sample()
+            new["machines"][MACHINE]["paths"]["save/vcpus:1"]["rust"]["instructions"] = cost
+            found = goals.check(new)[0]
+            self.assertEqual((found.met, found.good_enough), (False, good))
+
     def test_each_shim_of_an_operation_may_cost(self) -> None:
         for path, shims in (("hvc/SMCCC_VERSION", 1), ("set_one_reg/STD_BMAP", 1),
                             ("set_id_reg/PFR0:lower+restore", 2), ("gicc_get/PMR", 2),

@@ -76,8 +76,8 @@ impl Vm {
 impl ConfigLocked<'_> {
     /// Adds a range to the filter; the first one brings the reserved ranges with it.
     ///
-    /// Returns 0; `-EEXIST` if a function of the range is in the filter already; `-ENOMEM`, and then
-    /// the reserved ranges may have been added.
+    /// Returns 0; `-EEXIST` if a function of the range is in the filter already; `-ENOMEM`, and
+    /// then the reserved ranges may have been added.
     #[inline]
     pub fn filter_smccc(self, range: &FilterRange) -> c_int {
         if !self.vm().has_smccc_filter() {

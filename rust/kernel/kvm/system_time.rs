@@ -8,6 +8,7 @@ use core::mem::MaybeUninit;
 
 use crate::{
     bindings,
+    ffi::c_int,
     sync::atomic::{
         atomic_load,
         Relaxed, //
@@ -30,7 +31,7 @@ impl Vm {
     pub fn system_time(&self, counter: PtpCounter) -> Option<SystemTime> {
         let mut snapshot = MaybeUninit::<bindings::system_time_snapshot>::uninit();
         // CAST: The constant is zero; C declares the parameter as `int`.
-        let clock = bindings::CLOCK_REALTIME as _;
+        let clock = bindings::CLOCK_REALTIME as c_int;
         // SAFETY: There is memory for a snapshot.
         unsafe { bindings::ktime_get_snapshot_id(clock, snapshot.as_mut_ptr()) };
         let snapshot = snapshot.as_ptr();

@@ -138,8 +138,8 @@ pub struct FilterRequest {
 impl FilterRequest {
     /// Returns the request that has these fields.
     ///
-    /// `base` is the first function, `nr_functions` how many there are, and `action` is what becomes
-    /// of them; the bytes of `pad` are reserved.
+    /// `base` is the first function, `nr_functions` how many there are, and `action` is what
+    /// becomes of them; the bytes of `pad` are reserved.
     pub const fn new(base: u32, nr_functions: u32, action: u8, pad: [u8; 15]) -> Self {
         let [b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = pad;
         Self {

@@ -31,9 +31,9 @@ use crate::{
 /// Sets an attribute of a VM's hypercalls, of which there is one: adds a range to their filter.
 ///
 /// Returns 0, or the first of: `-ENXIO` if there is no such attribute; `-EFAULT` if the request
-/// cannot be read; `-EINVAL` if it is not valid; `-EBUSY` if the VM has run; `-EEXIST` if a function
-/// of the range is in the filter already, or reserved; `-ENOMEM`. A refused request changes nothing
-/// that a guest could see.
+/// cannot be read; `-EINVAL` if it is not valid; `-EBUSY` if the VM has run; `-EEXIST` if a
+/// function of the range is in the filter already, or reserved; `-ENOMEM`. A refused request
+/// changes nothing that a guest could see.
 ///
 /// C: `kvm_vm_smccc_set_attr()`.
 ///
