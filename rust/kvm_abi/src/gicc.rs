@@ -315,4 +315,20 @@ impl CpuInterface {
         }
         self
     }
+
+    /// Returns what userspace reads of `GICC_PMR` where it has opted in to all eight bits.
+    #[inline]
+    pub fn canonical_pmr(self) -> u32 {
+        self.pmr.get().into()
+    }
+
+    /// Returns the state after such a write to `GICC_PMR`; bits above the lower eight are ignored.
+    #[inline]
+    pub const fn with_canonical_pmr(mut self, value: u32) -> Self {
+        // CAST: Eight bits are left.
+        #[expect(clippy::as_conversions)]
+        let priority = (value & 0xff) as u8;
+        self.pmr = GiccPmr::new(priority);
+        self
+    }
 }

@@ -235,6 +235,16 @@ impl FeatureLevels {
         field.field(Sign::Signed).level(self.0)
     }
 
+    /// Returns the register with a level in a field; of the level, the lower four bits count.
+    #[inline]
+    pub const fn with(self, field: FieldIndex, level: FeatureLevel) -> Self {
+        let field = field.field(Sign::Signed);
+        // CAST: Sign-extends, and what is not the field's is cut off.
+        #[expect(clippy::as_conversions)]
+        let bits = (level.get() as u64) << field.shift_u32();
+        Self((self.0 & !field.mask()) | (bits & field.mask()))
+    }
+
     /// Returns the fields in which `self` is above `limit`.
     ///
     /// The fields in `signed` are compared as signed numbers, the others as unsigned ones.

@@ -4,7 +4,7 @@
 //!
 //! Reference: `kvm_vm_ioctl_get_reg_writable_masks()`.
 
-use crate::{FeatureIdIndex, Reject, SysReg};
+use crate::{FeatureIdIndex, OptIns, Reject, SysReg};
 
 /// What userspace asks for, less where it wants it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,20 +20,42 @@ pub struct MaskRequest {
 pub enum MaskRange {
     /// Range 0, the feature ID registers.
     FeatureId,
+    /// Range 1, the registers of a GICv3, of VMs that have opted in to it.
+    Gic,
+    /// Range 2, the firmware registers, of VMs that have opted in to it.
+    Firmware,
+}
+
+impl MaskRange {
+    /// Returns the bit of the range where ranges are told by bits.
+    #[inline]
+    pub const fn bit(self) -> u32 {
+        match self {
+            Self::FeatureId => 1 << 0,
+            Self::Gic => 1 << 1,
+            Self::Firmware => 1 << 2,
+        }
+    }
 }
 
 impl MaskRequest {
-    /// Returns the range that is asked for.
+    /// Returns the range that is asked for, of a VM that has opted in to this much.
     ///
     /// # Errors
     ///
-    /// [`Reject::InvalidValue`] if there is no such range, or a reserved word is not zero.
+    /// [`Reject::InvalidValue`] if the VM has no such range, or a reserved word is not zero.
     #[inline]
-    pub fn range(&self) -> Result<MaskRange, Reject> {
-        if self.range != 0 || self.reserved.iter().any(|word| *word != 0) {
+    pub fn range(&self, opt_ins: OptIns) -> Result<MaskRange, Reject> {
+        let range = match self.range {
+            0 => MaskRange::FeatureId,
+            1 if opt_ins.contains(OptIns::GIC_MASKS) => MaskRange::Gic,
+            2 if opt_ins.contains(OptIns::FW_MASKS) => MaskRange::Firmware,
+            _ => return Err(Reject::InvalidValue),
+        };
+        if self.reserved.iter().any(|word| *word != 0) {
             return Err(Reject::InvalidValue);
         }
-        Ok(MaskRange::FeatureId)
+        Ok(range)
     }
 }
 

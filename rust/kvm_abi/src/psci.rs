@@ -4,7 +4,19 @@
 //!
 //! Reference: Arm DEN 0022 (PSCI), `kvm_psci_version()` and `kvm_arm_set_fw_reg()`.
 
-use crate::{func_id::low_half, Reject};
+use crate::{func_id::low_half, RanOnce, Reject};
+
+/// What is known of the features of a VM's vCPUs, which are the same for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VcpuFeatures {
+    /// No vCPU was initialised yet.
+    Unknown,
+    /// They are those of the first `KVM_ARM_VCPU_INIT`.
+    Known {
+        /// `KVM_ARM_VCPU_PSCI_0_2`.
+        psci_0_2: bool,
+    },
+}
 
 /// A version of PSCI that KVM implements.
 ///
@@ -86,5 +98,52 @@ impl PsciVersion {
             (true, 0) => Self::LATEST.to_raw(),
             (true, stored) => stored,
         }
+    }
+
+    /// Returns the version that a VM has, as the value of a register: what its vCPUs see, or will
+    /// see if they have the feature `KVM_ARM_VCPU_PSCI_0_2`.
+    #[inline]
+    pub const fn seen_by_vm(stored: u32, features: VcpuFeatures) -> u32 {
+        match (features, stored) {
+            (VcpuFeatures::Known { psci_0_2 }, _) => Self::seen(stored, psci_0_2),
+            (VcpuFeatures::Unknown, 0) => Self::LATEST.to_raw(),
+            (VcpuFeatures::Unknown, stored) => stored,
+        }
+    }
+
+    /// Decides a write of the version where it freezes when the VM runs.
+    ///
+    /// Before the features of the vCPUs are known, each version may come to fit them:
+    /// [`PsciVersion::fits`] says whether it does. `stored`, `features` and `ran` are to be read
+    /// under the lock under which the result is stored.
+    ///
+    /// # Errors
+    ///
+    /// - [`Reject::InvalidValue`] as in [`PsciVersion::write`].
+    /// - [`Reject::Frozen`] if the VM has run and has another version.
+    #[inline]
+    pub fn write_until_run(
+        value: u64,
+        stored: u32,
+        features: VcpuFeatures,
+        ran: RanOnce,
+    ) -> Result<Self, Reject> {
+        let version = match features {
+            VcpuFeatures::Unknown => Self::from_raw(value).ok_or(Reject::InvalidValue)?,
+            VcpuFeatures::Known { psci_0_2 } => Self::write(value, psci_0_2)?,
+        };
+        match ran {
+            RanOnce::Yes if version.to_raw() != Self::seen_by_vm(stored, features) => {
+                Err(Reject::Frozen)
+            }
+            _ => Ok(version),
+        }
+    }
+
+    /// Returns whether vCPUs with this feature, or without it, can have what the VM was told before
+    /// their features were known, 0 if nothing.
+    #[inline]
+    pub const fn fits(stored: u32, psci_0_2: bool) -> bool {
+        stored == 0 || Self(stored).needs_psci_0_2() == psci_0_2
     }
 }

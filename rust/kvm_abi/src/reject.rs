@@ -19,4 +19,6 @@ pub enum Reject {
     UnsafeValue,
     /// The VM has run, which froze the register at another value.
     Frozen,
+    /// The features of the VM's vCPUs, on which the register depends, are not known yet.
+    NotReady,
 }

@@ -24,6 +24,37 @@ impl SysReg {
         Self(high | ((crn & 0xf) << 12) | ((crm & 0xf) << 8) | ((op2 & 7) << 5))
     }
 
+    /// Returns the register that has this id in `KVM_GET_ONE_REG`, `None` if it is that of something
+    /// else: op0 in bits 15:14, op1 in 13:11, CRn in 10:7, CRm in 6:3 and op2 in 2:0, below
+    /// `KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG`.
+    #[inline]
+    pub const fn from_id(id: u64) -> Option<Self> {
+        if id >> 16 != 0x6030_0000_0013 {
+            return None;
+        }
+        // CAST: The lower 16 bits count, which are the encoding, shifted.
+        #[expect(clippy::as_conversions)]
+        let number = (id & 0xffff) as u32;
+        Some(Self(number << 5))
+    }
+
+    /// Returns whether this is an ID register that all vCPUs of a VM share.
+    ///
+    /// C: `is_vm_ftr_id_reg()`.
+    #[inline]
+    pub const fn is_vm_id(self) -> bool {
+        if self.op0() != 3 || self.crn() != 0 {
+            return false;
+        }
+        match (self.op1(), self.crm(), self.op2()) {
+            // ID_*_EL1
+            (0, 1..=7, _) => true,
+            // MIDR_EL1, REVIDR_EL1, AIDR_EL1, CTR_EL0
+            (0, 0, 0 | 6) | (1, 0, 7) | (3, 0, 1) => true,
+            _ => false,
+        }
+    }
+
     #[inline]
     const fn op0(self) -> u32 {
         (self.0 >> 19) & 3

@@ -30,6 +30,7 @@ fn errno(reject: Reject) -> i32 {
         Reject::UnknownRegister | Reject::WrongSize => ENOENT,
         Reject::InvalidValue | Reject::AboveHost | Reject::UnsafeValue => EINVAL,
         Reject::Frozen => EBUSY,
+        Reject::NotReady => unreachable!("C has no such reason"),
     }
 }
 

@@ -9,6 +9,7 @@ use kvm_abi::{
     FeatureIdMasks,
     MaskRange,
     MaskRequest,
+    OptIns,
     Reject,
     SysReg, //
 };
@@ -70,10 +71,10 @@ fn range_0_is_the_feature_id_registers() {
         range: 0,
         reserved: [0; 13],
     };
-    assert_eq!(request.range(), Ok(MaskRange::FeatureId));
+    assert_eq!(request.range(OptIns::NONE), Ok(MaskRange::FeatureId));
     for range in RANGES.into_iter().chain((0..32).map(|bit| 1 << bit)) {
         request.range = range;
-        assert_eq!(request.range(), Err(Reject::InvalidValue), "{range:#x}");
+        assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{range:#x}");
     }
 }
 
@@ -86,10 +87,10 @@ fn every_reserved_bit_is_zero() {
                 reserved: [0; 13],
             };
             request.reserved[word] = 1 << bit;
-            assert_eq!(request.range(), Err(Reject::InvalidValue), "{word}, {bit}");
+            assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{word}, {bit}");
             // It makes up for no wrong range, either.
             request.range = 1 << bit;
-            assert_eq!(request.range(), Err(Reject::InvalidValue), "{word}, {bit}");
+            assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{word}, {bit}");
         }
     }
 }
@@ -103,7 +104,7 @@ fn reserved_words_do_not_cancel_out() {
                 reserved: [0; 13],
             };
             request.reserved[..words].fill(value);
-            assert_eq!(request.range(), Err(Reject::InvalidValue), "{words}");
+            assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{words}");
         }
     }
 }
@@ -245,6 +246,6 @@ proptest! {
         };
         let empty = request.range == 0 && request.reserved == [0; 13];
         let expected = if empty { Ok(MaskRange::FeatureId) } else { Err(Reject::InvalidValue) };
-        prop_assert_eq!(request.range(), expected);
+        prop_assert_eq!(request.range(OptIns::NONE), expected);
     }
 }

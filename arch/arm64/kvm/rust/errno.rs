@@ -15,6 +15,7 @@ pub(crate) fn from_reject(reject: Reject) -> Error {
         Reject::InvalidValue | Reject::AboveHost => EINVAL,
         Reject::UnsafeValue => E2BIG,
         Reject::Frozen => EBUSY,
+        Reject::NotReady => ENOEXEC,
     }
 }
 

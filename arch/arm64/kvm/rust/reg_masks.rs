@@ -9,7 +9,7 @@ use kernel::{
     },
     kvm::{
         abi::{
-            MaskRange,
+            OptIns,
             SysReg, //
         },
         reg_masks::{
@@ -48,10 +48,13 @@ pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
 ) -> c_int {
     // SAFETY: The caller guarantees it.
     let range = unsafe { RegMaskRange::from_raw(range) };
-    to_ret(match range.request.range() {
-        Ok(MaskRange::FeatureId) => range.write_feature_id_masks(),
-        Err(reject) => Err(from_reject(reject)),
-    })
+    to_ret(
+        range
+            .request
+            .range(OptIns::NONE)
+            .map_err(from_reject)
+            .and_then(|_| range.write_feature_id_masks()),
+    )
 }
 
 /// Compares the mask that C is about to write for a register.
@@ -94,8 +97,8 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask_range(
 ) {
     // SAFETY: The caller guarantees it.
     let range = unsafe { RegMaskRange::from_raw(range) };
-    let rust = match range.request.range() {
-        Ok(MaskRange::FeatureId) => Outcome::value(0),
+    let rust = match range.request.range(OptIns::NONE) {
+        Ok(_) => Outcome::value(0),
         Err(reject) => Outcome::refused(reject),
     };
     if rust.ret != ret && (rust.ret != 0 || ret != EFAULT.to_errno()) {

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! Range 2 of writable masks: the firmware registers.
+//!
+//! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
+
+use crate::{FeatureBitmap, FwReg, RanOnce, VcpuFeatures};
+
+/// What the masks depend on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FwState {
+    /// The features of the VM's vCPUs.
+    pub features: VcpuFeatures,
+    /// Whether the VM has run, which freezes the bitmaps.
+    pub ran: RanOnce,
+    /// Whether that freezes the version of PSCI as well.
+    pub psci_version_freezes: bool,
+}
+
+impl FwState {
+    /// The number of places in the range, `KVM_ARM_FW_RANGE_SIZE`.
+    pub const COUNT: usize = 128;
+
+    /// The bits in which the versions of PSCI differ, 0.2 to 1.3 and 0.1.
+    const PSCI_VERSIONS: u64 = 0x1_0003;
+
+    /// Returns the masks of all places: first the 64 of `KVM_REG_ARM_FW`, then those of
+    /// `KVM_REG_ARM_FW_FEAT_BMAP`.
+    #[inline]
+    pub fn masks(self) -> impl Iterator<Item = u64> {
+        (0..=127).map(move |index| self.mask_at(index))
+    }
+
+    #[inline]
+    fn mask_at(self, index: u8) -> u64 {
+        match index {
+            0 => self.mask(FwReg::PsciVersion),
+            64 => self.mask(FwReg::Bitmap(FeatureBitmap::Std)),
+            65 => self.mask(FwReg::Bitmap(FeatureBitmap::StdHyp)),
+            66 => self.mask(FwReg::Bitmap(FeatureBitmap::VendorHyp)),
+            67 => self.mask(FwReg::Bitmap(FeatureBitmap::VendorHyp2)),
+            _ => 0,
+        }
+    }
+
+    /// Returns the bits of a register that userspace can change, now.
+    ///
+    /// Those of the workarounds it cannot: a write checks, and stores nothing. Where the features
+    /// of the vCPUs are not known yet, they may come to be those with which the version of PSCI can
+    /// be chosen.
+    #[inline]
+    pub fn mask(self, reg: FwReg) -> u64 {
+        let ran = self.ran == RanOnce::Yes;
+        match reg {
+            FwReg::PsciVersion if self.psci_version_freezes && ran => 0,
+            // Without PSCI 0.2 there is one version to choose from.
+            FwReg::PsciVersion if self.features == (VcpuFeatures::Known { psci_0_2: false }) => 0,
+            FwReg::PsciVersion => Self::PSCI_VERSIONS,
+            FwReg::Workaround1 | FwReg::Workaround2 | FwReg::Workaround3 => 0,
+            FwReg::Bitmap(_) if ran => 0,
+            FwReg::Bitmap(map) => map.supported(),
+        }
+    }
+}

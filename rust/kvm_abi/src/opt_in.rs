@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! What a VM can opt in to, and the capabilities by which it does.
+//!
+//! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
+
+use crate::{MaskRange, Reject};
+
+/// A set of what a VM has opted in to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct OptIns(u32);
+
+impl OptIns {
+    /// Nothing: the VM is as ever.
+    pub const NONE: Self = Self(0);
+    /// Feature-level registers, [`crate::FeatureLevelReg`].
+    pub const FEATURE_LEVELS: Self = Self(1 << 0);
+    /// The writable masks of [`MaskRange::Gic`].
+    pub const GIC_MASKS: Self = Self(1 << 1);
+    /// The writable masks of [`MaskRange::Firmware`].
+    pub const FW_MASKS: Self = Self(1 << 2);
+    /// Registers of the VM's file descriptor, [`crate::VmReg`].
+    pub const VM_ONE_REG: Self = Self(1 << 3);
+    /// [`crate::Scope`] in the lists of registers.
+    pub const REG_SCOPE: Self = Self(1 << 4);
+    /// The version of PSCI freezes when the VM runs.
+    pub const PSCI_VERSION_FREEZE: Self = Self(1 << 5);
+    /// `GICC_PMR` has eight bits for userspace.
+    pub const CANONICAL_PMR: Self = Self(1 << 6);
+    /// All that there is.
+    pub const ALL: Self = Self(0x7f);
+
+    /// Returns the set in the lower bits of a word, bit `n` being `1 << n` of the constants here.
+    #[inline]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits & Self::ALL.0)
+    }
+
+    /// Returns the bits of the set.
+    #[inline]
+    pub const fn bits(self) -> u32 {
+        self.0
+    }
+
+    /// Returns whether all of the other set is in this one.
+    #[inline]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Returns what is in either set.
+    #[inline]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Returns what is in both sets.
+    #[inline]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Returns whether nothing is in the set.
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns the ranges of writable masks in the set, a bit for each range's number.
+    #[inline]
+    pub const fn mask_ranges(self) -> u32 {
+        let gic = if self.contains(Self::GIC_MASKS) {
+            MaskRange::Gic.bit()
+        } else {
+            0
+        };
+        let fw = if self.contains(Self::FW_MASKS) {
+            MaskRange::Firmware.bit()
+        } else {
+            0
+        };
+        gic | fw
+    }
+}
+
+/// A capability by which a VM opts in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OptInCap {
+    /// `KVM_CAP_ARM_FEATURE_LEVELS`.
+    FeatureLevels,
+    /// `KVM_CAP_ARM_REG_MASK_RANGES`.
+    RegMaskRanges,
+    /// `KVM_CAP_ARM_VM_ONE_REG`.
+    VmOneReg,
+    /// `KVM_CAP_ARM_REG_SCOPE`.
+    RegScope,
+    /// `KVM_CAP_ARM_PSCI_VERSION_FREEZE`.
+    PsciVersionFreeze,
+}
+
+impl OptInCap {
+    /// All capabilities, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::FeatureLevels,
+        Self::RegMaskRanges,
+        Self::VmOneReg,
+        Self::RegScope,
+        Self::PsciVersionFreeze,
+    ];
+
+    /// Returns the number of the capability.
+    #[inline]
+    pub const fn number(self) -> u32 {
+        match self {
+            Self::FeatureLevels => 0x4152_4d01,
+            Self::RegMaskRanges => 0x4152_4d02,
+            Self::VmOneReg => 0x4152_4d03,
+            Self::RegScope => 0x4152_4d04,
+            Self::PsciVersionFreeze => 0x4152_4d05,
+        }
+    }
+
+    /// Returns the capability that has this number, `None` if it is none of these.
+    #[inline]
+    pub fn from_number(number: u64) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|cap| u64::from(cap.number()) == number)
+    }
+
+    /// Returns all that a VM can have by the capability.
+    #[inline]
+    pub const fn opt_ins(self) -> OptIns {
+        match self {
+            Self::FeatureLevels => OptIns::FEATURE_LEVELS,
+            Self::RegMaskRanges => OptIns::GIC_MASKS.union(OptIns::FW_MASKS),
+            Self::VmOneReg => OptIns::VM_ONE_REG,
+            Self::RegScope => OptIns::REG_SCOPE,
+            Self::PsciVersionFreeze => OptIns::PSCI_VERSION_FREEZE,
+        }
+    }
+
+    /// Returns what `KVM_CHECK_EXTENSION` returns where this much of the capability is there: 0 for
+    /// none of it, the number of feature-level registers, the ranges of masks, or 1.
+    #[inline]
+    pub const fn extension(self, there: OptIns) -> u32 {
+        let there = there.intersection(self.opt_ins());
+        match self {
+            _ if there.is_empty() => 0,
+            Self::FeatureLevels => 8,
+            Self::RegMaskRanges => there.mask_ranges(),
+            Self::VmOneReg | Self::RegScope | Self::PsciVersionFreeze => 1,
+        }
+    }
+}
+
+/// A request of `KVM_ENABLE_CAP`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct EnableCap {
+    /// The number of a capability.
+    pub cap: u32,
+    /// Flags, of which there are none.
+    pub flags: u32,
+    /// What is wanted of the capability.
+    pub args: [u64; 4],
+    /// Reserved for later; zero.
+    pub pad: [u8; 64],
+}
+
+impl EnableCap {
+    /// Returns what the VM wants to opt in to.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] if there is no such capability, if the ranges of masks that are
+    /// wanted are none, or not there, and if a flag or what is reserved is not zero.
+    #[inline]
+    pub fn opt_ins(&self) -> Result<OptIns, Reject> {
+        let cap = OptInCap::from_number(self.cap.into()).ok_or(Reject::InvalidValue)?;
+        let [wanted, reserved @ ..] = self.args;
+        let reserved_is_zero = reserved == [0; 3] && self.pad.iter().all(|byte| *byte == 0);
+        if self.flags != 0 || !reserved_is_zero {
+            return Err(Reject::InvalidValue);
+        }
+        match cap {
+            OptInCap::RegMaskRanges => Self::mask_ranges(wanted),
+            _ if wanted != 0 => Err(Reject::InvalidValue),
+            _ => Ok(cap.opt_ins()),
+        }
+    }
+
+    #[inline]
+    fn mask_ranges(wanted: u64) -> Result<OptIns, Reject> {
+        let ranges = [OptIns::GIC_MASKS, OptIns::FW_MASKS];
+        let found = ranges
+            .into_iter()
+            .filter(|range| wanted & u64::from(range.mask_ranges()) != 0)
+            .fold(OptIns::NONE, OptIns::union);
+        // Nothing is found of nothing, and what is not there is not found.
+        if found.is_empty() || u64::from(found.mask_ranges()) != wanted {
+            return Err(Reject::InvalidValue);
+        }
+        Ok(found)
+    }
+}
