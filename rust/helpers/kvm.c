@@ -18,6 +18,16 @@ __rust_helper bool rust_helper_vcpu_has_feature(struct kvm_vcpu *vcpu, int featu
 	return vcpu_has_feature(vcpu, feature);
 }
 
+__rust_helper bool rust_helper_kvm_vcpu_has_feature(struct kvm *kvm, int feature)
+{
+	return kvm_vcpu_has_feature(kvm, feature);
+}
+
+__rust_helper bool rust_helper_vgic_initialized(struct kvm *kvm)
+{
+	return vgic_initialized(kvm);
+}
+
 __rust_helper bool rust_helper_kvm_has_feat_ssbs(struct kvm *kvm)
 {
 	return kvm_has_feat(kvm, ID_AA64PFR1_EL1, SSBS, IMP);

@@ -17,6 +17,7 @@ pub mod fw_reg;
 pub mod id_reg;
 pub mod mitigation;
 mod one_reg;
+pub mod opt_in;
 mod power;
 pub mod reg_masks;
 pub mod smccc_filter;
@@ -25,6 +26,7 @@ pub mod trace;
 mod vcpu;
 pub mod vgic;
 mod vm;
+pub mod vm_reg;
 
 pub use exit::ExitedVcpu;
 pub use one_reg::{

@@ -55,14 +55,11 @@ impl RegMaskRange {
     #[inline]
     pub fn write_feature_id_masks(&self) -> Result {
         const SIZE: usize = FeatureIdIndex::COUNT * size_of::<u64>();
-        let to = self.addr.as_mut_ptr();
-        // SAFETY: Checks that the memory is userspace's.
-        let wipe = || unsafe { bindings::clear_user(to, SIZE) };
 
         // Wiping goes by words. Only of one that lies across the end of what can be written could
         // a copy reach more than it does.
-        if !to.cast::<u64>().is_aligned() && wipe() != 0 {
-            return Err(EFAULT);
+        if !self.addr.as_mut_ptr().cast::<u64>().is_aligned() {
+            self.wipe(SIZE)?;
         }
 
         with_feature_id_masks(|masks| {
@@ -71,8 +68,39 @@ impl RegMaskRange {
                 .write(masks.as_array())
         })
         .inspect_err(|_| {
-            wipe();
+            // What cannot be wiped could not be written either.
+            let _ = self.wipe(SIZE);
         })
+    }
+
+    /// Writes `count` masks to userspace, having wiped the whole.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if not all of them can be written. What could be is zero then.
+    pub fn write_masks(&self, count: usize, masks: impl Iterator<Item = u64>) -> Result {
+        let size = count.saturating_mul(size_of::<u64>());
+        self.wipe(size)?;
+
+        let mut writer = UserSlice::new(self.addr, size).writer();
+        for mask in masks {
+            if let Err(error) = writer.write(&mask) {
+                // Somebody has unmapped it meanwhile.
+                let _ = self.wipe(size);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes zeros, in as much of the memory as can be written.
+    #[inline]
+    fn wipe(&self, size: usize) -> Result {
+        // SAFETY: Checks that the memory is userspace's.
+        if unsafe { bindings::clear_user(self.addr.as_mut_ptr(), size) } != 0 {
+            return Err(EFAULT);
+        }
+        Ok(())
     }
 }
 

@@ -15,7 +15,6 @@ use super::{
         FwReg,
         Snapshot, //
     },
-    mitigation,
     Vm, //
 };
 
@@ -80,21 +79,6 @@ impl Vcpu {
     /// now; but for the PSCI version, which is written without a lock.
     #[inline(always)]
     pub fn snapshot(&self, reg: FwReg) -> Snapshot {
-        match reg {
-            FwReg::PsciVersion => Snapshot::PsciVersion {
-                stored: self.vm().psci_version(),
-                has_psci_0_2: self.has_psci_0_2(),
-            },
-            FwReg::Workaround1 => Snapshot::Workaround1(mitigation::spectre_v2()),
-            FwReg::Workaround2 => Snapshot::Workaround2 {
-                host: mitigation::spectre_v4(),
-                ssbs: self.vm().has_ssbs(),
-            },
-            FwReg::Workaround3 => Snapshot::Workaround3(mitigation::spectre_bhb()),
-            FwReg::Bitmap(map) => Snapshot::Bitmap {
-                map,
-                current: self.vm().bitmap(map),
-            },
-        }
+        self.vm().snapshot(reg, || self.has_psci_0_2())
     }
 }

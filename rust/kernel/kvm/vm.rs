@@ -20,10 +20,15 @@ use crate::{
     types::Opaque, //
 };
 
-use super::abi::{
-    FeatureBitmap,
-    PsciVersion,
-    RanOnce, //
+use super::{
+    abi::{
+        FeatureBitmap,
+        FwReg,
+        PsciVersion,
+        RanOnce,
+        Snapshot, //
+    },
+    mitigation, //
 };
 
 /// Wraps the kernel's `struct kvm`.
@@ -118,6 +123,27 @@ impl Vm {
         unsafe { bindings::mt_init_flags(&raw mut (*self.as_ptr()).arch.smccc_filter, 0) };
     }
 
+    /// Takes the state that the value of a register depends on, as [`super::Vcpu::snapshot`] does.
+    #[inline(always)]
+    pub(super) fn snapshot(&self, reg: FwReg, has_psci_0_2: impl FnOnce() -> bool) -> Snapshot {
+        match reg {
+            FwReg::PsciVersion => Snapshot::PsciVersion {
+                stored: self.psci_version(),
+                has_psci_0_2: has_psci_0_2(),
+            },
+            FwReg::Workaround1 => Snapshot::Workaround1(mitigation::spectre_v2()),
+            FwReg::Workaround2 => Snapshot::Workaround2 {
+                host: mitigation::spectre_v4(),
+                ssbs: self.has_ssbs(),
+            },
+            FwReg::Workaround3 => Snapshot::Workaround3(mitigation::spectre_bhb()),
+            FwReg::Bitmap(map) => Snapshot::Bitmap {
+                map,
+                current: self.bitmap(map),
+            },
+        }
+    }
+
     /// Returns whether the guest sees SSBS in `ID_AA64PFR1_EL1`, now.
     #[inline]
     pub fn has_ssbs(&self) -> bool {
@@ -128,9 +154,7 @@ impl Vm {
     /// Returns whether userspace takes care of `SYSTEM_SUSPEND`; it cannot take this back.
     #[inline]
     pub fn may_suspend_system(&self) -> bool {
-        // SAFETY: By the type invariant the VM is valid; C accesses the word's bits atomically.
-        let flags = unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.flags, Relaxed) };
-        flags & 1 << bindings::KVM_ARCH_FLAG_SYSTEM_SUSPEND_ENABLED != 0
+        self.flags() & 1 << bindings::KVM_ARCH_FLAG_SYSTEM_SUSPEND_ENABLED != 0
     }
 
     /// Returns whether a vCPU of the VM has run.

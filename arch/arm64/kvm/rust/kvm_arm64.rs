@@ -16,8 +16,10 @@ pub mod fw_reg_check;
 pub mod id_reg;
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 mod kunit;
+pub mod opt_in;
 pub mod reg_masks;
 pub mod smccc;
 pub mod smccc_check;
 pub mod smccc_filter;
 pub mod vgic_v2;
+pub mod vm_reg;

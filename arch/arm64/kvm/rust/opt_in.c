@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What VMs can opt in to: the ioctls of a VM's file descriptor, and the state
+ * of C's that is hard to read from Rust.
+ */
+#include <linux/irqchip/arm-gic-v3.h>
+#include <linux/kvm_host.h>
+#include <linux/lockdep.h>
+#include <linux/uaccess.h>
+
+#include <asm/kvm_emulate.h>
+#include <asm/kvm_migration.h>
+
+#include <kvm/arm_rust.h>
+
+#include "../vgic/vgic.h"
+
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
+						KVM_ARCH_FLAG_FEATURE_LEVELS)
+
+/**
+ * kvm_arm_opted_in - Ask whether a VM has opted in to anything
+ * @kvm: The VM
+ *
+ * Return: Whether it has.
+ */
+bool kvm_arm_opted_in(const struct kvm *kvm)
+{
+	return READ_ONCE(kvm->arch.flags) & KVM_ARCH_OPT_IN_FLAGS;
+}
+
+static bool is_arm64_reg(u64 id)
+{
+	return (id & ~KVM_REG_SIZE_MASK) >> 32 == KVM_REG_ARM64 >> 32;
+}
+
+/**
+ * kvm_arm_abi_vm_ioctl - Access a register of a VM
+ * @kvm: The VM
+ * @ioctl: KVM_GET_ONE_REG, KVM_SET_ONE_REG or KVM_GET_REG_LIST, or another one
+ * @argp: Its argument
+ *
+ * KVM_GET_ONE_REG has the number of KVM_ARM_SET_DEVICE_ADDR, and the same size.
+ * What is asked for is told by the id: no device has the architecture of a
+ * register in its upper bits.
+ *
+ * Return: 0 or a negative errno; -ENOIOCTLCMD if it is not this that is asked
+ * for, or the VM has not opted in to it.
+ */
+int kvm_arm_abi_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+{
+	struct kvm_one_reg reg;
+
+	if (!test_bit(KVM_ARCH_FLAG_VM_ONE_REG, &kvm->arch.flags))
+		return -ENOIOCTLCMD;
+
+	switch (ioctl) {
+	case KVM_GET_REG_LIST:
+		return kvm_arm_rust_get_vm_reg_list(kvm, argp);
+	case KVM_GET_ONE_REG:
+		if (copy_from_user(&reg, argp, sizeof(reg)))
+			return -EFAULT;
+		if ((reg.id & KVM_REG_ARCH_MASK) != KVM_REG_ARM64)
+			return -ENOIOCTLCMD;
+		if (!is_arm64_reg(reg.id))
+			return -EINVAL;
+		return kvm_arm_rust_get_vm_reg(kvm, &reg);
+	case KVM_SET_ONE_REG:
+		if (copy_from_user(&reg, argp, sizeof(reg)))
+			return -EFAULT;
+		if (!is_arm64_reg(reg.id))
+			return -EINVAL;
+		return kvm_arm_rust_set_vm_reg(kvm, &reg);
+	default:
+		return -ENOIOCTLCMD;
+	}
+}
+
+/**
+ * kvm_arm_gicv3_state - Tell what the writable masks of a VM's GIC depend on
+ * @kvm: The VM, whose config_lock is held
+ * @state: What is to be filled in
+ *
+ * Return: false if the VM has no GICv3.
+ */
+bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state)
+{
+	struct kvm_vcpu *vcpu;
+	struct resx resx;
+	unsigned long i;
+	u64 vtr;
+
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	if (kvm->arch.vgic.vgic_model != KVM_DEV_TYPE_ARM_VGIC_V3)
+		return false;
+
+	if (vgic_initialized(kvm)) {
+		/* Userspace may have lowered them. */
+		state->pri_bits = 0;
+		state->id_bits = 0;
+		kvm_for_each_vcpu(i, vcpu, kvm) {
+			struct vgic_cpu *cpu = &vcpu->arch.vgic_cpu;
+
+			state->pri_bits = max(state->pri_bits, cpu->num_pri_bits);
+			state->id_bits = max(state->id_bits, cpu->num_id_bits);
+		}
+	} else {
+		vtr = vgic_ich_vtr();
+		state->pri_bits = FIELD_GET(ICH_VTR_EL2_PRIbits, vtr) + 1;
+		state->id_bits = FIELD_GET(ICH_VTR_EL2_IDbits, vtr);
+	}
+
+	state->el2 = test_bit(KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED,
+			      &kvm->arch.flags) &&
+		     kvm_vcpu_has_feature(kvm, KVM_ARM_VCPU_HAS_EL2);
+	resx = kvm_get_sysreg_resx(kvm, ICH_HCR_EL2);
+	state->ich_hcr = ~(resx.res0 | resx.res1);
+	return true;
+}

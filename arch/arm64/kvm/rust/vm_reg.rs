@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The registers that all vCPUs of a VM share: how they are listed, those that only exist in a VM
+//! that has opted in to them, and all of them without a vCPU.
+
+use kernel::{
+    bindings,
+    kvm::{
+        self,
+        abi::{
+            FeatureLevelReg,
+            FwReg,
+            OptIns,
+            PsciVersion,
+            Scope,
+            VcpuFeatures,
+            VmReg, //
+        },
+        vm_reg,
+        ConfigLocked,
+        OneReg,
+        Vcpu,
+        Vm, //
+    },
+    prelude::*,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+
+use crate::errno::{
+    from_reject,
+    to_ret, //
+};
+
+/// Returned where a request is not served here, but by the code that serves VMs as ever.
+const GO_ON: c_int = 1;
+
+fn get(vm: &Vm, id: u64, request: OneReg) -> Result {
+    let reg = VmReg::from_id(id, vm.opt_ins()).map_err(from_reject)?;
+    request.write_value(vm_reg::read(vm, reg).map_err(from_reject)?)
+}
+
+fn set(vm: &Vm, id: u64, request: OneReg) -> Result {
+    FwReg::check_size(id).map_err(from_reject)?;
+    let value = request.read_value()?;
+    let reg = VmReg::from_id(id, vm.opt_ins()).map_err(from_reject)?;
+    vm_reg::write(vm, reg, value).map_err(from_reject)
+}
+
+/// Returns the number of firmware and feature-level registers that a vCPU lists.
+///
+/// # Safety
+///
+/// `vcpu` must point to a valid vCPU.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_get_fw_num_regs(vcpu: *mut bindings::kvm_vcpu) -> c_ulong {
+    // SAFETY: The caller guarantees that the vCPU is valid during the call.
+    let vcpu = unsafe { Vcpu::from_raw(vcpu) };
+    VmReg::count(vcpu.vm().opt_ins())
+}
+
+/// Returns the id of a register as a vCPU lists it: with its scope, if the VM has opted in to that.
+///
+/// # Safety
+///
+/// `kvm` must point to a valid VM.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_list_reg(kvm: *mut bindings::kvm, id: u64) -> u64 {
+    // SAFETY: The caller guarantees that the VM is valid during the call.
+    let vm = unsafe { Vm::from_raw(kvm) };
+    Scope::list(id, vm.opt_ins())
+}
+
+/// Accesses a register through a vCPU, as far as the VM's other code does not know it.
+///
+/// Returns 1 if that code is to go on, having removed the scope from the id; else 0, or the first
+/// of: `-ENOENT` if the size is not that of a feature-level register, `-EFAULT` if the value cannot
+/// be read, `-ENOENT` if there is no such register, `-EINVAL` if a level is above the host's; or,
+/// of a read, `-ENOENT` before `-EFAULT`.
+///
+/// # Safety
+///
+/// - `vcpu` must point to a valid vCPU that is initialised, and whose mutex the caller holds; the
+///   caller must not hold the `config_lock` of its VM.
+/// - `reg` must point to a valid request in kernel memory that nobody else accesses.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_one_reg(
+    vcpu: *mut bindings::kvm_vcpu,
+    reg: *mut bindings::kvm_one_reg,
+    set: bool,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
+    let vm = vcpu.vm();
+    let opt_ins = vm.opt_ins();
+    let id = Scope::strip(request.id(), opt_ins);
+
+    if !opt_ins.contains(OptIns::FEATURE_LEVELS) || !FeatureLevelReg::is_in_group(id) {
+        // SAFETY: The caller guarantees that the request can be written.
+        unsafe { (*reg).id = id };
+        return GO_ON;
+    }
+    to_ret(if set {
+        self::set(vm, id, request)
+    } else {
+        get(vm, id, request)
+    })
+}
+
+/// Reads a register of a VM for userspace.
+///
+/// Returns 0; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the features of
+/// the VM's vCPUs, and these are not known yet; `-EFAULT` if the value cannot be written.
+///
+/// # Safety
+///
+/// - `kvm` must point to a valid VM, whose `config_lock` the caller does not hold.
+/// - `reg` must point to a valid request in kernel memory.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg(
+    kvm: *mut bindings::kvm,
+    reg: *const bindings::kvm_one_reg,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vm, request) = unsafe { (Vm::from_raw(kvm), OneReg::from_raw(reg)) };
+    to_ret(get(vm, request.id(), request))
+}
+
+/// Writes a register of a VM for userspace.
+///
+/// Returns 0, or the first of: `-ENOENT` if the size is not 64 bits; `-EFAULT` if the value cannot
+/// be read; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the features of the
+/// VM's vCPUs, and these are not known yet; `-EINVAL` if the value is not allowed; `-EBUSY` if the
+/// VM has run, which froze the register at another value. A refused write changes nothing.
+///
+/// # Safety
+///
+/// As for [`kvm_arm_rust_get_vm_reg`].
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_set_vm_reg(
+    kvm: *mut bindings::kvm,
+    reg: *const bindings::kvm_one_reg,
+) -> c_int {
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vm, request) = unsafe { (Vm::from_raw(kvm), OneReg::from_raw(reg)) };
+    to_ret(set(vm, request.id(), request))
+}
+
+/// Writes the list of a VM's registers to userspace.
+///
+/// Returns 0; `-EFAULT` if the list cannot be read or written; `-E2BIG` if it is too short, having
+/// written how long it has to be.
+///
+/// # Safety
+///
+/// `kvm` must point to a valid VM; `list` is checked.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_list(
+    kvm: *mut bindings::kvm,
+    list: *mut bindings::kvm_reg_list,
+) -> c_int {
+    // SAFETY: The caller guarantees that the VM is valid during the call.
+    let vm = unsafe { Vm::from_raw(kvm) };
+    to_ret(write_list(vm.opt_ins(), UserPtr::from_ptr(list.cast())))
+}
+
+fn write_list(opt_ins: OptIns, list: UserPtr) -> Result {
+    // CAST: Widens.
+    let count = VmReg::count(opt_ins) as u64;
+    let (mut reader, mut writer) = UserSlice::new(list, size_of::<u64>()).reader_writer();
+    let room: u64 = reader.read()?;
+    writer.write(&count)?;
+    if room < count {
+        return Err(E2BIG);
+    }
+    let ids = VmReg::all(opt_ins).map(VmReg::id);
+    kvm::write_ids(ids, list.wrapping_byte_add(size_of::<u64>()))
+}
+
+/// Checks the features of a VM's first vCPU against the version of PSCI that the VM was told before
+/// it had one.
+///
+/// Returns false if they do not go together.
+///
+/// # Safety
+///
+/// `kvm` must point to a valid VM, whose `config_lock` the caller holds.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_vcpu_features_fit(
+    kvm: *mut bindings::kvm,
+    features: c_ulong,
+) -> bool {
+    // SAFETY: The caller guarantees that the VM is valid, and its lock held, during the call.
+    let config = unsafe { ConfigLocked::assume(Vm::from_raw(kvm)) };
+    let psci_0_2 = features & (1 << bindings::KVM_ARM_VCPU_PSCI_0_2) != 0;
+    match config.features() {
+        VcpuFeatures::Unknown => PsciVersion::fits(config.vm().psci_version(), psci_0_2),
+        // Those of all other vCPUs are the same.
+        VcpuFeatures::Known { .. } => true,
+    }
+}

@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What VMs have opted in to.
+//!
+//! C header: [`arch/arm64/include/uapi/asm/kvm_migration.h`](srctree/arch/arm64/include/uapi/asm/kvm_migration.h)
+
+use crate::{
+    bindings,
+    build_assert::static_assert,
+    ffi::{
+        c_int,
+        c_ulong, //
+    },
+    jump_label::static_branch_unlikely,
+    sync::{
+        atomic::{
+            atomic_load,
+            Relaxed, //
+        },
+        lock::mutex::{
+            Mutex,
+            MutexGuard, //
+        }, //
+    }, //
+};
+
+use super::{
+    abi::{
+        EnableCap,
+        FwState,
+        GicMaskIndex,
+        GicV3State,
+        OptIns,
+        RanOnce,
+        VcpuFeatures, //
+    },
+    ConfigLocked,
+    Vm, //
+};
+
+/// The flag of a VM that is bit 0 of [`OptIns`]; the others follow in its order.
+const FIRST_FLAG: u32 = bindings::KVM_ARCH_FLAG_FEATURE_LEVELS;
+
+const fn is_flag(opt_ins: OptIns, flag: u32) -> bool {
+    opt_ins.bits() == 1 << (flag - FIRST_FLAG)
+}
+
+static_assert!(is_flag(
+    OptIns::FEATURE_LEVELS,
+    bindings::KVM_ARCH_FLAG_FEATURE_LEVELS
+));
+static_assert!(is_flag(
+    OptIns::GIC_MASKS,
+    bindings::KVM_ARCH_FLAG_GIC_MASKS
+));
+static_assert!(is_flag(OptIns::FW_MASKS, bindings::KVM_ARCH_FLAG_FW_MASKS));
+static_assert!(is_flag(
+    OptIns::VM_ONE_REG,
+    bindings::KVM_ARCH_FLAG_VM_ONE_REG
+));
+static_assert!(is_flag(
+    OptIns::REG_SCOPE,
+    bindings::KVM_ARCH_FLAG_REG_SCOPE
+));
+static_assert!(is_flag(
+    OptIns::PSCI_VERSION_FREEZE,
+    bindings::KVM_ARCH_FLAG_PSCI_VERSION_FREEZE
+));
+static_assert!(is_flag(
+    OptIns::CANONICAL_PMR,
+    bindings::KVM_ARCH_FLAG_CANONICAL_PMR
+));
+
+/// Returns whether any VM has opted in to anything, at the cost of a NOP if not.
+#[inline(always)]
+pub fn is_used() -> bool {
+    // SAFETY: The key is a field of a static object that C defines.
+    unsafe { static_branch_unlikely!(bindings::kvm_arm_opt_ins, bindings::kvm_arm_opt_ins, used) }
+}
+
+/// Returns whether VMs can opt in now, which depends on the mode.
+#[inline]
+pub fn is_offered() -> bool {
+    // SAFETY: Has no preconditions.
+    unsafe { bindings::kvm_arm_abi_offers() }
+}
+
+/// Evidence that the call sites look for what VMs have opted in to.
+///
+/// # Invariants
+///
+/// The key of [`is_used`] is on; it stays so.
+#[derive(Clone, Copy)]
+pub struct InUse(());
+
+impl InUse {
+    /// Has the call sites look. To be called without the locks of a VM: it waits for all CPUs.
+    pub fn enable() -> Self {
+        // SAFETY: Has no preconditions.
+        unsafe { bindings::kvm_arm_abi_use_opt_ins() };
+        // INVARIANT: It is on now.
+        Self(())
+    }
+}
+
+/// Copies a request of `KVM_ENABLE_CAP`.
+///
+/// # Safety
+///
+/// `ptr` must point to a valid `struct kvm_enable_cap` that nobody writes during the call.
+pub unsafe fn enable_cap_from_raw(ptr: *const bindings::kvm_enable_cap) -> EnableCap {
+    // SAFETY: The caller guarantees that all fields can be read.
+    unsafe {
+        EnableCap {
+            cap: (*ptr).cap,
+            flags: (*ptr).flags,
+            args: (*ptr).args,
+            pad: (*ptr).pad,
+        }
+    }
+}
+
+impl Vm {
+    /// Returns what the VM has opted in to; it cannot take this back.
+    #[inline]
+    pub fn opt_ins(&self) -> OptIns {
+        // CAST: The flags that follow the first one are few.
+        OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
+    }
+
+    /// Returns what the VM has opted in to, without looking where no VM has.
+    #[inline(always)]
+    pub fn opt_ins_if_used(&self) -> OptIns {
+        if is_used() {
+            self.opt_ins()
+        } else {
+            OptIns::NONE
+        }
+    }
+
+    /// Opts in, which is seen at once.
+    pub fn opt_in(&self, opt_ins: OptIns, _: InUse) {
+        for flag in (0..u32::BITS).filter(|bit| opt_ins.bits() >> bit & 1 != 0) {
+            // CAST: Widens; the sum is that of a flag, so that it is small.
+            let flag = c_ulong::from(flag.wrapping_add(FIRST_FLAG) as u8);
+            // SAFETY: By the type invariant the word is valid; it has this flag.
+            unsafe { bindings::set_bit(flag, &raw mut (*self.as_ptr()).arch.flags) };
+        }
+    }
+
+    /// Takes `kvm->lock`, under which vCPUs are created.
+    pub fn lock_vcpus(&self) -> VcpusGuard<'_> {
+        // SAFETY: By the type invariant the VM is valid for the lifetime of `self`; its lock is
+        // initialised before anybody knows it.
+        let lock: &Mutex<()> = unsafe { Mutex::from_raw(&raw mut (*self.as_ptr()).lock) };
+        VcpusGuard {
+            vm: self,
+            _guard: lock.lock(),
+        }
+    }
+
+    /// Returns the word of the VM's flags.
+    #[inline]
+    pub(super) fn flags(&self) -> c_ulong {
+        // SAFETY: By the type invariant the VM is valid; C accesses the word's bits atomically.
+        unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.flags, Relaxed) }
+    }
+}
+
+/// A VM whose `kvm->lock` is held, until this is dropped: no vCPU is created meanwhile.
+pub struct VcpusGuard<'a> {
+    vm: &'a Vm,
+    _guard: MutexGuard<'a, ()>,
+}
+
+impl VcpusGuard<'_> {
+    /// Returns whether a vCPU was created, or is about to be.
+    pub fn has_vcpus(&self) -> bool {
+        // SAFETY: By the invariant of `Vm` it is valid; the field is written under the lock.
+        unsafe { (*self.vm.as_ptr()).created_vcpus != 0 }
+    }
+}
+
+impl ConfigLocked<'_> {
+    /// Returns the features of the VM's vCPUs, as far as they are known.
+    pub fn features(self) -> VcpuFeatures {
+        let vm = self.vm();
+        if vm.flags() & (1 << bindings::KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED) == 0 {
+            return VcpuFeatures::Unknown;
+        }
+        // CAST: The constant is 2; C declares the parameter as `int`.
+        let psci_0_2 = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
+        VcpuFeatures::Known {
+            // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
+            psci_0_2: unsafe { bindings::kvm_vcpu_has_feature(vm.as_ptr(), psci_0_2) },
+        }
+    }
+
+    /// Returns whether the VM's interrupt controller is initialised.
+    pub fn has_initialised_vgic(self) -> bool {
+        // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
+        unsafe { bindings::vgic_initialized(self.vm().as_ptr()) }
+    }
+
+    /// Returns the writable masks of the VM's firmware registers.
+    pub fn fw_masks(self) -> impl Iterator<Item = u64> {
+        FwState {
+            features: self.features(),
+            ran: self.ran_once(),
+            psci_version_freezes: self.vm().opt_ins().contains(OptIns::PSCI_VERSION_FREEZE),
+        }
+        .masks()
+    }
+
+    /// Returns the writable masks of the VM's GICv3; without one, all are 0.
+    pub fn gic_masks(self) -> impl Iterator<Item = u64> {
+        let mut raw = bindings::kvm_arm_gicv3_state {
+            pri_bits: 0,
+            id_bits: 0,
+            el2: false,
+            ich_hcr: 0,
+        };
+        // SAFETY: By the invariant of `Vm` it is valid, by the type invariant its lock is held, and
+        // the state can be written.
+        let there = unsafe { bindings::kvm_arm_gicv3_state(self.vm().as_ptr(), &raw mut raw) };
+        let state = there.then_some(GicV3State {
+            pri_bits: raw.pri_bits,
+            id_bits: raw.id_bits,
+            ich_hcr: raw.el2.then_some(raw.ich_hcr),
+        });
+        GicMaskIndex::all().map(move |index| state.map_or(0, |state| state.mask(index)))
+    }
+
+    /// Returns whether the VM can still opt in to how its interrupt controller is seen.
+    pub fn may_configure_vgic(self) -> bool {
+        !self.has_initialised_vgic() && self.ran_once() == RanOnce::No
+    }
+}
