@@ -165,6 +165,46 @@ fn priority_mask_of_a_guest_is_kept_as_far_as_the_host_has_bits() {
 }
 
 #[test]
+fn canonical_priority_mask_has_all_eight_bits_as_far_as_the_host_does() {
+    for value in 0..=u8::MAX {
+        let number = u32::from(value);
+        for vmcr in LAYOUTS {
+            let written = CpuInterface::from(vmcr).with_canonical_pmr(number);
+            assert_eq!(written.pmr.get(), value, "{value:#x}");
+            assert_eq!(written.canonical_pmr(), number, "{value:#x}");
+
+            let restored = CpuInterface::from(vmcr.with(written));
+            let kept = match vmcr {
+                Vmcr::Gich(_) => number - number % 8,
+                Vmcr::Ich(_) => number,
+            };
+            assert_eq!(restored.canonical_pmr(), kept, "{value:#x}, {vmcr:x?}");
+            // The guest sees the same, and the other form is the upper five bits.
+            assert_eq!(u32::from(restored.pmr.get()), kept, "{value:#x}, {vmcr:x?}");
+            assert_eq!(restored.read(GiccReg::Pmr), number / 8, "{value:#x}");
+        }
+    }
+}
+
+#[test]
+fn canonical_write_touches_the_priority_mask_only_and_its_lower_eight_bits_count() {
+    for state in states() {
+        for value in [0x0, 0x1, 0x1e, 0x80, 0xf0, 0xf8, 0xff] {
+            let pmr = GiccPmr::new(value);
+            let expected = CpuInterface { pmr, ..state };
+            let value = u32::from(value);
+            for high in (8..32).map(|bit| 1 << bit).chain([0, 0xffff_ff00]) {
+                assert_eq!(
+                    state.with_canonical_pmr(value | high),
+                    expected,
+                    "{value:#x}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn every_gich_vmcr_is_its_fields() {
     for (ctlr, ctlr_bits) in ctlrs() {
         for (a, b) in (0..8).flat_map(|a| (0..8).map(move |b| (a, b))) {

@@ -220,6 +220,46 @@ fn field_of_a_register_is_read_with_the_sign_given() {
 }
 
 #[test]
+fn level_is_put_in_its_field_and_nowhere_else() {
+    for field in FieldIndex::all() {
+        for (digit, number) in SIGNED.into_iter().enumerate() {
+            for others in [0, u64::MAX, 0x0123_4567_89ab_cdef, 0x5555_5555_5555_5555] {
+                let written = levels(others).with(field, FeatureLevel::new(number));
+                assert_eq!(written.level(field).get(), number, "{field:?}");
+                for other in FieldIndex::all().filter(|other| *other != field) {
+                    assert_eq!(written.level(other), levels(others).level(other));
+                }
+                let kept = others & !FieldMask::of(field).bits();
+                assert_eq!(
+                    written.bits(),
+                    kept | at(field, digit),
+                    "{field:?}, {number}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn of_a_level_that_is_put_the_lower_four_bits_count() {
+    let all = [i32::MIN, i32::MIN + 1, -17, -9, 8, 15, 16, 23, i32::MAX];
+    for number in all.into_iter().chain(-64..64) {
+        let digit = number.rem_euclid(16) as usize;
+        for field in FieldIndex::all() {
+            for others in [0, u64::MAX] {
+                let written = levels(others).with(field, FeatureLevel::new(number));
+                let kept = others & !FieldMask::of(field).bits();
+                assert_eq!(
+                    written.bits(),
+                    kept | at(field, digit),
+                    "{field:?}, {number}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
 fn registers_are_checked_as_in_the_table() {
     for (value, host, above) in LEVELS {
         let fields = exceeding(value, host, FieldMask::ALL);
@@ -242,6 +282,14 @@ proptest! {
         let digit = |level: FeatureLevel| SIGNED.iter().position(|n| *n == level.get()).unwrap();
         let fields = FieldIndex::all().map(|field| digit(levels(bits).level(field)));
         prop_assert_eq!(register(fields.collect::<Vec<_>>().into_iter()), bits);
+    }
+
+    #[test]
+    fn register_is_put_together_of_its_levels(bits: u64, before: u64) {
+        let put = FieldIndex::all().fold(levels(before), |register, field| {
+            register.with(field, levels(bits).level(field))
+        });
+        prop_assert_eq!(put.bits(), bits);
     }
 
     #[test]

@@ -26,7 +26,27 @@ const CTR: (u32, u32, u32) = (3, 0, 1);
 /// Numbers of ranges that do not exist.
 const RANGES: [u32; 8] = [1, 2, 3, 0x100, 0x1_0000, 0x7fff_ffff, 0x8000_0000, u32::MAX];
 
+/// Each range with its number, its bit and what a VM has to opt in to for it.
+const KNOWN_RANGES: [(MaskRange, u32, u32, OptIns); 3] = [
+    (MaskRange::FeatureId, 0, 0b001, OptIns::NONE),
+    (MaskRange::Gic, 1, 0b010, OptIns::GIC_MASKS),
+    (MaskRange::Firmware, 2, 0b100, OptIns::FW_MASKS),
+];
+
 const MASKS: [u64; 5] = [1, 1 << 63, u64::MAX, 0xffff_ffff, 0xffff_ffff_0000_0000];
+
+/// Looks a range up among those that a VM has.
+fn range_of(number: u32, opt_ins: OptIns) -> Result<MaskRange, Reject> {
+    KNOWN_RANGES
+        .into_iter()
+        .find(|(_, known, _, needed)| *known == number && opt_ins.contains(*needed))
+        .map(|(range, ..)| range)
+        .ok_or(Reject::InvalidValue)
+}
+
+fn all_opt_ins() -> impl Iterator<Item = OptIns> {
+    (0..128).map(OptIns::from_bits)
+}
 
 fn reg((op1, crm, op2): (u32, u32, u32)) -> SysReg {
     SysReg::new(3, op1, 0, crm, op2)
@@ -74,7 +94,53 @@ fn range_0_is_the_feature_id_registers() {
     assert_eq!(request.range(OptIns::NONE), Ok(MaskRange::FeatureId));
     for range in RANGES.into_iter().chain((0..32).map(|bit| 1 << bit)) {
         request.range = range;
-        assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{range:#x}");
+        assert_eq!(
+            request.range(OptIns::NONE),
+            Err(Reject::InvalidValue),
+            "{range:#x}"
+        );
+    }
+}
+
+#[test]
+fn vm_has_the_ranges_that_it_opted_in_to() {
+    for opt_ins in all_opt_ins() {
+        for range in RANGES.into_iter().chain(0..16) {
+            let request = MaskRequest {
+                range,
+                reserved: [0; 13],
+            };
+            let expected = range_of(range, opt_ins);
+            assert_eq!(request.range(opt_ins), expected, "{range:#x}, {opt_ins:?}");
+        }
+    }
+}
+
+#[test]
+fn ranges_are_told_by_the_bits_of_their_numbers() {
+    for (range, number, bit, opt_ins) in KNOWN_RANGES {
+        assert_eq!(range.bit(), bit, "{range:?}");
+        assert_eq!(range.bit(), 2u32.pow(number), "{range:?}");
+        // That of the feature ID registers is there in any case, and not named among the others.
+        let named = if number == 0 { 0 } else { bit };
+        assert_eq!(opt_ins.mask_ranges(), named, "{range:?}");
+    }
+}
+
+#[test]
+fn reserved_words_are_zero_whatever_the_vm_opted_in_to() {
+    for opt_ins in all_opt_ins() {
+        for (_, range, ..) in KNOWN_RANGES {
+            for word in 0..13 {
+                for value in [1, 1 << 31, u32::MAX] {
+                    let mut reserved = [0; 13];
+                    reserved[word] = value;
+                    let request = MaskRequest { range, reserved };
+                    let result = request.range(opt_ins);
+                    assert_eq!(result, Err(Reject::InvalidValue), "{range}, {word}");
+                }
+            }
+        }
     }
 }
 
@@ -87,10 +153,18 @@ fn every_reserved_bit_is_zero() {
                 reserved: [0; 13],
             };
             request.reserved[word] = 1 << bit;
-            assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{word}, {bit}");
+            assert_eq!(
+                request.range(OptIns::NONE),
+                Err(Reject::InvalidValue),
+                "{word}, {bit}"
+            );
             // It makes up for no wrong range, either.
             request.range = 1 << bit;
-            assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{word}, {bit}");
+            assert_eq!(
+                request.range(OptIns::NONE),
+                Err(Reject::InvalidValue),
+                "{word}, {bit}"
+            );
         }
     }
 }
@@ -104,7 +178,11 @@ fn reserved_words_do_not_cancel_out() {
                 reserved: [0; 13],
             };
             request.reserved[..words].fill(value);
-            assert_eq!(request.range(OptIns::NONE), Err(Reject::InvalidValue), "{words}");
+            assert_eq!(
+                request.range(OptIns::NONE),
+                Err(Reject::InvalidValue),
+                "{words}"
+            );
         }
     }
 }
@@ -247,5 +325,23 @@ proptest! {
         let empty = request.range == 0 && request.reserved == [0; 13];
         let expected = if empty { Ok(MaskRange::FeatureId) } else { Err(Reject::InvalidValue) };
         prop_assert_eq!(request.range(OptIns::NONE), expected);
+    }
+
+    #[test]
+    fn any_request_is_for_a_range_of_the_vm(
+        range in prop_oneof![0..4u32, any::<u32>()],
+        word in 0..13usize,
+        value in prop_oneof![Just(0), any::<u32>()],
+        bits in 0..128u32,
+    ) {
+        let mut reserved = [0; 13];
+        reserved[word] = value;
+        let opt_ins = OptIns::from_bits(bits);
+        let expected = if value == 0 {
+            range_of(range, opt_ins)
+        } else {
+            Err(Reject::InvalidValue)
+        };
+        prop_assert_eq!(MaskRequest { range, reserved }.range(opt_ins), expected);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
 //! Versions of PSCI: which a vCPU may be given, with the feature `PSCI_0_2` and without, and which
-//! one it sees.
+//! one it sees; and the same of a VM, whose vCPUs may be unknown yet, and whose version may freeze.
 
 use kvm_abi::{
     vectors::{
@@ -9,11 +9,46 @@ use kvm_abi::{
         PSCI_VERSIONS, //
     },
     PsciVersion,
-    Reject, //
+    RanOnce,
+    Reject,
+    VcpuFeatures, //
 };
 use proptest::prelude::*;
 
 const FEATURE: [bool; 2] = [false, true];
+
+/// All that can be known of a VM's vCPUs.
+const FEATURES: [VcpuFeatures; 3] = [
+    VcpuFeatures::Unknown,
+    VcpuFeatures::Known { psci_0_2: false },
+    VcpuFeatures::Known { psci_0_2: true },
+];
+
+/// What a VM may have been told: nothing, or one of the versions.
+const STORED: [u32; 7] = [0x0, 0x1, 0x2, 0x1_0000, 0x1_0001, 0x1_0002, 0x1_0003];
+
+/// The version of a VM: what it was told, and what is seen of it before vCPUs are known, without
+/// the feature, and with it.
+const SEEN_BY_VM: [(u32, [u32; 3]); 7] = [
+    (0x0, [0x1_0003, 0x1, 0x1_0003]),
+    (0x1, [0x1, 0x1, 0x1]),
+    (0x2, [0x2, 0x1, 0x2]),
+    (0x1_0000, [0x1_0000, 0x1, 0x1_0000]),
+    (0x1_0001, [0x1_0001, 0x1, 0x1_0001]),
+    (0x1_0002, [0x1_0002, 0x1, 0x1_0002]),
+    (0x1_0003, [0x1_0003, 0x1, 0x1_0003]),
+];
+
+/// Versions that a VM was told, and whether vCPUs without the feature and with it can have them.
+const FITS: [(u32, [bool; 2]); 7] = [
+    (0x0, [true, true]),
+    (0x1, [true, false]),
+    (0x2, [false, true]),
+    (0x1_0000, [false, true]),
+    (0x1_0001, [false, true]),
+    (0x1_0002, [false, true]),
+    (0x1_0003, [false, true]),
+];
 
 /// Returns what a write does by the table: with the feature all versions but 0.1, else only that.
 fn expected(value: u64, has_psci_0_2: bool) -> Result<PsciVersion, Reject> {
@@ -144,8 +179,181 @@ fn version_that_was_written_is_seen() {
     }
 }
 
+/// Returns what a write does by the tables where the version freezes.
+fn expected_until_run(
+    value: u64,
+    stored: u32,
+    features: VcpuFeatures,
+    ran: RanOnce,
+) -> Result<PsciVersion, Reject> {
+    let (_, seen) = SEEN_BY_VM.into_iter().find(|row| row.0 == stored).unwrap();
+    let (accepted, seen) = match features {
+        // Whatever there is.
+        VcpuFeatures::Unknown => (expected(value, false).or(expected(value, true)), seen[0]),
+        VcpuFeatures::Known { psci_0_2: false } => (expected(value, false), seen[1]),
+        VcpuFeatures::Known { psci_0_2: true } => (expected(value, true), seen[2]),
+    };
+    if accepted.is_ok() && ran == RanOnce::Yes && value != u64::from(seen) {
+        return Err(Reject::Frozen);
+    }
+    accepted
+}
+
+#[test]
+fn version_of_a_vm_is_as_in_the_table() {
+    for (stored, seen) in SEEN_BY_VM {
+        for (features, seen) in FEATURES.into_iter().zip(seen) {
+            let version = PsciVersion::seen_by_vm(stored, features);
+            assert_eq!(version, seen, "{stored:#x}, {features:?}");
+        }
+    }
+}
+
+#[test]
+fn vm_sees_what_its_vcpus_see() {
+    for psci_0_2 in FEATURE {
+        for stored in (0..=0x1_0005).chain([u32::MAX]) {
+            assert_eq!(
+                PsciVersion::seen_by_vm(stored, VcpuFeatures::Known { psci_0_2 }),
+                PsciVersion::seen(stored, psci_0_2),
+                "{stored:#x}, {psci_0_2}"
+            );
+        }
+    }
+}
+
+#[test]
+fn every_value_is_accepted_or_refused_until_the_run_and_after_as_in_the_tables() {
+    for features in FEATURES {
+        for stored in STORED {
+            for ran in [RanOnce::No, RanOnce::Yes] {
+                for value in 0..=PSCI_VALUES_END {
+                    assert_eq!(
+                        PsciVersion::write_until_run(value, stored, features, ran),
+                        expected_until_run(value, stored, features, ran),
+                        "{value:#x}, {stored:#x}, {features:?}, {ran:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn all_versions_are_accepted_before_vcpus_are_known() {
+    for stored in STORED {
+        for (version, raw) in PSCI_VERSIONS {
+            let result =
+                PsciVersion::write_until_run(raw, stored, VcpuFeatures::Unknown, RanOnce::No);
+            assert_eq!(result, Ok(version), "{raw:#x}");
+        }
+    }
+}
+
+#[test]
+fn run_freezes_the_version_at_what_is_seen() {
+    let features = VcpuFeatures::Known { psci_0_2: true };
+    let write = |value, stored| PsciVersion::write_until_run(value, stored, features, RanOnce::Yes);
+    assert_eq!(write(0x1_0003, 0x0), Ok(PsciVersion::V1_3));
+    assert_eq!(write(0x1_0002, 0x0), Err(Reject::Frozen));
+    assert_eq!(write(0x1_0000, 0x1_0000), Ok(PsciVersion::V1_0));
+    assert_eq!(write(0x1_0003, 0x1_0000), Err(Reject::Frozen));
+    // What is not allowed at all is found before.
+    assert_eq!(write(0x1, 0x1_0000), Err(Reject::InvalidValue));
+    assert_eq!(write(0x0, 0x0), Err(Reject::InvalidValue));
+    assert_eq!(write(0x1_0004, 0x1_0000), Err(Reject::InvalidValue));
+
+    for features in [true, false].map(|psci_0_2| VcpuFeatures::Known { psci_0_2 }) {
+        for stored in STORED.into_iter().filter(|stored| *stored != 0x1) {
+            let seen = PsciVersion::seen_by_vm(stored, features);
+            let result = PsciVersion::write_until_run(seen.into(), stored, features, RanOnce::Yes);
+            assert_eq!(result.map(PsciVersion::to_raw), Ok(seen), "{stored:#x}");
+        }
+    }
+}
+
+#[test]
+fn before_the_run_a_version_is_written_as_ever() {
+    for psci_0_2 in FEATURE {
+        for stored in STORED {
+            for value in 0..=PSCI_VALUES_END {
+                let features = VcpuFeatures::Known { psci_0_2 };
+                assert_eq!(
+                    PsciVersion::write_until_run(value, stored, features, RanOnce::No),
+                    PsciVersion::write(value, psci_0_2),
+                    "{value:#x}, {stored:#x}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn vcpus_can_have_the_versions_in_the_table() {
+    for (stored, fits) in FITS {
+        for (psci_0_2, fits) in FEATURE.into_iter().zip(fits) {
+            assert_eq!(PsciVersion::fits(stored, psci_0_2), fits, "{stored:#x}");
+        }
+    }
+}
+
+#[test]
+fn version_fits_if_vcpus_could_have_been_given_it() {
+    for psci_0_2 in FEATURE {
+        for (version, raw) in PSCI_VERSIONS {
+            let fits = PsciVersion::fits(version.to_raw(), psci_0_2);
+            assert_eq!(fits, PsciVersion::write(raw, psci_0_2).is_ok(), "{raw:#x}");
+            // What fits is seen, before and after the features are known.
+            let known = PsciVersion::seen_by_vm(version.to_raw(), VcpuFeatures::Known { psci_0_2 });
+            assert!(!fits || u64::from(known) == raw, "{raw:#x}");
+            let unknown = PsciVersion::seen_by_vm(version.to_raw(), VcpuFeatures::Unknown);
+            assert_eq!(u64::from(unknown), raw);
+        }
+        // A VM that was told nothing has a version for either.
+        assert!(PsciVersion::fits(0, psci_0_2));
+    }
+}
+
+#[test]
+fn version_that_does_not_fit_can_be_corrected() {
+    for psci_0_2 in FEATURE {
+        for stored in STORED
+            .into_iter()
+            .filter(|s| !PsciVersion::fits(*s, psci_0_2))
+        {
+            let mut corrected = 0;
+            for (_, raw) in PSCI_VERSIONS {
+                let features = VcpuFeatures::Unknown;
+                let version =
+                    PsciVersion::write_until_run(raw, stored, features, RanOnce::No).unwrap();
+                corrected += u32::from(PsciVersion::fits(version.to_raw(), psci_0_2));
+            }
+            assert_eq!(corrected, if psci_0_2 { 5 } else { 1 }, "{stored:#x}");
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn any_value_is_accepted_or_refused_until_the_run_and_after_as_in_the_tables(
+        known in 0..PSCI_VERSIONS.len(),
+        noise: u64,
+        stored in 0..STORED.len(),
+        features in 0..FEATURES.len(),
+        has_run: bool,
+    ) {
+        let ran = if has_run { RanOnce::Yes } else { RanOnce::No };
+        let (stored, features) = (STORED[stored], FEATURES[features]);
+        let raw = PSCI_VERSIONS[known].1;
+        for value in [noise, raw, raw ^ noise << 32, raw ^ noise >> 47, raw ^ 1 << (noise % 64)] {
+            prop_assert_eq!(
+                PsciVersion::write_until_run(value, stored, features, ran),
+                expected_until_run(value, stored, features, ran)
+            );
+        }
+    }
 
     #[test]
     fn any_value_is_accepted_or_refused_as_in_the_table(value: u64, has_psci_0_2: bool) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 
-//! Encodings of system registers, and which of them are feature ID registers.
+//! Encodings of system registers, and which of them are feature ID registers, or shared by all
+//! vCPUs of a VM.
 //!
 //! The models count in loops and add up weights; `c_index()` is the macro of the uapi header.
 
@@ -77,6 +78,29 @@ const KNOWN: [(&str, Numbers, Option<usize>, bool); 55] = [
     ("PMCR_EL0", (3, 3, 9, 12, 0), None, false),
 ];
 
+/// `KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG`.
+const IDS: u64 = 0x6030_0000_0013_0000;
+
+/// Registers with their ids in `KVM_GET_ONE_REG`.
+const KNOWN_IDS: [(&str, Numbers, u64); 8] = [
+    ("MIDR_EL1", (3, 0, 0, 0, 0), 0x6030_0000_0013_c000),
+    ("MPIDR_EL1", (3, 0, 0, 0, 5), 0x6030_0000_0013_c005),
+    ("ID_AA64PFR0_EL1", (3, 0, 0, 4, 0), 0x6030_0000_0013_c020),
+    ("SCTLR_EL1", (3, 0, 1, 0, 0), 0x6030_0000_0013_c080),
+    ("CLIDR_EL1", (3, 1, 0, 0, 1), 0x6030_0000_0013_c801),
+    ("CTR_EL0", (3, 3, 0, 0, 1), 0x6030_0000_0013_d801),
+    ("MDSCR_EL1", (2, 0, 0, 2, 2), 0x6030_0000_0013_8012),
+    ("S3_7_C15_C15_7", (3, 7, 15, 15, 7), 0x6030_0000_0013_ffff),
+];
+
+/// The ID registers that a VM has once, besides those with op1 0 and CRm 1 to 7.
+const SHARED: [(&str, Numbers); 4] = [
+    ("MIDR_EL1", (3, 0, 0, 0, 0)),
+    ("REVIDR_EL1", (3, 0, 0, 0, 6)),
+    ("AIDR_EL1", (3, 1, 0, 0, 7)),
+    ("CTR_EL0", (3, 3, 0, 0, 1)),
+];
+
 /// All numbers that an encoding has room for.
 fn all() -> impl Iterator<Item = Numbers> {
     (0..4 * 8 * 16 * 16 * 8).map(|n| {
@@ -97,6 +121,12 @@ fn reg((op0, op1, crn, crm, op2): Numbers) -> SysReg {
 
 fn index(reg: SysReg) -> Option<usize> {
     reg.feature_id_index().map(FeatureIdIndex::get)
+}
+
+/// `ARM64_SYS_REG()`, in weights instead of shifts.
+fn id((op0, op1, crn, crm, op2): Numbers) -> u64 {
+    let number = op0 * 0x4000 + op1 * 0x800 + crn * 0x80 + crm * 0x8 + op2;
+    IDS + u64::from(number)
 }
 
 /// The feature ID registers by counting: three blocks of eight rows of eight registers.
@@ -220,6 +250,64 @@ fn known_registers_are_as_in_the_table() {
     }
 }
 
+#[test]
+fn every_id_is_that_of_a_register() {
+    for (number, numbers) in (0..).zip(all()) {
+        assert_eq!(id(numbers), IDS + number, "{numbers:?}");
+        assert_eq!(SysReg::from_id(IDS + number), Some(reg(numbers)));
+    }
+    for (name, numbers, id) in KNOWN_IDS {
+        assert_eq!(SysReg::from_id(id), Some(reg(numbers)), "{name}");
+    }
+}
+
+#[test]
+fn ids_of_something_else_are_no_system_registers() {
+    for (name, _, id) in KNOWN_IDS {
+        // Another size, architecture or group, a scope, or a bit that is reserved.
+        for bit in 16..64 {
+            assert_eq!(SysReg::from_id(id ^ 1 << bit), None, "{name}, {bit}");
+        }
+        for group in (0..0x1000u64).filter(|group| *group != 0x13) {
+            let id = id & !0xfff_0000 | group << 16;
+            assert_eq!(SysReg::from_id(id), None, "{id:#x}");
+        }
+        assert_eq!(SysReg::from_id(id & 0xffff), None, "{name}");
+    }
+}
+
+#[test]
+fn vm_has_60_id_registers_once() {
+    let mut found = 0;
+    for numbers in all() {
+        let is_shared = matches!(numbers, (3, 0, 0, 1..=7, _))
+            || SHARED.iter().any(|(_, shared)| *shared == numbers);
+        assert_eq!(reg(numbers).is_vm_id(), is_shared, "{numbers:?}");
+        found += u32::from(is_shared);
+    }
+    assert_eq!(found, 7 * 8 + 4);
+}
+
+#[test]
+fn known_id_registers_are_shared_but_for_those_of_a_cpu() {
+    const OF_CPUS: [&str; 7] = [
+        "MPIDR_EL1",
+        "CCSIDR_EL1",
+        "CLIDR_EL1",
+        "CCSIDR2_EL1",
+        "GMID_EL1",
+        "SMIDR_EL1",
+        "DCZID_EL0",
+    ];
+    for (name, numbers, place, _) in KNOWN {
+        let expected = place.is_some() && !OF_CPUS.contains(&name);
+        assert_eq!(reg(numbers).is_vm_id(), expected, "{name}");
+    }
+    for (name, numbers) in SHARED {
+        assert!(reg(numbers).is_vm_id(), "{name}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 1024,
@@ -248,5 +336,11 @@ proptest! {
         let numbers = (op0 % 4, op1 % 8, crn % 16, crm % 16, op2 % 8);
         let made = SysReg::new(op0, op1, crn, crm, op2);
         prop_assert_eq!(made, SysReg::from_encoding(encoding(numbers)));
+    }
+
+    #[test]
+    fn any_id_is_of_a_register_only_in_the_group(id: u64) {
+        prop_assert_eq!(SysReg::from_id(id).is_some(), id & !0xffff == IDS);
+        prop_assert!(SysReg::from_id(IDS | id & 0xffff).is_some());
     }
 }
