@@ -139,7 +139,8 @@ bool kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write,
 					int offset, u32 *val);
 
 /* vm_reg.rs */
-unsigned long kvm_arm_rust_get_fw_num_regs(struct kvm_vcpu *vcpu);
+unsigned long kvm_arm_rust_get_vm_num_regs(struct kvm_vcpu *vcpu);
+int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 u64 kvm_arm_rust_list_reg(struct kvm *kvm, u64 id);
 int kvm_arm_rust_one_reg(struct kvm_vcpu *vcpu, struct kvm_one_reg *reg,
 			 bool set);
@@ -174,11 +175,6 @@ void kvm_arm_abi_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
-
-/* Whether a VM has opted in to anything; it stays so. In Rust, a key must be a field. */
-extern struct kvm_arm_opt_ins {
-	struct static_key_false used;
-} kvm_arm_opt_ins;
 
 /**
  * struct kvm_arm_gicv3_state - What the writable masks of a GICv3 depend on
@@ -223,11 +219,9 @@ int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
 int kvm_arm_abi_watch_smccc_set_attr(struct kvm *kvm,
 				     struct kvm_device_attr *attr);
 bool kvm_arm_abi_offers(void);
-void kvm_arm_abi_use_opt_ins(void);
 
 /* arch/arm64/kvm/rust/opt_in.c */
-bool kvm_arm_opted_in(const struct kvm *kvm);
-int kvm_arm_abi_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
+void kvm_arm_use_opt_ins(void);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 
 /*
@@ -387,94 +381,6 @@ kvm_arm_abi_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr)
 		return kvm_arm_rust_smccc_set_attr(kvm, attr);
 
 	return kvm_arm_abi_watch_smccc_set_attr(kvm, attr);
-}
-
-/*
- * What VMs can opt in to, <uapi/asm/kvm_migration.h>. A VM keeps it whatever
- * the mode is.
- */
-
-/**
- * kvm_arm_abi_opt_in - Ask whether any VM has opted in to anything
- *
- * Return: false until the first one does, at the cost of a NOP.
- */
-static __always_inline bool kvm_arm_abi_opt_in(void)
-{
-	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       static_branch_unlikely(&kvm_arm_opt_ins.used);
-}
-
-/**
- * kvm_arm_abi_get_fw_num_regs - kvm_arm_get_fw_num_regs(), and what was opted in to
- * @vcpu: The vCPU
- *
- * Return: The number of ids that kvm_arm_abi_copy_fw_reg_indices() writes.
- */
-static __always_inline unsigned long
-kvm_arm_abi_get_fw_num_regs(struct kvm_vcpu *vcpu)
-{
-	if (kvm_arm_abi_opt_in())
-		return kvm_arm_rust_get_fw_num_regs(vcpu);
-
-	return kvm_arm_get_fw_num_regs(vcpu);
-}
-
-/**
- * kvm_arm_abi_vcpu_features_fit - Check the features of a VM's first vCPU
- * @kvm: The VM, whose config_lock is held
- * @features: The features
- *
- * Return: false if a vCPU with these features cannot have the version of PSCI
- * that the VM was told before they were known.
- */
-static __always_inline bool
-kvm_arm_abi_vcpu_features_fit(struct kvm *kvm, unsigned long features)
-{
-	return !kvm_arm_abi_opt_in() ||
-	       kvm_arm_rust_vcpu_features_fit(kvm, features);
-}
-
-/* A capability that C does not know, asked for and opted in to. */
-static inline int kvm_arm_abi_check_extension(struct kvm *kvm, long ext)
-{
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return 0;
-
-	return kvm_arm_rust_check_extension(kvm, ext);
-}
-
-static inline int kvm_arm_abi_enable_cap(struct kvm *kvm,
-					 const struct kvm_enable_cap *cap)
-{
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return -EINVAL;
-
-	return kvm_arm_rust_enable_cap(kvm, cap);
-}
-
-/* The ranges of writable masks that a VM has opted in to, NULL being none. */
-static inline int kvm_arm_abi_reg_mask_ranges(struct kvm *kvm)
-{
-	return kvm && kvm_arm_abi_opt_in() ? kvm_arm_rust_reg_mask_ranges(kvm) : 0;
-}
-
-/* KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR of a GICv2, asked for and set. */
-static inline int kvm_arm_abi_has_canonical_pmr(struct kvm *kvm)
-{
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return -ENXIO;
-
-	return kvm_arm_rust_has_canonical_pmr(kvm);
-}
-
-static inline int kvm_arm_abi_set_canonical_pmr(struct kvm *kvm,
-						const struct kvm_device_attr *attr)
-{
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return -ENXIO;
-
-	return kvm_arm_rust_set_canonical_pmr(kvm, attr);
 }
 
 #endif /* __KVM_ARM_RUST_H */

@@ -8,11 +8,9 @@ use super::{
     abi::{
         FwReg,
         NextFwReg,
-        OptIns,
         PsciVersion,
         Reject, //
     },
-    vm_reg,
     Vcpu, //
 };
 
@@ -26,8 +24,7 @@ pub fn read(vcpu: &Vcpu, reg: FwReg) -> u64 {
 ///
 /// # Errors
 ///
-/// Those of [`Snapshot::write`]; where the VM has opted in to it, those of
-/// [`PsciVersion::write_until_run`] for the version of PSCI. A refused write changes nothing.
+/// Those of [`Snapshot::write`]; a refused write changes nothing.
 ///
 /// [`Snapshot::write`]: super::abi::Snapshot::write
 #[inline(always)]
@@ -39,9 +36,6 @@ pub fn write(vcpu: &Vcpu, reg: FwReg, value: u64) -> Result<(), Reject> {
     let map = match reg {
         FwReg::Bitmap(map) => map,
         FwReg::PsciVersion => {
-            if vm.opt_ins_if_used().contains(OptIns::PSCI_VERSION_FREEZE) {
-                return vm_reg::write_psci_version(vm.lock_config().locked(), value);
-            }
             vm.store_psci_version(PsciVersion::write(value, vcpu.has_psci_0_2())?);
             return Ok(());
         }

@@ -2,7 +2,8 @@
 
 //! What VMs have opted in to.
 //!
-//! C header: [`arch/arm64/include/uapi/asm/kvm_migration.h`](srctree/arch/arm64/include/uapi/asm/kvm_migration.h)
+//! C headers: [`arch/arm64/include/asm/kvm_host.h`](srctree/arch/arm64/include/asm/kvm_host.h),
+//! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h)
 
 use crate::{
     bindings,
@@ -11,7 +12,6 @@ use crate::{
         c_int,
         c_ulong, //
     },
-    jump_label::static_branch_unlikely,
     sync::{
         atomic::{
             atomic_load,
@@ -71,13 +71,6 @@ static_assert!(is_flag(
     bindings::KVM_ARCH_FLAG_CANONICAL_PMR
 ));
 
-/// Returns whether any VM has opted in to anything, at the cost of a NOP if not.
-#[inline(always)]
-pub fn is_used() -> bool {
-    // SAFETY: The key is a field of a static object that C defines.
-    unsafe { static_branch_unlikely!(bindings::kvm_arm_opt_ins, bindings::kvm_arm_opt_ins, used) }
-}
-
 /// Returns whether VMs can opt in now, which depends on the mode.
 #[inline]
 pub fn is_offered() -> bool {
@@ -89,7 +82,7 @@ pub fn is_offered() -> bool {
 ///
 /// # Invariants
 ///
-/// The key of [`is_used`] is on; it stays so.
+/// The static key of C's `kvm_arm_opted_in()` is on; it stays so.
 #[derive(Clone, Copy)]
 pub struct InUse(());
 
@@ -97,7 +90,7 @@ impl InUse {
     /// Has the call sites look. To be called without the locks of a VM: it waits for all CPUs.
     pub fn enable() -> Self {
         // SAFETY: Has no preconditions.
-        unsafe { bindings::kvm_arm_abi_use_opt_ins() };
+        unsafe { bindings::kvm_arm_use_opt_ins() };
         // INVARIANT: It is on now.
         Self(())
     }
@@ -126,16 +119,6 @@ impl Vm {
     pub fn opt_ins(&self) -> OptIns {
         // CAST: The flags that follow the first one are few.
         OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
-    }
-
-    /// Returns what the VM has opted in to, without looking where no VM has.
-    #[inline(always)]
-    pub fn opt_ins_if_used(&self) -> OptIns {
-        if is_used() {
-            self.opt_ins()
-        } else {
-            OptIns::NONE
-        }
     }
 
     /// Opts in, which is seen at once.

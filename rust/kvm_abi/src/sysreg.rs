@@ -24,9 +24,11 @@ impl SysReg {
         Self(high | ((crn & 0xf) << 12) | ((crm & 0xf) << 8) | ((op2 & 7) << 5))
     }
 
-    /// Returns the register that has this id in `KVM_GET_ONE_REG`, `None` if it is that of something
-    /// else: op0 in bits 15:14, op1 in 13:11, CRn in 10:7, CRm in 6:3 and op2 in 2:0, below
-    /// `KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG`.
+    /// Returns the register that has this id in `KVM_GET_ONE_REG`, `None` if it is an id of
+    /// something else.
+    ///
+    /// Below `KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG` there is op0 in bits 15:14,
+    /// op1 in 13:11, CRn in 10:7, CRm in 6:3 and op2 in 2:0.
     #[inline]
     pub const fn from_id(id: u64) -> Option<Self> {
         if id >> 16 != 0x6030_0000_0013 {

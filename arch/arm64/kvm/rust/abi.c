@@ -42,7 +42,6 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
-struct kvm_arm_opt_ins kvm_arm_opt_ins = { .used = STATIC_KEY_FALSE_INIT };
 
 static enum kvm_arm_abi_mode boot_mode __initdata =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
@@ -88,8 +87,7 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
-	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers ||
-				      kvm_arm_abi_opt_in());
+	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
 }
 
 /* When a tracepoint of a register goes on and off. */
@@ -118,20 +116,6 @@ void kvm_arm_abi_unwatch(void)
 bool kvm_arm_abi_offers(void)
 {
 	return READ_ONCE(mode) == KVM_ARM_ABI_RUST;
-}
-
-/**
- * kvm_arm_abi_use_opt_ins - Have the call sites look for what VMs opt in to
- *
- * To be called before a VM does. It is for ever: there is no need to count VMs
- * to save those who come later a test.
- */
-void kvm_arm_abi_use_opt_ins(void)
-{
-	guard(mutex)(&mode_lock);
-
-	static_branch_enable(&kvm_arm_opt_ins.used);
-	set_mode(mode, counting);
 }
 
 /**
@@ -251,9 +235,6 @@ int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
 				     u64 __user *uindices)
 {
-	if (kvm_arm_opted_in(vcpu->kvm))
-		return kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices);
-
 	if (kvm_arm_abi_checking())
 		kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids,
 					      kvm_arm_get_fw_num_regs(vcpu));
@@ -274,7 +255,7 @@ int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
 	u64 val;
 	int ret;
 
-	if (kvm_arm_opted_in(vcpu->kvm) || kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
 		return kvm_arm_rust_traced_get_fw_reg(vcpu, reg);
 
 	ret = kvm_arm_abi_get_fw_reg(vcpu, reg, &val);
@@ -299,7 +280,7 @@ int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
 {
 	u64 val;
 
-	if (kvm_arm_opted_in(vcpu->kvm) || kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
 		return kvm_arm_rust_traced_set_fw_reg(vcpu, reg);
 
 	if (KVM_REG_SIZE(reg->id) != sizeof(val))

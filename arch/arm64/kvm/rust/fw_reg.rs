@@ -6,11 +6,7 @@ use kernel::{
     bindings,
     kvm::{
         self,
-        abi::{
-            FwReg,
-            Scope,
-            VmReg, //
-        },
+        abi::FwReg,
         fw_reg,
         trace,
         OneReg,
@@ -43,8 +39,7 @@ pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
     unsafe { vm.init_smccc_filter() };
 }
 
-/// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`, and
-/// after them those of the feature-level registers, if the VM has opted in to them.
+/// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`.
 ///
 /// Returns 0, or `-EFAULT` if an id cannot be written; those before it have been.
 ///
@@ -52,19 +47,13 @@ pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
 ///
 /// # Safety
 ///
-/// `vcpu` must point to a valid vCPU; `uindices` is checked.
+/// Always safe to call: `uindices` is checked.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_copy_fw_reg_indices(
-    vcpu: *mut bindings::kvm_vcpu,
+    _vcpu: *mut bindings::kvm_vcpu,
     uindices: *mut u64,
 ) -> c_int {
-    // SAFETY: The caller guarantees that the vCPU is valid during the call.
-    let opt_ins = unsafe { Vcpu::from_raw(vcpu) }.vm().opt_ins_if_used();
     let to = UserPtr::from_ptr(uindices.cast());
-    if !opt_ins.is_empty() {
-        let ids = VmReg::all(opt_ins).map(|reg| Scope::list(reg.id(), opt_ins));
-        return to_ret(kvm::write_ids(ids, to));
-    }
     to_ret(kvm::write_ids(FwReg::ALL.iter().map(|reg| reg.id()), to))
 }
 

@@ -9,24 +9,26 @@
 #include <linux/uaccess.h>
 
 #include <asm/kvm_emulate.h>
-#include <asm/kvm_migration.h>
 
-#include <kvm/arm_rust.h>
+#include <kvm/arm_opt_in.h>
 
 #include "../vgic/vgic.h"
 
-#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
-						KVM_ARCH_FLAG_FEATURE_LEVELS)
+/* ICH_VTR_EL2.PRIbits and IDbits */
+#define ICH_VTR_PRI_BITS	GENMASK(31, 29)
+#define ICH_VTR_ID_BITS		GENMASK(25, 23)
+
+DEFINE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 
 /**
- * kvm_arm_opted_in - Ask whether a VM has opted in to anything
- * @kvm: The VM
+ * kvm_arm_use_opt_ins - Have the call sites look for what VMs opt in to
  *
- * Return: Whether it has.
+ * To be called before a VM does. It is for ever: there is no need to count VMs
+ * to save those who come later a load and a test.
  */
-bool kvm_arm_opted_in(const struct kvm *kvm)
+void kvm_arm_use_opt_ins(void)
 {
-	return READ_ONCE(kvm->arch.flags) & KVM_ARCH_OPT_IN_FLAGS;
+	static_branch_enable(&kvm_arm_opt_in_key);
 }
 
 static bool is_arm64_reg(u64 id)
@@ -35,7 +37,7 @@ static bool is_arm64_reg(u64 id)
 }
 
 /**
- * kvm_arm_abi_vm_ioctl - Access a register of a VM
+ * kvm_arm_opt_in_vm_ioctl - Access a register of a VM
  * @kvm: The VM
  * @ioctl: KVM_GET_ONE_REG, KVM_SET_ONE_REG or KVM_GET_REG_LIST, or another one
  * @argp: Its argument
@@ -47,7 +49,7 @@ static bool is_arm64_reg(u64 id)
  * Return: 0 or a negative errno; -ENOIOCTLCMD if it is not this that is asked
  * for, or the VM has not opted in to it.
  */
-int kvm_arm_abi_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
 {
 	struct kvm_one_reg reg;
 
@@ -88,7 +90,7 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state)
 	struct kvm_vcpu *vcpu;
 	struct resx resx;
 	unsigned long i;
-	u64 vtr;
+	u64 vtr = vgic_ich_vtr();
 
 	lockdep_assert_held(&kvm->arch.config_lock);
 
@@ -106,9 +108,8 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state)
 			state->id_bits = max(state->id_bits, cpu->num_id_bits);
 		}
 	} else {
-		vtr = vgic_ich_vtr();
-		state->pri_bits = FIELD_GET(ICH_VTR_EL2_PRIbits, vtr) + 1;
-		state->id_bits = FIELD_GET(ICH_VTR_EL2_IDbits, vtr);
+		state->pri_bits = FIELD_GET(ICH_VTR_PRI_BITS, vtr) + 1;
+		state->id_bits = FIELD_GET(ICH_VTR_ID_BITS, vtr);
 	}
 
 	state->el2 = test_bit(KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED,

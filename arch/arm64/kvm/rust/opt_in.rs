@@ -3,7 +3,7 @@
 //! What VMs can opt in to: the capabilities and the attribute by which they do, writable masks, and
 //! the canonical `GICC_PMR`.
 //!
-//! It is there for VMs that come to be in the mode `rust`; those that have it keep it in the others.
+//! VMs can opt in while the mode is `rust`. Those that have it keep it in the others.
 
 use kernel::{
     bindings,

@@ -55,12 +55,13 @@ static void gic_reset(struct kvm_vcpu *vcpu, u32 pri_bits, u32 id_bits)
 static u64 gic_changed(struct kvm_vcpu *vcpu, const struct sys_reg_desc *r,
 		       u32 pri_bits, u32 id_bits, u64 toggle)
 {
+	/* get_user() is a macro as well. */
+	typeof(r->get_user) get = r->get_user;
 	u64 before, after;
 
 	gic_reset(vcpu, pri_bits, id_bits);
-	if ((r->get_user)(vcpu, r, &before) ||
-	    (r->set_user)(vcpu, r, before ^ toggle) ||
-	    (r->get_user)(vcpu, r, &after))
+	if (get(vcpu, r, &before) || r->set_user(vcpu, r, before ^ toggle) ||
+	    get(vcpu, r, &after))
 		return 0;
 
 	return before ^ after;

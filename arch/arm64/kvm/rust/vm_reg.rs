@@ -16,6 +16,8 @@ use kernel::{
             VcpuFeatures,
             VmReg, //
         },
+        fw_reg,
+        trace,
         vm_reg,
         ConfigLocked,
         OneReg,
@@ -55,10 +57,28 @@ fn set(vm: &Vm, id: u64, request: OneReg) -> Result {
 ///
 /// `vcpu` must point to a valid vCPU.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_get_fw_num_regs(vcpu: *mut bindings::kvm_vcpu) -> c_ulong {
+pub unsafe extern "C" fn kvm_arm_rust_get_vm_num_regs(vcpu: *mut bindings::kvm_vcpu) -> c_ulong {
     // SAFETY: The caller guarantees that the vCPU is valid during the call.
     let vcpu = unsafe { Vcpu::from_raw(vcpu) };
     VmReg::count(vcpu.vm().opt_ins())
+}
+
+/// Writes the ids of the firmware and feature-level registers to userspace, as a vCPU lists them.
+///
+/// Returns 0, or `-EFAULT` if an id cannot be written; those before it have been.
+///
+/// # Safety
+///
+/// `vcpu` must point to a valid vCPU; `uindices` is checked.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_copy_vm_reg_indices(
+    vcpu: *mut bindings::kvm_vcpu,
+    uindices: *mut u64,
+) -> c_int {
+    // SAFETY: The caller guarantees that the vCPU is valid during the call.
+    let opt_ins = unsafe { Vcpu::from_raw(vcpu) }.vm().opt_ins();
+    let ids = VmReg::all(opt_ins).map(|reg| Scope::list(reg.id(), opt_ins));
+    to_ret(kvm::write_ids(ids, UserPtr::from_ptr(uindices.cast())))
 }
 
 /// Returns the id of a register as a vCPU lists it: with its scope, if the VM has opted in to that.
@@ -73,12 +93,23 @@ pub unsafe extern "C" fn kvm_arm_rust_list_reg(kvm: *mut bindings::kvm, id: u64)
     Scope::list(id, vm.opt_ins())
 }
 
-/// Accesses a register through a vCPU, as far as the VM's other code does not know it.
+/// Writes the version of PSCI through a vCPU, of a VM where it freezes.
+fn set_psci_version(vcpu: &Vcpu, request: OneReg) -> Result {
+    let reg = FwReg::PsciVersion;
+    let value = request.read_value()?;
+    let old = fw_reg::read(vcpu, reg);
+    let result = vm_reg::write(vcpu.vm(), VmReg::Fw(reg), value).map_err(from_reject);
+    trace::set_fw_reg(vcpu, reg.id(), old, value, to_ret(result));
+    result
+}
+
+/// Accesses a register through a vCPU of a VM that has opted in, as far as that makes a difference.
 ///
-/// Returns 1 if that code is to go on, having removed the scope from the id; else 0, or the first
-/// of: `-ENOENT` if the size is not that of a feature-level register, `-EFAULT` if the value cannot
-/// be read, `-ENOENT` if there is no such register, `-EINVAL` if a level is above the host's; or,
-/// of a read, `-ENOENT` before `-EFAULT`.
+/// Returns 1 if it makes none, having removed the scope from the id; else 0, or the first of:
+/// `-ENOENT` if the size is not that of a feature-level register, `-EFAULT` if the value cannot be
+/// read, `-ENOENT` if there is no such register, `-EINVAL` if the value is not allowed, `-EBUSY` if
+/// the VM has run, which froze the version of PSCI at another one; of a read, `-ENOENT` before
+/// `-EFAULT`.
 ///
 /// # Safety
 ///
@@ -89,7 +120,7 @@ pub unsafe extern "C" fn kvm_arm_rust_list_reg(kvm: *mut bindings::kvm, id: u64)
 pub unsafe extern "C" fn kvm_arm_rust_one_reg(
     vcpu: *mut bindings::kvm_vcpu,
     reg: *mut bindings::kvm_one_reg,
-    set: bool,
+    is_set: bool,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
@@ -97,15 +128,17 @@ pub unsafe extern "C" fn kvm_arm_rust_one_reg(
     let opt_ins = vm.opt_ins();
     let id = Scope::strip(request.id(), opt_ins);
 
-    if !opt_ins.contains(OptIns::FEATURE_LEVELS) || !FeatureLevelReg::is_in_group(id) {
-        // SAFETY: The caller guarantees that the request can be written.
-        unsafe { (*reg).id = id };
-        return GO_ON;
-    }
-    to_ret(if set {
-        self::set(vm, id, request)
-    } else {
-        get(vm, id, request)
+    let is_level = opt_ins.contains(OptIns::FEATURE_LEVELS) && FeatureLevelReg::is_in_group(id);
+    let freezes = opt_ins.contains(OptIns::PSCI_VERSION_FREEZE) && id == FwReg::PsciVersion.id();
+    to_ret(match is_set {
+        true if is_level => set(vm, id, request),
+        true if freezes => set_psci_version(vcpu, request),
+        false if is_level => get(vm, id, request),
+        _ => {
+            // SAFETY: The caller guarantees that the request can be written.
+            unsafe { (*reg).id = id };
+            return GO_ON;
+        }
     })
 }
 

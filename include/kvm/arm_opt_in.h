@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * KVM/arm64: what VMs can opt in to, <uapi/asm/kvm_migration.h>, at the places
+ * where the code that serves all VMs meets it.
+ *
+ * VMs can opt in while the mode is rust, see <kvm/arm_rust.h>. They keep what
+ * they have whatever the mode is: so what is asked here is the VM.
+ *
+ * Documentation/virt/kvm/arm/rust-opt-in.rst
+ */
+#ifndef __KVM_ARM_OPT_IN_H
+#define __KVM_ARM_OPT_IN_H
+
+#include <linux/jump_label.h>
+#include <linux/kvm_host.h>
+
+#include <asm/kvm_migration.h>
+
+#include <kvm/arm_rust.h>
+
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
+						KVM_ARCH_FLAG_FEATURE_LEVELS)
+
+/* arch/arm64/kvm/rust/opt_in.c */
+DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
+int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
+
+/**
+ * kvm_arm_opted_in - Ask whether a VM has opted in to anything
+ * @kvm: The VM
+ *
+ * Return: Whether it has. Until the first VM does, this costs a NOP.
+ */
+static __always_inline bool kvm_arm_opted_in(const struct kvm *kvm)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_unlikely(&kvm_arm_opt_in_key) &&
+	       READ_ONCE(kvm->arch.flags) & KVM_ARCH_OPT_IN_FLAGS;
+}
+
+/* A capability that C does not know, asked for and opted in to. */
+static inline int kvm_arm_opt_in_check_extension(struct kvm *kvm, long ext)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return 0;
+
+	return kvm_arm_rust_check_extension(kvm, ext);
+}
+
+static inline int kvm_arm_opt_in_enable_cap(struct kvm *kvm,
+					    const struct kvm_enable_cap *cap)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return -EINVAL;
+
+	return kvm_arm_rust_enable_cap(kvm, cap);
+}
+
+/* The ranges of writable masks that a VM has opted in to, NULL being none. */
+static inline int kvm_arm_opt_in_reg_mask_ranges(struct kvm *kvm)
+{
+	return kvm && kvm_arm_opted_in(kvm) ? kvm_arm_rust_reg_mask_ranges(kvm) : 0;
+}
+
+/**
+ * kvm_arm_opt_in_vcpu_features_fit - Check the features of a VM's first vCPU
+ * @kvm: The VM, whose config_lock is held
+ * @features: The features
+ *
+ * Return: false if a vCPU with these features cannot have the version of PSCI
+ * that the VM was told before they were known.
+ */
+static __always_inline bool
+kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
+{
+	return !kvm_arm_opted_in(kvm) ||
+	       kvm_arm_rust_vcpu_features_fit(kvm, features);
+}
+
+/**
+ * kvm_arm_opt_in_get_fw_num_regs - The number of ids that follow
+ * @vcpu: The vCPU
+ *
+ * Return: How many ids kvm_arm_opt_in_copy_fw_reg_indices() writes.
+ */
+static __always_inline unsigned long
+kvm_arm_opt_in_get_fw_num_regs(struct kvm_vcpu *vcpu)
+{
+	if (kvm_arm_opted_in(vcpu->kvm))
+		return kvm_arm_rust_get_vm_num_regs(vcpu);
+
+	return kvm_arm_get_fw_num_regs(vcpu);
+}
+
+/**
+ * kvm_arm_opt_in_copy_fw_reg_indices - List the firmware and feature-level registers
+ * @vcpu: The vCPU
+ * @uindices: Where userspace wants the ids of the registers
+ *
+ * Return: 0 or a negative errno.
+ */
+static __always_inline int
+kvm_arm_opt_in_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices)
+{
+	if (kvm_arm_opted_in(vcpu->kvm))
+		return kvm_arm_rust_copy_vm_reg_indices(vcpu, uindices);
+
+	return kvm_arm_abi_copy_fw_reg_indices(vcpu, uindices);
+}
+
+/* KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR of a GICv2, asked for and set. */
+static inline int kvm_arm_opt_in_has_canonical_pmr(struct kvm *kvm)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return -ENXIO;
+
+	return kvm_arm_rust_has_canonical_pmr(kvm);
+}
+
+static inline int kvm_arm_opt_in_set_canonical_pmr(struct kvm *kvm,
+						   const struct kvm_device_attr *attr)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return -ENXIO;
+
+	return kvm_arm_rust_set_canonical_pmr(kvm, attr);
+}
+
+#endif /* __KVM_ARM_OPT_IN_H */
