@@ -76,6 +76,26 @@ TESTS = (
     Test("abi_roundtrip", flips=True),
     Test("smccc_filter_race", flips=True),
     Test("psci_cpu_on_race", flips=True),
+    # What a VM opts in to can be had in the mode rust: they opt in there, and come back.
+    Test("feature_levels", flips=True),
+    Test("feature_level_errors", flips=True),
+    Test("psci_version_freeze", flips=True),
+    Test("reg_mask_gic", flips=True),
+    Test("reg_mask_gic_ctlr", flips=True),
+    Test("reg_mask_fw", flips=True),
+    Test("reg_mask_opt_in", flips=True),
+    Test("vm_one_reg_early", flips=True),
+    Test("vm_one_reg", flips=True),
+    Test("vm_one_reg_errors", flips=True),
+    Test("vm_one_reg_addr", flips=True),
+    Test("reg_scope", flips=True),
+    Test("reg_scope_ids", flips=True),
+    Test("vgic_v2_canonical_pmr", flips=True),
+    Test("vgic_v2_canonical_move", flips=True),
+    Test("opt_in_errors", flips=True),
+    Test("opt_in_absent", flips=True),
+    Test("opt_in_flip", flips=True),
+    Test("migration_matrix", flips=True),
 )
 TEST_NAMES = tuple(test.name for test in TESTS)
 FLIPPING = frozenset(test.name for test in TESTS if test.flips)

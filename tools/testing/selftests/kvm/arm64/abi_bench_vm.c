@@ -1,13 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * abi_bench_vm - What it costs to make VMs, and how the cost of saving and
- * restoring the firmware registers grows with a VM's vCPUs.
+ * restoring what belongs to a VM grows with its vCPUs.
  *
- * save/ and restore/ are the whole VM: all of the registers, read or written on
- * each vCPU, as a VMM does it. The VMs have no memory and no GIC: neither
- * counts here. See abi_bench.h for the method and the output.
+ * save/ and restore/ are the whole VM: all of the firmware registers, and in
+ * restore_all/ the feature ID registers, too,
+ *
+ *	vcpus:N		read or written on each of N vCPUs, as a VMM does it
+ *	once:N		on one of them, if the list shows them to be the VM's
+ *	vm_fd:N		on the VM's file descriptor
+ *
+ * The latter two are only for a VM that has opted in, which is possible in the
+ * mode rust alone. They come after all else, in this program and in a boot: once
+ * a VM has opted in, access to the registers of any VM looks for that.
+ *
+ * The VMs have no memory and no GIC: neither counts here. See abi_bench.h for
+ * the method and the output.
  */
 #include "abi_bench_ioctl.h"
+#include "opt_in.h"
+#include "reg_image.h"
 
 #define MAX_VCPUS	64
 
@@ -36,14 +48,21 @@ static struct kvm_vcpu_init preferred_init(int vm_fd)
 	return init;
 }
 
-static struct bare_vm bare_vm_create(int nr_vcpus)
+/* With a capability to opt in to, or 0. */
+static struct bare_vm __bare_vm_create(int nr_vcpus, u32 cap)
 {
 	struct bare_vm vm = {
 		.fd = xioctl(kvm_fd, KVM_CREATE_VM, NULL),
 		.nr_vcpus = nr_vcpus,
 	};
 	struct kvm_vcpu_init init = preferred_init(vm.fd);
+	int ret;
 	long i;
+
+	if (cap) {
+		ret = opt_in_enable(vm.fd, cap, 0);
+		TEST_ASSERT(!ret, "KVM_ENABLE_CAP %#x: %s", cap, strerror(ret));
+	}
 
 	for (i = 0; i < nr_vcpus; i++) {
 		vm.vcpu_fd[i] = xioctl(vm.fd, KVM_CREATE_VCPU, (void *)i);
@@ -51,6 +70,11 @@ static struct bare_vm bare_vm_create(int nr_vcpus)
 	}
 
 	return vm;
+}
+
+static struct bare_vm bare_vm_create(int nr_vcpus)
+{
+	return __bare_vm_create(nr_vcpus, 0);
 }
 
 static void bare_vm_free(struct bare_vm *vm)
@@ -181,65 +205,182 @@ static void bench_create(void)
 
 /* ---- Saving and restoring ---- */
 
-static u64 values[MAX_VCPUS][NR_FW_REGS];
-static struct kvm_one_reg regs[MAX_VCPUS * NR_FW_REGS];
-static struct bench_ioctl gets[MAX_VCPUS * NR_FW_REGS];
-static struct bench_ioctl sets[MAX_VCPUS * NR_FW_REGS];
+#define MAX_REGS	128
 
-static void bench_move(int nr_vcpus)
+static u64 values[MAX_VCPUS][MAX_REGS];
+static struct kvm_one_reg regs[MAX_VCPUS * MAX_REGS];
+static struct bench_ioctl gets[MAX_VCPUS * MAX_REGS];
+static struct bench_ioctl sets[MAX_VCPUS * MAX_REGS];
+
+/* The ids of registers, as KVM_GET_REG_LIST returns them. */
+struct ids {
+	u64 n;
+	u64 id[1024];
+};
+
+/* Who is asked for what belongs to the VM. */
+enum asker { EACH_VCPU, ONE_VCPU, VM_FD, NR_ASKERS };
+
+static const struct {
+	const char *name;
+	u32 cap;
+} askers[NR_ASKERS] = {
+	[EACH_VCPU] = { "vcpus" },
+	[ONE_VCPU] = { "once", KVM_CAP_ARM_REG_SCOPE },
+	[VM_FD] = { "vm_fd", KVM_CAP_ARM_VM_ONE_REG },
+};
+
+/* What is moved: the firmware registers, or all that belongs to the VM. */
+static const struct move {
+	const char *save, *restore;
+	bool all;
+	/* With how many vCPUs, as bits; and with how many if each is asked. */
+	u32 nr_vcpus, nr_asked;
+} moves[] = {
+	{ "save", "restore", false, GENMASK(6, 0), GENMASK(6, 0) },
+	/*
+	 * The VM's file descriptor has no feature ID registers. On each of 64
+	 * vCPUs they take so long that the timer's interrupt is in every batch.
+	 */
+	{ "", "restore_all", true, BIT(0) | BIT(3) | BIT(6), BIT(0) | BIT(3) },
+};
+
+/*
+ * The list says whose a register is, or it is known. Less what is not moved,
+ * and it has to be the same in either case.
+ */
+static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
+			 struct ids *ids)
 {
-	struct bare_vm vm;
-	char path[64];
-	int i, j, nr = 0;
+	static struct ids list;
+	u64 i, id;
+	bool of_vm;
 
-	if (nr_vcpus > kvm_check_cap(KVM_CAP_MAX_VCPUS)) {
-		snprintf(path, sizeof(path), "save/vcpus:%d", nr_vcpus);
-		bench_skip(path, "a VM has at most %d vCPUs",
-			   kvm_check_cap(KVM_CAP_MAX_VCPUS));
-		snprintf(path, sizeof(path), "restore/vcpus:%d", nr_vcpus);
-		bench_skip(path, "a VM has at most %d vCPUs",
-			   kvm_check_cap(KVM_CAP_MAX_VCPUS));
-		return;
+	list.n = ARRAY_SIZE(list.id);
+	ids->n = 0;
+	xioctl(who == VM_FD ? vm->fd : vm->vcpu_fd[0], KVM_GET_REG_LIST, &list);
+	for (i = 0; i < list.n; i++) {
+		id = list.id[i] & ~(u64)KVM_REG_ARM_SCOPE_MASK;
+		of_vm = is_vm_wide(id);
+		if (who == ONE_VCPU)
+			TEST_ASSERT(of_vm == (id != list.id[i]),
+				    "%#lx has another scope", list.id[i]);
+		if (of_vm && (all || is_fw_reg(id)))
+			ids->id[ids->n++] = list.id[i];
+	}
+	TEST_ASSERT(all ? ids->n > NR_FW_REGS : ids->n == NR_FW_REGS,
+		    "%lu registers", ids->n);
+	TEST_ASSERT(ids->n <= MAX_REGS, "Too many registers");
+}
+
+/* Returns whether a VM can be moved in this way, and tells why not. */
+static bool can_move(const char *path, enum asker who, int nr_vcpus)
+{
+	int max = kvm_check_cap(KVM_CAP_MAX_VCPUS);
+
+	if (bench.list) {
+		bench_run(path, 0, NULL, NULL);
+		return false;
+	}
+	/* No VM opts in for nothing. */
+	if (!bench_wants(path))
+		return false;
+	if (nr_vcpus > max) {
+		bench_skip(path, "a VM has at most %d vCPUs", max);
+		return false;
+	}
+	if (askers[who].cap && opt_in_check(kvm_fd, askers[who].cap) <= 0) {
+		bench_absent(path, strcmp(bench.mode, "rust") ?
+			     "but in the mode rust, where a VM can opt in to it" :
+			     "the kernel has nothing to opt in to");
+		return false;
 	}
 
-	vm = bare_vm_create(nr_vcpus);
-	for (i = 0; i < nr_vcpus; i++) {
-		for (j = 0; j < NR_FW_REGS; j++, nr++) {
+	return true;
+}
+
+static void bench_move(const struct move *m, enum asker who, int nr_vcpus)
+{
+	int fd, i, j, nr = 0, nr_fds = who == EACH_VCPU ? nr_vcpus : 1;
+	char save[64], restore[64];
+	bool can_save, can_restore;
+	struct bare_vm vm;
+	struct ids ids;
+
+	snprintf(save, sizeof(save), "%s/%s:%d", m->save, askers[who].name,
+		 nr_vcpus);
+	snprintf(restore, sizeof(restore), "%s/%s:%d", m->restore,
+		 askers[who].name, nr_vcpus);
+	can_save = *m->save && can_move(save, who, nr_vcpus);
+	can_restore = can_move(restore, who, nr_vcpus);
+	if (!can_save && !can_restore)
+		return;
+
+	vm = __bare_vm_create(nr_vcpus, askers[who].cap);
+	list_vm_regs(&vm, who, m->all, &ids);
+	for (i = 0; i < nr_fds; i++) {
+		fd = who == VM_FD ? vm.fd : vm.vcpu_fd[i];
+		for (j = 0; j < ids.n; j++, nr++) {
 			regs[nr] = (struct kvm_one_reg) {
-				fw_regs[j].id, (u64)&values[i][j],
+				ids.id[j], (u64)&values[i][j],
 			};
 			gets[nr] = (struct bench_ioctl) {
-				vm.vcpu_fd[i], KVM_GET_ONE_REG, &regs[nr],
+				fd, KVM_GET_ONE_REG, &regs[nr],
 			};
 			sets[nr] = (struct bench_ioctl) {
-				vm.vcpu_fd[i], KVM_SET_ONE_REG, &regs[nr],
+				fd, KVM_SET_ONE_REG, &regs[nr],
 			};
 		}
 	}
 
-	snprintf(path, sizeof(path), "save/vcpus:%d", nr_vcpus);
-	bench_ioctls(path, 0, gets, nr);
+	if (can_save)
+		bench_ioctls(save, 0, gets, nr);
 
-	/* Not measured if it was not asked for, but this needs the values. */
-	for (i = 0; i < nr; i++)
-		xioctl(gets[i].fd, gets[i].cmd, gets[i].arg);
-	snprintf(path, sizeof(path), "restore/vcpus:%d", nr_vcpus);
-	bench_ioctls(path, 0, sets, nr);
+	if (can_restore) {
+		/* The values. */
+		for (i = 0; i < nr; i++)
+			xioctl(gets[i].fd, gets[i].cmd, gets[i].arg);
+		bench_ioctls(restore, 0, sets, nr);
+	}
 
 	bare_vm_free(&vm);
 }
 
+static void bench_moves(enum asker who)
+{
+	const struct move *m;
+	u32 nr_vcpus;
+	int bit;
+
+	for (m = moves; m < moves + ARRAY_SIZE(moves); m++) {
+		if (m->all && who == VM_FD)
+			continue;
+		nr_vcpus = who == EACH_VCPU ? m->nr_asked : m->nr_vcpus;
+		for (bit = 0; 1 << bit <= MAX_VCPUS; bit++) {
+			if (nr_vcpus & BIT(bit))
+				bench_move(m, who, 1 << bit);
+		}
+	}
+}
+
 static void block(void)
 {
-	int nr_vcpus;
-
 	bench_create();
-	for (nr_vcpus = 1; nr_vcpus <= MAX_VCPUS; nr_vcpus *= 2)
-		bench_move(nr_vcpus);
+	bench_moves(EACH_VCPU);
+}
+
+static void opt_in_block(void)
+{
+	bench_moves(ONE_VCPU);
+	bench_moves(VM_FD);
 }
 
 int main(int argc, char *argv[])
 {
+	int ret;
+
 	kvm_fd = open_kvm_dev_path_or_exit();
-	return bench_main(argc, argv, 2, block);
+	ret = bench_main(argc, argv, 2, block);
+	bench_blocks(opt_in_block);
+	return ret;
 }

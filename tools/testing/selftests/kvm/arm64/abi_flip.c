@@ -16,28 +16,6 @@
 #include "id_reg.h"
 #include "vgic_v2_guest.h"
 
-/* What each worker does over and over. */
-static void (*rounds[ABI_MAX_WORKERS])(struct abi_worker *w);
-
-static void *repeat(void *data)
-{
-	struct abi_worker *w = data;
-
-	while (!abi_stopping()) {
-		rounds[w - abi_workers](w);
-		abi_round_done(w);
-	}
-
-	return NULL;
-}
-
-static void start_worker(int nr, void (*round)(struct abi_worker *w),
-			 struct kvm_vcpu *vcpu)
-{
-	rounds[nr] = round;
-	abi_start_worker(nr, repeat, vcpu);
-}
-
 /* ---- The writable masks ---- */
 
 #define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
@@ -106,7 +84,7 @@ static void check_masks(int unused)
 	for (i = 0; i < 2; i++)
 		vms[i] = fw_vm_create_one(&vcpus[i]);
 	for (i = 0; i < 4; i++)
-		start_worker(i, get_masks, vcpus[i % 2]);
+		abi_start_rounds(i, get_masks, vcpus[i % 2]);
 	abi_flip_and_join(4);
 	for (i = 0; i < 2; i++)
 		kvm_vm_free(vms[i]);
@@ -186,7 +164,7 @@ static void check_fresh_vm(int unused)
 	for (i = 0; i < NR_REGS; i++)
 		states[i] = id_state_read(fresh_vcpus[i]);
 	for (i = 0; i < NR_REGS; i++)
-		start_worker(i, change_own_reg, fresh_vcpus[i]);
+		abi_start_rounds(i, change_own_reg, fresh_vcpus[i]);
 	abi_flip_and_join(NR_REGS);
 
 	for (i = 0; i < NR_REGS; i++)
@@ -273,10 +251,10 @@ static void check_running_vms(int unused)
 	state = id_vm_state_read(vcpus[0]);
 
 	/* The second vCPU never runs, so that access does not wait for it. */
-	start_worker(0, run_guest, vcpus[0]);
-	start_worker(1, access_frozen, vcpus[1]);
-	start_worker(2, get_masks, vcpus[1]);
-	start_worker(3, make_vm, NULL);
+	abi_start_rounds(0, run_guest, vcpus[0]);
+	abi_start_rounds(1, access_frozen, vcpus[1]);
+	abi_start_rounds(2, get_masks, vcpus[1]);
+	abi_start_rounds(3, make_vm, NULL);
 	abi_flip_and_join(4);
 
 	id_expect_vm_state(vcpus, &state, "in the end");
@@ -391,9 +369,9 @@ static void check_vgic_v2(int unused)
 	gicc_written = gicc_state_read(&gics[0]);
 	gics[1] = vgic_v2_create_guest();
 
-	start_worker(0, access_gicc, NULL);
-	start_worker(1, mask_interrupts, NULL);
-	start_worker(2, migrate, NULL);
+	abi_start_rounds(0, access_gicc, NULL);
+	abi_start_rounds(1, mask_interrupts, NULL);
+	abi_start_rounds(2, migrate, NULL);
 	abi_flip_and_join(3);
 
 	vgic_v2_free(&gics[0]);

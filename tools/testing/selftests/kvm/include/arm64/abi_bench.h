@@ -21,9 +21,10 @@
  *	bench <block> <mode> <path> <ticks>[ <remainder>]
  *
  * and remarks, which begin with '#'. "# approx" instead of "bench" is for a path
- * that no two runs agree on. A block has a VM, or several, of its own.
- * The mode is that of the kernel's switch, "c" or "rust", or "stock" if the
- * kernel has none.
+ * that no two runs agree on, "# skip <path>: <why>" is for one that is not
+ * measured, and "# absent <mode> <path>: <why>" for one that is not in this
+ * mode. A block has a VM, or several, of its own. The mode is that of the
+ * kernel's switch, "c" or "rust", or "stock" if the kernel has none.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_BENCH_H
 #define SELFTEST_KVM_ARM64_ABI_BENCH_H
@@ -186,6 +187,13 @@ void bench_skip(const char *path, const char *fmt, ...)
 	fprintf(bench.out, "\n");
 }
 
+/* The same of what there is not in this mode. Each has one of two blocks. */
+static inline void bench_absent(const char *path, const char *why)
+{
+	if (bench.block < 2)
+		fprintf(bench.out, "# absent %s %s: %s\n", bench.mode, path, why);
+}
+
 static inline void bench_print(const char *path, u32 n, u32 ops,
 			       const struct bench_min min[2])
 {
@@ -299,34 +307,36 @@ static __attribute__((constructor(101))) void bench_take_stdout(void)
 		exit(KSFT_FAIL);
 }
 
+/* @block makes its VMs, does bench_run() of the paths, and frees the VMs. */
+static inline void bench_blocks(void (*block)(void))
+{
+	for (bench.block = 0; bench.block < bench.nr_blocks; bench.block++) {
+		bench.mode = !abi.present ? "stock" :
+			     BENCH_ORDER[bench.block] == 'A' ? "c" : "rust";
+		if (abi.present)
+			abi_set_mode(bench.mode);
+		block();
+		fflush(bench.out);
+	}
+}
+
 /*
- * Call @block for each block, to make its VMs, bench_run() the paths and free
- * the VMs. @program tells the programs' markers apart.
+ * What main() does. @program tells the programs' markers apart. bench_blocks()
+ * may be called after it, for what is to come after all of these blocks.
  */
 static inline int bench_main(int argc, char **argv, int program,
 			     void (*block)(void))
 {
-	bool has_switch;
-
 	bench_parse(argc, argv);
 	bench.marker = program * BENCH_PROGRAM_MARKERS;
 
-	has_switch = __abi_open();
-	if (has_switch)
+	if (__abi_open())
 		TEST_ASSERT(!abi_write_word(ABI_DIR "count", "0"),
 			    "Failed not to have calls counted");
 	else
 		bench.nr_blocks = min(bench.nr_blocks, 2);
 
-	for (; bench.block < bench.nr_blocks; bench.block++) {
-		bench.mode = !has_switch ? "stock" :
-			     BENCH_ORDER[bench.block] == 'A' ? "c" : "rust";
-		if (has_switch)
-			abi_set_mode(bench.mode);
-		block();
-		fflush(bench.out);
-	}
-
+	bench_blocks(block);
 	return KSFT_PASS;
 }
 

@@ -284,6 +284,28 @@ static inline void abi_start_worker(int nr, pthread_fn_t fn,
 	kvm_pthread_create(&w->thread, NULL, fn, w);
 }
 
+/* What each worker that abi_start_rounds() has started does over and over. */
+static void (*abi_rounds[ABI_MAX_WORKERS])(struct abi_worker *w);
+
+static inline void *abi_repeat(void *data)
+{
+	struct abi_worker *w = data;
+
+	while (!abi_stopping()) {
+		abi_rounds[w - abi_workers](w);
+		abi_round_done(w);
+	}
+
+	return NULL;
+}
+
+static inline void abi_start_rounds(int nr, void (*round)(struct abi_worker *w),
+				    struct kvm_vcpu *vcpu)
+{
+	abi_rounds[nr] = round;
+	abi_start_worker(nr, abi_repeat, vcpu);
+}
+
 /*
  * Flip the mode, if there is a switch, while @nr workers work, then wait for
  * them to finish.

@@ -308,14 +308,13 @@ static inline void __fw_expect_call(int line, struct kvm_vcpu *vcpu, u64 fn,
 	fw_expect_x0(vcpu, fn, arg, SMCCC_RET_NOT_SUPPORTED)
 
 /*
- * A VM of @nr vCPUs with these KVM_ARM_VCPU_* features and no other. Even where
+ * @vm's @nr vCPUs, with these KVM_ARM_VCPU_* features and no other. Even where
  * nested virtualisation is possible the guest is at EL1 unless it asks for EL2:
  * the registers are the same, and VMs are created much faster.
  */
-static inline struct kvm_vm *__fw_vm_create(u32 nr, u32 features, void *code,
-					    struct kvm_vcpu *vcpus[])
+static inline void fw_vm_add_vcpus(struct kvm_vm *vm, u32 nr, u32 features,
+				   void *code, struct kvm_vcpu *vcpus[])
 {
-	struct kvm_vm *vm = vm_create(nr);
 	struct kvm_vcpu_init init = {};
 	u32 i;
 
@@ -326,6 +325,15 @@ static inline struct kvm_vm *__fw_vm_create(u32 nr, u32 features, void *code,
 		vcpus[i] = aarch64_vcpu_add(vm, i, &init, code);
 
 	kvm_arch_vm_finalize_vcpus(vm);
+}
+
+/* A VM of such vCPUs. */
+static inline struct kvm_vm *__fw_vm_create(u32 nr, u32 features, void *code,
+					    struct kvm_vcpu *vcpus[])
+{
+	struct kvm_vm *vm = vm_create(nr);
+
+	fw_vm_add_vcpus(vm, nr, features, code, vcpus);
 	return vm;
 }
 

@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * feature_levels - The feature-level registers of a VM that opts in to them:
+ * which there are, what they read, and which values they accept.
+ *
+ * Eight registers of sixteen signed fields of four bits. Whatever a kernel, its
+ * predecessors and its successors know of them, the registers are the same, so
+ * that a stream that has them fits any destination. A value is accepted if no
+ * field is above the host's:
+ *
+ *	the host has	accepts
+ *	not available	not available
+ *	unknown		not available, unknown
+ *	available	not available, unknown, available
+ *	unaffected	all of these
+ *	nothing (0)	0 and less, of what it does not know
+ *
+ * A write checks that and stores nothing. So a register reads what the host is,
+ * no matter what is written, and nothing is ever frozen. What the host is to
+ * have is worked out from the registers of the workarounds that any VM has, and
+ * from what the guest is told. feature_level_errors tests the other failures.
+ */
+#include <errno.h>
+
+#include "feature_level.h"
+#include "fw_reg_host.h"
+#include "opt_in.h"
+
+static struct kvm_vm *create(u32 nr, struct kvm_vcpu *vcpus[])
+{
+	return opt_in_vm_create(BIT(OPT_IN_LEVELS), nr, true, fw_guest_code,
+				vcpus);
+}
+
+static struct kvm_vm *create_one(struct kvm_vcpu **vcpu)
+{
+	return create(1, vcpu);
+}
+
+static void run_once(struct kvm_vcpu *vcpu)
+{
+	fw_expect_x0(vcpu, ARM_SMCCC_VERSION_FUNC_ID, 0,
+		     ARM_SMCCC_VERSION_1_1);
+}
+
+/* ---- The registers ---- */
+
+static void check_uapi(int unused)
+{
+	int i, n;
+
+	fw_expect(KVM_ARM_NR_FEATURE_LEVEL_REGS == NR_LEVEL_REGS, "%d levels",
+		  KVM_ARM_NR_FEATURE_LEVEL_REGS);
+	fw_expect(KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE == FIRST_PRIVATE_LEVELS,
+		  "first private %d", KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE);
+	for (n = 0; n < NR_LEVEL_REGS; n++)
+		fw_expect(KVM_REG_ARM_FEATURE_LEVEL_REG(n) == LEVEL_REG_0 + n,
+			  "id %d is %#llx", n, KVM_REG_ARM_FEATURE_LEVEL_REG(n));
+	fw_expect(KVM_REG_ARM_FEATURE_LEVEL_WORKAROUNDS == LEVEL_REG_0,
+		  "id of the workarounds");
+
+	for (n = 0; n < NR_LEVEL_VALUES; n++) {
+		for (i = 0; i < NR_LEVEL_FIELDS; i++) {
+			u64 val = level_with(~LEVELS_LOWEST, i, n);
+
+			fw_expect(KVM_ARM_FEATURE_LEVEL(val, 4 * i) ==
+				  level_of[n], "field %d of %#lx", i, val);
+		}
+	}
+}
+
+/* On every vCPU, the list of any VM but for eight more in one place. */
+static void check_list(int nr_vcpus)
+{
+	struct kvm_reg_list *stock, *list;
+	struct kvm_vcpu *vcpus[2], *other;
+	struct kvm_vm *vm, *other_vm;
+	int i, k, n;
+
+	other_vm = fw_vm_create_one(&other);
+	stock = vcpu_get_reg_list(other);
+	vm = create(nr_vcpus, vcpus);
+
+	for (n = 0; n < nr_vcpus; n++) {
+		list = vcpu_get_reg_list(vcpus[n]);
+		fw_expect(list->n == stock->n + NR_LEVEL_REGS,
+			  "%llu registers, %llu in another VM", list->n,
+			  stock->n);
+
+		for (i = 0, k = 0; i < stock->n && k < list->n; i++) {
+			fw_expect(list->reg[k] == stock->reg[i],
+				  "place %d holds %#llx, expected %#llx", k,
+				  list->reg[k], stock->reg[i]);
+			k++;
+			if (stock->reg[i] != KVM_REG_ARM_VENDOR_HYP_BMAP_2)
+				continue;
+
+			for (; k <= i + NR_LEVEL_REGS; k++)
+				fw_expect(list->reg[k] ==
+					  LEVEL_REG_0 + k - i - 1,
+					  "place %d holds %#llx", k,
+					  list->reg[k]);
+		}
+		fw_expect(k == list->n, "only %d in the list are right", k);
+		free(list);
+	}
+
+	free(stock);
+	kvm_vm_free(other_vm);
+	kvm_vm_free(vm);
+}
+
+static void check_values(int unused)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = create(2, vcpus);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(level_fields); i++)
+		ksft_print_msg("%s: level %d\n", level_fields[i].name,
+			       level_of[level_bits(level_host(vcpus[0], 0), i)]);
+
+	level_expect_host(vcpus[0], "vCPU 0");
+	level_expect_host(vcpus[1], "vCPU 1");
+	kvm_vm_free(vm);
+}
+
+/* What the guest finds by ARCH_FEATURES has to be what the level says. */
+static void check_guest(int field)
+{
+	static const s64 told[][4] = {
+		/* not available, unknown, available, unaffected */
+		{ SMCCC_RET_NOT_SUPPORTED, 0, SMCCC_RET_SUCCESS,
+		  SMCCC_ARCH_WORKAROUND_RET_UNAFFECTED },
+		{ SMCCC_RET_NOT_SUPPORTED, 0, SMCCC_RET_SUCCESS,
+		  SMCCC_RET_NOT_REQUIRED },
+		{ SMCCC_RET_NOT_SUPPORTED, 0, SMCCC_RET_SUCCESS,
+		  SMCCC_ARCH_WORKAROUND_RET_UNAFFECTED },
+	};
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create_one(&vcpu);
+	u64 host = vcpu_get_reg(vcpu, LEVEL_REG_0);
+	int val, level = level_of[level_bits(host, field)];
+	s64 want = told[field][level + 1];
+
+	for (val = 0; val < NR_LEVEL_VALUES; val++) {
+		fw_set(vcpu, LEVEL_REG_0, level_with(host, field, val));
+		fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
+			     fw_workaround_fn[level_fields[field].nr], want);
+	}
+	kvm_vm_free(vm);
+}
+
+/* ---- What is accepted ---- */
+
+/* Each value of each field, of which the others have the bits of @others. */
+static void try_fields(struct kvm_vcpu *vcpu, int n, u64 others)
+{
+	u64 val, host = level_host(vcpu, n);
+	int field, bits, want;
+
+	for (field = 0; field < NR_LEVEL_FIELDS; field++) {
+		for (bits = 0; bits < NR_LEVEL_VALUES; bits++) {
+			val = level_with(others, field, bits);
+			want = level_of[bits] <= level_of[level_bits(host, field)] ?
+			       0 : EINVAL;
+			level_expect_set(vcpu, n, val, want, host);
+		}
+	}
+}
+
+static void check_fields(int n)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = create(2, vcpus);
+	struct fw_state state = fw_state_read(vcpus[0]);
+
+	try_fields(vcpus[0], n, level_host(vcpus[0], n));
+	try_fields(vcpus[1], n, LEVELS_LOWEST);
+
+	level_expect_host(vcpus[0], "vCPU 0 in the end");
+	level_expect_host(vcpus[1], "vCPU 1 in the end");
+	fw_expect_state(vcpus[0], &state, "in the end");
+	kvm_vm_free(vm);
+}
+
+/* The field of a workaround, by the level of the host. */
+static void check_workaround(int field)
+{
+	static const u64 sources[] = {
+		LEVEL_NOT_AVAIL, LEVEL_UNKNOWN, LEVEL_AVAIL, LEVEL_UNAFFECTED,
+	};
+	static const int errors[][ARRAY_SIZE(sources)] = {
+		{ 0, EINVAL, EINVAL, EINVAL },
+		{ 0, 0, EINVAL, EINVAL },
+		{ 0, 0, 0, EINVAL },
+		{ 0, 0, 0, 0 },
+	};
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create_one(&vcpu);
+	u64 host = level_host(vcpu, 0);
+	int i, level = level_of[level_bits(host, field)];
+
+	for (i = 0; i < ARRAY_SIZE(sources); i++)
+		level_expect_set(vcpu, 0, level_with(host, field, sources[i]),
+				 errors[level + 1][i], host);
+	kvm_vm_free(vm);
+}
+
+/* One field too high is enough, wherever it is and whatever the others are. */
+static void check_one_bad_field(int unused)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create_one(&vcpu);
+	u64 host, bad;
+	int n, i;
+
+	for (n = 0; n < NR_LEVEL_REGS; n++) {
+		host = level_host(vcpu, n);
+		for (i = 0; i < NR_LEVEL_FIELDS; i++) {
+			bad = (level_bits(host, i) + 1) & 0xf;
+			level_expect_set(vcpu, n, level_with(host, i, bad),
+					 EINVAL, host);
+			level_expect_set(vcpu, n,
+					 level_with(LEVELS_LOWEST, i, bad),
+					 EINVAL, host);
+			level_expect_set(vcpu, n,
+					 level_with(LEVELS_LOWEST, i, 7),
+					 EINVAL, host);
+		}
+
+		/* Two of them do not make it right. */
+		for (i = 1; i < NR_LEVEL_FIELDS; i++)
+			level_expect_set(vcpu, n,
+					 level_with(level_with(host, i, 7),
+						    i - 1, 7), EINVAL, host);
+	}
+	kvm_vm_free(vm);
+}
+
+static void check_many_fields(int unused)
+{
+	struct kvm_random_state rng = new_kvm_random_state(1);
+	u64 host, val, nr_accepted = 0;
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create_one(&vcpu);
+	int i, n, field;
+	bool accepted;
+
+	for (i = 0; i < 2000; i++) {
+		n = i % NR_LEVEL_REGS;
+		host = level_host(vcpu, n);
+		val = (u64)kvm_random_u32(&rng) << 32 | kvm_random_u32(&rng);
+
+		/* Most have a field too high, unless they are kept negative. */
+		if (i & 8)
+			val |= LEVELS_LOWEST;
+		field = kvm_random_u32(&rng) % NR_LEVEL_FIELDS;
+		if (i & 16)
+			val = level_with(val, field, level_bits(host, field));
+
+		accepted = level_is_accepted(val, host);
+		nr_accepted += accepted;
+		level_expect_set(vcpu, n, val, accepted ? 0 : EINVAL, host);
+	}
+	fw_expect(nr_accepted > 500 && nr_accepted < 1500, "%lu were accepted",
+		  nr_accepted);
+	kvm_vm_free(vm);
+}
+
+/*
+ * A successor has levels where this kernel has none. What it says by a negative
+ * one, that something is not there, is true of this kernel.
+ */
+static void check_unallocated(int unused)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create_one(&vcpu);
+	u64 host;
+	int n, i;
+
+	for (n = 0; n < NR_LEVEL_REGS; n++) {
+		host = level_host(vcpu, n);
+		for (i = n ? 0 : ARRAY_SIZE(level_fields); i < NR_LEVEL_FIELDS;
+		     i++) {
+			fw_expect(!level_bits(vcpu_get_reg(vcpu,
+							   LEVEL_REG_0 + n), i),
+				  "field %d of %d is not zero", i, n);
+			level_expect_set(vcpu, n,
+					 level_with(host, i, LEVEL_NOT_AVAIL),
+					 0, host);
+			level_expect_set(vcpu, n,
+					 level_with(host, i, LEVEL_AVAIL),
+					 EINVAL, host);
+		}
+	}
+	kvm_vm_free(vm);
+}
+
+/* Neither known nor named by this kernel: written back as they were read. */
+static void check_private(int unused)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = create_one(&vcpu);
+	u64 val;
+	int n;
+
+	for (n = FIRST_PRIVATE_LEVELS; n < NR_LEVEL_REGS; n++) {
+		val = vcpu_get_reg(vcpu, LEVEL_REG_0 + n);
+		fw_expect(!val, "private levels %d read %#lx", n, val);
+		level_expect_set(vcpu, n, val, 0, val);
+		run_once(vcpu);
+		level_expect_set(vcpu, n, val, 0, val);
+	}
+	kvm_vm_free(vm);
+}
+
+/* ---- When, and in which VM ---- */
+
+static void check_after_run(int runner)
+{
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = create(2, vcpus);
+	int n;
+
+	run_once(vcpus[runner]);
+	for (n = 0; n < NR_LEVEL_REGS; n++)
+		try_fields(vcpus[0], n, LEVELS_LOWEST);
+
+	level_expect_host(vcpus[0], "vCPU 0");
+	level_expect_host(vcpus[1], "vCPU 1");
+	fw_vcpu_reinit(vcpus[runner]);
+	level_expect_host(vcpus[runner], "after KVM_ARM_VCPU_INIT");
+	run_once(vcpus[runner]);
+	kvm_vm_free(vm);
+}
+
+/* SSBS of the VM has a say in WORKAROUND_2, on all vCPUs and at any time. */
+static void check_ssbs(int ran)
+{
+	enum fw_spectre_v4 v4 = fw_host_spectre_v4();
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm = create(2, vcpus);
+	u64 want, now, ssbs = fw_get_ssbs(vcpus[0]);
+	int i, visible;
+
+	if (v4 == FW_V4_UNKNOWN)
+		fw_skip("Spectre-v4 is not told by sysfs");
+	if (!ssbs)
+		fw_skip("no SSBS");
+
+	for (visible = 0; ssbs && visible < 2; visible++) {
+		/* It cannot be changed once the VM has run. */
+		if (ran && visible) {
+			kvm_vm_free(vm);
+			vm = create(2, vcpus);
+		}
+		fw_set_ssbs(vcpus[0], visible ? ssbs : 0);
+		if (ran)
+			run_once(vcpus[1]);
+
+		want = fw_workaround_2_level(v4, visible) ? LEVEL_UNAFFECTED :
+							    LEVEL_NOT_AVAIL;
+		for (i = 0; i < 2; i++) {
+			now = vcpu_get_reg(vcpus[i], LEVEL_REG_0);
+			fw_expect(v4 == FW_V4_UNKNOWN ||
+				  level_bits(now, 1) == want,
+				  "with SSBS %lu levels 0 on vCPU %d read %#lx",
+				  fw_get_ssbs(vcpus[i]), i, now);
+			level_expect_host(vcpus[i], "SSBS");
+			try_fields(vcpus[i], 0, level_host(vcpus[i], 0));
+		}
+	}
+	kvm_vm_free(vm);
+}
+
+/* The host of all VMs is the same, be there other features or not. */
+static void check_other_vm(int unused)
+{
+	struct kvm_vcpu *vcpus[2], *other;
+	struct kvm_vm *vm = create(2, vcpus), *other_vm;
+	int n;
+
+	other_vm = opt_in_vm_create(OPT_IN_ALL, 1, false, fw_guest_code,
+				    &other);
+	for (n = 0; n < NR_LEVEL_REGS; n++)
+		fw_expect(vcpu_get_reg(vcpus[1], LEVEL_REG_0 + n) ==
+			  vcpu_get_reg(other, LEVEL_REG_0 + n),
+			  "levels %d differ", n);
+	run_once(other);
+	level_expect_host(other, "VM without PSCI_0_2");
+	level_expect_host(vcpus[0], "VM that has not run");
+	kvm_vm_free(other_vm);
+	kvm_vm_free(vm);
+}
+
+static const struct fw_case cases[] = {
+	{ "uapi: ids, numbers and the sign of a level", check_uapi },
+	{ "list: after VENDOR_HYP_BMAP_2, in order, all else unchanged",
+	  check_list, 1 },
+	{ "list: the same on both of two vCPUs", check_list, 2 },
+	{ "read: what WORKAROUND_1 to 3 say, zero elsewhere, on each vCPU",
+	  check_values },
+	{ "guest: told WORKAROUND_1's level, whatever is written",
+	  check_guest, 0 },
+	{ "guest: told WORKAROUND_2's level, whatever is written",
+	  check_guest, 1 },
+	{ "guest: told WORKAROUND_3's level, whatever is written",
+	  check_guest, 2 },
+
+	{ "write 0: not above the host's 0, else EINVAL, nothing stored",
+	  check_fields, 0 },
+	{ "write 1: not above 0, else EINVAL, nothing stored", check_fields, 1 },
+	{ "write 2: not above 0, else EINVAL, nothing stored", check_fields, 2 },
+	{ "write 3: not above 0, else EINVAL, nothing stored", check_fields, 3 },
+	{ "write 4: not above 0, else EINVAL, nothing stored", check_fields, 4 },
+	{ "write 5: not above 0, else EINVAL, nothing stored", check_fields, 5 },
+	{ "write 6: not above 0, else EINVAL, nothing stored", check_fields, 6 },
+	{ "write 7: not above 0, else EINVAL, nothing stored", check_fields, 7 },
+	{ "write: WORKAROUND_1 from hosts of each state", check_workaround, 0 },
+	{ "write: WORKAROUND_2 from hosts of each state", check_workaround, 1 },
+	{ "write: WORKAROUND_3 from hosts of each state", check_workaround, 2 },
+	{ "write: one field above the host's is EINVAL", check_one_bad_field },
+	{ "write: many fields at a time, by the rule for each",
+	  check_many_fields },
+	{ "write: unallocated fields take -1, not 1, and read zero",
+	  check_unallocated },
+	{ "write: private registers can be written back", check_private },
+
+	{ "after a run of vCPU 0: as before, never EBUSY", check_after_run, 0 },
+	{ "after a run of vCPU 1: as before, never EBUSY", check_after_run, 1 },
+	{ "SSBS: WORKAROUND_2's level follows ID_AA64PFR1_EL1", check_ssbs, 0 },
+	{ "SSBS: so it does after the first run", check_ssbs, 1 },
+	{ "other VMs: the same levels, without PSCI_0_2 or run", check_other_vm },
+};
+
+int main(void)
+{
+	opt_in_require();
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+	ksft_finished();
+}

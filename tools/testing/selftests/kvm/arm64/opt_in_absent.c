@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * opt_in_absent - For a VM that has not opted in to anything, nothing is there.
+ *
+ * What a VM can opt in to must not be seen, listed or accepted in any other VM,
+ * not even while there is one that has all of it, in whichever mode KVM is. In
+ * the modes c and check there is not even something to opt in to. Each case is
+ * run in each of the modes, next to a VM that has opted in to everything, and
+ * compares with a VM that was created before that one. The errors expected are
+ * those of a kernel that knows nothing of it.
+ */
+#include <errno.h>
+
+#include "feature_level.h"
+#include "opt_in_probe.h"
+#include "user_mem.h"
+#include "vgic_v2.h"
+
+static const char * const modes[] = { "rust", "c", "check" };
+
+#define NR_MODES	ARRAY_SIZE(modes)
+#define MODE_RUST	0
+
+/* Created before there was a VM that opted in, and its list at that time. */
+static struct kvm_vm *first_vm;
+static struct kvm_vcpu *first;
+static struct kvm_reg_list *first_list;
+static u64 first_masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
+
+/* The one that has opted in to everything. */
+static struct kvm_vm *rich_vm;
+static struct kvm_vcpu *rich[2];
+
+/* GICv2s, of which one has opted in, if this host can have them. */
+static bool has_vgic_v2;
+static struct vgic_v2 plain_gic, canonical_gic;
+
+/* Make use of what the rich VM has, for others not to notice. */
+static void use_rich(void)
+{
+	u64 val;
+
+	level_expect_set(rich[0], 0, LEVELS_LOWEST, 0, level_host(rich[0], 0));
+	fw_expect(!fw_get(rich[1],
+			  KVM_REG_ARM_STD_BMAP | KVM_REG_ARM_SCOPE_VM, &val),
+		  "the VM with everything has no scopes");
+	fw_expect_x0(rich[1], PSCI_0_2_FN_PSCI_VERSION, 0, PSCI_VERSION(1, 1));
+	fw_expect_set(rich[0], FW_PSCI_VERSION, PSCI_VERSION(1, 0), EBUSY,
+		      PSCI_VERSION(1, 1));
+}
+
+/* A VM of this mode. */
+static struct kvm_vm *begin(int mode, struct kvm_vcpu **vcpu)
+{
+	abi_set_mode(modes[mode]);
+	use_rich();
+	return fw_vm_create_one(vcpu);
+}
+
+/* ---- Registers of the vCPU ---- */
+
+static void expect_same_list(struct kvm_vcpu *vcpu, const char *which)
+{
+	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
+
+	fw_expect(list->n == first_list->n &&
+		  !memcmp(list->reg, first_list->reg, list->n * sizeof(u64)),
+		  "%s: list of %llu registers, expected %llu", which, list->n,
+		  first_list->n);
+	free(list);
+}
+
+static void check_list(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+
+	expect_same_list(vcpu, "new VM");
+	expect_same_list(first, "first VM");
+	fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0, FW_PSCI_LATEST);
+	expect_same_list(vcpu, "VM that has run");
+	kvm_vm_free(vm);
+}
+
+/* In the order of errors of a register that no kernel has. */
+static void expect_no_reg(struct kvm_vcpu *vcpu, u64 id)
+{
+	int i, ret;
+
+	memset(mem, 0, mem_size);
+	ret = fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)mem);
+	fw_expect(ret == ENOENT, "GET %#lx: %s", id, strerror(ret));
+	for (i = 0; i < 256; i++)
+		fw_expect(!mem[i], "GET %#lx wrote to memory", id);
+	ret = fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)hole);
+	fw_expect(ret == ENOENT, "GET %#lx, bad pointer: %s", id,
+		  strerror(ret));
+	ret = fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)mem);
+	fw_expect(ret == ENOENT, "SET %#lx: %s", id, strerror(ret));
+}
+
+static void check_levels(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+	int i, ret;
+	u64 n;
+
+	for (n = 0; n <= 0xffff; n += n < 64 ? 1 : 251) {
+		expect_no_reg(vcpu, LEVEL_REG_0 + n);
+		for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
+			ret = fw_one_reg(vcpu->fd, KVM_SET_ONE_REG,
+					 LEVEL_REG_0 + n, bad_pointers[i]);
+			fw_expect(ret == EFAULT, "SET %lu, bad pointer: %s", n,
+				  strerror(ret));
+		}
+	}
+	kvm_vm_free(vm);
+}
+
+/* Bits 28-31 of an id, of which the first one is the scope. */
+static void check_scope(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+	struct fw_state state = fw_state_read(vcpu);
+	u64 i, bits;
+
+	for (i = 0; i < first_list->n; i++) {
+		for (bits = 1; bits < 16; bits <<= 1)
+			expect_no_reg(vcpu, first_list->reg[i] |
+					    bits << KVM_REG_ARM_SCOPE_SHIFT);
+		expect_no_reg(vcpu, first_list->reg[i] |
+				    KVM_REG_ARM_SCOPE_VM | BIT(31));
+	}
+	fw_expect_state(vcpu, &state, "scopes");
+	kvm_vm_free(vm);
+}
+
+static void check_psci_version(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+	int i, round;
+	u64 val;
+
+	for (round = 0; round < 2; round++) {
+		for (i = 0; i < FW_NR_PSCI_VERSIONS; i++) {
+			val = fw_psci_versions[i];
+			fw_expect_set(vcpu, FW_PSCI_VERSION, val, 0, val);
+			fw_expect_set(vcpu, FW_PSCI_VERSION, 0x1, EINVAL, val);
+			fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0, val);
+		}
+		use_rich();
+	}
+	kvm_vm_free(vm);
+}
+
+/* ---- The VM's file descriptor ---- */
+
+static void expect_no_vm_reg(int fd, u64 id)
+{
+	u64 val = PROBE_CANARY;
+	int ret;
+
+	/*
+	 * KVM_GET_ONE_REG is KVM_ARM_SET_DEVICE_ADDR here, and no such device
+	 * is there. It does not look at the address, as that is no pointer.
+	 */
+	ret = fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
+	fw_expect(ret == ENODEV, "GET %#lx: %s", id, strerror(ret));
+	ret = fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)hole);
+	fw_expect(ret == ENODEV, "GET %#lx, bad pointer: %s", id,
+		  strerror(ret));
+	fw_expect(val == PROBE_CANARY, "GET %#lx wrote to memory", id);
+
+	ret = fw_one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
+	fw_expect(ret == EINVAL, "SET %#lx: %s", id, strerror(ret));
+	ret = fw_one_reg(fd, KVM_SET_ONE_REG, id, (u64)hole);
+	fw_expect(ret == EINVAL, "SET %#lx, bad pointer: %s", id,
+		  strerror(ret));
+}
+
+static void expect_no_vm_regs(int fd)
+{
+	struct kvm_reg_list list = { .n = 0 };
+	int i, ret;
+
+	for (i = 0; i < first_list->n; i++)
+		expect_no_vm_reg(fd, first_list->reg[i]);
+	for (i = 0; i < NR_LEVEL_REGS; i++)
+		expect_no_vm_reg(fd, LEVEL_REG_0 + i);
+	for (i = 0; i < NR_FW_REGS; i++)
+		expect_no_vm_reg(fd, fw_regs[i].id | KVM_REG_ARM_SCOPE_VM);
+
+	ret = fw_get_reg_list(fd, &list);
+	fw_expect(ret == EINVAL && !list.n, "KVM_GET_REG_LIST: %s, n %llu",
+		  strerror(ret), list.n);
+
+	/* What is not an ioctl of a VM does not look at its argument. */
+	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
+		ret = fw_get_reg_list(fd, (void *)bad_pointers[i]);
+		fw_expect(ret == EINVAL, "KVM_GET_REG_LIST: %s", strerror(ret));
+		ret = ioctl(fd, KVM_SET_ONE_REG, bad_pointers[i]) ? errno : 0;
+		fw_expect(ret == EINVAL, "KVM_SET_ONE_REG: %s", strerror(ret));
+		ret = ioctl(fd, KVM_GET_ONE_REG, bad_pointers[i]) ? errno : 0;
+		fw_expect(ret == EFAULT, "KVM_GET_ONE_REG: %s", strerror(ret));
+	}
+}
+
+static void check_vm_regs(int mode)
+{
+	struct kvm_vm *bare = vm_create_barebones(), *vm;
+	struct kvm_vcpu *vcpu;
+	struct fw_state state;
+
+	vm = begin(mode, &vcpu);
+	state = fw_state_read(vcpu);
+	expect_no_vm_regs(bare->fd);
+	expect_no_vm_regs(vm->fd);
+	expect_no_vm_regs(first_vm->fd);
+	fw_expect_state(vcpu, &state, "ioctls of the VM");
+	kvm_vm_free(bare);
+	kvm_vm_free(vm);
+}
+
+static void expect_ranges(struct kvm_vm *vm)
+{
+	struct reg_mask_range range = { .addr = (u64)mem };
+	unsigned int val;
+	int i, ret;
+
+	val = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
+	fw_expect(val == BIT(KVM_ARM_FEATURE_ID_RANGE), "ranges %#x", val);
+
+	mem_fill_canary();
+	for (i = 0; i < 40; i++) {
+		range.range = i < 8 ? i + 1 : BIT(i - 8);
+		if (!range.range)
+			continue;
+		ret = ioctl(vm->fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) ?
+		      errno : 0;
+		fw_expect(ret == EINVAL, "range %#x: %s", range.range,
+			  strerror(ret));
+	}
+	range.addr = 0;
+	range.range = KVM_ARM_GIC_RANGE;
+	ret = ioctl(vm->fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) ? errno : 0;
+	fw_expect(ret == EINVAL, "range 1, bad pointer: %s", strerror(ret));
+	mem_expect_untouched("EINVAL");
+
+	range = (struct reg_mask_range) { .addr = (u64)mem };
+	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	fw_expect(!memcmp(mem, first_masks, sizeof(first_masks)),
+		  "range 0 has changed");
+	mem_expect_canary(mem, sizeof(first_masks), "range 0");
+}
+
+static void check_ranges(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+	unsigned int val;
+
+	val = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
+	fw_expect(val == BIT(KVM_ARM_FEATURE_ID_RANGE), "/dev/kvm: %#x", val);
+	expect_ranges(vm);
+	expect_ranges(first_vm);
+	kvm_vm_free(vm);
+}
+
+/* ---- Opting in ---- */
+
+static void check_capabilities(int mode)
+{
+	struct kvm_vm *vm;
+	int i, val, want, ret;
+
+	abi_set_mode(modes[mode]);
+	use_rich();
+	vm = vm_create(1);
+	for (i = 0; i < NR_OPT_INS; i++) {
+		want = mode == MODE_RUST ? opt_ins[i].value : 0;
+		val = kvm_check_cap(opt_ins[i].cap);
+		fw_expect(val == want, "/dev/kvm: %s is %#x, expected %#x",
+			  opt_ins[i].name, val, want);
+		val = vm_check_cap(vm, opt_ins[i].cap);
+		fw_expect(val == want, "VM: %s is %#x, expected %#x",
+			  opt_ins[i].name, val, want);
+		val = vm_check_cap(rich_vm, opt_ins[i].cap);
+		fw_expect(val == opt_ins[i].value, "opted in: %s is %#x",
+			  opt_ins[i].name, val);
+
+		if (mode == MODE_RUST)
+			continue;
+		ret = opt_in_enable(vm->fd, opt_ins[i].cap, opt_ins[i].arg);
+		fw_expect(ret == EINVAL, "%s can be enabled: %s",
+			  opt_ins[i].name, strerror(ret));
+	}
+
+	/* What was refused does not come with the mode in which it is there. */
+	abi_set_mode("rust");
+	opt_in_expect_parts(vm, 0, "in the end");
+	kvm_vm_free(vm);
+}
+
+/* A VM that has opted in to levels, and then wants more in another mode. */
+static void check_no_more(int mode)
+{
+	struct kvm_vm *vm = vm_create(1);
+	int i, val, ret, want = mode == MODE_RUST ? 0 : EINVAL;
+
+	abi_set_mode("rust");
+	ret = opt_in_enable(vm->fd, KVM_CAP_ARM_FEATURE_LEVELS, 0);
+	fw_expect(!ret, "levels: %s", strerror(ret));
+
+	abi_set_mode(modes[mode]);
+	for (i = 0; i < NR_OPT_INS; i++) {
+		val = vm_check_cap(vm, opt_ins[i].cap);
+		fw_expect(val == (i == OPT_IN_LEVELS || mode == MODE_RUST ?
+				  opt_ins[i].value : 0), "%s is %#x",
+			  opt_ins[i].name, val);
+		if (i == OPT_IN_LEVELS)
+			continue;
+		ret = opt_in_enable(vm->fd, opt_ins[i].cap, opt_ins[i].arg);
+		fw_expect(ret == want, "%s: %s", opt_ins[i].name,
+			  strerror(ret));
+	}
+	opt_in_expect_parts(vm, mode == MODE_RUST ? PARTS_ALL :
+			    BIT(PART_LEVELS), modes[mode]);
+	kvm_vm_free(vm);
+}
+
+/* By behaviour, of VMs whose vCPUs are created in one mode and used in it. */
+static void check_parts(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+	u32 parts;
+
+	parts = opt_in_probe(vcpu);
+	fw_expect(!parts, "new VM: parts %#x", parts);
+	parts = opt_in_probe(first);
+	fw_expect(!parts, "first VM: parts %#x", parts);
+	parts = opt_in_probe(rich[0]);
+	fw_expect(parts == PARTS_ALL, "opted in: parts %#x", parts);
+	kvm_vm_free(vm);
+}
+
+/* ---- GICs ---- */
+
+static int canonical_pmr(int fd, unsigned long cmd)
+{
+	return vgic_v2_access(fd, cmd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+			      KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR, 0);
+}
+
+static void check_vgic_v3(int mode)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = begin(mode, &vcpu);
+	int fd = vm->arch.gic_fd;
+
+	if (!vm->arch.has_gic)
+		fw_skip("no GICv3 here");
+	else
+		fw_expect(canonical_pmr(fd, KVM_HAS_DEVICE_ATTR) == ENXIO &&
+			  canonical_pmr(fd, KVM_SET_DEVICE_ATTR) == ENXIO &&
+			  canonical_pmr(fd, KVM_GET_DEVICE_ATTR) == ENXIO,
+			  "the GICv3 has CANONICAL_PMR");
+	kvm_vm_free(vm);
+}
+
+/* Five bits of GICC_PMR, which are shifted unless the VM has opted in. */
+static void expect_pmr(struct vgic_v2 *v, bool canonical)
+{
+	u32 val, now, want;
+
+	for (val = 0; val <= 0x1ff; val++) {
+		gicc_set(v, 0, GICC_PMR, val);
+		now = gicc_get(v, 0, GICC_PMR);
+		want = val & (canonical ? 0xf8 : 0x1f);
+		fw_expect(now == want, "PMR %#x reads %#x, expected %#x", val,
+			  now, want);
+	}
+}
+
+static void check_vgic_v2(int mode)
+{
+	int ret, want = mode == MODE_RUST ? 0 : ENXIO;
+	struct vgic_v2 v;
+
+	if (!has_vgic_v2)
+		return fw_skip("no GICv2 here");
+
+	abi_set_mode(modes[mode]);
+	v = vgic_v2_create_one(fw_guest_code);
+	ret = canonical_pmr(v.fd, KVM_HAS_DEVICE_ATTR);
+	fw_expect(ret == want, "HAS_ATTR: %s", strerror(ret));
+	ret = canonical_pmr(v.fd, KVM_GET_DEVICE_ATTR);
+	fw_expect(ret == ENXIO, "GET_ATTR: %s", strerror(ret));
+	if (mode != MODE_RUST) {
+		ret = canonical_pmr(v.fd, KVM_SET_DEVICE_ATTR);
+		fw_expect(ret == ENXIO, "SET_ATTR: %s", strerror(ret));
+	}
+
+	expect_pmr(&canonical_gic, true);
+	expect_pmr(&v, false);
+	expect_pmr(&plain_gic, false);
+	if (mode != MODE_RUST) {
+		abi_set_mode("rust");
+		expect_pmr(&v, false);
+	}
+	vgic_v2_free(&v);
+}
+
+static const struct fw_case checks[] = {
+	{ "list: the registers of before, in the same order", check_list },
+	{ "levels: GET is ENOENT, SET EFAULT and then ENOENT", check_levels },
+	{ "scopes: any register with one of bits 28-31 is ENOENT",
+	  check_scope },
+	{ "PSCI_VERSION: may change after the first run", check_psci_version },
+	{ "VM's fd: GET_ONE_REG is ENODEV, SET and the list EINVAL",
+	  check_vm_regs },
+	{ "masks: ranges but 0 are EINVAL, the array untouched", check_ranges },
+	{ "capabilities: of mode rust alone, and kept by the VM that has them",
+	  check_capabilities },
+	{ "capabilities: a VM that opted in keeps that, more in mode rust alone",
+	  check_no_more },
+	{ "behaviour: none of it, and all of it in the VM that opted in",
+	  check_parts },
+	{ "GICv3: no CANONICAL_PMR", check_vgic_v3 },
+	{ "GICv2: PMR is shifted, and is not in the VM that opted in",
+	  check_vgic_v2 },
+};
+
+static void create_vms(void)
+{
+	struct reg_mask_range range = { .addr = (u64)first_masks };
+
+	first_vm = fw_vm_create_one(&first);
+	first_list = vcpu_get_reg_list(first);
+	vm_ioctl(first_vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
+	has_vgic_v2 = !first_vm->arch.has_gic && vgic_v2_supported();
+	if (has_vgic_v2)
+		plain_gic = vgic_v2_create_one(fw_guest_code);
+
+	rich_vm = opt_in_vm_create(OPT_IN_ALL, 2, true, fw_guest_code, rich);
+	vcpu_set_reg(rich[0], KVM_REG_ARM_PSCI_VERSION, PSCI_VERSION(1, 1));
+	fw_expect_x0(rich[0], PSCI_0_2_FN_PSCI_VERSION, 0, PSCI_VERSION(1, 1));
+
+	if (has_vgic_v2) {
+		canonical_gic = vgic_v2_create_one(fw_guest_code);
+		opt_in_begin();
+		TEST_ASSERT_EQ(canonical_pmr(canonical_gic.fd,
+					     KVM_SET_DEVICE_ATTR), 0);
+		opt_in_end();
+	}
+}
+
+int main(void)
+{
+	static struct fw_case cases[NR_MODES * ARRAY_SIZE(checks)];
+	int i, j, nr = 0;
+
+	opt_in_require();
+	ksft_print_header();
+	mem_create(1);
+	create_vms();
+
+	for (i = 0; i < NR_MODES; i++) {
+		for (j = 0; j < ARRAY_SIZE(checks); j++)
+			cases[nr++] = opt_in_case(&checks[j], modes[i], i);
+	}
+	ksft_set_plan(nr);
+	fw_run_cases(cases, nr);
+	ksft_finished();
+}

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * reg_mask_gic_ctlr - The mask of ICC_CTLR_EL1 says what can still be changed.
+ *
+ * A VMM lowers PRIbits and IDbits to those of the host from which a VM comes,
+ * and cannot raise them again. So the mask of such a field has the bits that
+ * can still change: of 4, say, which can be lowered to 3, all three of them; of
+ * 2 the lower two; of 0 none. With it go the registers of active priorities.
+ *
+ * The fields are lowered in every step that there is, from what the host has to
+ * nothing. In each step every other bit and every higher value is tried, and
+ * the bits that have changed from there on have to be those of the mask then.
+ */
+#include <errno.h>
+
+#include "gic_mask.h"
+
+#define MAX_STEPS	17
+
+/* CBPR and EOImode are tried in each step, all else is not to be changed. */
+#define OTHER_BITS	(~(GIC_CTLR_PRI_BITS | GIC_CTLR_ID_BITS))
+
+static u64 with_bits(u64 ctlr, u64 pri, u64 id)
+{
+	return (ctlr & OTHER_BITS) | FIELD_PREP(GIC_CTLR_PRI_BITS, pri) |
+	       FIELD_PREP(GIC_CTLR_ID_BITS, id);
+}
+
+/* No write brings back what has been lowered. */
+static void expect_not_raised(struct gic_vm *g, int n, u64 ctlr)
+{
+	u64 pri = FIELD_GET(GIC_CTLR_PRI_BITS, ctlr);
+	u64 id = FIELD_GET(GIC_CTLR_ID_BITS, ctlr);
+	u64 val, p, i, now;
+	int ret;
+
+	for (p = pri; p < 8; p++) {
+		for (i = p == pri ? id + 1 : 0; i < 8; i++) {
+			val = with_bits(ctlr, p, i);
+			ret = gic_access(g, KVM_SET_DEVICE_ATTR, n, GIC_CTLR,
+					 &val);
+			now = gic_get(g, n, GIC_CTLR);
+			fw_expect(ret == EINVAL && now == ctlr,
+				  "%#lx <- %#lx: %s, reads %#lx", ctlr, val,
+				  strerror(ret), now);
+		}
+	}
+}
+
+/* Returns which of the other bits can be changed. */
+static u64 change_other_bits(struct gic_vm *g, int n, u64 ctlr)
+{
+	u64 val, now, changed = 0;
+	int bit, ret;
+
+	for (bit = 0; bit < 64; bit++) {
+		if (!(OTHER_BITS & BIT(bit)))
+			continue;
+		val = ctlr ^ BIT(bit);
+		ret = gic_access(g, KVM_SET_DEVICE_ATTR, n, GIC_CTLR, &val);
+		now = gic_get(g, n, GIC_CTLR);
+		fw_expect(!ret || now == ctlr, "%#lx <- %#lx: %s, reads %#lx",
+			  ctlr, val, strerror(ret), now);
+		changed |= now ^ ctlr;
+		gic_set(g, n, GIC_CTLR, ctlr);
+	}
+
+	return changed;
+}
+
+static int lower(u64 ctlr, u64 *next)
+{
+	u64 pri = FIELD_GET(GIC_CTLR_PRI_BITS, ctlr);
+	u64 id = FIELD_GET(GIC_CTLR_ID_BITS, ctlr);
+
+	if (!pri && !id)
+		return false;
+
+	*next = id ? with_bits(ctlr, pri, id - 1) : with_bits(ctlr, pri - 1, 0);
+	return true;
+}
+
+/* What is proved of the register's mask in all steps at once. */
+static void check_steps(int after_run)
+{
+	u64 steps[MAX_STEPS], masks[MAX_STEPS], others[MAX_STEPS], changed = 0;
+	struct masks want;
+	struct gic_vm g;
+	int i, nr = 0;
+	u64 next;
+
+	g = gic_vm_create_init(1, false);
+	if (after_run)
+		id_run(g.vcpus[0]);
+
+	next = gic_get(&g, 0, GIC_CTLR);
+	do {
+		gic_set(&g, 0, GIC_CTLR, next);
+		steps[nr] = gic_get(&g, 0, GIC_CTLR);
+		fw_expect(steps[nr] == next, "%#lx reads %#lx", next,
+			  steps[nr]);
+
+		expect_not_raised(&g, 0, steps[nr]);
+		others[nr] = change_other_bits(&g, 0, steps[nr]);
+
+		/* All others are as ever, but for the active priorities. */
+		want = gic_masks(&g, after_run);
+		mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "lowered");
+		masks[nr] = mask_get(g.vm, KVM_ARM_GIC_RANGE).val[GIC_CTLR];
+	} while (lower(steps[nr++], &next) && nr < MAX_STEPS);
+
+	fw_expect(nr >= 5 && nr < MAX_STEPS, "%d steps", nr);
+	for (i = nr - 1; i >= 0; i--) {
+		if (i < nr - 1)
+			changed |= steps[i] ^ steps[i + 1];
+		fw_expect(masks[i] == (changed | others[i]),
+			  "%#lx: mask %#lx, but %#lx can be changed", steps[i],
+			  masks[i], changed | others[i]);
+	}
+	gic_vm_free(&g);
+}
+
+/* A single write may lower them by as much as it likes. */
+static void check_at_once(int unused)
+{
+	struct masks want;
+	struct gic_vm g;
+	u64 ctlr, p;
+
+	for (p = 0; p < 8; p++) {
+		g = gic_vm_create_init(1, false);
+		ctlr = gic_get(&g, 0, GIC_CTLR);
+		if (p <= FIELD_GET(GIC_CTLR_PRI_BITS, ctlr)) {
+			gic_set(&g, 0, GIC_CTLR, with_bits(ctlr, p, 0));
+			want = gic_masks(&g, false);
+			mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "lowered");
+			fw_expect(want.val[GIC_CTLR] ==
+				  (3 | (u64)gic_lowerable[p] << 8),
+				  "%lu: mask %#lx", p, want.val[GIC_CTLR]);
+		}
+		gic_vm_free(&g);
+	}
+}
+
+/*
+ * KVM may have lowered PRIbits before it refuses IDbits. Either way the mask is
+ * that of what the register reads.
+ */
+static void check_refused(int unused)
+{
+	struct masks want;
+	struct gic_vm g;
+	u64 ctlr, val;
+
+	g = gic_vm_create_init(1, false);
+	ctlr = gic_get(&g, 0, GIC_CTLR);
+	val = with_bits(ctlr, 1, 7);
+	fw_expect(gic_access(&g, KVM_SET_DEVICE_ATTR, 0, GIC_CTLR, &val) ==
+		  EINVAL, "%#lx <- %#lx", ctlr, val);
+	want = gic_masks(&g, false);
+	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "refused");
+	gic_vm_free(&g);
+}
+
+/* Each vCPU has its own; a bit is one that any of them can change. */
+static void check_two_vcpus(int first)
+{
+	int second = !first, i;
+	struct masks want;
+	struct gic_vm g;
+	u64 ctlr;
+
+	g = gic_vm_create_init(2, false);
+	want = gic_masks(&g, false);
+	ctlr = gic_get(&g, 0, GIC_CTLR);
+	fw_expect(gic_get(&g, 1, GIC_CTLR) == ctlr, "the vCPUs differ");
+
+	gic_set(&g, first, GIC_CTLR, with_bits(ctlr, 2, 0));
+	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "one lowered");
+	expect_not_raised(&g, first, with_bits(ctlr, 2, 0));
+
+	gic_set(&g, second, GIC_CTLR, with_bits(ctlr, 0, 0));
+	want.val[GIC_CTLR] = gic_ctlr_mask(with_bits(ctlr, 2, 0));
+	for (i = 0; i < NR_GIC_REGS; i++) {
+		if (gic_regs[i].pri_bits)
+			want.val[gic_nr(&gic_regs[i])] = 0;
+	}
+	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "both lowered");
+
+	gic_set(&g, first, GIC_CTLR, with_bits(ctlr, 1, 0));
+	want.val[GIC_CTLR] = gic_ctlr_mask(with_bits(ctlr, 1, 0));
+	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "one lowered further");
+	gic_vm_free(&g);
+}
+
+/* A VM that has lowered them is no other VM's business. */
+static void check_other_vm(int unused)
+{
+	struct masks want;
+	struct gic_vm g, h;
+
+	g = gic_vm_create_init(1, false);
+	want = gic_masks(&g, false);
+	gic_set(&g, 0, GIC_CTLR, with_bits(gic_get(&g, 0, GIC_CTLR), 0, 0));
+	h = gic_vm_create_init(1, false);
+	mask_expect(h.vm, KVM_ARM_GIC_RANGE, &want, "other VM lowered");
+	gic_vm_free(&h);
+	gic_vm_free(&g);
+}
+
+static const struct fw_case cases[] = {
+	{ "proof of the mask: lowered step by step, not run", check_steps, 0 },
+	{ "proof of the mask: lowered step by step, after a run",
+	  check_steps, 1 },
+	{ "lowered at once", check_at_once },
+	{ "a write that is refused: the mask is that of what is read",
+	  check_refused },
+	{ "two vCPUs: the first one is lowered first", check_two_vcpus, 0 },
+	{ "two vCPUs: the second one is lowered first", check_two_vcpus, 1 },
+	{ "another VM's are not lowered", check_other_vm },
+};
+
+int main(void)
+{
+	test_disable_default_vgic();
+
+	ksft_print_header();
+	__TEST_REQUIRE(kvm_supports_vgic_v3(), "KVM has no GICv3 here");
+	opt_in_require();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

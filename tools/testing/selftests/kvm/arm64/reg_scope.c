@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * reg_scope - Which registers KVM_GET_REG_LIST shows to be the VM's.
+ *
+ * In a VM that has opted in to KVM_CAP_ARM_REG_SCOPE, the ids of registers that
+ * all vCPUs share have KVM_REG_ARM_SCOPE_VM, and KVM_GET_ONE_REG and
+ * KVM_SET_ONE_REG take these ids with it and without. A VMM may write them on
+ * one vCPU only. That this is right is shown by what they do:
+ *
+ *	with the bit	what is written on either vCPU is read on the other
+ *	without it	it is not
+ *
+ * reg_scope_ids tests how access fails.
+ */
+#include <errno.h>
+
+#include "reg_scope.h"
+
+/* ---- The list ---- */
+
+static void check_list(int what)
+{
+	struct kvm_reg_list *list, *list_stock;
+	struct scope_vm stock, s;
+	u64 want;
+	int i;
+
+	stock = scope_vm_create(what & ~SCOPE);
+	s = scope_vm_create(what);
+	if (what & HAS_RUN) {
+		id_run(stock.vcpus[0]);
+		id_run(s.vcpus[0]);
+		fw_vcpu_reinit(s.vcpus[0]);
+	}
+	list_stock = vcpu_get_reg_list(stock.vcpus[0]);
+	list = vcpu_get_reg_list(s.vcpus[0]);
+
+	fw_expect(list->n == list_stock->n, "%llu registers, expected %llu",
+		  list->n, list_stock->n);
+	for (i = 0; i < min(list->n, list_stock->n); i++) {
+		want = list_stock->reg[i];
+		fw_expect(!(want & KVM_REG_ARM_SCOPE_MASK),
+			  "%#lx has a scope in a VM that has not opted in", want);
+		if (what & SCOPE && is_of_vm(want))
+			want |= KVM_REG_ARM_SCOPE_VM;
+		fw_expect(list->reg[i] == want, "%#llx in place of %#lx",
+			  list->reg[i], want);
+	}
+
+	free(list);
+	free(list_stock);
+	scope_vm_free(&s);
+	scope_vm_free(&stock);
+}
+
+/* By name: some that have the bit, and some that one might think have it. */
+static const struct {
+	u64 id;
+	bool of_vm;
+} named_regs[] = {
+	{ KVM_REG_ARM_PSCI_VERSION, true },
+	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1, true },
+	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, true },
+	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3, true },
+	{ KVM_REG_ARM_STD_BMAP, true },
+	{ KVM_REG_ARM_STD_HYP_BMAP, true },
+	{ KVM_REG_ARM_VENDOR_HYP_BMAP, true },
+	{ KVM_REG_ARM_VENDOR_HYP_BMAP_2, true },
+	{ SYS_REG(MIDR_EL1), true },
+	{ SYS_REG(REVIDR_EL1), true },
+	{ SYS_REG(AIDR_EL1), true },
+	{ SYS_REG(CTR_EL0), true },
+	{ SYS_REG(ID_PFR0_EL1), true },
+	{ SYS_REG(ID_AA64PFR0_EL1), true },
+	{ SYS_REG(ID_AA64DFR0_EL1), true },
+	{ SYS_REG(ID_AA64ISAR0_EL1), true },
+	{ SYS_REG(ID_AA64MMFR4_EL1), true },
+	{ SYS_REG(MPIDR_EL1), false },
+	{ SYS_REG(CLIDR_EL1), false },
+	{ SYS_REG(CSSELR_EL1), false },
+	{ SYS_REG(SCTLR_EL1), false },
+	{ SYS_REG(TPIDR_EL1), false },
+	{ ARM64_CORE_REG(regs.pc), false },
+	{ ARM64_CORE_REG(sp_el1), false },
+	{ KVM_REG_ARM_TIMER_CNT, false },
+	{ KVM_REG_ARM_TIMER_CVAL, false },
+};
+
+static bool is_listed(const struct kvm_reg_list *list, u64 id)
+{
+	int i;
+
+	for (i = 0; i < list->n; i++) {
+		if (list->reg[i] == id)
+			return true;
+	}
+
+	return false;
+}
+
+static void check_named(int unused)
+{
+	struct scope_vm s = scope_vm_create(SCOPE);
+	struct kvm_reg_list *list = vcpu_get_reg_list(s.vcpus[1]);
+	bool with, without;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(named_regs); i++) {
+		with = is_listed(list, named_regs[i].id | KVM_REG_ARM_SCOPE_VM);
+		without = is_listed(list, named_regs[i].id);
+		fw_expect(with == named_regs[i].of_vm &&
+			  without == !named_regs[i].of_vm,
+			  "%#lx: listed with the bit: %d, without: %d",
+			  named_regs[i].id, with, without);
+	}
+	free(list);
+	scope_vm_free(&s);
+}
+
+/* ---- What the bit means ---- */
+
+/*
+ * Each register with the bit: change each of its bits on one vCPU, if that is
+ * possible, and read it on the other one.
+ */
+static void check_shared(int unused)
+{
+	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
+	struct kvm_reg_list *list = vcpu_get_reg_list(s.vcpus[0]);
+	int i, from, bit, nr = 0, nr_changed = 0;
+	u64 id, old, val, now, other;
+	bool changed;
+
+	for (i = 0; i < list->n; i++) {
+		id = list->reg[i];
+		if (!(id & KVM_REG_ARM_SCOPE_VM))
+			continue;
+
+		nr++;
+		changed = false;
+		old = vcpu_get_reg(s.vcpus[0], id);
+		for (bit = 0; bit < 64; bit++) {
+			from = bit & 1;
+			/* A bit of PSCI_VERSION alone makes none. */
+			val = id_is(id, KVM_REG_ARM_PSCI_VERSION) ?
+			      fw_psci_versions[bit % FW_NR_PSCI_VERSIONS] :
+			      old ^ BIT(bit);
+			if (fw_set(s.vcpus[from], id, val))
+				continue;
+
+			now = vcpu_get_reg(s.vcpus[from], id);
+			changed |= now != old;
+			other = vcpu_get_reg(s.vcpus[!from], id);
+			fw_expect(now == other,
+				  "%#lx reads %#lx on vCPU %d, %#lx on the other",
+				  id, now, from, other);
+			fw_expect(!fw_set(s.vcpus[!from], id, old) &&
+				  vcpu_get_reg(s.vcpus[from], id) == old,
+				  "%#lx is not %#lx again on vCPU %d", id, old,
+				  from);
+		}
+		nr_changed += changed;
+		/* Of these it is known that a write changes something. */
+		fw_expect(changed || !must_change(id, old), "%#lx: never changed",
+			  id);
+		fw_expect(vcpu_get_reg(s.vcpus[1], id) == old,
+			  "%#lx differs among vCPUs", id);
+	}
+	ksft_print_msg("%d registers have the bit, %d could be changed\n", nr,
+		       nr_changed);
+	free(list);
+	scope_vm_free(&s);
+}
+
+/*
+ * Registers of which the vCPUs do share something, beside much that they do
+ * not: the counters' offsets, and PMCR_EL0.N. The bit says that one write is
+ * enough, and its absence not that two are needed.
+ */
+static bool shares_something(u64 id)
+{
+	return is_counter(id) || id == SYS_REG(PMCR_EL0);
+}
+
+static void expect_other(struct kvm_vcpu *vcpu, const struct reg *want)
+{
+	struct reg r = { .id = want->id };
+
+	access_reg(vcpu, KVM_GET_ONE_REG, &r);
+	fw_expect(!memcmp(want->val, r.val, sizeof(r.val)),
+		  "%#lx changed on the other vCPU", r.id);
+}
+
+/* The other registers: the vCPU that was not written to has what it had. */
+static void check_own(int unused)
+{
+	struct scope_vm s = scope_vm_create(SCOPE);
+	struct image before = image_read(s.vcpus[1]);
+	struct kvm_reg_list *list = vcpu_get_reg_list(s.vcpus[0]);
+	int i, bit, nr = 0, nr_changed = 0;
+	struct reg old, r;
+	bool changed;
+	u64 id;
+
+	for (i = 0; i < list->n; i++) {
+		id = list->reg[i];
+		if (id & KVM_REG_ARM_SCOPE_VM || shares_something(id))
+			continue;
+
+		nr++;
+		changed = false;
+		old = (struct reg) { .id = id };
+		fw_expect(!access_reg(s.vcpus[0], KVM_GET_ONE_REG, &old),
+			  "%#lx is not read", id);
+		for (bit = 0; bit < 64; bit++) {
+			r = old;
+			r.val[0] ^= BIT(bit);
+			if (access_reg(s.vcpus[0], KVM_SET_ONE_REG, &r))
+				continue;
+
+			access_reg(s.vcpus[0], KVM_GET_ONE_REG, &r);
+			changed |= r.val[0] != old.val[0];
+			expect_other(s.vcpus[1], image_find(&before, id));
+			access_reg(s.vcpus[0], KVM_SET_ONE_REG, &old);
+		}
+		nr_changed += changed;
+	}
+	ksft_print_msg("%d registers have not, %d could be changed\n", nr,
+		       nr_changed);
+	/* Most of them can be: those of the core alone are 70. */
+	fw_expect(nr_changed > 70, "only %d changed", nr_changed);
+	free(list);
+	free(before.reg);
+	scope_vm_free(&s);
+}
+
+/* ---- Access ---- */
+
+/* Written with the bit and read without, and vice versa. */
+static void check_both_ids(int has_run)
+{
+	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
+	struct kvm_reg_list *list;
+	u64 id, plain, val, other;
+	int i;
+
+	if (has_run)
+		id_run(s.vcpus[0]);
+	list = vcpu_get_reg_list(s.vcpus[0]);
+	for (i = 0; i < list->n; i++) {
+		id = list->reg[i];
+		if (!(id & KVM_REG_ARM_SCOPE_VM))
+			continue;
+
+		plain = id & ~KVM_REG_ARM_SCOPE_MASK;
+		val = vcpu_get_reg(s.vcpus[0], id);
+		other = vcpu_get_reg(s.vcpus[0], plain);
+		fw_expect(val == other, "%#lx reads %#lx, %#lx without the bit",
+			  id, val, other);
+		vcpu_set_reg(s.vcpus[0], id, val);
+		vcpu_set_reg(s.vcpus[0], plain, val);
+		/* No register has this value, and levels are below it. */
+		fw_expect(fw_set(s.vcpus[0], id, 0x7777777777777777UL) ==
+			  fw_set(s.vcpus[0], plain, 0x7777777777777777UL),
+			  "%#lx: another errno without the bit", id);
+	}
+	free(list);
+	scope_vm_free(&s);
+}
+
+static const struct {
+	int nr;
+	u64 val;
+} changes[] = {
+	{ FW_PSCI_VERSION, PSCI_VERSION(1, 1) },
+	{ FW_STD, 0 },
+	{ FW_STD_HYP, 0 },
+	{ FW_VENDOR_HYP, 1 },
+	{ FW_VENDOR_HYP_2, 2 },
+};
+
+/* One vCPU is enough, and the guest on the other one sees it. */
+static void check_guest(int unused)
+{
+	struct scope_vm s = scope_vm_create(SCOPE);
+	u64 id;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(changes); i++) {
+		id = fw_regs[changes[i].nr].id | KVM_REG_ARM_SCOPE_VM;
+		vcpu_set_reg(s.vcpus[0], id, changes[i].val);
+	}
+	fw_expect_x0(s.vcpus[1], PSCI_0_2_FN_PSCI_VERSION, 0,
+		     PSCI_VERSION(1, 1));
+	fw_expect_refused(s.vcpus[1], ARM_SMCCC_TRNG_VERSION, 0);
+	fw_expect_call(s.vcpus[1], ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, 0,
+		       1, 0, 2, 0);
+
+	/* Frozen, by either id, but for what never is. */
+	for (i = 0; i < ARRAY_SIZE(changes); i++) {
+		id = fw_regs[changes[i].nr].id;
+		if (changes[i].nr == FW_PSCI_VERSION)
+			continue;
+		fw_expect(fw_set(s.vcpus[0], id, changes[i].val ^ 1) == EBUSY,
+			  "%#lx: no EBUSY", id);
+		id |= KVM_REG_ARM_SCOPE_VM;
+		fw_expect(fw_set(s.vcpus[0], id, changes[i].val ^ 1) == EBUSY,
+			  "%#lx: no EBUSY", id);
+		fw_expect(!fw_set(s.vcpus[0], id, changes[i].val),
+			  "%#lx: not its own value", id);
+	}
+	scope_vm_free(&s);
+}
+
+static const struct fw_case cases[] = {
+	{ "list: not opted in, no id has a scope", check_list, 0 },
+	{ "list: the same ids in the same order, with the bit if of the VM",
+	  check_list, SCOPE },
+	{ "list: with level registers, too", check_list, SCOPE | LEVELS },
+	{ "list: without them", check_list, LEVELS },
+	{ "list: after KVM_RUN and KVM_ARM_VCPU_INIT",
+	  check_list, SCOPE | LEVELS | HAS_RUN },
+	{ "list: with VM_ONE_REG, too", check_list, SCOPE | VM_ONE_REG },
+	{ "list: some registers by name", check_named },
+
+	{ "with the bit: a write on either vCPU is read on the other",
+	  check_shared },
+	{ "without it: a write on one vCPU is not read on the other",
+	  check_own },
+
+	{ "access: the same with the bit and without, before the first run",
+	  check_both_ids, false },
+	{ "access: and after it", check_both_ids, true },
+	{ "access: one write is what all guests see, and freezes", check_guest },
+};
+
+int main(void)
+{
+	opt_in_require();
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_WRITABLE_IMP_ID_REGS));
+	test_disable_default_vgic();
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * reg_scope_ids - The bits of an id that may be the register's scope, and how
+ * access fails because of them. reg_scope tests what the scope means.
+ *
+ *	KVM_REG_ARM_SCOPE_VM, bit 28,	is ignored in the id of a register of
+ *					the VM, in all that is checked of it
+ *	that bit in any other id	ENOENT, of SVE EINVAL
+ *	bits 29 to 31			as in a VM that has not opted in
+ *
+ * Whatever does not work is tried on a VM that has not opted in as well, whose
+ * errno it has to be: so it is with a bad pointer, or another size.
+ *
+ * Of a VM's file descriptor, where all that there is belongs to the VM, the ids
+ * have no scope, but may be given with it if the VM has opted in to both.
+ */
+#include <errno.h>
+
+#include "reg_scope.h"
+#include "user_mem.h"
+
+#define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
+#define NR_SIZES	16
+
+static struct scope_vm stock, scoped;
+
+/* All ids, without a scope, and with it as every case must leave the vCPU. */
+static struct image image, scoped_image;
+
+enum cmd { GET, SET, NR_CMDS };
+
+static const unsigned long cmds[] = {
+	[GET] = KVM_GET_ONE_REG,
+	[SET] = KVM_SET_ONE_REG,
+};
+
+static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
+
+/* The access that is refused, at @addr. The value is a legal one. */
+static int try(struct scope_vm *s, enum cmd cmd, u64 id, const struct reg *r,
+	       u8 *addr)
+{
+	size_t room = hole - addr;
+	int ret;
+
+	mem_fill_canary();
+	if (cmd == SET)
+		memcpy(addr, r->val, min(sizeof(r->val), room));
+	ret = fw_one_reg(s->vcpus[0]->fd, cmds[cmd], id, (u64)addr);
+	if (cmd == GET)
+		mem_expect_untouched("GET");
+	return ret;
+}
+
+/* ---- Identifiers that are no register's ---- */
+
+/*
+ * In memory, and at its end, where it depends on the order of the checks what
+ * is refused first. @want is 0 if there is more than one errno.
+ */
+static void expect_refused(const struct reg *r, u64 id, int want)
+{
+	u8 *addrs[] = { mem, hole - 4, hole };
+	int i, ret, stock_ret;
+	enum cmd cmd;
+
+	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+		for (i = 0; i < ARRAY_SIZE(addrs); i++) {
+			stock_ret = try(&stock, cmd, id, r, addrs[i]);
+			ret = try(&scoped, cmd, id, r, addrs[i]);
+			fw_expect(ret && ret == stock_ret,
+				  "%s %#lx: %s, %s if not opted in",
+				  cmd_name[cmd], id, strerror(ret),
+				  strerror(stock_ret));
+			fw_expect(!want || addrs[i] != mem || ret == want,
+				  "%s %#lx: %s, expected %s", cmd_name[cmd], id,
+				  strerror(ret), strerror(want));
+		}
+	}
+}
+
+static bool is_sve(u64 id)
+{
+	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM64_SVE;
+}
+
+static void check_bit_28(int unused)
+{
+	u64 id;
+	int i;
+
+	context = "bit 28";
+	for (i = 0; i < image.n; i++) {
+		id = image.reg[i].id;
+		if (!is_of_vm(id))
+			expect_refused(&image.reg[i], id | KVM_REG_ARM_SCOPE_VM,
+				       is_sve(id) ? EINVAL : ENOENT);
+	}
+	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+}
+
+static void check_bits_29_31(int unused)
+{
+	u64 bits, id;
+	int i;
+
+	context = "bits 29 to 31";
+	for (i = 0; i < image.n; i++) {
+		for (bits = 2; bits < 16; bits++) {
+			id = image.reg[i].id | bits << KVM_REG_ARM_SCOPE_SHIFT;
+			expect_refused(&image.reg[i], id,
+				       is_of_vm(image.reg[i].id) ? ENOENT : 0);
+		}
+	}
+	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+}
+
+/* Registers that there are not, next to those that there are. */
+static void check_unknown(int unused)
+{
+	static const u64 ids[] = {
+		KVM_REG_ARM_PSCI_VERSION | 4, KVM_REG_ARM_PSCI_VERSION | 0xffff,
+		KVM_REG_ARM_STD_BMAP | 4, KVM_REG_ARM_STD_BMAP | 0xffff,
+		/* Not opted in to these. */
+		KVM_REG_ARM_FEATURE_LEVEL_REG(0),
+		KVM_REG_ARM_FEATURE_LEVEL_REG(8),
+		ARM64_SYS_REG(3, 0, 0, 0, 1), ARM64_SYS_REG(3, 0, 0, 0, 7),
+		ARM64_SYS_REG(3, 0, 0, 8, 0), ARM64_SYS_REG(3, 1, 0, 1, 0),
+		ARM64_SYS_REG(3, 3, 0, 0, 7), ARM64_SYS_REG(2, 0, 0, 4, 0),
+		ARM64_SYS_REG(3, 0, 0, 4, 0) | BIT(27),
+	};
+	struct reg zero = {};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		expect_refused(&zero, ids[i] | KVM_REG_ARM_SCOPE_VM, ENOENT);
+	context = "unknown";
+	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+}
+
+/* ---- Errors of those that are ---- */
+
+/* With the bit in the one VM and without it in the other one. */
+static void check_sizes(int unused)
+{
+	int i, n, ret, want;
+	enum cmd cmd;
+	u64 id;
+
+	for (i = 0; i < image.n; i++) {
+		if (!is_of_vm(image.reg[i].id))
+			continue;
+		for (n = 0; n < NR_SIZES; n++) {
+			id = (image.reg[i].id & ~KVM_REG_SIZE_MASK) |
+			     SIZE_FIELD(n);
+			if (id == image.reg[i].id)
+				continue;
+			for (cmd = GET; cmd < NR_CMDS; cmd++) {
+				want = try(&stock, cmd, id, &image.reg[i], mem);
+				ret = try(&scoped, cmd,
+					  id | KVM_REG_ARM_SCOPE_VM,
+					  &image.reg[i], mem);
+				fw_expect(ret == ENOENT && ret == want,
+					  "%s %#lx: %s, %s without the bit",
+					  cmd_name[cmd], id, strerror(ret),
+					  strerror(want));
+			}
+		}
+	}
+	context = "size";
+	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+}
+
+static void check_pointers(int unused)
+{
+	enum cmd cmd;
+	int i, j, ret;
+	u64 id;
+
+	for (i = 0; i < image.n; i++) {
+		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
+		if (!is_of_vm(image.reg[i].id))
+			continue;
+		for (cmd = GET; cmd < NR_CMDS; cmd++) {
+			for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
+				ret = fw_one_reg(scoped.vcpus[0]->fd, cmds[cmd],
+						 id, bad_pointers[j]);
+				fw_expect(ret == EFAULT, "%s %#lx at %#lx: %s",
+					  cmd_name[cmd], id, bad_pointers[j],
+					  strerror(ret));
+			}
+		}
+	}
+	context = "bad pointer";
+	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+}
+
+/* KVM_ARM_VCPU_INIT comes first, whatever the id. */
+static void check_not_initialised(int unused)
+{
+	struct kvm_vm *vm = vm_create(1);
+	struct kvm_vcpu *vcpu;
+	int i, ret;
+	u64 val;
+
+	opt_in(vm, KVM_CAP_ARM_REG_SCOPE, 0);
+	vcpu = __vm_vcpu_add(vm, 0);
+	for (i = 0; i < image.n; i++) {
+		ret = fw_get(vcpu, image.reg[i].id | KVM_REG_ARM_SCOPE_VM, &val);
+		fw_expect(ret == ENOEXEC, "GET: %s", strerror(ret));
+	}
+	kvm_vm_free(vm);
+}
+
+/* ---- The list ---- */
+
+static void check_list_errors(int unused)
+{
+	struct kvm_reg_list *list = (void *)hole - sizeof(*list);
+	int ret;
+
+	mem_fill_canary();
+	list->n = 0;
+	ret = fw_get_reg_list(scoped.vcpus[0]->fd, list);
+	fw_expect(ret == E2BIG && list->n == image.n, "%llu: %s", list->n,
+		  strerror(ret));
+	list->n = image.n;
+	ret = fw_get_reg_list(scoped.vcpus[0]->fd, list);
+	fw_expect(ret == EFAULT, "no room: %s", strerror(ret));
+	ret = fw_get_reg_list(scoped.vcpus[0]->fd, hole);
+	fw_expect(ret == EFAULT, "bad pointer: %s", strerror(ret));
+}
+
+/* ---- The VM's file descriptor ---- */
+
+static void check_vm_fd(int what)
+{
+	struct scope_vm s = scope_vm_create(what | VM_ONE_REG | LEVELS);
+	int i, ret, want;
+	enum cmd cmd;
+	u64 id, val;
+
+	/* Of the list of a VM, every id has the VM's scope already. */
+	struct {
+		struct kvm_reg_list list;
+		u64 ids[32];
+	} l = { .list.n = 32 };
+
+	ret = fw_get_reg_list(s.vm->fd, &l.list);
+	fw_expect(!ret && l.list.n == 16, "%llu: %s", l.list.n, strerror(ret));
+	for (i = 0; i < 16; i++) {
+		fw_expect(!(l.ids[i] & KVM_REG_ARM_SCOPE_MASK), "%#lx listed",
+			  l.ids[i]);
+		for (cmd = GET; cmd < NR_CMDS; cmd++) {
+			id = l.ids[i] | KVM_REG_ARM_SCOPE_VM;
+			want = what & SCOPE ? 0 : ENOENT;
+			ret = fw_one_reg(s.vm->fd, KVM_GET_ONE_REG, l.ids[i],
+					 (u64)&val);
+			fw_expect(!ret, "GET %#lx: %s", l.ids[i], strerror(ret));
+			ret = fw_one_reg(s.vm->fd, cmds[cmd], id, (u64)&val);
+			fw_expect(ret == want, "%s %#lx: %s, expected %s",
+				  cmd_name[cmd], id, strerror(ret),
+				  strerror(want));
+			ret = fw_one_reg(s.vm->fd, cmds[cmd], id | BIT(29),
+					 (u64)&val);
+			fw_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
+				  id | BIT(29), strerror(ret));
+		}
+	}
+
+	/* Shared or not, the others are not the VM's to access. */
+	for (i = 0; i < image.n; i++) {
+		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
+		if (is_fw_reg(image.reg[i].id))
+			continue;
+		for (cmd = GET; cmd < NR_CMDS; cmd++) {
+			ret = fw_one_reg(s.vm->fd, cmds[cmd], id, (u64)mem);
+			fw_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
+				  id, strerror(ret));
+		}
+	}
+	scope_vm_free(&s);
+}
+
+static const struct fw_case cases[] = {
+	{ "id: bit 28 is ENOENT if the register is a vCPU's own",
+	  check_bit_28 },
+	{ "id: bits 29 to 31 are refused as ever", check_bits_29_31 },
+	{ "id: bit 28 is ENOENT if there is no such register",
+	  check_unknown },
+	{ "size: any but 8 bytes is ENOENT, with the bit as without",
+	  check_sizes },
+	{ "pointer: a bad one is EFAULT, with the bit as without",
+	  check_pointers },
+	{ "vCPU not initialised: ENOEXEC", check_not_initialised },
+	{ "list: too small is E2BIG, not writable is EFAULT",
+	  check_list_errors },
+	{ "VM's file descriptor: takes the bit, if opted in to both",
+	  check_vm_fd, SCOPE },
+	{ "VM's file descriptor: the bit is ENOENT, if not", check_vm_fd, 0 },
+};
+
+int main(void)
+{
+	opt_in_require();
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_WRITABLE_IMP_ID_REGS));
+	test_disable_default_vgic();
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	mem_create(1);
+	stock = scope_vm_create(0);
+	scoped = scope_vm_create(SCOPE);
+	image = image_read(stock.vcpus[0]);
+	scoped_image = image_read(scoped.vcpus[0]);
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	scope_vm_free(&scoped);
+	scope_vm_free(&stock);
+	ksft_finished();
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vgic_v2_canonical_move - Migration of a VM whose userspace has GICC_PMR in the
+ * format of the architecture.
+ *
+ * The format is a mode of the VM and no part of the value: a mask that is saved
+ * in one of them and restored in the other is another mask. So a VMM has
+ * KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR on both ends or on none, and what happens
+ * if it does not is shown: interrupts are lost, or come when they must not.
+ */
+#include "vgic_v2_canonical.h"
+
+/* The interrupts are the same in both VMs; it is the CPU interface's state. */
+static void copy_interrupts(struct vgic_v2 *a, struct vgic_v2 *b)
+{
+	static const u32 regs[] = {
+		GICD_IIDR, GICD_CTLR, GICD_IGROUPR + 4, GICD_ICFGR + 8,
+		GICD_IPRIORITYR + MIN_SPI, GICD_ITARGETSR + MIN_SPI,
+		GICD_ISENABLER + 4,
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(regs); i++)
+		gicd_set(b, 0, regs[i], gicd_get(a, 0, regs[i]));
+}
+
+static struct vgic_v2 migrate(struct vgic_v2 *a, bool canonical)
+{
+	struct gicc_state state = gicc_state_read(a);
+	struct vgic_v2 b = create(canonical);
+	int i;
+
+	copy_interrupts(a, &b);
+	for (i = 0; i < NR_GICC_REGS; i++)
+		gicc_set(&b, 0, gicc_regs[i].offset, state.val[0][i]);
+	return b;
+}
+
+static struct vgic_v2 create_source(bool canonical, u32 pmr)
+{
+	struct gic_setup s = { GICC_CTLR_ENABLE_GRP0, pmr };
+	struct vgic_v2 a = create(canonical);
+
+	guest_setup(&a, &s);
+	return a;
+}
+
+/* Both ends have it, or neither: the guest is none the wiser. */
+static void check_migration(int canonical)
+{
+	static const u32 pmr[] = { 0x08, 0x10, 0x80, 0xe8, 0xf0 };
+	struct vgic_v2 a, b;
+	u32 saved, want;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pmr); i++) {
+		a = create_source(canonical, pmr[i]);
+		saved = gicc_get(&a, 0, GICC_PMR);
+		want = canonical ? pmr[i] : pmr[i] >> 3;
+		fw_expect(saved == want, "%#x is saved as %#x", pmr[i], saved);
+
+		b = migrate(&a, canonical);
+		expect_guest(&b, GICC_PMR, pmr[i], "destination");
+		guest_expect_mask(&b, "destination");
+		guest_expect_mask(&a, "source");
+		vgic_v2_free(&b);
+		vgic_v2_free(&a);
+	}
+}
+
+/* One end has it: every mask but 0 becomes another one. */
+static void check_mismatch(int source_canonical)
+{
+	struct vgic_v2 a = create(source_canonical);
+	struct vgic_v2 b = create(!source_canonical);
+	u32 pmr, saved, now;
+
+	for (pmr = 0; pmr < 256; pmr += 8) {
+		guest_write_gicc(a.vcpus[0], GICC_PMR, pmr);
+		saved = gicc_get(&a, 0, GICC_PMR);
+		gicc_set(&b, 0, GICC_PMR, saved);
+
+		now = guest_read_gicc(b.vcpus[0], GICC_PMR);
+		fw_expect(now == to_guest(!source_canonical, saved),
+			  "%#x is %#x to the guest", pmr, now);
+		fw_expect(now == pmr || pmr, "%#x is %#x to the guest", pmr,
+			  now);
+		fw_expect(now != pmr || !pmr, "%#x survives", pmr);
+	}
+	vgic_v2_free(&b);
+	vgic_v2_free(&a);
+}
+
+/*
+ * 0xf0 is saved as 0xf0 and restored as 0x80, or saved as 0x1e and restored as
+ * 0x18. An interrupt that the guest expects is masked.
+ */
+static void check_mismatch_masks(int source_canonical)
+{
+	struct vgic_v2 a = create_source(source_canonical, 0xf0);
+	struct vgic_v2 b = migrate(&a, !source_canonical);
+
+	expect_guest(&b, GICC_PMR, source_canonical ? 0x80 : 0x18,
+		     "destination");
+	vgic_v2_inject(&b, HIGH_SPI);
+	expect_guest(&b, GICC_IAR, IAR_SPURIOUS, "destination");
+	guest_expect_mask(&a, "source");
+
+	/* The right one, by hand: nothing else is wrong. */
+	guest_write_gicc(b.vcpus[0], GICC_PMR, 0xf0);
+	expect_guest(&b, GICC_IAR, HIGH_SPI, "destination");
+	vgic_v2_free(&b);
+	vgic_v2_free(&a);
+}
+
+/*
+ * The mask is open in the source, 0x10: nothing that is less urgent than 0x08
+ * gets through. In the destination 0x80 lets it.
+ */
+static void check_mismatch_unmasks(int unused)
+{
+	struct vgic_v2 a = create_source(true, 0x10);
+	struct vgic_v2 b = migrate(&a, false);
+
+	expect_guest(&b, GICC_PMR, 0x80, "destination");
+	vgic_v2_inject(&b, LOW_SPI);
+	expect_guest(&b, GICC_IAR, LOW_SPI, "destination");
+	guest_expect_mask(&a, "source");
+	vgic_v2_free(&b);
+	vgic_v2_free(&a);
+}
+
+static const struct fw_case cases[] = {
+	{ "both ends are canonical", check_migration, true },
+	{ "neither end is", check_migration, false },
+	{ "the source alone is, all masks are wrong",
+	  check_mismatch, true },
+	{ "the destination alone is, all masks are wrong",
+	  check_mismatch, false },
+	{ "the source alone is, an interrupt is lost",
+	  check_mismatch_masks, true },
+	{ "the destination alone is, an interrupt is lost",
+	  check_mismatch_masks, false },
+	{ "the source alone is, an interrupt is not masked",
+	  check_mismatch_unmasks },
+};
+
+int main(void)
+{
+	ksft_print_header();
+	vgic_v2_require();
+	opt_in_require();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

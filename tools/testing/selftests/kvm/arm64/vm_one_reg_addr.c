@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * vm_one_reg_addr - KVM_ARM_SET_DEVICE_ADDR, which has the number that
+ * KVM_GET_ONE_REG has, and a structure of the same size: an id and an address.
+ *
+ * A VM has always had the former. In a VM that has opted in to
+ * KVM_CAP_ARM_VM_ONE_REG, what has KVM_REG_ARM64 in the upper eight bits of its
+ * id is a register. All else is a device and the place where the guest finds
+ * it, as ever: the one device that has been placed in this way is a GICv2 that
+ * KVM_CREATE_IRQCHIP has made. In a VM that has not opted in, everything is.
+ *
+ * Where KVM has none, only the refusals can be tested.
+ */
+#include <errno.h>
+
+#include "user_mem.h"
+#include "vgic_v2.h"
+#include "vm_reg.h"
+
+static int set_addr(struct kvm_vm *vm, u64 id, u64 addr)
+{
+	struct kvm_arm_device_addr dev = { .id = id, .addr = addr };
+
+	return ioctl(vm->fd, KVM_ARM_SET_DEVICE_ADDR, &dev) ? errno : 0;
+}
+
+static void __expect_addr(int line, struct kvm_vm *vm, u64 id, u64 addr,
+			  int want)
+{
+	int ret = set_addr(vm, id, addr);
+
+	__fw_expect(line, ret == want, "device %#lx at %#lx: %s, expected %s",
+		    id, addr, strerror(ret), strerror(want));
+}
+
+#define expect_addr(...)	__expect_addr(__LINE__, __VA_ARGS__)
+
+#define V2_DIST		((u64)KVM_ARM_DEVICE_VGIC_V2 << KVM_ARM_DEVICE_ID_SHIFT | \
+			 KVM_VGIC_V2_ADDR_TYPE_DIST)
+#define V2_CPU		(V2_DIST | KVM_VGIC_V2_ADDR_TYPE_CPU)
+/* Ignored, as all bits from 32 on are, but a register's id if opted in. */
+#define V2_DIST_ARM64	(V2_DIST | KVM_REG_ARM64)
+
+static struct kvm_vm *create(bool opted_in)
+{
+	return opted_in ? vm_reg_vm_create(true) : vm_create(1);
+}
+
+/* A VM without a GICv2 has nothing to be placed. */
+static void check_no_device(int opted_in)
+{
+	/* The device's number is 0; registers have others in these bits. */
+	static const u64 others[] = { 1 << 16, 0x14 << 16, 0xffffUL << 16 };
+	struct kvm_vm *vm = create(opted_in);
+	struct vm_reg_state state = {};
+	u64 top;
+	int i;
+
+	if (opted_in)
+		state = vm_reg_state_read(vm, VM_MAX_REGS);
+	for (top = 0; top <= 0xff; top++) {
+		if (opted_in && top == KVM_REG_ARM64 >> 56)
+			continue;
+		expect_addr(vm, top << 56 | V2_DIST, GICD_BASE_GPA, ENODEV);
+		expect_addr(vm, top << 56 | V2_CPU, GICC_BASE_GPA, ENODEV);
+		for (i = 0; i < ARRAY_SIZE(others); i++)
+			expect_addr(vm, top << 56 | others[i], GICD_BASE_GPA,
+				    ENODEV);
+	}
+	if (opted_in)
+		vm_reg_expect_state(vm, &state, "devices refused");
+	kvm_vm_free(vm);
+}
+
+static void check_device(int opted_in)
+{
+	struct kvm_vm *vm = create(opted_in);
+	struct vm_reg_state state = {};
+
+	if (!vgic_v2_supported()) {
+		fw_skip("KVM has no GICv2");
+		goto out;
+	}
+
+	if (opted_in)
+		state = vm_reg_state_read(vm, VM_MAX_REGS);
+	vm_ioctl(vm, KVM_CREATE_IRQCHIP, NULL);
+	expect_addr(vm, V2_DIST, GICD_BASE_GPA + 0x800, EINVAL);
+	expect_addr(vm, V2_DIST, BIT(62), E2BIG);
+	expect_addr(vm, V2_DIST | 2, GICD_BASE_GPA, ENODEV);
+	expect_addr(vm, V2_DIST | BIT(16), GICD_BASE_GPA, ENODEV);
+	if (opted_in)
+		expect_addr(vm, V2_DIST_ARM64, GICD_BASE_GPA, ENOENT);
+	/* So far nothing was placed, or this would be EEXIST. */
+	expect_addr(vm, opted_in ? V2_DIST : V2_DIST_ARM64, GICD_BASE_GPA, 0);
+	expect_addr(vm, V2_DIST, GICD_BASE_GPA, EEXIST);
+	/* Any other bits above the lower 32 are ignored. */
+	expect_addr(vm, V2_CPU | 0xa1UL << 56, GICC_BASE_GPA, 0);
+	expect_addr(vm, V2_CPU, GICC_BASE_GPA, EEXIST);
+	if (opted_in)
+		vm_reg_expect_state(vm, &state, "a device placed");
+out:
+	kvm_vm_free(vm);
+}
+
+static void check_not_opted_in(int unused)
+{
+	struct kvm_vm *vm = vm_create(1);
+	struct kvm_reg_list list = { .n = 1 };
+	int i, ret;
+
+	for (i = 0; i < VM_MAX_REGS; i++) {
+		mem_fill_canary();
+		ret = fw_one_reg(vm->fd, KVM_GET_ONE_REG, vm_reg_id(i),
+				 (u64)hole - 8);
+		fw_expect(ret == ENODEV, "GET: %s", strerror(ret));
+		ret = fw_one_reg(vm->fd, KVM_SET_ONE_REG, vm_reg_id(i),
+				 (u64)hole - 8);
+		fw_expect(ret == EINVAL, "SET: %s", strerror(ret));
+		mem_expect_untouched("not opted in");
+	}
+	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
+		ret = ioctl(vm->fd, KVM_SET_ONE_REG, bad_pointers[i]);
+		fw_expect(ret && errno == EINVAL, "SET: %d", errno);
+		ret = fw_get_reg_list(vm->fd, (void *)bad_pointers[i]);
+		fw_expect(ret == EINVAL, "LIST: %s", strerror(ret));
+	}
+	ret = fw_get_reg_list(vm->fd, &list);
+	fw_expect(ret == EINVAL && list.n == 1, "LIST: %s", strerror(ret));
+	kvm_vm_free(vm);
+}
+
+static const struct fw_case cases[] = {
+	{ "opted in: a device that there is not is ENODEV, as ever",
+	  check_no_device, true },
+	{ "not opted in: so is any id", check_no_device, false },
+	{ "opted in: a GICv2 is placed, but not by the id of a register",
+	  check_device, true },
+	{ "not opted in: a GICv2 is placed by any id of its own",
+	  check_device, false },
+	{ "not opted in: GET is ENODEV, SET and the list are EINVAL",
+	  check_not_opted_in },
+};
+
+int main(void)
+{
+	opt_in_require();
+	test_disable_default_vgic();
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	mem_create(1);
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a VM is when it is saved, the VM that is to take its place, and the
+ * restore, register by register, as a VMM does it that stops at nothing: each
+ * register that is refused is noted and must read as before.
+ */
+#ifndef SELFTEST_KVM_ARM64_MIGRATION_H
+#define SELFTEST_KVM_ARM64_MIGRATION_H
+
+#include "feature_level.h"
+#include "fw_reg_host.h"
+#include "opt_in.h"
+#include "reg_image.h"
+
+/* ---- Sets ---- */
+
+/* What a VM can opt in to, by its place in opt_ins[] */
+#define IN_LEVELS	BIT(0)
+#define IN_RANGES	BIT(1)
+#define IN_VM		BIT(2)
+#define IN_SCOPE	BIT(3)
+#define IN_FREEZE	BIT(4)
+#define IN_ALL		(BIT(ARRAY_SIZE(opt_ins)) - 1)
+
+/* What can be refused: registers, and that which comes before any of them. */
+#define PSCI		BIT(FW_PSCI_VERSION)
+#define WA_1		BIT(FW_WORKAROUND_1)
+#define WA_2		BIT(FW_WORKAROUND_2)
+#define WA_3		BIT(FW_WORKAROUND_3)
+#define STD		BIT(FW_STD)
+#define STD_HYP		BIT(FW_STD_HYP)
+#define VENDOR		BIT(FW_VENDOR_HYP)
+#define VENDOR_2	BIT(FW_VENDOR_HYP_2)
+#define LEVELS(n)	BIT(NR_FW_REGS + (n))
+#define ALL_LEVELS	GENMASK(NR_FW_REGS + NR_LEVEL_REGS - 1, NR_FW_REGS)
+#define NEW		BIT(16)		/* registers that this kernel has not */
+#define ID_REGS		BIT(17)
+#define ANY_REG		GENMASK(17, 0)
+#define ENABLE_CAP	BIT(18)
+#define VCPU_INIT	BIT(19)
+
+/* Registers whose value is kept; those of levels are compared only. */
+#define STORED		(PSCI | STD | STD_HYP | VENDOR | VENDOR_2)
+
+static const char * const names[] = {
+	"PSCI", "WA_1", "WA_2", "WA_3", "STD", "STD_HYP", "VENDOR", "VENDOR_2",
+	"LEVEL_0", "LEVEL_1", "LEVEL_2", "LEVEL_3", "LEVEL_4", "LEVEL_5",
+	"LEVEL_6", "LEVEL_7", "new", "ID", "CAP", "INIT",
+};
+
+static inline const char *errno_name(int err)
+{
+	return err == EINVAL ? "EINVAL" : err == ENOENT ? "ENOENT" :
+	       err == EBUSY ? "EBUSY" : err == ENOEXEC ? "ENOEXEC" :
+	       err == ENXIO ? "ENXIO" : strerror(err);
+}
+
+static inline int reg_nr(u64 id)
+{
+	int i;
+
+	id &= ~(u64)KVM_REG_ARM_SCOPE_MASK;
+	for (i = 0; i < NR_FW_REGS; i++) {
+		if (id == fw_regs[i].id)
+			return i;
+	}
+	for (i = 0; i < NR_LEVEL_REGS; i++) {
+		if (id == LEVEL_REG_0 + i)
+			return __builtin_ctz(LEVELS(i));
+	}
+
+	return __builtin_ctz(id_reg_nr(id) >= 0 ? ID_REGS : NEW);
+}
+
+/* ---- Saved state ---- */
+
+#define MAX_SAVED	128
+
+/*
+ * A VM that was saved: what belongs to all of it, as a stream of (id, value),
+ * and its vCPU and memory.
+ */
+struct saved {
+	bool vm_fd;
+	int nr;
+	struct one_reg {
+		u64 id;
+		u64 val;
+	} reg[MAX_SAVED];
+	struct image own;
+	void *mem;
+	size_t mem_size;
+	u64 calls;
+};
+
+struct migrant {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpu;
+};
+
+/* The guest: also counts, with a number that goes with it. */
+static u64 guest_calls;
+
+static inline void migrant_code(void)
+{
+	u64 n = 0;
+
+	for (;;) {
+		fw_smccc(&guest_call);
+		guest_calls = ++n;
+		GUEST_SYNC(0);
+	}
+}
+
+static inline u64 migrant_calls(struct migrant *m)
+{
+	return *(u64 *)addr_gva2hva(m->vm, (gva_t)&guest_calls);
+}
+
+static inline void migrant_run(struct migrant *m)
+{
+	fw_guest_call(m->vcpu, ARM_SMCCC_VERSION_FUNC_ID, 0);
+	/* The PC is only moved past the store by the next KVM_RUN. */
+	vcpu_run_complete_io(m->vcpu);
+}
+
+static inline void migrant_opt_in(struct migrant *m, u32 set)
+{
+	int i, ret;
+
+	if (!set)
+		return;
+
+	opt_in_begin();
+	for (i = 0; i < ARRAY_SIZE(opt_ins); i++) {
+		if (!(set & BIT(i)))
+			continue;
+		ret = opt_in_enable(m->vm->fd, opt_ins[i].cap, opt_ins[i].arg);
+		TEST_ASSERT(!ret, "%s: %s", opt_ins[i].name, strerror(ret));
+	}
+	opt_in_end();
+}
+
+static inline struct kvm_vcpu_init migrant_init(struct kvm_vm *vm, bool psci_0_2)
+{
+	struct kvm_vcpu_init init = {};
+
+	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
+	if (psci_0_2)
+		init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
+	return init;
+}
+
+/* Of what does the vCPU's own state consist? */
+static inline bool is_own_reg(u64 id)
+{
+	return !(id & KVM_REG_ARM_SCOPE_MASK) && !is_vm_wide(id) &&
+	       (id & KVM_REG_ARM_COPROC_MASK) != KVM_REG_ARM_FEATURE_LEVEL;
+}
+
+/* All that is listed with the scope, or else what has always been VM-wide. */
+static inline bool is_in_stream(u64 id, bool scope)
+{
+	return scope ? id & KVM_REG_ARM_SCOPE_MASK :
+		       reg_nr(id) < __builtin_ctz(NEW);
+}
+
+static inline void save_vm_regs(struct migrant *m, struct saved *s)
+{
+	struct {
+		struct kvm_reg_list head;
+		u64 reg[MAX_SAVED];
+	} list = { .head.n = MAX_SAVED };
+	int i, ret;
+
+	ret = fw_get_reg_list(m->vm->fd, &list);
+	TEST_ASSERT(!ret, "KVM_GET_REG_LIST of the VM: %s", strerror(ret));
+	s->nr = list.head.n;
+	for (i = 0; i < s->nr; i++) {
+		s->reg[i].id = list.head.reg[i];
+		ret = fw_one_reg(m->vm->fd, KVM_GET_ONE_REG, s->reg[i].id,
+				 (u64)&s->reg[i].val);
+		TEST_ASSERT(!ret, "%#lx of the VM: %s", s->reg[i].id,
+			    strerror(ret));
+	}
+}
+
+static inline struct saved migrant_save(struct migrant *m, u32 in)
+{
+	struct userspace_mem_region *mem = memslot2region(m->vm, 0);
+	struct saved s = { .vm_fd = in & IN_VM };
+	int i, nr_own = 0;
+	struct reg *r;
+
+	if (s.vm_fd)
+		save_vm_regs(m, &s);
+
+	s.own = image_read(m->vcpu);
+	for (i = 0; i < s.own.n; i++) {
+		r = &s.own.reg[i];
+		if (is_own_reg(r->id)) {
+			s.own.reg[nr_own++] = *r;
+		} else if (!s.vm_fd && is_in_stream(r->id, in & IN_SCOPE)) {
+			TEST_ASSERT(s.nr < MAX_SAVED, "Too many registers");
+			s.reg[s.nr++] = (struct one_reg) { r->id, r->val[0] };
+		}
+	}
+	s.own.n = nr_own;
+
+	s.mem_size = mem->region.memory_size;
+	s.mem = malloc(s.mem_size);
+	TEST_ASSERT(s.mem, "Out of memory");
+	memcpy(s.mem, mem->host_mem, s.mem_size);
+	s.calls = migrant_calls(m);
+	return s;
+}
+
+static inline void saved_free(struct saved *s)
+{
+	free(s->own.reg);
+	free(s->mem);
+}
+
+/* ---- The destination ---- */
+
+/* The vCPU, with its own registers, and the memory */
+static inline int migrant_add_vcpu(struct migrant *m, bool psci_0_2)
+{
+	struct kvm_vcpu_init init = migrant_init(m->vm, psci_0_2);
+
+	m->vcpu = __vm_vcpu_add(m->vm, 0);
+	m->vcpu->init = init;
+	return __vcpu_ioctl(m->vcpu, KVM_ARM_VCPU_INIT, &init) ? errno : 0;
+}
+
+static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
+{
+	struct userspace_mem_region *mem = memslot2region(m->vm, 0);
+	struct reg *r;
+	int i, ret;
+
+	for (i = 0; i < s->own.n; i++) {
+		r = &s->own.reg[i];
+		ret = access_reg(m->vcpu, KVM_SET_ONE_REG, r);
+		TEST_ASSERT(!ret, "%#lx <- %#lx: %s", r->id, r->val[0],
+			    strerror(ret));
+	}
+
+	TEST_ASSERT_EQ(mem->region.memory_size, s->mem_size);
+	memcpy(mem->host_mem, s->mem, s->mem_size);
+}
+
+/* As any userspace sees it: through the vCPU, and the VM as long as none is. */
+static inline int migrant_read(struct migrant *m, u64 id, u64 *val)
+{
+	*val = 0;
+	return fw_one_reg(m->vcpu ? m->vcpu->fd : m->vm->fd, KVM_GET_ONE_REG,
+			  id & ~(u64)KVM_REG_ARM_SCOPE_MASK, (u64)val);
+}
+
+/*
+ * Write one register of the stream. Returns the positive errno. What was
+ * refused reads as before, and so does what is not stored.
+ */
+static inline int migrant_restore_reg(struct migrant *m, const struct saved *s,
+				      const struct one_reg *r)
+{
+	u32 bit = BIT(reg_nr(r->id));
+	u64 val = r->val, before, after, want;
+	int ret, had, has;
+
+	had = migrant_read(m, r->id, &before);
+	ret = fw_one_reg(s->vm_fd ? m->vm->fd : m->vcpu->fd, KVM_SET_ONE_REG,
+			 r->id, (u64)&val);
+	has = migrant_read(m, r->id, &after);
+
+	want = !ret && bit & (STORED | ID_REGS) ? r->val : before;
+	fw_expect(had == has && after == want,
+		  "%s <- %#lx: %s, and %#lx (%s) became %#lx (%s)",
+		  names[reg_nr(r->id)], r->val, errno_name(ret), before,
+		  strerror(had), after, strerror(has));
+	return ret;
+}
+
+/* ---- What the host's state allows, see feature_level.h and fw_reg_host.h ---- */
+
+/* Is @val above what a VM on this host has in this register? */
+static inline bool is_above_host(struct kvm_vcpu *vcpu, u64 id, u64 val)
+{
+	const struct fw_workaround *row;
+	int nr = reg_nr(id);
+
+	if (BIT(nr) & LEVELS(0))
+		return !level_is_accepted(val, level_host(vcpu, 0));
+	if (!(BIT(nr) & (WA_1 | WA_2 | WA_3)))
+		return false;
+
+	row = fw_workaround_row(vcpu, nr);
+	return row && (val > 63 || !(row->accepted & BIT(val)));
+}
+
+/* ---- The guest, which goes on ---- */
+
+/* It sees what the registers say, and counts on from where it was stopped. */
+static inline void migrant_expect_guest(struct migrant *m,
+					const struct saved *s, u64 calls)
+{
+	struct fw_state now = fw_state_read(m->vcpu);
+	const u64 refused = SMCCC_RET_NOT_SUPPORTED;
+	const struct fw_workaround *row;
+	u64 psci = now.val[FW_PSCI_VERSION];
+	struct kvm_vcpu *vcpu = m->vcpu;
+	int nr;
+
+	/* PSCI 0.1 has no such call. */
+	fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0,
+		     psci == PSCI_VERSION(0, 1) ? refused : psci);
+	fw_expect_x0(vcpu, ARM_SMCCC_TRNG_VERSION, 0,
+		     now.val[FW_STD] & BIT(0) ? 0x10000 : refused);
+	fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
+		     ARM_SMCCC_HV_PV_TIME_FEATURES,
+		     now.val[FW_STD_HYP] & BIT(0) ? 0 : refused);
+	fw_expect_call(vcpu, ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, 0,
+		       now.val[FW_VENDOR_HYP], 0, now.val[FW_VENDOR_HYP_2]);
+	calls += 4;
+
+	for (nr = FW_WORKAROUND_1; nr <= FW_WORKAROUND_3; nr++, calls++) {
+		row = fw_workaround_row(vcpu, nr);
+		if (row)
+			fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
+				     fw_workaround_fn[nr], row->arch_features);
+	}
+
+	fw_expect(migrant_calls(m) == s->calls + calls,
+		  "the guest has made %lu calls, %lu of them in the source, not %lu",
+		  migrant_calls(m), s->calls, s->calls + calls);
+}
+
+#endif /* SELFTEST_KVM_ARM64_MIGRATION_H */

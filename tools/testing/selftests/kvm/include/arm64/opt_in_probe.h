@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a VM has opted in to, told by how it behaves and not by what KVM says of
+ * it. Every part of it is either there or as in a VM of any other kernel.
+ */
+#ifndef SELFTEST_KVM_ARM64_OPT_IN_PROBE_H
+#define SELFTEST_KVM_ARM64_OPT_IN_PROBE_H
+
+#include "opt_in.h"
+
+enum opt_in_part {
+	PART_LEVELS,
+	PART_GIC_RANGE,
+	PART_FW_RANGE,
+	PART_VM_ONE_REG,
+	PART_SCOPE,
+	PART_FREEZE,
+	NR_PARTS,
+};
+
+#define PARTS_ALL	GENMASK(NR_PARTS - 1, 0)
+
+/* To opt in to one part alone, and the parts of a whole capability. */
+static const struct opt_in_part_info {
+	const char *name;
+	u32 cap;
+	u64 arg;
+} opt_in_parts[NR_PARTS] = {
+	[PART_LEVELS] = { "levels", KVM_CAP_ARM_FEATURE_LEVELS },
+	[PART_GIC_RANGE] = { "range 1", KVM_CAP_ARM_REG_MASK_RANGES,
+			     BIT(KVM_ARM_GIC_RANGE) },
+	[PART_FW_RANGE] = { "range 2", KVM_CAP_ARM_REG_MASK_RANGES,
+			    BIT(KVM_ARM_FW_RANGE) },
+	[PART_VM_ONE_REG] = { "registers of the VM", KVM_CAP_ARM_VM_ONE_REG },
+	[PART_SCOPE] = { "scopes", KVM_CAP_ARM_REG_SCOPE },
+	[PART_FREEZE] = { "frozen PSCI_VERSION",
+			  KVM_CAP_ARM_PSCI_VERSION_FREEZE },
+};
+
+static inline u32 opt_in_cap_parts(u32 cap)
+{
+	u32 i, parts = 0;
+
+	for (i = 0; i < NR_PARTS; i++) {
+		if (opt_in_parts[i].cap == cap)
+			parts |= BIT(i);
+	}
+
+	return parts;
+}
+
+#define PROBE_CANARY	0xa5a5a5a5a5a5a5a5UL
+
+/* Is @range there? If not, the array must not be touched. */
+static inline bool opt_in_has_range(int vm_fd, u32 range)
+{
+	u64 array[KVM_ARM_GIC_RANGE_SIZE];
+	struct reg_mask_range request = { .addr = (u64)array, .range = range };
+	int i, ret;
+
+	for (i = 0; i < ARRAY_SIZE(array); i++)
+		array[i] = PROBE_CANARY;
+
+	ret = ioctl(vm_fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &request) ?
+	      errno : 0;
+	fw_expect(!ret || ret == EINVAL, "range %u: %s", range, strerror(ret));
+	for (i = 0; ret && i < ARRAY_SIZE(array); i++)
+		fw_expect(array[i] == PROBE_CANARY, "range %u: written to",
+			  range);
+	return !ret;
+}
+
+/* Is there a list on the VM's fd? What it has is for vm_one_reg to test. */
+static inline bool opt_in_has_vm_regs(int vm_fd)
+{
+	struct kvm_reg_list list = { .n = 0 };
+	int ret = fw_get_reg_list(vm_fd, &list);
+
+	fw_expect(ret == E2BIG || (ret == EINVAL && !list.n),
+		  "KVM_GET_REG_LIST of the VM: %s, n %llu", strerror(ret),
+		  list.n);
+	return ret == E2BIG;
+}
+
+/* The parts that can be told before there is a vCPU. */
+static inline u32 opt_in_probe_vm(int vm_fd)
+{
+	u32 parts = 0;
+
+	if (opt_in_has_range(vm_fd, KVM_ARM_GIC_RANGE))
+		parts |= BIT(PART_GIC_RANGE);
+	if (opt_in_has_range(vm_fd, KVM_ARM_FW_RANGE))
+		parts |= BIT(PART_FW_RANGE);
+	if (opt_in_has_vm_regs(vm_fd))
+		parts |= BIT(PART_VM_ONE_REG);
+
+	return parts;
+}
+
+/*
+ * All parts, by means of a vCPU with KVM_ARM_VCPU_PSCI_0_2. It runs for the
+ * sake of what freezes, if it has not run yet, and leaves before its guest is
+ * entered.
+ */
+static inline u32 opt_in_probe(struct kvm_vcpu *vcpu)
+{
+	u32 parts = opt_in_probe_vm(vcpu->vm->fd);
+	u64 version, other;
+	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
+	int ret;
+	u64 i;
+
+	for (i = 0; i < list->n; i++) {
+		if ((list->reg[i] & KVM_REG_ARM_COPROC_MASK) ==
+		    KVM_REG_ARM_FEATURE_LEVEL)
+			parts |= BIT(PART_LEVELS);
+		if (list->reg[i] & KVM_REG_ARM_SCOPE_MASK)
+			parts |= BIT(PART_SCOPE);
+	}
+	free(list);
+
+	ret = fw_get(vcpu, KVM_REG_ARM_FEATURE_LEVEL_REG(0), &version);
+	fw_expect(ret == (parts & BIT(PART_LEVELS) ? 0 : ENOENT),
+		  "levels: %s", strerror(ret));
+	ret = fw_get(vcpu, KVM_REG_ARM_PSCI_VERSION | KVM_REG_ARM_SCOPE_VM,
+		     &version);
+	fw_expect(ret == (parts & BIT(PART_SCOPE) ? 0 : ENOENT),
+		  "PSCI_VERSION with a scope: %s", strerror(ret));
+
+	vcpu->run->immediate_exit = 1;
+	ret = __vcpu_run(vcpu);
+	fw_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
+		  strerror(errno));
+	vcpu->run->immediate_exit = 0;
+
+	version = vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
+	other = version == FW_PSCI_LATEST ? PSCI_VERSION(1, 0) : FW_PSCI_LATEST;
+	ret = fw_set(vcpu, KVM_REG_ARM_PSCI_VERSION, other);
+	fw_expect(!ret || ret == EBUSY, "PSCI_VERSION: %s", strerror(ret));
+	if (ret == EBUSY)
+		parts |= BIT(PART_FREEZE);
+	fw_expect(!fw_set(vcpu, KVM_REG_ARM_PSCI_VERSION, version),
+		  "PSCI_VERSION cannot be written back");
+
+	return parts;
+}
+
+/* @vm, which has no vCPU yet, has these parts and no others. */
+static inline void __opt_in_expect_parts(int line, struct kvm_vm *vm, u32 want,
+					 const char *when)
+{
+	struct kvm_vcpu *vcpu;
+	u32 parts, i;
+	int cap;
+
+	cap = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
+	parts = want & BIT(PART_GIC_RANGE) ? BIT(KVM_ARM_GIC_RANGE) : 0;
+	parts |= want & BIT(PART_FW_RANGE) ? BIT(KVM_ARM_FW_RANGE) : 0;
+	__fw_expect(line, cap == (parts | BIT(KVM_ARM_FEATURE_ID_RANGE)),
+		    "%s: ranges %#x", when, cap);
+
+	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
+			&vcpu);
+	parts = opt_in_probe(vcpu);
+	for (i = 0; i < NR_PARTS; i++)
+		__fw_expect(line, !((parts ^ want) & BIT(i)), "%s: has %s%s",
+			    when, parts & BIT(i) ? "" : "no ",
+			    opt_in_parts[i].name);
+}
+
+#define opt_in_expect_parts(...)				\
+	__opt_in_expect_parts(__LINE__, __VA_ARGS__)
+
+/* A case that is run several times: that of @check for @prefix, which is @arg. */
+static inline struct fw_case opt_in_case(const struct fw_case *check,
+					 const char *prefix, int arg)
+{
+	struct fw_case c = { .run = check->run, .arg = arg };
+	char *name;
+
+	TEST_ASSERT(asprintf(&name, "%s: %s", prefix, check->name) > 0,
+		    "asprintf()");
+	c.name = name;
+	return c;
+}
+
+#endif /* SELFTEST_KVM_ARM64_OPT_IN_PROBE_H */

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of KVM_CAP_ARM_REG_SCOPE share: VMs that opt in to it or not,
+ * and which registers belong to the VM.
+ */
+#ifndef SELFTEST_KVM_ARM64_REG_SCOPE_H
+#define SELFTEST_KVM_ARM64_REG_SCOPE_H
+
+#include "opt_in.h"
+#include "reg_image.h"
+
+/* What a VM opts in to, and what becomes of it. */
+enum {
+	SCOPE = BIT(0),
+	LEVELS = BIT(1),
+	VM_ONE_REG = BIT(2),
+	HAS_RUN = BIT(3),
+};
+
+struct scope_vm {
+	struct kvm_vm *vm;
+	struct kvm_vcpu *vcpus[2];
+};
+
+/*
+ * A VM of two vCPUs that have all features, so that there are as many registers
+ * as possible. Call test_disable_default_vgic() first.
+ */
+static inline struct scope_vm scope_vm_create(int what)
+{
+	struct scope_vm s = { .vm = vm_create(2) };
+	int i;
+
+	/* So that there is something to be written to MIDR_EL1 and the like. */
+	vm_enable_cap(s.vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
+	if (what & SCOPE)
+		opt_in(s.vm, KVM_CAP_ARM_REG_SCOPE, 0);
+	if (what & LEVELS)
+		opt_in(s.vm, KVM_CAP_ARM_FEATURE_LEVELS, 0);
+	if (what & VM_ONE_REG)
+		opt_in(s.vm, KVM_CAP_ARM_VM_ONE_REG, 0);
+
+	for (i = 0; i < 2; i++)
+		s.vcpus[i] = id_vcpu_add(s.vm, i, id_all_features());
+
+	return s;
+}
+
+static inline void scope_vm_free(struct scope_vm *s)
+{
+	kvm_vm_free(s->vm);
+}
+
+/* Is @listed, which may have the bit, the id of register @id? */
+static inline bool id_is(u64 listed, u64 id)
+{
+	return (listed & ~KVM_REG_ARM_SCOPE_MASK) == id;
+}
+
+static inline bool is_level_reg(u64 id)
+{
+	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM_FEATURE_LEVEL;
+}
+
+/*
+ * The registers that all vCPUs share: those of the firmware, and the feature ID
+ * registers less those that name a vCPU or describe its caches.
+ */
+static inline bool is_of_vm(u64 id)
+{
+	int nr = id_reg_nr(id);
+
+	return is_fw_reg(id) || is_level_reg(id) ||
+	       (nr >= id_nr(SYS_ID_PFR0_EL1) && nr < 64) ||
+	       nr == id_nr(SYS_MIDR_EL1) || nr == id_nr(SYS_REVIDR_EL1) ||
+	       nr == id_nr(SYS_AIDR_EL1) || nr == id_nr(SYS_CTR_EL0);
+}
+
+/*
+ * Can a write be expected to change the register, in a VM where it is @val?
+ * Fields that say what there is can be lowered, if it is something.
+ */
+static inline bool must_change(u64 id, u64 val)
+{
+	if (id & KVM_REG_ARM_SCOPE_VM)
+		id &= ~KVM_REG_ARM_SCOPE_MASK;
+
+	switch (id) {
+	case KVM_REG_ARM_PSCI_VERSION:
+	case KVM_REG_ARM_STD_BMAP:
+	case KVM_REG_ARM_STD_HYP_BMAP:
+	case KVM_REG_ARM_VENDOR_HYP_BMAP:
+	case KVM_REG_ARM_VENDOR_HYP_BMAP_2:
+	case SYS_REG(MIDR_EL1):
+	case SYS_REG(REVIDR_EL1):
+	case SYS_REG(AIDR_EL1):
+		return true;
+	case SYS_REG(ID_AA64ISAR0_EL1):
+	case SYS_REG(ID_AA64PFR0_EL1):
+		return val;
+	default:
+		return false;
+	}
+}
+
+#endif /* SELFTEST_KVM_ARM64_REG_SCOPE_H */

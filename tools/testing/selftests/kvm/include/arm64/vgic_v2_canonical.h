@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * VMs whose GICv2 has GICC_PMR in the format of the architecture, for what
+ * userspace reads and writes: KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR.
+ */
+#ifndef SELFTEST_KVM_ARM64_VGIC_V2_CANONICAL_H
+#define SELFTEST_KVM_ARM64_VGIC_V2_CANONICAL_H
+
+#include <errno.h>
+
+#include "opt_in.h"
+#include "vgic_v2_guest.h"
+
+#define GRP_CTRL	KVM_DEV_ARM_VGIC_GRP_CTRL
+#define CANONICAL_PMR	KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR
+
+static inline int has_attr(int fd)
+{
+	return vgic_v2_access(fd, KVM_HAS_DEVICE_ATTR, GRP_CTRL,
+			      CANONICAL_PMR, 0);
+}
+
+static inline int get_attr(int fd)
+{
+	u64 val = 0;
+
+	return vgic_v2_access(fd, KVM_GET_DEVICE_ATTR, GRP_CTRL,
+			      CANONICAL_PMR, (u64)&val);
+}
+
+static inline int __set_attr(int fd, u32 flags, u64 addr)
+{
+	struct kvm_device_attr attr = {
+		.flags = flags,
+		.group = GRP_CTRL,
+		.attr = CANONICAL_PMR,
+		.addr = addr,
+	};
+
+	return ioctl(fd, KVM_SET_DEVICE_ATTR, &attr) ? errno : 0;
+}
+
+/* In the mode rust, whichever the test is run in. */
+static inline int set_attr(int fd)
+{
+	int ret;
+
+	opt_in_begin();
+	ret = __set_attr(fd, 0, 0);
+	opt_in_end();
+	return ret;
+}
+
+static inline void __expect_errno(int line, int ret, int want, const char *what)
+{
+	__fw_expect(line, ret == want, "%s: %s, expected %s", what,
+		    strerror(ret), strerror(want));
+}
+
+#define expect_errno(...)	__expect_errno(__LINE__, __VA_ARGS__)
+
+static inline void opt_in_pmr(struct vgic_v2 *v)
+{
+	expect_errno(set_attr(v->fd), 0, "CANONICAL_PMR");
+}
+
+/* The GIC is not initialised yet. */
+static inline struct vgic_v2 create(bool canonical)
+{
+	struct vgic_v2 v = vgic_v2_create_guest();
+
+	if (canonical)
+		opt_in_pmr(&v);
+	return v;
+}
+
+static inline void init_gic(struct vgic_v2 *v)
+{
+	kvm_device_attr_set(v->fd, GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT,
+			    NULL);
+}
+
+/* What the value of userspace is to the guest. */
+static inline u32 to_guest(bool canonical, u32 val)
+{
+	return canonical ? val & 0xf8 : (val & 0x1f) << 3;
+}
+
+/* Which format the VM has, by what is kept of a value. */
+static inline void __expect_format(int line, struct vgic_v2 *v, bool canonical)
+{
+	u32 want = canonical ? 0xf0 : 0x10, now;
+
+	gicc_set(v, v->vcpus[0]->id, GICC_PMR, 0xf0);
+	now = gicc_get(v, v->vcpus[0]->id, GICC_PMR);
+	__fw_expect(line, now == want, "0xf0 reads %#x, expected %#x", now,
+		    want);
+}
+
+#define expect_format(...)	__expect_format(__LINE__, __VA_ARGS__)
+
+#endif /* SELFTEST_KVM_ARM64_VGIC_V2_CANONICAL_H */
