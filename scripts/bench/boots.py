@@ -200,6 +200,8 @@ def machine(config: Config, ended: list[Ended]) -> Result:
                 about.setdefault(path + mark, {}).setdefault(mode, []).extend(values)
         if not one.boot.common_trap:
             skipped |= one.run.skipped
+            for path, why in one.run.absent.items():
+                skipped |= {path: reason for mode, reason in why.items() if mode != "stock"}
     approximate = {path: {mode: {"instructions": median_low(values)}
                           for mode, values in modes.items()} for path, modes in about.items()}
     return {"cpu": config.cpu, "gic": config.gic, "kvm": config.kvm, "paths": paths,

@@ -10,6 +10,9 @@ from bench.result import Result
 HANDLER = "kvm_smccc_call_handler"
 MASKS = "list/GET_REG_WRITABLE_MASKS"
 HYPERCALL = re.compile(r"^(hvc|smc)/")
+# What belongs to a VM: written once, however many vCPUs it has, and as without opting in
+ONCE = ("restore/once", "restore/vm_fd", "restore_all/once")
+EACH = "restore/vcpus:1"
 # The calls that every guest makes, as it boots or when it comes back
 COMMON = re.compile(r"^(hvc|smc)/(SMCCC_VERSION|ARCH_FEATURES:[^:]+|PSCI_VERSION"
                     r"|PSCI_FEATURES:[^:]+|VENDOR_UID|VENDOR_FEATURES)$")
@@ -109,15 +112,25 @@ def _barriers_goal(result: Result) -> Goal:
     return goal
 
 
+# How often an operation passes a shim: of a surface, or of what VMs can opt in to
+_SHIMS = tuple((re.compile(path), number) for path, number in (
+    (r"[gs]et_one_reg/", 2),
+    (r"set_id_reg/.*\+restore$", 4),
+    (r"set_id_reg/", 2),
+    (r"gicc_get/", 3),
+    (r"gicc_set/", 4),
+    (r"list/GET_REG_LIST$", 6),
+    (r"list/GET_REG_WRITABLE_MASKS$", 3),
+    (r"smccc_filter/", 2),
+    (r"create/SMCCC_filter$", 3),
+))
+
+
 def shims(path: str) -> int:
     """How often an operation of the path passes a shim."""
-    if vcpus := re.fullmatch(r"(?:save|restore)/vcpus:(\d+)", path):
-        return 8 * int(vcpus[1])
-    if path.startswith("gicc_set/"):
-        return 3
-    if path.startswith("gicc_get/") or path.endswith(("+restore", "create/SMCCC_filter")):
-        return 2
-    return 1
+    if vcpus := re.fullmatch(r"(?:save|restore|restore_all)/vcpus:(\d+)", path):
+        return 16 * int(vcpus[1])
+    return next((number for pattern, number in _SHIMS if pattern.match(path)), 1)
 
 
 def _shim_goal(result: Result) -> Goal:
@@ -135,8 +148,34 @@ def _shim_goal(result: Result) -> Goal:
     return goal
 
 
+def _growth_goal(result: Result) -> Goal:
+    """A VM that has opted in: with one vCPU, and with as many as were measured."""
+    goal = Goal("what belongs to a VM is restored at a cost that does not grow with its vCPUs")
+    for name, path, _ in _paths(result, "rust"):
+        if path == EACH:
+            for way in ONCE:
+                _growth(goal, name, way, {
+                    int(n): cost for machine, other, (cost,) in _paths(result, "rust")
+                    for this, _, n in [other.rpartition(":")] if (machine, this) == (name, way)})
+    return goal
+
+
+def _growth(goal: Goal, machine: str, way: str, costs: dict[int, dict[str, int]]) -> None:
+    """It is the same code that runs, so that it is the same to the instruction."""
+    if 1 not in costs or len(costs) == 1:
+        # Else there could be no such path on this machine, and nobody would know.
+        goal.check(False, f"{machine}, {way}: not measured")
+        return
+    most = max(costs)
+    one, many = costs[1], costs[most]
+    goal.check(_amount(many) <= _amount(one),
+               f"{machine}, {way}: {one['instructions']} with one vCPU, "
+               f"{many['instructions']} with {most}",
+               many["instructions"] <= one["instructions"] + TOLERATED)
+
+
 GOALS: tuple[Callable[[Result], Goal], ...] = (
-    _paths_goal, _handler_goal, _masks_goal, _barriers_goal, _shim_goal)
+    _paths_goal, _handler_goal, _masks_goal, _barriers_goal, _shim_goal, _growth_goal)
 
 
 def check(result: Result) -> list[Goal]:

@@ -10,6 +10,8 @@ _BENCH = re.compile(r"^bench (\d+) (c|rust|stock) (\S+) (-?\d+)(?: (-?\d+))?$")
 _APPROX = re.compile(r"^# approx \d+ (c|rust|stock) (\S+) (-?\d+)(?: -?\d+)?$")
 _PATH = re.compile(r"^# path (\d+) (\S+) (\d+) (\d+) (c|rust|stock)$")
 _SKIP = re.compile(r"^# skip (\S+?):? (.*)$")
+# Of a path that there is in another mode
+_ABSENT = re.compile(r"^# absent (c|rust|stock) (\S+): (.*)$")
 _UNSTABLE = re.compile(r"^# unstable (\S+): (.*)$")
 _EXIT = re.compile(r"^# vm: exit (\S+) (\d+)$")
 KSFT_SKIP = 4
@@ -48,6 +50,8 @@ class GuestRun:
     approximate: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     marks: dict[int, Mark] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
+    # path -> mode -> why it is not there
+    absent: dict[str, dict[str, str]] = field(default_factory=dict)
     exits: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
@@ -76,6 +80,9 @@ def guest(lines: list[str]) -> GuestRun:
             run.marks[int(number)] = Mark(path, int(operations), int(block), mode)
         elif found := _SKIP.match(line):
             run.skipped[found.group(1)] = found.group(2)
+        elif found := _ABSENT.match(line):
+            mode, path, why = found.groups()
+            run.absent.setdefault(path, {})[mode] = why
         elif found := _UNSTABLE.match(line):
             # Not wrong as long as all blocks and boots agree.
             run.remarks.append(f"{found.group(1)}: {found.group(2)}")
@@ -101,7 +108,10 @@ def by_mode(run: GuestRun) -> tuple[dict[str, dict[str, Cost]], list[str]]:
                 problems.append(f"{path}, mode {mode}: blocks of the same mode are not equal: "
                                 f"{', '.join(map(str, values))}")
             found.setdefault(path, {})[mode] = min(values)
-        if lacking := blocks - costs.keys():
+        absent = run.absent.get(path, {})
+        problems += [f"{path} is absent in mode {mode}, yet was measured"
+                     for mode in sorted(absent) if any(m == mode for _, m in costs)]
+        if lacking := {(b, m) for b, m in blocks if m not in absent} - costs.keys():
             where = ", ".join(f"{block} ({mode})" for block, mode in sorted(lacking))
             problems.append(f"{path} was not measured in block {where}")
     for mode in sorted({mode for _, mode in blocks}):

@@ -9,8 +9,9 @@ from bench.goals import HANDLER
 from bench.result import Result
 
 GNUPLOT = "/usr/bin/gnuplot"
-_VCPUS = re.compile(r"^(\w+)/vcpus:(\d+)$")
-C_COLOR, RUST_COLOR = "#4878a8", "#d9822b"
+_VCPUS = re.compile(r"^(save|restore)/vcpus:(\d+)$")
+_ONCE = re.compile(r"^restore/(once|vm_fd):(\d+)$")
+C_COLOR, RUST_COLOR, ONCE_COLOR = "#4878a8", "#d9822b", "#5a9a4a"
 
 
 def _machine(result: Result) -> tuple[str, Result]:
@@ -59,19 +60,23 @@ def hypercalls(result: Result) -> str | None:
 
 
 def growth(result: Result) -> str | None:
-    """How what it costs to save and to restore grows: a flat line is linear."""
+    """How what it costs to save and to restore grows: a flat line is linear, a falling one less."""
     name, machine = _machine(result)
     series: dict[str, list[tuple[int, int, int]]] = {}
+    once: dict[str, list[tuple[int, int]]] = {}
     for path, modes in machine["paths"].items():
         found = _VCPUS.match(path)
         if found and "c" in modes and "rust" in modes:
             series.setdefault(found.group(1), []).append(
                 (int(found.group(2)), modes["c"]["instructions"], modes["rust"]["instructions"]))
+        elif (found := _ONCE.match(path)) and "rust" in modes:
+            once.setdefault(found.group(1), []).append(
+                (int(found.group(2)), modes["rust"]["instructions"]))
     if not series:
         return None
     lines = _start(420, "Instructions to save and restore a VM's firmware registers, "
                         f"per vCPU ({name})")
-    lines += ["set key bottom right", "set xlabel 'vCPUs of the VM'", "set logscale x 2",
+    lines += ["set key center right", "set xlabel 'vCPUs of the VM'", "set logscale x 2",
               "set xtics 2", "set yrange [0:*]"]
     curves = []
     for number, (what, points) in enumerate(series.items(), 1):
@@ -80,6 +85,11 @@ def growth(result: Result) -> str | None:
         curves += [f"${what} using 1:(${column}/$1) with linespoints lw 2 "
                    f"dt {number} pt 7 ps 0.6 lc rgb '{color}' title '{what}, {side}'"
                    for column, color, side in ((2, C_COLOR, "C"), (3, RUST_COLOR, "Rust"))]
+    titles = {"once": "restore by one vCPU's fd", "vm_fd": "restore by the VM's fd"}
+    for number, (what, ones) in enumerate(once.items(), 1):
+        lines += [f"${what} << EOD", *(" ".join(map(str, one)) for one in sorted(ones)), "EOD"]
+        curves.append(f"${what} using 1:($2/$1) with linespoints lw 2 dt {number} pt 7 ps 0.6 "
+                      f"lc rgb '{ONCE_COLOR}' title \"{titles[what]}\"")
     return "\n".join([*lines, "plot " + ", \\\n     ".join(curves)]) + "\n"
 
 

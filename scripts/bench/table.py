@@ -217,8 +217,18 @@ def skipped(result: Result) -> list[str]:
             where.setdefault((name, reason), []).append(path)
     if not where:
         return []
-    return ["Not measured:", *(f"  {name}: {', '.join(found)}: {reason}"
+    return ["Not measured:", *(f"  {name}: {', '.join(_numbered(found))}: {reason}"
                                for (name, reason), found in where.items())]
+
+
+def _numbered(paths: list[str]) -> list[str]:
+    """Paths that differ in the number at their end as one: save/vcpus:16,32,64."""
+    numbers: dict[str, list[str]] = {}
+    for path in paths:
+        begin, _, end = path.rpartition(":")
+        numbers.setdefault(begin if end.isdigit() else path, []).append(end)
+    return [f"{begin}:{','.join(ends)}" if ends[0].isdigit() else begin
+            for begin, ends in numbers.items()]
 
 
 def goals(found: list[Goal]) -> list[str]:

@@ -33,6 +33,13 @@ class Guest(unittest.TestCase):
         run = parse.guest(["# skip set_id_reg/DFR0:refused: no such field"])
         self.assertEqual(run.skipped, {"set_id_reg/DFR0:refused": "no such field"})
 
+    def test_absent_in_a_mode(self) -> None:
+        run = parse.guest(["# absent c restore/vm_fd:8: in the mode rust only",
+                           "# absent stock restore/vm_fd:8: not there"])
+        self.assertEqual(run.absent, {"restore/vm_fd:8": {"c": "in the mode rust only",
+                                                          "stock": "not there"}})
+        self.assertEqual((run.skipped, run.problems), ({}, []))
+
     def test_a_program_that_failed(self) -> None:
         run = parse.guest(["# vm: exit abi_bench_vm 254", "# vm: exit abi_bench_trap 4"])
         self.assertEqual(run.problems, ["abi_bench_vm ended with 254"])
@@ -76,6 +83,21 @@ class Blocks(unittest.TestCase):
         lines = output("a", 10, 7) + output("b", 3, 3)[:-1]
         _, problems = parse.by_mode(parse.guest(lines))
         self.assertEqual(problems, ["b was not measured in block 7 (rust)"])
+
+    def test_absent_in_one_mode_is_measured_in_all_others(self) -> None:
+        absent = ["# absent c b: in the mode rust only"]
+        rust_only = [line for line in output("b", 3, 2) if " rust " in line]
+        costs, problems = parse.by_mode(parse.guest(output("a", 10, 7) + absent + rust_only))
+        self.assertEqual(costs["b"], {"rust": Cost(2)})
+        self.assertEqual(problems, [])
+        _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + absent + rust_only[1:]))
+        self.assertEqual(problems, ["b was not measured in block 1 (rust)"])
+        _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + rust_only))
+        self.assertEqual(len(problems), 1)
+
+    def test_absent_yet_measured(self) -> None:
+        _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + ["# absent c a: why"]))
+        self.assertEqual(problems, ["a is absent in mode c, yet was measured"])
 
     def test_no_control(self) -> None:
         _, problems = parse.by_mode(parse.guest(output("a", 10, 7)[:2]))
