@@ -4,13 +4,25 @@
 # Usage: scripts/selftests.sh
 #
 # Build the KVM selftests of $O/linux for arm64, statically, since the guest has
-# no C library, and install them into $O/kselftest_install.
+# no C library, and install them into $O/kselftest_install. What the documentation
+# shows of C has to compile, too.
 
 . "$(dirname "$0")/lib.sh"
+
+EXAMPLES=$TREE/Documentation/virt/kvm/arm/rust-opt-in-migration.rst
+
+# The code blocks of a page are the pieces of one file.
+examples()
+{
+	awk '/^\.\. code-block:: c$/ { c = 1; next } /^[^ ]/ { c = 0 } c' "$EXAMPLES" |
+		clean_env aarch64-linux-gnu-gcc -std=gnu11 -Wall -Wextra -Werror \
+			-Wno-unused-function -isystem "$KOUT/usr/include" -fsyntax-only -x c -
+}
 
 build()
 {
 	kbuild "$TREE" "$KOUT" headers || return
+	examples || return
 	# LDFLAGS through the environment: KVM's Makefile appends to it.
 	# FORCE_TARGETS makes a test that does not build an error.
 	clean_env env LDFLAGS=-static make -C "$TREE/tools/testing/selftests" -j"$JOBS" \
