@@ -25,18 +25,25 @@
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
 
-/**
- * kvm_arm_opted_in - Ask whether a VM has opted in to anything
- * @kvm: The VM
- *
- * Return: Whether it has. Until the first VM does, this costs a NOP.
- */
-static __always_inline bool kvm_arm_opted_in(const struct kvm *kvm)
+/* As kvm_arm_copy_sys_reg_indices(), with the scope of each register. */
+int kvm_arm_copy_opt_in_sys_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
+
+/* Whether any VM has opted in to anything. Until the first one does, it costs a NOP. */
+static __always_inline bool kvm_arm_opt_in_used(void)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       static_branch_unlikely(&kvm_arm_opt_in_key) &&
-	       READ_ONCE(kvm->arch.flags) & KVM_ARCH_OPT_IN_FLAGS;
+	       static_branch_unlikely(&kvm_arm_opt_in_key);
 }
+
+/**
+ * kvm_arm_opted_in - Ask whether a VM has opted in to anything
+ * @kvm: The VM, which is not looked at, nor for, where no VM has
+ *
+ * Return: Whether it has.
+ */
+#define kvm_arm_opted_in(kvm)						\
+	(kvm_arm_opt_in_used() &&					\
+	 READ_ONCE((kvm)->arch.flags) & KVM_ARCH_OPT_IN_FLAGS)
 
 /* A capability that C does not know, asked for and opted in to. */
 static inline int kvm_arm_opt_in_check_extension(struct kvm *kvm, long ext)
@@ -75,37 +82,6 @@ kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
 {
 	return !kvm_arm_opted_in(kvm) ||
 	       kvm_arm_rust_vcpu_features_fit(kvm, features);
-}
-
-/**
- * kvm_arm_opt_in_get_fw_num_regs - The number of ids that follow
- * @vcpu: The vCPU
- *
- * Return: How many ids kvm_arm_opt_in_copy_fw_reg_indices() writes.
- */
-static __always_inline unsigned long
-kvm_arm_opt_in_get_fw_num_regs(struct kvm_vcpu *vcpu)
-{
-	if (kvm_arm_opted_in(vcpu->kvm))
-		return kvm_arm_rust_get_vm_num_regs(vcpu);
-
-	return kvm_arm_get_fw_num_regs(vcpu);
-}
-
-/**
- * kvm_arm_opt_in_copy_fw_reg_indices - List the firmware and feature-level registers
- * @vcpu: The vCPU
- * @uindices: Where userspace wants the ids of the registers
- *
- * Return: 0 or a negative errno.
- */
-static __always_inline int
-kvm_arm_opt_in_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices)
-{
-	if (kvm_arm_opted_in(vcpu->kvm))
-		return kvm_arm_rust_copy_vm_reg_indices(vcpu, uindices);
-
-	return kvm_arm_abi_copy_fw_reg_indices(vcpu, uindices);
 }
 
 /* KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR of a GICv2, asked for and set. */

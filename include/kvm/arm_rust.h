@@ -139,7 +139,7 @@ bool kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write,
 					int offset, u32 *val);
 
 /* vm_reg.rs */
-unsigned long kvm_arm_rust_get_vm_num_regs(struct kvm_vcpu *vcpu);
+unsigned long kvm_arm_rust_num_level_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 u64 kvm_arm_rust_list_reg(struct kvm *kvm, u64 id);
 int kvm_arm_rust_one_reg(struct kvm_vcpu *vcpu, struct kvm_one_reg *reg,

@@ -149,7 +149,7 @@ class Goals(unittest.TestCase):
         for path, shims in (("hvc/SMCCC_VERSION", 1), ("set_one_reg/STD_BMAP", 2),
                             ("set_id_reg/PFR0:lower+restore", 4), ("set_id_reg/PFR0", 2),
                             ("gicc_get/PMR", 3), ("gicc_set/PMR", 4), ("restore/vcpus:1", 16),
-                            ("save/vcpus:64", 1024), ("restore_all/vcpus:8", 128),
+                            ("save/vcpus:64", 1024), ("restore_all/vcpus:8", 768),
                             ("smccc_filter/EFAULT", 2), ("create/SMCCC_filter", 3)):
             self.assertEqual(goals.shims(path), shims, path)
 

@@ -69,7 +69,7 @@ impl VmReg {
     /// listed.
     #[inline]
     pub fn all(opt_ins: OptIns) -> impl Iterator<Item = Self> {
-        let levels = FeatureLevelReg::all().take(Self::levels(opt_ins));
+        let levels = FeatureLevelReg::all().take(Self::count_levels(opt_ins));
         FwReg::ALL
             .into_iter()
             .map(Self::Fw)
@@ -79,11 +79,12 @@ impl VmReg {
     /// Returns the number of those registers.
     #[inline]
     pub const fn count(opt_ins: OptIns) -> usize {
-        FwReg::ALL.len().saturating_add(Self::levels(opt_ins))
+        FwReg::ALL.len().saturating_add(Self::count_levels(opt_ins))
     }
 
+    /// Returns the number of feature-level registers among them.
     #[inline]
-    const fn levels(opt_ins: OptIns) -> usize {
+    pub const fn count_levels(opt_ins: OptIns) -> usize {
         if opt_ins.contains(OptIns::FEATURE_LEVELS) {
             FeatureLevelReg::COUNT
         } else {

@@ -51,16 +51,16 @@ fn set(vm: &Vm, id: u64, request: OneReg) -> Result {
     vm_reg::write(vm, reg, value).map_err(from_reject)
 }
 
-/// Returns the number of firmware and feature-level registers that a vCPU lists.
+/// Returns the number of feature-level registers that a vCPU lists.
 ///
 /// # Safety
 ///
 /// `vcpu` must point to a valid vCPU.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_get_vm_num_regs(vcpu: *mut bindings::kvm_vcpu) -> c_ulong {
+pub unsafe extern "C" fn kvm_arm_rust_num_level_regs(vcpu: *mut bindings::kvm_vcpu) -> c_ulong {
     // SAFETY: The caller guarantees that the vCPU is valid during the call.
     let vcpu = unsafe { Vcpu::from_raw(vcpu) };
-    VmReg::count(vcpu.vm().opt_ins())
+    VmReg::count_levels(vcpu.vm().opt_ins())
 }
 
 /// Writes the ids of the firmware and feature-level registers to userspace, as a vCPU lists them.
