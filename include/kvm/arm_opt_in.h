@@ -25,9 +25,6 @@
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
 
-/* As kvm_arm_copy_sys_reg_indices(), with the scope of each register. */
-int kvm_arm_copy_opt_in_sys_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
-
 /* Whether any VM has opted in to anything. Until the first one does, it costs a NOP. */
 static __always_inline bool kvm_arm_opt_in_used(void)
 {

@@ -141,7 +141,8 @@ bool kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write,
 /* vm_reg.rs */
 unsigned long kvm_arm_rust_num_level_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
-u64 kvm_arm_rust_list_reg(struct kvm *kvm, u64 id);
+int kvm_arm_rust_list_scopes(struct kvm *kvm, u64 __user *uindices,
+			     unsigned long nr);
 int kvm_arm_rust_one_reg(struct kvm_vcpu *vcpu, struct kvm_one_reg *reg,
 			 bool set);
 int kvm_arm_rust_get_vm_reg(struct kvm *kvm, const struct kvm_one_reg *reg);

@@ -81,16 +81,37 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_vm_reg_indices(
     to_ret(kvm::write_ids(ids, UserPtr::from_ptr(uindices.cast())))
 }
 
-/// Returns the id of a register as a vCPU lists it: with its scope, if the VM has opted in to that.
+/// Adds the scopes to a list of ids in userspace, if the VM has opted in to that.
+///
+/// The list has just been written. If userspace changes it meanwhile, it gets what it has written.
+///
+/// Returns 0, or `-EFAULT` if an id cannot be read or written; those before it have their scope.
 ///
 /// # Safety
 ///
-/// `kvm` must point to a valid VM.
+/// `kvm` must point to a valid VM; `uindices` is checked.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_list_reg(kvm: *mut bindings::kvm, id: u64) -> u64 {
+pub unsafe extern "C" fn kvm_arm_rust_list_scopes(
+    kvm: *mut bindings::kvm,
+    uindices: *mut u64,
+    nr: c_ulong,
+) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
-    Scope::list(id, vm.opt_ins())
+    let opt_ins = unsafe { Vm::from_raw(kvm) }.opt_ins();
+    if !opt_ins.contains(OptIns::REG_SCOPE) {
+        return 0;
+    }
+    to_ret(list_scopes(opt_ins, UserPtr::from_ptr(uindices.cast()), nr))
+}
+
+fn list_scopes(opt_ins: OptIns, ids: UserPtr, nr: usize) -> Result {
+    let size = nr.saturating_mul(size_of::<u64>());
+    let (mut reader, mut writer) = UserSlice::new(ids, size).reader_writer();
+    for _ in 0..nr {
+        let id: u64 = reader.read()?;
+        writer.write(&Scope::list(id, opt_ins))?;
+    }
+    Ok(())
 }
 
 /// Writes the version of PSCI through a vCPU, of a VM where it freezes.
