@@ -36,6 +36,7 @@ static int abi_test_init(struct kunit *test)
 		return -ENOMEM;
 
 	mutex_init(&ctx->kvm->arch.config_lock);
+	xa_init(&ctx->kvm->vcpu_array);
 	ctx->vcpu->kvm = ctx->kvm;
 	ctx->boot_mode = mode;
 	ctx->boot_count = counting;

@@ -51,7 +51,6 @@ static int smccc_test_init(struct kunit *test)
 	ctx->vcpu->cpu = -1;
 
 	/* The vCPU finds itself where it looks for others. */
-	xa_init(&ctx->kvm->vcpu_array);
 	ret = xa_err(xa_store(&ctx->kvm->vcpu_array, 0, ctx->vcpu, GFP_KERNEL));
 	if (ret)
 		return ret;
