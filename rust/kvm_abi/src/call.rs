@@ -21,75 +21,79 @@ use crate::{
     FeatureBitmap, //
 };
 
-const fn arch(number: u16) -> u32 {
-    FuncId::fast(Smc32, FuncId::OWNER_ARCH, number).to_raw()
+/// An identifier in two, as [`FuncId::split()`] does it: the compiler first asks whose function it
+/// is, and then compares with small numbers.
+type Split = (u8, u32);
+
+const fn arch(number: u16) -> Split {
+    FuncId::fast(Smc32, FuncId::OWNER_ARCH, number).split()
 }
 
-const fn standard(convention: Convention, number: u16) -> u32 {
-    FuncId::fast(convention, FuncId::OWNER_STANDARD, number).to_raw()
+const fn standard(convention: Convention, number: u16) -> Split {
+    FuncId::fast(convention, FuncId::OWNER_STANDARD, number).split()
 }
 
-const fn psci(number: u16) -> u32 {
+const fn psci(number: u16) -> Split {
     standard(Smc32, number)
 }
 
-const fn psci64(number: u16) -> u32 {
+const fn psci64(number: u16) -> Split {
     standard(Smc64, number)
 }
 
-const fn standard_hyp(number: u16) -> u32 {
-    FuncId::fast(Smc64, FuncId::OWNER_STANDARD_HYP, number).to_raw()
+const fn standard_hyp(number: u16) -> Split {
+    FuncId::fast(Smc64, FuncId::OWNER_STANDARD_HYP, number).split()
 }
 
-const fn vendor_hyp(number: u16) -> u32 {
-    FuncId::fast(Smc32, FuncId::OWNER_VENDOR_HYP, number).to_raw()
+const fn vendor_hyp(number: u16) -> Split {
+    FuncId::fast(Smc32, FuncId::OWNER_VENDOR_HYP, number).split()
 }
 
-const SMCCC_VERSION: u32 = arch(0x0);
-const SMCCC_ARCH_FEATURES: u32 = arch(0x1);
-const SMCCC_ARCH_WORKAROUND_1: u32 = arch(0x8000);
-const SMCCC_ARCH_WORKAROUND_2: u32 = arch(0x7fff);
-const SMCCC_ARCH_WORKAROUND_3: u32 = arch(0x3fff);
+const SMCCC_VERSION: Split = arch(0x0);
+const SMCCC_ARCH_FEATURES: Split = arch(0x1);
+const SMCCC_ARCH_WORKAROUND_1: Split = arch(0x8000);
+const SMCCC_ARCH_WORKAROUND_2: Split = arch(0x7fff);
+const SMCCC_ARCH_WORKAROUND_3: Split = arch(0x3fff);
 
-const PSCI_VERSION: u32 = psci(0x0);
-const CPU_SUSPEND: u32 = psci(0x1);
-const CPU_SUSPEND64: u32 = psci64(0x1);
-const CPU_OFF: u32 = psci(0x2);
-const CPU_ON: u32 = psci(0x3);
-const CPU_ON64: u32 = psci64(0x3);
-const AFFINITY_INFO: u32 = psci(0x4);
-const AFFINITY_INFO64: u32 = psci64(0x4);
-const MIGRATE_INFO_TYPE: u32 = psci(0x6);
-const SYSTEM_OFF: u32 = psci(0x8);
-const SYSTEM_RESET: u32 = psci(0x9);
-const PSCI_FEATURES: u32 = psci(0xa);
-const SYSTEM_SUSPEND: u32 = psci(0xe);
-const SYSTEM_SUSPEND64: u32 = psci64(0xe);
-const SYSTEM_RESET2: u32 = psci(0x12);
-const SYSTEM_RESET2_64: u32 = psci64(0x12);
-const SYSTEM_OFF2: u32 = psci(0x15);
-const SYSTEM_OFF2_64: u32 = psci64(0x15);
+const PSCI_VERSION: Split = psci(0x0);
+const CPU_SUSPEND: Split = psci(0x1);
+const CPU_SUSPEND64: Split = psci64(0x1);
+const CPU_OFF: Split = psci(0x2);
+const CPU_ON: Split = psci(0x3);
+const CPU_ON64: Split = psci64(0x3);
+const AFFINITY_INFO: Split = psci(0x4);
+const AFFINITY_INFO64: Split = psci64(0x4);
+const MIGRATE_INFO_TYPE: Split = psci(0x6);
+const SYSTEM_OFF: Split = psci(0x8);
+const SYSTEM_RESET: Split = psci(0x9);
+const PSCI_FEATURES: Split = psci(0xa);
+const SYSTEM_SUSPEND: Split = psci(0xe);
+const SYSTEM_SUSPEND64: Split = psci64(0xe);
+const SYSTEM_RESET2: Split = psci(0x12);
+const SYSTEM_RESET2_64: Split = psci64(0x12);
+const SYSTEM_OFF2: Split = psci(0x15);
+const SYSTEM_OFF2_64: Split = psci64(0x15);
 /// The last number of the standard services that is PSCI's.
 const PSCI_LAST: u16 = 0x1f;
 
 /// `KVM_PSCI_FN_BASE`: PSCI 0.1 left the identifiers to the implementation.
-const PSCI_0_1_CPU_SUSPEND: u32 = 0x95c1_ba5e;
-const PSCI_0_1_CPU_OFF: u32 = 0x95c1_ba5f;
-const PSCI_0_1_CPU_ON: u32 = 0x95c1_ba60;
-const PSCI_0_1_MIGRATE: u32 = 0x95c1_ba61;
+const PSCI_0_1_CPU_SUSPEND: Split = FuncId::from_raw(0x95c1_ba5e).split();
+const PSCI_0_1_CPU_OFF: Split = FuncId::from_raw(0x95c1_ba5f).split();
+const PSCI_0_1_CPU_ON: Split = FuncId::from_raw(0x95c1_ba60).split();
+const PSCI_0_1_MIGRATE: Split = FuncId::from_raw(0x95c1_ba61).split();
 
-const TRNG_VERSION: u32 = standard(Smc32, 0x50);
-const TRNG_FEATURES: u32 = standard(Smc32, 0x51);
-const TRNG_GET_UUID: u32 = standard(Smc32, 0x52);
-const TRNG_RND: u32 = standard(Smc32, 0x53);
-const TRNG_RND64: u32 = standard(Smc64, 0x53);
+const TRNG_VERSION: Split = standard(Smc32, 0x50);
+const TRNG_FEATURES: Split = standard(Smc32, 0x51);
+const TRNG_GET_UUID: Split = standard(Smc32, 0x52);
+const TRNG_RND: Split = standard(Smc32, 0x53);
+const TRNG_RND64: Split = standard(Smc64, 0x53);
 
-const PV_TIME_FEATURES: u32 = standard_hyp(0x20);
-const PV_TIME_ST: u32 = standard_hyp(0x21);
+const PV_TIME_FEATURES: Split = standard_hyp(0x20);
+const PV_TIME_ST: Split = standard_hyp(0x21);
 
-const VENDOR_HYP_FEATURES: u32 = vendor_hyp(0x0);
-const VENDOR_HYP_PTP: u32 = vendor_hyp(0x1);
-const VENDOR_HYP_UID: u32 = vendor_hyp(0xff01);
+const VENDOR_HYP_FEATURES: Split = vendor_hyp(0x0);
+const VENDOR_HYP_PTP: Split = vendor_hyp(0x1);
+const VENDOR_HYP_UID: Split = vendor_hyp(0xff01);
 
 /// What is done with a function, once it is known which one.
 ///
@@ -230,7 +234,7 @@ impl Call {
     /// function, with a constant, so that the compiler makes one switch of what is two otherwise.
     #[inline(always)]
     pub(crate) fn dispatch<N: Next>(id: FuncId, next: N) -> N::Output {
-        match id.to_raw() {
+        match id.split() {
             SMCCC_VERSION => next.with(Self::Version),
             SMCCC_ARCH_FEATURES => next.with(Self::ArchFeatures),
             SMCCC_ARCH_WORKAROUND_1 => next.with(Self::Workaround1),

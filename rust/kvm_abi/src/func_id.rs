@@ -67,6 +67,13 @@ impl FuncId {
         self.0
     }
 
+    /// Returns bits 31:24, which say what kind of call it is and whose, and bits 23:0.
+    #[inline]
+    pub(crate) const fn split(self) -> (u8, u32) {
+        let [a, b, c, kind] = self.0.to_le_bytes();
+        (kind, u32::from_le_bytes([a, b, c, 0]))
+    }
+
     /// Returns the owner, bits 29:24.
     #[inline]
     pub const fn owner(self) -> u8 {

@@ -5,6 +5,7 @@
 //! Reference: Arm DEN 0022 (PSCI), `kvm_psci_call()`.
 
 use crate::{
+    call::Next,
     decision::{
         Action,
         Caller,
@@ -158,16 +159,12 @@ pub struct AffinityQuery {
 
 impl AffinityQuery {
     const fn new(target: u64, lowest_level: u64) -> Option<Self> {
-        let mask = match lowest_level {
-            0 => AFFINITY_MASK,
-            1 => 0xff_00ff_ff00,
-            2 => 0xff_00ff_0000,
-            3 => 0xff_0000_0000,
-            _ => return None,
-        };
-        if target & !AFFINITY_MASK != 0 {
+        if lowest_level > 3 || target & !AFFINITY_MASK != 0 {
             return None;
         }
+        // Arithmetic, for a `match` would become a table that the guest indexes, under
+        // speculation beyond its end. Of a level 8 bits each: the shift is at most 24.
+        let mask = AFFINITY_MASK & (u64::MAX << ((lowest_level & 3) * 8));
         Some(Self {
             target: target & mask,
             mask,
@@ -277,7 +274,10 @@ impl PsciCall {
             PsciFunction::MigrateInfoType => Decision::value(TOS_MP),
             PsciFunction::SystemOff => system_event(SystemEvent::Off),
             PsciFunction::SystemReset => system_event(SystemEvent::Reset),
-            PsciFunction::Features => Decision::value(features(low_half(x1), version, caller)),
+            PsciFunction::Features => {
+                let id = FuncId::from_raw(low_half(x1));
+                Decision::value(Call::dispatch(id, Features(version, caller)))
+            }
             PsciFunction::SystemSuspend => Decision::Perform(Action::SystemEvent {
                 event: SystemEvent::Suspend,
                 registers: [x0, x1, x2, x3],
@@ -352,15 +352,22 @@ fn system_event(event: SystemEvent) -> Decision {
     })
 }
 
-/// `PSCI_FEATURES`: what the caller is told of a function.
-#[inline(always)]
-fn features(id: u32, version: PsciVersion, caller: &impl Caller) -> u64 {
-    match Call::decode(FuncId::from_raw(id)) {
-        Call::Version => ret::SUCCESS,
-        Call::Psci(call) if call.exists(version, caller) => match call.function {
-            PsciFunction::SystemOff2 => HIBERNATE_OFF.into(),
-            _ => ret::SUCCESS,
-        },
-        _ => ret::NOT_SUPPORTED,
+/// `PSCI_FEATURES`: what a caller of this version is told of a function.
+struct Features<'a, C>(PsciVersion, &'a C);
+
+impl<C: Caller> Next for Features<'_, C> {
+    type Output = u64;
+
+    #[inline(always)]
+    fn with(self, call: Call) -> u64 {
+        let Self(version, caller) = self;
+        match call {
+            Call::Version => ret::SUCCESS,
+            Call::Psci(call) if call.exists(version, caller) => match call.function {
+                PsciFunction::SystemOff2 => HIBERNATE_OFF.into(),
+                _ => ret::SUCCESS,
+            },
+            _ => ret::NOT_SUPPORTED,
+        }
     }
 }
