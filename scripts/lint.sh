@@ -51,6 +51,18 @@ core_clippy()
 		--manifest-path "$ROOT/rust/kvm_abi/Cargo.toml" -- -D warnings
 }
 
+fuzz_clippy()
+{
+	CXX=/usr/bin/clang++-22 logged "$LOGS/clippy-fuzz.log" debian_cargo cargo-clippy-fuzz clippy \
+		--all-targets --all-features --manifest-path "$ROOT/rust/kvm_abi/fuzz/Cargo.toml" -- -D warnings
+}
+
+model_clippy()
+{
+	logged "$LOGS/clippy-model.log" debian_cargo cargo-clippy-model clippy --all-targets \
+		--manifest-path "$ROOT/rust/kvm_abi/model/Cargo.toml" -- -D warnings
+}
+
 shell_check()
 {
 	local files
@@ -154,6 +166,8 @@ check "shellcheck" shell_check
 check "python compiles" python_check
 check "rustfmt" rustfmt_check
 check "clippy of the core crate" core_clippy
+check "clippy of the fuzz targets" fuzz_clippy
+check "clippy of the model" model_clippy
 check "clippy of the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"

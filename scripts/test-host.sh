@@ -3,14 +3,25 @@
 #
 # Usage: scripts/test-host.sh
 #
-# What needs no kernel: the core crate's tests, with Debian's cargo, and those
-# of the benchmark's own code.
+# What needs no kernel: the core crate's tests, with Debian's cargo, its fuzz
+# targets for a moment, the model of the locks, and the tests of the benchmark's
+# and the object gate's own code.
 
 . "$(dirname "$0")/lib.sh"
 
 core()
 {
 	debian_cargo cargo test --no-fail-fast --manifest-path "$ROOT/rust/kvm_abi/Cargo.toml"
+}
+
+fuzz()
+{
+	debian_cargo cargo-fuzz test --no-fail-fast --manifest-path "$ROOT/rust/kvm_abi/fuzz/Cargo.toml"
+}
+
+model()
+{
+	debian_cargo cargo-model test --no-fail-fast --manifest-path "$ROOT/rust/kvm_abi/model/Cargo.toml"
 }
 
 # The part of QEMU's plugin that needs no QEMU.
@@ -51,6 +62,8 @@ tests()
 }
 
 tests core
+tests fuzz
+tests model
 tests plugin
 tests bench
 count test-host "$passed" "$failed" "$skipped"

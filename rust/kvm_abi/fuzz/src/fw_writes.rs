@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! A VM's life: writes to what it stores, a first run, and writes after that.
+//!
+//! Stated after `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`: a refused write changes
+//! nothing, and what a guest has seen stays.
+
+use kvm_abi::{
+    Effect,
+    FeatureBitmap,
+    FwReg,
+    PsciVersion,
+    RanOnce,
+    Reject,
+    Snapshot,
+    VcpuFeatures, //
+};
+
+use crate::{
+    common::VERSIONS,
+    masks,
+    Input, //
+};
+
+/// The services that exist, and those of a new VM.
+const BITMAPS: [(FeatureBitmap, u64, u64); 4] = [
+    (FeatureBitmap::Std, 0b1, 0b1),
+    (FeatureBitmap::StdHyp, 0b1, 0b1),
+    (FeatureBitmap::VendorHyp, 0b11, 0b11),
+    (FeatureBitmap::VendorHyp2, 0b11, 0b00),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Vm {
+    bitmaps: [u64; 4],
+    /// 0 if it was told none.
+    psci_version: u32,
+    features: VcpuFeatures,
+    freezes: bool,
+    ran: RanOnce,
+}
+
+impl Vm {
+    /// The version that a guest of it finds.
+    fn version(&self) -> u32 {
+        match (self.features, self.psci_version) {
+            (VcpuFeatures::Known { psci_0_2: false }, _) => 0x1,
+            (_, 0) => 0x1_0003,
+            (_, told) => told,
+        }
+    }
+
+    /// Whether the value is a version that vCPUs of these features can have.
+    fn can_have(&self, value: u64) -> bool {
+        VERSIONS.map(u64::from).contains(&value)
+            && match self.features {
+                VcpuFeatures::Unknown => true,
+                VcpuFeatures::Known { psci_0_2 } => psci_0_2 == (value != 0x1),
+            }
+    }
+
+    fn write_bitmap(&mut self, place: usize, value: u64) -> Result<(), Reject> {
+        let (map, exists, _) = BITMAPS[place];
+        let current = self.bitmaps[place];
+        let expected = if value | exists != exists {
+            Err(Reject::InvalidValue)
+        } else if self.ran == RanOnce::Yes && value != current {
+            Err(Reject::Frozen)
+        } else {
+            Ok(value)
+        };
+
+        let written = map.write(value, current, self.ran);
+        assert_eq!(written, expected, "{value:#x} to {map:?} of {self:x?}");
+        let admitted = FwReg::Bitmap(map).admit(value);
+        assert_eq!(admitted.is_ok(), expected != Err(Reject::InvalidValue));
+        let snapshot = Snapshot::Bitmap { map, current };
+        assert_eq!(
+            (snapshot.reg(), snapshot.value()),
+            (FwReg::Bitmap(map), current)
+        );
+        let effect = snapshot.write(value, || self.ran);
+        assert_eq!(effect, expected.map(|bits| Effect::StoreBitmap(map, bits)));
+        self.bitmaps[place] = written?;
+        Ok(())
+    }
+
+    fn write_psci_version(&mut self, value: u64) -> Result<(), Reject> {
+        let fits = self.can_have(value);
+        let written = if self.freezes {
+            let other = u64::from(self.version()) != value;
+            let expected = match self.ran {
+                _ if !fits => Err(Reject::InvalidValue),
+                RanOnce::Yes if other => Err(Reject::Frozen),
+                _ => Ok(value as u32),
+            };
+            let written =
+                PsciVersion::write_until_run(value, self.psci_version, self.features, self.ran);
+            let raw = written.map(PsciVersion::to_raw);
+            assert_eq!(raw, expected, "{value:#x} of {self:x?}");
+            written
+        } else {
+            // Through a vCPU, which has features.
+            let VcpuFeatures::Known { psci_0_2 } = self.features else {
+                return Ok(());
+            };
+            let written = PsciVersion::write(value, psci_0_2);
+            let raw = written.map(PsciVersion::to_raw);
+            let expected = if fits {
+                Ok(value as u32)
+            } else {
+                Err(Reject::InvalidValue)
+            };
+            assert_eq!(raw, expected, "{value:#x} of {self:x?}");
+            let snapshot = Snapshot::PsciVersion {
+                stored: self.psci_version,
+                has_psci_0_2: psci_0_2,
+            };
+            assert_eq!(snapshot.value(), u64::from(self.version()), "{self:x?}");
+            let effect = snapshot.write(value, || panic!("this does not freeze"));
+            assert_eq!(effect, written.map(Effect::StorePsciVersion));
+            written
+        };
+        assert_eq!(FwReg::PsciVersion.admit(value), Ok(()));
+        self.psci_version = written?.to_raw();
+        Ok(())
+    }
+
+    /// The first vCPU is initialised; with features that do not fit what was said before, it is
+    /// not.
+    fn init_vcpu(&mut self, psci_0_2: bool) {
+        let told = self.psci_version;
+        let fits = told == 0 || psci_0_2 == (told != 0x1);
+        assert_eq!(PsciVersion::fits(told, psci_0_2), fits, "{told:#x}");
+        if self.features == VcpuFeatures::Unknown && fits {
+            self.features = VcpuFeatures::Known { psci_0_2 };
+        }
+    }
+
+    fn check_version(&self) {
+        let seen = PsciVersion::seen_by_vm(self.psci_version, self.features);
+        assert_eq!(seen, self.version(), "{self:x?}");
+        if let VcpuFeatures::Known { psci_0_2 } = self.features {
+            assert_eq!(PsciVersion::seen(self.psci_version, psci_0_2), seen);
+        }
+    }
+}
+
+pub(crate) fn run(input: &mut Input<'_>) {
+    for (map, exists, initial) in BITMAPS {
+        assert_eq!((map.supported(), map.initial()), (exists, initial));
+    }
+    let mut vm = Vm {
+        bitmaps: FeatureBitmap::ALL.map(FeatureBitmap::initial),
+        psci_version: 0,
+        features: masks::features(input),
+        freezes: input.bool(),
+        ran: RanOnce::No,
+    };
+    let mut at_first_run = None;
+    while input.has_more() {
+        let before = vm;
+        let written = match input.u8() % 8 {
+            0 => {
+                vm.init_vcpu(input.bool());
+                Ok(())
+            }
+            1 if vm.features != VcpuFeatures::Unknown => {
+                vm.ran = RanOnce::Yes;
+                at_first_run.get_or_insert(vm);
+                Ok(())
+            }
+            2..=4 => {
+                let versions = VERSIONS.map(u64::from);
+                vm.write_psci_version(input.near(&versions))
+            }
+            place => {
+                let value = input.near(&[0, 1, 2, 3, 4]);
+                vm.write_bitmap(usize::from(place % 4), value)
+            }
+        };
+        vm.check_version();
+        if written.is_err() {
+            assert_eq!(vm, before, "a refused write");
+        }
+        if let Some(first) = at_first_run {
+            assert_eq!(vm.bitmaps, first.bitmaps, "after a run");
+            if vm.freezes {
+                assert_eq!(vm.version(), first.version(), "after a run");
+            }
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The ways by which userspace writes: that of Rust, that of C, and that of C being checked.
+
+use kvm_abi::{
+    Effect,
+    FeatureBitmap,
+    PsciVersion,
+    Reject,
+    Snapshot, //
+};
+use loom::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+
+use crate::{
+    flag,
+    Vm, //
+};
+
+/// Who serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// C.
+    C,
+    /// Rust.
+    Rust,
+    /// C, whose decisions are judged.
+    Check,
+}
+
+/// The static keys of the mode, which a call reads when it begins.
+#[derive(Debug)]
+pub struct Switch(AtomicU32);
+
+impl Switch {
+    /// Returns a switch that is set to a mode.
+    pub fn new(mode: Mode) -> Self {
+        Self(AtomicU32::new(mode as u32))
+    }
+
+    /// Root chooses a mode; calls that are under way go on as they began.
+    pub fn set(&self, mode: Mode) {
+        self.0.store(mode as u32, Relaxed);
+    }
+
+    /// Returns the mode.
+    pub fn mode(&self) -> Mode {
+        let modes = [Mode::C, Mode::Rust, Mode::Check];
+        modes[self.0.load(Relaxed) as usize]
+    }
+}
+
+/// `fw_reg::write()` of a bitmap.
+///
+/// # Errors
+///
+/// Those of the core.
+pub fn set_bitmap_by_rust(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
+    map.admit(value)?;
+    let _config = vm.lock_config();
+    let bits = map.write(value, vm.bitmap(map), vm.ran_once())?;
+    vm.write_bitmap(map, bits);
+    Ok(())
+}
+
+/// `kvm_arm_set_fw_reg_bmap()`; `watched` asks whether what is decided has to be judged.
+///
+/// # Errors
+///
+/// `EINVAL` and `EBUSY`.
+pub fn set_bitmap_by_c(
+    vm: &Vm,
+    map: FeatureBitmap,
+    value: u64,
+    watched: Option<&Switch>,
+) -> Result<(), Reject> {
+    if value & !map.supported() != 0 {
+        return Err(Reject::InvalidValue);
+    }
+    let _config = vm.lock_config();
+    let old = watched.map(|_| vm.bitmap(map));
+    let ret = if vm.has(flag::HAS_RAN_ONCE) && value != vm.bitmap(map) {
+        Err(Reject::Frozen)
+    } else {
+        vm.write_bitmap(map, value);
+        Ok(())
+    };
+    if let (Some(old), Some(Mode::Check)) = (old, watched.map(Switch::mode)) {
+        judge_bitmap(vm, map, old, value, ret);
+    }
+    ret
+}
+
+/// `kvm_arm_rust_judge_fw_reg_bmap()`.
+pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Result<(), Reject>) {
+    let snapshot = Snapshot::Bitmap { map, current: old };
+    let rust = match snapshot.write(value, || vm.ran_once()) {
+        Ok(Effect::StoreBitmap(_, bits)) => (Ok(()), bits),
+        Ok(effect) => panic!("a bitmap is not written by {effect:?}"),
+        Err(reject) => (Err(reject), old),
+    };
+    vm.compare((ret, vm.bitmap(map)), rust);
+}
+
+/// A bitmap is written by whoever serves now.
+///
+/// # Errors
+///
+/// Those of the core.
+pub fn set_bitmap(vm: &Vm, switch: &Switch, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
+    match switch.mode() {
+        Mode::Rust => set_bitmap_by_rust(vm, map, value),
+        Mode::C => set_bitmap_by_c(vm, map, value, None),
+        Mode::Check => set_bitmap_by_c(vm, map, value, Some(switch)),
+    }
+}
+
+/// The version of PSCI is written through a vCPU of a VM that has not opted in to more: in C and in
+/// Rust without a lock.
+///
+/// # Errors
+///
+/// Those of the core.
+pub fn set_psci_version(vm: &Vm, value: u64) -> Result<(), Reject> {
+    vm.store_psci_version(PsciVersion::write(value, true)?.to_raw());
+    Ok(())
+}
+
+/// `vm_reg::write()` of the version of PSCI.
+///
+/// # Errors
+///
+/// Those of the core.
+pub fn set_psci_version_until_run(vm: &Vm, value: u64) -> Result<(), Reject> {
+    let _config = vm.lock_config();
+    let version =
+        PsciVersion::write_until_run(value, vm.psci_version(), vm.features(), vm.ran_once())?;
+    vm.store_psci_version(version.to_raw());
+    Ok(())
+}
+
+/// `kvm_arm_rust_check_get_fw_reg()` of the version of PSCI: C reads, and it is compared with what
+/// is there before and after. Returns what C has read.
+pub fn check_get_psci_version(vm: &Vm) -> u64 {
+    let snapshot = || Snapshot::PsciVersion {
+        stored: vm.psci_version(),
+        has_psci_0_2: true,
+    };
+    let _config = vm.lock_config();
+    let mut stood_still = true;
+    let mut tries = 4;
+    loop {
+        let before = snapshot();
+        // kvm_psci_version()
+        let c = match vm.psci_version() {
+            0 => 0x1_0003,
+            version => version.into(),
+        };
+        let after = snapshot();
+        if c == before.value() || c == after.value() {
+            return c;
+        }
+        stood_still &= before == after;
+        tries -= 1;
+        if tries == 0 {
+            if stood_still {
+                vm.compare(c, after.value());
+            }
+            return c;
+        }
+    }
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The state of a VM: `struct kvm_arch`, as far as the core decides about it.
+
+use std::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+
+use kvm_abi::{
+    FeatureBitmap,
+    RanOnce,
+    VcpuFeatures, //
+};
+use loom::sync::{
+    Mutex,
+    MutexGuard, //
+};
+
+use crate::memory::{
+    Steps,
+    Word, //
+};
+
+/// Bits of `kvm->arch.flags`.
+pub mod flag {
+    /// `KVM_ARCH_FLAG_HAS_RAN_ONCE`.
+    pub const HAS_RAN_ONCE: u64 = 1 << 0;
+    /// `KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED`.
+    pub const VCPU_FEATURES_CONFIGURED: u64 = 1 << 1;
+    /// `KVM_ARCH_FLAG_PSCI_VERSION_FREEZE`.
+    pub const PSCI_VERSION_FREEZE: u64 = 1 << 2;
+}
+
+/// A VM.
+#[derive(Debug)]
+pub struct Vm {
+    /// `kvm->lock`, under which vCPUs are created, and how many were.
+    vcpus: Mutex<u32>,
+    config: Mutex<()>,
+    steps: Steps,
+    flags: Word,
+    bitmaps: [Word; 4],
+    psci_version: Word,
+    has_psci_0_2: Word,
+    /// Nothing of the VM: it orders nothing, so that loom is not to know it.
+    mismatches: AtomicU32,
+}
+
+impl Default for Vm {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Vm {
+    /// Returns a new VM, `kvm_arm_init_hypercalls()`.
+    pub fn new() -> Self {
+        Self {
+            vcpus: Mutex::new(0),
+            config: Mutex::new(()),
+            steps: Steps::new(),
+            flags: Word::new(0),
+            bitmaps: FeatureBitmap::ALL.map(|map| Word::new(map.initial())),
+            psci_version: Word::new(0),
+            has_psci_0_2: Word::new(0),
+            mismatches: AtomicU32::new(0),
+        }
+    }
+
+    /// Takes `kvm->arch.config_lock`.
+    pub fn lock_config(&self) -> MutexGuard<'_, ()> {
+        self.config.lock().expect("nobody panics with it")
+    }
+
+    /// Takes `kvm->lock`, and returns the number of the vCPUs.
+    pub fn lock_vcpus(&self) -> MutexGuard<'_, u32> {
+        self.vcpus.lock().expect("nobody panics with it")
+    }
+
+    /// Returns whether a flag is set.
+    pub fn has(&self, flag: u64) -> bool {
+        self.flags.load(&self.steps) & flag != 0
+    }
+
+    /// `set_bit()`, which is atomic but orders nothing.
+    pub fn set(&self, flag: u64) {
+        self.flags.set(&self.steps, flag);
+    }
+
+    /// `kvm_vm_has_ran_once()`.
+    pub fn ran_once(&self) -> RanOnce {
+        match self.has(flag::HAS_RAN_ONCE) {
+            true => RanOnce::Yes,
+            false => RanOnce::No,
+        }
+    }
+
+    fn place(map: FeatureBitmap) -> usize {
+        match map {
+            FeatureBitmap::Std => 0,
+            FeatureBitmap::StdHyp => 1,
+            FeatureBitmap::VendorHyp => 2,
+            FeatureBitmap::VendorHyp2 => 3,
+        }
+    }
+
+    /// Returns what a bitmap holds.
+    pub fn bitmap(&self, map: FeatureBitmap) -> u64 {
+        self.bitmaps[Self::place(map)].load(&self.steps)
+    }
+
+    /// Sets a bitmap.
+    pub fn write_bitmap(&self, map: FeatureBitmap, bits: u64) {
+        self.bitmaps[Self::place(map)].store(&self.steps, bits);
+    }
+
+    /// Returns the version of PSCI that the VM was told last, 0 if none.
+    pub fn psci_version(&self) -> u32 {
+        self.psci_version.load(&self.steps) as u32
+    }
+
+    /// Tells the VM its version of PSCI.
+    pub fn store_psci_version(&self, version: u32) {
+        self.psci_version.store(&self.steps, version.into());
+    }
+
+    /// Returns the features of the vCPUs, as far as they are known.
+    pub fn features(&self) -> VcpuFeatures {
+        if !self.has(flag::VCPU_FEATURES_CONFIGURED) {
+            return VcpuFeatures::Unknown;
+        }
+        VcpuFeatures::Known {
+            psci_0_2: self.has_psci_0_2.load(&self.steps) != 0,
+        }
+    }
+
+    /// What `__kvm_vcpu_set_target()` stores.
+    pub fn configure_features(&self, psci_0_2: bool) {
+        self.has_psci_0_2.store(&self.steps, psci_0_2.into());
+        self.set(flag::VCPU_FEATURES_CONFIGURED);
+    }
+
+    /// `__kvm_vcpu_set_target()`: the first vCPU is initialised, unless its features do not go with
+    /// the version of PSCI that the VM was told before.
+    pub fn init_vcpu(&self, psci_0_2: bool) -> bool {
+        let _config = self.lock_config();
+        let fits = kvm_abi::PsciVersion::fits(self.psci_version(), psci_0_2);
+        if fits {
+            self.configure_features(psci_0_2);
+        }
+        fits
+    }
+
+    /// What the mode `check` does with a difference between C and Rust: it is counted.
+    pub fn compare<T: PartialEq>(&self, c: T, rust: T) {
+        if c != rust {
+            self.mismatches.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Returns the number of differences.
+    pub fn mismatches(&self) -> u32 {
+        self.mismatches.load(Relaxed)
+    }
+
+    /// The end of `kvm_arch_vcpu_run_pid_change()`: a vCPU runs for the first time.
+    pub fn first_run(&self) {
+        let _config = self.lock_config();
+        self.set(flag::HAS_RAN_ONCE);
+    }
+}

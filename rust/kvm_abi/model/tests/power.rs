@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! `CPU_ON`: under the `mp_state_lock` of the vCPU that is turned on; it looks without one.
+
+use std::sync::Arc;
+
+use kvm_abi::{
+    psci_call::ret,
+    PowerOn, //
+};
+use kvm_abi_model::{
+    ensure,
+    in_every_order,
+    ResetState,
+    Vcpu, //
+};
+use loom::thread;
+
+type TurnOn = fn(&Vcpu, &PowerOn) -> u64;
+
+/// What two callers ask for, who do not know of each other.
+fn request(caller: u64) -> PowerOn {
+    PowerOn {
+        target: 1,
+        entry: 0x1000 * caller,
+        context_id: caller,
+        already_on: ret::ALREADY_ON,
+    }
+}
+
+fn state(caller: u64) -> ResetState {
+    (&request(caller)).into()
+}
+
+/// Two vCPUs turn on a third one, which enters the guest as soon as it is on.
+fn one_caller_wins(turn_on: TurnOn) {
+    in_every_order(Some(3), move || {
+        let vcpu = Arc::new(Vcpu::new());
+        let callers = [1, 2].map(|caller| {
+            let vcpu = vcpu.clone();
+            thread::spawn(move || turn_on(&vcpu, &request(caller)))
+        });
+        let entered = vcpu.enter();
+
+        let results = callers.map(|caller| caller.join().expect("no panic"));
+        let winner = match results {
+            [ret::SUCCESS, ret::ALREADY_ON] => 1,
+            [ret::ALREADY_ON, ret::SUCCESS] => 2,
+            _ => return Err(format!("the callers get {results:x?}")),
+        };
+        // If it was off before, it is not any more.
+        let began = entered.or_else(|| vcpu.enter());
+        ensure!(began == Some(state(winner)), "it begins elsewhere");
+        ensure!(vcpu.mismatches() == 0, "check reports C");
+        Ok(())
+    });
+}
+
+#[test]
+fn it_begins_where_the_caller_says_that_is_told_success() {
+    one_caller_wins(Vcpu::power_on);
+}
+
+#[test]
+fn check_raises_no_false_alarm() {
+    one_caller_wins(Vcpu::power_on_judged);
+}
+
+#[test]
+#[should_panic(expected = "the callers get")]
+fn asked_before_the_lock_both_callers_win() {
+    one_caller_wins(|vcpu, request| match request.decide(vcpu.is_stopped()) {
+        Ok(()) => {
+            vcpu.start(&mut vcpu.lock_power(), request);
+            ret::SUCCESS
+        }
+        Err(refused) => refused,
+    });
+}
+
+#[test]
+#[should_panic(expected = "check reports C")]
+fn judged_after_the_lock_check_raises_a_false_alarm() {
+    one_caller_wins(|vcpu, request| {
+        let result = vcpu.power_on(request);
+        if result == ret::SUCCESS {
+            let state = *vcpu.lock_power();
+            vcpu.judge_power_on(state, request);
+        }
+        result
+    });
+}
+
+#[test]
+#[should_panic(expected = "it begins elsewhere")]
+fn on_before_it_is_to_be_reset_it_begins_where_it_was() {
+    one_caller_wins(|vcpu, request| {
+        let mut power = vcpu.lock_power();
+        if let Err(refused) = request.decide(vcpu.is_stopped()) {
+            return refused;
+        }
+        vcpu.set_runnable();
+        vcpu.start(&mut power, request);
+        ret::SUCCESS
+    });
+}
+
+/// As [`Vcpu::start`], but for `smp_wmb()`.
+#[test]
+#[should_panic(expected = "it begins elsewhere")]
+fn without_the_barrier_it_begins_where_it_was() {
+    one_caller_wins(|vcpu, request| {
+        let mut power = vcpu.lock_power();
+        if let Err(refused) = request.decide(vcpu.is_stopped()) {
+            return refused;
+        }
+        *power = request.into();
+        vcpu.request_reset();
+        vcpu.set_runnable();
+        ret::SUCCESS
+    });
+}
+
+/// A vCPU turns itself off while another one turns it on: it is on if, and only if, the other one
+/// is told so, and was the last.
+#[test]
+fn turned_off_and_on_it_is_what_the_caller_was_told() {
+    in_every_order(None, || {
+        let vcpu = Arc::new(Vcpu::new());
+        let first = vcpu.power_on(&request(1));
+        let caller = thread::spawn({
+            let vcpu = vcpu.clone();
+            move || vcpu.power_on(&request(2))
+        });
+        let began = vcpu.enter();
+        vcpu.power_off();
+        let second = caller.join().expect("no panic");
+        let left = match second {
+            ret::SUCCESS => Some(state(2)),
+            _ => None,
+        };
+        ensure!(first == ret::SUCCESS, "the first caller gets {first:x}");
+        ensure!(began == Some(state(1)), "it begins elsewhere");
+        ensure!(vcpu.enter() == left, "the second caller gets {second:x}");
+        Ok(())
+    });
+}

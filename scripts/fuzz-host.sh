@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/fuzz-host.sh [SECONDS [SEED]]
+#        scripts/fuzz-host.sh replay TARGET FILE
+#
+# Fuzz the core crate on the host: its targets (rust/kvm_abi/fuzz) share SECONDS,
+# 60 if none are given, and libFuzzer mutates the inputs of each that led to new
+# code, from SEED on. What it has found stays in $O/fuzz/corpus for the next run;
+# the same seed gives the same inputs as long as that is the same. An input that
+# fails is kept in $O/fuzz/failed, and `replay` runs it again.
+
+. "$(dirname "$0")/lib.sh"
+
+PACKAGE=$ROOT/rust/kvm_abi/fuzz
+HOST=x86_64-unknown-linux-gnu
+# Of the compiler's LLVM: count edges, and show the fuzzer what is compared. Only
+# what is linked to the fuzzer can be built so, which --target= tells apart.
+COVERAGE='target.'$HOST'.rustflags=["-Cpasses=sancov-module",
+	"-Cllvm-args=-sanitizer-coverage-level=4",
+	"-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
+	"-Cllvm-args=-sanitizer-coverage-pc-table",
+	"-Cllvm-args=-sanitizer-coverage-trace-compares"]'
+FUZZER=$OUT/cargo-fuzz/$HOST/release/coverage
+FUZZ=$OUT/fuzz
+# As long as the longest input that a target looks at.
+LIMITS=(-max_len=256 -timeout=10 -rss_limit_mb=1024)
+
+build()
+{
+	CXX=/usr/bin/clang++-22 logged "$LOGS/fuzz-host-build.log" debian_cargo cargo-fuzz build \
+		--release --features coverage --target "$HOST" --config "${COVERAGE//[$'\n\t']/}" \
+		--manifest-path "$PACKAGE/Cargo.toml" ||
+		die "the fuzz targets could not be built; the whole log: $LOGS/fuzz-host-build.log"
+}
+
+targets()
+{
+	sed -n 's/^ *name: "\(.*\)",$/\1/p' "$PACKAGE/src/lib.rs"
+}
+
+# fuzzer TARGET ARGUMENT...
+fuzzer()
+{
+	local target=$1
+	shift
+	clean_env env KVM_ABI_FUZZ_TARGET="$target" "$FUZZER" "${LIMITS[@]}" "$@"
+}
+
+# figure LOG REGEXP: the last number that follows it, 0 if there is none.
+figure()
+{
+	grep -oE "$2 *[0-9]+" "$1" | tail -n1 | grep -oE '[0-9]+$' || echo 0
+}
+
+fuzz()
+{
+	local target=$1 seconds=$2 seed=$3
+	local log=$LOGS/fuzz-host-$target.log rc=0 result=ok input
+	mkdir -p "$FUZZ/corpus/$target" "$FUZZ/failed"
+	fuzzer "$target" -seed="$seed" -max_total_time="$seconds" -use_value_profile=1 -print_final_stats=1 \
+		-artifact_prefix="$FUZZ/failed/$target-" "$FUZZ/corpus/$target" >"$log" 2>&1 </dev/null || rc=$?
+	((rc == 0)) || result=FAILED
+	note "$(printf '%-12s %12d %9d  %s' "$target" "$(figure "$log" 'number_of_executed_units:')" \
+		"$(figure "$log" ' cov:')" "$result")"
+	((rc)) || return 0
+	input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n1)
+	{
+		grep -A2 -m1 'panicked at' "$log" || tail -n5 "$log"
+		[[ -z $input ]] || echo "again: scripts/fuzz-host.sh replay $target $input"
+	} | sed 's/^/      | /' >&2
+	return 1
+}
+
+usage='usage: scripts/fuzz-host.sh [SECONDS [SEED]] | replay TARGET FILE'
+mapfile -t all < <(targets)
+out_dir
+
+if [[ ${1:-} == replay ]]; then
+	(($# == 3)) || die "$usage"
+	[[ " ${all[*]} " == *" $2 "* ]] || die "there is no target $2; good values: ${all[*]}"
+	[[ -f $3 ]] || die "there is no file $3"
+	build
+	fuzzer "$2" "$3"
+	exit
+fi
+
+seconds=${1:-60} seed=${2:-1}
+(($# <= 2)) || die "$usage"
+[[ $seconds =~ ^[1-9][0-9]{0,6}$ ]] || die "SECONDS=$seconds is not known; good values: a number from 1 on"
+# libFuzzer takes 0 for "any".
+[[ $seed =~ ^[1-9][0-9]{0,8}$ ]] || die "the seed $seed is not known; good values: a number from 1 to 999999999"
+
+build
+passed=0 failed=0
+each=$(((seconds + ${#all[@]} - 1) / ${#all[@]}))
+note "$each seconds for each of ${#all[@]} targets, seed $seed"
+note "$(printf '%-12s %12s %9s  %s' target runs coverage result)"
+for target in "${all[@]}"; do
+	if fuzz "$target" "$each" "$seed"; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+	fi
+done
+count fuzz-host "$passed" "$failed" 0
+note "$passed passed, $failed failed; logs: $LOGS/fuzz-host-*.log"
+((failed == 0))
