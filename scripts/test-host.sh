@@ -37,6 +37,12 @@ bench()
 		clean_env /usr/bin/python3 -B -W error -m unittest discover -s bench -t .)
 }
 
+objgate()
+{
+	(cd "$ROOT/scripts" &&
+		clean_env /usr/bin/python3 -B -W error -m unittest discover -s objgate -t .)
+}
+
 out_dir
 passed=0 failed=0 skipped=0 status=0
 
@@ -66,6 +72,7 @@ tests fuzz
 tests model
 tests plugin
 tests bench
+tests objgate
 count test-host "$passed" "$failed" "$skipped"
 note "$passed passed, $failed failed, $skipped skipped; logs: $LOGS/test-host-*.log"
 ((status == 0))

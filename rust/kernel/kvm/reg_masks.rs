@@ -140,7 +140,8 @@ fn populate(masks: &SetOnce<FeatureIdMasks>, aarch32_el0: bool) {
 #[cold]
 #[inline(never)]
 fn from_kernel(aarch32_el0: bool) -> FeatureIdMasks {
-    let table = (0..).map_while(|i| {
+    // Inclusive, as the end of a range without one is a panic.
+    let table = (0..=u32::MAX).map_while(|i| {
         let (mut id, mut mask) = (0, 0);
         // SAFETY: Both can be written.
         unsafe { bindings::kvm_arm_sys_reg_mask(i, &raw mut id, &raw mut mask) }
