@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_lock_class - The locks that the Rust code takes are C's, as lockdep sees it.
+ *
+ * C and Rust exclude each other only if they take the same locks, and lockdep
+ * finds a deadlock between them only if these are of the same class. So each
+ * call must take kvm->arch.config_lock and vcpu->arch.mp_state_lock as often,
+ * and under and above the same locks, whichever implementation serves it; there
+ * must be one class of each, and no class that the Rust code has made.
+ *
+ * Needs CONFIG_PROVE_LOCKING and CONFIG_DEBUG_LOCKDEP, which counts.
+ */
+#include <errno.h>
+
+#include "abi_switch.h"
+#include "lock_class.h"
+#include "psci.h"
+#include "smccc_filter.h"
+
+#define CONFIG_LOCK	"&kvm->arch.config_lock"
+#define STATE_LOCK	"&vcpu->arch.mp_state_lock"
+#define VCPU_LOCK	"&vcpu->mutex"
+
+/* How often each call is made. */
+#define NR_CALLS	64
+
+/* vCPU 0 makes the calls, 1 is off, 2 is on but does not run. */
+#define NR_VCPUS	3
+
+static struct kvm_vm *vm;
+static struct kvm_vcpu *vcpus[NR_VCPUS];
+
+/* ---- Calls ---- */
+
+static void expect_reg_set(u64 id, u64 val, int want)
+{
+	int ret = fw_set(vcpus[0], id, val);
+
+	fw_expect(ret == want, "%#lx <- %#lx: %s", id, val, strerror(ret));
+}
+
+static void read_bitmap(int i)
+{
+	vcpu_get_reg(vcpus[0], KVM_REG_ARM_VENDOR_HYP_BMAP);
+}
+
+static void write_bitmap(int i)
+{
+	expect_reg_set(KVM_REG_ARM_VENDOR_HYP_BMAP, 1 + 2 * (i & 1), 0);
+}
+
+static void write_bad_bitmap(int i)
+{
+	expect_reg_set(KVM_REG_ARM_VENDOR_HYP_BMAP, BIT(2 + i % 62), EINVAL);
+}
+
+static void write_frozen_bitmap(int i)
+{
+	expect_reg_set(KVM_REG_ARM_VENDOR_HYP_BMAP, 0, EBUSY);
+}
+
+static void write_psci_version(int i)
+{
+	expect_reg_set(KVM_REG_ARM_PSCI_VERSION,
+		       fw_psci_versions[i % FW_NR_PSCI_VERSIONS], 0);
+}
+
+static void write_id_reg(int i)
+{
+	u64 id = SYS_REG(ID_AA64ISAR0_EL1);
+
+	expect_reg_set(id, vcpu_get_reg(vcpus[0], id), 0);
+}
+
+static void set_filter(int i)
+{
+	fw_expect(!smccc_set_filter(vm, FILTER_FREE + i, 1, DENY),
+		  "range %d is refused", i);
+}
+
+static void set_bad_filter(int i)
+{
+	fw_expect(smccc_set_filter(vm, FILTER_FREE + i, 0, DENY) == EINVAL,
+		  "range of no functions is not refused");
+}
+
+static void expect_call(u64 fn, u64 x1, u64 x2, s64 want)
+{
+	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC, fn, x1, x2, 0);
+
+	fw_expect(c.exit == KVM_EXIT_MMIO && c.x[0] == want,
+		  "call %#lx(%#lx): exit %u, x0 %#lx", fn, x1, c.exit, c.x[0]);
+}
+
+static void cpu_on_of_nobody(int i)
+{
+	expect_call(PSCI_0_2_FN64_CPU_ON, 0x100 + i, SMCCC_CODE_GPA,
+		    PSCI_RET_INVALID_PARAMS);
+}
+
+static void cpu_on_of_running(int i)
+{
+	expect_call(PSCI_0_2_FN64_CPU_ON, 2, SMCCC_CODE_GPA,
+		    PSCI_RET_ALREADY_ON);
+}
+
+/* When userspace looks at it, the vCPU is reset; then it is off again. */
+static void cpu_on(int i)
+{
+	expect_call(PSCI_0_2_FN64_CPU_ON, 1, SMCCC_CODE_GPA, PSCI_RET_SUCCESS);
+	fw_expect(psci_get_pc(vcpus[1]) == SMCCC_CODE_GPA, "it is not reset");
+	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_STOPPED);
+}
+
+static void affinity_info(int i)
+{
+	expect_call(PSCI_0_2_FN64_AFFINITY_INFO, i & 1, 0,
+		    i & 1 ? PSCI_0_2_AFFINITY_LEVEL_OFF :
+			    PSCI_0_2_AFFINITY_LEVEL_ON);
+}
+
+static void features(int i)
+{
+	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC,
+					 ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID,
+					 0, 0, 0);
+
+	fw_expect(c.exit == KVM_EXIT_MMIO, "exit %u", c.exit);
+}
+
+/* All vCPUs stop, and two of them are turned on again. */
+static void system_off(int i)
+{
+	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC,
+					 PSCI_0_2_FN_SYSTEM_OFF, 0, 0, 0);
+
+	fw_expect(c.exit == KVM_EXIT_SYSTEM_EVENT, "exit %u", c.exit);
+	smccc_set_mp_state(vcpus[0], KVM_MP_STATE_RUNNABLE);
+	smccc_set_mp_state(vcpus[2], KVM_MP_STATE_RUNNABLE);
+}
+
+/*
+ * How often C takes each lock for one of them, as can be read in it; and what
+ * mode check takes beyond that, so that both sides decide on one state: for what
+ * depends on the PSCI version the config_lock, for what depends on the state of
+ * another vCPU that vCPU's lock.
+ */
+struct taken {
+	int config_lock;
+	int state_lock;
+};
+
+static const struct call {
+	const char *name;
+	void (*make)(int i);
+	bool before_first_run;
+	struct taken c;
+	struct taken check;
+} calls[] = {
+	{ "read of a bitmap", read_bitmap, true, { 0, 0 }, { 1, 0 } },
+	{ "write of a bitmap", write_bitmap, true, { 1, 0 } },
+	{ "write of an unsupported bit", write_bad_bitmap, true, { 0, 0 } },
+	{ "write of the PSCI version", write_psci_version, true, { 0, 0 },
+	  { 1, 0 } },
+	{ "read and write of an ID register", write_id_reg, true, { 2, 0 } },
+	{ "range of the filter", set_filter, true, { 1, 0 } },
+	{ "bad range of the filter", set_bad_filter, true, { 0, 0 } },
+	{ "read of a bitmap that is frozen", read_bitmap, false, { 0, 0 },
+	  { 1, 0 } },
+	{ "write of a bitmap that is frozen", write_frozen_bitmap, false,
+	  { 1, 0 } },
+	{ "FEATURES", features, false, { 0, 0 } },
+	{ "AFFINITY_INFO", affinity_info, false, { 0, 0 }, { 1, 1 } },
+	{ "CPU_ON of a vCPU that is not there", cpu_on_of_nobody, false,
+	  { 0, 0 }, { 1, 0 } },
+	{ "CPU_ON of a vCPU that is on", cpu_on_of_running, false, { 0, 1 },
+	  { 1, 0 } },
+	/* The call, the reset, and userspace's turning it off. */
+	{ "CPU_ON of a vCPU that is off", cpu_on, false, { 0, 3 }, { 1, 0 } },
+	{ "SYSTEM_OFF", system_off, false, { 0, NR_VCPUS + 2 }, { 1, 0 } },
+};
+
+/* ---- How often the locks are taken ---- */
+
+static void check_call(const struct call *call, bool checking)
+{
+	struct lock_class before[] = { { CONFIG_LOCK }, { STATE_LOCK } };
+	struct lock_class after[] = { { CONFIG_LOCK }, { STATE_LOCK } };
+	const unsigned long want[] = {
+		call->c.config_lock + (checking ? call->check.config_lock : 0),
+		call->c.state_lock + (checking ? call->check.state_lock : 0),
+	};
+	unsigned long taken;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(before); i++)
+		lock_class_read(&before[i]);
+	for (i = 0; i < NR_CALLS; i++)
+		call->make(i);
+	for (i = 0; i < ARRAY_SIZE(after); i++)
+		lock_class_read(&after[i]);
+
+	for (i = 0; i < ARRAY_SIZE(after); i++) {
+		taken = after[i].ops - before[i].ops;
+		fw_expect(taken == want[i] * NR_CALLS,
+			  "%s: %s is taken %lu times by %d calls, expected %lu",
+			  call->name, after[i].name, taken, NR_CALLS,
+			  want[i] * NR_CALLS);
+	}
+}
+
+static void check_calls(const char *mode)
+{
+	bool first_run_done = false;
+	int i;
+
+	abi_set_mode(mode);
+	vm = smccc_vm_create(NR_VCPUS, BIT(KVM_ARM_VCPU_PSCI_0_2) |
+			     BIT(KVM_ARM_VCPU_POWER_OFF), vcpus);
+	smccc_set_mp_state(vcpus[2], KVM_MP_STATE_RUNNABLE);
+
+	for (i = 0; i < ARRAY_SIZE(calls); i++) {
+		if (!calls[i].before_first_run && !first_run_done) {
+			features(0);
+			first_run_done = true;
+		}
+		check_call(&calls[i], !strcmp(mode, "check"));
+	}
+	kvm_vm_free(vm);
+}
+
+/* ---- What they are taken under and above ---- */
+
+static struct lock_edges edges_of_c;
+
+static struct lock_edges read_edges(void)
+{
+	struct lock_edges e = {};
+
+	lock_edges_read(&e, CONFIG_LOCK);
+	lock_edges_read(&e, STATE_LOCK);
+	return e;
+}
+
+static void check_mode_c(int unused)
+{
+	check_calls("c");
+
+	edges_of_c = read_edges();
+	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, CONFIG_LOCK),
+		  "%s is not known to be taken under %s", CONFIG_LOCK,
+		  VCPU_LOCK);
+	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, STATE_LOCK),
+		  "%s is not known to be taken under %s", STATE_LOCK,
+		  VCPU_LOCK);
+	ksft_print_msg("%d orders of locks\n", edges_of_c.nr);
+}
+
+/* What C has not taken one under the other, nobody else must. */
+static void expect_edges_of_c(void)
+{
+	struct lock_edges now = read_edges();
+	int i;
+
+	for (i = 0; i < now.nr; i++)
+		fw_expect(lock_has_edge(&edges_of_c, now.edge[i].outer,
+					now.edge[i].inner),
+			  "%s is taken under %s", now.edge[i].inner,
+			  now.edge[i].outer);
+}
+
+static void check_mode_rust(int unused)
+{
+	check_calls("rust");
+	expect_edges_of_c();
+}
+
+/*
+ * The config_lock is held where C holds none then, and a vCPU that is preempted
+ * there takes what C takes elsewhere; lockdep would tell of an inversion.
+ */
+static void check_mode_check(int unused)
+{
+	check_calls("check");
+}
+
+/* ---- Which classes there are ---- */
+
+/* Rust names a class after the file and the line that make it. */
+static void expect_not_rust(const char *name)
+{
+	fw_expect(!strstr(name, ".rs:") && !strstr(name, "rust") &&
+		  !strstr(name, "::"), "There is a class '%s'", name);
+}
+
+static void check_classes(int unused)
+{
+	struct lock_class classes[] = {
+		{ CONFIG_LOCK }, { STATE_LOCK }, { VCPU_LOCK },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(classes); i++) {
+		lock_class_read(&classes[i]);
+		fw_expect(classes[i].nr_classes == 1, "There are %d classes %s",
+			  classes[i].nr_classes, classes[i].name);
+	}
+	lock_call_with_names(expect_not_rust);
+
+	fw_expect(lock_debugging_is_on(), "lockdep has given up");
+}
+
+static const struct fw_case cases[] = {
+	{ "mode c: each call takes the locks as often as can be read in C",
+	  check_mode_c },
+	{ "mode rust: as often, and under and above the same locks",
+	  check_mode_rust },
+	{ "mode check: as often, and once more for what C takes no lock for",
+	  check_mode_check },
+	{ "one class of each lock, and none that Rust has made",
+	  check_classes },
+};
+
+int main(void)
+{
+	struct lock_class c = { CONFIG_LOCK };
+
+	ksft_print_header();
+
+	if (access(LOCKDEP, R_OK))
+		ksft_exit_skip(LOCKDEP ": the kernel has no CONFIG_PROVE_LOCKING\n");
+	if (!abi_open())
+		ksft_exit_skip("this kernel has one implementation\n");
+
+	/* A VM has been made, so that its classes are known. */
+	kvm_vm_free(vm_create_barebones());
+	lock_class_read(&c);
+	if (!c.nr_classes)
+		ksft_exit_skip(LOCKDEP ": the kernel has no CONFIG_DEBUG_LOCKDEP\n");
+
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

@@ -1,0 +1,403 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_trust - Who may do what with the switch between the implementations of
+ * KVM/arm64's ABI, and what its files and tracepoints give away.
+ *
+ * Only root reads or writes the files of the switch and turns tracepoints on,
+ * even if it hands out their directory. A write is a word that is known or it
+ * changes nothing, wherever in the file it is. Neither the files nor the
+ * tracepoints tell an address of the kernel: all 64-bit values in them are those
+ * that the test itself has written. abi_trust_log is about the kernel's log.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+
+#include "abi_switch.h"
+#include "hostile.h"
+#include "trace_text.h"
+#include "unprivileged.h"
+
+/* ---- Whose files they are ---- */
+
+static const struct file {
+	const char *dir;
+	const char *name;
+	/* All that anybody may do; and what must not be there at all */
+	mode_t mode;
+} files[] = {
+	{ ABI_DIR, "mode", 0600 },
+	{ ABI_DIR, "count", 0600 },
+	{ ABI_DIR, "stats", 0400 },
+	{ EVENTS_DIR, "enable", 0640 },
+	{ EVENTS_DIR, "filter", 0640 },
+	{ EVENTS_DIR "kvm_arm64_get_fw_reg/", "enable", 0640 },
+	{ EVENTS_DIR "kvm_arm64_set_fw_reg/", "enable", 0640 },
+	{ EVENTS_DIR "kvm_arm64_abi_mismatch/", "enable", 0640 },
+	{ EVENTS_DIR "kvm_arm64_set_fw_reg/", "format", 0440 },
+	{ TRACE_DIR, "trace", 0640 },
+	{ TRACE_DIR, "trace_pipe", 0440 },
+};
+
+#define NR_FILES	ARRAY_SIZE(files)
+
+static int dir_fds[NR_FILES];
+static int file_fds[NR_FILES];
+
+static void check_modes(int unused)
+{
+	struct stat st;
+	int i;
+
+	for (i = 0; i < NR_FILES; i++) {
+		fw_expect(!fstatat(dir_fds[i], files[i].name, &st, 0) &&
+			  !st.st_uid && !st.st_gid &&
+			  (st.st_mode & 07777) == files[i].mode,
+			  "%s%s: mode %o of user %u, group %u", files[i].dir,
+			  files[i].name, st.st_mode, st.st_uid, st.st_gid);
+	}
+}
+
+static void expect_no_access(int dir_fd, const char *path, const char *name)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	int i, fd;
+
+	for (i = 0; i < ARRAY_SIZE(flags); i++) {
+		fd = openat(dir_fd, path, flags[i]);
+		fw_expect(fd < 0 && errno == EACCES,
+			  "%s can be opened with flags %d: %s", name, flags[i],
+			  fd < 0 ? strerror(errno) : "yes");
+		close(fd);
+	}
+}
+
+/* By its path, from its directory, and again from root's own descriptor. */
+static void try_files(void)
+{
+	char path[128];
+	int i;
+
+	for (i = 0; i < NR_FILES; i++) {
+		snprintf(path, sizeof(path), "%s%s", files[i].dir,
+			 files[i].name);
+		expect_no_access(AT_FDCWD, path, path);
+		expect_no_access(dir_fds[i], files[i].name, path);
+		fw_expect(chmod(path, 0666), "%s: chmod", path);
+		fw_expect(fchmodat(dir_fds[i], files[i].name, 0666, 0),
+			  "%s: fchmodat", path);
+		if (file_fds[i] < 0)
+			continue;
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fds[i]);
+		expect_no_access(AT_FDCWD, path, files[i].name);
+	}
+}
+
+static void check_user(int unused)
+{
+	int i;
+
+	fw_expect(run_child(true, try_files), "A user can");
+
+	/* Should that be so. */
+	for (i = 0; i < NR_FILES; i++)
+		fchmodat(dir_fds[i], files[i].name, files[i].mode, 0);
+}
+
+/* The same attempts by root are successful, so that it is the user that counts. */
+static void check_root(int unused)
+{
+	int i, fd;
+
+	for (i = 0; i < NR_FILES; i++) {
+		fd = openat(dir_fds[i], files[i].name,
+			    files[i].mode & 0200 ? O_RDWR : O_RDONLY);
+		fw_expect(fd >= 0, "%s%s: %s", files[i].dir, files[i].name,
+			  strerror(errno));
+		close(fd);
+	}
+}
+
+/* ---- What is written to them ---- */
+
+#define LONG	SZ_1M
+
+/* Words that are not known, of a length that is not that of the string. */
+static const struct write {
+	const char *file;
+	const char *text;
+	size_t len;
+	int want;
+} bad_writes[] = {
+	{ "mode", "x", 1, EINVAL },
+	{ "mode", "C", 1, EINVAL },
+	{ "mode", "RUST", 4, EINVAL },
+	{ "mode", "rustc", 5, EINVAL },
+	{ "mode", "rust ", 5, EINVAL },
+	{ "mode", " rust", 5, EINVAL },
+	{ "mode", "rust\n\n", 6, EINVAL },
+	{ "mode", "c rust", 6, EINVAL },
+	{ "mode", "\n", 1, EINVAL },
+	{ "mode", "\0rust", 5, EINVAL },
+	{ "mode", "rust", 3, EINVAL },
+	{ "mode", "check\n", 4, EINVAL },
+	{ "mode", "rust\nxyz", 8, EINVAL },
+	{ "mode", "rust", LONG, EINVAL },
+	{ "count", "x", 1, EINVAL },
+	{ "count", "2", 1, EINVAL },
+	{ "count", "-1", 2, EINVAL },
+	{ "count", "1x", 2, EINVAL },
+	{ "count", "0 1", 3, EINVAL },
+	{ "count", "\n", 1, EINVAL },
+	{ "count", "0x", 2, EINVAL },
+	{ "count", "18446744073709551615", 20, EINVAL },
+	{ "count", "18446744073709551616", 20, ERANGE },
+	{ "count", "1 and so on", LONG, EINVAL },
+};
+
+static const char * const words[] = { "c", "rust", "check" };
+
+static void expect_word(const char *file, const char *want, const char *when)
+{
+	char path[64], now[ABI_WORD] = "";
+
+	snprintf(path, sizeof(path), ABI_DIR "%s", file);
+	fw_expect(abi_read_word(path, now) && !strcmp(now, want),
+		  "%s: %s is '%s', was '%s'", when, file, now, want);
+}
+
+/*
+ * Write where the file has been sought to, if it can be. Returns 0 if all was
+ * taken, or the positive errno.
+ */
+static int write_at(const char *file, const void *text, size_t len, s64 offset)
+{
+	char path[64];
+	ssize_t ret;
+	int fd, err;
+
+	snprintf(path, sizeof(path), ABI_DIR "%s", file);
+	fd = open(path, O_WRONLY);
+	TEST_ASSERT(fd >= 0, "%s: %s", path, strerror(errno));
+	if (offset)
+		lseek(fd, offset, SEEK_SET);
+	ret = write(fd, text, len);
+	err = ret < 0 ? errno : 0;
+	close(fd);
+
+	return err ?: ret == len ? 0 : EIO;
+}
+
+static void check_bad_words(int unused)
+{
+	char mode[ABI_WORD], count[ABI_WORD], *text = malloc(LONG);
+	int i, j, ret;
+
+	for (j = 0; j < ARRAY_SIZE(words); j++) {
+		abi_set_mode(words[j]);
+		TEST_ASSERT(abi_read_word(ABI_DIR "mode", mode) &&
+			    abi_read_word(ABI_DIR "count", count), "Not read");
+
+		for (i = 0; i < ARRAY_SIZE(bad_writes); i++) {
+			const struct write *w = &bad_writes[i];
+
+			memset(text, '1', LONG);
+			memcpy(text, w->text, w->len < LONG ? w->len :
+							      strlen(w->text));
+			ret = write_at(w->file, text, w->len, 0);
+			fw_expect(ret == w->want, "%s <- '%s', %lu bytes: %s",
+				  w->file, w->text, w->len, strerror(ret));
+			expect_word("mode", mode, w->text);
+			expect_word("count", count, w->text);
+		}
+	}
+	free(text);
+}
+
+/* None of it, or all of it: there is no state from one write to the next. */
+static void check_pieces(int unused)
+{
+	static const char * const pieces[] = { "ru", "st", "che", "ck", "\n" };
+	static const char * const none[] = { "mode", "count" };
+	int i, fd, ret;
+
+	abi_set_mode("c");
+	fd = open(ABI_DIR "mode", O_WRONLY);
+	for (i = 0; i < ARRAY_SIZE(pieces); i++) {
+		ret = write(fd, pieces[i], strlen(pieces[i]));
+		fw_expect(ret < 0 && errno == EINVAL, "'%s' is taken", pieces[i]);
+	}
+	close(fd);
+	expect_word("mode", "c", "pieces");
+
+	for (i = 0; i < ARRAY_SIZE(none); i++) {
+		ret = write_at(none[i], "", 0, 0);
+		fw_expect(!ret || ret == EINVAL, "nothing: %s", strerror(ret));
+		ret = write_at(none[i], hole, 4, 0);
+		fw_expect(ret == EFAULT, "no memory: %s", strerror(ret));
+		ret = write_at(none[i], hole - 2, 4, 0);
+		fw_expect(ret == EFAULT, "too little memory: %s", strerror(ret));
+	}
+	expect_word("mode", "c", "nothing");
+}
+
+/* Wherever it is written, and whatever was sought, it is the whole word. */
+static void check_offsets(int unused)
+{
+	static const s64 offsets[] = { 1, 4, 4096, 1L << 40 };
+	char buf[ABI_WORD] = "";
+	int i, j, fd, ret;
+
+	for (i = 0; i < ARRAY_SIZE(offsets); i++) {
+		for (j = 0; j < ARRAY_SIZE(words); j++) {
+			ret = write_at("mode", words[j], strlen(words[j]),
+				       offsets[i]);
+			fw_expect(!ret, "%s at %ld: %s", words[j], offsets[i],
+				  strerror(ret));
+			expect_word("mode", words[j], "sought");
+		}
+		ret = write_at("mode", "ust", 3, offsets[i]);
+		fw_expect(ret == EINVAL, "ust at %ld: %s", offsets[i],
+			  strerror(ret));
+		ret = write_at("count", "01", 2, offsets[i]);
+		fw_expect(!ret, "01 at %ld: %s", offsets[i], strerror(ret));
+		expect_word("count", "1", "sought");
+		expect_word("mode", words[j - 1], "a piece where it was sought");
+
+		/* Behind what there is, there is nothing to read. */
+		fd = open(ABI_DIR "mode", O_RDWR);
+		ret = pwrite(fd, "c", 1, offsets[i]);
+		fw_expect(ret < 0 && errno == ESPIPE, "c at %ld: %s", offsets[i],
+			  ret < 0 ? strerror(errno) : "is taken");
+		if (offsets[i] > ABI_WORD && lseek(fd, offsets[i], SEEK_SET) > 0)
+			fw_expect(read(fd, buf, sizeof(buf)) <= 0, "'%s' at %ld",
+				  buf, offsets[i]);
+		close(fd);
+		expect_word("mode", words[j - 1], "in the end");
+	}
+}
+
+/* ---- What they tell ---- */
+
+static void check_formats(int unused)
+{
+	DIR *dir = opendir(EVENTS_DIR);
+	struct dirent *event;
+	char path[512], *text, *line;
+	int nr = 0;
+
+	TEST_ASSERT(dir, EVENTS_DIR);
+	while ((event = readdir(dir))) {
+		snprintf(path, sizeof(path), EVENTS_DIR "%s/format",
+			 event->d_name);
+		text = strncmp(event->d_name, "kvm_", 4) ? NULL :
+		       text_read(path);
+		if (!text)
+			continue;
+
+		nr++;
+		for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+			if (strstr(line, "field:"))
+				fw_expect(!strchr(line, '*'), "%s: %s", path,
+					  line);
+			if (strstr(line, "print fmt:"))
+				fw_expect(!strstr(line, "%p"), "%s: %s", path,
+					  line);
+		}
+		free(text);
+	}
+	closedir(dir);
+	fw_expect(nr == 3, "%d events have a format, expected 3", nr);
+}
+
+static int nr_own;
+
+static void expect_own(u64 val, const char *where)
+{
+	if ((val & ~0xffffUL) == HOSTILE_ADDRESS)
+		nr_own++;
+	else
+		fw_expect(false, "%#lx is in '%.60s'", val, where);
+}
+
+static void call_all(void)
+{
+	struct hostile h = hostile_create(42);
+	u64 id = KVM_REG_ARM_VENDOR_HYP_BMAP;
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		fw_set(h.vcpus[0], id, HOSTILE_ADDRESS + i);
+		fw_get(h.vcpus[0], id, h.buf);
+		hostile_vmm(&h, 300);
+		hostile_guest(&h, 20);
+	}
+	hostile_free(&h);
+}
+
+static void check_addresses(int mode)
+{
+	static const char * const told[] = {
+		TRACE_DIR "trace", ABI_DIR "stats", ABI_DIR "mode",
+		ABI_DIR "count", EVENTS_DIR "kvm_arm64_get_fw_reg/format",
+		EVENTS_DIR "kvm_arm64_set_fw_reg/format",
+		EVENTS_DIR "kvm_arm64_abi_mismatch/format",
+	};
+	char *text;
+	int i;
+
+	abi_set_mode(words[mode]);
+	close(open(TRACE_DIR "trace", O_WRONLY | O_TRUNC));
+	TEST_ASSERT(!abi_write_word(EVENTS_DIR "enable", "1"), EVENTS_DIR);
+	fw_expect(run_child(false, call_all), "The calls were not made");
+	abi_write_word(EVENTS_DIR "enable", "0");
+
+	nr_own = 0;
+	for (i = 0; i < ARRAY_SIZE(told); i++) {
+		text = text_read(told[i]);
+		TEST_ASSERT(text, "%s: %s", told[i], strerror(errno));
+		text_find_addresses(text, expect_own);
+		free(text);
+	}
+	fw_expect(nr_own >= 10, "%d values that the test has written are told",
+		  nr_own);
+}
+
+static const struct fw_case cases[] = {
+	{ "files: root's alone, by their modes", check_modes },
+	{ "files: a user cannot open them, from root's directory neither",
+	  check_user },
+	{ "files: root can", check_root },
+	{ "writes: words that are not known change nothing", check_bad_words },
+	{ "writes: pieces, nothing and bad pointers change nothing",
+	  check_pieces },
+	{ "writes: the same at each offset", check_offsets },
+	{ "tracepoints: no field is a pointer, no format prints one",
+	  check_formats },
+	{ "mode c: no address of the kernel is told", check_addresses, 0 },
+	{ "mode rust: no address of the kernel is told", check_addresses, 1 },
+	{ "mode check: no address of the kernel is told", check_addresses, 2 },
+};
+
+int main(void)
+{
+	int i;
+
+	ksft_print_header();
+
+	/* One thread, as it forks. */
+	opt_in_require();
+	if (access(EVENTS_DIR, F_OK))
+		ksft_exit_skip(EVENTS_DIR ": %s\n", strerror(errno));
+	mem_create(1);
+	for (i = 0; i < NR_FILES; i++) {
+		dir_fds[i] = open(files[i].dir, O_RDONLY | O_DIRECTORY);
+		TEST_ASSERT(dir_fds[i] >= 0, "%s", files[i].dir);
+		file_fds[i] = openat(dir_fds[i], files[i].name, O_PATH);
+	}
+
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

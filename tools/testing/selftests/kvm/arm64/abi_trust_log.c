@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_trust_log - Neither a VMM nor a guest can write to the kernel's log.
+ *
+ * Who can have the kernel print a line can fill the log, slow down the host with
+ * a slow console, and with panic_on_warn set end it. So thousands of calls that
+ * have to be refused, by root and by an ordinary user who may use /dev/kvm, and
+ * by their guests, leave nothing in the log, whichever implementation refuses
+ * them. In mode check there would be one report, of a difference; none is there.
+ */
+#include <errno.h>
+#include <fcntl.h>
+
+#include "abi_switch.h"
+#include "hostile.h"
+#include "unprivileged.h"
+
+#define NR_IOCTLS	4000
+#define NR_GUEST_CALLS	400
+
+static int kmsg;
+
+/* What passing time, a busy machine, and a task that ends make the kernel say. */
+static const char * const unrelated[] = {
+	"clocksource: ", "hrtimer: interrupt took", "workqueue: ", "random: ",
+	"perf: interrupt took too long", "sched: ", "used greatest stack depth",
+};
+
+static bool is_unrelated(const char *line)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(unrelated); i++) {
+		if (strstr(line, unrelated[i]))
+			return true;
+	}
+
+	return false;
+}
+
+/* The number of lines since the last time, without those that have @expected. */
+static int read_log(const char *expected)
+{
+	char record[8192], *text;
+	int nr = 0, nr_expected = 0;
+	ssize_t len;
+
+	for (;;) {
+		len = read(kmsg, record, sizeof(record) - 1);
+		if (len < 0 && errno == EAGAIN)
+			break;
+		/* Overwritten before it could be read: there were many. */
+		if (len < 0 && errno == EPIPE) {
+			nr++;
+			continue;
+		}
+		TEST_ASSERT(len > 0, "/dev/kmsg: %s", strerror(errno));
+
+		record[len] = '\0';
+		text = strchr(record, ';');
+		text = text ? text + 1 : record;
+		text[strcspn(text, "\n")] = '\0';
+		if (expected && strstr(text, expected)) {
+			nr_expected++;
+			continue;
+		}
+		ksft_print_msg("log: %s\n", text);
+		nr += !is_unrelated(text);
+	}
+
+	fw_expect(!expected || nr_expected, "The log does not have '%s'",
+		  expected);
+	return nr;
+}
+
+static void write_and_call(void)
+{
+	struct hostile h = hostile_create(4711);
+	int i;
+
+	for (i = 0; i < 10; i++) {
+		hostile_vmm(&h, NR_IOCTLS / 10);
+		hostile_guest(&h, NR_GUEST_CALLS / 10);
+	}
+	hostile_free(&h);
+}
+
+static void check_log(bool unprivileged, const char *mode)
+{
+	int nr;
+
+	abi_set_mode(mode);
+	read_log(NULL);
+
+	fw_expect(run_child(unprivileged, write_and_call),
+		  "The calls were not made");
+	nr = read_log(NULL);
+	fw_expect(!nr, "There are %d new lines in the log", nr);
+}
+
+enum { MODE_C, MODE_RUST, MODE_CHECK };
+
+static const char * const modes[] = { "c", "rust", "check" };
+
+static void check_root(int mode)
+{
+	check_log(false, modes[mode]);
+}
+
+static void check_user(int mode)
+{
+	check_log(true, modes[mode]);
+}
+
+/* A line that is there is found: without it the other cases say nothing. */
+static void check_reader(int unused)
+{
+	/* Not for the console, on which it could be in the way. */
+	static const char line[] = "<7>abi_trust_log: this line is to be found\n";
+	int fd = open("/dev/kmsg", O_WRONLY);
+
+	read_log(NULL);
+	fw_expect(write(fd, line, strlen(line)) == strlen(line), "%s",
+		  strerror(errno));
+	close(fd);
+	fw_expect(!read_log("this line is to be found"), "other lines");
+}
+
+static const struct fw_case cases[] = {
+	{ "the log is read: a line that is there is found", check_reader },
+	{ "mode c: root's VMM and guest leave no line", check_root, MODE_C },
+	{ "mode rust: root's VMM and guest leave no line", check_root,
+	  MODE_RUST },
+	{ "mode check: root's VMM and guest leave no line", check_root,
+	  MODE_CHECK },
+	{ "mode c: a user's VMM and guest leave no line", check_user, MODE_C },
+	{ "mode rust: a user's VMM and guest leave no line", check_user,
+	  MODE_RUST },
+	{ "mode check: a user's VMM and guest leave no line", check_user,
+	  MODE_CHECK },
+};
+
+int main(void)
+{
+	ksft_print_header();
+
+	/* One thread, as it forks. */
+	opt_in_require();
+	mem_create(1);
+	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
+	TEST_ASSERT(kmsg >= 0 && lseek(kmsg, 0, SEEK_END) >= 0, "/dev/kmsg: %s",
+		    strerror(errno));
+
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}

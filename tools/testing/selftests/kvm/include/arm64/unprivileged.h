@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Running a part of a test as an ordinary user: in a child process, as nobody,
+ * and without any capability.
+ */
+#ifndef SELFTEST_KVM_ARM64_UNPRIVILEGED_H
+#define SELFTEST_KVM_ARM64_UNPRIVILEGED_H
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/capability.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "abi_switch.h"
+
+#define NOBODY	65534
+
+/* Nothing of it can be had back. */
+static inline void become_nobody(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct caps[2] = {};
+	int cap;
+
+	TEST_ASSERT(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+		TEST_ASSERT(!prctl(PR_CAPBSET_DROP, cap, 0, 0, 0),
+			    "capability %d: %s", cap, strerror(errno));
+	TEST_ASSERT(!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&
+		    !setresuid(NOBODY, NOBODY, NOBODY), "%s", strerror(errno));
+	TEST_ASSERT(!syscall(SYS_capset, &header, caps) &&
+		    !syscall(SYS_capget, &header, caps), "%s", strerror(errno));
+	TEST_ASSERT(!caps[0].permitted && !caps[1].permitted &&
+		    !caps[0].effective && !caps[1].effective,
+		    "There are capabilities left");
+	TEST_ASSERT(setuid(0) && errno == EPERM, "It can be root again");
+}
+
+/* Give this process and its children a /dev/kvm that all can use. */
+static inline void open_kvm_to_all(void)
+{
+	struct stat st;
+
+	TEST_ASSERT(!stat(KVM_DEV_PATH, &st), KVM_DEV_PATH);
+	umask(0);
+	TEST_ASSERT(!unshare(CLONE_NEWNS) &&
+		    !mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+		    !mount("kvm", "/tmp", "tmpfs", 0, NULL) &&
+		    !mknod("/tmp/kvm", S_IFCHR | 0666, st.st_rdev) &&
+		    !mount("/tmp/kvm", KVM_DEV_PATH, NULL, MS_BIND, NULL),
+		    "A " KVM_DEV_PATH " for all: %s", strerror(errno));
+}
+
+/*
+ * Run @fn in a child, as nobody if @unprivileged, with a /dev/kvm that all can
+ * use. Returns whether it met its expectations.
+ */
+static inline bool run_child(bool unprivileged, void (*fn)(void))
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(NULL);
+	pid = fork();
+	TEST_ASSERT(pid >= 0, "fork(): %s", strerror(errno));
+	if (!pid) {
+		/* The switch is the parent's to restore. */
+		abi.restored = true;
+		fw_failures = 0;
+		if (unprivileged) {
+			open_kvm_to_all();
+			become_nobody();
+		}
+		fn();
+		fflush(NULL);
+		_exit(fw_failures ? KSFT_FAIL : KSFT_PASS);
+	}
+
+	TEST_ASSERT_EQ(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == KSFT_PASS;
+}
+
+#endif /* SELFTEST_KVM_ARM64_UNPRIVILEGED_H */
