@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fault_alloc - Calls of KVM/arm64's migration ABI while the kernel has no memory
+ * to give: ENOMEM from those that need some, nothing changed by it, and all goes
+ * well when there is memory again.
+ *
+ * All of the registers, lists and masks need none, in C and in Rust. The SMCCC
+ * filter is the only one that does: it is told of ranges, in such an order that
+ * nodes of its tree are split, and each time the first allocation and all that
+ * follow fail, then all but the first, and so on. In all modes a range fails as
+ * often. And VMs are made, which opt in to everything, with each of their
+ * allocations failing once.
+ */
+#include "fault_inject.h"
+#include "fault_leak.h"
+#include "fault_life.h"
+#include "user_mem.h"
+
+static const char * const modes[] = { "c", "rust", "check" };
+
+static int nr_modes;
+
+static void begin_mode(int i)
+{
+	if (abi.present)
+		fault_set_mode(modes[i]);
+}
+
+/* ---- Calls that need no memory ---- */
+
+static void check_no_memory(int kind)
+{
+	struct fault_call *c;
+	int i, mode, ret;
+
+	/* Userspace's own memory is there. */
+	mem_fill_canary();
+	inject_select(kind);
+	for (mode = 0; mode < nr_modes; mode++) {
+		begin_mode(mode);
+		for (i = 0; i < fault_nr_calls; i++) {
+			c = &fault_calls[i];
+			if (c->begin)
+				c->begin(c);
+			/* The filter, which does. */
+			if (c->once)
+				continue;
+
+			memcpy(mem, c->in, c->in_size);
+			inject_all();
+			ret = c->run(c, (u64)mem);
+			inject_end();
+			fw_expect(ret == fault_want(c), "%s, mode %s: %s",
+				  c->name, fault_mode, strerror(ret));
+			fault_undo(c, ret);
+		}
+	}
+}
+
+/* ---- The filter ---- */
+
+#define NR_RANGES	60
+#define MAX_FAULTS	64
+
+/* In no order: each one is put between two others sooner or later. */
+static u32 range_base(int i)
+{
+	return FILTER_FREE + 8 * (i * 37 % NR_RANGES);
+}
+
+static u8 range_action(int i)
+{
+	return i % 3 ? FWD : DENY;
+}
+
+/* How often each range has failed for lack of memory, in the first mode. */
+static int failed[NR_RANGES];
+
+/* Returns how often it has failed before it was added. */
+static int add_range(struct kvm_vm *vm, u32 base, u8 action)
+{
+	unsigned int n;
+	int ret, nr = 0;
+
+	for (n = 1; n < MAX_FAULTS; n++) {
+		inject_all();
+		inject_nth(n);
+		ret = smccc_set_filter(vm, base, 2, action);
+		inject_end();
+		if (!ret)
+			break;
+
+		/* Two copies come before the allocations. */
+		fw_expect(ret == (n < 3 ? EFAULT : ENOMEM),
+			  "mode %s, range %#x, fault %u: %s", fault_mode, base,
+			  n, strerror(ret));
+		nr += ret == ENOMEM;
+	}
+
+	fw_expect(!ret, "mode %s, range %#x: %s", fault_mode, base,
+		  strerror(ret));
+	filter_note(base, 2, action, ret);
+	return nr;
+}
+
+static void check_filter(int kind)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	int i, mode, nr, total;
+
+	inject_select(kind);
+	for (mode = 0; mode < nr_modes; mode++) {
+		begin_mode(mode);
+		vm = filter_vm_create(&vcpu);
+		filter_begin();
+		/* The reserved ranges come with the first one. */
+		filter_expect_set(vm, FILTER_FREE - 8, 1, FWD, 0);
+
+		total = 0;
+		for (i = 0; i < NR_RANGES; i++) {
+			nr = add_range(vm, range_base(i), range_action(i));
+			if (!mode)
+				failed[i] = nr;
+			fw_expect(nr == failed[i],
+				  "range %d: fails %d times in mode %s, %d in %s",
+				  i, nr, fault_mode, failed[i], modes[0]);
+			total += nr;
+		}
+		ksft_print_msg("mode %s: %d times ENOMEM\n", fault_mode, total);
+		fw_expect(total, "mode %s: never ENOMEM", fault_mode);
+
+		filter_expect_set(vm, 0x80000000, 1, FWD, EEXIST);
+		filter_expect_guest(vcpu);
+		kvm_vm_free(vm);
+	}
+}
+
+/*
+ * The first range, of a VM without a filter. It fails and the VM runs: there is
+ * no filter. It fails and is asked for again: there is one, and what is reserved
+ * is so. In the modes in which C serves it, it warns of that once: this is C's,
+ * and would be taken for a finding.
+ */
+static void check_first_range(int run_at_once)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm;
+	unsigned int n;
+	int ret = ENOMEM, nr = 0;
+
+	if (!abi.present) {
+		fw_skip("C warns of it");
+		return;
+	}
+	fault_set_mode("rust");
+	inject_select(INJECT_SLAB);
+
+	for (n = 1; n < MAX_FAULTS && ret; n++) {
+		vm = filter_vm_create(&vcpu);
+		filter_begin();
+		inject_all();
+		inject_nth(n);
+		ret = smccc_set_filter(vm, PSCI_0_2_FN_PSCI_VERSION, 2, DENY);
+		inject_end();
+		fw_expect(!ret || ret == (n < 3 ? EFAULT : ENOMEM),
+			  "fault %u: %s", n, strerror(ret));
+		nr += ret == ENOMEM;
+
+		if (ret && !run_at_once) {
+			filter_expect_set(vm, ARM_SMCCC_VERSION_FUNC_ID, 1,
+					  FWD, EEXIST);
+			filter_expect_set(vm, 0xc0000000, 1, FWD, EEXIST);
+			filter_expect_set(vm, FILTER_FREE, 1, FWD, 0);
+			filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 2,
+					  DENY, 0);
+		} else {
+			filter_note(PSCI_0_2_FN_PSCI_VERSION, 2, DENY, ret);
+		}
+		filter_expect_guest(vcpu);
+		kvm_vm_free(vm);
+	}
+	/* One node has room for the reserved ranges and for this one. */
+	fw_expect(nr, "never ENOMEM");
+}
+
+/* ---- Lives ---- */
+
+#define MAX_LIFE_FAULTS	2000
+
+static struct fw_state good;
+
+/*
+ * A VM's creation makes hundreds of files in debugfs, and its first run may need
+ * many pages: not all of them fail.
+ */
+static unsigned int next_fault(enum life_step step, unsigned int n)
+{
+	if (step == LIFE_VM && n > 16)
+		return n + 29;
+	if (step == LIFE_RUN && n > 8)
+		return n + 7;
+
+	return n + 1;
+}
+
+/* Those that this ABI has no part in do not fail. */
+static bool is_to_fail(enum life_step step)
+{
+	return step <= LIFE_INIT || step == LIFE_RUN;
+}
+
+/* A VM is dead if its GIC cannot be put in place when it first runs. */
+static bool can_try_again(enum life_step step)
+{
+	return step != LIFE_RUN;
+}
+
+/* Returns how often the step has failed. */
+static int fail_step(enum life_step step)
+{
+	unsigned int n = 1;
+	int ret, nr = 0;
+	bool hit;
+
+	life_advance_to(step);
+	do {
+		inject_nth(n);
+		ret = life_do(step);
+		hit = inject_end();
+		nr += hit && ret;
+		fw_expect(!ret || (hit && (ret == ENOMEM || ret == EFAULT)),
+			  "mode %s, %s, fault %u: %s", fault_mode,
+			  life_name[step], n, strerror(ret));
+		/* Or it was done without what has failed. */
+		if (hit && (!ret || !can_try_again(step)))
+			life_advance_to(step);
+		n = next_fault(step, n);
+	} while (hit && n < MAX_LIFE_FAULTS);
+
+	fw_expect(!hit && !ret, "mode %s, %s: %s in the end", fault_mode,
+		  life_name[step], strerror(ret));
+	ksft_print_msg("mode %s, %s: %d failures, %u faults\n", fault_mode,
+		       life_name[step], nr, n);
+	return nr;
+}
+
+/* Every allocation of each step fails once; the step then is done again. */
+static void check_life(int kind)
+{
+	int nr[NR_LIFE_STEPS] = {}, first[NR_LIFE_STEPS] = {};
+	int mode, step;
+
+	inject_select(kind);
+	for (mode = 0; mode < nr_modes; mode++) {
+		begin_mode(mode);
+		for (step = LIFE_VM; step < NR_LIFE_STEPS; step++) {
+			if (is_to_fail(step))
+				nr[step] = fail_step(step);
+		}
+		life_expect_good(&good, fault_mode);
+		life_end();
+		fw_expect(nr[LIFE_VM] || kind != INJECT_SLAB,
+			  "no KVM_CREATE_VM has failed");
+		fw_expect(nr[LIFE_RUN], "no KVM_RUN has failed");
+
+		/* Whether a page is needed for once depends on what came before. */
+		if (!mode)
+			memcpy(first, nr, sizeof(nr));
+		for (step = LIFE_VCPU; step <= LIFE_INIT; step++)
+			fw_expect(kind != INJECT_SLAB || nr[step] == first[step],
+				  "%s fails %d times in mode %s, %d in %s",
+				  life_name[step], nr[step], fault_mode,
+				  first[step], modes[0]);
+	}
+}
+
+static const struct fw_case cases[] = {
+	{ "registers, lists and masks need no memory",
+	  check_no_memory, INJECT_SLAB },
+	{ "registers, lists and masks need no pages",
+	  check_no_memory, INJECT_PAGES },
+	{ "filter: ENOMEM, as often in all modes, the range added later",
+	  check_filter, INJECT_SLAB },
+	{ "filter, first range: ENOMEM, and the VM has no filter",
+	  check_first_range, true },
+	{ "filter, first range: ENOMEM, and it is added later",
+	  check_first_range, false },
+	{ "VMs: each allocation fails once, then they work",
+	  check_life, INJECT_SLAB },
+	{ "VMs: each allocation of pages fails once, then they work",
+	  check_life, INJECT_PAGES },
+	{ "no memory is lost", leak_check },
+	/* If there is a switch. */
+	{ "switch: no mismatch, all served calls, mode restored",
+	  abi_check_stats },
+};
+
+int main(void)
+{
+	test_disable_default_vgic();
+	ksft_print_header();
+	inject_require();
+	mem_create(1);
+	leak_begin();
+	if (__abi_open())
+		abi_begin_stats();
+	nr_modes = abi.present ? ARRAY_SIZE(modes) : 1;
+
+	fault_add_all();
+	good = fw_state_read(fault_vms.plain_vcpu);
+	life_open();
+
+	ksft_set_plan(ARRAY_SIZE(cases) - !abi.present);
+	fw_run_cases(cases, ARRAY_SIZE(cases) - !abi.present);
+
+	fault_free_all();
+	ksft_finished();
+}

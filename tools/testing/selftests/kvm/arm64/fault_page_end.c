@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fault_page_end - Each copy from and to userspace's memory that KVM/arm64's
+ * migration ABI makes, of memory that ends too early, or begins too late, by
+ * each number of bytes: before and behind a hole, read-only memory, and the end
+ * of user space.
+ *
+ * A call returns EFAULT then, and has no effect. What it leaves in memory is
+ * part of the ABI: lists are written as far as they can be, arrays of masks are
+ * wiped as far as they can be. It is what C leaves: calls are made in all modes,
+ * and memory is compared.
+ *
+ * fw_reg_errors, vm_one_reg_errors, vgic_v2_errors and reg_mask_memory test
+ * which errors come before EFAULT.
+ */
+#include "fault_place.h"
+#include "fault_vm.h"
+
+static struct fault_state before;
+
+/* With calls being counted, the mode is looked up on each call. */
+static const struct pass {
+	const char *mode;
+	const char *count;
+} passes[] = {
+	{ "c", "0" }, { "rust", "0" }, { "check", "0" }, { "c", "1" },
+	{ "rust", "1" },
+};
+
+static int nr_passes(void)
+{
+	return abi.present ? ARRAY_SIZE(passes) : 1;
+}
+
+/* What the first pass has left in memory, by the number of bytes. */
+static u64 *hashes[NR_PLACES];
+
+/* What is in memory if all of it can be accessed. */
+static u8 *full;
+
+static void begin_pass(struct fault_call *c, int pass)
+{
+	if (abi.present) {
+		fault_set_mode(passes[pass].mode);
+		TEST_ASSERT(!abi_write_word(ABI_DIR "count", passes[pass].count),
+			    "Failed to have calls counted or not");
+	}
+	if (c->begin)
+		c->begin(c);
+}
+
+/* Make the call at @addr, expect @want, and that nothing is changed by it. */
+static void make_call(struct fault_call *c, u64 addr, int want,
+		      const char *where, size_t k)
+{
+	int ret = c->run(c, addr);
+
+	fw_expect(ret == want, "%s, %lu bytes %s, mode %s: %s, expected %s",
+		  c->name, k, where, fault_mode, strerror(ret), strerror(want));
+	fault_undo(c, ret);
+	fault_check(c);
+}
+
+/* ---- The ends of memory ---- */
+
+/* Arrays are long: each number of bytes before a hole, and some elsewhere. */
+static size_t step(const struct fault_call *c, enum fault_place place, size_t k,
+		   int pass)
+{
+	if (c->size <= 256 || (place == PLACE_HOLE_BEHIND && pass < 3))
+		return 1;
+
+	return k < 24 || k > c->size - 24 ? 1 : 11;
+}
+
+static void sweep(struct fault_call *c, enum fault_place place, int pass)
+{
+	struct placed m;
+	u64 hash;
+	size_t k;
+
+	for (k = 0; k <= c->size; k += step(c, place, k, pass)) {
+		m = place_begin(c, place, k);
+		make_call(c, (u64)m.p, place_want(&m), place_name[place], k);
+		place_expect_kept(&m);
+
+		hash = c->writes ? place_hash(&m) : 0;
+		if (!pass)
+			hashes[place][k] = hash;
+		/* Or it is what was expected already. */
+		if (!pass || !c->writes || hash != hashes[place][k])
+			place_expect(&m, full);
+		fw_expect(hash == hashes[place][k],
+			  "%s, %lu bytes %s: mode %s leaves other memory than %s",
+			  c->name, k, place_name[place], fault_mode,
+			  passes[0].mode);
+		place_end(&m);
+	}
+	place_expect_canaries(c->name);
+}
+
+/* ---- Memory that is nowhere, and everywhere ---- */
+
+static void try_bad_pointers(struct fault_call *c)
+{
+	size_t end[] = { c->size, c->size - 1, 1, 0 };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
+		make_call(c, bad_pointers[i], EFAULT, "nowhere", i);
+	/* It ends at the end of all addresses, wraps, or would have to. */
+	for (i = 0; i < ARRAY_SIZE(end); i++) {
+		make_call(c, -end[i], EFAULT, "before all bits set", end[i]);
+		make_call(c, BIT(55) - end[i], EFAULT, "before bit 55", end[i]);
+		make_call(c, BIT(63) - end[i], EFAULT, "before bit 63", end[i]);
+	}
+	place_expect_canaries(c->name);
+}
+
+static void try_alignments(struct fault_call *c)
+{
+	size_t k;
+	u8 *p;
+
+	for (k = 0; k < 16; k++) {
+		p = mem + 64 + k;
+		memcpy(p, c->in, c->in_size);
+		make_call(c, (u64)p, fault_want(c), "aligned to no 8 bytes", k);
+		fw_expect(!memcmp(p, full, c->size), "%s: memory at %lu",
+			  c->name, k);
+		memset(p, CANARY, c->size);
+	}
+	place_expect_canaries(c->name);
+}
+
+/* ---- All of it ---- */
+
+static void check_call(int nr)
+{
+	struct fault_call *c = &fault_calls[nr];
+	int pass, i;
+
+	TEST_ASSERT(c->size + 128 <= page_size, "%s: no room", c->name);
+	full = realloc(full, c->size);
+	for (i = 0; i < NR_PLACES; i++)
+		hashes[i] = realloc(hashes[i], (c->size + 1) * sizeof(u64));
+
+	for (pass = 0; pass < nr_passes(); pass++) {
+		begin_pass(c, pass);
+		/* Calls of VMs of their own succeed only later. */
+		memcpy(full, c->in, c->in_size);
+		if (c->writes) {
+			memcpy(mem, c->in, c->in_size);
+			make_call(c, (u64)mem, fault_want(c), "in the open", 0);
+			memcpy(full, mem, c->size);
+			mem_fill_canary();
+		}
+
+		for (i = 0; i < NR_PLACES; i++) {
+			if (i != PLACE_TOP || place_top)
+				sweep(c, i, pass);
+		}
+		try_bad_pointers(c);
+		try_alignments(c);
+	}
+	fault_expect_state(&before, c->name);
+}
+
+/* The last page has to be the last one, or that place is like the first one. */
+static void check_top(int unused)
+{
+	int ret;
+	u8 *next;
+
+	if (!place_top) {
+		fw_skip("the last page of user space cannot be had");
+		return;
+	}
+	next = mmap(place_top + page_size, page_size, PROT_READ,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	fw_expect(next == MAP_FAILED, "there is another page behind it");
+	ret = fw_one_reg(fault_vms.plain_vcpu->fd, KVM_GET_ONE_REG,
+			 KVM_REG_ARM_PSCI_VERSION,
+			 (u64)place_top + page_size - 8);
+	fw_expect(!ret, "the last 8 bytes: %s", strerror(ret));
+}
+
+/* No surface was forgotten. */
+static void check_surfaces(int unused)
+{
+	static const char * const surfaces[] = {
+		"fw_reg", "id_reg", "reg_masks", "smccc_filter",
+		"vgic_v2_cpuif",
+	};
+	int i, nr = ARRAY_SIZE(surfaces) - !fault_vms.gic.vm;
+
+	if (!abi.present) {
+		fw_skip("the kernel has no switch");
+		return;
+	}
+	for (i = 0; i < nr; i++)
+		fw_expect(abi_read_surface(surfaces[i]).rust,
+			  "rust served no call of %s", surfaces[i]);
+}
+
+static const struct fw_case more_cases[] = {
+	{ "the end of user space is one", check_top },
+	{ "calls of each surface were served by Rust", check_surfaces },
+};
+
+int main(void)
+{
+	struct fw_case *cases;
+	int nr;
+
+	test_disable_default_vgic();
+	ksft_print_header();
+	place_create();
+	if (__abi_open())
+		abi_begin_stats();
+	else
+		ksft_print_msg(ABI_DIR "mode: %s, one implementation alone\n",
+			       strerror(errno));
+	fault_add_all();
+	fault_state_read(&before);
+
+	nr = fault_make_cases(check_call, more_cases, ARRAY_SIZE(more_cases),
+			      &cases);
+	ksft_set_plan(nr);
+	fw_run_cases(cases, nr);
+
+	fault_free_all();
+	ksft_finished();
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * fault_usercopy - Each copy from and to userspace's memory that KVM/arm64's
+ * migration ABI makes fails once, although the memory can be accessed: the
+ * first copy of a call, the second one, and so on until a call has no further
+ * copy that could.
+ *
+ * The call returns EFAULT then, and has no effect. In all modes there are as
+ * many such copies, and the same come first.
+ *
+ * get_user(), put_user() and clear_user() do not take part in this: see
+ * fault_page_end.
+ */
+#include "fault_inject.h"
+#include "fault_leak.h"
+#include "fault_place.h"
+#include "fault_vm.h"
+
+static struct fault_state before;
+
+static const char * const modes[] = { "c", "rust", "check" };
+
+#define MAX_COPIES	2000
+
+/* All of the copies, in one call. */
+static int faults;
+
+/* What is in memory if none fails. */
+static u8 *full;
+
+/* Make the call in @m's memory, its @n-th copy failing. */
+static bool call_with_fault(struct placed *m, unsigned int n, int *ret)
+{
+	const struct fault_call *c = m->c;
+
+	memset(mem, CANARY, c->size);
+	memcpy(mem, c->in, c->in_size);
+	/* Or there would be a copy of that page first. */
+	fault_scratch[0] = 0;
+
+	if (n)
+		inject_nth(n);
+	*ret = c->run(c, (u64)mem);
+	return n ? inject_end() : false;
+}
+
+/* Those that certainly can fail; the rest may be by get_user() and the like. */
+static int min_copies(const struct fault_call *c)
+{
+	u64 class = c->id & KVM_REG_ARM_COPROC_MASK;
+
+	if (c->run == fault_run_one_reg)
+		return class == KVM_REG_ARM64_SYSREG ? 1 : 2;
+
+	return c->cmd == KVM_GET_REG_LIST ? 2 : 1;
+}
+
+/* Returns the number of copies that have failed. */
+static int fail_each_copy(struct fault_call *c)
+{
+	/* It may have been written, all of it or not. */
+	struct placed m = { .c = c, .p = mem, .w = mem, .there = c->size,
+			    .other = 1 };
+	unsigned int n;
+	int ret;
+
+	for (n = 1; n < MAX_COPIES; n++) {
+		if (!call_with_fault(&m, n, &ret))
+			break;
+
+		fw_expect(ret == EFAULT, "%s, mode %s, copy %u: %s", c->name,
+			  fault_mode, n, strerror(ret));
+		fault_undo(c, ret);
+		fault_check(c);
+		place_expect(&m, full);
+		faults++;
+	}
+
+	fw_expect(ret == fault_want(c), "%s, mode %s: %s, expected %s",
+		  c->name, fault_mode, strerror(ret), strerror(fault_want(c)));
+	fw_expect(!memcmp(mem, full, c->size), "%s, mode %s: memory in the end",
+		  c->name, fault_mode);
+	fault_undo(c, ret);
+	fault_check(c);
+	mem_fill_canary();
+	return n - 1;
+}
+
+static void check_call(int nr)
+{
+	struct fault_call *c = &fault_calls[nr];
+	int i, ret, copies, want = 0, nr_modes = abi.present ?
+						 ARRAY_SIZE(modes) : 1;
+	struct placed m = { .c = c };
+
+	full = realloc(full, c->size);
+	for (i = 0; i < nr_modes; i++) {
+		if (abi.present)
+			fault_set_mode(modes[i]);
+		if (c->begin)
+			c->begin(c);
+
+		memcpy(full, c->in, c->in_size);
+		if (c->writes) {
+			call_with_fault(&m, 0, &ret);
+			fw_expect(ret == fault_want(c), "%s, mode %s: %s",
+				  c->name, fault_mode, strerror(ret));
+			memcpy(full, mem, c->size);
+		}
+
+		copies = fail_each_copy(c);
+		if (!i)
+			want = copies;
+		fw_expect(copies >= min_copies(c), "%s, mode %s: %d copies",
+			  c->name, fault_mode, copies);
+		fw_expect(copies == want + fault_mode_is_rust() * c->more_in_rust,
+			  "%s: %d copies in mode %s, %d in %s", c->name, copies,
+			  fault_mode, want, modes[0]);
+	}
+	fault_expect_state(&before, c->name);
+}
+
+/* In this mode, what is read last of several times is what the guest gets. */
+static void fail_filter(void)
+{
+	struct kvm_vcpu *vcpu;
+	struct kvm_vm *vm = filter_vm_create(&vcpu);
+	unsigned int n;
+	int ret, i;
+
+	filter_begin();
+	for (i = 0; i < 8; i++) {
+		for (n = 1; n < MAX_COPIES; n++) {
+			inject_nth(n);
+			ret = smccc_set_filter(vm, FILTER_FREE + 4 * i, 2, FWD);
+			if (!inject_end())
+				break;
+			fw_expect(ret == EFAULT, "mode %s, copy %u: %s",
+				  fault_mode, n, strerror(ret));
+		}
+		fw_expect(n == 3, "mode %s: %u copies", fault_mode, n - 1);
+		filter_note(FILTER_FREE + 4 * i, 2, FWD, ret);
+		fw_expect(!ret, "mode %s, range %d: %s", fault_mode, i,
+			  strerror(ret));
+	}
+	filter_expect_guest(vcpu);
+	kvm_vm_free(vm);
+}
+
+static void check_filter(int unused)
+{
+	int i;
+
+	if (!abi.present)
+		fail_filter();
+	for (i = 0; i < ARRAY_SIZE(modes) && abi.present; i++) {
+		fault_set_mode(modes[i]);
+		fail_filter();
+	}
+}
+
+static void check_some(int unused)
+{
+	ksft_print_msg("%d copies failed\n", faults);
+	fw_expect(faults > 2 * fault_nr_calls, "%d faults", faults);
+}
+
+static const struct fw_case more_cases[] = {
+	{ "filter: ranges that were read are there, and no others",
+	  check_filter },
+	{ "copies were made to fail", check_some },
+	{ "no memory is lost", leak_check },
+};
+
+int main(void)
+{
+	struct fw_case *cases;
+	int nr;
+
+	test_disable_default_vgic();
+	ksft_print_header();
+	inject_require();
+	place_create();
+	leak_begin();
+	if (__abi_open())
+		abi_begin_stats();
+	fault_add_all();
+	fault_state_read(&before);
+	inject_select(INJECT_USERCOPY);
+
+	nr = fault_make_cases(check_call, more_cases, ARRAY_SIZE(more_cases),
+			      &cases);
+	ksft_set_plan(nr);
+	fw_run_cases(cases, nr);
+
+	fault_free_all();
+	ksft_finished();
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Making the kernel fail where it could: the n-th copy from or to userspace, or
+ * allocation of memory, that this thread asks for from now on, and if that is
+ * asked for all allocations that follow.
+ *
+ * Documentation/fault-injection/fault-injection.rst; CONFIG_FAULT_INJECTION,
+ * CONFIG_FAULT_INJECTION_DEBUG_FS and one for each kind.
+ */
+#ifndef SELFTEST_KVM_ARM64_FAULT_INJECT_H
+#define SELFTEST_KVM_ARM64_FAULT_INJECT_H
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "test_util.h"
+
+#define INJECT_DIR	"/sys/kernel/debug/"
+#define INJECT_WORD	24
+
+enum inject_kind {
+	INJECT_USERCOPY,
+	/* These also fail copies, whose fault attributes have no filter. */
+	INJECT_SLAB,
+	INJECT_PAGES,
+	NR_INJECT_KINDS,
+};
+
+/* What each kind needs of the files of fault attributes. NULL: as it is. */
+static struct inject_setting {
+	const char *file;
+	const char *value[NR_INJECT_KINDS];
+	char initial[INJECT_WORD];
+} inject_settings[] = {
+	/* A report on each of thousands of faults would drown all others. */
+	{ "fail_usercopy/verbose", { "0", "0", "0" } },
+	{ "failslab/verbose", { "0", "0", "0" } },
+	{ "fail_page_alloc/verbose", { "0", "0", "0" } },
+
+	{ "failslab/cache-filter", { "Y", "N", "Y" } },
+	{ "failslab/ignore-gfp-wait", { "Y", "N", "Y" } },
+	{ "fail_page_alloc/min-order", { "99", "99", "0" } },
+	{ "fail_page_alloc/ignore-gfp-wait", { "Y", "Y", "N" } },
+	{ "fail_page_alloc/ignore-gfp-highmem", { "Y", "Y", "N" } },
+
+	/* Without a number all of them fail, of a thread that asked for it. */
+	{ "failslab/task-filter", { "Y", "Y", "Y" } },
+	{ "failslab/times", { "-1", "-1", "-1" } },
+	{ "failslab/probability", { "0", "100", "0" } },
+	{ "fail_page_alloc/task-filter", { "Y", "Y", "Y" } },
+	{ "fail_page_alloc/times", { "-1", "-1", "-1" } },
+	{ "fail_page_alloc/probability", { "0", "0", "100" } },
+};
+
+static int inject_nth_fd = -1;
+static int inject_all_fd = -1;
+
+static inline bool inject_write(const char *file, const char *value)
+{
+	char path[128];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), INJECT_DIR "%s", file);
+	fd = open(path, O_WRONLY);
+	len = fd < 0 ? -1 : write(fd, value, strlen(value));
+	close(fd);
+	return len == strlen(value);
+}
+
+static inline bool inject_read(const char *file, char value[INJECT_WORD])
+{
+	char path[128];
+	ssize_t len;
+	int fd;
+
+	snprintf(path, sizeof(path), INJECT_DIR "%s", file);
+	fd = open(path, O_RDONLY);
+	len = fd < 0 ? -1 : read(fd, value, INJECT_WORD - 1);
+	close(fd);
+	if (len <= 0)
+		return false;
+
+	value[len] = '\0';
+	value[strcspn(value, "\n")] = '\0';
+	return true;
+}
+
+/* In which way the test ends: what follows must not run into faults. */
+static inline void inject_restore(void)
+{
+	int i;
+
+	for (i = ARRAY_SIZE(inject_settings) - 1; i >= 0; i--) {
+		if (!inject_write(inject_settings[i].file,
+				  inject_settings[i].initial))
+			ksft_print_msg("%s not restored\n",
+				       inject_settings[i].file);
+	}
+}
+
+/* Skips the whole test if the kernel cannot do it. */
+static inline void inject_require(void)
+{
+	int i;
+
+	inject_nth_fd = open("/proc/thread-self/fail-nth", O_RDWR);
+	inject_all_fd = open("/proc/thread-self/make-it-fail", O_RDWR);
+	if (inject_nth_fd < 0 || inject_all_fd < 0)
+		ksft_exit_skip("The kernel has no CONFIG_FAULT_INJECTION\n");
+
+	for (i = 0; i < ARRAY_SIZE(inject_settings); i++) {
+		if (!inject_read(inject_settings[i].file,
+				 inject_settings[i].initial))
+			ksft_exit_skip("The kernel has no " INJECT_DIR "%s\n",
+				       inject_settings[i].file);
+	}
+	atexit(inject_restore);
+}
+
+static inline void inject_select(enum inject_kind kind)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(inject_settings); i++)
+		TEST_ASSERT(inject_write(inject_settings[i].file,
+					 inject_settings[i].value[kind]),
+			    "%s <- %s: %s", inject_settings[i].file,
+			    inject_settings[i].value[kind], strerror(errno));
+}
+
+/* Until the next inject_end(), the @n-th fails. */
+static inline void inject_nth(unsigned int n)
+{
+	char buf[INJECT_WORD];
+	int len = snprintf(buf, sizeof(buf), "%u", n);
+
+	TEST_ASSERT(pwrite(inject_nth_fd, buf, len, 0) == len, "fail-nth: %s",
+		    strerror(errno));
+}
+
+/*
+ * All allocations fail, or those that come after the n-th fault, which is to be
+ * asked for after this.
+ */
+static inline void inject_all(void)
+{
+	TEST_ASSERT(pwrite(inject_all_fd, "1", 1, 0) == 1, "make-it-fail: %s",
+		    strerror(errno));
+}
+
+/*
+ * Returns whether there was an n-th. The file is read and written by copies
+ * that can fail, too, if the number is not used up.
+ */
+static inline bool inject_end(void)
+{
+	char buf[INJECT_WORD] = "";
+	ssize_t len;
+	int tries;
+
+	len = pread(inject_nth_fd, buf, sizeof(buf) - 1, 0);
+	for (tries = 0; pwrite(inject_nth_fd, "0", 1, 0) != 1; tries++)
+		TEST_ASSERT(tries < 2, "fail-nth: %s", strerror(errno));
+	for (tries = 0; pwrite(inject_all_fd, "0", 1, 0) != 1; tries++)
+		TEST_ASSERT(tries < 2, "make-it-fail: %s", strerror(errno));
+
+	return len > 0 && buf[0] == '0';
+}
+
+#endif /* SELFTEST_KVM_ARM64_FAULT_INJECT_H */

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a test has made the kernel lose: CONFIG_DEBUG_KMEMLEAK.
+ */
+#ifndef SELFTEST_KVM_ARM64_FAULT_LEAK_H
+#define SELFTEST_KVM_ARM64_FAULT_LEAK_H
+
+#include <fcntl.h>
+
+#include "fw_reg.h"
+
+#define LEAK_FILE	"/sys/kernel/debug/kmemleak"
+#define LEAK_MAX	1024
+
+/* Only what has been lost for five seconds is reported. */
+#define LEAK_AGE_S	6
+
+/* What was lost before. */
+static u64 leaks_before[LEAK_MAX];
+static int leak_nr_before;
+
+static inline bool leak_scan(void)
+{
+	int fd = open(LEAK_FILE, O_WRONLY);
+	ssize_t len = fd < 0 ? -1 : write(fd, "scan", 4);
+
+	close(fd);
+	return len == 4;
+}
+
+static inline bool leak_is_old(u64 addr)
+{
+	int i;
+
+	for (i = 0; i < leak_nr_before && leaks_before[i] != addr; i++)
+		;
+	return i < leak_nr_before;
+}
+
+/* Is it @line that begins the report on an object? */
+static inline bool leak_parse(const char *line, u64 *addr)
+{
+	return sscanf(line, "unreferenced object 0x%lx", addr) == 1;
+}
+
+/* Report on what is lost and was not before. Returns how many objects it is. */
+static inline int leak_report_new(FILE *f)
+{
+	bool is_new = false;
+	char line[256];
+	int nr = 0;
+	u64 addr;
+
+	while (fgets(line, sizeof(line), f)) {
+		if (leak_parse(line, &addr)) {
+			is_new = !leak_is_old(addr);
+			nr += is_new;
+		}
+		if (is_new && nr <= 4)
+			ksft_print_msg("%s", line);
+	}
+	return nr;
+}
+
+static inline bool leak_supported(void)
+{
+	return !access(LEAK_FILE, R_OK | W_OK);
+}
+
+/* To be called before anything is done that may lose memory. */
+static inline void leak_begin(void)
+{
+	char line[256];
+	FILE *f;
+
+	if (!leak_supported())
+		return;
+
+	TEST_ASSERT(leak_scan(), LEAK_FILE " has been switched off");
+	f = fopen(LEAK_FILE, "r");
+	TEST_ASSERT(f, "Failed to open " LEAK_FILE);
+	while (fgets(line, sizeof(line), f) && leak_nr_before < LEAK_MAX)
+		leak_nr_before += leak_parse(line,
+					     &leaks_before[leak_nr_before]);
+	fclose(f);
+}
+
+/* A case: nothing has been lost. */
+static inline void leak_check(int unused)
+{
+	FILE *f;
+	int nr;
+
+	if (!leak_supported()) {
+		fw_skip("the kernel has no " LEAK_FILE);
+		return;
+	}
+
+	sleep(LEAK_AGE_S);
+	/* What a register has held during one scan is not lost in the next. */
+	if (!leak_scan() || !leak_scan()) {
+		fw_expect(false, "kmemleak has switched itself off");
+		return;
+	}
+
+	f = fopen(LEAK_FILE, "r");
+	TEST_ASSERT(f, "Failed to open " LEAK_FILE);
+	nr = leak_report_new(f);
+	fw_expect(!nr, "%d objects are lost", nr);
+	fclose(f);
+}
+
+#endif /* SELFTEST_KVM_ARM64_FAULT_LEAK_H */

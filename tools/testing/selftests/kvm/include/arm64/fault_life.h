@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The life of a VM up to its first hypercall, in steps that can fail for lack of
+ * memory: it opts in to everything, gets a vCPU, an interrupt controller and
+ * memory, and runs. No library call takes part, as they do not fail.
+ */
+#ifndef SELFTEST_KVM_ARM64_FAULT_LIFE_H
+#define SELFTEST_KVM_ARM64_FAULT_LIFE_H
+
+#include "fault_vm.h"
+
+enum life_step {
+	LIFE_VM,
+	LIFE_OPT_IN,
+	LIFE_FILTER,
+	LIFE_VCPU,
+	LIFE_INIT,
+	LIFE_GIC,
+	LIFE_GIC_INIT,
+	LIFE_MEMORY,
+	LIFE_RUN,
+	NR_LIFE_STEPS,
+};
+
+static const char * const life_name[NR_LIFE_STEPS] = {
+	"KVM_CREATE_VM", "KVM_ENABLE_CAP", "SMCCC filter", "KVM_CREATE_VCPU",
+	"KVM_ARM_VCPU_INIT", "KVM_CREATE_DEVICE", "GIC's initialisation",
+	"KVM_SET_USER_MEMORY_REGION", "KVM_RUN",
+};
+
+static struct life {
+	/* Has no part in what fails. */
+	int kvm;
+	size_t run_size;
+	u32 *code;
+	bool gic_v3;
+
+	int vm;
+	int vcpu;
+	int gic;
+	struct kvm_run *run;
+	struct kvm_vcpu_init init;
+} life;
+
+/* A hypercall, and a store to where there is no memory. */
+#define LIFE_CODE_HVC	0xd4000002
+#define LIFE_CODE_STORE	0xb9000128
+
+static inline void life_open(void)
+{
+	life.kvm = open_kvm_dev_path_or_exit();
+	life.run_size = ioctl(life.kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
+	life.gic_v3 = kvm_supports_vgic_v3();
+	life.code = kvm_mmap(getpagesize(), PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS, -1);
+	life.code[0] = LIFE_CODE_HVC;
+	life.code[1] = LIFE_CODE_STORE;
+	life.vm = -1;
+	life.vcpu = -1;
+	life.gic = -1;
+}
+
+static inline int life_errno(int ret)
+{
+	return ret < 0 ? errno : 0;
+}
+
+static inline int life_attr(int fd, u32 group, u64 attr, void *val)
+{
+	return vgic_v2_access(fd, KVM_SET_DEVICE_ATTR, group, attr, (u64)val);
+}
+
+static inline int life_opt_in(void)
+{
+	int i, ret = 0;
+
+	if (!fault_mode_is_rust())
+		return 0;
+	for (i = 0; i < NR_OPT_INS && !ret; i++)
+		ret = opt_in_enable(life.vm, opt_ins[i].cap, opt_ins[i].arg);
+	return ret;
+}
+
+static inline int life_filter(void)
+{
+	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FWD };
+
+	/* C's WARN_ON_ONCE() of this is not what is looked for. */
+	if (!fault_mode_is_rust())
+		return 0;
+	return life_attr(life.vm, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
+			 &filter);
+}
+
+static inline int life_gic(void)
+{
+	struct kvm_create_device dev = {
+		.type = life.gic_v3 ? KVM_DEV_TYPE_ARM_VGIC_V3 :
+				      KVM_DEV_TYPE_ARM_VGIC_V2,
+	};
+	int ret = life_errno(ioctl(life.vm, KVM_CREATE_DEVICE, &dev));
+
+	if (!ret)
+		life.gic = dev.fd;
+	return ret;
+}
+
+static inline int life_gic_init(void)
+{
+	u64 dist = GICD_BASE_GPA, redist = GICR_BASE_GPA, cpu = GICC_BASE_GPA;
+	int ret;
+
+	ret = life_attr(life.gic, KVM_DEV_ARM_VGIC_GRP_ADDR,
+			life.gic_v3 ? KVM_VGIC_V3_ADDR_TYPE_DIST :
+				      KVM_VGIC_V2_ADDR_TYPE_DIST, &dist);
+	if (!ret)
+		ret = life_attr(life.gic, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				life.gic_v3 ? KVM_VGIC_V3_ADDR_TYPE_REDIST :
+					      KVM_VGIC_V2_ADDR_TYPE_CPU,
+				life.gic_v3 ? &redist : &cpu);
+	if (!ret)
+		ret = life_attr(life.gic, KVM_DEV_ARM_VGIC_GRP_CTRL,
+				KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	return ret;
+}
+
+static inline int life_memory(void)
+{
+	struct kvm_userspace_memory_region region = {
+		.guest_phys_addr = SMCCC_CODE_GPA,
+		.memory_size = getpagesize(),
+		.userspace_addr = (u64)life.code,
+	};
+
+	return life_errno(ioctl(life.vm, KVM_SET_USER_MEMORY_REGION, &region));
+}
+
+/* Up to KVM_EXIT_MMIO, which follows the hypercall. */
+static inline int life_run(void)
+{
+	int ret = life_errno(ioctl(life.vcpu, KVM_RUN, NULL));
+
+	return ret ?: life.run->exit_reason == KVM_EXIT_MMIO ? 0 : EPROTO;
+}
+
+static inline int life_do(enum life_step step)
+{
+	switch (step) {
+	case LIFE_VM:
+		life.vm = ioctl(life.kvm, KVM_CREATE_VM, 0);
+		return life_errno(life.vm);
+	case LIFE_OPT_IN:
+		return life_opt_in();
+	case LIFE_FILTER:
+		return life_filter();
+	case LIFE_VCPU:
+		life.vcpu = ioctl(life.vm, KVM_CREATE_VCPU, 0);
+		return life_errno(life.vcpu);
+	case LIFE_INIT:
+		return life_errno(ioctl(life.vcpu, KVM_ARM_VCPU_INIT,
+					&life.init));
+	case LIFE_GIC:
+		return life_gic();
+	case LIFE_GIC_INIT:
+		return life_gic_init();
+	case LIFE_MEMORY:
+		return life_memory();
+	case LIFE_RUN:
+		return life_run();
+	default:
+		TEST_FAIL("No such step");
+	}
+}
+
+/* What has to be ready for a step, and is not to fail. */
+static inline void life_prepare(enum life_step step)
+{
+	u64 pc = SMCCC_CODE_GPA, x0 = ARM_SMCCC_VERSION_FUNC_ID, x9 = 0;
+
+	if (step == LIFE_INIT) {
+		life.init = (struct kvm_vcpu_init) {};
+		ioctl(life.vm, KVM_ARM_PREFERRED_TARGET, &life.init);
+		life.init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
+	}
+	if (step != LIFE_RUN)
+		return;
+
+	life.run = kvm_mmap(life.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
+			    life.vcpu);
+	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.pc),
+		   (u64)&pc);
+	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[0]),
+		   (u64)&x0);
+	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[9]),
+		   (u64)&x9);
+}
+
+static inline void life_end(void)
+{
+	int *fds[] = { &life.gic, &life.vcpu, &life.vm };
+	int i;
+
+	if (life.run)
+		kvm_munmap(life.run, life.run_size);
+	life.run = NULL;
+	for (i = 0; i < ARRAY_SIZE(fds); i++) {
+		if (*fds[i] >= 0)
+			close(*fds[i]);
+		*fds[i] = -1;
+	}
+}
+
+/* Without a failure, up to @step. */
+static inline void life_advance_to(enum life_step step)
+{
+	int i, ret;
+
+	life_end();
+	for (i = LIFE_VM; i < step; i++) {
+		life_prepare(i);
+		ret = life_do(i);
+		TEST_ASSERT(!ret, "%s: %s", life_name[i], strerror(ret));
+	}
+	life_prepare(step);
+}
+
+/* A VM that has come to its end has the values that every VM has. */
+static inline void __life_expect_good(int line, const struct fw_state *want,
+				      const char *when)
+{
+	u64 val, x0 = 0;
+	int i, ret;
+
+	for (i = 0; i < NR_FW_REGS; i++) {
+		ret = fw_one_reg(life.vcpu, KVM_GET_ONE_REG, fw_regs[i].id,
+				 (u64)&val);
+		__fw_expect(line, !ret && val == want->val[i],
+			    "%s: %s reads %#lx (%s), expected %#lx", when,
+			    fw_regs[i].name, val, strerror(ret), want->val[i]);
+	}
+	ret = fw_one_reg(life.vcpu, KVM_GET_ONE_REG,
+			 ARM64_CORE_REG(regs.regs[0]), (u64)&x0);
+	__fw_expect(line, !ret && x0 == ARM_SMCCC_VERSION_1_1,
+		    "%s: the guest's SMCCC_VERSION returns %#lx", when, x0);
+}
+
+#define life_expect_good(...)	__life_expect_good(__LINE__, __VA_ARGS__)
+
+#endif /* SELFTEST_KVM_ARM64_FAULT_LIFE_H */

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Places for userspace's memory of which some bytes can be accessed and the
+ * others cannot, and what a call may do to it there.
+ */
+#ifndef SELFTEST_KVM_ARM64_FAULT_PLACE_H
+#define SELFTEST_KVM_ARM64_FAULT_PLACE_H
+
+#include "fault_call.h"
+#include "user_mem.h"
+
+enum fault_place {
+	/* The first @k bytes are there, what follows is not, or is read-only. */
+	PLACE_HOLE_BEHIND,
+	PLACE_READ_ONLY_BEHIND,
+	/* The last bytes are there, and @k before them are not. */
+	PLACE_HOLE_BEFORE,
+	PLACE_READ_ONLY_BEFORE,
+	/* The first @k bytes are the last ones that userspace can have. */
+	PLACE_TOP,
+	NR_PLACES,
+};
+
+static const char * const place_name[NR_PLACES] = {
+	[PLACE_HOLE_BEHIND] = "before a hole",
+	[PLACE_READ_ONLY_BEHIND] = "before read-only memory",
+	[PLACE_HOLE_BEFORE] = "behind a hole",
+	[PLACE_READ_ONLY_BEFORE] = "behind read-only memory",
+	[PLACE_TOP] = "at the end of user space",
+};
+
+/* The last page of user space, NULL if it cannot be had. */
+static u8 *place_top;
+
+/* A page of canaries, and what its neighbours hold if they are read-only. */
+static u8 place_canaries[SZ_64K];
+
+/*
+ * Addresses have 52 or 48 bits. A page that could be had with one more byte
+ * than that is not the last one.
+ */
+static inline void place_create(void)
+{
+	static const int bits[] = { 52, 48 };
+	u64 addr;
+	int i;
+
+	mem_create(1);
+	TEST_ASSERT(page_size <= sizeof(place_canaries), "Pages are too large");
+	memset(place_canaries, CANARY, sizeof(place_canaries));
+	mem_fill_canary();
+
+	for (i = 0; i < ARRAY_SIZE(bits); i++) {
+		addr = BIT(bits[i]) - page_size;
+		place_top = mmap((void *)addr, page_size,
+				 PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS |
+				 MAP_FIXED_NOREPLACE, -1, 0);
+		if (place_top == (u8 *)addr) {
+			memset(place_top, CANARY, page_size);
+			return;
+		}
+		if (place_top != MAP_FAILED)
+			munmap(place_top, page_size);
+	}
+
+	place_top = NULL;
+}
+
+static inline bool place_is_behind(enum fault_place place)
+{
+	return place == PLACE_HOLE_BEHIND || place == PLACE_READ_ONLY_BEHIND;
+}
+
+static inline bool place_is_read_only(enum fault_place place)
+{
+	return place == PLACE_READ_ONLY_BEHIND ||
+	       place == PLACE_READ_ONLY_BEFORE;
+}
+
+/*
+ * The bytes of one call, which are at @p. @there of them can be written, from
+ * @w on; the others, @other of them from @o on, can be read at best.
+ */
+struct placed {
+	const struct fault_call *c;
+	enum fault_place place;
+	size_t k;
+	u8 *p;
+	u8 *w;
+	size_t there;
+	u8 *o;
+	size_t other;
+};
+
+static inline void place_put(struct placed *m, const u8 *in, size_t in_size,
+			     u8 *to, size_t size)
+{
+	size_t from = to - m->p;
+
+	if (from < in_size)
+		memcpy(to, in + from, min(in_size - from, size));
+}
+
+static inline u8 *place_neighbour(struct placed *m)
+{
+	return place_is_behind(m->place) ? hole : mem - page_size;
+}
+
+/* Lay out the memory, which holds canaries, with @k as above. */
+static inline struct placed place_begin(const struct fault_call *c,
+					enum fault_place place, size_t k)
+{
+	struct placed m = { .c = c, .place = place, .k = k };
+	u8 *page;
+
+	switch (place) {
+	case PLACE_HOLE_BEHIND:
+	case PLACE_READ_ONLY_BEHIND:
+		m.p = hole - k;
+		break;
+	case PLACE_HOLE_BEFORE:
+	case PLACE_READ_ONLY_BEFORE:
+		m.p = mem - k;
+		break;
+	default:
+		m.p = place_top + page_size - k;
+	}
+
+	if (place == PLACE_HOLE_BEFORE || place == PLACE_READ_ONLY_BEFORE) {
+		m.o = m.p;
+		m.other = k;
+		m.w = mem;
+		m.there = c->size - k;
+	} else {
+		m.w = m.p;
+		m.there = k;
+		m.o = m.p + k;
+		m.other = c->size - k;
+	}
+
+	place_put(&m, c->in, c->in_size, m.w, m.there);
+	if (place_is_read_only(place)) {
+		page = place_neighbour(&m);
+		mem_protect(page, page_size, PROT_READ | PROT_WRITE);
+		memset(m.o, CANARY, m.other);
+		place_put(&m, c->in, c->in_size, m.o, m.other);
+		mem_protect(page, page_size, PROT_READ);
+	}
+
+	return m;
+}
+
+/* What the call has to return here. */
+static inline int place_want(const struct placed *m)
+{
+	bool all = !m->other ||
+		   (place_is_read_only(m->place) && !m->c->writes);
+
+	return all ? fault_want(m->c) : EFAULT;
+}
+
+/* May byte @i, of @m->size, be @now, if @full is there when all goes well? */
+static inline bool place_may_be(const struct placed *m, size_t i, u8 now,
+				u8 full)
+{
+	const struct fault_call *c = m->c;
+	size_t unit = c->size < 8 ? c->size : 8, word = i - i % unit;
+	/* What it was before. */
+	bool kept = now == (i < c->in_size ? c->in[i] : CANARY);
+	u8 ignore = c->ignore >> 8 * (i % 8);
+
+	if (!c->writes)
+		return kept;
+	/* As soon as something fails, nothing was written before the hole. */
+	if (m->other && (m->place == PLACE_HOLE_BEFORE ||
+			 m->place == PLACE_READ_ONLY_BEFORE))
+		return kept;
+	/* A word that lies across the end may have been written in part. */
+	if (m->other && word + unit > m->k)
+		return kept || (c->zeroes ? !now :
+				(now & ~ignore) == (full & ~ignore));
+	/* Wiping is refused as a whole where addresses end, if KVM checks that. */
+	if (m->other && c->zeroes)
+		return !now || (kept && m->place == PLACE_TOP);
+	if (m->other)
+		return (now & ~ignore) == (full & ~ignore);
+
+	return now == full;
+}
+
+/* What of the memory was written, in one number. */
+static inline u64 place_hash(const struct placed *m)
+{
+	u64 hash = 0xcbf29ce484222325UL;
+	size_t i;
+
+	for (i = 0; i < m->there; i++)
+		hash = (hash ^ m->w[i]) * 0x100000001b3UL;
+	return hash;
+}
+
+/* What is there of the bytes of the call is as @full demands. */
+static inline void __place_expect(int line, const struct placed *m,
+				  const u8 *full)
+{
+	size_t i, n;
+
+	for (n = 0; n < m->there; n++) {
+		i = m->w + n - m->p;
+		if (!place_may_be(m, i, m->w[n], full[i]))
+			break;
+	}
+	__fw_expect(line, n == m->there, "%s, %lu bytes %s: byte %lu is %#x",
+		    m->c->name, m->k, place_name[m->place], m->w + n - m->p,
+		    n < m->there ? m->w[n] : 0);
+}
+
+#define place_expect(...)	__place_expect(__LINE__, __VA_ARGS__)
+
+/* Read-only memory holds what it was given. */
+static inline void __place_expect_kept(int line, const struct placed *m)
+{
+	const u8 *o = m->o;
+	size_t i, n;
+
+	if (!place_is_read_only(m->place))
+		return;
+
+	for (n = 0; n < m->other; n++) {
+		i = o + n - m->p;
+		if (o[n] != (i < m->c->in_size ? m->c->in[i] : CANARY))
+			break;
+	}
+	__fw_expect(line, n == m->other, "%s, %lu bytes %s: written to it",
+		    m->c->name, m->k, place_name[m->place]);
+}
+
+#define place_expect_kept(...)	__place_expect_kept(__LINE__, __VA_ARGS__)
+
+/* Canaries once more. */
+static inline void place_end(struct placed *m)
+{
+	memset(m->w, CANARY, m->there);
+}
+
+/* After many calls: nothing was written but what was their own. */
+static inline void __place_expect_canaries(int line, const char *name)
+{
+	__fw_expect(line, !memcmp(mem, place_canaries, page_size) &&
+		    (!place_top || !memcmp(place_top, place_canaries, page_size)),
+		    "%s: memory that is not its own was written", name);
+	mem_protect(hole, page_size, PROT_NONE);
+	mem_protect(mem - page_size, page_size, PROT_NONE);
+	mem_fill_canary();
+}
+
+#define place_expect_canaries(...)	__place_expect_canaries(__LINE__, __VA_ARGS__)
+
+#endif /* SELFTEST_KVM_ARM64_FAULT_PLACE_H */
