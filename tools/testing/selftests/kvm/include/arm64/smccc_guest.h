@@ -85,21 +85,16 @@ static inline bool smccc_is_smc(enum smccc_insn insn)
 }
 
 /**
- * smccc_vm_create() - a VM whose vCPUs can make calls
- * @nr: number of vCPUs
- * @features: KVM_ARM_VCPU_* bits, e.g. PSCI_0_2, EL1_32BIT, POWER_OFF
- * @vcpus: where the vCPUs are put; their ids are 0 to @nr - 1
+ * smccc_vm_create_empty() - a VM that has the guest's code, and no vCPU yet
+ * @features: KVM_ARM_VCPU_* bits that its vCPUs are to have
  *
- * POWER_OFF is for all but the first vCPU, as it is of no use for that one. The
- * VM has no interrupt controller. To be freed with kvm_vm_free().
+ * The VM has no interrupt controller. To be freed with kvm_vm_free().
  *
  * Return: the VM.
  */
-static inline struct kvm_vm *smccc_vm_create(u32 nr, u32 features,
-					     struct kvm_vcpu *vcpus[])
+static inline struct kvm_vm *smccc_vm_create_empty(u32 features)
 {
 	struct kvm_vm *vm = vm_create_barebones();
-	struct kvm_vcpu_init init = {};
 	u64 npages = vm_calc_num_guest_pages(vm->mode, getpagesize());
 	u32 i, j, *code;
 
@@ -115,6 +110,24 @@ static inline struct kvm_vm *smccc_vm_create(u32 nr, u32 features,
 			*code++ = words[!!j];
 	}
 
+	return vm;
+}
+
+/**
+ * smccc_vm_add_vcpus() - give such a VM vCPUs
+ * @vm: the VM
+ * @nr: number of vCPUs
+ * @features: KVM_ARM_VCPU_* bits, e.g. PSCI_0_2, EL1_32BIT, POWER_OFF
+ * @vcpus: where the vCPUs are put; their ids are 0 to @nr - 1
+ *
+ * POWER_OFF is for all but the first vCPU, as it is of no use for that one.
+ */
+static inline void smccc_vm_add_vcpus(struct kvm_vm *vm, u32 nr, u32 features,
+				      struct kvm_vcpu *vcpus[])
+{
+	struct kvm_vcpu_init init = {};
+	u32 i;
+
 	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
 	for (i = 0; i < nr; i++) {
 		init.features[0] = features;
@@ -125,7 +138,19 @@ static inline struct kvm_vm *smccc_vm_create(u32 nr, u32 features,
 		vcpus[i]->init = init;
 		vcpu_ioctl(vcpus[i], KVM_ARM_VCPU_INIT, &init);
 	}
+}
 
+/**
+ * smccc_vm_create() - a VM whose vCPUs can make calls
+ *
+ * As smccc_vm_create_empty(), and as smccc_vm_add_vcpus().
+ */
+static inline struct kvm_vm *smccc_vm_create(u32 nr, u32 features,
+					     struct kvm_vcpu *vcpus[])
+{
+	struct kvm_vm *vm = smccc_vm_create_empty(features);
+
+	smccc_vm_add_vcpus(vm, nr, features, vcpus);
 	return vm;
 }
 

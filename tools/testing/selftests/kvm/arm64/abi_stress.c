@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_stress - All at once: storms of CPU_ON, accesses to registers, first runs,
+ * filters of hypercalls, VMs that opt in, and a switch that flips all the while.
+ *
+ * psci_cpu_on_race, smccc_filter_race, fw_reg_switch and opt_in_flip each have
+ * one thing race with another; here each races with all. What is expected holds
+ * however a race goes, and all the same in each mode:
+ *
+ * - a write that races with the first run is accepted or EBUSY, and what was
+ *   accepted last is what the guest sees from its first call on, for ever;
+ * - a range of the filter that was accepted is in force, any other is not;
+ * - a vCPU that is turned on begins once for each CPU_ON that was successful,
+ *   with the entry point and the context id of this one;
+ * - no two implementations differ, and no thread hangs.
+ *
+ *	-t SECONDS	how long, 4 by default
+ *	-s SEED		of what the threads decide
+ */
+#include <getopt.h>
+#include <time.h>
+
+#include "abi_switch.h"
+#include "stress_first_run.h"
+#include "stress_storm.h"
+
+static unsigned int seconds = 4;
+
+/* On a slow machine, until the races have been seen, but no longer than this. */
+#define LIMIT_S		60
+
+static u32 seed = 1;
+
+static bool stop;
+
+/* The workers that make VMs over and over. */
+static void repeat_first_runs(void *unused)
+{
+	while (!stress_get_flag(&stop))
+		stress_first_run();
+}
+
+static void repeat_storms(void *unused)
+{
+	while (!stress_get_flag(&stop))
+		stress_storm(100 + stress_random(500));
+}
+
+static void flip(void *unused)
+{
+	while (!stress_get_flag(&stop)) {
+		stress_step();
+		if (abi.present)
+			abi_next_mode();
+		usleep(200 + stress_random(4000));
+	}
+}
+
+static bool all_seen(void)
+{
+	return stress_seen.frozen > 1 && stress_seen.begun > 1 &&
+	       stress_seen.busy && stress_seen.filter_cut &&
+	       (!abi.present || stress_seen.opted_in);
+}
+
+static void run_all(int unused)
+{
+	struct stress_thread *threads[4];
+	unsigned int s;
+	int i;
+
+	threads[0] = stress_start("first runs", seed, repeat_first_runs, NULL);
+	threads[1] = stress_start("first runs", seed + 1, repeat_first_runs,
+				  NULL);
+	threads[2] = stress_start("storms", seed + 2, repeat_storms, NULL);
+	threads[3] = stress_start("switch", seed + 3, flip, NULL);
+
+	for (s = 0; s < seconds || (s < LIMIT_S && !all_seen()); s++)
+		sleep(1);
+	stress_set_flag(&stop);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		stress_join(threads[i]);
+
+	ksft_print_msg("%lu VMs, %lu first runs, %lu vCPUs turned on, %lu writes, %u flips\n",
+		       stress_seen.vms, stress_seen.frozen, stress_seen.begun,
+		       stress_seen.writes, abi.nr_flips);
+	ksft_print_msg("a first run stopped %lu writers and %lu filters, %lu opt-ins\n",
+		       stress_seen.busy, stress_seen.filter_cut,
+		       stress_seen.opted_in);
+}
+
+/* The races that are to be seen have taken place. */
+static void check_seen(int unused)
+{
+	fw_expect(all_seen(), "Not all of them, in %u s", LIMIT_S);
+}
+
+static const struct fw_case cases[] = {
+	{ "all at once: each result is that of one of the orders", run_all },
+	{ "the races took place", check_seen },
+	{ "switch: no mismatch, all served calls, mode restored",
+	  abi_check_stats },
+};
+
+int main(int argc, char *argv[])
+{
+	struct sigaction sa = { .sa_handler = storm_on_signal };
+	int opt;
+
+	while ((opt = getopt(argc, argv, "t:s:")) != -1) {
+		switch (opt) {
+		case 't':
+			seconds = atoi_positive("Seconds", optarg);
+			break;
+		case 's':
+			seed = atoi_non_negative("Seed", optarg);
+			break;
+		default:
+			ksft_exit_fail_msg("Usage: %s [-t SECONDS] [-s SEED]\n",
+					   argv[0]);
+		}
+	}
+
+	sigaction(SIGUSR1, &sa, NULL);
+	ksft_print_header();
+	ksft_print_msg("-t %u -s %u\n", seconds, seed);
+
+	if (abi_open())
+		abi_begin_stats();
+	else
+		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
+			       strerror(errno));
+	stress_start_watching();
+
+	/* The last case is about the switch. */
+	ksft_set_plan(ARRAY_SIZE(cases) - !abi.present);
+	fw_run_cases(cases, ARRAY_SIZE(cases) - !abi.present);
+
+	ksft_finished();
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Threads of a stress test: each says where it is, so that one which hangs can
+ * be told of, and draws its decisions from a seed.
+ */
+#ifndef SELFTEST_KVM_ARM64_STRESS_THREAD_H
+#define SELFTEST_KVM_ARM64_STRESS_THREAD_H
+
+#include <pthread.h>
+#include <signal.h>
+
+#include "kvm_util.h"
+#include "test_util.h"
+
+#define STRESS_MAX_THREADS	24
+
+/* A thread that takes no step for this long hangs. */
+#define STRESS_LIMIT_S		90
+
+static struct stress_thread {
+	pthread_t thread;
+	const char *name;
+	void (*run)(void *arg);
+	void *arg;
+	u32 seed;
+	/* For the watchdog */
+	pid_t tid;
+	int line;
+	unsigned long steps;
+	bool active;
+} stress_threads[STRESS_MAX_THREADS];
+
+static pthread_mutex_t stress_threads_lock = PTHREAD_MUTEX_INITIALIZER;
+static __thread struct stress_thread *stress_self;
+static __thread struct kvm_random_state stress_rng;
+
+/* A number below @n. */
+static inline u32 stress_random(u32 n)
+{
+	/* The lowest bits of the generator are not worth much. */
+	return (kvm_random_u32(&stress_rng) >> 8) % n;
+}
+
+/* One in @n times. */
+static inline bool stress_one_in(u32 n)
+{
+	return !stress_random(n);
+}
+
+/* What the thread does next is what stands on this line. */
+#define stress_step()							\
+do {									\
+	__atomic_store_n(&stress_self->line, __LINE__, __ATOMIC_RELAXED); \
+	__atomic_add_fetch(&stress_self->steps, 1, __ATOMIC_RELAXED);	\
+} while (0)
+
+static inline void *stress_thread_fn(void *data)
+{
+	stress_self = data;
+	stress_rng = new_kvm_random_state(stress_self->seed);
+	__atomic_store_n(&stress_self->active, true, __ATOMIC_RELEASE);
+	__atomic_store_n(&stress_self->tid, gettid(), __ATOMIC_RELEASE);
+
+	stress_self->run(stress_self->arg);
+
+	__atomic_store_n(&stress_self->active, false, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* It has returned, and waits to be joined. */
+static inline bool stress_has_ended(const struct stress_thread *t)
+{
+	return __atomic_load_n(&t->tid, __ATOMIC_ACQUIRE) &&
+	       !__atomic_load_n(&t->active, __ATOMIC_ACQUIRE);
+}
+
+static inline struct stress_thread *
+stress_start(const char *name, u32 seed, void (*run)(void *), void *arg)
+{
+	struct stress_thread *t;
+
+	pthread_mutex_lock(&stress_threads_lock);
+	for (t = stress_threads; t->run; t++)
+		TEST_ASSERT(t < &stress_threads[STRESS_MAX_THREADS - 1],
+			    "Too many threads");
+	t->name = name;
+	t->run = run;
+	t->arg = arg;
+	/* The generator stays at 0 once it is there. */
+	t->seed = 1 + seed % ((1U << 31) - 3);
+	pthread_mutex_unlock(&stress_threads_lock);
+
+	kvm_pthread_create(&t->thread, NULL, stress_thread_fn, t);
+	return t;
+}
+
+static inline void stress_join(struct stress_thread *t)
+{
+	kvm_pthread_join(t->thread, NULL);
+
+	pthread_mutex_lock(&stress_threads_lock);
+	*t = (struct stress_thread) {};
+	pthread_mutex_unlock(&stress_threads_lock);
+}
+
+/* ---- The watchdog ---- */
+
+static inline void stress_print_file(pid_t tid, const char *file)
+{
+	char path[64], line[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/%s", tid, file);
+	f = fopen(path, "r");
+	if (!f)
+		return;
+
+	while (fgets(line, sizeof(line), f))
+		ksft_print_msg("    %s: %s%s", file, line,
+			       strchr(line, '\n') ? "" : "\n");
+	fclose(f);
+}
+
+/* Where each thread is, in the test and in the kernel. */
+static inline void stress_report(void)
+{
+	struct stress_thread *t;
+	int i;
+
+	for (i = 0; i < STRESS_MAX_THREADS; i++) {
+		t = &stress_threads[i];
+		if (!t->active)
+			continue;
+		ksft_print_msg("%s (task %d): line %d, step %lu\n", t->name,
+			       t->tid, t->line, t->steps);
+		stress_print_file(t->tid, "wchan");
+		stress_print_file(t->tid, "syscall");
+		stress_print_file(t->tid, "stack");
+	}
+}
+
+static inline void *stress_watch(void *unused)
+{
+	unsigned long seen[STRESS_MAX_THREADS] = {};
+	int i, idle[STRESS_MAX_THREADS] = {};
+	struct stress_thread *t;
+
+	for (;;) {
+		sleep(1);
+		for (i = 0; i < STRESS_MAX_THREADS; i++) {
+			t = &stress_threads[i];
+			if (!__atomic_load_n(&t->active, __ATOMIC_ACQUIRE) ||
+			    t->steps != seen[i])
+				idle[i] = 0;
+			seen[i] = t->steps;
+			if (++idle[i] <= STRESS_LIMIT_S)
+				continue;
+
+			ksft_print_msg("%s has hung:\n", t->name);
+			stress_report();
+			ksft_test_result_fail("no thread hangs\n");
+			fflush(NULL);
+			/* Nothing is restored: what hangs may be the switch. */
+			_exit(KSFT_FAIL);
+		}
+	}
+
+	return NULL;
+}
+
+static inline void stress_start_watching(void)
+{
+	sigset_t all, old;
+	pthread_t thread;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	kvm_pthread_create(&thread, NULL, stress_watch, NULL);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+#endif /* SELFTEST_KVM_ARM64_STRESS_THREAD_H */
