@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * abi_fuzz - Ioctls and hypercalls as they come, plausible and hostile, in all
+ * modes: whatever a VMM and a guest do, the modes cannot be told apart.
+ *
+ * An episode follows from its seed. It is run in the mode check, in which no
+ * mismatch must be counted, and again in the mode rust, and now and then in the
+ * mode c and with the mode being switched on the way, and each step must return
+ * the same as it did before: the errno, the values, the memory, the guest's
+ * registers, the exit. A write that is refused must not change what is read, an
+ * error must be one that the call may return, and in the end nothing must be
+ * left: no descriptor, no VM, no memory.
+ *
+ * Then threads do all of it at once, with the same VMs, which are destroyed
+ * meanwhile, and with the mode being switched.
+ *
+ * On a failure the command that repeats the episode is printed.
+ */
+#include <dirent.h>
+
+#include "abi_fuzz_race.h"
+#include "abi_fuzz_run.h"
+
+/* ---- One episode ---- */
+
+enum fuzz_run_nr { RUN_CHECK, RUN_RUST, RUN_C, RUN_FLIP, NR_RUNS };
+
+static const char * const fuzz_run_modes[NR_RUNS] = {
+	[RUN_CHECK] = "check",
+	[RUN_RUST] = "rust",
+	[RUN_C] = "c",
+	[RUN_FLIP] = "check",
+};
+
+/* Of which the first is what the others are compared with. */
+static struct fuzz runs[NR_RUNS];
+
+/* Not from the numbers of the episode, which are the same in each run. */
+static void flip_mode(struct fuzz *f)
+{
+	static unsigned int nr;
+
+	f->mode = fuzz_run_modes[nr++ % RUN_FLIP];
+	abi_set_mode(f->mode);
+}
+
+static void run_episode(u64 seed, enum fuzz_run_nr which)
+{
+	struct fuzz *f = &runs[which];
+	int i;
+
+	f->random.state = seed;
+	f->nr_steps = 0;
+	f->lost_vm = false;
+	f->mode = fuzz_run_modes[which];
+	abi_set_mode(f->mode);
+	if (fuzz_options.verbose)
+		printf("# episode %#lx, mode %s\n", seed, f->mode);
+
+	f->opts_in = fuzz_one_in(&f->random, 4);
+	f->max_steps = 300 + fuzz_below(&f->random, 1000);
+	for (i = 0; i < FUZZ_MAX_VMS; i++)
+		fuzz_vm_setup(f, &f->vms[i]);
+
+	while (f->nr_steps < f->max_steps && !f->failed) {
+		fuzz_next_step(f);
+		if (which == RUN_FLIP && f->nr_steps % 32 == 0)
+			flip_mode(f);
+	}
+
+	for (i = 0; i < FUZZ_MAX_VMS; i++)
+		fuzz_vm_destroy(&f->vms[i]);
+}
+
+/* Once more, and say where it begins to differ. */
+static void run_and_compare(u64 seed, enum fuzz_run_nr which)
+{
+	const struct fuzz *a = &runs[RUN_CHECK], *b = &runs[which];
+	int i, j;
+
+	run_episode(seed, which);
+
+	for (i = 0; i < a->nr_steps && i < b->nr_steps; i++) {
+		if (a->steps[i].digest == b->steps[i].digest)
+			continue;
+
+		fw_failures++;
+		printf("# step %d of %d returns something else:\n", i,
+		       a->nr_steps);
+		for (j = i < 3 ? 0 : i - 3; j < i; j++)
+			fuzz_print_step(&a->steps[j], j, "");
+		fuzz_print_step(&a->steps[i], i, fuzz_run_modes[RUN_CHECK]);
+		fuzz_print_step(&b->steps[i], i, which == RUN_FLIP ?
+				"flip" : fuzz_run_modes[which]);
+		return;
+	}
+
+	fw_expect(a->nr_steps == b->nr_steps, "%d steps, and %d", a->nr_steps,
+		  b->nr_steps);
+}
+
+static u64 nr_mismatches(void)
+{
+	return abi_read_stats().mismatches - abi_stats_before.mismatches;
+}
+
+static void episode(u64 seed)
+{
+	u64 before = nr_mismatches(), now;
+	int i;
+
+	run_episode(seed, RUN_CHECK);
+	switch (fuzz_hash(seed) % 8) {
+	case 0 ... 3:
+		run_and_compare(seed, RUN_RUST);
+		break;
+	case 4:
+		run_and_compare(seed, RUN_C);
+		break;
+	case 5:
+		run_and_compare(seed, RUN_FLIP);
+		break;
+	}
+
+	now = nr_mismatches();
+	fw_expect(now == before, "%lu mismatches counted", now - before);
+	for (i = 0; i < NR_RUNS; i++)
+		runs[i].failed = false;
+	if (fw_failures)
+		printf("# to repeat this: abi_fuzz -v -o -n 1 -s %#lx\n", seed);
+}
+
+/* ---- All of them ---- */
+
+static struct timespec started;
+/* As many steps as can be made in a while, as no number was given. */
+static bool by_default;
+static u64 nr_episodes;
+
+static double seconds_since(struct timespec start)
+{
+	return timespec_to_ns(timespec_elapsed(start)) / 1e9;
+}
+
+/* The races come after the episodes, and have a fifth of the time. */
+static bool episodes_go_on(void)
+{
+	if (fw_failures)
+		return false;
+	if (fuzz_options.seconds)
+		return seconds_since(started) < 0.8 * fuzz_options.seconds;
+	if (by_default && seconds_since(started) > FUZZ_SECONDS)
+		return false;
+	return runs[RUN_CHECK].nr_made < fuzz_options.steps;
+}
+
+static void check_episodes(int unused)
+{
+	u64 total = 0, seed = fuzz_options.seed;
+	double seconds;
+	int i;
+
+	do {
+		episode(seed++);
+		nr_episodes++;
+	} while (episodes_go_on());
+
+	for (i = 0; i < NR_RUNS; i++)
+		total += runs[i].nr_made;
+	seconds = seconds_since(started);
+	ksft_print_msg("%lu episodes, %lu steps, %lu in check, %.1f s: %.0f steps per second\n",
+		       nr_episodes, total, runs[RUN_CHECK].nr_made, seconds,
+		       total / seconds);
+}
+
+static void check_races(int unused)
+{
+	u64 seed = fuzz_options.seed, before = nr_mismatches(), now;
+	int nr = 0;
+
+	if (fuzz_options.no_races) {
+		fuzz_skip_races();
+		return;
+	}
+
+	do {
+		fuzz_race(seed + nr++);
+	} while (!fw_failures && fuzz_options.seconds &&
+		 seconds_since(started) < fuzz_options.seconds);
+
+	now = nr_mismatches();
+	fw_expect(now == before, "%lu mismatches counted", now - before);
+	if (fw_failures)
+		printf("# to try this again: abi_fuzz -n 1 -s %#lx\n",
+		       seed + nr - 1);
+}
+
+/* ---- What is left ---- */
+
+static int nr_fds_before;
+static long kib_before;
+
+static int nr_entries(const char *path, const char *prefix)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	int nr = 0;
+
+	TEST_ASSERT(dir, "Failed to open %s", path);
+	while ((entry = readdir(dir)))
+		nr += !strncmp(entry->d_name, prefix, strlen(prefix));
+	closedir(dir);
+
+	return nr;
+}
+
+static int nr_fds(void)
+{
+	return nr_entries("/proc/self/fd", "");
+}
+
+/* Of this process: each has its pid and the number of its descriptor. */
+static int nr_vms(void)
+{
+	char prefix[16];
+
+	snprintf(prefix, sizeof(prefix), "%d-", getpid());
+	return nr_entries("/sys/kernel/debug/kvm", prefix);
+}
+
+/* What the kernel has taken and cannot give back at once */
+static long kernel_kib(void)
+{
+	static const char * const names[] = {
+		"SUnreclaim:", "KernelStack:", "Percpu:", "SecPageTables:",
+		"PageTables:", "VmallocUsed:",
+	};
+	char line[128], name[32];
+	long kib, sum = 0;
+	FILE *file;
+	int i;
+
+	file = fopen("/proc/meminfo", "r");
+	TEST_ASSERT(file, "Failed to open /proc/meminfo");
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "%31s %ld", name, &kib) != 2)
+			continue;
+		for (i = 0; i < ARRAY_SIZE(names); i++) {
+			if (!strcmp(name, names[i]))
+				sum += kib;
+		}
+	}
+	fclose(file);
+
+	return sum;
+}
+
+/* Slabs are not given back while one object is in use, and RCU takes its time. */
+#define SLACK_KIB	12288
+
+/* Which keeps for a while what is freed, and has kmemleak to find what is not. */
+static bool is_debug_kernel(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
+static void check_leaks(int unused)
+{
+	long kib;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		kib = kernel_kib() - kib_before;
+		if (kib < SLACK_KIB / 2)
+			break;
+		usleep(250000);
+	}
+
+	fw_expect(nr_fds() == nr_fds_before, "%d descriptors, and there were %d",
+		  nr_fds(), nr_fds_before);
+	fw_expect(!nr_vms(), "%d VMs are left", nr_vms());
+	fw_expect(kib < SLACK_KIB || is_debug_kernel(), "too much memory is gone");
+	ksft_print_msg("the kernel has %ld KiB more than before\n", kib);
+}
+
+/* ---- A watch over all ---- */
+
+#define WATCHDOG_SECONDS	90
+
+static void *watch(void *unused)
+{
+	u64 last = 0, now;
+	int i;
+
+	for (;;) {
+		for (i = 0; i < WATCHDOG_SECONDS; i++)
+			sleep(1);
+		now = __atomic_load_n(&fuzz_progress, __ATOMIC_RELAXED);
+		if (now == last)
+			break;
+		last = now;
+	}
+
+	printf("# nothing has moved for %d s; episode %#lx\n", WATCHDOG_SECONDS,
+	       fuzz_options.seed + nr_episodes);
+	for (i = 0; i < NR_RUNS; i++)
+		fuzz_print_step(fuzz_step(&runs[i]), runs[i].nr_steps,
+				fuzz_run_modes[i]);
+	exit(KSFT_FAIL);
+}
+
+static const struct fw_case cases[] = {
+	{ "episodes: the same in each mode, step by step, and no mismatch",
+	  check_episodes },
+	{ "races: known errors only, no mismatch, no hang", check_races },
+	{ "nothing is left: descriptors, VMs, memory", check_leaks },
+	{ "switch: no mismatch, all served calls, mode restored",
+	  abi_check_stats },
+};
+
+int main(int argc, char **argv)
+{
+	struct sigaction sa = { .sa_handler = smccc_on_alarm };
+	pthread_t watchdog;
+	u8 *guest_mem[FUZZ_MAX_VMS];
+	int i, j;
+
+	fuzz_parse_options(argc, argv);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	ksft_print_header();
+	if (!abi_open())
+		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
+
+	by_default = !fuzz_options.steps;
+	if (by_default)
+		fuzz_options.steps = is_debug_kernel() ? FUZZ_STEPS_DEBUG :
+							 FUZZ_STEPS;
+	ksft_set_plan(ARRAY_SIZE(cases));
+	ksft_print_msg("seed %#lx\n", fuzz_options.seed);
+	sigaction(SIGALRM, &sa, NULL);
+	mem_create(1);
+	fuzz_find_host();
+	fuzz_timer = fuzz_create_timer();
+	for (i = 0; i < FUZZ_MAX_VMS; i++) {
+		guest_mem[i] = kvm_mmap(FUZZ_GUEST_SIZE, PROT_READ | PROT_WRITE,
+					MAP_PRIVATE | MAP_ANONYMOUS, -1);
+		fuzz_load_code(guest_mem[i]);
+	}
+	for (i = 0; i < NR_RUNS; i++) {
+		fuzz_init(&runs[i]);
+		for (j = 0; j < FUZZ_MAX_VMS; j++)
+			runs[i].vms[j].mem = guest_mem[j];
+	}
+	/* So that all runs see the same addresses */
+	for (i = 1; i < NR_RUNS; i++) {
+		runs[i].mem = runs[0].mem;
+		runs[i].hole = runs[0].hole;
+	}
+	fuzz_race_init(guest_mem);
+
+	kvm_pthread_create(&watchdog, NULL, watch, NULL);
+	abi_begin_stats();
+
+	/* The first one warms up what is allocated once. */
+	run_episode(fuzz_options.seed, RUN_CHECK);
+	runs[RUN_CHECK].nr_made = 0;
+	nr_fds_before = nr_fds();
+	kib_before = kernel_kib();
+	clock_gettime(CLOCK_MONOTONIC, &started);
+
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+	ksft_finished();
+}

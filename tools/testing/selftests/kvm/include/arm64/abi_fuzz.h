@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * An episode of abi_fuzz: some hundred steps, each an ioctl or a hypercall, that
+ * follow from a seed and from what the steps before have returned. All that
+ * comes out of a step goes into its digest, by which two runs of an episode are
+ * compared.
+ */
+#ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_H
+#define SELFTEST_KVM_ARM64_ABI_FUZZ_H
+
+#include <errno.h>
+
+#include "abi_fuzz_random.h"
+#include "opt_in.h"
+#include "user_mem.h"
+
+/* ---- What is called, and the errors that it may return ---- */
+
+#define E(name)		BIT(E##name)
+
+enum fuzz_op {
+	OP_CREATE_VM,
+	OP_CREATE_VCPU,
+	OP_VCPU_INIT,
+	OP_FINALIZE,
+	OP_GET_REG,
+	OP_SET_REG,
+	OP_GET_LIST,
+	OP_VM_GET_REG,
+	OP_VM_SET_REG,
+	OP_VM_GET_LIST,
+	OP_MASKS,
+	OP_VM_ATTR,
+	OP_GIC_CREATE,
+	OP_GIC_ATTR,
+	OP_VCPU_ATTR,
+	OP_CHECK_EXTENSION,
+	OP_ENABLE_CAP,
+	OP_GET_MP_STATE,
+	OP_SET_MP_STATE,
+	OP_RUN,
+	OP_HYPERCALL,
+	NR_OPS,
+};
+
+static const struct {
+	const char *name;
+	/* The names of the numbers that go in */
+	const char *in[4];
+	u64 errors;
+} fuzz_ops[NR_OPS] = {
+	[OP_CREATE_VM] = { "KVM_CREATE_VM", { "vm", "features", "opt_in", "gic" } },
+	[OP_CREATE_VCPU] = { "KVM_CREATE_VCPU", { "vm", "id" },
+			     E(EXIST) | E(INVAL) | E(BUSY) },
+	[OP_VCPU_INIT] = { "KVM_ARM_VCPU_INIT",
+			   { "vcpu", "target", "features[0]", "features[6]" },
+			   E(INVAL) | E(NOENT) | E(FAULT) },
+	[OP_FINALIZE] = { "KVM_ARM_VCPU_FINALIZE", { "vcpu", "feature" },
+			  E(NOEXEC) | E(INVAL) | E(PERM) },
+	[OP_GET_REG] = { "KVM_GET_ONE_REG", { "vcpu", "id", "addr", "at" },
+			 E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(PERM) |
+			 E(BUSY) },
+	[OP_SET_REG] = { "KVM_SET_ONE_REG", { "vcpu", "id", "val", "addr" },
+			 E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(PERM) |
+			 E(BUSY) },
+	[OP_GET_LIST] = { "KVM_GET_REG_LIST", { "vcpu", "n", "addr" },
+			  E(NOEXEC) | E(FAULT) | E(PERM) | E(2BIG) },
+	/* Which is KVM_ARM_SET_DEVICE_ADDR of a VM that has not opted in. */
+	[OP_VM_GET_REG] = { "KVM_GET_ONE_REG", { "vm", "id", "addr", "at" },
+			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(NODEV) |
+			    E(INVAL) | E(NXIO) | E(EXIST) | E(2BIG) },
+	[OP_VM_SET_REG] = { "KVM_SET_ONE_REG", { "vm", "id", "val", "addr" },
+			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(BUSY) },
+	[OP_VM_GET_LIST] = { "KVM_GET_REG_LIST", { "vm", "n", "addr" },
+			     E(FAULT) | E(2BIG) | E(INVAL) },
+	[OP_MASKS] = { "KVM_ARM_GET_REG_WRITABLE_MASKS",
+		       { "vm", "range", "addr", "reserved" },
+		       E(INVAL) | E(FAULT) },
+	[OP_VM_ATTR] = { "KVM_*_DEVICE_ATTR", { "vm", "group", "attr", "addr" },
+			 E(NXIO) | E(FAULT) | E(INVAL) | E(BUSY) | E(EXIST) |
+			 E(NOTTY) },
+	[OP_GIC_CREATE] = { "KVM_CREATE_DEVICE", { "vm", "type" },
+			    E(EXIST) | E(NODEV) | E(BUSY) },
+	[OP_GIC_ATTR] = { "KVM_*_DEVICE_ATTR", { "gic", "group", "attr", "val" },
+			  E(NXIO) | E(FAULT) | E(INVAL) | E(BUSY) | E(EXIST) |
+			  E(2BIG) | E(NODEV) | E(NOENT) },
+	[OP_VCPU_ATTR] = { "KVM_*_DEVICE_ATTR", { "vcpu", "group", "attr", "val" },
+			   E(NXIO) | E(FAULT) | E(INVAL) | E(EXIST) | E(NOEXEC) },
+	[OP_CHECK_EXTENSION] = { "KVM_CHECK_EXTENSION", { "vm", "cap" } },
+	[OP_ENABLE_CAP] = { "KVM_ENABLE_CAP", { "vm", "cap", "args[0]", "flags" },
+			    E(INVAL) | E(FAULT) },
+	[OP_GET_MP_STATE] = { "KVM_GET_MP_STATE", { "vcpu" }, E(FAULT) },
+	[OP_SET_MP_STATE] = { "KVM_SET_MP_STATE", { "vcpu", "state" },
+			      E(INVAL) | E(FAULT) },
+	/* EAGAIN: with EL2, and without a GIC that could interrupt it */
+	[OP_RUN] = { "KVM_RUN", { "vcpu", "calls", "immediate_exit" },
+		     E(NOEXEC) | E(PERM) | E(INVAL) | E(NODEV) | E(BUSY) |
+		     E(NXIO) | E(AGAIN) },
+	[OP_HYPERCALL] = { "hypercall", { "smc", "x0", "x1", "x2" } },
+};
+
+/* When other threads close, interrupt, and change what is being run. */
+#define FUZZ_RACE_ERRORS	(E(BADF) | E(NOTTY) | E(INTR) | E(INVAL) | \
+				 E(FAULT) | E(NODEV) | E(PERM) | E(NXIO))
+#define FUZZ_RACE_RUN_ERRORS	(E(NOSYS) | E(NOENT))
+
+/* ---- VMs ---- */
+
+#define FUZZ_MAX_VMS	2
+#define FUZZ_MAX_VCPUS	4
+
+struct fuzz_vcpu {
+	int fd;
+	struct kvm_run *run;
+};
+
+struct fuzz_vm {
+	int fd;
+	int gic_fd;
+	/* KVM_DEV_TYPE_ARM_VGIC_*, or 0 */
+	u32 gic_type;
+	/* Which of opt_ins[] */
+	u32 opted_in;
+	/* Its vCPUs never run, so that nothing freezes. */
+	bool idle;
+	/* What its vCPUs are to be initialised with, and were at first */
+	u64 features;
+	u64 configured;
+	int nr_vcpus;
+	struct fuzz_vcpu vcpus[FUZZ_MAX_VCPUS];
+	u8 *mem;
+};
+
+/* ---- Steps ---- */
+
+#define FUZZ_MAX_STEPS	2048
+#define FUZZ_NR_OUT	8
+
+struct fuzz_step {
+	enum fuzz_op op;
+	int err;
+	u64 in[4];
+	u64 out[FUZZ_NR_OUT];
+	int nr_out;
+	u64 digest;
+};
+
+/* Of the memory that ioctls are given, as much is looked at after each. */
+#define FUZZ_WINDOW	128
+#define FUZZ_MEM_SIZE	SZ_64K
+
+struct fuzz {
+	struct fuzz_random random;
+	/* In which it runs; NULL if other threads flip it. */
+	const char *mode;
+	bool racing;
+	/* Memory before a page that cannot be accessed, and that page. */
+	u8 *mem;
+	u8 *hole;
+	struct fuzz_vm vms[FUZZ_MAX_VMS];
+	struct fuzz_step *steps;
+	int nr_steps;
+	int max_steps;
+	u64 nr_made;
+	/* KVM has given up a VM: its GIC could not be put where it was to be. */
+	bool lost_vm;
+	bool failed;
+	bool opts_in;
+};
+
+/* For the watchdog: what has been done by all threads. */
+static u64 fuzz_progress;
+
+static inline void fuzz_init(struct fuzz *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->steps = calloc(FUZZ_MAX_STEPS, sizeof(*f->steps));
+	TEST_ASSERT(f->steps, "Out of memory");
+	f->mem = kvm_mmap(FUZZ_MEM_SIZE + getpagesize(), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	f->hole = f->mem + FUZZ_MEM_SIZE;
+	mem_protect(f->hole, getpagesize(), PROT_NONE);
+}
+
+static inline void fuzz_free(struct fuzz *f)
+{
+	free(f->steps);
+	kvm_munmap(f->mem, FUZZ_MEM_SIZE + getpagesize());
+}
+
+static inline struct fuzz_step *fuzz_step(struct fuzz *f)
+{
+	return &f->steps[f->nr_steps];
+}
+
+static inline void fuzz_print_step(const struct fuzz_step *s, int nr,
+				   const char *mode)
+{
+	int i;
+
+	printf("# %4d %-5s %s(", nr, mode ?: "", fuzz_ops[s->op].name);
+	for (i = 0; i < 4 && fuzz_ops[s->op].in[i]; i++)
+		printf("%s%s %#lx", i ? ", " : "", fuzz_ops[s->op].in[i],
+		       s->in[i]);
+	printf(") = %s", s->err ? strerrorname_np(s->err) : "0");
+	for (i = 0; i < s->nr_out && i < FUZZ_NR_OUT; i++)
+		printf(" %#lx", s->out[i]);
+	printf(" digest %016lx\n", s->digest);
+}
+
+static inline __printf(2, 3) void fuzz_fail(struct fuzz *f, const char *fmt, ...)
+{
+	va_list args;
+
+	f->failed = true;
+	if (fw_failures++ >= FW_MAX_REPORTS)
+		return;
+
+	printf("# ");
+	va_start(args, fmt);
+	vprintf(fmt, args);
+	va_end(args);
+	printf("\n");
+	fuzz_print_step(fuzz_step(f), f->nr_steps, f->mode);
+}
+
+static inline void fuzz_mix(struct fuzz *f, u64 val)
+{
+	struct fuzz_step *s = fuzz_step(f);
+
+	s->digest = (s->digest ^ val) * 0x9fb21c651e98df25UL;
+	s->digest ^= s->digest >> 29;
+}
+
+static inline void fuzz_mix_mem(struct fuzz *f, const void *mem, size_t len)
+{
+	const u64 *p = mem, *end = mem + len;
+
+	while (p < end)
+		fuzz_mix(f, *p++);
+}
+
+/* To be seen by humans as well. */
+static inline void fuzz_out(struct fuzz *f, u64 val)
+{
+	struct fuzz_step *s = fuzz_step(f);
+
+	if (s->nr_out < FUZZ_NR_OUT)
+		s->out[s->nr_out++] = val;
+	fuzz_mix(f, val);
+}
+
+#define fuzz_begin(f, op, ...)						\
+	__fuzz_begin(f, op, (const u64[4]) { __VA_ARGS__ })
+
+static inline void __fuzz_begin(struct fuzz *f, enum fuzz_op op,
+				const u64 in[4])
+{
+	struct fuzz_step *s;
+
+	if (f->racing || f->nr_steps >= FUZZ_MAX_STEPS - 1)
+		f->nr_steps = 0;
+
+	s = fuzz_step(f);
+	memset(s, 0, sizeof(*s));
+	s->op = op;
+	memcpy(s->in, in, sizeof(s->in));
+	fuzz_mix(f, op);
+	fuzz_mix_mem(f, in, sizeof(s->in));
+}
+
+static inline bool fuzz_has_gic(const struct fuzz *f)
+{
+	int i;
+
+	for (i = 0; i < FUZZ_MAX_VMS; i++) {
+		if (f->vms[i].gic_fd >= 0)
+			return true;
+	}
+
+	return f->racing;
+}
+
+/* @err is 0 or the positive errno. */
+static inline void fuzz_end(struct fuzz *f, int err)
+{
+	struct fuzz_step *s = fuzz_step(f);
+	u64 allowed = fuzz_ops[s->op].errors;
+
+	s->err = err;
+	fuzz_mix(f, err);
+
+	if (err == EIO && fuzz_has_gic(f)) {
+		allowed |= E(IO);
+		f->lost_vm = true;
+	}
+	if (f->racing)
+		allowed |= FUZZ_RACE_ERRORS;
+	if (f->racing && s->op == OP_RUN)
+		allowed |= FUZZ_RACE_RUN_ERRORS;
+	if (err && (err > 63 || !(allowed & BIT(err))))
+		fuzz_fail(f, "an error that this call must not return");
+
+	if (fuzz_options.verbose)
+		fuzz_print_step(s, f->nr_steps, f->mode);
+
+	__atomic_add_fetch(&fuzz_progress, 1, __ATOMIC_RELAXED);
+	f->nr_made++;
+	f->nr_steps++;
+}
+
+/* The last ioctl's */
+#define FUZZ_ERR(ret)	((ret) < 0 ? errno : 0)
+
+#endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_H */

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The races of abi_fuzz: threads that do what an episode does, all with the same
+ * VMs, while one of them destroys these under the others and makes new ones, and
+ * the mode is switched.
+ *
+ * What a call returns cannot be known then, but which errors it may return is.
+ */
+#ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_RACE_H
+#define SELFTEST_KVM_ARM64_ABI_FUZZ_RACE_H
+
+#include "abi_fuzz_run.h"
+
+static struct fuzz racers[ABI_MAX_WORKERS];
+
+/* The VMs of all, and who may look at them; their use is not protected. */
+static struct fuzz_vm shared_vms[FUZZ_MAX_VMS];
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static inline void fuzz_skip_races(void)
+{
+	fw_skip("left out (-o)");
+}
+
+static inline void fuzz_race_init(u8 *guest_mem[FUZZ_MAX_VMS])
+{
+	int i;
+
+	for (i = 0; i < ABI_MAX_WORKERS; i++) {
+		fuzz_init(&racers[i]);
+		racers[i].racing = true;
+	}
+	for (i = 0; i < FUZZ_MAX_VMS; i++)
+		shared_vms[i].mem = guest_mem[i];
+}
+
+/*
+ * As they are now. Descriptors may be closed, and be those of something else, at
+ * any time from then on. What is mapped is the owner's alone.
+ */
+static inline void fuzz_look_at_shared(struct fuzz *f)
+{
+	int i, j;
+
+	pthread_mutex_lock(&shared_lock);
+	memcpy(f->vms, shared_vms, sizeof(f->vms));
+	pthread_mutex_unlock(&shared_lock);
+
+	for (i = 0; i < FUZZ_MAX_VMS; i++) {
+		for (j = 0; j < FUZZ_MAX_VCPUS; j++)
+			f->vms[i].vcpus[j].run = NULL;
+	}
+}
+
+/* One of the CPU_ONs of a storm, among calls of all sorts. */
+static inline void fuzz_fill_storm(struct fuzz *f, struct fuzz_vm *vm)
+{
+	struct fuzz_batch *batch = fuzz_batch(vm);
+	struct fuzz_call *c;
+
+	fuzz_fill_batch(f, vm);
+	for (c = batch->calls; c < batch->calls + FUZZ_MAX_CALLS; c++) {
+		if (!fuzz_one_in(&f->random, 2))
+			continue;
+		c->in[0] = fuzz_one_in(&f->random, 2) ? PSCI_0_2_FN64_CPU_ON :
+							PSCI_0_2_FN_CPU_ON;
+		c->in[1] = fuzz_below(&f->random, FUZZ_MAX_VCPUS);
+		c->in[2] = FUZZ_GPA;
+		c->in[3] = fuzz_u64(&f->random);
+	}
+	fuzz_clean(batch, sizeof(*batch));
+}
+
+static inline void fuzz_race_run(struct fuzz *f, int nr)
+{
+	struct fuzz_vm *vm = &f->vms[fuzz_below(&f->random, FUZZ_MAX_VMS)];
+	struct fuzz_vcpu *vcpu = &vm->vcpus[nr];
+	int i, ret;
+
+	fuzz_look_at_shared(f);
+	if (fuzz_one_in(&f->random, 4))
+		fuzz_fill_storm(f, vm);
+	if (fuzz_has_irq(vm))
+		fuzz_raise_irq(vm, nr);
+	fuzz_set_pc(vm, vcpu);
+	for (i = 0; i < 8; i++) {
+		fuzz_begin(f, OP_RUN, nr);
+		ret = ioctl(vcpu->fd, KVM_RUN, NULL);
+		fuzz_end(f, FUZZ_ERR(ret));
+		if (ret)
+			break;
+	}
+}
+
+/* KVM_RUN of vCPU 0 and of vCPU 1 */
+static inline void fuzz_race_vcpu(struct abi_worker *w)
+{
+	fuzz_race_run(&racers[w - abi_workers], w - abi_workers);
+}
+
+/* All but KVM_RUN */
+static inline void fuzz_race_ioctls(struct abi_worker *w)
+{
+	struct fuzz *f = &racers[w - abi_workers];
+	struct fuzz_vm *vm = &f->vms[fuzz_below(&f->random, FUZZ_MAX_VMS)];
+	int i, nr;
+
+	fuzz_look_at_shared(f);
+	for (i = 0; i < 16; i++) {
+		nr = fuzz_below(&f->random, FUZZ_MAX_VCPUS);
+		switch (fuzz_below(&f->random, 12)) {
+		case 0:
+			fuzz_mp_state(f, vm, nr);
+			break;
+		case 1:
+			fuzz_reinit(f, vm, nr);
+			break;
+		case 2:
+			fuzz_set_stolen_time(f, vm, nr);
+			break;
+		default:
+			fuzz_vm_step(f, vm);
+		}
+	}
+}
+
+#define FUZZ_DESCRIPTORS	32
+
+/*
+ * They come and go. KVM names a directory of debugfs after the descriptor, which
+ * is not to be the one of a VM that was closed, but is in use elsewhere.
+ */
+static inline void fuzz_race_vms(struct abi_worker *w)
+{
+	struct fuzz *f = &racers[w - abi_workers];
+	int nr = fuzz_below(&f->random, FUZZ_MAX_VMS);
+	int i, others = 4 * w->rounds % FUZZ_DESCRIPTORS, fds[FUZZ_DESCRIPTORS];
+	struct fuzz_vm old;
+
+	for (i = 0; i < others; i++)
+		fds[i] = dup(fuzz_host.kvm_fd);
+	f->vms[nr].mem = shared_vms[nr].mem;
+	fuzz_vm_setup(f, &f->vms[nr]);
+	for (i = 0; i < others; i++)
+		close(fds[i]);
+
+	pthread_mutex_lock(&shared_lock);
+	old = shared_vms[nr];
+	shared_vms[nr] = f->vms[nr];
+	pthread_mutex_unlock(&shared_lock);
+	fuzz_vm_destroy(&old);
+	usleep(fuzz_below(&f->random, 40000));
+}
+
+static void (*const fuzz_race_rounds[ABI_MAX_WORKERS])(struct abi_worker *w) = {
+	fuzz_race_vcpu, fuzz_race_vcpu, fuzz_race_ioctls, fuzz_race_vms,
+};
+
+/* Interrupted again and again, as nobody turns on what is off. */
+static inline void *fuzz_racer(void *data)
+{
+	struct abi_worker *w = data;
+	timer_t timer = fuzz_create_timer();
+	int nr = w - abi_workers;
+
+	if (nr < 2)
+		fuzz_set_timer(timer, 2 * FUZZ_ALARM_NS);
+	while (!abi_stopping()) {
+		fuzz_race_rounds[nr](w);
+		abi_round_done(w);
+	}
+	timer_delete(timer);
+
+	return NULL;
+}
+
+/* A second or so of it. */
+static inline void fuzz_race(u64 seed)
+{
+	struct fuzz *f;
+	int i;
+
+	for (i = 0; i < ABI_MAX_WORKERS; i++)
+		racers[i].random.state = fuzz_hash(seed + i);
+	f = &racers[0];
+	for (i = 0; i < FUZZ_MAX_VMS; i++) {
+		f->vms[i].mem = shared_vms[i].mem;
+		fuzz_vm_setup(f, &f->vms[i]);
+	}
+	memcpy(shared_vms, f->vms, sizeof(shared_vms));
+
+	for (i = 0; i < ABI_MAX_WORKERS; i++)
+		abi_start_worker(i, fuzz_racer, NULL);
+	abi_flip_and_join(ABI_MAX_WORKERS);
+
+	for (i = 0; i < FUZZ_MAX_VMS; i++)
+		fuzz_vm_destroy(&shared_vms[i]);
+}
+
+#endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_RACE_H */

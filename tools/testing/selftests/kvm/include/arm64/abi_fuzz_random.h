@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What abi_fuzz is told on its command line, and its random numbers: the same
+ * ones for the same seed, on each machine and in each mode.
+ */
+#ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_RANDOM_H
+#define SELFTEST_KVM_ARM64_ABI_FUZZ_RANDOM_H
+
+#include <getopt.h>
+#include <stdlib.h>
+
+#include "kvm_util.h"
+#include "test_util.h"
+
+/* By default, and that long at most; the debug kernel is slow. */
+#define FUZZ_SECONDS		10
+#define FUZZ_STEPS		20000
+#define FUZZ_STEPS_DEBUG	4000
+
+static struct fuzz_options {
+	/* To be made in the mode check; 0: by default. */
+	u64 steps;
+	/* If not 0, for how long, whatever the number of steps. */
+	u64 seconds;
+	u64 seed;
+	bool verbose;
+	bool no_races;
+} fuzz_options = {
+	.seed = 0x6b766d,
+};
+
+static inline void fuzz_help(const char *name)
+{
+	printf("usage: %s [-n STEPS] [-t SECONDS] [-s SEED] [-o] [-v]\n"
+	       " -n: steps in the mode check (default: %d, or %d s)\n"
+	       " -t: run for SECONDS, however many steps that is\n"
+	       " -s: the seed (default: %#lx)\n"
+	       " -o: only what is repeatable, no races of threads\n"
+	       " -v: print each step\n",
+	       name, FUZZ_STEPS, FUZZ_SECONDS, fuzz_options.seed);
+	exit(KSFT_FAIL);
+}
+
+static inline u64 fuzz_number(const char *name, const char *arg)
+{
+	char *end;
+	u64 val = strtoull(arg, &end, 0);
+
+	if (end == arg || *end) {
+		printf("'%s' is not a number\n", arg);
+		fuzz_help(name);
+	}
+
+	return val;
+}
+
+static inline void fuzz_parse_options(int argc, char **argv)
+{
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:t:s:ov")) != -1) {
+		switch (opt) {
+		case 'n':
+			fuzz_options.steps = fuzz_number(argv[0], optarg);
+			break;
+		case 't':
+			fuzz_options.seconds = fuzz_number(argv[0], optarg);
+			break;
+		case 's':
+			fuzz_options.seed = fuzz_number(argv[0], optarg);
+			break;
+		case 'o':
+			fuzz_options.no_races = true;
+			break;
+		case 'v':
+			fuzz_options.verbose = true;
+			break;
+		default:
+			fuzz_help(argv[0]);
+		}
+	}
+	if (optind != argc)
+		fuzz_help(argv[0]);
+}
+
+/* ---- Random numbers ---- */
+
+struct fuzz_random {
+	u64 state;
+};
+
+/* A bijection in which each bit of the argument decides on all of the result's. */
+static inline u64 fuzz_hash(u64 x)
+{
+	x = (x ^ x >> 32) * 0xd6e8feb86659fd93UL;
+	x = (x ^ x >> 32) * 0xd6e8feb86659fd93UL;
+	return x ^ x >> 32;
+}
+
+static inline u64 fuzz_u64(struct fuzz_random *r)
+{
+	r->state += 0x9e3779b97f4a7c15UL;
+	return fuzz_hash(r->state);
+}
+
+static inline u32 fuzz_below(struct fuzz_random *r, u32 n)
+{
+	return (fuzz_u64(r) >> 32) % n;
+}
+
+static inline bool fuzz_one_in(struct fuzz_random *r, u32 n)
+{
+	return !fuzz_below(r, n);
+}
+
+#define fuzz_pick(r, array)	((array)[fuzz_below(r, ARRAY_SIZE(array))])
+
+/* Flip up to @n bits. */
+static inline u64 fuzz_noise(struct fuzz_random *r, u64 val, int n)
+{
+	for (n = fuzz_below(r, n + 1); n > 0; n--)
+		val ^= BIT(fuzz_below(r, 64));
+
+	return val;
+}
+
+/* A number at which something may change, or any other. */
+static inline u64 fuzz_value(struct fuzz_random *r)
+{
+	switch (fuzz_below(r, 8)) {
+	case 0:
+		return 0;
+	case 1:
+		return -(u64)fuzz_below(r, 4);
+	case 2:
+		return BIT(fuzz_below(r, 64));
+	case 3:
+		return BIT(fuzz_below(r, 64)) - 1;
+	case 4:
+	case 5:
+		return fuzz_below(r, 16);
+	case 6:
+		return (u32)fuzz_u64(r);
+	default:
+		return fuzz_u64(r);
+	}
+}
+
+#endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_RANDOM_H */
