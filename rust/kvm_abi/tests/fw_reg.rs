@@ -3,7 +3,10 @@
 //! Ids of firmware registers: which are known, which error the others get, and the list's order.
 
 use kvm_abi::{
-    vectors::REGISTERS,
+    vectors::{
+        BITMAPS,
+        REGISTERS, //
+    },
     FwReg,
     Reject, //
 };
@@ -135,6 +138,36 @@ fn every_bit_of_an_id_counts() {
             let flipped = id ^ 1 << bit;
             assert_ne!(FwReg::from_id(flipped), Ok(reg), "{flipped:#x}");
             assert_eq!(FwReg::from_id(flipped), expected(flipped), "{flipped:#x}");
+        }
+    }
+}
+
+/// Whether some host, or some VM, would take the value.
+fn can_be_taken(reg: FwReg, value: u64) -> bool {
+    match reg {
+        // Which versions there are is looked at with those that the vCPUs can have.
+        FwReg::PsciVersion => true,
+        // A level above all hosts' is a level.
+        FwReg::Workaround1 | FwReg::Workaround3 => value <= 15,
+        // UNKNOWN and what older kernels presented: AVAIL, and with it ENABLED.
+        FwReg::Workaround2 => value <= 3 || value == 0x12,
+        FwReg::Bitmap(map) => BITMAPS
+            .iter()
+            .any(|(known, bits, _)| *known == map && value | bits == *bits),
+    }
+}
+
+#[test]
+fn value_that_nobody_takes_is_refused_before_anybody_is_asked() {
+    let small = 0..0x100;
+    let bits = (8..64).flat_map(|bit| [1 << bit, 1 << bit | 1]);
+    for value in small.chain(bits) {
+        for (reg, _) in REGISTERS {
+            let expected = match can_be_taken(reg, value) {
+                true => Ok(()),
+                false => Err(Reject::InvalidValue),
+            };
+            assert_eq!(reg.admit(value), expected, "{reg:?}, {value:#x}");
         }
     }
 }

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Usage: scripts/mutants.sh
+#
+# Change a copy of this repository by one slip at a time, and see that a test
+# notices each. TESTS= selects: M1, X7 (scripts/mutants/planted), a file of the
+# core such as level.rs, `core` or `planted`. All is built in $O/mutants; what a
+# killed run left there is put right by the next one.
+
+. "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/overlay.sh"
+
+VERSION=27.1.0
+TOOL=$CACHE/cargo-mutants
+WORK=$OUT/mutants
+
+cargo_mutants()
+{
+	local tmp
+	[[ $("$TOOL/bin/cargo-mutants" mutants --version 2>/dev/null) != "cargo-mutants $VERSION" ]] || return 0
+	lock "$CACHE/lock"
+	fresh_tmp tmp "$TOOL"
+	note "building cargo-mutants $VERSION (some minutes, once) … log: $LOGS/cargo-mutants.log"
+	logged "$LOGS/cargo-mutants.log" debian_cargo cargo-mutants install --locked \
+		--version "$VERSION" --root "$tmp" cargo-mutants ||
+		die "cargo-mutants could not be built; by hand: cargo install --locked --version $VERSION --root $TOOL cargo-mutants"
+	rm -rf "$TOOL"
+	mv -T "$tmp" "$TOOL"
+	rm -rf "$OUT/cargo-mutants"
+}
+
+# The sources as they are now, whatever is edited while this runs.
+pristine()
+{
+	local files
+	fresh_tmp files "$WORK/files"
+	mkdir -p "$WORK"
+	(cd "$ROOT" && { our_git ls-files -co --exclude-standard 2>/dev/null ||
+		find . -type f -printf '%P\n'; }) | sort -u | while read -r file; do
+		[[ ! -e $ROOT/$file ]] || printf '%s\n' "$file"
+	done >"$files"
+	rm -rf "$WORK/pristine"
+	mkdir "$WORK/pristine"
+	rsync -a --files-from="$files" "$ROOT/" "$WORK/pristine/"
+}
+
+out_dir
+cargo_mutants
+pristine
+# The environment of debian_cargo, for whatever is called from there on.
+env -u RUSTC -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
+	-u CARGO_BUILD_TARGET -u CARGO_TARGET_DIR \
+	PATH="$TOOL/bin:/usr/bin:/bin:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
+	/usr/bin/python3 -B "$ROOT/scripts/mutants.py" --pristine "$WORK/pristine" --work "$WORK" \
+	--busybox "$BUSYBOX" --base "$KERNEL_SRC" --out "$RESULTS" --tests "$TESTS"

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The mutants in scripts/mutants/planted: slips that a port to Rust can make, as patches.
+
+A patch begins with what is wrong, and names the tests of which each has to fail:
+
+  Machine: <cpu> GICv<2|3>          where kselftests run; neoverse-n1 GICv3 if it is not said
+  Host: <file>::<test>, ...
+  KUnit: <suite>.<case>, ...
+  Kselftest: <test>, ...            in mode rust
+"""
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mutants import core
+from mutants.core import Broken
+
+PLANTED = Path(__file__).resolve().parent / "planted"
+KINDS = ("Host", "KUnit", "Kselftest")
+MACHINE = "neoverse-n1 GICv3"
+
+_HEADER = re.compile(r"^(Machine|Host|KUnit|Kselftest): (.+)$")
+_ASSERTION = re.compile(r"not ok |Test Assertion Failure|EXPECTATION FAILED|ASSERTION FAILED")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A patch and the tests that have to fail with it."""
+    name: str  # M01, X07
+    patch: Path
+    what: str
+    machine: str
+    tests: dict[str, tuple[str, ...]]
+
+    @property
+    def booted(self) -> bool:
+        return bool(self.tests["KUnit"] or self.tests["Kselftest"])
+
+
+@dataclass
+class Result:
+    """What the tests of a mutant, or of the unmutated tree, made of it."""
+    # (kind, test) -> what it says of its failure; None if it passed
+    said: dict[tuple[str, str], str | None] = field(default_factory=dict)
+
+
+def _parse(patch: Path) -> Planted:
+    head = patch.read_text(encoding="utf-8").partition("\n--- ")[0]
+    what, _, lines = head.partition("\n\n")
+    found: dict[str, str] = {}
+    for line in lines.strip().splitlines():
+        if not (match := _HEADER.match(line)) or match.group(1) in found:
+            raise Broken(f"{patch}: '{line}' is not one of its headers")
+        found[match.group(1)] = match.group(2)
+    tests = {kind: tuple(found.get(kind, "").replace(",", " ").split()) for kind in KINDS}
+    if not what or not any(tests.values()):
+        raise Broken(f"{patch}: says not what is wrong, or names no test")
+    return Planted(patch.name.partition("-")[0], patch, " ".join(what.split()),
+                   found.get("Machine", MACHINE), tests)
+
+
+def read() -> list[Planted]:
+    return [_parse(path) for path in sorted(PLANTED.glob("*.patch"))]
+
+
+class Tree:
+    """A copy of the repository to which patches are applied, and what is built of it."""
+
+    def __init__(self, pristine: Path, work: Path, busybox: Path, base: str) -> None:
+        self.pristine = pristine
+        self.work = work
+        self.repo = work / "repo"
+        self.out = work / "out"
+        self.busybox = busybox
+        env = {k: v for k, v in os.environ.items()
+               if k not in ("TESTS", "CMDLINE", "CPU", "GIC", "MODE", "ABI", "BASE", "CONFIG")}
+        self.env = {**env, "O": str(self.out), "KERNEL_SRC": base}
+
+    def restore(self) -> None:
+        """The unmutated sources: by content, so that what changes gets a new time."""
+        self.repo.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["rsync", "-rlp", "--checksum", "--delete", f"{self.pristine}/",
+                        f"{self.repo}/"], check=True)
+
+    def apply(self, patch: Path) -> None:
+        done = subprocess.run(["git", "-C", str(self.repo), "apply", str(patch)], check=False,
+                              env={**self.env, "GIT_CEILING_DIRECTORIES": str(self.work)},
+                              text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise Broken(f"{patch} does not apply any more: make it anew\n{done.stdout}")
+
+    def _step(self, script: str) -> str:
+        done = subprocess.run([self.repo / "scripts" / script], check=False, env=self.env,
+                              text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if done.returncode:
+            raise Broken(f"{script} failed:\n{done.stdout}")
+        return done.stdout.strip()
+
+    def kernel(self) -> None:
+        self._step("lay.sh")
+        self._step("kernel.sh")
+
+    def selftests(self) -> None:
+        self._step("selftests.sh")
+
+    def host(self, tests: tuple[str, ...], result: Result) -> None:
+        crate = self.work / "host"
+        core.copy(self.repo / "rust" / "kvm_abi", crate)
+        # One by one, since the first failure ends the program.
+        for test in tests:
+            passed, output = core.run_tests(crate, [test])
+            result.said["Host", test] = None if passed else core.failing_test(output)
+            if not passed and not core.failing_test(output):
+                raise Broken(f"{test} fails without an assertion:\n{output[-2000:]}")
+
+    def boot(self, task: str, machine: str, tests: tuple[str, ...]) -> list[dict[str, object]]:
+        """The verdicts of boots on a machine."""
+        cpu, gic = machine.split()
+        # The initramfs in it is packed once.
+        results = self.work / "results" / task
+        path = results / ("results.json" if task == "run" else "kunit.json")
+        path.unlink(missing_ok=True)
+        command = [self.repo / "scripts" / "vm.py", task, "--cpu", cpu,
+                   "--gic", gic.removeprefix("GICv"), "--busybox", self.busybox,
+                   "--image", self._step("print-image.sh"), "--out", results]
+        if task == "run":
+            command += ["--abi", "rust", "--tests", ",".join(tests),
+                        "--selftests", self.out / "kselftest_install"]
+        elif len(tests) == 1:
+            # Of two that say which, the kernel takes the last.
+            command += ["--cmdline", f"kunit.filter_glob={tests[0]}"]
+        done = subprocess.run(command, check=False, env=self.env, text=True,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        if not path.is_file():
+            raise Broken(f"vm.py {task} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+        return [test for boot in json.loads(path.read_text(encoding="utf-8"))
+                for test in boot["tests"]]
+
+    def vm(self, kind: str, machine: str, tests: tuple[str, ...], result: Result) -> None:
+        task = "run" if kind == "Kselftest" else "kunit"
+        verdicts = self.boot(task, machine, tests)
+        for test in tests:
+            found = [v for v in verdicts if v["name"] == test]
+            if not found:
+                raise Broken(f"there is no {kind} {test} on {machine}")
+            result.said[kind, test] = failure(found)
+
+    def run(self, tests: dict[str, tuple[str, ...]], machine: str) -> Result:
+        result = Result()
+        if tests["Host"]:
+            self.host(tests["Host"], result)
+        if tests["KUnit"] or tests["Kselftest"]:
+            self.kernel()
+        for kind in ("KUnit", "Kselftest"):
+            if tests[kind]:
+                self.vm(kind, machine, tests[kind], result)
+        return result
+
+
+def failure(verdicts: list[dict[str, object]]) -> str | None:
+    """What a test that ran on some machines says of its failure, None if it found nothing.
+
+    One that hung, or was never reached, has found nothing: it says nothing of the cause.
+    """
+    for verdict in verdicts:
+        log = [str(line).strip() for line in verdict["log"]]
+        lines = [str(verdict["reason"]), *log]
+        said = next((line for line in lines if _ASSERTION.search(line)), None)
+        if verdict["status"] == "fail" and said:
+            # Where an expectation stands says more than that it failed.
+            return str(verdict["reason"]) or said.removeprefix("# ")
+    return None
+
+
+def _union(mutants: Iterable[Planted], kind: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(test for m in mutants for test in m.tests[kind]))
+
+
+def unmutated(tree: Tree, mutants: list[Planted], say: Callable[[str], None]) -> None:
+    """All tests that are to fail with a mutant pass without one."""
+    say("planted: building the unmutated tree and running the tests that are named")
+    tree.restore()
+    wrong = []
+    machines = dict.fromkeys(m.machine for m in mutants if m.booted)
+    if machines:
+        tree.kernel()
+        tree.selftests()
+    host = {"Host": _union(mutants, "Host"), "KUnit": (), "Kselftest": ()}
+    results = [("the host", tree.run(host, ""))]
+    for machine in machines:
+        here = [m for m in mutants if m.machine == machine]
+        tests = {"Host": (), **{kind: _union(here, kind) for kind in ("KUnit", "Kselftest")}}
+        results.append((machine, _passing(tree, tests, machine)))
+    for where, result in results:
+        wrong += [f"{test} on {where}: {said}" for (_, test), said in result.said.items() if said]
+    if wrong:
+        raise Broken("these tests fail without any mutant:\n  " + "\n  ".join(wrong))
+
+
+def _passing(tree: Tree, tests: dict[str, tuple[str, ...]], machine: str) -> Result:
+    """Here to skip, to hang or not to be reached is a failure, too."""
+    result = Result()
+    for kind, task in (("KUnit", "kunit"), ("Kselftest", "run")):
+        if not tests[kind]:
+            continue
+        verdicts = tree.boot(task, machine, tests[kind])
+        for test in tests[kind]:
+            found = [v for v in verdicts if v["name"] == test]
+            bad = [f"{v['status']}: {v['reason']}" for v in found if v["status"] != "pass"]
+            result.said[kind, test] = bad[0] if bad else None if found else "was not run"
+    return result
+
+
+def mutate(tree: Tree, mutants: list[Planted], say: Callable[[str], None]
+           ) -> list[tuple[Planted, Result]]:
+    if not mutants:
+        return []
+    unmutated(tree, mutants, say)
+    results = []
+    for number, mutant in enumerate(mutants, 1):
+        tree.restore()
+        tree.apply(mutant.patch)
+        result = tree.run(mutant.tests, mutant.machine)
+        results.append((mutant, result))
+        missed = [test for (_, test), said in result.said.items() if not said]
+        say(f"planted: {number}/{len(mutants)} {mutant.name} "
+            + (f"MISSED by {', '.join(missed)}" if missed else
+               f"caught by {', '.join(test for _, test in result.said)}"))
+    tree.restore()
+    return results

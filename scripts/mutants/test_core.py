@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is said of mutants: which test failed, which are excused and which entries are stale."""
+
+import tempfile
+import unittest
+from pathlib import Path
+
+from mutants import core, planted
+from mutants.core import Broken, CoreMutant
+
+MISSED = CoreMutant("src/level.rs:10:5: replace | with ^ in Field::mask", "missed", "")
+ANOTHER = CoreMutant("src/level.rs:20:9: replace | with ^ in Field::mask", "missed", "")
+CAUGHT = CoreMutant("src/level.rs:30:1: replace | with ^ in Field::mask", "caught", "level::some")
+NAME = "src/level.rs: replace | with ^ in Field::mask"
+
+
+def equivalent(text: str) -> dict[str, tuple[int, str]]:
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        return core.read_equivalent(Path(file.name))
+
+
+class Names(unittest.TestCase):
+    def test_line_and_column_are_no_part_of_a_name(self) -> None:
+        self.assertEqual(MISSED.name, NAME)
+        self.assertEqual(MISSED.place, "level.rs:10:5")
+        self.assertEqual(MISSED.file, "level.rs")
+
+    def test_first_failure_is_found_in_the_output(self) -> None:
+        output = ("test a::passes ... ok\n\nfirst failure: bitmap::some_test: panicked at "
+                  "tests/all/bitmap.rs:38:9:\nassertion failed\nerror: test failed\n")
+        self.assertEqual(core.failing_test(output), "bitmap::some_test (bitmap.rs:38:9)")
+
+    def test_failing_example_of_the_documentation_is_found(self) -> None:
+        output = "test src/gicc.rs - gicc::GiccPmr (line 18) ... FAILED\n"
+        self.assertEqual(core.failing_test(output),
+                         "documentation of src/gicc.rs - gicc::GiccPmr (line 18)")
+
+    def test_what_failed_for_another_cause_names_no_test(self) -> None:
+        self.assertIsNone(core.failing_test("error: could not compile `kvm_abi`\n"))
+
+
+class Equivalent(unittest.TestCase):
+    def test_entry_has_places_and_a_reason(self) -> None:
+        text = f"# comment\n\n{NAME}\n  2: the bits are disjoint\n"
+        self.assertEqual(equivalent(text), {NAME: (2, "the bits are disjoint")})
+
+    def test_entry_without_reason_is_refused(self) -> None:
+        for text in (f"{NAME}\n", f"{NAME}\n  2\n", f"{NAME}\n  why: not\n", "  1: of nothing\n"):
+            with self.subTest(text), self.assertRaises(Broken):
+                equivalent(text)
+
+    def test_missed_ones_are_excused_if_all_of_them_are_listed(self) -> None:
+        judged, problems = core.excuse([MISSED, ANOTHER, CAUGHT], {NAME: (2, "why")}, set())
+        self.assertEqual([m.status for m in judged], ["equivalent", "equivalent", "caught"])
+        self.assertEqual(problems, [])
+
+    def test_one_more_than_are_listed_excuses_none(self) -> None:
+        judged, problems = core.excuse([MISSED, ANOTHER], {NAME: (1, "why")}, set())
+        self.assertEqual([m.status for m in judged], ["missed", "missed"])
+        self.assertEqual(len(problems), 1)
+
+    def test_listed_one_that_is_caught_or_gone_is_an_error(self) -> None:
+        for mutants in ([CAUGHT], []):
+            self.assertEqual(len(core.excuse(mutants, {NAME: (1, "why")}, set())[1]), 1)
+
+    def test_entries_of_files_that_were_not_tried_do_not_count(self) -> None:
+        self.assertEqual(core.excuse([], {NAME: (1, "why")}, {"gicc.rs"})[1], [])
+
+
+class Verdicts(unittest.TestCase):
+    def test_an_assertion_that_failed_is_a_finding(self) -> None:
+        verdict = {"status": "fail", "reason": "not ok 3 name", "log": ["not ok 3 name"]}
+        self.assertEqual(planted.failure([verdict]), "not ok 3 name")
+
+    def test_a_hang_a_skip_and_a_test_that_was_not_reached_are_none(self) -> None:
+        for status, reason in (("fail", "did not end"), ("fail", "no result"), ("skip", "no GIC"),
+                               ("pass", "")):
+            verdict = {"status": status, "reason": reason, "log": ["ok 1 name"]}
+            self.assertIsNone(planted.failure([verdict]))
+
+    def test_each_planted_mutant_names_a_test_and_what_is_wrong(self) -> None:
+        mutants = planted.read()
+        self.assertEqual(len({m.name for m in mutants}), len(mutants))
+        self.assertEqual([m.name for m in mutants if m.name.startswith("M")],
+                         [f"M{number:02}" for number in range(1, 17)])
+
+
+if __name__ == "__main__":
+    unittest.main()
