@@ -3,8 +3,12 @@
 # The driver: fetches a kernel source, lays the overlay over a copy of it,
 # builds, boots and tests. It is never installed into a kernel tree.
 
-VARIABLES := KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE BUILD DEBIAN_MIRROR
-export $(filter-out BUILD,$(VARIABLES))
+VARIABLES := KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE BUILD DEBIAN_MIRROR \
+	CONFIG SECONDS SEED
+export $(filter-out BUILD SECONDS,$(VARIABLES))
+# A shell has a variable of this name, which counts.
+unexport SECONDS
+export FUZZ_SECONDS := $(SECONDS)
 
 unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),\
 	$(if $(findstring command line,$(origin $v)),$v))))
@@ -13,6 +17,10 @@ $(error unknown variable: $(unknown); good ones: $(VARIABLES))
 endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
+endif
+ifneq ($(and $(filter debug,$(CONFIG)),$(filter test lint bench series mutants,$(MAKECMDGOALS))),)
+$(error CONFIG=debug is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
+	`make test` runs on both kernels)
 endif
 
 steps := scripts/steps.sh
@@ -28,7 +36,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
 
   make run          set up what is missing, build the kernel and the KVM selftests,
                     run the guests with the C code, the Rust code and both compared
-  make test         every test: host, objects, KUnit and the KVM selftests
+  make test         every test: host, objects, KUnit and the KVM selftests, on the
+                    kernel and, in part, on one that finds mistakes at run time
 
   make setup        install the tools; look for a newer kernel source
   make kernel       build the kernel
@@ -37,6 +46,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make boot         a shell in the booted kernel; `exit` powers off
   make test-host    test the core crate (seconds, no kernel)
   make test-vm      KUnit and the KVM selftests in QEMU
+  make fuzz         random calls and hypercalls, C against Rust, for SECONDS= on each
+                    machine, and the core crate on the host
+  make mutants      put bugs into the Rust code and see which test finds each
   make bench        count the instructions that C and Rust take, and what else they cost
   make lint         formatting, warnings, documentation, patches
   make series       the change as patches for `git am`; with BUILD=1, build each step
@@ -49,6 +61,8 @@ Variables:
   CPU=              only this model: max, neoverse-n1, cortex-a72, a64fx, ...
   MODE=vhe|nvhe|protected|nested    only this mode of KVM
   TESTS=a,b         only these tests
+  CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and the like
+  SECONDS=, SEED=   fuzz: how long (default 60) and from where; run: tests that have them
   CMDLINE=          more kernel parameters
   JOBS=             parallel jobs (default: one per CPU)
   BASE=old.json     bench: compare with this earlier result; fail if a path got slower
@@ -59,7 +73,7 @@ Variables:
 endef
 
 .PHONY: help run test setup kernel print-image selftests boot test-host test-vm \
-	bench lint series clean distclean
+	fuzz mutants bench lint series clean distclean
 
 help:
 	$(info $(HELP))
@@ -69,7 +83,8 @@ run:
 	@$(steps) $(built) run
 
 test:
-	@$(steps) --test setup test-host source lay kernel objgate selftests kunit run
+	@$(steps) --test setup test-host source lay kernel objgate selftests kunit run \
+		debug-kernel debug-kunit debug-run
 
 setup:
 	@$(steps) setup refresh
@@ -91,6 +106,12 @@ test-host:
 
 test-vm:
 	@$(steps) $(built) kunit run
+
+fuzz:
+	@$(steps) setup fuzz-host source lay kernel selftests fuzz
+
+mutants:
+	@$(steps) setup source mutants
 
 bench:
 	@$(steps) $(built) bench-kernel bench-plugin $(if $(filter 0,$(BUILD)),,bench-build) bench

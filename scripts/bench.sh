@@ -32,8 +32,8 @@ sources()
 # configure_as without|with OUTPUT
 configure_as()
 {
-	FRAGMENT=$STATE/$1.config
-	fragment "$1" >"$FRAGMENT"
+	FRAGMENTS=("$STATE/$1.config")
+	fragment "$1" >"${FRAGMENTS[0]}"
 	configure "$(sources "$1")" "$2"
 }
 

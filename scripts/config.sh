@@ -3,15 +3,17 @@
 #
 # The kernel's configuration. Sourced after lib.sh.
 
-FRAGMENT=$ROOT/configs/base.config
+# Of a named one other than base: the base's with what its own file adds.
+FRAGMENTS=("$ROOT/configs/base.config")
+[[ $CONFIG == base ]] || FRAGMENTS+=("$ROOT/configs/$CONFIG.config")
 
-# configure TREE OUTPUT: allnoconfig plus the fragment, made anew only when the
+# configure TREE OUTPUT: allnoconfig plus the fragments, made anew only when a
 # fragment, a Kconfig file of the overlay or a compiler changed.
 configure()
 {
 	local stamp=$2/.configured now
 	now=$({
-		cat "$FRAGMENT" "$STATE/base"
+		cat "${FRAGMENTS[@]}" "$STATE/base"
 		grep -E '(^|/)Kconfig' "$STATE/laid" | (cd "$1" && xargs -r cat 2>/dev/null) || :
 		/usr/bin/clang-22 --version
 		/usr/bin/rustc --version
@@ -19,13 +21,23 @@ configure()
 	[[ ! -f $2/.config || $(cat "$stamp" 2>/dev/null) != "$now" ]] || return 0
 	rm -f "$stamp"
 	mkdir -p "$2"
-	logged "$LOGS/config.log" kbuild "$1" "$2" KCONFIG_ALLCONFIG="$FRAGMENT" allnoconfig ||
+	allnoconfig "$LOGS/config.log" "$1" "$2" ||
 		die "the kernel could not be configured; the whole log: $LOGS/config.log"
 	configured "$2/.config"
 	echo "$now" >"$stamp"
 }
 
-# configured FILE: every line of the fragment is as asked for. Kconfig drops
+# allnoconfig LOG TREE OUTPUT: all symbols off but those of the fragments, which
+# kbuild takes as one file.
+allnoconfig()
+{
+	local all=$3/.fragment
+	mkdir -p "$3"
+	cat "${FRAGMENTS[@]}" >"$all"
+	logged "$1" kbuild "$2" "$3" KCONFIG_ALLCONFIG="$all" allnoconfig
+}
+
+# configured FILE: every line of the fragments is as asked for. Kconfig drops
 # what it does not know and what lacks a dependency without a word.
 configured()
 {
@@ -37,9 +49,9 @@ configured()
 		else
 			grep -qxF "$line" "$1" || bad+=" $line"
 		fi
-	done < <(grep '^CONFIG_' "$FRAGMENT")
+	done < <(cat "${FRAGMENTS[@]}" | grep '^CONFIG_')
 	[[ -z $bad ]] || {
 		rm -f "$1"
-		die "asked for in configs/base.config, but not in the kernel's configuration (an unknown symbol or an unmet dependency):$bad"
+		die "asked for in configs/, but not in the kernel's configuration (an unknown symbol or an unmet dependency):$bad"
 	}
 }

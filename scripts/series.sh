@@ -110,7 +110,7 @@ build()
 		rsync -rpc --exclude=/.git "$repo/" "$tree/"
 		# Not `configure`: early steps do not have every symbol yet.
 		rm -f "$output/.configured"
-		if ! logged "$log" kbuild "$tree" "$output" KCONFIG_ALLCONFIG="$FRAGMENT" allnoconfig ||
+		if ! allnoconfig "$log" "$tree" "$output" ||
 			! logged "$log" kbuild "$tree" "$output" prepare arch/arm64/kvm/; then
 			die "step $n does not build; the whole log: $log"
 		fi

@@ -17,9 +17,14 @@ first_time()
 	[[ -e $1 ]] || printf ' (%s)' "$2"
 }
 
+# A step debug-STEP is that step for the debug kernel.
 title()
 {
-	case $1 in
+	local kernel=kernel minutes=10 image=$IMAGE fuzz=${FUZZ_SECONDS:-60}
+	if [[ $1 == debug-* || $CONFIG == debug ]]; then
+		kernel="debug kernel" minutes=20 image=$OUT/kernel-debug/arch/arm64/boot/Image
+	fi
+	case ${1#debug-} in
 	refresh)	echo "looking for a newer kernel source" ;;
 	setup)		echo "checking the tools" ;;
 	source)		if [[ -n $KERNEL_SRC ]]; then
@@ -28,12 +33,15 @@ title()
 				echo "getting the kernel source$(first_time "$CACHE/source" "170 MB, once")"
 			fi ;;
 	lay)		echo "laying the overlay over the tree$(first_time "$TREE" "copies 1.6 GB the first time")" ;;
-	kernel)		echo "building the kernel$(first_time "$IMAGE" "10 minutes or more on 2 cores the first time")" ;;
+	kernel)		echo "building the $kernel$(first_time "$image" "$minutes minutes or more on 2 cores the first time")" ;;
 	objgate)	echo "checking the Rust objects" ;;
 	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
 	test-host)	echo "testing the core crate and the benchmark on the host" ;;
-	kunit)		echo "running KUnit in QEMU" ;;
-	run)		echo "running the KVM selftests in QEMU" ;;
+	kunit)		echo "running KUnit on the $kernel in QEMU" ;;
+	run)		echo "running the KVM selftests on the $kernel in QEMU" ;;
+	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
+	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
+	mutants)	echo "putting bugs into the Rust code, to see the tests find them" ;;
 	boot)		echo "booting" ;;
 	bench-kernel)	echo "building a kernel without the overlay$(first_time "$WITHOUT/arch/arm64/boot/Image" "5 minutes or more on 2 cores the first time")" ;;
 	bench-plugin)	echo "building the plugin that counts in QEMU" ;;
@@ -49,14 +57,14 @@ title()
 # Python yet is told by the runner itself.
 check_tests()
 {
-	[[ -n $TESTS && -x /usr/bin/python3 ]] || return 0
+	[[ -n $TESTS && -x /usr/bin/python3 && " $* " == *" run "* ]] || return 0
 	PYTHONPATH=$ROOT/scripts /usr/bin/python3 -B -c '
 import sys
 from vm import matrix
 try:
-    matrix.check_tests(sys.argv[1])
+    matrix.check_tests(sys.argv[1], sys.argv[2] == "debug")
 except matrix.BadSelection as why:
-    sys.exit(f"error: TESTS: {why}")' "$TESTS"
+    sys.exit(f"error: TESTS: {why}")' "$TESTS" "$CONFIG"
 }
 
 # So is an older result that none can be compared with.
@@ -69,10 +77,14 @@ check_base()
 # run_step STEP: by its script; what runs in QEMU has one in common.
 run_step()
 {
-	case $1 in
-	run|kunit|boot)	"$ROOT/scripts/guest.sh" "$1" ;;
+	local config=$CONFIG
+	# Of `make test`, which has no time for all of them there.
+	[[ $1 != debug-* ]] || { config=debug; local -x BRIEF=y; }
+	case ${1#debug-} in
+	run|kunit|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
+	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
-	*)		"$ROOT/scripts/$1.sh" ;;
+	*)		CONFIG=$config "$ROOT/scripts/${1#debug-}.sh" ;;
 	esac
 }
 
@@ -81,7 +93,7 @@ counts()
 	find "$RESULTS" -name '*.count' | sort
 }
 
-check_tests
+check_tests "$@"
 check_base "$@"
 out_dir
 lock "$OUT/lock"

@@ -43,6 +43,12 @@ objgate()
 		clean_env /usr/bin/python3 -B -W error -m unittest discover -s objgate -t .)
 }
 
+mutants()
+{
+	(cd "$ROOT/scripts" &&
+		clean_env /usr/bin/python3 -B -W error -m unittest discover -s mutants -t .)
+}
+
 out_dir
 passed=0 failed=0 skipped=0 status=0
 
@@ -73,6 +79,7 @@ tests model
 tests plugin
 tests bench
 tests objgate
+tests mutants
 count test-host "$passed" "$failed" "$skipped"
 note "$passed passed, $failed failed, $skipped skipped; logs: $LOGS/test-host-*.log"
 ((status == 0))

@@ -12,10 +12,11 @@ MODE_VALUES="vhe nvhe protected nested"
 CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex-a72 cortex-a76 cortex-a710 a64fx"
 # Armv8.0: these have no Virtualization Host Extensions.
 CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
+CONFIG_VALUES="base debug"
 
 KERNEL_SRC=${KERNEL_SRC:-} O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
-BASE=${BASE:-}
+BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
 
 # one_of NAME VALUE LIST: refuse a VALUE that is not a word of LIST.
 one_of()
@@ -28,9 +29,15 @@ one_of ABI "$ABI" "$ABI_VALUES"
 one_of GIC "$GIC" "$GIC_VALUES"
 one_of CPU "$CPU" "$CPU_VALUES"
 one_of MODE "$MODE" "$MODE_VALUES"
+one_of CONFIG "$CONFIG" "$CONFIG_VALUES"
+CONFIG=${CONFIG:-base}
 
 [[ -z $JOBS || $JOBS =~ ^[1-9][0-9]{0,3}$ ]] ||
 	die "JOBS=$JOBS is not known; good values: a number from 1 to 9999"
+[[ -z $FUZZ_SECONDS || $FUZZ_SECONDS =~ ^[1-9][0-9]{0,5}$ ]] ||
+	die "SECONDS=$FUZZ_SECONDS is not known; good values: a number from 1 to 999999"
+[[ -z $SEED || $SEED =~ ^(0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$ ]] ||
+	die "SEED=$SEED is not known; good values: a number, e.g. the one that a failing test printed"
 [[ -z $TESTS || $TESTS =~ ^[A-Za-z0-9_./-]+([,\ ]+[A-Za-z0-9_./-]+)*$ ]] ||
 	die "TESTS=$TESTS is not known; good values: names of tests separated by commas, e.g. TESTS=hypercalls,psci_test"
 [[ $CMDLINE != *$'\n'* ]] || die "CMDLINE= holds more than one line"
@@ -123,10 +130,13 @@ JOBS=${JOBS:-$(nproc)}
 BUSYBOX=$CACHE/busybox-arm64/busybox
 TREE=$OUT/linux			# the base with the overlay on it
 KOUT=$OUT/kernel		# O= of the kernel's build
+RESULTS=$OUT/results
+if [[ $CONFIG != base ]]; then
+	KOUT+=-$CONFIG RESULTS+=/$CONFIG
+fi
 IMAGE=$KOUT/arch/arm64/boot/Image
 WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
-RESULTS=$OUT/results
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE
+export KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED

@@ -3,6 +3,7 @@
 """Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
 
   run    KVM's selftests on every configuration, in every mode of kvm-arm.abi
+  fuzz   the test abi_fuzz, for longer and from another seed each time
   kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
   test   both
   boot   a shell in the booted kernel
@@ -11,6 +12,7 @@
 
 import argparse
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -33,6 +35,10 @@ RACY_TRIES = 3
 # TCG is slow and the machine may be busy: these end a hang, nothing else.
 TEST_SECONDS = 600
 BOOT_SECONDS = 1800
+DEBUG_SLOWER = 3
+# For how long the tests run that know no end, where nobody says.
+FUZZ_SECONDS = 60
+DEBUG_SECONDS = 30
 
 RunBoot = Callable[[Boot], BootResult]
 
@@ -45,7 +51,7 @@ def die(message: str) -> NoReturn:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("run", "kunit", "test", "boot", "list"))
+    parser.add_argument("task", choices=("run", "fuzz", "kunit", "test", "boot", "list"))
     parser.add_argument("--image", type=Path, help="the kernel's Image")
     parser.add_argument("--selftests", type=Path, help="kselftest_install directory")
     parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
@@ -56,6 +62,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--mode", choices=matrix.KVM_MODES, help="KVM's mode")
     parser.add_argument("--tests", help="names separated by commas")
     parser.add_argument("--cmdline", default="", help="more kernel parameters")
+    parser.add_argument("--debug", action="store_true", help="the Image is the debug kernel")
+    parser.add_argument("--brief", action="store_true", help="only what is marked so")
+    parser.add_argument("--seconds", type=int, help="how long the tests run that know no end")
+    parser.add_argument("--seed", help="where their random numbers begin")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="VMs at a time (default: the number of CPUs)")
     parser.add_argument("--stock", action="store_true",
@@ -88,7 +98,8 @@ def prepare(args: argparse.Namespace) -> qemu.Machine:
                           env={**os.environ, "BUSYBOX_ARM64": str(args.busybox)})
     if done.returncode:
         sys.exit(done.returncode)
-    return qemu.Machine(args.image, initrd, args.cmdline)
+    memory = qemu.DEBUG_MEMORY_MIB if args.debug else qemu.MEMORY_MIB
+    return qemu.Machine(args.image, initrd, args.cmdline, memory)
 
 
 def installed(args: argparse.Namespace, wanted: tuple[str, ...]) -> None:
@@ -175,20 +186,48 @@ def files(out: Path, kind: str, boot: Boot, suffix: str = "") -> tuple[Path, Pat
     return logs / f"{boot.slug}{suffix}.console", logs / f"{boot.slug}{suffix}.results"
 
 
+def timed_options(args: argparse.Namespace) -> tuple[str, ...]:
+    """What the tests are told that go on for as long as one likes."""
+    seconds = args.seconds
+    if not seconds and (args.task == "fuzz" or args.debug):
+        seconds = FUZZ_SECONDS if args.task == "fuzz" else DEBUG_SECONDS
+    seed = args.seed or (str(secrets.randbits(32)) if args.task == "fuzz" else None)
+    return (*(("-t", str(seconds)) if seconds else ()), *(("-s", seed) if seed else ()))
+
+
+def chosen(args: argparse.Namespace) -> list[Boot]:
+    """The boots that are asked for."""
+    if args.task == "fuzz":
+        tests, modes = ("abi_fuzz",), ("check",)
+    else:
+        tests = matrix.check_tests(args.tests, args.debug)
+        if args.brief and not args.tests:
+            tests = tuple(name for name in tests if name in matrix.BRIEF)
+        modes = ("c",) if args.stock else matrix.DEBUG_MODES if args.debug else matrix.ABI_MODES
+    if args.abi:
+        modes = (args.abi,)
+    machines = matrix.select(args.cpu, args.gic, args.mode, args.debug and args.task != "fuzz")
+    return matrix.boots(machines, modes, tests, timed_options(args))
+
+
 def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
     expected = judge.read_expected(EXPECTED)
     racy = judge.read_racy(RACY)
-    tests = matrix.check_tests(args.tests)
-    modes = ("c",) if args.stock else (args.abi,) if args.abi else matrix.ABI_MODES
-    boots = matrix.boots(matrix.select(args.cpu, args.gic, args.mode), modes, tests)
+    boots = chosen(args)
+    slower = DEBUG_SLOWER if args.debug else 1
+    test_seconds = TEST_SECONDS * slower + (args.seconds or 0)
+    boot_seconds = BOOT_SECONDS * slower + len(matrix.TIMED) * (args.seconds or 0)
+    kind, stem, count = (("fuzz", "fuzz", "fuzz.count") if args.task == "fuzz" else
+                         ("run", "results", "vm.count"))
     print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time", flush=True)
 
     def attempt(boot: Boot, suffix: str = "") -> BootResult:
-        console, results = files(args.out, "run", boot, suffix)
-        params = "" if args.stock else f"kvm-arm.abi={boot.abi} kvm-arm.abi_count=1"
-        argv = qemu.command(machine, boot.config, params,
-                            f"run {TEST_SECONDS} {boot.order}")
-        outcome = qemu.run(argv, console, results, BOOT_SECONDS)
+        console, results = files(args.out, kind, boot, suffix)
+        params = f"kvm-arm.abi={boot.abi} kvm-arm.abi_count={int(boot.counted)}"
+        if args.stock:
+            params = ""
+        argv = qemu.command(machine, boot.config, params, f"run {test_seconds} {boot.order}")
+        outcome = qemu.run(argv, console, results, boot_seconds)
         return judge.selftests(boot, outcome, console, results, expected, args.stock)
 
     def one(boot: Boot) -> BootResult:
@@ -204,13 +243,13 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
                     break
         return result
 
-    results = run_all(boots, args.jobs, args.out / "vm.count", one)
-    return finish(args.out, "results", "vm.count", results,
-                  report.selftests_text(results, version))
+    results = run_all(boots, args.jobs, args.out / count, one)
+    text = report.fuzz_text if args.task == "fuzz" else report.selftests_text
+    return finish(args.out, stem, count, results, text(results, version))
 
 
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
-    configs = matrix.select(args.cpu, args.gic, args.mode)
+    configs = matrix.select(args.cpu, args.gic, args.mode, args.debug)
     # What KUnit sees depends on the CPU and the GIC, not on the mode of KVM.
     machines = {(c.cpu, c.gic): replace(c, only=(), params="") for c in reversed(configs)}
     boots = [Boot(machines[key], args.abi or "", ())
@@ -258,17 +297,16 @@ def main() -> int:
     # As Ctrl-C: the VMs must not outlive this.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        tests = matrix.check_tests(args.tests)
-        matrix.select(args.cpu, args.gic, args.mode)
-        if args.task in ("run", "test"):
-            installed(args, tests)
+        wanted = {test for boot in chosen(args) for test in boot.tests}
+        if args.task in ("run", "fuzz", "test"):
+            installed(args, tuple(sorted(wanted)))
         machine = prepare(args)
         if args.task == "boot":
             shell(args, machine)
         version = subprocess.run([qemu.QEMU, "--version"], check=True, capture_output=True,
                                  text=True).stdout.split("(")[0].replace("emulator version ", "")
         good = True
-        if args.task in ("run", "test"):
+        if args.task in ("run", "fuzz", "test"):
             good = selftests(args, machine, version.strip()) and good
         if args.task in ("kunit", "test"):
             good = kunit(args, machine, version.strip()) and good

@@ -13,6 +13,7 @@ _VGIC = "kvm [1]: vgic interrupt IRQ"
 _SPLAT = re.compile(
     r"\bWARNING: |\bBUG: |\bOops\b|Kernel panic|Internal error: |Unable to handle kernel"
     r"|possible (?:circular locking|recursive locking|irq lock inversion)"
+    r"|trying to register non-static key|turning off the locking correctness validator"
     r"|inconsistent lock state|suspicious RCU usage|detected stall|\bUBSAN: |\bKASAN: |\bKCSAN: "
     r"|INFO: task .* blocked for|rust_kernel: panicked|hyp panic|Initramfs unpacking failed",
     re.IGNORECASE)
@@ -73,6 +74,9 @@ class Results:
     modes: dict[str, str] = field(default_factory=dict)
     stats: dict[str, Stats] = field(default_factory=dict)
     tests: dict[str, RawTest] = field(default_factory=dict)
+    # The report of kmemleak about what ran
+    leaks: list[str] = field(default_factory=list)
+    lockdep_off: bool = False
     # The test that had begun last and gave no result
     unfinished: str | None = None
     unfinished_log: list[str] = field(default_factory=list)
@@ -139,6 +143,10 @@ def results(lines: list[str]) -> Results:
                     found.modes[when] = mode
                 case ["stats", _, _, _, _, _]:
                     _stats_line(found, words[3:])
+                case ["leak", *_]:
+                    found.leaks.append(line.removeprefix("# vm: leak "))
+                case ["lockdep", "off"]:
+                    found.lockdep_off = True
         elif start := _START.match(line):
             found.unfinished, found.unfinished_log = start.group(1), []
         elif end := _RESULT.match(line):

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vm import console, ktap
-from vm.matrix import FLIPPING, TESTS, Boot, Config
+from vm.matrix import DEBUG, FLIPPING, TESTS, Boot, Config
 from vm.qemu import Outcome
 
 CALLS = {test.name: test.calls for test in TESTS}
@@ -94,6 +94,16 @@ def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
     return problems
 
 
+def _debug_problems(found: console.Results) -> list[str]:
+    """What the debug kernel keeps to itself until it is asked."""
+    problems = []
+    if found.leaks:
+        problems.append(f"kmemleak: {found.leaks[0]}")
+    if found.lockdep_off:
+        problems.append("lockdep switched itself off")
+    return problems
+
+
 def _difference(found: console.Results) -> Counts:
     """Calls of each surface while the tests ran in the mode asked for."""
     before = found.stats.get("before", {})
@@ -115,6 +125,14 @@ def _counter_problems(boot: Boot, found: console.Results, counts: Counts) -> lis
         return ["no counters: /sys/kernel/debug/kvm/arm_abi/stats is missing"]
     problems = [f"mode is {found.modes[when]} {when} the tests, not {boot.abi}"
                 for when in ("before", "after") if found.modes.get(when, boot.abi) != boot.abi]
+    last = found.stats.get("last", {})
+    for surface, number in counts.items():
+        # They are counted even where calls are not.
+        if differ := max(number["mismatches"], last.get(surface, (0, 0, 0))[2]):
+            problems.append(f"{differ} mismatches between C and Rust on {surface}")
+    if not boot.counted:
+        served = [surface for surface, number in counts.items() if number["c"] or number["rust"]]
+        return problems + [f"calls of {surface} were counted" for surface in served]
     serving = {"c": ["c"], "rust": ["rust"], "check": ["c", "rust"]}[boot.abi]
     # What only one side may serve shows in any test; that it does, in those that call it.
     passed = {name for name, test in found.tests.items() if test.status == "pass"}
@@ -131,10 +149,6 @@ def _counter_problems(boot: Boot, found: console.Results, counts: Counts) -> lis
     if flipped := passed & FLIPPING:
         if not _switched(found):
             problems.append(f"{', '.join(sorted(flipped))} passed, but not on both sides")
-    last = found.stats.get("last", {})
-    for surface, number in counts.items():
-        if differ := max(number["mismatches"], last.get(surface, (0, 0, 0))[2]):
-            problems.append(f"{differ} mismatches between C and Rust on {surface}")
     return problems
 
 
@@ -146,6 +160,8 @@ def _test_verdict(config: Config, name: str, found: console.Results,
         hung = found.unfinished == name
         return Verdict(name, "fail", "did not end" if hung else NO_RESULT,
                        found.unfinished_log if hung else found.tail)
+    if raw.status == "skip" and name in DEBUG:
+        return Verdict(name, "fail", f"must not skip on the debug kernel: {raw.reason}", raw.log)
     if message is None:
         return Verdict(name, raw.status, raw.reason, raw.log)
     if raw.status != "fail":
@@ -161,18 +177,20 @@ def selftests(boot: Boot, outcome: Outcome, console_path: Path, results_path: Pa
     log = console.kernel_log(lines)
     found = console.results(console.read(results_path))
     counts = _difference(found)
-    problems = _kernel_problems(boot.config, log, outcome, found.ended)
+    problems = _kernel_problems(boot.config, log, outcome, found.ended) + _debug_problems(found)
     if not stock and (found.ended or counts):
         problems += _counter_problems(boot, found, counts)
     tail = [line for line in lines if line][-20:]
     if log.splats:
         first = next(i for i, line in enumerate(lines) if log.splats[0] in line)
         tail = lines[first:first + 40]
+    elif found.leaks:
+        tail = found.leaks[:40]
     status = "fail" if problems else "pass"
     verdicts = [Verdict(BOOT, status, "; ".join(problems), tail)]
     verdicts += [_test_verdict(boot.config, name, found, expected) for name in boot.tests]
-    return BootResult(boot, outcome.seconds, log.kvm or "none", _linux(lines), counts,
-                      verdicts, console_path)
+    return BootResult(boot, outcome.seconds, log.kvm or "none", _linux(lines),
+                      counts if boot.counted else {}, verdicts, console_path)
 
 
 def kunit(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path) -> BootResult:

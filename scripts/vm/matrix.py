@@ -17,6 +17,10 @@ CPUS_WITH_NV2 = ("max",)
 # What these expect depends on how the host mitigates.
 HOST_STATE_TESTS = ("fw_reg_matrix", "fw_reg_services")
 
+CHECK = ("check",)
+RUST = ("rust",)
+OPTED_IN = ("rust", "check")
+
 
 @dataclass(frozen=True)
 class Test:
@@ -25,6 +29,15 @@ class Test:
     calls: tuple[str, ...] = ()
     # Flips the mode: it runs last, when the counters of the mode asked for were read.
     flips: bool = False
+    # These modes are enough: it calls no surface, goes through all modes by itself, or
+    # is of VMs that opt in, for which check serves as c does and compares the rest.
+    only_in: tuple[str, ...] = ABI_MODES
+    # Run on the debug kernel by `make test`, which has no time for all of them there
+    brief: bool = False
+    # Needs what only the debug kernel has, and must not skip there.
+    debug: bool = False
+    # Goes on for as long as it is told (-t), from a seed (-s).
+    timed: bool = False
 
 
 TESTS = (
@@ -44,19 +57,19 @@ TESTS = (
     Test("mmio_sign_ext"),
     Test("vgic_irq"),
     Test("host_sve"),
-    Test("vpmu_counter_access"),
+    Test("vpmu_counter_access", only_in=RUST),
     Test("external_aborts"),
     *(Test(name, calls=("fw_reg",)) for name in HOST_STATE_TESTS),
-    Test("fw_reg_errors", calls=("fw_reg",)),
+    Test("fw_reg_errors", calls=("fw_reg",), brief=True),
     Test("fw_reg_list", calls=("fw_reg",)),
-    Test("fw_reg_ebusy", calls=("fw_reg",)),
+    Test("fw_reg_ebusy", calls=("fw_reg",), brief=True),
     Test("id_reg_fields", calls=("id_reg", "reg_masks")),
-    Test("id_reg_access", calls=("id_reg",)),
+    Test("id_reg_access", calls=("id_reg",), brief=True),
     Test("id_reg_impl"),
     Test("reg_mask_range", calls=("reg_masks",)),
-    Test("reg_mask_memory", calls=("reg_masks",)),
-    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",)),
-    Test("vgic_v2_errors", calls=("vgic_v2_cpuif",)),
+    Test("reg_mask_memory", calls=("reg_masks",), brief=True),
+    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=True),
+    Test("vgic_v2_errors", calls=("vgic_v2_cpuif",), brief=True),
     Test("vgic_v2_busy", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_guest", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_migrate", calls=("vgic_v2_cpuif",)),
@@ -65,40 +78,54 @@ TESTS = (
     Test("smccc_features", calls=("smccc",)),
     Test("smccc_services", calls=("smccc",)),
     Test("smccc_aarch32", calls=("smccc",)),
-    Test("smccc_filter_errors", calls=("smccc", "smccc_filter")),
+    Test("smccc_filter_errors", calls=("smccc", "smccc_filter"), brief=True),
     Test("smccc_filter_ranges", calls=("smccc", "smccc_filter")),
-    Test("psci_cpu_on", calls=("smccc",)),
+    Test("psci_cpu_on", calls=("smccc",), brief=True),
     Test("psci_vcpu_states", calls=("smccc",)),
     Test("psci_system_events", calls=("smccc",)),
-    Test("fw_reg_switch", flips=True),
-    Test("fw_reg_trace", flips=True),
-    Test("abi_flip", flips=True),
-    Test("abi_roundtrip", flips=True),
-    Test("smccc_filter_race", flips=True),
-    Test("psci_cpu_on_race", flips=True),
+    Test("fw_reg_switch", only_in=CHECK, flips=True),
+    Test("fw_reg_trace", only_in=CHECK, flips=True),
+    Test("abi_flip", only_in=CHECK, flips=True, brief=True),
+    Test("abi_roundtrip", only_in=CHECK, flips=True),
+    Test("smccc_filter_race", only_in=CHECK, flips=True),
+    Test("psci_cpu_on_race", only_in=CHECK, flips=True, brief=True),
     # What a VM opts in to can be had in the mode rust: they opt in there, and come back.
-    Test("feature_levels", flips=True),
-    Test("feature_level_errors", flips=True),
-    Test("psci_version_freeze", flips=True),
-    Test("reg_mask_gic", flips=True),
-    Test("reg_mask_gic_ctlr", flips=True),
-    Test("reg_mask_fw", flips=True),
-    Test("reg_mask_opt_in", flips=True),
-    Test("vm_one_reg_early", flips=True),
-    Test("vm_one_reg", flips=True),
-    Test("vm_one_reg_errors", flips=True),
-    Test("vm_one_reg_addr", flips=True),
-    Test("reg_scope", flips=True),
-    Test("reg_scope_ids", flips=True),
-    Test("vgic_v2_canonical_pmr", flips=True),
-    Test("vgic_v2_canonical_move", flips=True),
-    Test("opt_in_errors", flips=True),
+    Test("feature_levels", only_in=OPTED_IN, flips=True),
+    Test("feature_level_errors", only_in=OPTED_IN, flips=True),
+    Test("psci_version_freeze", only_in=OPTED_IN, flips=True),
+    Test("reg_mask_gic", only_in=OPTED_IN, flips=True),
+    Test("reg_mask_gic_ctlr", only_in=OPTED_IN, flips=True),
+    Test("reg_mask_fw", only_in=OPTED_IN, flips=True),
+    Test("reg_mask_opt_in", only_in=OPTED_IN, flips=True),
+    Test("vm_one_reg_early", only_in=OPTED_IN, flips=True),
+    Test("vm_one_reg", only_in=OPTED_IN, flips=True, brief=True),
+    Test("vm_one_reg_errors", only_in=OPTED_IN, flips=True),
+    Test("vm_one_reg_addr", only_in=OPTED_IN, flips=True),
+    Test("reg_scope", only_in=OPTED_IN, flips=True),
+    Test("reg_scope_ids", only_in=OPTED_IN, flips=True),
+    Test("vgic_v2_canonical_pmr", only_in=OPTED_IN, flips=True),
+    Test("vgic_v2_canonical_move", only_in=OPTED_IN, flips=True),
+    Test("opt_in_errors", flips=True, brief=True),
     Test("opt_in_absent", flips=True),
-    Test("opt_in_flip", flips=True),
-    Test("migration_matrix", flips=True),
+    Test("opt_in_flip", flips=True, brief=True),
+    Test("migration_matrix", only_in=OPTED_IN, flips=True),
+    # Hard to break
+    Test("abi_trust", only_in=CHECK, flips=True, brief=True),
+    Test("abi_trust_log", only_in=CHECK, flips=True, brief=True),
+    Test("abi_lock_class", only_in=CHECK, flips=True, debug=True, brief=True),
+    Test("fault_page_end", only_in=CHECK, flips=True, brief=True),
+    Test("fault_usercopy", only_in=CHECK, flips=True, debug=True, brief=True),
+    Test("fault_alloc", only_in=CHECK, flips=True, debug=True, brief=True),
+    Test("fault_kill", only_in=CHECK, flips=True, brief=True),
+    Test("abi_stress", only_in=CHECK, flips=True, timed=True, brief=True),
+    Test("abi_fuzz", only_in=CHECK, flips=True, timed=True, brief=True),
 )
 TEST_NAMES = tuple(test.name for test in TESTS)
 FLIPPING = frozenset(test.name for test in TESTS if test.flips)
+ONLY_IN = {test.name: test.only_in for test in TESTS}
+TIMED = tuple(test.name for test in TESTS if test.timed)
+BRIEF = tuple(test.name for test in TESTS if test.brief)
+DEBUG = frozenset(test.name for test in TESTS if test.debug)
 
 
 class BadSelection(Exception):
@@ -156,6 +183,15 @@ TABLE = (
     Config("max", 3, "nested"),
 )
 
+# Without counters, as in production: Rust alone serves there, by the exports that
+# neither count nor trace.
+UNCOUNTED = (TABLE[2], TABLE[3])
+
+# The debug kernel is slow: these reach VHE and nVHE, GICv3 and GICv2. Any other
+# machine can be asked for.
+DEBUG_TABLE = (TABLE[2], TABLE[3])
+DEBUG_MODES = ("check",)
+
 # What a guest may see of the workarounds depends on the host's own state: these
 # boots reach the values that the table's machines do not.
 HOST_STATES = (
@@ -171,6 +207,8 @@ class Boot:
     config: Config
     abi: str
     tests: tuple[str, ...]
+    # What the timed tests are told
+    options: tuple[str, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -181,20 +219,29 @@ class Boot:
         return f"{self.config.name} {self.abi}".strip()
 
     @property
+    def counted(self) -> bool:
+        return self.abi != "rust" or self.config not in UNCOUNTED
+
+    @property
     def order(self) -> str:
-        """The tests as the guest's init wants them: those that flip the mode apart, "-" if none."""
+        """The tests as the guest's init wants them: those that flip the mode apart, "-" if none,
+        and after them what a test is told."""
         first = ",".join(t for t in self.tests if t not in FLIPPING)
         last = ",".join(t for t in self.tests if t in FLIPPING)
-        return f"{first or '-'} {last or '-'}"
+        told = [f"{t}={','.join(self.options)}" for t in TIMED if t in self.tests and self.options]
+        return " ".join([first or "-", last or "-", *told])
 
 
-def check_tests(names: str | None) -> tuple[str, ...]:
+def check_tests(names: str | None, debug: bool = True) -> tuple[str, ...]:
+    """The tests that are asked for; without the debug kernel some cannot be."""
     if not names:
-        return TEST_NAMES
+        return tuple(name for name in TEST_NAMES if debug or name not in DEBUG)
     asked = [name.removeprefix("arm64/") for name in names.replace(",", " ").split()]
     unknown = [name for name in asked if name not in TEST_NAMES]
     if unknown:
         raise BadSelection(f"no test '{unknown[0]}'; the tests are: {', '.join(TEST_NAMES)}")
+    if not debug and (needing := [name for name in asked if name in DEBUG]):
+        raise BadSelection(f"{needing[0]} needs the debug kernel: CONFIG=debug")
     return tuple(name for name in TEST_NAMES if name in asked)
 
 
@@ -209,8 +256,11 @@ def _possible(cpu: str, gic: int, kvm: str) -> str | None:
     return None
 
 
-def select(cpu: str | None, gic: int | None, kvm: str | None) -> tuple[Config, ...]:
+def select(cpu: str | None, gic: int | None, kvm: str | None,
+           debug: bool = False) -> tuple[Config, ...]:
     """The configurations that match; failing that, the one machine described."""
+    if debug and not (cpu or gic or kvm):
+        return DEBUG_TABLE
     found = tuple(c for c in TABLE + HOST_STATES
                   if cpu in (None, c.cpu) and gic in (None, c.gic) and kvm in (None, c.kvm))
     if any(c in TABLE for c in found):
@@ -224,8 +274,12 @@ def select(cpu: str | None, gic: int | None, kvm: str | None) -> tuple[Config, .
     return (Config(cpu, gic, kvm),)
 
 
-def boots(configs: tuple[Config, ...], modes: tuple[str, ...],
-          tests: tuple[str, ...]) -> list[Boot]:
+def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str, ...],
+          options: tuple[str, ...] = ()) -> list[Boot]:
     """One boot for each configuration and mode that has a test to run."""
-    return [Boot(config, abi, wanted) for config in configs for abi in modes
-            if (wanted := config.wanted(tests))]
+    def here(abi: str) -> tuple[str, ...]:
+        # If it is the only mode that is asked for, nothing is left out.
+        return tuple(t for t in tests if len(modes) == 1 or abi in ONLY_IN[t])
+
+    return [Boot(config, abi, wanted, options) for config in configs for abi in modes
+            if (wanted := config.wanted(here(abi)))]

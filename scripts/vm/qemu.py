@@ -12,6 +12,8 @@ from vm.matrix import Config
 
 QEMU = "qemu-system-aarch64"
 MEMORY_MIB = 1024
+# KASAN and lockdep want theirs, too.
+DEBUG_MEMORY_MIB = 2048
 CPUS = 2
 
 _running: set[subprocess.Popen[bytes]] = set()
@@ -29,6 +31,7 @@ class Machine:
     image: Path
     initrd: Path
     cmdline: str
+    memory_mib: int = MEMORY_MIB
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def command(machine: Machine, config: Config, params: str, task: str,
         "rdinit=/init", "--", task) if word)
     return [QEMU, "-M", f"virt,virtualization=on,gic-version={config.gic}",
             "-cpu", ",".join(filter(None, (_cpu(config.cpu), cpu_options))),
-            "-smp", str(cpus), "-m", str(MEMORY_MIB), *options,
+            "-smp", str(cpus), "-m", str(machine.memory_mib), *options,
             "-nodefaults", "-display", "none", "-no-reboot",
             "-kernel", str(machine.image), "-initrd", str(machine.initrd), "-append", append]
 

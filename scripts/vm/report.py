@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from vm.judge import BOOT, NO_RESULT, BootResult, Verdict
-from vm.matrix import ABI_MODES, Config
+from vm.matrix import ABI_MODES, ONLY_IN, Config
 
 WIDTH = 100
 _LETTER = {"pass": "p", "fail": "F", "skip": "s", "xfail": "x", "": "-"}
@@ -23,10 +23,12 @@ def _modes(results: list[BootResult]) -> list[str]:
 
 
 def _cell(results: list[BootResult], config: Config, test: str) -> str:
-    """A word if all modes agree, else a letter for each."""
+    """A word if all modes agree in which it is to run, else a letter for each."""
     status = {r.boot.abi: v.status for r in results if r.boot.config == config
               for v in r.verdicts if v.name == test}
-    found = [status.get(mode, "") for mode in _modes(results)]
+    modes = _modes(results)
+    found = [status.get(mode, "") for mode in modes
+             if len(modes) == 1 or mode in ONLY_IN.get(test, modes)]
     if len(set(found)) == 1:
         return _WORD.get(found[0], found[0])
     return "/".join(_LETTER[one] for one in found)
@@ -168,9 +170,29 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
     if len(modes) > 1:
         lines += ["", f"A word holds in all modes; else one letter each for {'/'.join(modes)}: "
                   "p pass, F fail, s skip, x xfail."]
+        run = {v.name for r in results for v in r.verdicts}
+        for some in dict.fromkeys(ONLY_IN.values()):
+            names = [name for name in ONLY_IN if name in run and ONLY_IN[name] == some]
+            if names and some != ABI_MODES:
+                lines += _wrap(f"Only in {' and '.join(some)}: {', '.join(names)}.", "")
     lines += [f'"{BOOT}": came up as asked, no splat, the counters agree with the mode.']
     lines += _counters(results) + _sections(results)
     return "\n".join(lines) + "\n"
+
+
+def _steps(v: Verdict) -> str:
+    """How many steps of how many a second, as abi_fuzz says at its end."""
+    return next((line for line in reversed(v.log) if "steps" in line), "").lstrip("# ")
+
+
+def fuzz_text(results: list[BootResult], qemu: str) -> str:
+    rows = [["machine", "mode", "boot", "result", "what it did"]]
+    for r in results:
+        status = {v.name: _WORD.get(v.status, v.status) for v in r.verdicts}
+        rows += [[r.boot.config.name, r.boot.abi, status[BOOT], status[v.name], _steps(v)]
+                 for v in r.verdicts if v.name != BOOT]
+    return "\n".join([f"abi_fuzz, Linux {results[0].linux}, {qemu} (TCG)", "",
+                      *_columns(rows, 1), *_sections(results)]) + "\n"
 
 
 def kunit_text(results: list[BootResult], qemu: str) -> str:
