@@ -162,9 +162,12 @@ impl AffinityQuery {
         if lowest_level > 3 || target & !AFFINITY_MASK != 0 {
             return None;
         }
-        // Arithmetic, for a `match` would become a table that the guest indexes, under
-        // speculation beyond its end. Of a level 8 bits each: the shift is at most 24.
-        let mask = AFFINITY_MASK & (u64::MAX << ((lowest_level & 3) * 8));
+        // No `match` on the level, which would become a table that the guest indexes, under
+        // speculation beyond its end.
+        let aff0 = if lowest_level == 0 { 0xff } else { 0 };
+        let aff1 = if lowest_level <= 1 { 0xff } else { 0 };
+        let aff2 = if lowest_level <= 2 { 0xff } else { 0 };
+        let mask = u64::from_le_bytes([aff0, aff1, aff2, 0, 0xff, 0, 0, 0]);
         Some(Self {
             target: target & mask,
             mask,
