@@ -113,7 +113,15 @@ static inline bool fuzz_one_in(struct fuzz_random *r, u32 n)
 	return !fuzz_below(r, n);
 }
 
-#define fuzz_pick(r, array)	((array)[fuzz_below(r, ARRAY_SIZE(array))])
+static inline const void *fuzz_element(struct fuzz_random *r, const void *array,
+				       size_t size, size_t each)
+{
+	return array + fuzz_below(r, size / each) * each;
+}
+
+#define fuzz_pick(r, array)						\
+	(*(const typeof((array)[0]) *)fuzz_element(r, array, sizeof(array), \
+						   sizeof((array)[0])))
 
 /* Flip up to @n bits. */
 static inline u64 fuzz_noise(struct fuzz_random *r, u64 val, int n)
