@@ -113,7 +113,7 @@ TESTS = (
     Test("abi_trust", only_in=CHECK, flips=True, brief=True),
     Test("abi_trust_log", only_in=CHECK, flips=True, brief=True),
     Test("abi_lock_class", only_in=CHECK, flips=True, debug=True, brief=True),
-    Test("fault_page_end", only_in=CHECK, flips=True, brief=True),
+    Test("fault_page_end", only_in=CHECK, flips=True),
     Test("fault_usercopy", only_in=CHECK, flips=True, debug=True, brief=True),
     Test("fault_alloc", only_in=CHECK, flips=True, debug=True, brief=True),
     Test("fault_kill", only_in=CHECK, flips=True, brief=True),
