@@ -113,10 +113,10 @@ static inline bool fuzz_one_in(struct fuzz_random *r, u32 n)
 	return !fuzz_below(r, n);
 }
 
-static inline const void *fuzz_element(struct fuzz_random *r, const void *array,
-				       size_t size, size_t each)
+static inline void *fuzz_element(struct fuzz_random *r, const void *array,
+				 size_t size, size_t each)
 {
-	return array + fuzz_below(r, size / each) * each;
+	return (void *)array + fuzz_below(r, size / each) * each;
 }
 
 #define fuzz_pick(r, array)						\
