@@ -10,8 +10,9 @@ extern "C" fn install() {
     std::panic::set_hook(Box::new(|info| {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("unknown");
-        // Not through `eprintln!`, which the test harness captures.
-        let _ = writeln!(std::io::stderr(), "\nfirst failure: {name}: {info}");
+        let line = format!("\nfirst failure: {name}: {info}\n");
+        // Not through `eprintln!`, which the test harness captures; at once, as others write, too.
+        let _ = std::io::stderr().write_all(line.as_bytes());
         std::process::exit(101);
     }));
 }
