@@ -38,7 +38,7 @@ BOOT_SECONDS = 1800
 DEBUG_SLOWER = 3
 # For how long the tests run that know no end, where nobody says.
 FUZZ_SECONDS = 60
-DEBUG_SECONDS = 30
+DEBUG_SECONDS = 15
 
 RunBoot = Callable[[Boot], BootResult]
 
