@@ -306,11 +306,23 @@ static inline void abi_start_rounds(int nr, void (*round)(struct abi_worker *w),
 	abi_start_worker(nr, abi_repeat, vcpu);
 }
 
+/* On to the next mode, and stay in it for as long as getting there took. */
+static inline void abi_flip(void)
+{
+	struct timespec start;
+	s64 us;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	abi_next_mode();
+	us = timespec_to_ns(timespec_elapsed(start)) / 1000;
+	usleep(us);
+}
+
 /*
- * Flip the mode, if there is a switch, while @nr workers work, then wait for
- * them to finish.
+ * Flip the mode, if there is a switch, while @nr workers work and, if given,
+ * until @enough; then wait for them to finish.
  */
-static inline void abi_flip_and_join(int nr)
+static inline void abi_flip_until(int nr, bool (*enough)(void))
 {
 	unsigned int first = abi.nr_flips;
 	struct timespec start, elapsed;
@@ -321,13 +333,14 @@ static inline void abi_flip_and_join(int nr)
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
 		if (abi.present)
-			abi_next_mode();
+			abi_flip();
 		usleep(500);
 
 		elapsed = timespec_elapsed(start);
 		ms = timespec_to_ns(elapsed) / 1000000;
 		TEST_ASSERT(ms < ABI_PHASE_LIMIT_MS, "No progress");
 	} while (ms < ABI_PHASE_MS || !abi_all_progressed(nr) ||
+		 (enough && !enough()) ||
 		 (abi.present && abi.nr_flips - first < ABI_PHASE_FLIPS));
 
 	__atomic_store_n(&abi_stop, true, __ATOMIC_RELAXED);
@@ -338,6 +351,11 @@ static inline void abi_flip_and_join(int nr)
 
 	ksft_print_msg("%lu rounds of %d threads, %u switches\n", rounds, nr,
 		       abi.nr_flips - first);
+}
+
+static inline void abi_flip_and_join(int nr)
+{
+	abi_flip_until(nr, NULL);
 }
 
 #endif /* SELFTEST_KVM_ARM64_ABI_SWITCH_H */
