@@ -340,7 +340,7 @@ int main(int argc, char **argv)
 	sigaction(SIGALRM, &sa, NULL);
 	mem_create(1);
 	fuzz_find_host();
-	fuzz_timer = fuzz_create_timer();
+	fuzz_timer = run_alarm_create();
 	for (i = 0; i < FUZZ_MAX_VMS; i++) {
 		guest_mem[i] = kvm_mmap(FUZZ_GUEST_SIZE, PROT_READ | PROT_WRITE,
 					MAP_PRIVATE | MAP_ANONYMOUS, -1);

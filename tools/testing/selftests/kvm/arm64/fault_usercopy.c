@@ -174,9 +174,6 @@ static const struct fw_case more_cases[] = {
 
 int main(void)
 {
-	struct fw_case *cases;
-	int nr;
-
 	test_disable_default_vgic();
 	ksft_print_header();
 	inject_require();
@@ -188,11 +185,5 @@ int main(void)
 	fault_state_read(&before);
 	inject_select(INJECT_USERCOPY);
 
-	nr = fault_make_cases(check_call, more_cases, ARRAY_SIZE(more_cases),
-			      &cases);
-	ksft_set_plan(nr);
-	fw_run_cases(cases, nr);
-
-	fault_free_all();
-	ksft_finished();
+	fault_run_cases(check_call, more_cases, ARRAY_SIZE(more_cases));
 }

@@ -13,11 +13,11 @@
  * On a kernel that has several implementations these are switched meanwhile.
  */
 #include <errno.h>
-#include <time.h>
 
 #include "abi_switch.h"
 #include "psci.h"
 #include "psci_race_guest.h"
+#include "run_alarm.h"
 
 #define NR_CALLERS	2
 #define NR_TARGETS	2
@@ -25,6 +25,9 @@
 #define NR_VCPUS	(NR_CALLERS + NR_TARGETS + 1)
 
 #define ENTRIES_PER_CALLER	(NR_RACE_ENTRIES / NR_CALLERS)
+
+/* How often signals interrupt a target's KVM_RUN */
+#define TARGET_ALARM_NS	3000000
 
 /* Calls made at a time, and by one caller at most in all. */
 #define CALLS_PER_RUN	16
@@ -206,31 +209,15 @@ static u64 poll_registers(struct kvm_vcpu *vcpu)
 	return MARK;
 }
 
-/* Signals interrupt this thread's KVM_RUN. */
-static timer_t start_timer(void)
-{
-	struct itimerspec ts = { { 0, 3000000 }, { 0, 3000000 } };
-	struct sigevent ev = {
-		.sigev_notify = SIGEV_THREAD_ID,
-		.sigev_signo = SIGALRM,
-		._sigev_un._tid = gettid(),
-	};
-	timer_t timer;
-
-	TEST_ASSERT(!timer_create(CLOCK_MONOTONIC, &ev, &timer),
-		    "timer_create()");
-	TEST_ASSERT(!timer_settime(timer, 0, &ts, NULL), "timer_settime()");
-	return timer;
-}
-
 static void *run_target(void *data)
 {
 	struct abi_worker *w = data;
 	struct kvm_random_state rng = new_kvm_random_state(w->seed);
 	struct kvm_vcpu *vcpu = w->vcpu;
-	timer_t timer = start_timer();
+	timer_t timer = run_alarm_create();
 	u64 mark = 0;
 
+	run_alarm_set(timer, TARGET_ALARM_NS);
 	/* In the end until it is off, so that nothing is left that must begin. */
 	while (!abi_stopping() ||
 	       smccc_get_mp_state(vcpu) != KVM_MP_STATE_STOPPED) {

@@ -160,11 +160,11 @@ static void (*const fuzz_race_rounds[ABI_MAX_WORKERS])(struct abi_worker *w) = {
 static inline void *fuzz_racer(void *data)
 {
 	struct abi_worker *w = data;
-	timer_t timer = fuzz_create_timer();
+	timer_t timer = run_alarm_create();
 	int nr = w - abi_workers;
 
 	if (nr < 2)
-		fuzz_set_timer(timer, 2 * FUZZ_ALARM_NS);
+		run_alarm_set(timer, 2 * FUZZ_ALARM_NS);
 	while (!abi_stopping()) {
 		fuzz_race_rounds[nr](w);
 		abi_round_done(w);

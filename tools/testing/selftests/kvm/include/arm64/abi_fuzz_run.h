@@ -8,6 +8,7 @@
 
 #include "abi_fuzz_ioctl.h"
 #include "abi_fuzz_reg.h"
+#include "run_alarm.h"
 
 /*
  * A vCPU that is off blocks, and is interrupted by a signal. If it is not off the
@@ -16,29 +17,6 @@
  */
 #define FUZZ_ALARM_NS	1500000
 #define FUZZ_MAX_ALARMS	200
-
-/* One for each thread */
-static inline timer_t fuzz_create_timer(void)
-{
-	struct sigevent ev = {
-		.sigev_notify = SIGEV_THREAD_ID,
-		.sigev_signo = SIGALRM,
-		._sigev_un._tid = gettid(),
-	};
-	timer_t timer;
-
-	TEST_ASSERT(!timer_create(CLOCK_MONOTONIC, &ev, &timer),
-		    "timer_create()");
-	return timer;
-}
-
-/* Again and again, as a signal may come before the vCPU runs; 0: no longer. */
-static inline void fuzz_set_timer(timer_t timer, long ns)
-{
-	struct itimerspec ts = { { 0, ns }, { 0, ns } };
-
-	TEST_ASSERT(!timer_settime(timer, 0, &ts, NULL), "timer_settime()");
-}
 
 static inline struct fuzz_batch *fuzz_batch(struct fuzz_vm *vm)
 {
@@ -163,8 +141,8 @@ static inline int fuzz_run_batch(struct fuzz *f, struct fuzz_vm *vm,
 				fuzz_lost_guest(f, vm, vcpu);
 				return 0;
 			}
-			fuzz_set_timer(fuzz_timer,
-				       FUZZ_ALARM_NS << min_t(int, nr_alarms, 6));
+			run_alarm_set(fuzz_timer,
+				      FUZZ_ALARM_NS << min_t(int, nr_alarms, 6));
 			break;
 		case KVM_EXIT_HYPERCALL:
 			fuzz_mix_exit(f, run);
@@ -224,9 +202,9 @@ static inline void fuzz_run(struct fuzz *f, struct fuzz_vm *vm, int nr)
 	fuzz_mix(f, fuzz_set_pc(vm, vcpu));
 	if (fuzz_has_irq(vm))
 		fuzz_raise_irq(vm, nr);
-	fuzz_set_timer(fuzz_timer, turns_off ? FUZZ_ALARM_NS : 20 * FUZZ_ALARM_NS);
+	run_alarm_set(fuzz_timer, turns_off ? FUZZ_ALARM_NS : 20 * FUZZ_ALARM_NS);
 	ret = fuzz_run_batch(f, vm, vcpu, immediate);
-	fuzz_set_timer(fuzz_timer, 0);
+	run_alarm_set(fuzz_timer, 0);
 	fuzz_end(f, ret);
 
 	if (!ret && !immediate)

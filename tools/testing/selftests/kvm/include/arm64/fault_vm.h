@@ -214,32 +214,6 @@ static inline void fault_add_all(void)
 		fault_add_gic();
 }
 
-/*
- * A case for each of the calls, @check, with room for some more, and with the
- * last one about the switch, if there is one. Returns their number.
- */
-static inline int fault_make_cases(void (*check)(int nr),
-				   const struct fw_case *more, int nr_more,
-				   struct fw_case **cases)
-{
-	struct fw_case *c = calloc(fault_nr_calls + nr_more + 1, sizeof(*c));
-	int i;
-
-	TEST_ASSERT(c, "calloc()");
-	*cases = c;
-	for (i = 0; i < fault_nr_calls; i++)
-		*c++ = (struct fw_case) { fault_calls[i].name, check, i };
-	for (i = 0; i < nr_more; i++)
-		*c++ = more[i];
-	if (abi.present)
-		*c++ = (struct fw_case) {
-			"switch: no mismatch, all served calls, mode restored",
-			abi_check_stats
-		};
-
-	return c - *cases;
-}
-
 static inline void fault_free_all(void)
 {
 	kvm_vm_free(fault_vms.plain);
@@ -251,6 +225,37 @@ static inline void fault_free_all(void)
 		vgic_v2_free(&fault_vms.canonical);
 	if (fault_own_vm)
 		kvm_vm_free(fault_own_vm);
+}
+
+/*
+ * Run a case for each of the calls, @check, then some more, and the one about the
+ * switch, if there is one, last; then free everything and end the test.
+ */
+static inline void fault_run_cases(void (*check)(int nr),
+				   const struct fw_case *more, int nr_more)
+{
+	int i, nr = fault_nr_calls + nr_more + abi.present;
+	struct fw_case *cases, *c;
+
+	cases = calloc(nr, sizeof(*cases));
+	TEST_ASSERT(cases, "calloc()");
+	c = cases;
+	for (i = 0; i < fault_nr_calls; i++)
+		*c++ = (struct fw_case) { fault_calls[i].name, check, i };
+	for (i = 0; i < nr_more; i++)
+		*c++ = more[i];
+	if (abi.present)
+		*c++ = (struct fw_case) {
+			"switch: no mismatch, all served calls, mode restored",
+			abi_check_stats
+		};
+
+	ksft_set_plan(nr);
+	fw_run_cases(cases, nr);
+
+	free(cases);
+	fault_free_all();
+	ksft_finished();
 }
 
 #endif /* SELFTEST_KVM_ARM64_FAULT_VM_H */
