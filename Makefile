@@ -36,8 +36,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
 
   make run          set up what is missing, build the kernel and the KVM selftests,
                     run the guests with the C code, the Rust code and both compared
-  make test         every test: host, objects, KUnit and the KVM selftests, on the
-                    kernel and, in part, on one that finds mistakes at run time
+  make test         host, objects, KUnit and the KVM selftests, these in mode check on
+                    every machine and in all modes on two; then a part of it on a
+                    kernel that finds mistakes at run time
 
   make setup        install the tools; look for a newer kernel source
   make kernel       build the kernel

@@ -78,8 +78,9 @@ check_base()
 run_step()
 {
 	local config=$CONFIG
-	# Of `make test`, which has no time for all of them there.
-	[[ $1 != debug-* ]] || { config=debug; local -x BRIEF=y; }
+	[[ $1 != debug-* ]] || config=debug
+	# `make test` has no time for every machine in every mode.
+	[[ -z $keep_going ]] || local -x BRIEF=y
 	case ${1#debug-} in
 	run|kunit|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
 	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;

@@ -63,7 +63,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--tests", help="names separated by commas")
     parser.add_argument("--cmdline", default="", help="more kernel parameters")
     parser.add_argument("--debug", action="store_true", help="the Image is the debug kernel")
-    parser.add_argument("--brief", action="store_true", help="only what is marked so")
+    parser.add_argument("--brief", action="store_true", help="what `make test` runs of it")
     parser.add_argument("--seconds", type=int, help="how long the tests run that know no end")
     parser.add_argument("--seed", help="where their random numbers begin")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
@@ -201,13 +201,12 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
         tests, modes = ("abi_fuzz",), ("check",)
     else:
         tests = matrix.check_tests(args.tests, args.debug)
-        if args.brief and not args.tests:
-            tests = tuple(name for name in tests if name in matrix.BRIEF)
         modes = ("c",) if args.stock else matrix.DEBUG_MODES if args.debug else matrix.ABI_MODES
     if args.abi:
         modes = (args.abi,)
     machines = matrix.select(args.cpu, args.gic, args.mode, args.debug and args.task != "fuzz")
-    return matrix.boots(machines, modes, tests, timed_options(args))
+    found = matrix.boots(machines, modes, tests, timed_options(args))
+    return matrix.briefly(found, args.debug) if args.brief and not args.tests else found
 
 
 def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The machines that the kernel is booted on, and the tests that run there."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 ABI_MODES = ("c", "rust", "check")
 GIC_VERSIONS = (2, 3)
@@ -16,6 +16,18 @@ CPUS_WITH_NV2 = ("max",)
 
 # What these expect depends on how the host mitigates.
 HOST_STATE_TESTS = ("fw_reg_matrix", "fw_reg_services")
+
+# What a VM opts in to can be had in the mode rust: these opt in there, and come back.
+OPT_IN_TESTS = (
+    "feature_levels", "feature_level_errors", "psci_version_freeze",
+    "reg_mask_gic", "reg_mask_gic_ctlr", "reg_mask_fw", "reg_mask_opt_in",
+    "vm_one_reg_early", "vm_one_reg", "vm_one_reg_errors", "vm_one_reg_addr",
+    "reg_scope", "reg_scope_ids", "vgic_v2_canonical_pmr", "vgic_v2_canonical_move",
+    "migration_matrix",
+)
+
+N1 = ("neoverse-n1",)
+A72 = ("cortex-a72",)
 
 CHECK = ("check",)
 RUST = ("rust",)
@@ -32,8 +44,9 @@ class Test:
     # These modes are enough: it calls no surface, goes through all modes by itself, or
     # is of VMs that opt in, for which check serves as c does and compares the rest.
     only_in: tuple[str, ...] = ABI_MODES
-    # Run on the debug kernel by `make test`, which has no time for all of them there
-    brief: bool = False
+    # The models of the debug kernel's machines that `make test` runs it on: it has no time
+    # for all of them on each
+    brief: tuple[str, ...] = ()
     # Needs what only the debug kernel has, and must not skip there.
     debug: bool = False
     # Goes on for as long as it is told (-t), from a seed (-s).
@@ -60,16 +73,16 @@ TESTS = (
     Test("vpmu_counter_access", only_in=RUST),
     Test("external_aborts"),
     *(Test(name, calls=("fw_reg",)) for name in HOST_STATE_TESTS),
-    Test("fw_reg_errors", calls=("fw_reg",), brief=True),
+    Test("fw_reg_errors", calls=("fw_reg",)),
     Test("fw_reg_list", calls=("fw_reg",)),
-    Test("fw_reg_ebusy", calls=("fw_reg",)),
+    Test("fw_reg_ebusy", calls=("fw_reg",), brief=N1),
     Test("id_reg_fields", calls=("id_reg", "reg_masks")),
     Test("id_reg_access", calls=("id_reg",)),
     Test("id_reg_impl"),
     Test("reg_mask_range", calls=("reg_masks",)),
-    Test("reg_mask_memory", calls=("reg_masks",), brief=True),
-    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=True),
-    Test("vgic_v2_errors", calls=("vgic_v2_cpuif",), brief=True),
+    Test("reg_mask_memory", calls=("reg_masks",), brief=N1),
+    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=A72),
+    Test("vgic_v2_errors", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_busy", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_guest", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_migrate", calls=("vgic_v2_cpuif",)),
@@ -78,53 +91,37 @@ TESTS = (
     Test("smccc_features", calls=("smccc",)),
     Test("smccc_services", calls=("smccc",)),
     Test("smccc_aarch32", calls=("smccc",)),
-    Test("smccc_filter_errors", calls=("smccc", "smccc_filter"), brief=True),
+    Test("smccc_filter_errors", calls=("smccc", "smccc_filter")),
     Test("smccc_filter_ranges", calls=("smccc", "smccc_filter")),
-    Test("psci_cpu_on", calls=("smccc",), brief=True),
+    Test("psci_cpu_on", calls=("smccc",)),
     Test("psci_vcpu_states", calls=("smccc",)),
     Test("psci_system_events", calls=("smccc",)),
     Test("fw_reg_switch", only_in=CHECK, flips=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
-    Test("abi_flip", only_in=CHECK, flips=True, brief=True),
+    Test("abi_flip", only_in=CHECK, flips=True, brief=N1),
     Test("abi_roundtrip", only_in=CHECK, flips=True),
     Test("smccc_filter_race", only_in=CHECK, flips=True),
     Test("psci_cpu_on_race", only_in=CHECK, flips=True),
-    # What a VM opts in to can be had in the mode rust: they opt in there, and come back.
-    Test("feature_levels", only_in=OPTED_IN, flips=True),
-    Test("feature_level_errors", only_in=OPTED_IN, flips=True),
-    Test("psci_version_freeze", only_in=OPTED_IN, flips=True),
-    Test("reg_mask_gic", only_in=OPTED_IN, flips=True),
-    Test("reg_mask_gic_ctlr", only_in=OPTED_IN, flips=True),
-    Test("reg_mask_fw", only_in=OPTED_IN, flips=True),
-    Test("reg_mask_opt_in", only_in=OPTED_IN, flips=True),
-    Test("vm_one_reg_early", only_in=OPTED_IN, flips=True),
-    Test("vm_one_reg", only_in=OPTED_IN, flips=True),
-    Test("vm_one_reg_errors", only_in=OPTED_IN, flips=True),
-    Test("vm_one_reg_addr", only_in=OPTED_IN, flips=True),
-    Test("reg_scope", only_in=OPTED_IN, flips=True),
-    Test("reg_scope_ids", only_in=OPTED_IN, flips=True),
-    Test("vgic_v2_canonical_pmr", only_in=OPTED_IN, flips=True),
-    Test("vgic_v2_canonical_move", only_in=OPTED_IN, flips=True),
-    Test("opt_in_errors", flips=True, brief=True),
+    *(Test(name, only_in=OPTED_IN, flips=True) for name in OPT_IN_TESTS),
+    Test("opt_in_errors", flips=True),
     Test("opt_in_absent", flips=True),
-    Test("opt_in_flip", flips=True, brief=True),
-    Test("migration_matrix", only_in=OPTED_IN, flips=True),
+    Test("opt_in_flip", flips=True, brief=N1),
     # Hard to break
-    Test("abi_trust", only_in=CHECK, flips=True, brief=True),
-    Test("abi_trust_log", only_in=CHECK, flips=True, brief=True),
-    Test("abi_lock_class", only_in=CHECK, flips=True, debug=True, brief=True),
+    Test("abi_trust", only_in=CHECK, flips=True),
+    Test("abi_trust_log", only_in=CHECK, flips=True, brief=N1),
+    Test("abi_lock_class", only_in=CHECK, flips=True, debug=True, brief=A72),
     Test("fault_page_end", only_in=CHECK, flips=True),
-    Test("fault_usercopy", only_in=CHECK, flips=True, debug=True, brief=True),
-    Test("fault_alloc", only_in=CHECK, flips=True, debug=True, brief=True),
+    Test("fault_usercopy", only_in=CHECK, flips=True, debug=True, brief=N1),
+    Test("fault_alloc", only_in=CHECK, flips=True, debug=True, brief=A72),
     Test("fault_kill", only_in=CHECK, flips=True),
-    Test("abi_stress", only_in=CHECK, flips=True, timed=True, brief=True),
-    Test("abi_fuzz", only_in=CHECK, flips=True, timed=True, brief=True),
+    Test("abi_stress", only_in=CHECK, flips=True, timed=True, brief=A72),
+    Test("abi_fuzz", only_in=CHECK, flips=True, timed=True, brief=A72),
 )
 TEST_NAMES = tuple(test.name for test in TESTS)
 FLIPPING = frozenset(test.name for test in TESTS if test.flips)
 ONLY_IN = {test.name: test.only_in for test in TESTS}
 TIMED = tuple(test.name for test in TESTS if test.timed)
-BRIEF = tuple(test.name for test in TESTS if test.brief)
+BRIEF = {test.name: test.brief for test in TESTS if test.brief}
 DEBUG = frozenset(test.name for test in TESTS if test.debug)
 
 
@@ -183,13 +180,10 @@ TABLE = (
     Config("max", 3, "nested"),
 )
 
-# Without counters, as in production: Rust alone serves there, by the exports that
-# neither count nor trace.
-UNCOUNTED = (TABLE[2], TABLE[3])
-
-# The debug kernel is slow: these reach VHE and nVHE, GICv3 and GICv2. Any other
-# machine can be asked for.
-DEBUG_TABLE = (TABLE[2], TABLE[3])
+# VHE and nVHE, GICv3 and GICv2. Mode rust does not count here, as in production: Rust alone
+# serves, by the exports that neither count nor trace. The debug kernel, which is slow, runs on
+# these alone, and so do the modes c and rust in `make test`. Any machine can be asked for.
+MAIN = (TABLE[2], TABLE[3])
 DEBUG_MODES = ("check",)
 
 # What a guest may see of the workarounds depends on the host's own state: these
@@ -220,7 +214,7 @@ class Boot:
 
     @property
     def counted(self) -> bool:
-        return self.abi != "rust" or self.config not in UNCOUNTED
+        return self.abi != "rust" or self.config not in MAIN
 
     @property
     def order(self) -> str:
@@ -260,7 +254,7 @@ def select(cpu: str | None, gic: int | None, kvm: str | None,
            debug: bool = False) -> tuple[Config, ...]:
     """The configurations that match; failing that, the one machine described."""
     if debug and not (cpu or gic or kvm):
-        return DEBUG_TABLE
+        return MAIN
     found = tuple(c for c in TABLE + HOST_STATES
                   if cpu in (None, c.cpu) and gic in (None, c.gic) and kvm in (None, c.kvm))
     if any(c in TABLE for c in found):
@@ -277,9 +271,30 @@ def select(cpu: str | None, gic: int | None, kvm: str | None,
 def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str, ...],
           options: tuple[str, ...] = ()) -> list[Boot]:
     """One boot for each configuration and mode that has a test to run."""
-    def here(abi: str) -> tuple[str, ...]:
+    def here(config: Config, abi: str, test: str) -> bool:
         # If it is the only mode that is asked for, nothing is left out.
-        return tuple(t for t in tests if len(modes) == 1 or abi in ONLY_IN[t])
+        if len(modes) == 1:
+            return True
+        # As check goes to rust for them, so does rust, but where it does not count.
+        if test in OPT_IN_TESTS and abi == "rust" and config not in MAIN:
+            return False
+        return abi in ONLY_IN[test]
 
     return [Boot(config, abi, wanted, options) for config in configs for abi in modes
-            if (wanted := config.wanted(here(abi)))]
+            if (wanted := config.wanted(tuple(t for t in tests if here(config, abi, t))))]
+
+
+def briefly(found: list[Boot], debug: bool) -> list[Boot]:
+    """What `make test` has time for: of the debug kernel what is marked so for the machine,
+    else all modes of the main machines and of host states, and check of the others."""
+    def marked(boot: Boot, test: str) -> bool:
+        return test in BRIEF and (boot.config not in MAIN or boot.config.cpu in BRIEF[test])
+
+    if debug:
+        part = [replace(boot, tests=tuple(t for t in boot.tests if marked(boot, t)))
+                for boot in found]
+        return [boot for boot in part if boot.tests]
+    if not any(boot.config in MAIN for boot in found) or len({b.abi for b in found}) == 1:
+        return found
+    return [boot for boot in found
+            if boot.abi == "check" or boot.config in MAIN or boot.config.only]

@@ -24,11 +24,10 @@ def _modes(results: list[BootResult]) -> list[str]:
 
 def _cell(results: list[BootResult], config: Config, test: str) -> str:
     """A word if all modes agree in which it is to run, else a letter for each."""
-    status = {r.boot.abi: v.status for r in results if r.boot.config == config
-              for v in r.verdicts if v.name == test}
-    modes = _modes(results)
-    found = [status.get(mode, "") for mode in modes
-             if len(modes) == 1 or mode in ONLY_IN.get(test, modes)]
+    boots = [r for r in results if r.boot.config == config]
+    status = {r.boot.abi: v.status for r in boots for v in r.verdicts if v.name == test}
+    due = {r.boot.abi for r in boots if test == BOOT or test in r.boot.tests}
+    found = [status.get(mode, "") for mode in _modes(results) if mode in due]
     if len(set(found)) == 1:
         return _WORD.get(found[0], found[0])
     return "/".join(_LETTER[one] for one in found)
@@ -168,8 +167,8 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
     lines = [f"KVM selftests, Linux {results[0].linux}, {qemu} (TCG), "
              f"kvm-arm.abi={'|'.join(modes)}", "", *_matrix(results)]
     if len(modes) > 1:
-        lines += ["", f"A word holds in all modes; else one letter each for {'/'.join(modes)}: "
-                  "p pass, F fail, s skip, x xfail."]
+        lines += ["", *_wrap("A word holds in all modes that a machine ran in; else one letter "
+                             f"each for {'/'.join(modes)}: p pass, F fail, s skip, x xfail.", "")]
         run = {v.name for r in results for v in r.verdicts}
         for some in dict.fromkeys(ONLY_IN.values()):
             names = [name for name in ONLY_IN if name in run and ONLY_IN[name] == some]
