@@ -15,6 +15,9 @@ MEMORY_MIB = 1024
 # KASAN and lockdep want theirs, too.
 DEBUG_MEMORY_MIB = 2048
 CPUS = 2
+# Begins what is said of a guest from which nothing comes any more.
+HUNG = "hung"
+POLL_SECONDS = 5.0
 
 _running: set[subprocess.Popen[bytes]] = set()
 _lock = threading.Lock()
@@ -60,8 +63,29 @@ def command(machine: Machine, config: Config, params: str, task: str,
             "-kernel", str(machine.image), "-initrd", str(machine.initrd), "-append", append]
 
 
-def run(argv: list[str], console: Path, results: Path, timeout: float) -> Outcome:
-    """Boot with the kernel's console and the tests' output in a file each."""
+def _wait(child: subprocess.Popen[bytes], said: tuple[Path, ...], timeout: float,
+          silence: float | None) -> tuple[bytes, str | None]:
+    """What QEMU wrote to its standard error, and why it has to be killed, or None."""
+    begin = last = time.monotonic()
+    sizes: tuple[int, ...] = ()
+    while True:
+        try:
+            return child.communicate(timeout=POLL_SECONDS)[1], None
+        except subprocess.TimeoutExpired:
+            pass
+        now = time.monotonic()
+        if sizes != (sizes := tuple(path.stat().st_size for path in said)):
+            last = now
+        if now - begin > timeout:
+            return b"", f"timeout: killed after {timeout:.0f} s"
+        if silence and now - last > silence:
+            return b"", f"{HUNG}: no word for {silence:.0f} s, killed"
+
+
+def run(argv: list[str], console: Path, results: Path, timeout: float,
+        silence: float | None = None) -> Outcome:
+    """Boot with the kernel's console and the tests' output in a file each, for so many seconds at
+    most, and so many without a word in either."""
     argv = [*argv, "-serial", f"file:{console}",
             "-device", "virtio-serial-device", "-device", "virtconsole,chardev=results",
             "-chardev", f"file,id=results,path={results}"]
@@ -76,13 +100,10 @@ def run(argv: list[str], console: Path, results: Path, timeout: float) -> Outcom
                                  stderr=subprocess.PIPE)
         _running.add(child)
     try:
-        _, err = child.communicate(timeout=timeout)
-        problem = None
+        err, problem = _wait(child, (console, results), timeout, silence)
         if child.returncode:
             words = err.decode(errors="replace").strip().splitlines()
             problem = f"QEMU ended with {child.returncode}: {words[-1] if words else 'no message'}"
-    except subprocess.TimeoutExpired:
-        problem = f"timeout: killed after {timeout:.0f} s"
     finally:
         child.kill()
         child.communicate()
