@@ -269,6 +269,8 @@ def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool
         params = "kunit.enable=1 kunit.autorun=1 kunit.filter_glob=kvm_arm64*"
         if args.abi:
             params += f" kvm-arm.abi={args.abi}"
+        if args.debug and args.brief:
+            params += " kunit.filter=speed>very_slow"
         argv = qemu.command(machine, boot.config, params, "kunit")
         outcome = qemu.run(argv, console, results, BOOT_SECONDS)
         return judge.kunit(boot, outcome, console, results)

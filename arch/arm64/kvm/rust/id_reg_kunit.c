@@ -227,7 +227,9 @@ static void planted_feature_differences_are_counted(struct kunit *test)
 }
 
 static struct kunit_case id_reg_test_cases[] = {
-	KUNIT_CASE(every_field_of_every_register),
+	/* A second, and two minutes with KASAN */
+	KUNIT_CASE_ATTR(every_field_of_every_register,
+			{ .speed = KUNIT_SPEED_VERY_SLOW }),
 	KUNIT_CASE(register_that_reads_as_zero),
 	KUNIT_CASE(register_that_the_kernel_does_not_know),
 	KUNIT_CASE(planted_feature_differences_are_counted),
