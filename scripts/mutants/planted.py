@@ -25,7 +25,8 @@ KINDS = ("Host", "KUnit", "Kselftest")
 MACHINE = "neoverse-n1 GICv3"
 
 _HEADER = re.compile(r"^(Machine|Host|KUnit|Kselftest): (.+)$")
-_ASSERTION = re.compile(r"not ok |Test Assertion Failure|EXPECTATION FAILED|ASSERTION FAILED")
+_ASSERTION = re.compile(r"not ok |Bail out!|Test Assertion Failure|EXPECTATION FAILED|"
+                        r"ASSERTION FAILED")
 
 
 @dataclass(frozen=True)
