@@ -18,6 +18,9 @@
 #define FUZZ_ALARM_NS	1500000
 #define FUZZ_MAX_ALARMS	200
 
+/* One that is suspended blocks as well, unless an interrupt wakes it meanwhile. */
+#define FUZZ_WAKE_ALARMS	8
+
 static inline struct fuzz_batch *fuzz_batch(struct fuzz_vm *vm)
 {
 	return (struct fuzz_batch *)(vm->mem + FUZZ_BATCH);
@@ -125,6 +128,7 @@ static inline int fuzz_run_batch(struct fuzz *f, struct fuzz_vm *vm,
 {
 	struct kvm_run *run = vcpu->run;
 	int nr_alarms = 0;
+	u32 state;
 
 	for (;;) {
 		run->immediate_exit = immediate;
@@ -135,7 +139,10 @@ static inline int fuzz_run_batch(struct fuzz *f, struct fuzz_vm *vm,
 
 		switch (run->exit_reason) {
 		case KVM_EXIT_INTR:
-			if (fuzz_get_mp_state(vcpu) == KVM_MP_STATE_STOPPED)
+			state = fuzz_get_mp_state(vcpu);
+			if (state == KVM_MP_STATE_STOPPED ||
+			    (state == KVM_MP_STATE_SUSPENDED &&
+			     nr_alarms == FUZZ_WAKE_ALARMS))
 				return 0;
 			if (nr_alarms++ == FUZZ_MAX_ALARMS) {
 				fuzz_lost_guest(f, vm, vcpu);
