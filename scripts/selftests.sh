@@ -24,14 +24,15 @@ build()
 	kbuild "$TREE" "$KOUT" headers || return
 	examples || return
 	# LDFLAGS through the environment: KVM's Makefile appends to it.
-	# FORCE_TARGETS makes a test that does not build an error.
-	clean_env env LDFLAGS=-static make -C "$TREE/tools/testing/selftests" -j"$JOBS" \
+	# FORCE_TARGETS makes a test that does not build an error. With a base
+	# directory ccache names what depends on a header otherwise than make does.
+	clean_env env CCACHE_BASEDIR= LDFLAGS=-static make -C "$TREE/tools/testing/selftests" -j"$JOBS" \
 		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc" \
-		TARGETS=kvm FORCE_TARGETS=1 O="$OUT/selftests" KSFT_INSTALL_PATH="$KSELFTEST" \
+		TARGETS=kvm FORCE_TARGETS=1 O="$OUT/kselftest" KSFT_INSTALL_PATH="$KSELFTEST" \
 		KHDR_INCLUDES="-isystem $KOUT/usr/include" install
 }
 
 out_dir
-mkdir -p "$OUT/selftests"
+mkdir -p "$OUT/kselftest"
 logged "$LOGS/selftests.log" build ||
 	die "the KVM selftests did not build; the whole log: $LOGS/selftests.log"
