@@ -364,12 +364,12 @@ int main(int argc, char **argv)
 	kvm_pthread_create(&watchdog, NULL, watch, NULL);
 	abi_begin_stats();
 	keep_vm();
+	nr_vms_before = nr_vms();
 
 	/* The first one warms up what is allocated once. */
 	run_episode(fuzz_options.seed, RUN_CHECK);
 	runs[RUN_CHECK].nr_made = 0;
 	nr_fds_before = nr_fds();
-	nr_vms_before = nr_vms();
 	kib_before = kernel_kib();
 	clock_gettime(CLOCK_MONOTONIC, &started);
 
