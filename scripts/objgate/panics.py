@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""No Rust of ours can panic: in the kernel a panic is a BUG() of the host.
+
+Usage: python3 -m objgate.panics KOUT
+
+The compiler leaves a call of `core` where a panic is possible. Those functions have
+many names (core::panicking::panic_fmt, core::option::unwrap_failed,
+core::slice::index::slice_index_fail, ...), and each release of Rust has others. So the
+names of the panics are not listed here, but what an object may take from `core`: all
+else is refused.
+
+Of the kernel's own crate, those functions are looked at that are ours, those that the
+other objects use, and what these call within the object. A pointer to a function in data
+is not followed.
+
+What it prints is what is wrong, a line for each.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from objgate import disasm
+
+NM = "/usr/bin/llvm-nm-22"
+
+# The crates of the kernel, of whose functions objects make use; a method of a trait of theirs is
+# in one of them, too.
+_KERNEL = re.compile(r"(?:[<&*\[(]*(?:mut |dyn )?|<.+ as )"
+                     r"(?:kernel|bindings|uapi|ffi|pin_init|zerocopy|kvm_abi)::")
+
+# What cannot panic, and is there for the messages of the kernel and of KUnit
+ALLOWED = re.compile(
+    r"<[\w:&\[\]() ]+ as core::fmt::(?:Binary|Debug|Display|LowerHex|UpperHex|Pointer|Write)>::\w+"
+    r"|<core::fmt::Formatter>::\w+|<core::fmt::builders::\w+>::\w+|core::fmt::write")
+
+_HEAD = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+_CALL = re.compile(r"\t(?:bl?|b\.\w+|cbn?z|tbn?z|jmp|j\w+|callq?)\t.*?0x[0-9a-f]+ <(.+?)(?:\+0x[0-9a-f]+)?>$")
+_RELOCATION = re.compile(r"^\s*[0-9a-f]+:\s+R_\w+\s+(.+?)(?:[+-]0x[0-9a-f]+)?$")
+
+
+class Unusable(Exception):
+    """An object that cannot be judged."""
+
+
+def output(*command: str) -> str:
+    """What a tool prints; a tool that fails, or an object that it does not like, is an error."""
+    try:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except OSError as why:
+        raise Unusable(f"{command[0]}: {why.strerror}") from why
+    if done.returncode or done.stderr:
+        raise Unusable(f"{' '.join(command)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout
+
+
+def undefined(path: Path) -> set[str]:
+    """What an object takes from others."""
+    lines = output(NM, "-u", "--demangle", str(path)).splitlines()
+    return {line.strip().partition(" ")[2] for line in lines if line.strip()}
+
+
+def refused(symbols: set[str]) -> set[str]:
+    """Those of other crates that are not allowed. C has no `::` in its names."""
+    return {name for name in symbols
+            if ("::" in name or "panic" in name or "unwind" in name)
+            and not _KERNEL.match(name) and not ALLOWED.fullmatch(name)}
+
+
+def references(text: str) -> dict[str, set[str]]:
+    """To what each function of a disassembly with relocations refers."""
+    found: dict[str, set[str]] = {}
+    name = ""
+    for line in text.splitlines():
+        if head := _HEAD.match(line):
+            name = head.group(1)
+            found.setdefault(name, set())
+        elif target := _RELOCATION.match(line) or _CALL.search(line):
+            found.setdefault(name, set()).add(target.group(1))
+    return found
+
+
+def callers(graph: dict[str, set[str]], ours: Iterable[str], bad: set[str]
+            ) -> Iterator[tuple[str, str]]:
+    """The functions that are ours, or are called by one, and what is refused of each."""
+    todo = list(ours)
+    seen = set(todo)
+    while todo:
+        name = todo.pop()
+        for target in sorted(graph[name]):
+            if target in bad or target.startswith("core::panicking::"):
+                yield name, target
+            elif target in graph and target not in seen:
+                seen.add(target)
+                todo.append(target)
+
+
+def findings(path: Path, shown: str, wanted: re.Pattern[str] | None, used: Iterable[str] = ()
+             ) -> list[str]:
+    """What is wrong with an object; all of it is ours if nothing says which functions are, and
+    which of the others are used."""
+    bad = refused(undefined(path))
+    graph = references(output(disasm.OBJDUMP, "-dr", "--demangle", str(path)))
+    if not wanted:
+        found = list(callers(graph, graph, bad))
+        rest = sorted(bad - {what for _, what in found})
+    else:
+        ours = [name for name in graph if wanted.search(name)]
+        if not ours:
+            return [f"{shown}: has no function that matches {wanted.pattern}"]
+        found = list(callers(graph, {*ours, *graph.keys() & set(used)}, bad))
+        rest = []
+    return (sorted(f"{shown}: {name} can panic: {what}" for name, what in found)
+            + [f"{shown}: refers to {what}" for what in rest])
+
+
+# Objects that are ours, and the one of which a part is
+OURS = ("arch/arm64/kvm/rust/kvm_arm64.o", "rust/kvm_abi.o")
+KERNEL = "rust/kernel.o"
+# The kernel's own arithmetic, of which KUnit makes use for its messages
+EXCUSED = {"<core::ffi::c_str::CStr as kernel::fmt::Display>::fmt"}
+PART = re.compile(r"\bkernel::kvm\b|\bkvm_abi\b")
+
+
+def of_build(output_dir: Path) -> list[str]:
+    """What is wrong with a build."""
+    found: list[str] = []
+    used: set[str] = set()
+    for path in OURS:
+        found += findings(output_dir / path, path, None)
+        used |= undefined(output_dir / path)
+    return found + findings(output_dir / KERNEL, KERNEL, PART, used - EXCUSED)
+
+
+def main() -> int:
+    if len(sys.argv) != 2:
+        print("usage: python3 -m objgate.panics KOUT", file=sys.stderr)
+        return 2
+    try:
+        found = of_build(Path(sys.argv[1]))
+    except Unusable as why:
+        found = [str(why)]
+    for line in found:
+        print(line)
+    return bool(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

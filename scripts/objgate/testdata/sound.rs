@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What cannot panic, and what KUnit's messages need of `core`: nothing to be refused.
+
+#![no_std]
+
+#[inline(never)]
+pub fn checked(slice: &[u8], index: usize, step: u32) -> Option<u32> {
+    u32::from(*slice.get(index)?).checked_add(step)
+}
+
+#[inline(never)]
+pub fn formatted(value: u32, out: &mut dyn core::fmt::Write) -> core::fmt::Result {
+    write!(out, "{value} {value:#x}")
+}
