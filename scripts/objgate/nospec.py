@@ -16,6 +16,10 @@ Two things are looked for, in the objects of a build (KOUT):
 - In C code that shares a file with the shims, or that the Rust code relies on,
   that the mask is there, and that what it has masked is used.
 
+What is not found: an index of bytes, which has no scale, that is added to the address
+before it is compared, or in another function than the one that compares it, or after it
+was in memory; nothing tells the sum from a pointer then.
+
 What it prints is what is wrong, a line for each.
 """
 
@@ -30,6 +34,7 @@ from objgate.disasm import Insn, register
 
 # What is known of a register's value: how many bits it has at most, whatever was
 # taken for true, or one of these. Of what a state does not have, nothing is known.
+COMPARED = "compared"		# nothing, but that it was compared: it may be an index
 MASK = "mask"			# all ones or zeros by a comparison, before CSDB
 SAFE_MASK = "safe mask"		# after it
 MASKED = "masked"		# an index with its mask applied, before CSDB
@@ -44,6 +49,7 @@ State = dict[int, str | int]
 # The bits of an index in bytes that stays near what it is an index of: a page
 REACH = 12
 
+_COMPARISONS = ("cmp", "cmn", "ccmp", "ccmn")
 _EXTENDED = re.compile(r"(lsl|[us]xt[bhwx])(?: #(\d+))?$")
 _WIDTHS = {"ldrb": 8, "ldurb": 8, "ldtrb": 8, "ldrh": 16, "ldurh": 16, "uxtb": 8, "uxth": 16,
            "cset": 1}
@@ -108,8 +114,8 @@ def _meet(one: State | None, other: State) -> State:
             met[reg] = a
         elif isinstance(a, int) and isinstance(b, int):
             met[reg] = max(a, b)
-        elif INDEXED in (a, b) or SCALED in (a, b):
-            met[reg] = INDEXED if INDEXED in (a, b) else SCALED
+        elif worse := next((kind for kind in (INDEXED, SCALED, COMPARED) if kind in (a, b)), None):
+            met[reg] = worse
     return met
 
 
@@ -121,6 +127,10 @@ def _kind(operand: str, state: State) -> Kind:
         return value.bit_length() if value >= 0 else None
     number = register(operand)
     return None if number is None else state.get(number)
+
+
+def _unknown(kind: Kind) -> bool:
+    return kind in (None, COMPARED)
 
 
 def _immediate(operand: str) -> int | None:
@@ -154,14 +164,16 @@ def _result(insn: Insn, state: State) -> Kind:
         case "lsr" if isinstance(kinds[0], int):
             return max(kinds[0] - (_immediate(ops[2]) or 0), 0)
         case "lsl":
-            return {None: SCALED}.get(kinds[0], kinds[0]) if _immediate(ops[2]) else None
+            if not _immediate(ops[2]):
+                return None
+            return SCALED if _unknown(kinds[0]) else kinds[0]
         case "mul" | "umull" | "smull":
             return _product(kinds[:2])
         case "madd" | "umaddl" | "smaddl":
             return _address(_product(kinds[:2]), kinds[2])
         case "add" if len(ops) > 2 and _immediate(ops[2]) is None:
             return _address(_extended(kinds[1], ops[3:]), kinds[0])
-        case "add" | "sub" if kinds[0] in (INDEXED, CLAMPED_ADDRESS):
+        case "add" | "sub" if kinds[0] in (INDEXED, CLAMPED_ADDRESS, COMPARED):
             return kinds[0]
     return _WIDTHS.get(insn.name)
 
@@ -170,24 +182,26 @@ def _extended(kind: Kind, how: tuple[str, ...]) -> Kind:
     """What an index becomes by a shift or an extension within another instruction."""
     if not how or not (found := _EXTENDED.match(how[0])):
         return kind
-    if kind is None and found.group(1) == "uxtb":
+    if _unknown(kind) and found.group(1) == "uxtb":
         kind = 8
     shift = int(found.group(2) or 0)
     if isinstance(kind, int):
         return kind + shift
-    return SCALED if kind is None and shift else kind
+    return SCALED if _unknown(kind) and shift else kind
 
 
 def _product(kinds: list[Kind]) -> Kind:
     if CLAMPED in kinds:
         return CLAMPED
-    return SCALED if None in kinds else REACH
+    return SCALED if any(map(_unknown, kinds)) else REACH
 
 
 def _address(index: Kind, base: Kind) -> Kind:
     """Of an index that is added to a base; the two may have changed places."""
     kinds = (index, base)
-    if SCALED in kinds or INDEXED in kinds:
+    # Of a table of bytes the index has no scale.
+    of_bytes = COMPARED in kinds and all(map(_unknown, kinds))
+    if SCALED in kinds or INDEXED in kinds or of_bytes:
         return INDEXED
     if CLAMPED in kinds or CLAMPED_ADDRESS in kinds:
         return CLAMPED_ADDRESS
@@ -199,6 +213,10 @@ def _step(insn: Insn, state: State) -> None:
         for reg, kind in state.items():
             state[reg] = {MASK: SAFE_MASK, MASKED: CLAMPED}.get(str(kind), kind)
         return
+    if insn.name in _COMPARISONS:
+        for reg in map(register, insn.operands):
+            if reg is not None:
+                state.setdefault(reg, COMPARED)
     written = insn.written()
     kind = _result(insn, state) if written else None
     for reg in written:
@@ -219,7 +237,7 @@ def _judge(insn: Insn, state: State, found: Found) -> None:
         kinds = [_kind(base, state)]
         if index and register(index[0]) is not None:
             kind = _extended(_kind(index[0], state), tuple(index[1:]))
-            far = kind is None or isinstance(kind, int) and kind > REACH
+            far = _unknown(kind) or isinstance(kind, int) and kind > REACH
             kinds.append(INDEXED if far else kind)
         if {INDEXED, SCALED, MASK, MASKED, SAFE_MASK}.intersection(kinds):
             found.unclamped.append(insn)

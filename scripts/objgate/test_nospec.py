@@ -157,6 +157,27 @@ class Index(unittest.TestCase):
                         ("madd x8, x1, x2, x0",), ("add x8, x0, x1, lsl #3", "add x8, x8, #0x10")):
             self.assertEqual(unclamped(*address, "ldr w3, [x8, #0xd4]"), ["ldr w3, [x8, #0xd4]"])
 
+    def test_an_index_of_bytes_is_one_if_it_was_compared(self) -> None:
+        for compare in ("cmp x1, x9", "cmp x9, x1", "cmp w1, #0x40", "ccmp x1, x9, #0x0, ne"):
+            for address in (("add x8, x0, x1",), ("add x8, x1, x0",), ("add x8, x0, w1, uxtw",),
+                            ("mov x2, x1", "add x8, x0, x2"), ("sub x1, x1, #0x4", "add x8, x0, x1")):
+                self.assertEqual(unclamped(compare, "b.hs 0x40 <f+0x40>", *address, "ldrb w3, [x8]"),
+                                 ["ldrb w3, [x8]"], (compare, address))
+
+    def test_it_is_one_on_whichever_way_it_was_compared(self) -> None:
+        self.assertEqual(unclamped("cbz x5, 0x8 <f+0x8>", "cmp x1, x9", "add x8, x0, x1",
+                                   "strb w3, [x8]"), ["strb w3, [x8]"])
+
+    def test_a_sum_of_which_nothing_was_compared_is_a_pointer(self) -> None:
+        for before in ("nop", "cmp x4, x9", "add x1, x2, x3"):
+            self.assertEqual(unclamped("cmp x1, x9" if before.startswith("add") else "nop", before,
+                                       "add x8, x0, x1", "ldrb w3, [x8]"), [], before)
+
+    def test_the_clamp_counts_for_an_index_of_bytes(self) -> None:
+        found = look(function("cmp x1, x2", "ngc x3, xzr", "csdb", "and x1, x1, x3",
+                              "add x8, x0, x1", "ldrb w4, [x8]", "ret"))
+        self.assertEqual((found.clamped, found.unclamped), (1, []))
+
     def test_plain_pointers_are_not(self) -> None:
         self.assertEqual(unclamped("ldr x8, [x0, #0x10]", "add x8, x8, #0x8", "ldr x9, [x8]",
                                    "str x9, [sp, #0x10]!", "ldr x0, [x9], #8", "blr x9", "ret"), [])
