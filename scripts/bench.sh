@@ -48,16 +48,14 @@ kernel()
 	note "$WITHOUT/arch/arm64/boot/Image"
 }
 
-# plugin LOG CARGO-COMMAND...: built apart from the repository, into which cargo
-# would write its lock file.
+# plugin LOG CARGO-COMMAND [ARGUMENT...]
 plugin()
 {
-	local source=$OUT/bench-plugin log=$1
-	shift
-	mkdir -p "$source"
-	rsync -a --delete --exclude=/Cargo.lock "$ROOT/scripts/bench/plugin/" "$source/"
-	(cd "$source" && logged "$log" debian_cargo cargo-plugin "$@") ||
-		die "the plugin did not build (its crates are downloaded once); the whole log: $log"
+	local log=$1 command=$2
+	shift 2
+	logged "$log" debian_cargo cargo-plugin "$command" \
+		--manifest-path "$ROOT/scripts/bench/plugin/Cargo.toml" "$@" ||
+		die "the plugin did not build; the whole log: $log"
 }
 
 # seconds LOG COMMAND...: how long it takes

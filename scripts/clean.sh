@@ -3,8 +3,7 @@
 #
 # Usage: scripts/clean.sh clean|distclean
 #
-# clean: remove what was built. distclean: remove the whole output directory, and
-# what cargo writes beside its manifests.
+# clean: remove what was built. distclean: remove the whole output directory.
 # The cache that all clones share (kernel source, ccache, tools) stays.
 
 . "$(dirname "$0")/lib.sh"
@@ -14,6 +13,6 @@ lock "$OUT/lock"
 case $1 in
 clean)		find "$OUT" -mindepth 1 -maxdepth 1 ! -name linux ! -name state \
 			! -name lock ! -name .kvm-arm64-rust -exec rm -rf {} + ;;
-distclean)	rm -rf "$OUT" "$ROOT"/rust/kvm_abi/{,fuzz/,model/}Cargo.lock ;;
+distclean)	rm -rf "$OUT" ;;
 *)		die "no such thing to do: $1" ;;
 esac

@@ -16,11 +16,13 @@ PACKAGE=$ROOT/rust/kvm_abi/fuzz
 HOST=x86_64-unknown-linux-gnu
 # Of the compiler's LLVM: count edges, and show the fuzzer what is compared. Only
 # what is linked to the fuzzer can be built so, which --target= tells apart.
-COVERAGE='target.'$HOST'.rustflags=["-Cpasses=sancov-module",
-	"-Cllvm-args=-sanitizer-coverage-level=4",
-	"-Cllvm-args=-sanitizer-coverage-inline-8bit-counters",
-	"-Cllvm-args=-sanitizer-coverage-pc-table",
-	"-Cllvm-args=-sanitizer-coverage-trace-compares"]'
+COVERAGE=(
+	-Cpasses=sancov-module
+	-Cllvm-args=-sanitizer-coverage-level=4
+	-Cllvm-args=-sanitizer-coverage-inline-8bit-counters
+	-Cllvm-args=-sanitizer-coverage-pc-table
+	-Cllvm-args=-sanitizer-coverage-trace-compares
+)
 FUZZER=$OUT/cargo-fuzz/$HOST/release/coverage
 FUZZ=$OUT/fuzz
 # As long as the longest input that a target looks at.
@@ -28,8 +30,12 @@ LIMITS=(-max_len=256 -timeout=10 -rss_limit_mb=1024)
 
 build()
 {
-	CXX=/usr/bin/clang++-22 logged "$LOGS/fuzz-host-build.log" debian_cargo cargo-fuzz build \
-		--release --features coverage --target "$HOST" --config "${COVERAGE//[$'\n\t']/}" \
+	local flags
+	# As cargo separates them.
+	printf -v flags '\x1f%s' "${COVERAGE[@]}"
+	CRATE_FLAGS=${flags:1} CXX=/usr/bin/clang++-22 \
+		logged "$LOGS/fuzz-host-build.log" debian_cargo cargo-fuzz build \
+		--release --features coverage --target "$HOST" \
 		--manifest-path "$PACKAGE/Cargo.toml" ||
 		die "the fuzz targets could not be built; the whole log: $LOGS/fuzz-host-build.log"
 }

@@ -124,15 +124,36 @@ kbuild()
 		CC="ccache clang-22" BINDGEN="$BINDGEN" "$@"
 }
 
-# debian_cargo NAME ARGS...: Debian's cargo, building in $O/NAME. It goes to the
-# registry like any cargo, so that the user's proxy and such stay; what would
-# change the compiler does not.
+# cargo_env COMMAND...: run it with Debian's compiler and nothing else. It goes to
+# the registry like any cargo, so that the user's proxy and such stay; what would
+# change the compiler does not, neither from the environment nor, as far as
+# a variable has priority over it, from a configuration file of the user's.
+cargo_env()
+{
+	local name drop=()
+	while read -r name; do
+		case $name in
+		CARGO_BUILD_*|CARGO_PROFILE_*|CARGO_TARGET_*|CARGO_UNSTABLE_*|CARGO_ALIAS_*|\
+		CARGO_INCREMENTAL|CARGO_INSTALL_ROOT|RUSTC*|RUSTDOC*|RUSTFLAGS|__CARGO_*|\
+		CC|AR|CFLAGS|CXXFLAGS|CPPFLAGS|LDFLAGS)
+			drop+=(-u "$name") ;;
+		esac
+	done < <(compgen -e)
+	# An empty wrapper is none, and empty flags are none.
+	env "${drop[@]}" PATH=/usr/bin:/bin RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
+		RUSTC_WRAPPER= RUSTC_WORKSPACE_WRAPPER= CARGO_ENCODED_RUSTDOCFLAGS= \
+		CARGO_ENCODED_RUSTFLAGS="${CRATE_FLAGS:-}" \
+		CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=/usr/bin/cc CARGO_TERM_COLOR=never "$@"
+}
+
+# debian_cargo NAME COMMAND ARGS...: Debian's cargo, building in $O/NAME what the
+# Cargo.lock says. `make setup` has fetched it: nothing else asks the network, and
+# nothing is written beside the sources.
 debian_cargo()
 {
-	local target=$OUT/$1
-	shift
-	env -u RUSTC -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER \
-		-u RUSTC_WORKSPACE_WRAPPER -u CARGO_BUILD_TARGET -u CARGO_INSTALL_ROOT \
-		PATH=/usr/bin:/bin CARGO_TARGET_DIR="$target" CARGO_TERM_COLOR=never \
-		nice /usr/bin/cargo "$@"
+	local target=$OUT/$1 command=$2 offline=true
+	shift 2
+	[[ $command != fetch && $command != install ]] || offline=false
+	cargo_env CARGO_NET_OFFLINE="$offline" CARGO_TARGET_DIR="$target" \
+		nice /usr/bin/cargo "$command" --locked "$@"
 }

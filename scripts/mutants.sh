@@ -19,10 +19,9 @@ cargo_mutants()
 {
 	local tmp
 	[[ $("$TOOL/bin/cargo-mutants" mutants --version 2>/dev/null) != "cargo-mutants $VERSION" ]] || return 0
-	lock "$CACHE/lock"
 	fresh_tmp tmp "$TOOL"
 	note "building cargo-mutants $VERSION (some minutes, once) … log: $LOGS/cargo-mutants.log"
-	logged "$LOGS/cargo-mutants.log" debian_cargo cargo-mutants install --locked \
+	logged "$LOGS/cargo-mutants.log" debian_cargo cargo-mutants install \
 		--version "$VERSION" --root "$tmp" cargo-mutants ||
 		die "cargo-mutants could not be built; by hand: cargo install --locked --version $VERSION --root $TOOL cargo-mutants"
 	rm -rf "$TOOL"
@@ -46,11 +45,11 @@ pristine()
 }
 
 out_dir
-cargo_mutants
+# Not held for longer: other clones wait for it.
+(trap on_exit EXIT; lock "$CACHE/lock"; cargo_mutants)
 pristine
 # The environment of debian_cargo, for whatever is called from there on.
-env -u RUSTC -u RUSTFLAGS -u CARGO_ENCODED_RUSTFLAGS -u RUSTC_WRAPPER -u RUSTC_WORKSPACE_WRAPPER \
-	-u CARGO_BUILD_TARGET -u CARGO_TARGET_DIR \
+cargo_env env -u CARGO_ENCODED_RUSTFLAGS CARGO_NET_OFFLINE=true \
 	PATH="$TOOL/bin:/usr/bin:/bin:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
 	/usr/bin/python3 -B "$ROOT/scripts/mutants.py" --pristine "$WORK/pristine" --work "$WORK" \
 	--busybox "$BUSYBOX" --base "$KERNEL_SRC" --out "$RESULTS" --tests "$TESTS"

@@ -4,8 +4,9 @@
 # Usage: scripts/setup.sh
 #
 # Install what is missing to build and to test: Debian packages (as root or with
-# sudo), bindgen, and an arm64 busybox for the guest's initramfs. With nothing
-# missing it asks neither the network nor for root, and takes a moment.
+# sudo), bindgen, the crates of the host's tests, and an arm64 busybox for the
+# guest's initramfs. With nothing missing it asks neither the network nor for root,
+# and takes a moment.
 # DEBIAN_MIRROR=<URI> is used instead of the mirror of the machine's own apt.
 
 . "$(dirname "$0")/lib.sh"
@@ -28,6 +29,7 @@ PACKAGES=(
 )
 QEMU='qemu-system-arm>=1:10'
 BINDGEN_VERSION=0.72.1
+MANIFESTS=(rust/kvm_abi rust/kvm_abi/fuzz rust/kvm_abi/model scripts/bench/plugin)
 
 check_system()
 {
@@ -118,11 +120,24 @@ bindgen()
 	fresh_tmp tmp "$CACHE/bindgen"
 	note "building bindgen $BINDGEN_VERSION (about 1 minute, once) … log: $LOGS/bindgen.log"
 	rm -rf "$CACHE/bindgen"
-	logged "$LOGS/bindgen.log" debian_cargo cargo-bindgen install --locked \
+	logged "$LOGS/bindgen.log" debian_cargo cargo-bindgen install \
 		--version "$BINDGEN_VERSION" --root "$tmp" bindgen-cli ||
 		die "bindgen could not be built; by hand: cargo install --locked --version $BINDGEN_VERSION --root $CACHE/bindgen bindgen-cli"
 	mv -T "$tmp" "$CACHE/bindgen"
 	rm -rf "$OUT/cargo-bindgen"
+}
+
+# The crates of the locks, for this machine: with them no test asks the network.
+crates()
+{
+	local manifest args
+	for manifest in "${MANIFESTS[@]}"; do
+		args=(cargo-fetch fetch --target x86_64-unknown-linux-gnu --manifest-path "$ROOT/$manifest/Cargo.toml")
+		! debian_cargo "${args[@]}" --offline >/dev/null 2>&1 || continue
+		note "getting the crates of $manifest … log: $LOGS/crates.log"
+		logged "$LOGS/crates.log" debian_cargo "${args[@]}" ||
+			die "the crates of $manifest/Cargo.lock could not be downloaded (network?); see $LOGS/crates.log"
+	done
 }
 
 # The guest's user space: a static busybox of the target's architecture.
@@ -177,5 +192,6 @@ out_dir
 lock "$CACHE/lock"
 packages
 bindgen
+crates
 busybox
 tools

@@ -45,7 +45,7 @@ def _one_program(crate: Path, only: str) -> dict[Path, str]:
     if "[[test]]" in manifest or "[lib]" in manifest:
         raise Broken(f"{crate}/Cargo.toml: scripts/mutants/core.py knows no [lib] and no [[test]]")
     files = {Path("Cargo.toml"): manifest + "\n# There are no tests in it.\n[lib]\ntest = false\n"}
-    for path in sorted((crate / "src").rglob("*.rs")):
+    for path in (crate / "Cargo.lock", *sorted((crate / "src").rglob("*.rs"))):
         files[path.relative_to(crate)] = path.read_text(encoding="utf-8")
 
     tests = crate / "tests"
@@ -87,7 +87,7 @@ def failing_test(output: str) -> str | None:
 
 def run_tests(crate: Path, names: list[str]) -> tuple[bool, str]:
     """Whether these tests pass, all if none is named; one that does not exist is an error."""
-    done = subprocess.run(["nice", "cargo", "test", "--test", "all", "--", "--exact", *names],
+    done = subprocess.run(["nice", "cargo", "test", "--locked", "--test", "all", "--", "--exact", *names],
                           cwd=crate, env={**os.environ, **PROFILE}, check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     ran = re.search(r"^running (\d+) tests?$", done.stdout, re.MULTILINE)
@@ -215,7 +215,7 @@ class CargoMutants:
             child = subprocess.Popen(
                 ["nice", "cargo", "mutants", "--in-place", "--colors", "never", "--config",
                  str(config), "--output", str(out), "--baseline", "skip", "--timeout",
-                 str(TEST_SECONDS), "--build-timeout", str(BUILD_SECONDS)],
+                 str(TEST_SECONDS), "--build-timeout", str(BUILD_SECONDS), "--cargo-arg=--locked"],
                 cwd=self.place, env={**os.environ, **PROFILE}, stdout=sink,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         try:
