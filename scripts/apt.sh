@@ -8,6 +8,7 @@
 #   apt_state NAME SUITE...		choose the state NAME with these suites
 #   apt_refresh				fetch its lists, verified with Debian's keyring
 #   apt_do TOOL ARGS...			apt-get, apt-cache … in that state
+#   apt_reason LOG			say in a line what went wrong, and what to do
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -39,38 +40,52 @@ mirror_of()
 	printf '%s' "${uri%/}"
 }
 
-# APT_ARCH, if set, is the architecture of the state's packages; such a state
-# knows nothing as installed and is good for downloads only.
-apt_state()
+# apt_sources SUITE...: the lines of a sources.list.
+apt_sources()
 {
-	local suite lines=''
-	APT_DIR=$CACHE/apt/$1
-	shift
-	[[ -r $KEYRING ]] || die "Debian's keyring is missing: apt-get install debian-archive-keyring"
-	mkdir -p "$APT_DIR"/{lists,cache/archives,root-cache/archives,empty}/partial
+	local suite
+	[[ -r $KEYRING ]] || die "Debian's keyring is missing; as root: apt-get install debian-archive-keyring"
 	for suite in "$@"; do
-		lines+="deb [signed-by=$KEYRING] $(mirror_of "$suite") $suite main"$'\n'
+		printf 'deb [signed-by=%s] %s %s main\n' "$KEYRING" "$(mirror_of "$suite")" "$suite"
 	done
-	printf %s "$lines" >"$APT_DIR/sources.list"
+}
+
+# apt_options DIR: set APT_OPTIONS so that apt works in DIR alone, where
+# sources.list and empty/ are.
+apt_options()
+{
 	APT_OPTIONS=(
-		-o "Dir::Etc::SourceList=$APT_DIR/sources.list"
-		-o "Dir::Etc::SourceParts=$APT_DIR/empty"
+		-o "Dir::Etc::SourceList=$1/sources.list"
+		-o "Dir::Etc::SourceParts=$1/empty"
 		-o Dir::Etc::Preferences=/dev/null
-		-o "Dir::Etc::PreferencesParts=$APT_DIR/empty"
-		-o "Dir::State::Lists=$APT_DIR/lists"
-		-o "Dir::Cache=$APT_DIR/cache"
+		-o "Dir::Etc::PreferencesParts=$1/empty"
+		-o "Dir::State::Lists=$1/lists"
+		-o "Dir::Cache=$1/cache"
 		-o Dir::Cache::pkgcache= -o Dir::Cache::srcpkgcache=
 		-o Acquire::Languages=none -o Acquire::Retries=3
 		-o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false
+		-o APT::Get::AllowUnauthenticated=false
+		# Without this a failed update is a warning and exit status 0.
+		-o APT::Update::Error-Mode=any
+	)
+}
+
+# APT_ARCH, if set, is the architecture of the state's packages. No state knows
+# anything as installed: they are good for downloads only.
+apt_state()
+{
+	local arch=${APT_ARCH:-$(dpkg --print-architecture)}
+	APT_DIR=$CACHE/apt/$1
+	shift
+	mkdir -p "$APT_DIR"/{lists,cache/archives,empty}/partial
+	apt_sources "$@" >"$APT_DIR/sources.list"
+	: >>"$APT_DIR/status"
+	apt_options "$APT_DIR"
+	APT_OPTIONS+=(
+		-o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o "Dir::State::status=$APT_DIR/status"
 		# apt's own user cannot read below a private home directory.
 		-o APT::Sandbox::User=root
-		-o APT::Get::AllowUnauthenticated=false
 	)
-	if [[ -n ${APT_ARCH:-} ]]; then
-		: >>"$APT_DIR/status"
-		APT_OPTIONS+=(-o "APT::Architecture=$APT_ARCH" -o "APT::Architectures=$APT_ARCH"
-			-o "Dir::State::status=$APT_DIR/status")
-	fi
 }
 
 apt_do()
@@ -82,7 +97,37 @@ apt_do()
 
 apt_refresh()
 {
-	# Without this a failed download is a warning and exit status 0.
-	logged "$LOGS/apt-update.log" apt_do apt-get -o APT::Update::Error-Mode=any update ||
-		die "the package lists could not be fetched (network?); DEBIAN_MIRROR=<URI> names another mirror"
+	local log=$LOGS/apt-update.log
+	logged "$log" apt_do apt-get update ||
+		die "the package lists could not be fetched: $(apt_reason "$log" "the mirror lacks this suite")"
+}
+
+# apt_reason LOG MISSING: MISSING is what "not found" means. A signature that is
+# not good is never taken for a network that is not there.
+apt_reason()
+{
+	local elsewhere="DEBIAN_MIRROR=<URI of a Debian archive> names another mirror"
+	says() { grep -qiE "$1" "$log"; }
+	local log=$1
+	if says 'NO_PUBKEY|EXPKEYSIG|REVKEYSIG|Missing key'; then
+		echo "the lists are signed with a key that Debian's keyring on this machine lacks, or knows as expired; as root: apt-get install debian-archive-keyring"
+	elif says 'BADSIG|ERRSIG|signatures? (was|were) invalid|signature verification failed|is not signed|Clearsigned file|NOSPLIT|NODATA'; then
+		echo "the signature of the lists is bad, and nothing of them was used; $elsewhere"
+	elif says 'is not valid yet|is expired'; then
+		echo "by this machine's clock ($(date -u '+%F %H:%M') UTC) the lists are of the future or expired; set the clock, or $elsewhere"
+	elif says 'Hash Sum mismatch|unexpected size'; then
+		echo "what the mirror sent is not what it should be by its checksum, and it was not used; $elsewhere"
+	elif says 'No space left'; then
+		echo "the disk is full"
+	elif says '404 +Not Found|File not found|does not have a Release file'; then
+		echo "$2"
+	elif says 'Could not (resolve|connect)|Temporary failure|Connection (timed out|failed)|Network is unreachable|Failed to fetch|Some index files failed'; then
+		echo "there is no way to the mirror (no network?); $elsewhere"
+	elif says 'Unable to locate package|has no installation candidate'; then
+		echo "the mirror lacks a package; $elsewhere"
+	elif says 'Could not get lock'; then
+		echo "another apt is at work; try again when it is done"
+	else
+		echo "apt says why in $log"
+	fi
 }

@@ -30,10 +30,11 @@ if [[ ! -d $TREE || $(cat "$STATE/base" 2>/dev/null) != "$identity" ]]; then
 	rm -rf "$TREE" "$manifest" "$KOUT" "$WITHOUT" "$OUT/lint" "$OUT/kselftest" "$OUT/series-build" "$KSELFTEST"
 	tmp=
 	fresh_tmp tmp "$TREE"
+	need_space "$OUT" 2000 "a copy of the kernel source"
 	note "copying $base"
 	mkdir "$tmp"
 	logged "$LOGS/copy.log" rsync -a --exclude=/.git "$base/" "$tmp/" ||
-		die "the kernel source could not be copied to $OUT (disk full?)"
+		die "the kernel source could not be copied to $OUT"
 	mv -T "$tmp" "$TREE"
 	printf '%s\n' "$identity" >"$STATE/base"
 elif [[ -n $KERNEL_SRC ]]; then

@@ -30,6 +30,17 @@ on_exit()
 }
 trap on_exit EXIT
 
+# A script that another one calls leaves the word to that one.
+[[ -n ${CALLED:-} ]] || trap 'interrupted' INT
+export CALLED=y
+interrupted()
+{
+	echo "$(basename "$0"): interrupted; what is complete stays, and the same command goes on from there" >&2
+	on_exit
+	trap - EXIT INT
+	kill -INT "$$"
+}
+
 # fresh_tmp VAR PATH: set VAR to an unused name beside PATH, to be renamed to it
 # once complete. Nothing trusts such a name, so that a script may be killed at
 # any point; what a killed one left is removed here (the caller holds the lock).
@@ -61,6 +72,16 @@ out_dir()
 	: >>"$OUT/.kvm-arm64-rust"
 }
 
+# need_space DIR MIB WHAT: whether it fits on the disk, before it fills up.
+need_space()
+{
+	local dir=$1 free
+	while [[ ! -d $dir ]]; do dir=$(dirname "$dir"); done
+	free=$(df --output=avail -BM -- "$dir" | tail -n1)
+	((${free//[!0-9]/} >= $2)) ||
+		die "$1 has room for ${free//[!0-9]/} MiB, and $3 takes $2; make room, or choose another place with O= or XDG_CACHE_HOME"
+}
+
 # logged LOG COMMAND...: run it with its output in LOG; say every half minute
 # where it is, and on failure show the end of the log.
 logged()
@@ -89,6 +110,9 @@ logged()
 	# A parallel make hides the error above the output of its other jobs.
 	{ ! grep -E -m5 '(error|Error|fatal|No space)' "$log" || echo ...; tail -n 20 "$log"; } |
 		sed 's/^/      | /' >&2
+	! grep -q 'No space left on device' "$log" ||
+		note "the disk is full: $(df --output=target,avail -h -- "$OUT" "$CACHE" | tail -n +2 |
+			sort -u | awk '{ printf "%s%s has %s left", sep, $1, $2; sep = ", " }')" >&2
 	return "$rc"
 }
 

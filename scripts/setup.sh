@@ -22,6 +22,8 @@ PACKAGES=(
 	make flex bison bc libelf-dev libssl-dev cpio rsync kmod perl python3
 	# the driver
 	git patch xz-utils gzip ca-certificates
+	# The key of trixie, from which the kernel source is, came with this version.
+	'debian-archive-keyring>=2023.3+deb12u2'
 	# make bench
 	gnuplot-nox
 	# make lint
@@ -40,15 +42,16 @@ check_system()
 		die "this machine is $(dpkg --print-architecture); supported is amd64"
 }
 
-# missing SPEC...: print those that are not installed or too old.
+# missing SPEC...: print those that are not installed or too old. One of another
+# architecture does not count.
 missing()
 {
 	local spec name version
 	local -A installed=()
 	while read -r name version; do
-		installed[${name%:*}]=$version
-	done < <(dpkg-query -W -f '${db:Status-Status} ${Package} ${Version}\n' 2>/dev/null |
-		sed -n 's/^installed //p')
+		installed[$name]=$version
+	done < <(dpkg-query -W -f '${db:Status-Status} ${Architecture} ${Package} ${Version}\n' 2>/dev/null |
+		sed -nE "s/^installed (all|$(dpkg --print-architecture)) //p")
 	for spec in "$@"; do
 		name=${spec%%>=*}
 		version=${installed[$name]:-}
@@ -62,52 +65,56 @@ as_root()
 	if ((EUID == 0)); then
 		"$@"
 	else
-		command -v sudo >/dev/null ||
-			die "packages are missing and this is neither root nor is there sudo; as root: apt-get install ${names[*]}"
 		sudo DEBIAN_FRONTEND=noninteractive "$@"
 	fi
 }
 
-# install_packages STATE APT-OPTION... -- PACKAGE...: nothing that the machine
-# has is removed for it. Root's archive is apart, so that this user's stays his.
+# Run as root with the text of a sources.list and apt's options, in which @DIR@ is
+# a directory that nobody else can write to: root trusts no list and no package
+# that lies among a user's files.
+# shellcheck disable=SC2016 # for the shell of root
+INSTALL='
+	set -euo pipefail
+	umask 022
+	dir=$(mktemp -d -p "${TMPDIR:-/var/tmp}" kvm-arm64-rust.XXXXXX)
+	trap "rm -rf \"$dir\"" EXIT
+	chmod 755 "$dir"
+	mkdir -p "$dir"/{lists,cache/archives,empty}
+	printf "%s\n" "$1" >"$dir/sources.list"
+	shift
+	options=()
+	while [[ $1 != -- ]]; do options+=("${1//@DIR@/$dir}"); shift; done
+	shift
+	apt-get "${options[@]}" update
+	apt-get "${options[@]}" -o DPkg::Lock::Timeout=600 install -y --no-install-recommends --no-remove "$@"
+'
+
+# install_packages [-t SUITE] PACKAGE...: nothing that the machine has is removed.
 install_packages()
 {
-	local options=()
-	while [[ $1 != -- ]]; do options+=("$1"); shift; done
-	shift
-	note "installing $* … log: $LOGS/apt-install.log"
+	local suites=("$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates")
+	local sources log=$LOGS/apt-install.log
+	[[ $1 != -t ]] || suites+=("$2")
+	((EUID == 0)) || command -v sudo >/dev/null ||
+		die "packages are missing, and this is neither root nor is there sudo; as root: apt-get install $*"
+	sources=$(apt_sources "${suites[@]}")
+	apt_options @DIR@
+	note "installing $* … log: $log"
 	# sudo may ask for a password: not behind the log.
 	((EUID == 0)) || as_root true
-	logged "$LOGS/apt-install.log" as_root apt-get "${APT_OPTIONS[@]}" \
-		-o "Dir::Cache=$APT_DIR/root-cache" -o DPkg::Lock::Timeout=600 \
-		install -y --no-install-recommends --no-remove "${options[@]}" "$@" ||
-		die "apt could not install: $*"
+	logged "$log" as_root bash -c "$INSTALL" install "$sources" "${APT_OPTIONS[@]}" -- "$@" ||
+		die "these packages could not be installed: $*: $(apt_reason "$log" "the mirror lacks one of ${suites[*]}, or a package of it")"
 }
 
 packages()
 {
-	local specs names
+	local specs from=()
 	mapfile -t specs < <(missing "${PACKAGES[@]}")
-	if ((${#specs[@]})); then
-		names=("${specs[@]%%>=*}")
-		apt_state tools "$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates"
-		apt_refresh
-		install_packages -- "${names[@]}"
-	fi
+	((${#specs[@]} == 0)) || install_packages "${specs[@]%%>=*}"
+	# Debian 12 itself has an older one.
+	[[ $VERSION_ID != 12 ]] || from=(-t "$VERSION_CODENAME-backports")
 	mapfile -t specs < <(missing "$QEMU")
-	if ((${#specs[@]})); then
-		names=("${specs[@]%%>=*}")
-		if [[ $VERSION_ID == 12 ]]; then
-			apt_state tools-backports "$VERSION_CODENAME" "$VERSION_CODENAME-security" \
-				"$VERSION_CODENAME-updates" "$VERSION_CODENAME-backports"
-			apt_refresh
-			install_packages -t "$VERSION_CODENAME-backports" -- "${names[@]}"
-		else
-			apt_state tools "$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates"
-			apt_refresh
-			install_packages -- "${names[@]}"
-		fi
-	fi
+	((${#specs[@]} == 0)) || install_packages "${from[@]}" "${specs[@]%%>=*}"
 	mapfile -t specs < <(missing "${PACKAGES[@]}" "$QEMU")
 	((${#specs[@]} == 0)) || die "still missing or too old after installing: ${specs[*]}"
 }
