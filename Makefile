@@ -3,8 +3,8 @@
 # The driver: fetches a kernel source, lays the overlay over a copy of it,
 # builds, boots and tests. It is never installed into a kernel tree.
 
-VARIABLES := KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE BUILD DEBIAN_MIRROR \
-	CONFIG SECONDS SEED
+VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED
 export $(filter-out BUILD SECONDS,$(VARIABLES))
 # A shell has a variable of this name, which counts.
 unexport SECONDS
@@ -21,6 +21,12 @@ endif
 ifneq ($(and $(filter debug,$(CONFIG)),$(filter test lint bench series mutants,$(MAKECMDGOALS))),)
 $(error CONFIG=debug is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
+endif
+
+ifneq ($(filter 1,$(BASE_UPDATE)),)
+ifneq ($(MAKECMDGOALS),setup)
+$(error BASE_UPDATE=1 is for `make setup`)
+endif
 endif
 
 steps := scripts/steps.sh
@@ -40,7 +46,7 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     every machine and in all modes on two; then a part of it on a
                     kernel that finds mistakes at run time
 
-  make setup        install the tools; look for a newer kernel source
+  make setup        install the tools, get the kernel source and all else from the network
   make kernel       build the kernel
   make -s print-image   print the path of the built Image
   make selftests    build the KVM selftests
@@ -69,6 +75,8 @@ Variables:
   BASE=old.json     bench: compare with this earlier result; fail if a path got slower
   BUILD=0           bench: do not measure how long the build takes
   KERNEL_SRC=       a kernel tree of yours instead of Debian's; it is not modified
+  KERNEL_DEB=       Debian's linux-source package as a file, instead of a download
+  BASE_UPDATE=1     setup: move to the newest kernel source, if the patches apply to it
   O=                where to build instead of ~/.cache/kvm-arm64-rust/work/
   DEBIAN_MIRROR=    a Debian archive instead of the one that this machine uses
 endef
@@ -88,7 +96,7 @@ test:
 		debug-kernel debug-kunit debug-run
 
 setup:
-	@$(steps) setup refresh
+	@$(steps) setup source
 
 kernel:
 	@$(steps) $(tree) kernel

@@ -1,57 +1,153 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/source.sh [--refresh]
+# Usage: scripts/source.sh
 #
-# Have a pristine kernel source: the newest linux-source of the base version in
-# Debian's backports, fetched and verified by apt into the user's cache. A tree
-# that is there is complete, since it got its name last; it is used without
-# asking the network, unless --refresh looks for a newer one.
+# Have the pristine kernel source that patches/<base>/base pins by version and
+# checksum. In this order: the cache, KERNEL_DEB=<the package as a file>, and the
+# pool of the machine's Debian mirror or of DEBIAN_MIRROR=, which is asked for this
+# very package, whatever its suites are at. A tree in the cache is complete, since
+# it got its name last; with it nobody asks the network.
+#
+# BASE_UPDATE=1 pins the suite's newest version instead, or that of KERNEL_DEB=, if
+# the patches apply to it: `scripts/source.sh fits` tries them on KERNEL_SRC=.
 
 . "$(dirname "$0")/lib.sh"
+. "$ROOT/scripts/overlay.sh"
 
+PACKAGE=$(pinned Package) SUITE=$(pinned Suite)
+
+sha256()
+{
+	sha256sum <"$1" | cut -d' ' -f1
+}
+
+# given FIELD: of the package that the user gives.
+given()
+{
+	dpkg-deb -f "$KERNEL_DEB" "$1" 2>/dev/null
+}
+
+# What the user has is another one: said before anything is downloaded.
+check_given()
+{
+	[[ $(given Package) == "$PACKAGE" ]] ||
+		die "KERNEL_DEB=$KERNEL_DEB is not a package $PACKAGE; give one of Debian's, ${PACKAGE}_$(pinned Version)_all.deb"
+	[[ $BASE_UPDATE == 1 || $(sha256 "$KERNEL_DEB") == "$(pinned SHA256)" ]] ||
+		die "KERNEL_DEB=$KERNEL_DEB is version $(given Version), or was changed; patches/$LINUX/base pins $(pinned Version), SHA256 $(pinned SHA256); 'make setup BASE_UPDATE=1 KERNEL_DEB=...' moves to another"
+}
+
+# download FILENAME SHA256 DEB: from the pool of a mirror.
+download()
+{
+	local mirror log=$LOGS/source.log
+	mirror=$(mirror_of "$SUITE")
+	note "downloading ${1##*/} … log: $log"
+	# The sandbox's user cannot write below a private home directory.
+	PATH=$PATH:/usr/lib/apt logged "$log" apt-helper -o Acquire::Retries=3 -o APT::Sandbox::User=root \
+		download-file "$mirror/$1" "$3" "SHA256:$2" && return
+	die "${1##*/} could not be had from $mirror: $(apt_reason "$log" "that mirror has it no more, as suites keep the newest only").
+      Other ways: DEBIAN_MIRROR=<URI of an archive that still has pool/…/${1##*/}>,
+      KERNEL_DEB=<that file>, KERNEL_SRC=<a tree of Linux $LINUX>, or 'make setup BASE_UPDATE=1',
+      which moves to the newest version of $SUITE if the patches apply to it"
+}
+
+# unpack DEB VERSION SHA256: check it, and make the tree of that version of it.
+unpack()
+{
+	local tree=$CACHE/source/$LINUX/linux-$2
+	[[ $(sha256 "$1") == "$3" ]] || die "$1 does not have the SHA256 $3"
+	note "unpacking"
+	mkdir "$tmp/tree"
+	# Not through a file: the archive within the package need not hit the disk.
+	# shellcheck disable=SC2016 # for the inner shell
+	logged "$LOGS/source.log" bash -c '
+		set -euo pipefail
+		dpkg-deb --fsys-tarfile "$1" | tar -xO "./usr/src/$2.tar.xz" | xz -dc -T0 |
+			tar -x -C "$3/tree" --strip-components=1' unpack "$1" "$PACKAGE" "$tmp" ||
+		die "$PACKAGE $2 could not be unpacked"
+	[[ $(tree_version "$tmp/tree") == "$LINUX".* ]] ||
+		die "$PACKAGE $2 holds Linux $(tree_version "$tmp/tree")"
+	mv -T "$tmp/tree" "$tree"
+}
+
+# fetch VERSION FILENAME SHA256
+fetch()
+{
+	local deb=$KERNEL_DEB
+	need_space "$CACHE" 2000 "the kernel source"
+	fresh_tmp tmp "$CACHE/source/$LINUX/linux-$1"
+	mkdir -p "$tmp"
+	if [[ -z $deb ]]; then
+		deb=$tmp/source.deb
+		download "$2" "$3" "$deb"
+	fi
+	unpack "$deb" "$1" "$3"
+	rm -rf "$tmp"
+}
+
+# candidate: the fields of the newest one.
+candidate()
+{
+	if [[ -n $KERNEL_DEB ]]; then
+		printf 'Version: %s\nFilename: pool/main/l/linux/%s_%s_all.deb\nSHA256: %s\n' "$(given Version)" \
+			"$PACKAGE" "$(given Version | sed 's/^[0-9]*://')" "$(sha256 "$KERNEL_DEB")"
+	else
+		apt_do apt-cache show --no-all-versions "$PACKAGE" 2>/dev/null |
+			awk '/^$/ { exit } /^(Version|Filename|SHA256): /' || :
+	fi
+}
+
+# update: pin it, with nothing changed if the patches do not apply.
+update()
+{
+	local file=$ROOT/patches/$LINUX/base new version tree was
+	[[ -n $KERNEL_DEB ]] || { apt_state kernel "$SUITE"; apt_refresh; }
+	new=$(candidate)
+	field() { sed -n "s/^$1: //p" <<<"$new"; }
+	version=$(field Version) tree=$CACHE/source/$LINUX/linux-$version
+	[[ -n $version ]] ||
+		die "$SUITE has no $PACKAGE any more, so there is no newer one; patches/$LINUX/base still pins $(pinned Version)"
+	[[ $(field SHA256) != "$(pinned SHA256)" || ! -d $tree ]] ||
+		{ note "$(pinned Version) is the newest"; return; }
+	[[ -d $tree ]] || fetch "$version" "$(field Filename)" "$(field SHA256)"
+	KERNEL_SRC=$tree KERNEL_DEB='' BASE_UPDATE='' "$0" fits ||
+		die "patches/$LINUX does not fit $PACKAGE $version, and patches/$LINUX/base still pins $(pinned Version); to port the patches: KERNEL_SRC=$tree"
+	was=$(pinned Version)
+	if ! printf '%s\nPackage: %s\nVersion: %s\nSuite: %s\nFilename: %s\nSHA256: %s\n' "$(grep '^#' "$file")" \
+		"$PACKAGE" "$version" "$SUITE" "$(field Filename)" "$(field SHA256)" >"$file.tmp" ||
+		! mv "$file.tmp" "$file"; then
+		die "$file could not be written"
+	fi
+	note "patches/$LINUX/base pins $version now, was $was ('git diff' shows it); 'make test' comes next"
+}
+
+fits()
+{
+	local stage
+	out_dir
+	fresh_tmp stage "$OUT/stage-fits"
+	mkdir "$stage"
+	stage_payload "$stage"
+	stage_patches "$stage"
+}
+
+case ${1:-} in
+'')	;;
+fits)	fits; exit ;;
+*)	die "no such thing to do: $1" ;;
+esac
 [[ -z $KERNEL_SRC ]] || exit 0
-
-PACKAGE=linux-source-$LINUX
-# Where Debian keeps the newest stable kernels.
-SUITE=trixie-backports
-
-[[ ${1:-} == --refresh ]] || ! have_base_tree || exit 0
+[[ -z $KERNEL_DEB ]] || check_given
+[[ ! -d $DEBIAN_TREE || $BASE_UPDATE == 1 ]] || exit 0
 
 out_dir
 . "$ROOT/scripts/apt.sh"
 lock "$CACHE/lock"
-# Another clone may have fetched it while this one waited.
-[[ ${1:-} == --refresh ]] || ! have_base_tree || exit 0
-
-apt_state kernel "$SUITE"
-if ! (apt_refresh); then
-	have_base_tree || exit 1
-	note "no newer kernel source could be looked for; staying with $(basename "$(base_tree)")"
-	exit 0
+tmp=
+if [[ $BASE_UPDATE == 1 ]]; then
+	update
+elif [[ ! -d $DEBIAN_TREE ]]; then	# another clone may have fetched it meanwhile
+	fetch "$(pinned Version)" "$(pinned Filename)" "$(pinned SHA256)"
+	note "kernel source: $DEBIAN_TREE"
 fi
-version=$(apt_do apt-cache show --no-all-versions "$PACKAGE" | awk '/^Version:/ { print $2; exit }')
-[[ -n $version ]] || die "$SUITE has no $PACKAGE; give a tree with KERNEL_SRC="
-tree=$CACHE/source/$LINUX/linux-$version
-if [[ ! -d $tree ]]; then
-	tmp=
-	fresh_tmp tmp "$tree"
-	mkdir -p "$tmp"
-	note "downloading $PACKAGE $version … log: $LOGS/source.log"
-	(cd "$tmp" && logged "$LOGS/source.log" apt_do apt-get download "$PACKAGE=$version") ||
-		die "$PACKAGE could not be downloaded"
-	note "unpacking"
-	# Not through a file: the archive within the package need not hit the disk.
-	mkdir "$tmp/tree"
-	# shellcheck disable=SC2016 # for the inner shell
-	logged "$LOGS/source.log" bash -c '
-		set -euo pipefail
-		dpkg-deb --fsys-tarfile "$1"/*.deb |
-			tar -xO "./usr/src/$2.tar.xz" | xz -dc -T0 |
-			tar -x -C "$1/tree" --strip-components=1' unpack "$tmp" "$PACKAGE" ||
-		die "$PACKAGE could not be unpacked (disk full?)"
-	[[ $(tree_version "$tmp/tree") == "$LINUX".* ]] ||
-		die "$PACKAGE $version holds Linux $(tree_version "$tmp/tree")"
-	mv -T "$tmp/tree" "$tree"
-fi
-note "kernel source: $tree"

@@ -25,12 +25,11 @@ title()
 		kernel="debug kernel" minutes=20 image=$OUT/kernel-debug/arch/arm64/boot/Image
 	fi
 	case ${1#debug-} in
-	refresh)	echo "looking for a newer kernel source" ;;
 	setup)		echo "checking the tools" ;;
 	source)		if [[ -n $KERNEL_SRC ]]; then
 				echo "using the kernel source $KERNEL_SRC"
 			else
-				echo "getting the kernel source$(first_time "$CACHE/source" "170 MB, once")"
+				echo "getting the kernel source $(pinned Version)$(first_time "$DEBIAN_TREE" "170 MB, once")"
 			fi ;;
 	lay)		echo "laying the overlay over the tree$(first_time "$TREE" "copies 1.6 GB the first time")" ;;
 	kernel)		echo "building the $kernel$(first_time "$image" "$minutes minutes or more on 2 cores the first time")" ;;

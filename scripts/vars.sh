@@ -14,7 +14,8 @@ CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex
 CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
 CONFIG_VALUES="base debug"
 
-KERNEL_SRC=${KERNEL_SRC:-} O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
+KERNEL_SRC=${KERNEL_SRC:-} KERNEL_DEB=${KERNEL_DEB:-} BASE_UPDATE=${BASE_UPDATE:-}
+O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
 BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
 
@@ -44,6 +45,7 @@ CONFIG=${CONFIG:-base}
 TESTS=${TESTS// /,}
 [[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give a bench.json of an earlier \`make bench\`"
 BASE=${BASE:+$(realpath -- "$BASE")}
+one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 
 # What no machine is. (scripts/vm/matrix.py knows the same; this is told first.)
 [[ $MODE != vhe || " $CPU_WITHOUT_VHE " != *" $CPU "* ]] ||
@@ -94,6 +96,12 @@ tree_version()
 }
 
 DEFAULT_LINUX=7.3
+[[ -z $KERNEL_SRC || -z $KERNEL_DEB ]] || die "KERNEL_SRC= and KERNEL_DEB= are two kernel sources; give one"
+[[ -z $KERNEL_SRC || $BASE_UPDATE != 1 ]] ||
+	die "BASE_UPDATE=1 is about Debian's kernel source, which KERNEL_SRC= replaces; give one of them"
+[[ -z $KERNEL_DEB || -f $KERNEL_DEB ]] ||
+	die "KERNEL_DEB=$KERNEL_DEB is not a file; give a package linux-source-$DEFAULT_LINUX of Debian's, a .deb"
+KERNEL_DEB=${KERNEL_DEB:+$(realpath -- "$KERNEL_DEB")}
 if [[ -n $KERNEL_SRC ]]; then
 	[[ -d $KERNEL_SRC ]] || die "KERNEL_SRC=$KERNEL_SRC is not a directory"
 	KERNEL_SRC=$(cd "$KERNEL_SRC" && pwd -P)
@@ -111,19 +119,23 @@ else
 	LINUX=$DEFAULT_LINUX
 fi
 
-# base_tree: the pristine tree, the newest one of the cache if the user gave none.
-base_tree()
+# pinned FIELD: of the kernel source that the patches are made for.
+pinned()
 {
-	local tree=$KERNEL_SRC
-	[[ -n $tree ]] || tree=$(find "$CACHE/source/$LINUX" -mindepth 1 -maxdepth 1 \
-		-name 'linux-*' ! -name '*.tmp.*' 2>/dev/null | sort -V | tail -n1) || :
-	[[ -n $tree ]] || die "there is no kernel source yet: run 'make setup'"
-	printf '%s\n' "$tree"
+	sed -n "s/^$1: //p" "$ROOT/patches/$LINUX/base"
 }
 
-have_base_tree()
+# Debian's source in the version that is pinned, one tree for all clones.
+DEBIAN_TREE=$CACHE/source/$LINUX/linux-$(pinned Version)
+[[ $(pinned SHA256) =~ ^[0-9a-f]{64}$ && $DEBIAN_TREE =~ /linux-[0-9][A-Za-z0-9.+~-]*$ ]] ||
+	die "patches/$LINUX/base names no version or no SHA256; 'git checkout patches/$LINUX/base' puts it right"
+
+# base_tree: the pristine tree, the user's or that one.
+base_tree()
 {
-	(base_tree) >/dev/null 2>&1
+	local tree=${KERNEL_SRC:-$DEBIAN_TREE}
+	[[ -d $tree ]] || die "the kernel source $(pinned Version) is not there yet: run 'make setup'"
+	printf '%s\n' "$tree"
 }
 
 JOBS=${JOBS:-$(nproc)}
@@ -139,4 +151,4 @@ WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED
+export KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED
