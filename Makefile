@@ -5,6 +5,17 @@
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
 	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED
+
+# Only the command line counts. Short names such as CPU, MODE and CONFIG are exported
+# for other purposes, too: they must not make a run smaller than it looks, nor stop it.
+ignored := $(strip $(foreach v,$(VARIABLES),$(if $(findstring environment,$(origin $v)),$v)))
+ifneq ($(ignored),)
+$(warning ignored, as variables count on the command line only: $(foreach v,$(ignored),$v=$(value $v)))
+$(foreach v,$(ignored),$(eval override undefine $v))
+endif
+# The scripts pass it to each other.
+unexport BRIEF CALLED
+
 export $(filter-out BUILD SECONDS,$(VARIABLES))
 # A shell has a variable of this name, which counts.
 unexport SECONDS

@@ -11,5 +11,5 @@
 omit=(! -name lint.count)
 [[ ${1:-} != --all ]] || omit=()
 find "$RESULTS" -name '*.count' "${omit[@]}" -exec cat {} + |
-	awk '{ p += $1; f += $2; s += $3 }
-	     END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit (f > 0 || p == 0) }'
+	PART=${PART:+ (part: $PART)} awk '{ p += $1; f += $2; s += $3 }
+	     END { printf "%d passed, %d failed, %d skipped%s\n", p, f, s, ENVIRON["PART"]; exit (f > 0 || p == 0) }'

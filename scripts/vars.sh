@@ -55,6 +55,13 @@ one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 [[ $MODE != nested && $MODE != protected || ${GIC:-3} == 3 ]] ||
 	die "MODE=$MODE needs GIC=3"
 
+# PART: what makes this run one of a part only, for the closing line.
+PART=''
+for name in ABI GIC CPU MODE TESTS CMDLINE; do
+	[[ -z ${!name} ]] || PART+="${PART:+ }$name=${!name}"
+done
+[[ $CONFIG == base ]] || PART+="${PART:+ }CONFIG=$CONFIG"
+
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 # These, and only these, are what the overlay may lay into a kernel tree.
 PAYLOAD_DIRS=(arch include rust tools Documentation)
