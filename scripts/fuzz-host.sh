@@ -6,7 +6,8 @@
 #
 # Fuzz the core crate on the host: its targets (rust/kvm_abi/fuzz) share SECONDS,
 # 60 if none are given, and libFuzzer mutates the inputs of each that led to new
-# code, from SEED on. What it has found stays in $O/fuzz/corpus for the next run;
+# code, from SEED on, any number of 64 bits as in the guest; without one it draws
+# one and prints it. What it has found stays in $O/fuzz/corpus for the next run;
 # the same seed gives the same inputs as long as that is the same. An input that
 # fails is kept in $O/fuzz/failed, and `replay` runs it again.
 
@@ -64,7 +65,7 @@ fuzz()
 	local target=$1 seconds=$2 seed=$3
 	local log=$LOGS/fuzz-host-$target.log rc=0 result=ok input
 	mkdir -p "$FUZZ/corpus/$target" "$FUZZ/failed"
-	fuzzer "$target" -seed="$seed" -max_total_time="$seconds" -use_value_profile=1 -print_final_stats=1 \
+	fuzzer "$target" -seed="$(libfuzzer_seed "$seed")" -max_total_time="$seconds" -use_value_profile=1 -print_final_stats=1 \
 		-artifact_prefix="$FUZZ/failed/$target-" "$FUZZ/corpus/$target" >"$log" 2>&1 </dev/null || rc=$?
 	((rc == 0)) || result=FAILED
 	note "$(printf '%-12s %12d %9d  %s' "$target" "$(figure "$log" 'number_of_executed_units:')" \
@@ -91,11 +92,18 @@ if [[ ${1:-} == replay ]]; then
 	exit
 fi
 
-seconds=${1:-60} seed=${2:-1}
+# libfuzzer_seed SEED: of 32 bits and not 0, which libFuzzer takes for "any".
+libfuzzer_seed()
+{
+	local seed=$(($1))
+	seed=$(((seed ^ seed >> 32) & 0xffffffff))
+	echo $((seed ? seed : 1))
+}
+
+seconds=${1:-60} seed=${2:-$SRANDOM}
 (($# <= 2)) || die "$usage"
 [[ $seconds =~ ^[1-9][0-9]{0,6}$ ]] || die "SECONDS=$seconds is not known; good values: a number from 1 on"
-# libFuzzer takes 0 for "any".
-[[ $seed =~ ^[1-9][0-9]{0,8}$ ]] || die "the seed $seed is not known; good values: a number from 1 to 999999999"
+is_seed "$seed" || die "the seed $seed is not known; good values: a number of up to 64 bits"
 
 build
 passed=0 failed=0

@@ -26,6 +26,14 @@ one_of()
 		die "$1=$2 is not known; good values: ${3// /, }"
 }
 
+# is_seed TEXT: whether it is a number of 64 bits, as C reads it.
+# shellcheck disable=SC2071 # more than bash has; of one length, text compares as numbers do
+is_seed()
+{
+	[[ $1 =~ ^(0|0[xX][0-9A-Fa-f]{1,16}|[1-9][0-9]{0,18})$ ||
+		$1 =~ ^[1-9][0-9]{19}$ && ! $1 > 18446744073709551615 ]]
+}
+
 one_of ABI "$ABI" "$ABI_VALUES"
 one_of GIC "$GIC" "$GIC_VALUES"
 one_of CPU "$CPU" "$CPU_VALUES"
@@ -37,8 +45,8 @@ CONFIG=${CONFIG:-base}
 	die "JOBS=$JOBS is not known; good values: a number from 1 to 9999"
 [[ -z $FUZZ_SECONDS || $FUZZ_SECONDS =~ ^[1-9][0-9]{0,5}$ ]] ||
 	die "SECONDS=$FUZZ_SECONDS is not known; good values: a number from 1 to 999999"
-[[ -z $SEED || $SEED =~ ^(0x[0-9A-Fa-f]{1,16}|[0-9]{1,19})$ ]] ||
-	die "SEED=$SEED is not known; good values: a number, e.g. the one that a failing test printed"
+[[ -z $SEED ]] || is_seed "$SEED" ||
+	die "SEED=$SEED is not known; good values: a number of up to 64 bits, e.g. the one that a failing test printed"
 [[ -z $TESTS || $TESTS =~ ^[A-Za-z0-9_./-]+([,\ ]+[A-Za-z0-9_./-]+)*$ ]] ||
 	die "TESTS=$TESTS is not known; good values: names of tests separated by commas, e.g. TESTS=hypercalls,psci_test"
 [[ $CMDLINE != *$'\n'* ]] || die "CMDLINE= holds more than one line"
