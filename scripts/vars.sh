@@ -83,17 +83,20 @@ CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/kvm-arm64-rust
 if [[ -z $O ]]; then
 	OUT=$CACHE/work/$(basename "$ROOT")-$(printf %s "$ROOT" | sha256sum | cut -c1-8)
 else
-	OUT=$(realpath -m -- "${O/#\~\//$HOME/}")
+	OUT=$(realpath -m -- "${O/#\~\//${HOME:-}/}")
 	[[ ! -e $OUT || -d $OUT ]] || die "O=$O is a file; give a directory"
-	for dir in "${PAYLOAD_DIRS[@]}" patches scripts configs .git .ci; do
-		[[ $OUT/ != "$ROOT/$dir/"* ]] ||
-			die "O=$O lies within this repository's $dir/; give a directory outside of it"
-	done
-	[[ $OUT != "$ROOT" && $ROOT/ != "$OUT/"* ]] ||
-		die "O=$O holds this repository; give a directory of its own"
+	[[ $ROOT/ != "$OUT/"* ]] || die "O=$O holds this repository; give a directory of its own"
+	# What is built there would count as sources.
+	[[ $OUT/ != "$ROOT/"* ]] || die "O=$O lies within this repository; give a directory outside of it"
 	# An output directory is cleaned and removed by us: never adopt another's.
+	for file in "$OUT" "$OUT/.kvm-arm64-rust"; do
+		[[ ! -e $file || -O $file ]] ||
+			die "O=$O belongs to the user $(stat -c %U -- "$file"); give a directory of your own"
+	done
 	[[ ! -d $OUT || -e $OUT/.kvm-arm64-rust || -z $(ls -A -- "$OUT") ]] ||
 		die "O=$O holds other files; give an empty or a new directory"
+	# Wherever a script of ours calls another from.
+	O=$OUT
 fi
 [[ $OUT != *[[:space:]:%\']* ]] ||
 	die "the output directory '$OUT' has a space, ':', '%' or quote in its path, which the kernel's build refuses; choose another one with O="
