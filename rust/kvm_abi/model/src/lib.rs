@@ -19,6 +19,7 @@ use std::panic::{
 mod guest;
 mod memory;
 mod paths;
+mod switch;
 mod vcpu;
 mod vm;
 
@@ -30,8 +31,13 @@ pub use paths::{
     set_bitmap_by_c,
     set_bitmap_by_rust,
     set_psci_version,
-    set_psci_version_until_run,
+    set_psci_version_until_run, //
+};
+pub use switch::{
+    Counted,
     Mode,
+    Server,
+    Step,
     Switch, //
 };
 pub use vcpu::{

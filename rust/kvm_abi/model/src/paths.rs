@@ -9,48 +9,15 @@ use kvm_abi::{
     Reject,
     Snapshot, //
 };
-use loom::sync::atomic::{
-    AtomicU32,
-    Ordering::Relaxed, //
-};
 
 use crate::{
     flag,
+    switch::{
+        Server,
+        Switch, //
+    },
     Vm, //
 };
-
-/// Who serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// C.
-    C,
-    /// Rust.
-    Rust,
-    /// C, whose decisions are judged.
-    Check,
-}
-
-/// The static keys of the mode, which a call reads when it begins.
-#[derive(Debug)]
-pub struct Switch(AtomicU32);
-
-impl Switch {
-    /// Returns a switch that is set to a mode.
-    pub fn new(mode: Mode) -> Self {
-        Self(AtomicU32::new(mode as u32))
-    }
-
-    /// Root chooses a mode; calls that are under way go on as they began.
-    pub fn set(&self, mode: Mode) {
-        self.0.store(mode as u32, Relaxed);
-    }
-
-    /// Returns the mode.
-    pub fn mode(&self) -> Mode {
-        let modes = [Mode::C, Mode::Rust, Mode::Check];
-        modes[self.0.load(Relaxed) as usize]
-    }
-}
 
 /// `fw_reg::write()` of a bitmap.
 ///
@@ -87,7 +54,8 @@ pub fn set_bitmap_by_c(
         vm.write_bitmap(map, value);
         Ok(())
     };
-    if let (Some(old), Some(Mode::Check)) = (old, watched.map(Switch::mode)) {
+    // kvm_arm_abi_checking()
+    if let (Some(old), Some(true)) = (old, watched.map(Switch::is_checking)) {
         judge_bitmap(vm, map, old, value, ret);
     }
     ret
@@ -104,16 +72,16 @@ pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Resu
     vm.compare((ret, vm.bitmap(map)), rust);
 }
 
-/// A bitmap is written by whoever serves now.
+/// `kvm_arm_abi_set_one_reg()` of a bitmap: it is written by whoever serves now.
 ///
 /// # Errors
 ///
 /// Those of the core.
 pub fn set_bitmap(vm: &Vm, switch: &Switch, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
-    match switch.mode() {
-        Mode::Rust => set_bitmap_by_rust(vm, map, value),
-        Mode::C => set_bitmap_by_c(vm, map, value, None),
-        Mode::Check => set_bitmap_by_c(vm, map, value, Some(switch)),
+    match switch.server() {
+        Server::Rust => set_bitmap_by_rust(vm, map, value),
+        Server::C => set_bitmap_by_c(vm, map, value, None),
+        Server::WatchedC => set_bitmap_by_c(vm, map, value, Some(switch)),
     }
 }
 

@@ -22,6 +22,7 @@ use kvm_abi_model::{
     set_psci_version,
     Guest,
     Mode,
+    Server,
     Switch,
     Vm, //
 };
@@ -37,7 +38,7 @@ type Write = fn(&Vm, &Switch, FeatureBitmap, u64) -> Result<(), Reject>;
 fn check_agrees(write: Write) {
     in_every_order(Some(3), move || {
         let vm = Arc::new(Vm::new());
-        let switch = Arc::new(Switch::new(Mode::Check));
+        let switch = Arc::new(Switch::new(Mode::Check, false));
         let other = thread::spawn({
             let vm = vm.clone();
             move || set_bitmap_by_c(&vm, VendorHyp, 0b00, None)
@@ -149,14 +150,14 @@ fn a_read_that_is_judged_by_what_was_there_before_alone_raises_a_false_alarm() {
 fn a_flip_is_not_noticed(from: Mode, to: Mode, write: Write) {
     in_every_order(Some(2), move || {
         let vm = Arc::new(Vm::new());
-        let switch = Arc::new(Switch::new(from));
+        let switch = Arc::new(Switch::new(from, false));
         let writers = [0b01, 0b00].map(|value| {
             let (vm, switch) = (vm.clone(), switch.clone());
             thread::spawn(move || write(&vm, &switch, VendorHyp, value))
         });
         let root = thread::spawn({
             let switch = switch.clone();
-            move || switch.set(to)
+            move || switch.set(to, false)
         });
 
         vm.first_run();
@@ -204,7 +205,7 @@ loom::lazy_static! {
 #[should_panic(expected = "a frozen bitmap changes")]
 fn with_a_lock_of_rusts_own_a_flip_is_noticed() {
     a_flip_is_not_noticed(Mode::C, Mode::Rust, |vm, switch, map, value| {
-        if switch.mode() == Mode::C {
+        if switch.server() != Server::Rust {
             return set_bitmap_by_c(vm, map, value, None);
         }
         let _own = RUSTS_OWN.lock().expect("nobody panics with it");

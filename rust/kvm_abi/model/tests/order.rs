@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The order of the steps in the kernel's sources is the one that the model has.
+//!
+//! The model shows what follows from an order. That the kernel has this order is seen here: each
+//! function below is searched for the steps, one after the other.
+
+use std::{
+    fs,
+    path::Path, //
+};
+
+use kvm_abi_model::{
+    Step,
+    Switch, //
+};
+
+/// What is read and written where, and in which order.
+struct Order {
+    file: &'static str,
+    /// How the definition of the function begins.
+    function: &'static str,
+    steps: &'static [&'static str],
+}
+
+const ORDERS: &[Order] = &[
+    // `Switch::count()` reads the mode once.
+    Order {
+        file: "arch/arm64/kvm/rust/abi.c",
+        function: "bool kvm_arm_abi_count(",
+        steps: &["READ_ONCE(mode)", "READ_ONCE(counting)", "return now =="],
+    },
+    // `Switch::server()`
+    Order {
+        file: "include/kvm/arm_rust.h",
+        function: "kvm_arm_abi_set_one_reg(",
+        steps: &[
+            "if (!kvm_arm_abi_on())",
+            "return kvm_arm_set_fw_reg(",
+            "if (kvm_arm_abi_rust_alone())",
+            "return kvm_arm_rust_set_fw_reg(",
+            "return kvm_arm_abi_watch_set_one_reg(",
+        ],
+    },
+    Order {
+        file: "include/kvm/arm_rust.h",
+        function: "static __always_inline bool __kvm_arm_abi_rust(",
+        steps: &["kvm_arm_abi_rust_alone()", "kvm_arm_abi_count("],
+    },
+    Order {
+        file: "include/kvm/arm_rust.h",
+        function: "static __always_inline bool kvm_arm_abi_rust(",
+        steps: &["kvm_arm_abi_on()", "__kvm_arm_abi_rust("],
+    },
+    Order {
+        file: "arch/arm64/kvm/rust/abi.c",
+        function: "int kvm_arm_abi_watch_set_one_reg(",
+        steps: &[
+            "kvm_arm_abi_count(",
+            "return kvm_arm_rust_traced_set_fw_reg(",
+            "return kvm_arm_abi_set_fw_reg(",
+        ],
+    },
+    // `Switch::set()`
+    Order {
+        file: "arch/arm64/kvm/rust/abi.c",
+        function: "static ssize_t mode_write(",
+        steps: &["guard(mutex)(&mode_lock)", "set_mode("],
+    },
+    Order {
+        file: "arch/arm64/kvm/rust/abi.c",
+        function: "static int count_set(",
+        steps: &["guard(mutex)(&mode_lock)", "set_mode("],
+    },
+    // `set_bitmap_by_rust()`
+    Order {
+        file: "rust/kernel/kvm/fw_reg.rs",
+        function: "pub fn write(",
+        steps: &[
+            "admit(value)?",
+            "let config = vm.lock_config();",
+            "map.write(value, vm.bitmap(map), locked.ran_once())?",
+            "store_bitmap(map, bits)",
+        ],
+    },
+    // `set_psci_version_until_run()`
+    Order {
+        file: "rust/kernel/kvm/vm_reg.rs",
+        function: "pub fn write(",
+        steps: &[
+            "let config = vm.lock_config();",
+            "write_psci_version(locked, value)",
+        ],
+    },
+    Order {
+        file: "rust/kernel/kvm/vm_reg.rs",
+        function: "pub fn write_psci_version(",
+        steps: &[
+            "write_until_run(",
+            "vm.psci_version()",
+            "config.features()",
+            "config.ran_once()",
+            "store_psci_version(version)",
+        ],
+    },
+    // `check_get_psci_version()`
+    Order {
+        file: "arch/arm64/kvm/rust/fw_reg_check.rs",
+        function: "pub unsafe extern \"C\" fn kvm_arm_rust_check_get_fw_reg(",
+        steps: &[
+            "let _config = vcpu.vm().lock_config();",
+            "let before = vcpu.snapshot(reg)",
+            "let c = c_read()",
+            "let after = vcpu.snapshot(reg)",
+            "stood_still &= before == after",
+            "mismatch(",
+        ],
+    },
+    // `judge_bitmap()`
+    Order {
+        file: "arch/arm64/kvm/rust/fw_reg_check.rs",
+        function: "pub unsafe extern \"C\" fn kvm_arm_rust_judge_fw_reg_bmap(",
+        steps: &["current: old", "locked.ran_once()", "bitmap(map)"],
+    },
+    // `no_vcpu_misses_that_its_vm_opted_in()` in `psci_version.rs`
+    Order {
+        file: "arch/arm64/kvm/rust/opt_in.rs",
+        function: "pub unsafe extern \"C\" fn kvm_arm_rust_enable_cap(",
+        steps: &[
+            "let vcpus = vm.lock_vcpus();",
+            "vcpus.has_vcpus()",
+            "opt_in(",
+        ],
+    },
+    // `Vcpu::power_on()` and `Vcpu::start()`
+    Order {
+        file: "rust/kernel/kvm/power.rs",
+        function: "pub fn power_on(",
+        steps: &[
+            "let power = target.lock_power();",
+            "decide(target.is_stopped())",
+            ".start(",
+        ],
+    },
+    Order {
+        file: "rust/kernel/kvm/power.rs",
+        function: "fn start(",
+        steps: &[
+            "reset_state =",
+            "kvm_make_vcpu_reset_request(",
+            "smp_mb(Write)",
+            "KVM_MP_STATE_RUNNABLE",
+        ],
+    },
+];
+
+fn source(file: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..");
+    let path = root.join(file);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Returns the text between the braces of a function, without lines that are comments.
+fn body<'a>(source: &'a str, function: &str) -> Option<&'a str> {
+    source.match_indices(function).find_map(|(at, _)| {
+        let rest = &source[at..];
+        let begin = rest.find(['{', ';'])?;
+        let mut depth = 0;
+        let end = rest[begin..].find(|c| {
+            depth += i32::from(c == '{') - i32::from(c == '}');
+            depth == 0
+        })?;
+        // A declaration ends at once.
+        (end > 0).then(|| &rest[begin..begin + end])
+    })
+}
+
+fn without_comments(source: &str) -> String {
+    source
+        .lines()
+        .filter(|line| {
+            !["//", "/*", "* ", "*/"]
+                .iter()
+                .any(|c| line.trim_start().starts_with(c))
+        })
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Returns the first step that does not come after the ones before it.
+fn first_missing<'a>(mut text: &str, steps: &[&'a str]) -> Option<&'a str> {
+    steps
+        .iter()
+        .copied()
+        .find(|step| match text.split_once(step) {
+            Some((_, rest)) => {
+                text = rest;
+                false
+            }
+            None => true,
+        })
+}
+
+#[test]
+fn kernel_has_the_order_of_the_model() {
+    for order in ORDERS {
+        let Order {
+            file,
+            function,
+            steps,
+        } = order;
+        let source = without_comments(&source(file));
+        let body = body(&source, function).unwrap_or_else(|| panic!("{file}: no {function}"));
+        let missing = first_missing(body, steps);
+        assert_eq!(
+            missing, None,
+            "{file}: {function}: not in the model's order"
+        );
+    }
+}
+
+#[test]
+fn mode_and_keys_are_set_in_the_order_of_the_model() {
+    let source = without_comments(&source("arch/arm64/kvm/rust/abi.c"));
+    let body = body(&source, "static void set_mode(").expect("there is set_mode()");
+    let names = |step| match step {
+        Step::Mode => "WRITE_ONCE(mode,",
+        Step::Counting => "WRITE_ONCE(counting,",
+        Step::CheckKey => "set_key(&kvm_arm_abi_check_key.",
+        Step::RustKey => "set_key(&kvm_arm_abi_rust_key.",
+        Step::Key => "set_key(&kvm_arm_abi_key.",
+    };
+    let steps = Switch::ORDER.map(names);
+    assert_eq!(
+        first_missing(body, &steps),
+        None,
+        "not in the model's order"
+    );
+    // There is no other one.
+    let stores = body.matches("WRITE_ONCE(").count() + body.matches("set_key(").count();
+    assert_eq!(stores, steps.len());
+}
+
+#[test]
+fn mode_is_read_once_to_count_and_to_choose() {
+    let source = without_comments(&source("arch/arm64/kvm/rust/abi.c"));
+    let body = body(&source, "bool kvm_arm_abi_count(").expect("there is kvm_arm_abi_count()");
+    assert_eq!(body.matches("READ_ONCE(mode)").count(), 1);
+}
+
+#[test]
+fn another_order_is_found() {
+    let source = "int f(void);\n/* a; b */\nint f(void)\n{\n\tif (a) {\n\t\tb;\n\t}\n\tc;\n}\nd;\n";
+    let body = body(source, "int f(").expect("there is a definition");
+    assert_eq!(first_missing(body, &["a", "b", "c"]), None);
+    assert_eq!(first_missing(body, &["b", "a"]), Some("a"));
+    assert_eq!(first_missing(body, &["c", "d"]), Some("d"));
+    assert_eq!(first_missing(body, &["b", "b"]), Some("b"));
+}

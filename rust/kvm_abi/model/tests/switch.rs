@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+
+//! The switch: what calls see of the mode and of the static keys while root sets them.
+
+use std::sync::Arc;
+
+use kvm_abi_model::{
+    ensure,
+    in_every_order,
+    Counted,
+    Mode,
+    Server,
+    Step,
+    Switch, //
+};
+use loom::thread;
+
+type Count = fn(&Switch) -> (bool, Counted);
+
+/// A call begins while root sets another mode.
+fn a_call_during_a_flip(
+    (from, to): (Mode, Mode),
+    order: &'static [Step],
+    good: fn(&Switch, Server) -> bool,
+) {
+    in_every_order(None, move || {
+        let switch = Arc::new(Switch::new(from, false));
+        let root = thread::spawn({
+            let switch = switch.clone();
+            move || switch.set_in_order(order, to, false)
+        });
+        let server = switch.server();
+        let good = good(&switch, server);
+        root.join().expect("no panic");
+        ensure!(good, "the call is served in a third way");
+        Ok(())
+    });
+}
+
+fn rust_or_judged(switch: &Switch, server: Server) -> bool {
+    server == Server::Rust || server == Server::WatchedC && switch.is_checking()
+}
+
+fn rust_or_c_alone(_: &Switch, server: Server) -> bool {
+    server != Server::WatchedC
+}
+
+#[test]
+fn on_the_way_from_rust_to_check_c_decides_nothing_that_is_not_judged() {
+    a_call_during_a_flip((Mode::Rust, Mode::Check), &Switch::ORDER, rust_or_judged);
+}
+
+#[test]
+#[should_panic(expected = "the call is served in a third way")]
+fn with_the_check_key_after_rusts_c_decides_something_that_is_not_judged() {
+    use Step::{
+        CheckKey,
+        Counting,
+        Key,
+        Mode as Word,
+        RustKey, //
+    };
+    const ORDER: [Step; 5] = [Word, Counting, RustKey, CheckKey, Key];
+    a_call_during_a_flip((Mode::Rust, Mode::Check), &ORDER, rust_or_judged);
+}
+
+#[test]
+fn on_the_way_from_c_to_rust_nobody_watches_c() {
+    a_call_during_a_flip((Mode::C, Mode::Rust), &Switch::ORDER, rust_or_c_alone);
+}
+
+#[test]
+#[should_panic(expected = "the call is served in a third way")]
+fn with_the_mode_after_the_keys_somebody_watches_c() {
+    use Step::{
+        CheckKey,
+        Counting,
+        Key,
+        Mode as Word,
+        RustKey, //
+    };
+    const ORDER: [Step; 5] = [Key, RustKey, CheckKey, Counting, Word];
+    a_call_during_a_flip((Mode::C, Mode::Rust), &ORDER, rust_or_c_alone);
+}
+
+/// Calls are counted while root sets another mode: each for the side that serves it.
+fn calls_are_counted_for_who_serves_them(count: Count) {
+    for (from, to) in [
+        (Mode::C, Mode::Rust),
+        (Mode::Rust, Mode::C),
+        (Mode::Rust, Mode::Check),
+        (Mode::Check, Mode::Rust),
+    ] {
+        in_every_order(None, move || {
+            let switch = Arc::new(Switch::new(from, true));
+            let root = thread::spawn({
+                let switch = switch.clone();
+                move || switch.set(to, true)
+            });
+            let (server, counted) = switch.counted_server(count);
+            root.join().expect("no panic");
+            let right = match server {
+                Server::Rust => counted.rust && !counted.c,
+                Server::WatchedC => counted.c,
+                Server::C => false,
+            };
+            ensure!(right, "{server:?} serves, counted is {counted:?}");
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_call_is_counted_for_the_side_that_serves_it() {
+    calls_are_counted_for_who_serves_them(Switch::count);
+}
+
+#[test]
+#[should_panic(expected = "Rust serves, counted is")]
+fn with_the_mode_read_twice_a_call_is_counted_for_the_other_side() {
+    calls_are_counted_for_who_serves_them(|switch| {
+        let (_, counted) = switch.count();
+        (switch.mode() == Mode::Rust, counted)
+    });
+}
+
+/// Root begins to count while calls are under way: what begins after that is counted.
+fn once_root_counts_calls_are_counted(set: fn(&Switch, Mode, bool)) {
+    for mode in [Mode::C, Mode::Rust, Mode::Check] {
+        in_every_order(None, move || {
+            let switch = Arc::new(Switch::new(mode, false));
+            let call = thread::spawn({
+                let switch = switch.clone();
+                move || switch.server()
+            });
+            set(&switch, mode, true);
+            let (_, counted) = switch.counted_server(Switch::count);
+            call.join().expect("no panic");
+            ensure!(counted != Counted::default(), "a call is not counted");
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_call_after_counting_was_set_is_counted() {
+    once_root_counts_calls_are_counted(Switch::set);
+}
+
+#[test]
+#[should_panic(expected = "a call is not counted")]
+fn with_the_words_set_and_not_the_keys_it_is_not() {
+    once_root_counts_calls_are_counted(|switch, mode, count| {
+        switch.set_in_order(&[Step::Mode, Step::Counting], mode, count);
+    });
+}
+
+/// Two that set the mode at once: in the end the keys say what the mode is.
+fn keys_follow_the_mode(set: fn(&Switch, Mode, bool)) {
+    in_every_order(Some(3), move || {
+        let switch = Arc::new(Switch::new(Mode::Check, false));
+        let other = thread::spawn({
+            let switch = switch.clone();
+            move || set(&switch, Mode::Rust, false)
+        });
+        set(&switch, Mode::C, false);
+        other.join().expect("no panic");
+        let wanted = match switch.mode() {
+            Mode::C => Server::C,
+            Mode::Rust => Server::Rust,
+            Mode::Check => Server::WatchedC,
+        };
+        ensure!(
+            switch.server() == wanted,
+            "the keys are those of another mode"
+        );
+        ensure!(!switch.is_checking(), "C is judged in another mode");
+        Ok(())
+    });
+}
+
+#[test]
+fn keys_are_those_of_the_mode() {
+    keys_follow_the_mode(Switch::set);
+}
+
+#[test]
+#[should_panic(expected = "the keys are those of another mode")]
+fn without_the_lock_they_are_not() {
+    keys_follow_the_mode(|switch, mode, count| switch.set_in_order(&Switch::ORDER, mode, count));
+}
