@@ -447,4 +447,5 @@ late_initcall(kvm_arm_abi_debugfs_init);
 #include "vgic_v2_kunit.c"
 #include "opt_in_kunit.c"
 #include "opt_in_masks_kunit.c"
+#include "lock_kunit.c"
 #endif
