@@ -206,6 +206,7 @@ bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
+void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface);
 int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
 				     u64 __user *uindices);
 int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu);

@@ -85,7 +85,7 @@ class Results:
 
 def _stats_line(results: Results, words: list[str]) -> None:
     when, surface, *numbers = words
-    c, rust, mismatches = (int(n) for n in numbers)
+    c, rust, mismatches, *_ = (int(n) for n in numbers)
     results.stats.setdefault(when, {})[surface] = (c, rust, mismatches)
 
 
@@ -141,7 +141,7 @@ def results(lines: list[str]) -> Results:
                     found.ended = True
                 case ["mode", when, mode]:
                     found.modes[when] = mode
-                case ["stats", _, _, _, _, _]:
+                case ["stats", _, _, _, _, _, *_]:
                     _stats_line(found, words[3:])
                 case ["leak", *_]:
                     found.leaks.append(line.removeprefix("# vm: leak "))

@@ -8,6 +8,7 @@
 #include <linux/jump_label.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
+#include <linux/printk.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -65,6 +66,7 @@ struct abi_calls {
 
 static DEFINE_PER_CPU(struct abi_calls, abi_calls);
 static atomic_long_t abi_mismatches[NR_KVM_ARM_ABI_SURFACES];
+static atomic_long_t abi_unjudged[NR_KVM_ARM_ABI_SURFACES];
 
 static void set_key(struct static_key *key, bool on)
 {
@@ -148,7 +150,8 @@ bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
  * @c: What C decided, and what counts
  * @rust: What Rust would have done
  *
- * Every difference is counted and traced, the first one is logged.
+ * Every difference is counted and traced, the first one is logged. It is no
+ * WARN(): what a VM does must not stop a host that panics on warnings.
  */
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
@@ -157,9 +160,18 @@ void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 	atomic_long_inc(&abi_mismatches[surface]);
 	trace_kvm_arm64_abi_mismatch(surface_names[surface], id, c->ret, c->val,
 				     rust->ret, rust->val);
-	WARN_ONCE(1, "KVM: %s 0x%llx: C gives %d, 0x%llx; Rust gives %d, 0x%llx\n",
-		  surface_names[surface], id, c->ret, c->val, rust->ret,
-		  rust->val);
+	pr_warn_once("KVM: %s 0x%llx: C gives %d, 0x%llx; Rust gives %d, 0x%llx\n",
+		     surface_names[surface], id, c->ret, c->val, rust->ret,
+		     rust->val);
+}
+
+/**
+ * kvm_arm_abi_unjudged - Count a call that the mode check could not judge
+ * @surface: The surface
+ */
+void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface)
+{
+	atomic_long_inc(&abi_unjudged[surface]);
 }
 
 /**
@@ -403,7 +415,7 @@ static int stats_show(struct seq_file *m, void *unused)
 {
 	int surface, cpu;
 
-	seq_puts(m, "surface c rust mismatches\n");
+	seq_puts(m, "surface c rust mismatches unjudged\n");
 	for (surface = 0; surface < NR_KVM_ARM_ABI_SURFACES; surface++) {
 		unsigned long c = 0, rust = 0;
 
@@ -411,13 +423,20 @@ static int stats_show(struct seq_file *m, void *unused)
 			c += READ_ONCE(per_cpu(abi_calls.c[surface], cpu));
 			rust += READ_ONCE(per_cpu(abi_calls.rust[surface], cpu));
 		}
-		seq_printf(m, "%s %lu %lu %ld\n", surface_names[surface], c, rust,
-			   atomic_long_read(&abi_mismatches[surface]));
+		seq_printf(m, "%s %lu %lu %ld %ld\n", surface_names[surface], c,
+			   rust, atomic_long_read(&abi_mismatches[surface]),
+			   atomic_long_read(&abi_unjudged[surface]));
 	}
 
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
+
+#ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST
+#include "abi_plant.c"
+#else
+static inline void kvm_arm_abi_debugfs_plant(struct dentry *dir) {}
+#endif
 
 /* After KVM, which makes the directory if there is a hypervisor at all. */
 static int __init kvm_arm_abi_debugfs_init(void)
@@ -432,6 +451,7 @@ static int __init kvm_arm_abi_debugfs_init(void)
 	debugfs_create_file("mode", 0600, dir, NULL, &mode_fops);
 	debugfs_create_file_unsafe("count", 0600, dir, NULL, &count_fops);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
+	kvm_arm_abi_debugfs_plant(dir);
 	dput(kvm);
 
 	return 0;

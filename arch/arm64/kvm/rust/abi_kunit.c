@@ -203,12 +203,8 @@ static void planted_bitmap_differences_are_counted(struct kunit *test)
 		long before = abi_test_mismatches();
 
 		ctx->kvm->arch.smccc_feat.vendor_hyp_bmap = cases[i].now;
-		kunit_warning_suppress(test) {
-			kvm_arm_rust_judge_fw_reg_bmap(ctx->vcpu, cases[i].id,
-						       cases[i].old,
-						       cases[i].val,
-						       cases[i].ret);
-		}
+		kvm_arm_rust_judge_fw_reg_bmap(ctx->vcpu, cases[i].id, cases[i].old,
+					       cases[i].val, cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);
 	}
@@ -225,12 +221,10 @@ static void planted_list_differences_are_counted(struct kunit *test)
 	kvm_arm_rust_judge_fw_reg_ids(ids, 8);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
-	kunit_warning_suppress(test) {
-		kvm_arm_rust_judge_fw_reg_ids(ids, 7);
-		kvm_arm_rust_judge_fw_reg_ids(ids, 9);
-		swap(ids[2], ids[3]);
-		kvm_arm_rust_judge_fw_reg_ids(ids, 8);
-	}
+	kvm_arm_rust_judge_fw_reg_ids(ids, 7);
+	kvm_arm_rust_judge_fw_reg_ids(ids, 9);
+	swap(ids[2], ids[3]);
+	kvm_arm_rust_judge_fw_reg_ids(ids, 8);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 3);
 }
 
@@ -245,10 +239,91 @@ static void planted_initial_differences_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
 	*feat = (struct kvm_smccc_features){ 1, 1, 3, 3 };
-	kunit_warning_suppress(test) {
-		kvm_arm_rust_judge_init_hypercalls(ctx->kvm);
-	}
+	kvm_arm_rust_judge_init_hypercalls(ctx->kvm);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 1);
+}
+
+/* The last mismatch that was traced, and how many were. */
+struct abi_traced {
+	unsigned int nr;
+	const char *surface;
+	u64 id;
+	struct kvm_arm_abi_outcome c, rust;
+};
+
+static void abi_trace_mismatch(void *data, const char *surface, u64 id,
+			       int c_ret, u64 c_val, int rust_ret, u64 rust_val)
+{
+	struct abi_traced *traced = data;
+
+	*traced = (struct abi_traced) {
+		traced->nr + 1, surface, id,
+		{ c_ret, c_val }, { rust_ret, rust_val },
+	};
+}
+
+static void each_mismatch_is_counted_once_and_traced(struct kunit *test)
+{
+	static const struct kvm_arm_abi_outcome c = { -EINVAL, 0x1234 };
+	static const struct kvm_arm_abi_outcome rust = { 0, ~0ULL };
+	struct abi_traced traced = {};
+
+	if (!IS_ENABLED(CONFIG_TRACEPOINTS))
+		kunit_skip(test, "no tracepoints");
+	KUNIT_ASSERT_EQ(test,
+			register_trace_kvm_arm64_abi_mismatch(abi_trace_mismatch,
+							      &traced), 0);
+
+	for (int i = 0; i < NR_KVM_ARM_ABI_SURFACES; i++) {
+		long all = abi_test_mismatches();
+		long one = atomic_long_read(&abi_mismatches[i]);
+
+		kvm_arm_abi_mismatch(i, 0x6030 + i, &c, &rust);
+		KUNIT_EXPECT_EQ(test, atomic_long_read(&abi_mismatches[i]), one + 1);
+		KUNIT_EXPECT_EQ(test, abi_test_mismatches(), all + 1);
+		KUNIT_EXPECT_EQ(test, traced.nr, i + 1);
+		KUNIT_EXPECT_STREQ(test, traced.surface, surface_names[i]);
+		KUNIT_EXPECT_EQ(test, traced.id, 0x6030 + i);
+		KUNIT_EXPECT_MEMEQ(test, &traced.c, &c, sizeof(c));
+		KUNIT_EXPECT_MEMEQ(test, &traced.rust, &rust, sizeof(rust));
+	}
+
+	/* From a judge: C is said to list none of the eight registers. */
+	kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
+	KUNIT_EXPECT_STREQ(test, traced.surface, "fw_reg");
+	KUNIT_EXPECT_EQ(test, traced.c.val, 0);
+	KUNIT_EXPECT_EQ(test, traced.rust.val, 8);
+
+	unregister_trace_kvm_arm64_abi_mismatch(abi_trace_mismatch, &traced);
+	tracepoint_synchronize_unregister();
+	KUNIT_EXPECT_EQ(test, traced.nr, NR_KVM_ARM_ABI_SURFACES + 1);
+}
+
+static void stats_tell_what_was_counted(struct kunit *test)
+{
+	static const struct kvm_arm_abi_outcome same;
+	char *buf = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
+	long mismatches, unjudged;
+	unsigned long c, rust;
+	struct seq_file m = { .buf = buf, .size = PAGE_SIZE };
+	char want[128];
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	kvm_arm_abi_mismatch(KVM_ARM_ABI_FW_REG, 0, &same, &same);
+	kvm_arm_abi_unjudged(KVM_ARM_ABI_FW_REG);
+	kvm_arm_abi_unjudged(KVM_ARM_ABI_FW_REG);
+	mismatches = atomic_long_read(&abi_mismatches[KVM_ARM_ABI_FW_REG]);
+	unjudged = atomic_long_read(&abi_unjudged[KVM_ARM_ABI_FW_REG]);
+	KUNIT_EXPECT_GE(test, unjudged, 2);
+
+	abi_test_sum(&c, &rust);
+	snprintf(want, sizeof(want),
+		 "surface c rust mismatches unjudged\nfw_reg %lu %lu %ld %ld\n",
+		 c, rust, mismatches, unjudged);
+	KUNIT_EXPECT_EQ(test, stats_show(&m, NULL), 0);
+	KUNIT_EXPECT_FALSE(test, seq_has_overflowed(&m));
+	buf[m.count] = '\0';
+	KUNIT_EXPECT_TRUE_MSG(test, str_has_prefix(buf, want), "%s", buf);
 }
 
 static struct kunit_case abi_test_cases[] = {
@@ -259,6 +334,8 @@ static struct kunit_case abi_test_cases[] = {
 	KUNIT_CASE(planted_bitmap_differences_are_counted),
 	KUNIT_CASE(planted_list_differences_are_counted),
 	KUNIT_CASE(planted_initial_differences_are_counted),
+	KUNIT_CASE(each_mismatch_is_counted_once_and_traced),
+	KUNIT_CASE(stats_tell_what_was_counted),
 	{}
 };
 

@@ -47,6 +47,12 @@ pub(crate) fn mismatch(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     unsafe { bindings::kvm_arm_abi_mismatch(surface, id, &raw const c, &raw const rust) };
 }
 
+/// Counts a call that cannot be judged.
+pub(crate) fn unjudged(surface: Surface) {
+    // SAFETY: The surface is one of C's, as the type says.
+    unsafe { bindings::kvm_arm_abi_unjudged(surface) };
+}
+
 /// Tells the sides' outcomes apart.
 pub(crate) fn compare(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     if c != rust {

@@ -5,7 +5,7 @@
 //! "The same state" is what makes a difference a bug and not a race. A bitmap is judged by C's own
 //! hold of the `config_lock`, [`kvm_arm_rust_judge_fw_reg_bmap`]. All else is decided by C while
 //! this module holds the lock: SSBS and the bitmaps cannot change then. The PSCI version can, by
-//! writers that began before the mode was chosen; what they may explain is not told.
+//! writers that began before the mode was chosen; what they may explain is counted as not judged.
 
 use kernel::{
     bindings::{
@@ -127,6 +127,8 @@ pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
         if tries == 0 {
             if stood_still {
                 mismatch(id, c, read(&after));
+            } else {
+                check::unjudged(FW_REG);
             }
             return c.ret;
         }

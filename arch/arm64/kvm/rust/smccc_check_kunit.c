@@ -34,9 +34,7 @@ static long smccc_check(struct kunit *test, const u64 *regs)
 	memcpy(vcpu_gp_regs(ctx->vcpu)->regs, regs, 4 * sizeof(*regs));
 	ctx->vcpu->run = ctx->run[0];
 	ctx->vcpu->arch.mp_state.mp_state = KVM_MP_STATE_STOPPED;
-	kunit_warning_suppress(test) {
-		kvm_arm_rust_check_smccc_call(ctx->vcpu, smccc_lying_handler);
-	}
+	kvm_arm_rust_check_smccc_call(ctx->vcpu, smccc_lying_handler);
 	return abi_test_mismatches() - before;
 }
 
@@ -159,11 +157,8 @@ static void how_a_vcpu_was_turned_on_is_compared(struct kunit *test)
 
 		vcpu->arch.reset_state = cases[i].state;
 		vcpu->arch.mp_state.mp_state = cases[i].mp_state;
-		/* To suppress a warning takes memory, and may sleep. */
-		kunit_warning_suppress(test) {
-			guard(spinlock)(&vcpu->arch.mp_state_lock);
+		scoped_guard(spinlock, &vcpu->arch.mp_state_lock)
 			kvm_arm_rust_judge_vcpu_on(vcpu, vcpu);
-		}
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "%s", cases[i].what);
 	}
@@ -202,10 +197,7 @@ static void planted_filter_differences_are_counted(struct kunit *test)
 
 		__assign_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &kvm->arch.flags,
 			     cases[i].ran);
-		kunit_warning_suppress(test) {
-			kvm_arm_rust_judge_smccc_filter(kvm, &cases[i].filter,
-							cases[i].ret);
-		}
+		kvm_arm_rust_judge_smccc_filter(kvm, &cases[i].filter, cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, !!(abi_test_mismatches() - before),
 				    cases[i].differs, "%s", cases[i].what);
 	}
@@ -231,10 +223,8 @@ static void planted_filter_requests_are_counted(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
 		long before = abi_test_mismatches();
 
-		kunit_warning_suppress(test) {
-			kvm_arm_rust_judge_smccc_filter_request(&cases[i].filter,
-								cases[i].ret);
-		}
+		kvm_arm_rust_judge_smccc_filter_request(&cases[i].filter,
+							cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);
 	}

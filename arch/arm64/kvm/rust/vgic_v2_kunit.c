@@ -237,26 +237,24 @@ static void planted_vgic_differences_are_counted(struct kunit *test)
 	u32 raw = (0x1e << 27) | (2 << 21) | 1, want;
 	long before = abi_test_mismatches();
 
-	kunit_warning_suppress(test) {
-		/* No differences. */
-		kvm_arm_rust_judge_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x1e);
-		kvm_arm_rust_judge_vgic_v2_get_vmcr(raw, &vmcr);
-		kvm_arm_rust_judge_vgic_v2_set_vmcr(&vmcr, raw);
-		want = kvm_arm_rust_expect_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x10);
-		vmcr.pmr = 0x80;
-		kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
-		KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
+	/* No differences. */
+	kvm_arm_rust_judge_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x1e);
+	kvm_arm_rust_judge_vgic_v2_get_vmcr(raw, &vmcr);
+	kvm_arm_rust_judge_vgic_v2_set_vmcr(&vmcr, raw);
+	want = kvm_arm_rust_expect_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x10);
+	vmcr.pmr = 0x80;
+	kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
+	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
-		/* Not shifted; shifted twice; another field; a lost bit. */
-		kvm_arm_rust_judge_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x80);
-		vmcr.pmr = 0x10;
-		kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
-		vmcr.pmr = 0x80;
-		vmcr.abpr = 1;
-		kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
-		kvm_arm_rust_judge_vgic_v2_get_vmcr(raw, &vmcr);
-		kvm_arm_rust_judge_vgic_v2_set_vmcr(&vmcr, raw);
-	}
+	/* Not shifted; shifted twice; another field; a lost bit. */
+	kvm_arm_rust_judge_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x80);
+	vmcr.pmr = 0x10;
+	kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
+	vmcr.pmr = 0x80;
+	vmcr.abpr = 1;
+	kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
+	kvm_arm_rust_judge_vgic_v2_get_vmcr(raw, &vmcr);
+	kvm_arm_rust_judge_vgic_v2_set_vmcr(&vmcr, raw);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 5);
 }
 

@@ -5,8 +5,9 @@
  *
  *	/sys/kernel/debug/kvm/arm_abi/mode	the one in use, writable
  *	/sys/kernel/debug/kvm/arm_abi/count	1: count the calls of each
- *	/sys/kernel/debug/kvm/arm_abi/stats	these counts, and the mismatches
- *						found between implementations
+ *	/sys/kernel/debug/kvm/arm_abi/stats	these counts, the mismatches
+ *						found between implementations,
+ *						and the calls not judged
  *
  * However a test ends, the switch is left as it was found.
  */
@@ -41,6 +42,7 @@ struct abi_stats {
 	u64 c;
 	u64 rust;
 	u64 mismatches;
+	u64 unjudged;
 };
 
 /* The first word in a file of the switch, opened anew: they cannot be sought. */
@@ -166,26 +168,28 @@ static inline void abi_set_mode(const char *mode)
 
 /*
  * Of one surface, or the sum over all if @surface is NULL; the header line is
- * "surface c rust mismatches".
+ * "surface c rust mismatches unjudged".
  */
 static inline struct abi_stats abi_read_surface(const char *surface)
 {
 	struct abi_stats sum = {};
 	char line[128], name[32];
-	u64 c, rust, mm;
+	u64 c, rust, mm, unjudged;
 	FILE *f;
 
 	f = fopen(ABI_DIR "stats", "r");
 	TEST_ASSERT(f, "Failed to open " ABI_DIR "stats");
 
 	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%31s %lu %lu %lu", name, &c, &rust, &mm) != 4)
+		if (sscanf(line, "%31s %lu %lu %lu %lu", name, &c, &rust, &mm,
+			   &unjudged) != 5)
 			continue;
 		if (surface && strcmp(name, surface))
 			continue;
 		sum.c += c;
 		sum.rust += rust;
 		sum.mismatches += mm;
+		sum.unjudged += unjudged;
 	}
 
 	fclose(f);
