@@ -35,7 +35,9 @@ if [ -f "$output" ] && [ -f "$output.inputs" ] && [ "$(cat "$output.inputs")" = 
 fi
 
 mkdir -p "$(dirname "$output")"
-work=$(mktemp -d "$output.XXXXXX")
+# What a killed one left. Nobody else is at it: the callers hold a lock.
+rm -rf "$output".tmp.??????
+work=$(mktemp -d "$output.tmp.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
