@@ -5,7 +5,8 @@
 #
 # Build the KVM selftests of $O/linux for arm64, statically, since the guest has
 # no C library, and install them into $O/kselftest_install. What the documentation
-# shows of C has to compile, too.
+# shows of C has to compile, too. If neither the sources nor the result changed since
+# the last time, there is nothing to do.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -32,7 +33,27 @@ build()
 		KHDR_INCLUDES="-isystem $KOUT/usr/include" install
 }
 
+STAMP=$STATE/selftests
+
+# A changed file shows in its size or its time, a removed one in the list.
+inputs_and_result()
+{
+	{
+		find "$TREE/tools" "$TREE/include/uapi" "$TREE/arch/arm64/include/uapi" \
+			"$TREE/arch/arm64/tools" "$TREE/scripts/headers_install.sh" "$EXAMPLES" \
+			"$ROOT/scripts/selftests.sh" "$KOUT/usr/include" "$KSELFTEST" \
+			-type f -printf '%p %s %T@\n' 2>/dev/null | sort
+		aarch64-linux-gnu-gcc --version
+	} | sha256sum
+}
+
 out_dir
 mkdir -p "$OUT/kselftest"
+if [[ -f $STAMP && -f $KSELFTEST/kselftest-list.txt && $(<"$STAMP") == "$(inputs_and_result)" ]]; then
+	note "nothing changed"
+	exit
+fi
+rm -f "$STAMP"
 logged "$LOGS/selftests.log" build ||
 	die "the KVM selftests did not build; the whole log: $LOGS/selftests.log"
+inputs_and_result >"$STAMP"
