@@ -3,19 +3,25 @@
 
 import shlex
 import subprocess
+import tempfile
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from vm import qmp
 from vm.matrix import Config
 
 QEMU = "qemu-system-aarch64"
+# Of util-linux. The signal comes when the thread that started QEMU ends, however that is.
+WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 MEMORY_MIB = 1024
 # KASAN and lockdep want theirs, too.
 DEBUG_MEMORY_MIB = 2048
+# What a VM takes of the host's memory: its own, and as much again by half for QEMU.
+MEMORY_FACTOR = 1.5
 CPUS = 2
-# Begins what is said of a guest from which nothing comes any more.
+# Begins what is said of a guest that has gone silent.
 HUNG = "hung"
 POLL_SECONDS = 5.0
 
@@ -35,6 +41,14 @@ class Machine:
     initrd: Path
     cmdline: str
     memory_mib: int = MEMORY_MIB
+
+
+def fitting(jobs: int, memory_mib: int, meminfo: Path = Path("/proc/meminfo")) -> int:
+    """As many VMs of `jobs` as there is memory for, one at least."""
+    for line in meminfo.read_text(encoding="utf-8").splitlines():
+        if line.startswith("MemAvailable:"):
+            return max(1, min(jobs, int(int(line.split()[1]) / 1024 / memory_mib / MEMORY_FACTOR)))
+    return jobs
 
 
 @dataclass(frozen=True)
@@ -65,7 +79,7 @@ def command(machine: Machine, config: Config, params: str, task: str,
 
 def _wait(child: subprocess.Popen[bytes], said: tuple[Path, ...], timeout: float,
           silence: float | None) -> tuple[bytes, str | None]:
-    """What QEMU wrote to its standard error, and why it has to be killed, or None."""
+    """What QEMU wrote to its standard error, and why it must be killed, or None."""
     begin = last = time.monotonic()
     sizes: tuple[int, ...] = ()
     while True:
@@ -82,25 +96,47 @@ def _wait(child: subprocess.Popen[bytes], said: tuple[Path, ...], timeout: float
             return b"", f"{HUNG}: no word for {silence:.0f} s, killed"
 
 
+def _save_registers(monitor: Path, path: Path) -> str:
+    """Write down what all CPUs are at; where that is, or why it cannot be had."""
+    try:
+        path.write_text(qmp.monitor(monitor, "info registers -a"), encoding="utf-8")
+    except qmp.NoAnswer as why:
+        return f"no registers: {why}"
+    return f"registers of all CPUs: {path}"
+
+
 def run(argv: list[str], console: Path, results: Path, timeout: float,
         silence: float | None = None) -> Outcome:
     """Boot with the kernel's console and the tests' output in a file each, for so many seconds at
-    most, and so many without a word in either."""
-    argv = [*argv, "-serial", f"file:{console}",
-            "-device", "virtio-serial-device", "-device", "virtconsole,chardev=results",
-            "-chardev", f"file,id=results,path={results}"]
-    console.with_suffix(".cmd").write_text(shlex.join(argv) + "\n", encoding="utf-8")
-    for stale in (console, results):
-        stale.write_bytes(b"")
+    most, and so many without a word in either. What has to be killed leaves its registers."""
+    # The path of a socket has 107 characters at most.
+    with tempfile.TemporaryDirectory(prefix="vm-") as place:
+        monitor = Path(place, "qmp")
+        argv = [*argv, "-serial", f"file:{console}",
+                "-device", "virtio-serial-device", "-device", "virtconsole,chardev=results",
+                "-chardev", f"file,id=results,path={results}"]
+        console.with_suffix(".cmd").write_text(shlex.join(argv) + "\n", encoding="utf-8")
+        registers = console.with_suffix(".registers")
+        registers.unlink(missing_ok=True)
+        for stale in (console, results):
+            stale.write_bytes(b"")
+        argv += ["-qmp", f"unix:{monitor},server=on,wait=off"]
+        return _run(argv, (console, results), timeout, silence, monitor, registers)
+
+
+def _run(argv: list[str], said: tuple[Path, ...], timeout: float, silence: float | None,
+         monitor: Path, registers: Path) -> Outcome:
     begin = time.monotonic()
     with _lock:
         if _stopping:
             raise Stopped
-        child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                                 stderr=subprocess.PIPE)
+        child = subprocess.Popen([*WITH_PARENT, *argv], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         _running.add(child)
     try:
-        err, problem = _wait(child, (console, results), timeout, silence)
+        err, problem = _wait(child, said, timeout, silence)
+        if problem:
+            problem += f" ({_save_registers(monitor, registers)})"
         if child.returncode:
             words = err.decode(errors="replace").strip().splitlines()
             problem = f"QEMU ended with {child.returncode}: {words[-1] if words else 'no message'}"

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Running QEMU, with programs in its place that do what a guest may do."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from vm import qemu, qmp
+
+SCRIPTS = Path(qemu.__file__).resolve().parent.parent
+
+# The places that run() adds to the command, and a monitor that knows one command.
+FAKE = """\
+import json, os, socket, sys, time
+
+def after(option, start):
+    return next(word for word in sys.argv[sys.argv.index(option) + 1:] if start in word)
+
+results = after("-chardev", "path=").split("path=")[1]
+monitor = after("-qmp", "unix:").removeprefix("unix:").split(",")[0]
+
+def serve(answers):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(monitor)
+        server.listen()
+        print(os.getpid(), file=open(results, "w"), flush=True)
+        connection = server.accept()[0].makefile("rw")
+        print(json.dumps({"QMP": {}}), file=connection, flush=True)
+        for line in connection:
+            request = json.loads(line)
+            name = request.get("arguments", {}).get("command-line", request["execute"])
+            print(json.dumps({"event": "RESET"}), file=connection)
+            print(json.dumps(answers.get(name, {"error": {"desc": "what?"}})), file=connection,
+                  flush=True)
+    time.sleep(600)
+"""
+SPEAKS = 'serve({"qmp_capabilities": {"return": {}}, ' \
+         '"info registers -a": {"return": "CPU#0\\r\\n PC=42\\r\\n"}})'
+REFUSES = 'serve({"qmp_capabilities": {"return": {}}})'
+
+
+class Fakes(unittest.TestCase):
+    def setUp(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        # Longer than the path of a socket may be
+        self.place = Path(place.name, "long" * 30)
+        self.place.mkdir()
+        patch = mock.patch.object(qemu, "POLL_SECONDS", 0.05)
+        patch.start()
+        self.addCleanup(patch.stop)
+        self.console = self.place / "a.console"
+        self.results = self.place / "a.results"
+
+    def fake(self, body: str) -> list[str]:
+        path = self.place / "fake.py"
+        path.write_text(FAKE + textwrap.dedent(body) + "\n", encoding="utf-8")
+        return [sys.executable, str(path)]
+
+    def run_fake(self, body: str, timeout: float = 30.0,
+                 silence: float | None = None) -> qemu.Outcome:
+        return qemu.run(self.fake(body), self.console, self.results, timeout, silence)
+
+
+class Running(Fakes):
+    def test_one_that_ends_by_itself_has_no_problem(self) -> None:
+        outcome = self.run_fake('open(results, "w").write("said")')
+        self.assertIsNone(outcome.problem)
+        self.assertEqual(self.results.read_text(encoding="utf-8"), "said")
+        self.assertFalse(self.console.with_suffix(".registers").exists())
+
+    def test_one_that_fails_is_named_with_its_last_words(self) -> None:
+        outcome = self.run_fake('sys.exit("no such machine")')
+        self.assertEqual(outcome.problem, "QEMU ended with 1: no such machine")
+
+    def test_one_that_is_killed_by_a_signal_is_a_problem(self) -> None:
+        outcome = self.run_fake("os.kill(os.getpid(), 9)")
+        self.assertEqual(outcome.problem, "QEMU ended with -9: no message")
+
+    def test_a_silent_one_leaves_its_registers(self) -> None:
+        outcome = self.run_fake(SPEAKS, silence=1.0)
+        saved = self.console.with_suffix(".registers")
+        self.assertEqual(outcome.problem, "hung: no word for 1 s, killed "
+                                          f"(registers of all CPUs: {saved})")
+        self.assertEqual(saved.read_text(encoding="utf-8"), "CPU#0\n PC=42\n")
+
+    def test_one_that_talks_too_long_leaves_its_registers(self) -> None:
+        outcome = self.run_fake(SPEAKS, timeout=1.0)
+        self.assertIn("timeout: killed after 1 s (registers", outcome.problem or "")
+        self.assertTrue(self.console.with_suffix(".registers").exists())
+
+    def test_registers_of_an_earlier_boot_are_removed(self) -> None:
+        self.console.with_suffix(".registers").write_text("old", encoding="utf-8")
+        outcome = self.run_fake(REFUSES, silence=1.0)
+        self.assertIn("(no registers: what?)", outcome.problem or "")
+        self.assertFalse(self.console.with_suffix(".registers").exists())
+
+    def test_one_whose_monitor_is_dead_is_killed_all_the_same(self) -> None:
+        with mock.patch.object(qmp, "ANSWER_SECONDS", 0.3):
+            outcome = self.run_fake("time.sleep(600)", silence=0.3)
+            self.assertIn("killed (no registers:", outcome.problem or "")
+            outcome = self.run_fake("server = socket.socket(socket.AF_UNIX); server.bind(monitor)\n"
+                                    "server.listen(); time.sleep(600)", silence=1.0)
+            self.assertIn("killed (no registers:", outcome.problem or "")
+
+    def test_words_in_either_file_count(self) -> None:
+        outcome = self.run_fake("for i in range(10):\n"
+                                "    time.sleep(0.2); print(i, file=open(results, 'a'))",
+                                silence=1.0)
+        self.assertIsNone(outcome.problem)
+
+    def test_it_does_not_outlive_a_parent_that_is_killed(self) -> None:
+        command = self.fake(SPEAKS)
+        parent = subprocess.Popen(
+            [sys.executable, "-B", "-c", "import sys; from pathlib import Path\n"
+             "from vm import qemu\n"
+             f"qemu.run({command!r}, Path({str(self.console)!r}), Path({str(self.results)!r}), 600)"],
+            env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
+        pid = 0
+        for _ in range(200):
+            said = self.results.read_text(encoding="utf-8") if self.results.exists() else ""
+            if said.strip():
+                pid = int(said)
+                break
+            time.sleep(0.05)
+        self.assertTrue(pid)
+        parent.send_signal(signal.SIGKILL)
+        parent.wait()
+        for _ in range(200):
+            try:
+                state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").split()[2]
+            except FileNotFoundError:
+                return
+            if state == "Z":
+                return
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        self.fail("it ran on")
+
+
+class Memory(unittest.TestCase):
+    def fitting(self, kib: int, jobs: int) -> int:
+        with tempfile.NamedTemporaryFile("w") as meminfo:
+            meminfo.write(f"MemTotal: 99999999 kB\nMemAvailable: {kib} kB\n")
+            meminfo.flush()
+            return qemu.fitting(jobs, 1024, Path(meminfo.name))
+
+    def test_as_many_as_there_is_memory_for(self) -> None:
+        self.assertEqual(self.fitting(16 << 20, 16), 10)
+
+    def test_no_more_than_asked_for(self) -> None:
+        self.assertEqual(self.fitting(16 << 20, 2), 2)
+
+    def test_one_at_least(self) -> None:
+        self.assertEqual(self.fitting(1 << 20, 4), 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
