@@ -12,6 +12,7 @@
 . "$ROOT/scripts/config.sh"
 
 LINT=$OUT/lint
+PLANTED=$LINT/planted
 # sparse 0.6.4 does not know __typeof_unqual__; for its checks they are the same.
 CHECK_FLAGS='-D__CHECK_ENDIAN__ -D__typeof_unqual__=__typeof__'
 passed=0 failed=0
@@ -38,47 +39,99 @@ repo_files()
 	done
 }
 
+# refuses WORD COMMAND...: the command fails over what is planted, and says WORD of
+# it; else its silence about the sources says nothing.
+refuses()
+{
+	local word=$1 said
+	shift
+	if said=$("$@" 2>&1) || [[ $said != *"$word"* ]]; then
+		printf '%s\n' "$said" "$1 does not see the $word that is planted for it" >&2
+		return 1
+	fi
+}
+
+# named PATTERN: set `files` to the files of that name, of which there have to be some.
+named()
+{
+	mapfile -t files < <(repo_files | grep "$1")
+	((${#files[@]})) || { echo "there is no file that matches $1" >&2; return 1; }
+}
+
+# What the tools below have to refuse.
+plant()
+{
+	rm -rf "$PLANTED"
+	mkdir -p "$PLANTED/src"
+	# shellcheck disable=SC2016 # the mistake that is planted
+	printf '#!/bin/sh\nrm $1\n' >"$PLANTED/planted.sh"
+	printf 'pub  fn planted() {}\n' >"$PLANTED/planted.rs"
+	printf 'PLANTED = "\\d"\n' >"$PLANTED/planted.py"
+	printf '[package]\nname = "planted"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$PLANTED/Cargo.toml"
+	printf 'version = 4\n\n[[package]]\nname = "planted"\nversion = "0.0.0"\n' >"$PLANTED/Cargo.lock"
+	printf 'pub fn planted(a: u32) -> u32 {\n    return a;\n}\n' >"$PLANTED/src/lib.rs"
+}
+
 rustfmt_check()
 {
-	local files
-	mapfile -t files < <(repo_files | grep '\.rs$')
-	(cd "$ROOT" && clean_env /usr/bin/rustfmt --check --config-path "$TREE/.rustfmt.toml" "${files[@]}")
+	local files rustfmt=(clean_env /usr/bin/rustfmt --check --config-path "$TREE/.rustfmt.toml")
+	refuses "Diff in" "${rustfmt[@]}" "$PLANTED/planted.rs" || return
+	named '\.rs$' || return
+	(cd "$ROOT" && "${rustfmt[@]}" "${files[@]}")
+}
+
+# clippy NAME MANIFEST ARGS...
+clippy()
+{
+	local name=$1 manifest=$2
+	shift 2
+	debian_cargo "cargo-$name" clippy --all-targets "$@" --manifest-path "$manifest" -- -D warnings
+}
+
+planted_clippy()
+{
+	refuses needless_return clippy clippy-planted "$PLANTED/Cargo.toml"
 }
 
 core_clippy()
 {
-	logged "$LOGS/clippy.log" debian_cargo cargo-clippy clippy --all-targets \
-		--manifest-path "$ROOT/rust/kvm_abi/Cargo.toml" -- -D warnings
+	logged "$LOGS/clippy.log" clippy clippy "$ROOT/rust/kvm_abi/Cargo.toml"
 }
 
 fuzz_clippy()
 {
-	CXX=/usr/bin/clang++-22 logged "$LOGS/clippy-fuzz.log" debian_cargo cargo-clippy-fuzz clippy \
-		--all-targets --all-features --manifest-path "$ROOT/rust/kvm_abi/fuzz/Cargo.toml" -- -D warnings
+	CXX=/usr/bin/clang++-22 logged "$LOGS/clippy-fuzz.log" clippy clippy-fuzz \
+		"$ROOT/rust/kvm_abi/fuzz/Cargo.toml" --all-features
 }
 
 model_clippy()
 {
-	logged "$LOGS/clippy-model.log" debian_cargo cargo-clippy-model clippy --all-targets \
-		--manifest-path "$ROOT/rust/kvm_abi/model/Cargo.toml" -- -D warnings
+	logged "$LOGS/clippy-model.log" clippy clippy-model "$ROOT/rust/kvm_abi/model/Cargo.toml"
 }
 
 shell_check()
 {
 	local files
+	refuses SC2086 /usr/bin/shellcheck "$PLANTED/planted.sh" || return
 	mapfile -t files < <(cd "$ROOT" && repo_files | while read -r file; do
 		! head -n1 "$file" | grep -qE '^#!.*\b(ba)?sh\b|^# shellcheck shell' &&
 			[[ $file != *.sh ]] || echo "$file"
 	done)
+	((${#files[@]})) || { echo "there is no shell script" >&2; return 1; }
 	(cd "$ROOT" && /usr/bin/shellcheck "${files[@]}")
 }
 
 python_check()
 {
-	local files
-	mapfile -t files < <(repo_files | grep '\.py$')
-	((${#files[@]} == 0)) ||
-		(cd "$ROOT" && PYTHONPYCACHEPREFIX=$LINT/pycache /usr/bin/python3 -W error -m py_compile "${files[@]}")
+	local files compile=(env "PYTHONPYCACHEPREFIX=$LINT/pycache" /usr/bin/python3 -W error -m py_compile)
+	refuses "invalid escape sequence" "${compile[@]}" "$PLANTED/planted.py" || return
+	named '\.py$' || return
+	(cd "$ROOT" && "${compile[@]}" "${files[@]}")
+}
+
+python()
+{
+	(cd "$ROOT/scripts" && clean_env /usr/bin/python3 -B -W error -m "$@")
 }
 
 series_listed()
@@ -89,69 +142,49 @@ series_listed()
 	[[ -z $wrong ]] || { printf '%s\n' "$wrong" >&2; return 1; }
 }
 
-# added FILE: the numbers of its lines that are not the base's.
-added()
-{
-	diff --old-line-format= --unchanged-line-format= --new-line-format='%dn
-' "$(base_tree)/$1" "$TREE/$1" || :
-}
-
-# ours LOG: print the warnings of a log that are about our files or lines. Their
-# place is in the line itself (C, sparse, sphinx) or in one after it (rustc).
+# ours LOG [FILE:WHAT...]: print the warnings of a log that are about our files or
+# lines, and the files that have to be in it and are not; fail if there are any.
 ours()
 {
-	local file
-	(cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
-		if [[ -e $(base_tree)/$file ]]; then
-			added "$file" | sed "s|^|$file:|"
-		else
-			echo "$file:"
-		fi
-	done | awk -v tree="$TREE/" '
-		FNR == NR { ours[$0]; next }
-		{ gsub(tree, ""); gsub(/\.\.\/linux\//, "") }
-		/^(warning|error)(\[|:)/ { message = $0 }
-		/([Ww]arning|WARNING|[Ee]rror|ERROR):?|^ *--> / {
-			if (!match($0, /[A-Za-z0-9_.\/-]+:[0-9]+/)) next
-			place = substr($0, RSTART, RLENGTH)
-			file = place; sub(/:[0-9]+$/, ":", file)
-			if (!(place in ours || file in ours)) next
-			print ($0 ~ /^ *-->/ ? message : "") $0
-		}' - "$1" | sort -u
+	local log=$1
+	shift
+	python lint.ours "$stage" "$(base_tree)" "$TREE" "$log" "$@" >&2 ||
+		{ echo "the whole log: $log" >&2; return 1; }
 }
 
 # kernel_warnings: clippy, W=1 and sparse over our objects, and those only.
 kernel_warnings()
 {
-	local objects=() file log=$LOGS/lint-kernel.log warnings
+	local objects=() seen=() file log=$LOGS/lint-kernel.log
 	configure "$TREE" "$LINT" || return
 	while read -r file; do
 		case $file in
 		rust/*)			;;	# by way of `prepare`
 		*/rust/*.rs)		;;	# modules of the crate below
 		arch/*.c)			# not what another file includes
-			grep -rqE "^#include \"([^\"]*/)?${file##*/}\"" "$stage" ||
-				objects+=("${file%.c}.o") ;;
+			grep -rqE "^#include \"([^\"]*/)?${file##*/}\"" "$stage" && continue
+			objects+=("${file%.c}.o") seen+=("$file:CHECK") ;;
 		esac
 	done < <(cd "$stage" && find . -type f -printf '%P\n')
 	objects+=(arch/arm64/kvm/rust/kvm_arm64.o)
+	seen+=({arch/arm64/kvm/rust/kvm_arm64,rust/kvm_abi,rust/kernel}.o:CLIPPY)
 	# A warning is printed only when the object is made.
 	(cd "$LINT" && rm -f "${objects[@]}" rust/kernel.o rust/libkernel.rmeta rust/kvm_abi.o rust/helpers/helpers.o)
 	logged "$log" kbuild "$TREE" "$LINT" CLIPPY=1 W=1 C=2 CF="$CHECK_FLAGS" prepare "${objects[@]}" || return
-	# kbuild goes on without a checker that it does not like.
-	grep -qE '^ *CHECK ' "$log" || { echo "sparse did not run: see $log" >&2; return 1; }
-	warnings=$(ours "$log")
-	[[ -z $warnings ]] || { printf '%s\n' "$warnings" >&2; return 1; }
+	ours "$log" "${seen[@]}"
 }
 
 htmldocs()
 {
-	local log=$LOGS/htmldocs.log warnings
+	local log=$LOGS/htmldocs.log page html=$LINT/Documentation/output
 	# Sphinx says something about a page only when it reads it.
-	rm -rf "$LINT/Documentation/output"
+	rm -rf "$html"
 	logged "$log" kbuild "$TREE" "$LINT" htmldocs SPHINXDIRS=virt/kvm || return
-	warnings=$(ours "$log")
-	[[ -z $warnings ]] || { printf '%s\n' "$warnings" >&2; return 1; }
+	while read -r page; do
+		page=${page#Documentation/} page=${page%.rst}.html
+		[[ -n $(find "$html" -path "*/${page#virt/kvm/}") ]] || { echo "there is no page $page: see $log" >&2; return 1; }
+	done < <(cd "$stage" && find Documentation -name '*.rst')
+	ours "$log"
 }
 
 out_dir
@@ -162,15 +195,19 @@ mkdir "$stage"
 stage_payload "$stage"
 stage_patches "$stage"
 
+plant
+
 check "shellcheck" shell_check
 check "python compiles" python_check
 check "rustfmt" rustfmt_check
+check "clippy of a planted mistake" planted_clippy
 check "clippy of the core crate" core_clippy
 check "clippy of the fuzz targets" fuzz_clippy
 check "clippy of the model" model_clippy
 check "clippy of the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
+check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
 check "documentation" htmldocs
 check "clippy, W=1 and sparse in the kernel" kernel_warnings
 

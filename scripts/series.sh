@@ -76,15 +76,31 @@ verify()
 	diff -r --exclude=.git "$stage" "$repo" || die "the series is not what is laid"
 }
 
+# checkpatch PATCH: print what it says; fail if it did not look.
+checkpatch()
+{
+	local said rc=0
+	said=$(cd "$TREE" && clean_env /usr/bin/perl scripts/checkpatch.pl --strict --terse --showfile \
+		--no-summary --show-types --ignore "$CHECKPATCH_IGNORE" "$1" 2>&1) || rc=$?
+	# 1 is a patch that it dislikes.
+	((rc == 0)) || [[ $rc -eq 1 && -n $said ]] || die "checkpatch.pl ended with $rc: $said"
+	[[ -z $said ]] || printf '%s\n' "$said" | sed "s|^|${1##*/}: |"
+}
+
 check()
 {
-	local patch wrong
-	wrong=$(for patch in "$work"/series/*.patch; do
-		(cd "$TREE" && perl scripts/checkpatch.pl --strict --terse --showfile --no-summary \
-			--show-types --ignore "$CHECKPATCH_IGNORE" "$patch") |
-			sed "s|^|${patch##*/}: |"
-	done | grep -vE "$CHECKPATCH_TRACE" || :)
-	[[ -z $wrong ]] || { printf '%s\n' "$wrong" >&2; die "checkpatch.pl --strict is not content"; }
+	local patch said wrong='' planted=$work/planted.patch
+	# It sees a mistake, or its silence says nothing.
+	printf '%s\n' 'Subject: [PATCH] Plant a mistake' '' 'It is planted.' --- \
+		'--- a/arch/arm64/kvm/guest.c' '+++ b/arch/arm64/kvm/guest.c' '@@ -1,1 +1,2 @@' \
+		' /* A line */' '+int planted; ' >"$planted"
+	[[ $(checkpatch "$planted") == *TRAILING_WHITESPACE* ]] || die "checkpatch.pl does not see a planted mistake"
+	for patch in "$work"/series/*.patch; do
+		said=$(checkpatch "$patch") || exit
+		said=$(grep -vE "$CHECKPATCH_TRACE" <<<"$said" || :)
+		wrong+=${said:+$said$'\n'}
+	done
+	[[ -z $wrong ]] || { printf '%s' "$wrong" >&2; die "checkpatch.pl --strict is not content"; }
 }
 
 # build: every step by itself, in a tree of its own that changes file by file: what

@@ -49,6 +49,12 @@ mutants()
 		clean_env /usr/bin/python3 -B -W error -m unittest discover -s mutants -t .)
 }
 
+lint()
+{
+	(cd "$ROOT/scripts" &&
+		clean_env /usr/bin/python3 -B -W error -m unittest discover -s lint -t .)
+}
+
 out_dir
 passed=0 failed=0 skipped=0 status=0
 
@@ -80,6 +86,7 @@ tests plugin
 tests bench
 tests objgate
 tests mutants
+tests lint
 count test-host "$passed" "$failed" "$skipped"
 note "$passed passed, $failed failed, $skipped skipped; logs: $LOGS/test-host-*.log"
 ((status == 0))

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+"""That a warning about a line of ours is found in a log, and no other one is."""
+
+import contextlib
+import io
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from lint import ours
+
+TREE = "/out/linux"
+PLACES: ours.Places = {
+    "arch/arm64/kvm/rust/abi.c": None,
+    "arch/arm64/kvm/rust/opt_in.rs": None,
+    "include/kvm/arm_rust.h": None,
+    "Documentation/virt/kvm/arm/rust.rst": None,
+    "arch/arm64/kvm/guest.c": {10, 11},
+}
+
+# As the tools write them
+OURS = {
+    "clang": "../linux/arch/arm64/kvm/rust/abi.c:31:6: warning: unused variable 'x' [-Wunused-variable]",
+    "clang, an error": "../linux/arch/arm64/kvm/rust/abi.c:31:6: error: expected ';'",
+    "sparse": "../linux/arch/arm64/kvm/guest.c:10:5: warning: symbol 'f' was not declared. Should it be static?",
+    "sparse, with the whole path":
+        "/out/linux/arch/arm64/kvm/guest.c:11:17: warning: incorrect type in argument 1",
+    "kernel-doc": "Warning: ../linux/include/kvm/arm_rust.h:40 function parameter 'x' not described in 'f'",
+    "Sphinx": "/out/linux/Documentation/virt/kvm/arm/rust.rst:12: WARNING: Title underline too short. [docutils]",
+    "clippy": "   --> ../linux/arch/arm64/kvm/rust/opt_in.rs:51:5",
+}
+OTHERS = {
+    "another line of Linux's": "../linux/arch/arm64/kvm/guest.c:12:5: warning: symbol 'f' was not declared.",
+    "another file": "../linux/arch/arm64/kvm/arm.c:10:5: warning: unused variable 'x'",
+    "another file of that name": "../linux/drivers/arch/arm64/kvm/rust/abi.c:31:6: warning: unused",
+    "no warning": "  CC      arch/arm64/kvm/rust/abi.o",
+    "a place alone": "../linux/arch/arm64/kvm/rust/abi.c:31:6: note: declared here",
+}
+CLIPPY = "warning: this function has too many arguments"
+
+
+def found(*lines: str) -> list[str]:
+    return list(ours.warnings(ours.shown(lines, TREE), PLACES))
+
+
+class Warnings(unittest.TestCase):
+    def test_those_of_ours_are_found(self) -> None:
+        for what, line in OURS.items():
+            with self.subTest(what):
+                self.assertEqual(len(found("  CC      a.o", line, "    5 | int x;")), 1)
+
+    def test_those_of_others_are_not(self) -> None:
+        for what, line in OTHERS.items():
+            with self.subTest(what):
+                self.assertEqual(found(line), [])
+
+    def test_what_rustc_says_before_the_place_is_printed_with_it(self) -> None:
+        self.assertEqual(found(CLIPPY, OURS["clippy"]),
+                         [f"{CLIPPY}   --> arch/arm64/kvm/rust/opt_in.rs:51:5"])
+
+    def test_all_of_a_log_are_found(self) -> None:
+        self.assertEqual(len(found(*OTHERS.values(), *OURS.values(), *OTHERS.values())), len(OURS))
+
+
+class Unseen(unittest.TestCase):
+    LOG = ("  CLIPPY [M] nothing.o", "  CLIPPY  arch/arm64/kvm/rust/kvm_arm64.o", "  CLIPPY L rust/kernel.o",
+           "  CHECK   ../linux/arch/arm64/kvm/guest.c",
+           "  CHECK   /out/linux/arch/arm64/kvm/arm.c", "  CC      arch/arm64/kvm/psci.o")
+
+    def test_what_was_looked_at_is_not_missing(self) -> None:
+        wanted = ("arch/arm64/kvm/rust/kvm_arm64.o:CLIPPY", "rust/kernel.o:CLIPPY",
+                  "arch/arm64/kvm/guest.c:CHECK", "arch/arm64/kvm/arm.c:CHECK")
+        self.assertEqual(list(ours.unseen(ours.shown(self.LOG, TREE), wanted)), [])
+
+    def test_what_was_not_is(self) -> None:
+        for entry in ("rust/kvm_abi.o:CLIPPY", "rust/kernel.o:CHECK", "arch/arm64/kvm/psci.c:CHECK",
+                      "arch/arm64/kvm/psci.o:CHECK"):
+            with self.subTest(entry):
+                self.assertEqual(len(list(ours.unseen(ours.shown(self.LOG, TREE), (entry,)))), 1)
+
+
+class Program(unittest.TestCase):
+    def setUp(self) -> None:
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.path = Path(directory.name)
+        for name, text in (("stage/new.c", "int x;\n"), ("stage/old.c", "a\nb\nc\n"),
+                           ("base/old.c", "a\nc\n"), ("linux/new.c", "int x;\n"),
+                           ("linux/old.c", "a\nb\nc\n"), ("log", "  CHECK   ../linux/old.c\n")):
+            path = self.path / name
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+
+    def run_main(self, *more: str, stage: str = "stage", log: str = "log") -> tuple[int, str]:
+        out = io.StringIO()
+        args = [str(self.path / part) for part in (stage, "base", "linux", log)]
+        with mock.patch("sys.argv", ["ours", *args, *more]), contextlib.redirect_stdout(out):
+            return ours.main(), out.getvalue()
+
+    def test_a_line_that_a_patch_adds_is_ours_and_a_new_file_is(self) -> None:
+        self.assertEqual(ours.places(*(self.path / part for part in ("stage", "base", "linux"))),
+                         {"new.c": None, "old.c": {2}})
+
+    def test_nothing_is_wrong(self) -> None:
+        self.assertEqual(self.run_main("old.c:CHECK"), (0, ""))
+
+    def test_a_warning_is_wrong(self) -> None:
+        (self.path / "log").write_text("../linux/old.c:2:1: warning: b\n../linux/old.c:3:1: warning: c\n")
+        self.assertEqual(self.run_main(), (1, "old.c:2:1: warning: b\n"))
+
+    def test_a_checker_that_did_not_run_is_wrong(self) -> None:
+        self.assertEqual(self.run_main("new.c:CHECK"),
+                         (1, "new.c: the build's log has no CHECK of it\n"))
+
+    def test_what_cannot_be_read_is_wrong(self) -> None:
+        (self.path / "empty").mkdir()
+        self.assertEqual(self.run_main(log="no-log")[0], 1)
+        self.assertEqual(self.run_main(stage="empty")[0], 1)
+        (self.path / "linux/old.c").unlink()
+        self.assertEqual(self.run_main()[0], 1)
+
+
+if __name__ == "__main__":
+    unittest.main()
