@@ -45,8 +45,8 @@ pristine()
 }
 
 out_dir
-# Not held for longer: other clones wait for it.
-(trap on_exit EXIT; lock "$CACHE/lock"; cargo_mutants)
+# A lock of its own, and not for longer: no other clone waits for this.
+(trap on_exit EXIT; lock "$TOOL.lock"; cargo_mutants)
 pristine
 # The environment of debian_cargo, for whatever is called from there on.
 cargo_env env -u CARGO_ENCODED_RUSTFLAGS CARGO_NET_OFFLINE=true \

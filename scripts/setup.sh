@@ -60,9 +60,14 @@ missing()
 	done
 }
 
+is_root()
+{
+	[[ $(id -u) == 0 ]]
+}
+
 as_root()
 {
-	if ((EUID == 0)); then
+	if is_root; then
 		"$@"
 	else
 		sudo DEBIAN_FRONTEND=noninteractive "$@"
@@ -95,13 +100,13 @@ install_packages()
 	local suites=("$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates")
 	local sources log=$LOGS/apt-install.log
 	[[ $1 != -t ]] || suites+=("$2")
-	((EUID == 0)) || command -v sudo >/dev/null ||
+	is_root || command -v sudo >/dev/null ||
 		die "packages are missing, and this is neither root nor is there sudo; as root: apt-get install $*"
 	sources=$(apt_sources "${suites[@]}")
 	apt_options @DIR@
 	note "installing $* … log: $log"
 	# sudo may ask for a password: not behind the log.
-	((EUID == 0)) || as_root true
+	is_root || as_root true
 	logged "$log" as_root bash -c "$INSTALL" install "$sources" "${APT_OPTIONS[@]}" -- "$@" ||
 		die "these packages could not be installed: $*: $(apt_reason "$log" "the mirror lacks one of ${suites[*]}, or a package of it")"
 }

@@ -4,8 +4,8 @@
 # Usage: scripts/test-host.sh
 #
 # What needs no kernel: the core crate's tests, with Debian's cargo, its fuzz
-# targets for a moment, the model of the locks, and the tests of the benchmark's
-# and the object gate's own code.
+# targets for a moment, the model of the locks, and the tests of the benchmark's,
+# the object gate's and these scripts' own code.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -31,38 +31,24 @@ plugin()
 		"$ROOT/scripts/bench/plugin/src/insn.rs" && "$OUT/test-plugin"
 }
 
-bench()
+# suite DIRECTORY: the unit tests of the driver's Python there.
+suite()
 {
 	(cd "$ROOT/scripts" &&
-		clean_env /usr/bin/python3 -B -W error -m unittest discover -s bench -t .)
-}
-
-objgate()
-{
-	(cd "$ROOT/scripts" &&
-		clean_env /usr/bin/python3 -B -W error -m unittest discover -s objgate -t .)
-}
-
-mutants()
-{
-	(cd "$ROOT/scripts" &&
-		clean_env /usr/bin/python3 -B -W error -m unittest discover -s mutants -t .)
-}
-
-lint()
-{
-	(cd "$ROOT/scripts" &&
-		clean_env /usr/bin/python3 -B -W error -m unittest discover -s lint -t .)
+		clean_env env ${CARGO_HOME:+"CARGO_HOME=$CARGO_HOME"} \
+			/usr/bin/python3 -B -W error -m unittest discover -s "$1" -t .)
 }
 
 out_dir
 passed=0 failed=0 skipped=0 status=0
 
-# tests WHAT: count what it says of itself, in the manner of Rust or of Python.
+# tests WHAT [COMMAND...]: count what the command, WHAT by default, reports in the
+# manner of Rust or of Python.
 tests()
 {
 	local log=$LOGS/test-host-$1.log rc=0 p f s
-	logged "$log" "$1" || rc=$?
+	(($# > 1)) || set -- "$1" "$1"
+	logged "$log" "${@:2}" || rc=$?
 	read -r p f s < <(awk '
 		/^test result:/ { p += $4; f += $6; s += $8 }
 		/^Ran [0-9]+ tests? / { p += $2 }
@@ -83,10 +69,9 @@ tests core
 tests fuzz
 tests model
 tests plugin
-tests bench
-tests objgate
-tests mutants
-tests lint
+for directory in bench objgate mutants lint driver; do
+	tests "$directory" suite "$directory"
+done
 count test-host "$passed" "$failed" "$skipped"
 note "$passed passed, $failed failed, $skipped skipped; logs: $LOGS/test-host-*.log"
 ((status == 0))

@@ -85,7 +85,7 @@ if [[ -z $O ]]; then
 else
 	OUT=$(realpath -m -- "${O/#\~\//${HOME:-}/}")
 	[[ ! -e $OUT || -d $OUT ]] || die "O=$O is a file; give a directory"
-	[[ $ROOT/ != "$OUT/"* ]] || die "O=$O holds this repository; give a directory of its own"
+	[[ $OUT != / && $ROOT/ != "$OUT/"* ]] || die "O=$O holds this repository; give a directory of its own"
 	# What is built there would count as sources.
 	[[ $OUT/ != "$ROOT/"* ]] || die "O=$O lies within this repository; give a directory outside of it"
 	# An output directory is cleaned and removed by us: never adopt another's.

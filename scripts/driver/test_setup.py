@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What setup installs, how apt gets it as root, and the crates."""
+
+import os
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+from driver.place import ROOT, Place
+
+PUBLIC = "registry+https://github.com/rust-lang/crates.io-index"
+# Says where apt works, and whether it is root's alone.
+APT = r"""
+[[ $1 != indextargets ]] || { echo "http://m.invalid/debian $VERSION_CODENAME"; exit; }
+for word; do
+	case $word in
+	Dir::State::Lists=*|Dir::Cache=*|Dir::Etc::SourceList=*)
+		path=${word#*=} dir=${path%/*}
+		echo "at $dir $(stat -c '%u %a' "$dir")" >>"$CALLS" ;;
+	esac
+done
+"""
+
+
+class Setup(Place):
+    def setUp(self) -> None:
+        super().setUp()
+        # Of the machine, which is set up: the tests would not run on another.
+        version = re.search(r"^BINDGEN_VERSION=(.*)$", (ROOT / "scripts/setup.sh").read_text(), re.M)
+        assert version
+        for name, body in (("bindgen/bin/bindgen", f"echo bindgen {version[1]}"),
+                           ("busybox-arm64/busybox", "")):
+            path = self.cache / name
+            path.parent.mkdir(parents=True)
+            path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+            path.chmod(0o755)
+
+    def installed(self, change: str) -> None:
+        """The list of what is installed, changed by sed."""
+        self.fake("dpkg-query", f"/usr/bin/dpkg-query \"$@\" | sed -E '{change}'")
+
+    def setup(self, **changes: str | None) -> tuple[int, str]:
+        ran = self.run_it("scripts/setup.sh", DEBIAN_MIRROR="http://m.invalid/debian", **changes)
+        return ran.status, ran.err
+
+    def user(self, number: int) -> None:
+        self.fake("id", f"echo {number}")
+        self.fake("sudo", '[[ $1 == *=* ]] || exit 1\nexec env "$@"')
+
+    def installs(self) -> list[str]:
+        return [line.rpartition(" --no-remove ")[2] for line in self.called()
+                if line.startswith("apt-get") and " install " in line]
+
+    def test_with_nothing_missing_nobody_is_asked(self) -> None:
+        for name in ("apt-get", "sudo", "apt-cache", "curl", "wget"):
+            self.fake(name, "exit 1")
+        self.assertEqual(self.setup(), (0, ""))
+        self.assertEqual(self.called(), [])
+
+    def test_one_of_another_architecture_is_not_the_one(self) -> None:
+        self.installed("s/^installed amd64 ccache /installed arm64 ccache /")
+        self.user(0)
+        self.fake("apt-get", APT)
+        status, said = self.setup()
+        self.assertEqual((status, self.installs()), (1, ["ccache"]), said)
+        self.assertIn("still missing or too old after installing: ccache", said)
+
+    def test_an_old_keyring_is_renewed(self) -> None:
+        self.installed("s/ debian-archive-keyring .*/ debian-archive-keyring 2023.3/")
+        self.user(0)
+        self.fake("apt-get", APT)
+        self.setup()
+        self.assertEqual(self.installs(), ["debian-archive-keyring"])
+
+    def test_roots_apt_works_where_nobody_else_can_write(self) -> None:
+        self.installed("/ ccache /d")
+        self.fake("apt-get", APT)
+        for user, by_sudo in ((0, 0), (1000, 2)):
+            self.calls.unlink(missing_ok=True)
+            self.user(user)
+            self.setup()
+            self.assertEqual(sum(line.startswith("sudo ") for line in self.called()), by_sudo)
+            places = [line.split() for line in self.called() if line.startswith("at ")]
+            # Two calls with three directories each
+            self.assertEqual(len(places), 6, self.called())
+            for _, place, owner, mode in places:
+                self.assertFalse(Path(place).is_relative_to(self.home), place)
+                self.assertEqual((owner, mode), (str(os.geteuid()), "755"))
+                self.assertFalse(Path(place).exists(), "it is left behind")
+
+    def test_what_apt_says_is_told_apart(self) -> None:
+        self.installed("/ ccache /d")
+        self.user(0)
+        for text, words in (("BADSIG 648ACFD622F3D138", "signature of the lists is bad"),
+                            ("Could not resolve 'm.invalid'", "no network?"),
+                            ("x: No space left on device", "the disk is full"),
+                            ("x  404  Not Found", "lacks one of"),
+                            ("something else", "apt says why in ")):
+            self.fake("apt-get", f'echo "E: {text}"; exit 100')
+            status, said = self.setup()
+            self.assertEqual(status, 1)
+            self.assertIn("could not be installed: ccache: ", said)
+            self.assertIn(words, said)
+
+    def test_without_sudo(self) -> None:
+        self.installed("/ ccache /d")
+        self.user(1000)
+        (self.bin / "sudo").unlink()
+        everything = self.dir / "everything"
+        everything.mkdir()
+        for path in Path("/usr/bin").iterdir():
+            if path.name != "sudo":
+                (everything / path.name).symlink_to(path)
+        ran = self.run_it("scripts/setup.sh", PATH=f"{self.bin}:{everything}",
+                          DEBIAN_MIRROR="http://m.invalid/debian")
+        self.assert_died(ran, "apt-get install ccache", "neither root nor is there sudo")
+
+
+class Crates(Place):
+    def manifests(self) -> list[Path]:
+        return [path for top in ("rust", "scripts") for path in sorted((ROOT / top).rglob("Cargo.toml"))]
+
+    def test_each_crate_has_a_lock_that_names_the_public_registry(self) -> None:
+        self.assertEqual(len(self.manifests()), 4)
+        for manifest in self.manifests():
+            lock = manifest.with_name("Cargo.lock").read_text(encoding="utf-8")
+            sources = re.findall(r'^source = "(.*)"$', lock, re.M)
+            self.assertEqual(set(sources), {PUBLIC}, manifest)
+            self.assertEqual(len(re.findall(r'^checksum = "[0-9a-f]{64}"$', lock, re.M)),
+                             len(sources), manifest)
+
+    def test_setup_fetches_for_each(self) -> None:
+        script = (ROOT / "scripts/setup.sh").read_text(encoding="utf-8")
+        names = re.search(r"^MANIFESTS=\((.*)\)$", script, re.M)
+        assert names
+        self.assertEqual(sorted(names[1].split()),
+                         sorted(str(path.parent.relative_to(ROOT)) for path in self.manifests()))
+
+
+class Cargo(Place):
+    """Debian's cargo, on a crate of one line."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.crate = self.dir / "crate"
+        (self.crate / "src").mkdir(parents=True)
+        (self.crate / "src/lib.rs").touch()
+        self.write("Cargo.toml", '[package]\nname = "x"\nversion = "1.0.0"\nedition = "2021"\n')
+        self.write("Cargo.lock", 'version = 4\n\n[[package]]\nname = "x"\nversion = "1.0.0"\n')
+
+    def write(self, name: str, text: str) -> None:
+        (self.crate / name).write_text(text, encoding="utf-8")
+
+    def cargo(self, *words: str, **changes: str | None) -> tuple[int, str]:
+        ran = self.run_it("bash", "-c", '. scripts/lib.sh; out_dir; debian_cargo x "$@"', "cargo",
+                          *words, "--manifest-path", str(self.crate / "Cargo.toml"), **changes)
+        return ran.status, ran.err
+
+    def test_nothing_is_written_beside_the_sources(self) -> None:
+        before = sorted(self.crate.rglob("*"))
+        self.assertEqual(self.cargo("test")[0], 0)
+        self.assertEqual(sorted(self.crate.rglob("*")), before)
+
+    def test_what_is_not_locked_is_refused(self) -> None:
+        (self.crate / "Cargo.lock").unlink()
+        status, said = self.cargo("build")
+        self.assertNotEqual(status, 0)
+        self.assertIn("--locked", said)
+
+    def test_no_crate_is_downloaded(self) -> None:
+        self.write("Cargo.toml", '[package]\nname = "x"\nversion = "1.0.0"\nedition = "2021"\n'
+                   '[dependencies]\nnever = "1"\n')
+        self.write("Cargo.lock", 'version = 4\n\n[[package]]\nname = "never"\nversion = "1.0.0"\n'
+                   f'source = "{PUBLIC}"\nchecksum = "{"0" * 64}"\n\n[[package]]\nname = "x"\n'
+                   'version = "1.0.0"\ndependencies = [\n "never",\n]\n')
+        status, said = self.cargo("build", CARGO_HOME=str(self.dir / "cargo"))
+        self.assertNotEqual(status, 0)
+        self.assertRegex(said, "offline")
+
+    def test_neither_environment_nor_configuration_changes_the_compiler(self) -> None:
+        home = self.dir / "cargo"
+        home.mkdir()
+        (home / "config.toml").write_text(
+            '[build]\nrustc = "/nonexistent"\nrustc-wrapper = "/nonexistent"\n'
+            'rustflags = ["--nonexistent"]\n[target.x86_64-unknown-linux-gnu]\n'
+            'linker = "/nonexistent"\nrustflags = ["--nonexistent"]\n', encoding="utf-8")
+        # Links a program, too
+        self.assertEqual(self.cargo("test", CARGO_HOME=str(home))[0], 0)
+        bad = {name: "/nonexistent" for name in (
+            "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "CARGO_BUILD_RUSTC",
+            "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_TARGET",
+            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "CARGO_PROFILE_DEV_OPT_LEVEL")}
+        bad |= {name: "--nonexistent" for name in (
+            "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "RUSTDOCFLAGS")}
+        (self.crate / "src/lib.rs").write_text("//! ```\n//! assert!(true);\n//! ```\n",
+                                               encoding="utf-8")
+        status, said = self.cargo("test", **bad)
+        self.assertEqual(status, 0, said)
+
+
+class Lists(unittest.TestCase):
+    def test_no_lock_is_ignored_by_git(self) -> None:
+        done = subprocess.run(["git", "-c", "safe.directory=*", "check-ignore", "--no-index",
+                               "rust/kvm_abi/Cargo.lock", "scripts/bench/plugin/Cargo.lock"],
+                              cwd=ROOT, check=False, capture_output=True, text=True)
+        self.assertEqual(done.stdout, "")
+
+
+if __name__ == "__main__":
+    unittest.main()

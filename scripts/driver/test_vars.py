@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Variables: which are good, where from, and that a bad one is refused before anything is done."""
+
+import os
+import re
+import subprocess
+import unittest
+from pathlib import Path
+
+from driver.place import ROOT, Place
+
+# Prints what a script gets, whatever the step.
+PRINT = """#!/bin/bash
+for name in ABI GIC CPU MODE TESTS CMDLINE CONFIG O SEED BRIEF FUZZ_SECONDS; do
+	[[ -z ${!name:-} ]] || echo "$name=${!name}"
+done
+"""
+BAD = (
+    ({"ABI": "C"}, "good values: c, rust, check"),
+    ({"GIC": "4"}, "good values: 2, 3"),
+    ({"CPU": "x86_64"}, "good values: max, "),
+    ({"MODE": "nested", "CPU": "a64fx"}, "has no nested"),
+    ({"CONFIG": "Release"}, "good values: base, debug"),
+    ({"TESTS": "a;b"}, "names of tests"),
+    ({"JOBS": "0"}, "a number from 1"),
+    ({"FUZZ_SECONDS": "1h"}, "a number from 1"),
+    ({"KERNEL_SRC": "/nonexistent"}, "is not a directory"),
+    ({"KERNEL_SRC": "/etc"}, "not a Linux source tree"),
+    ({"KERNEL_SRC": "/etc", "KERNEL_DEB": "/etc/os-release"}, "give one"),
+    ({"KERNEL_SRC": "/etc", "BASE_UPDATE": "1"}, "give one of them"),
+    ({"KERNEL_DEB": "/nonexistent"}, "is not a file"),
+    ({"BASE_UPDATE": "yes"}, "good values: 0, 1"),
+    ({"XDG_CACHE_HOME": "relative"}, "not an absolute path"),
+    ({"HOME": None}, "neither HOME nor XDG_CACHE_HOME is set"),
+    ({"O": "/etc/os-release"}, "is a file"),
+    ({"O": "build"}, "lies within this repository"),
+    ({"O": "scripts/vm/build"}, "lies within this repository"),
+    ({"O": "."}, "holds this repository"),
+    ({"O": "/"}, "holds this repository"),
+)
+SEEDS = ("0", "1", "42", "0x0", "0x2a33bdfd", "0XFFFFFFFFFFFFFFFF", "9999999999999999999",
+         "18446744073709551615")
+NO_SEEDS = ("-1", "1e3", "x", "0x", "007", "18446744073709551616", "99999999999999999999",
+            "0x10000000000000000", "1 2")
+
+
+class Variables(Place):
+    def script(self, **changes: str | None) -> tuple[int, str]:
+        ran = self.run_it("bash", "-c", ". scripts/lib.sh", **changes)
+        return ran.status, ran.err
+
+    def test_a_bad_one_is_refused_and_nothing_is_done(self) -> None:
+        before = sorted(ROOT.iterdir())
+        for changes, words in BAD:
+            with self.subTest(changes):
+                ran = self.run_it("bash", "-c", ". scripts/lib.sh; out_dir", **changes)
+                self.assert_died(ran, words)
+        self.assertEqual((list(self.home.iterdir()), sorted(ROOT.iterdir())), ([], before))
+
+    def test_seeds(self) -> None:
+        for seed in SEEDS:
+            self.assertEqual(self.script(SEED=seed), (0, ""), seed)
+        for seed in NO_SEEDS:
+            status, said = self.script(SEED=seed)
+            self.assertEqual((status, "up to 64 bits" in said), (1, True), (seed, said))
+
+    def test_libfuzzer_gets_32_bits_of_each_seed_and_never_zero(self) -> None:
+        functions = "".join(re.findall(r"^libfuzzer_seed\(\)\n{\n.*?^}\n",
+                                       (ROOT / "scripts/fuzz-host.sh").read_text(), re.M | re.S))
+        ran = self.run_it("bash", "-ec", functions + 'for s; do libfuzzer_seed "$s"; done',
+                          "seeds", *SEEDS, "5", "0x100000001")
+        found = [int(word) for word in ran.out.split()]
+        self.assertEqual(len(found), len(SEEDS) + 2, ran)
+        self.assertTrue(all(0 < n < 1 << 32 for n in found), found)
+        self.assertEqual((found[1], found[2], found[4], found[-2]), (1, 42, 0x2a33bdfd, 5))
+
+    def test_without_home_if_nothing_is_to_be_there(self) -> None:
+        status, said = self.script(HOME=None, XDG_CACHE_HOME=str(self.dir), O=f"{self.dir}/out")
+        self.assertEqual((status, said), (0, ""))
+
+    def test_a_directory_of_somebody_else(self) -> None:
+        out = self.dir / "out"
+        out.mkdir()
+        (out / ".kvm-arm64-rust").touch()
+        self.assertEqual(self.script(O=str(out)), (0, ""))
+        if os.geteuid() == 0:
+            os.chown(out / ".kvm-arm64-rust", 65534, 65534)
+            other, words = str(out), "belongs to the user"
+        else:
+            other, words = "/mnt", "belongs to the user root"
+        status, said = self.script(O=other)
+        self.assertEqual((status, words in said), (1, True), said)
+
+    def test_a_directory_with_other_files(self) -> None:
+        (self.dir / "out").mkdir()
+        (self.dir / "out/file").touch()
+        self.assertIn("holds other files", self.script(O=f"{self.dir}/out")[1])
+
+    def test_the_sum_says_of_which_part_it_is(self) -> None:
+        out = self.dir / "out"
+        (out / "results").mkdir(parents=True)
+        (out / ".kvm-arm64-rust").touch()
+        (out / "results/x.count").write_text("3 0 1\n", encoding="utf-8")
+        for changes, part in (({}, ""), ({"MODE": "nested", "TESTS": "a b"},
+                                         " (part: MODE=nested TESTS=a,b)")):
+            ran = self.run_it("scripts/total.sh", O=str(out), **changes)
+            self.assertEqual((ran.status, ran.out), (0, f"3 passed, 0 failed, 1 skipped{part}\n"))
+
+
+class Make(Place):
+    def setUp(self) -> None:
+        super().setUp()
+        self.repo = self.repository()
+        (self.repo / "scripts/steps.sh").write_text(PRINT, encoding="utf-8")
+
+    def make(self, *words: str, **changes: str | None) -> tuple[str, str]:
+        ran = self.run_it("make", "-s", *words, repo=self.repo, **changes)
+        self.assertEqual(ran.status, 0, ran)
+        return ran.out, ran.err
+
+    def test_the_environment_narrows_nothing_and_is_named(self) -> None:
+        environment = {"MODE": "nested", "TESTS": "a$b", "CPU": "x86_64", "CONFIG": "Release",
+                       "CMDLINE": "x", "O": "/nonexistent", "SEED": "1", "BRIEF": "y"}
+        for words in ((), ("-e",)):
+            out, err = self.make(*words, "run", **environment)
+            self.assertEqual(out, "")
+            for name in environment.keys() - {"BRIEF"}:
+                self.assertIn(f" {name}={environment[name]}", err)
+            self.assertIn("on the command line only", err)
+
+    def test_the_command_line_counts(self) -> None:
+        out, err = self.make("run", "MODE=nested", "SEED=0x1", CPU="max")
+        self.assertEqual(out.split(), ["MODE=nested", "SEED=0x1"])
+        self.assertIn(" CPU=max", err)
+
+    def test_nothing_is_said_without_a_cause(self) -> None:
+        self.assertEqual(self.make("run"), ("", ""))
+
+    def test_base_update_is_for_setup(self) -> None:
+        for goals in (("run",), ("setup", "run"), ()):
+            ran = self.run_it("make", *goals, "BASE_UPDATE=1", repo=self.repo)
+            self.assertIn("is for `make setup`", ran.err)
+            self.assertNotEqual(ran.status, 0)
+
+    def test_an_unknown_variable(self) -> None:
+        ran = self.run_it("make", "run", "MODES=nested", repo=self.repo)
+        self.assertIn("unknown variable: MODES", ran.err)
+        self.assertNotEqual(ran.status, 0)
+
+
+# The goals of .ci/run, as if they were made.
+MAKE = """
+case $DO in
+pass)	[[ $1 == lint ]] && echo "10 0 0" >"$RESULTS/lint.count" || echo "5 0 1" >"$RESULTS/run.count" ;;
+fail)	[[ $1 == lint ]] && echo "9 1 0" >"$RESULTS/lint.count" || echo "5 0 1" >"$RESULTS/run.count"
+	[[ $1 != lint ]] ;;
+die)	exit 2 ;;
+hang)	[[ $1 != lint ]] || { echo "10 0 0" >"$RESULTS/lint.count"; exit; }
+	sleep 60 ;;
+esac
+"""
+
+
+class Ci(Place):
+    def setUp(self) -> None:
+        super().setUp()
+        self.repo = self.repository()
+        ran = self.run_it("bash", "-c", '. scripts/lib.sh; out_dir; echo "$RESULTS"', repo=self.repo)
+        self.results = Path(ran.out.strip())
+        self.fake("make", MAKE)
+
+    def ci(self, do: str, **changes: str | None) -> tuple[int, str, str]:
+        (self.results / "old.count").write_text("1000 0 0\n", encoding="utf-8")
+        ran = self.run_it(".ci/run", repo=self.repo, DO=do, RESULTS=str(self.results), **changes)
+        return ran.status, ran.out.splitlines()[-1], ran.err
+
+    def test_the_sum_is_the_last_line(self) -> None:
+        self.assertEqual(self.ci("pass"), (0, "15 passed, 0 failed, 1 skipped", ""))
+        self.assertEqual(self.ci("fail"), (1, "14 passed, 1 failed, 1 skipped", ""))
+
+    def test_a_goal_that_dies_is_a_failure(self) -> None:
+        self.assertEqual(self.ci("die")[:2], (1, "0 passed, 1 failed, 0 skipped"))
+
+    def test_nothing_of_the_caller_decides(self) -> None:
+        self.assertEqual(self.ci("pass", MODE="nested", O="/nonexistent", TESTS="x", CALLED="y")[:2],
+                         (0, "15 passed, 0 failed, 1 skipped"))
+
+    def test_it_drops_every_variable_that_make_knows(self) -> None:
+        known = re.search(r"^VARIABLES := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.M)
+        drops = re.search(r"^unset ((?:.*\\\n)*.*)$", (ROOT / ".ci/run").read_text(), re.M)
+        assert known and drops
+        # SECONDS is a variable of every bash; make passes it on by another name.
+        self.assertEqual(set(known[1].replace("\\", "").split()) - {"SECONDS"}
+                         - set(drops[1].replace("\\", "").split()), set())
+
+    def test_it_ends_by_itself_when_the_time_is_up(self) -> None:
+        run = self.repo / ".ci/run"
+        text = run.read_text(encoding="utf-8")
+        self.assertIn("\nMINUTES=85\n", text)
+        run.write_text(text.replace("MINUTES * 60", "3"), encoding="utf-8")
+        status, last, said = self.ci("hang")
+        self.assertEqual((status, last), (1, "10 passed, 1 failed, 0 skipped"))
+        self.assertIn("make test was ended: the time limit of 85 minutes is up", said)
+
+    def test_whoever_ends_it_gets_the_sum(self) -> None:
+        child = self.start(".ci/run", repo=self.repo, DO="hang", RESULTS=str(self.results))
+        while "make test" not in self.called():
+            self.assertIsNone(child.poll(), "it ended by itself")
+        child.terminate()
+        output, _ = child.communicate(timeout=60)
+        self.assertEqual(output.splitlines()[-2:], ["run: ended by a signal",
+                                                    "10 passed, 1 failed, 0 skipped"])
+        self.assertEqual(child.returncode, 1)
+        left = subprocess.run(["pgrep", "-g", str(child.pid)], check=False, capture_output=True)
+        self.assertEqual(left.stdout, b"")
+
+
+if __name__ == "__main__":
+    unittest.main()
