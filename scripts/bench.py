@@ -156,7 +156,7 @@ def comparison(path: Path, old: Result, new: Result) -> list[str]:
     lost, remarks = result.compare(old, new)
     print(f"\nCompared with {path}:", *(f"  {line}" for line in remarks), sep="\n")
     if lost:
-        print(f"FAIL: more than {result.TOLERANCE} instructions more than before:",
+        print(f"FAIL: more than {result.TOLERANCE} instructions more than before, or gone:",
               *(f"  {line}" for line in lost), sep="\n")
     else:
         print(f"  none costs more than {result.TOLERANCE} instructions more than before")

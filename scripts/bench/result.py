@@ -69,7 +69,7 @@ def _numbers(machine: Result) -> dict[tuple[str, str], int]:
 
 
 def compare(old: Result, new: Result) -> tuple[list[str], list[str]]:
-    """What costs more than before, and remarks."""
+    """What costs more than before, or is measured no more, and remarks."""
     lost: list[str] = []
     remarks = [f"{what} {old.get('versions', {}).get(what)} before, {version} now"
                for what, version in new["versions"].items()
@@ -81,7 +81,7 @@ def compare(old: Result, new: Result) -> tuple[list[str], list[str]]:
             one, two = before.get((what, mode)), now.get((what, mode))
             place = f"{name}, {what}, mode {mode}"
             if two is None:
-                remarks.append(f"{place}: only in the old result")
+                lost.append(f"{place}: {one} before, not measured now")
             elif one is None:
                 remarks.append(f"{place}: only in the new result")
             elif two - one > TOLERANCE:

@@ -6,6 +6,7 @@ import json
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from bench import boots, goals, machines, parse, plot, result, table
 from bench.goals import HANDLER, MASKS
@@ -68,12 +69,16 @@ class Compare(unittest.TestCase):
         self.assertEqual(lost, [f"{MACHINE}, {HANDLER} on hvc/PSCI_VERSION, mode rust: "
                                 "80 before, 83 now (+3)"])
 
-    def test_only_on_one_side(self) -> None:
+    def test_a_path_that_is_gone_is_lost_and_a_new_one_is_not(self) -> None:
         self.paths["hvc/new"] = self.paths.pop(MASKS)
         lost, remarks = result.compare(self.old, self.new)
-        self.assertEqual(lost, [])
-        self.assertEqual(sum("only in the old" in line for line in remarks), 3)
+        self.assertEqual(lost, [f"{MACHINE}, {MASKS}, mode {mode}: {cost} before, not measured now"
+                                for mode, cost in (("c", 2400), ("rust", 200), ("stock", 2398))])
         self.assertEqual(sum("only in the new" in line for line in remarks), 3)
+
+    def test_a_mode_of_a_path_that_is_gone(self) -> None:
+        del self.paths[MASKS]["rust"]
+        self.assertEqual(len(result.compare(self.old, self.new)[0]), 1)
 
     def test_another_compiler(self) -> None:
         self.new["versions"]["clang"] = "2"
@@ -198,6 +203,24 @@ class Goals(unittest.TestCase):
         new["machines"][MACHINE] |= {"paths": {}, "handlers": {}}
         found = goals.check(new)
         self.assertEqual([goal.word for goal in found], ["NOT MEASURED"] * len(found))
+
+    def test_on_all_machines_fewer_numbers_than_there_were_are_not_met(self) -> None:
+        new = sample()
+        new["machines"] = {config.name: new["machines"][MACHINE] for config in machines.TABLE}
+        counts = tuple(goal.of for goal in goals.check(new))
+        self.assertEqual(len(counts), len(goals.LEAST))
+        with mock.patch.object(goals, "LEAST", counts):
+            self.assertTrue(all(goal.met and goal.good_enough for goal in goals.check(new)))
+        for number, count in enumerate(counts):
+            more = (*counts[:number], count + 1, *counts[number + 1:])
+            with mock.patch.object(goals, "LEAST", more):
+                found = goals.check(new)
+                self.assertEqual([i for i, goal in enumerate(found) if not goal.met], [number])
+                self.assertFalse(found[number].good_enough)
+                self.assertEqual(found[number].word, f"ONLY {count} OF {count + 1} MEASURED")
+                # One machine that was asked for is no table.
+                one = new | {"machines": {MACHINE: new["machines"][MACHINE]}}
+                self.assertTrue(all(goal.met for goal in goals.check(one)))
 
     def test_common_calls(self) -> None:
         for path, common in (("hvc/SMCCC_VERSION", True), ("smc/ARCH_FEATURES:PV_TIME", True),
