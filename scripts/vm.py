@@ -5,7 +5,6 @@
   run    KVM's selftests on every configuration, in every mode of kvm-arm.abi
   fuzz   the test abi_fuzz, for longer and from another seed each time
   kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
-  test   both
   boot   a shell in the booted kernel
   list   the configurations and tests
 """
@@ -24,9 +23,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from vm import judge, matrix, qemu, report
+from vm import facts, judge, matrix, qemu, report
+from vm.console import read
 from vm.judge import BootResult
-from vm.matrix import BadSelection, Boot
+from vm.matrix import BadSelection, Boot, Config, Options
 
 HERE = Path(__file__).resolve().parent
 EXPECTED = HERE / "vm" / "expected"
@@ -37,9 +37,10 @@ TEST_SECONDS = 600
 BOOT_SECONDS = 1800
 DEBUG_SLOWER = 3
 SILENT_SECONDS = 60
-# For how long the tests run that know no end, where nobody says.
+# For how long the timed tests run, without --seconds.
 FUZZ_SECONDS = 60
 DEBUG_SECONDS = 15
+SELFTESTS = ("run", "fuzz")
 
 RunBoot = Callable[[Boot], BootResult]
 
@@ -52,7 +53,7 @@ def die(message: str) -> NoReturn:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("run", "fuzz", "kunit", "test", "boot", "list"))
+    parser.add_argument("task", choices=(*SELFTESTS, "kunit", "boot", "list"))
     parser.add_argument("--image", type=Path, help="the kernel's Image")
     parser.add_argument("--selftests", type=Path, help="kselftest_install directory")
     parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
@@ -65,8 +66,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cmdline", default="", help="more kernel parameters")
     parser.add_argument("--debug", action="store_true", help="the Image is the debug kernel")
     parser.add_argument("--brief", action="store_true", help="what `make test` runs of it")
-    parser.add_argument("--seconds", type=int, help="how long the tests run that know no end")
-    parser.add_argument("--seed", help="where their random numbers begin")
+    parser.add_argument("--seconds", type=int, help="how long the timed tests run")
+    parser.add_argument("--seed", help="where random numbers begin")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="VMs at a time (default: the number of CPUs), if memory allows it")
     parser.add_argument("--stock", action="store_true",
@@ -112,6 +113,8 @@ def installed(args: argparse.Namespace, wanted: tuple[str, ...]) -> None:
     path = args.selftests / "kselftest-list.txt"
     if not path.is_file():
         die(f"no installed selftests in {args.selftests}")
+    if not (args.selftests / "kvm" / "vm_keeper").is_file():
+        die(f"no kvm/vm_keeper in {args.selftests}: install the selftests with the overlay")
     there = path.read_text(encoding="utf-8").split()
     missing = [name for name in wanted if f"kvm:{name}" not in there]
     if missing:
@@ -148,7 +151,7 @@ class Progress:
             self.running.remove(boot.name)
             clear = "\r\033[K" if self.live else ""
             print(f"{clear}  [{self.done:{len(str(self.total))}}/{self.total}] "
-                  f"{boot.config.name:38}{boot.abi:6}{result.seconds:6.1f} s  {words}", flush=True)
+                  f"{boot.name:48}{result.seconds:6.1f} s  {words}", flush=True)
             self._status()
 
 
@@ -164,7 +167,8 @@ def run_all(boots: list[Boot], jobs: int, count: Path, one: RunBoot) -> list[Boo
         progress.end(result)
         return result
 
-    slow_first = sorted(boots, key=lambda b: (b.config.kvm != "nested", b.config.cpu != "max"))
+    slow_first = sorted(boots, key=lambda b: (b.abi != "check", b.config.kvm != "nested",
+                                              b.config.cpu != "max", -len(b.tests)))
     with ThreadPoolExecutor(jobs) as pool:
         try:
             futures = {boot: pool.submit(task, boot) for boot in slow_first}
@@ -191,59 +195,82 @@ def files(out: Path, kind: str, boot: Boot, suffix: str = "") -> tuple[Path, Pat
     return logs / f"{boot.slug}{suffix}.console", logs / f"{boot.slug}{suffix}.results"
 
 
-def timed_options(args: argparse.Namespace) -> tuple[str, ...]:
-    """What the tests are told that go on for as long as one likes."""
+def options(args: argparse.Namespace) -> Options:
+    """What the tests get that are timed, or random."""
     seconds = args.seconds
     if not seconds and (args.task == "fuzz" or args.debug):
         seconds = FUZZ_SECONDS if args.task == "fuzz" else DEBUG_SECONDS
-    seed = args.seed or (str(secrets.randbits(32)) if args.task == "fuzz" else None)
-    return (*(("-t", str(seconds)) if seconds else ()), *(("-s", seed) if seed else ()))
+    return Options(seconds, args.seed or (hex(secrets.randbits(64)) if args.task == "fuzz" else None))
 
 
 def chosen(args: argparse.Namespace) -> list[Boot]:
     """The boots that are asked for."""
+    modes: tuple[str, ...] = matrix.DEBUG_MODES if args.debug else matrix.ABI_MODES
     if args.task == "fuzz":
         tests, modes = ("abi_fuzz",), ("check",)
     else:
         tests = matrix.check_tests(args.tests, args.debug)
-        modes = ("c",) if args.stock else matrix.DEBUG_MODES if args.debug else matrix.ABI_MODES
+    if args.stock:
+        modes = ("c",)
     if args.abi:
         modes = (args.abi,)
     machines = matrix.select(args.cpu, args.gic, args.mode, args.debug and args.task != "fuzz")
-    found = matrix.boots(machines, modes, tests, timed_options(args))
+    found = matrix.boots(machines, modes, tests, options(args))
     return matrix.briefly(found, args.debug) if args.brief and not args.tests else found
 
 
+def amended(result: BootResult, found: facts.Facts) -> BootResult:
+    """With what init could not do."""
+    for verdict in result.verdicts:
+        if verdict.name == judge.BOOT and found.problems:
+            verdict.status = "fail"
+            verdict.reason = "; ".join(filter(None, (verdict.reason, *found.problems)))
+    return result
+
+
+class Selftests:
+    """Boots that run KVM's selftests, and what is said of them."""
+
+    def __init__(self, args: argparse.Namespace, machine: qemu.Machine) -> None:
+        self.args = args
+        self.machine = machine
+        self.expected = judge.read_expected(EXPECTED)
+        slower = DEBUG_SLOWER if args.debug else 1
+        self.test_seconds = TEST_SECONDS * slower + (args.seconds or 0)
+        self.boot_seconds = BOOT_SECONDS * slower + len(matrix.TIMED) * (args.seconds or 0)
+
+    def attempt(self, boot: Boot, suffix: str = "") -> BootResult:
+        kind = "run" if self.args.task == "run" else self.args.task
+        console, results = files(self.args.out, kind, boot, suffix)
+        params = "" if self.args.stock else boot.kernel_params
+        task = f"run {self.test_seconds} {boot.order}"
+        argv = qemu.command(self.machine, boot.config, params, task,
+                            options=qemu.tcg(boot.threads))
+        # The guest reports a test that it ends: silence after that is the end of the guest.
+        outcome = qemu.run(argv, console, results, self.boot_seconds,
+                           self.test_seconds + SILENT_SECONDS)
+        result = judge.selftests(boot, outcome, console, results, self.expected, self.args.stock)
+        return amended(result, facts.read(read(results)))
+
+
 def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
-    expected = judge.read_expected(EXPECTED)
     racy = judge.read_racy(RACY)
     boots = chosen(args)
-    slower = DEBUG_SLOWER if args.debug else 1
-    test_seconds = TEST_SECONDS * slower + (args.seconds or 0)
-    boot_seconds = BOOT_SECONDS * slower + len(matrix.TIMED) * (args.seconds or 0)
-    kind, stem, count = (("fuzz", "fuzz", "fuzz.count") if args.task == "fuzz" else
-                         ("run", "results", "vm.count"))
+    if not boots:
+        raise BadSelection("none of these tests runs there in this mode")
+    runner = Selftests(args, machine)
+    stem, count = {"run": ("results", "vm.count"), "fuzz": ("fuzz", "fuzz.count")}[args.task]
     print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time", flush=True)
-
-    def attempt(boot: Boot, suffix: str = "") -> BootResult:
-        console, results = files(args.out, kind, boot, suffix)
-        params = f"kvm-arm.abi={boot.abi} kvm-arm.abi_count={int(boot.counted)}"
-        if args.stock:
-            params = ""
-        argv = qemu.command(machine, boot.config, params, f"run {test_seconds} {boot.order}")
-        # The guest reports a test that it ends: silence after that is the end of the guest.
-        outcome = qemu.run(argv, console, results, boot_seconds, test_seconds + SILENT_SECONDS)
-        return judge.selftests(boot, outcome, console, results, expected, args.stock)
 
     def has_lost(result: BootResult) -> list[judge.Verdict]:
         return [v for v in result.failed if v.name in racy and racy[v.name] in v.reason]
 
     def one(boot: Boot) -> BootResult:
-        result = attempt(boot)
+        result = runner.attempt(boot)
         for verdict in [v for v in has_lost(result) if v.name != judge.BOOT]:
             for number in range(1, RACY_TRIES + 1):
-                again = attempt(replace(boot, tests=(verdict.name,)),
-                                f"-{verdict.name}-again-{number}")
+                again = runner.attempt(replace(boot, tests=(verdict.name,)),
+                                       f"-{verdict.name}-again-{number}")
                 if not again.failed:
                     verdict.status = "pass"
                     verdict.reason = f"said {verdict.reason}"
@@ -258,8 +285,8 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
     configs = matrix.select(args.cpu, args.gic, args.mode, args.debug)
     # What KUnit sees depends on the CPU and the GIC, not on the mode of KVM.
-    machines = {(c.cpu, c.gic): replace(c, only=(), params="") for c in reversed(configs)}
-    boots = [Boot(machines[key], args.abi or "", ())
+    found = {(c.cpu, c.gic): replace(c, only=(), params="") for c in reversed(configs)}
+    boots = [Boot(found[key], args.abi or "", ())
              for key in dict.fromkeys((c.cpu, c.gic) for c in configs)]
     print(f"KUnit: {len(boots)} boots, {args.jobs} at a time", flush=True)
 
@@ -270,7 +297,7 @@ def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool
             params += f" kvm-arm.abi={args.abi}"
         if args.debug and args.brief:
             params += " kunit.filter=speed>very_slow"
-        argv = qemu.command(machine, boot.config, params, "kunit")
+        argv = qemu.command(machine, boot.config, params, "kunit", options=qemu.tcg(boot.threads))
         outcome = qemu.run(argv, console, results, BOOT_SECONDS)
         return judge.kunit(boot, outcome, console, results)
 
@@ -295,7 +322,7 @@ def show_list() -> None:
         print(f"  {config.name}{only}")
     print("tests:")
     for name in matrix.TEST_NAMES:
-        print(f"  {name}")
+        print(f"  {name}{'  (races)' if name in matrix.RACING else ''}")
 
 
 def main() -> int:
@@ -306,20 +333,15 @@ def main() -> int:
     # As Ctrl-C: the VMs must not outlive this.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        wanted = {test for boot in chosen(args) for test in boot.tests}
-        if args.task in ("run", "fuzz", "test"):
-            installed(args, tuple(sorted(wanted)))
+        if args.task in SELFTESTS:
+            installed(args, tuple(sorted({test for boot in chosen(args) for test in boot.tests})))
         machine = prepare(args)
         if args.task == "boot":
             shell(args, machine)
         version = subprocess.run([qemu.QEMU, "--version"], check=True, capture_output=True,
                                  text=True).stdout.split("(")[0].replace("emulator version ", "")
-        good = True
-        if args.task in ("run", "fuzz", "test"):
-            good = selftests(args, machine, version.strip()) and good
-        if args.task in ("kunit", "test"):
-            good = kunit(args, machine, version.strip()) and good
-        return 0 if good else 1
+        run = kunit if args.task == "kunit" else selftests
+        return 0 if run(args, machine, version.strip()) else 1
     except BadSelection as why:
         die(str(why))
     except KeyboardInterrupt:

@@ -33,24 +33,33 @@ CHECK = ("check",)
 RUST = ("rust",)
 OPTED_IN = ("rust", "check")
 
+# How TCG runs the CPUs: all in one host thread, in turn, or each in its own. With one for
+# each, a CPU can keep a translation of code that another one has just patched.
+SINGLE = "single"
+MULTI = "multi"
+
 
 @dataclass(frozen=True)
 class Test:
     name: str
     # Surfaces of kvm-arm.abi that it calls whenever it passes
     calls: tuple[str, ...] = ()
-    # Flips the mode: it runs last, when the counters of the mode asked for were read.
+    # Flips the mode: it runs last, after the counters of the chosen mode were read.
     flips: bool = False
     # These modes are enough: it calls no surface, goes through all modes by itself, or
-    # is of VMs that opt in, for which check serves as c does and compares the rest.
+    # is about VMs that opt in, for which check serves as c does and compares the rest.
     only_in: tuple[str, ...] = ABI_MODES
     # The models of the debug kernel's machines that `make test` runs it on: it has no time
     # for all of them on each
     brief: tuple[str, ...] = ()
     # Needs what only the debug kernel has, and must not skip there.
     debug: bool = False
-    # Goes on for as long as it is told (-t), from a seed (-s).
+    # Runs for as long as -t says.
     timed: bool = False
+    # Takes the seed of its random numbers by -s.
+    seeded: bool = False
+    # Needs threads that run at the same time: its boot has a host thread for each CPU.
+    races: bool = False
 
 
 TESTS = (
@@ -96,16 +105,16 @@ TESTS = (
     Test("psci_cpu_on", calls=("smccc",)),
     Test("psci_vcpu_states", calls=("smccc",)),
     Test("psci_system_events", calls=("smccc",)),
-    Test("fw_reg_switch", only_in=CHECK, flips=True),
+    Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
-    Test("abi_flip", only_in=CHECK, flips=True, brief=N1),
+    Test("abi_flip", only_in=CHECK, flips=True, brief=N1, races=True),
     Test("abi_roundtrip", only_in=CHECK, flips=True),
-    Test("smccc_filter_race", only_in=CHECK, flips=True),
-    Test("psci_cpu_on_race", only_in=CHECK, flips=True),
+    Test("smccc_filter_race", only_in=CHECK, flips=True, races=True),
+    Test("psci_cpu_on_race", only_in=CHECK, flips=True, races=True),
     *(Test(name, only_in=OPTED_IN, flips=True) for name in OPT_IN_TESTS),
     Test("opt_in_errors", flips=True),
     Test("opt_in_absent", flips=True),
-    Test("opt_in_flip", flips=True, brief=N1),
+    Test("opt_in_flip", only_in=CHECK, flips=True, brief=N1, races=True),
     # Hard to break
     Test("abi_trust", only_in=CHECK, flips=True),
     Test("abi_trust_log", only_in=CHECK, flips=True, brief=N1),
@@ -113,14 +122,16 @@ TESTS = (
     Test("fault_page_end", only_in=CHECK, flips=True),
     Test("fault_usercopy", only_in=CHECK, flips=True, debug=True, brief=N1),
     Test("fault_alloc", only_in=CHECK, flips=True, debug=True, brief=A72),
-    Test("fault_kill", only_in=CHECK, flips=True),
-    Test("abi_stress", only_in=CHECK, flips=True, timed=True, brief=A72),
-    Test("abi_fuzz", only_in=CHECK, flips=True, timed=True, brief=A72),
+    Test("fault_kill", only_in=CHECK, flips=True, seeded=True, races=True),
+    Test("abi_stress", only_in=CHECK, flips=True, timed=True, seeded=True, brief=A72, races=True),
+    Test("abi_fuzz", only_in=CHECK, flips=True, timed=True, seeded=True, brief=A72, races=True),
 )
 TEST_NAMES = tuple(test.name for test in TESTS)
 FLIPPING = frozenset(test.name for test in TESTS if test.flips)
 ONLY_IN = {test.name: test.only_in for test in TESTS}
+RACING = frozenset(test.name for test in TESTS if test.races)
 TIMED = tuple(test.name for test in TESTS if test.timed)
+SEEDED = tuple(test.name for test in TESTS if test.seeded)
 BRIEF = {test.name: test.brief for test in TESTS if test.brief}
 DEBUG = frozenset(test.name for test in TESTS if test.debug)
 
@@ -196,34 +207,54 @@ HOST_STATES = (
 
 
 @dataclass(frozen=True)
+class Options:
+    """For how long the timed tests run, and where random numbers begin."""
+    seconds: int | None = None
+    seed: str | None = None
+
+    def of(self, test: str) -> tuple[str, ...]:
+        timed = ("-t", str(self.seconds)) if self.seconds and test in TIMED else ()
+        seeded = ("-s", self.seed) if self.seed and test in SEEDED else ()
+        return (*timed, *seeded)
+
+
+@dataclass(frozen=True)
 class Boot:
     """One run of QEMU."""
     config: Config
     abi: str
     tests: tuple[str, ...]
-    # What the timed tests are told
-    options: tuple[str, ...] = ()
+    options: Options = Options()
+    # SINGLE or MULTI
+    threads: str = SINGLE
 
     @property
     def slug(self) -> str:
-        return f"{self.config.slug}-{self.abi}" if self.abi else self.config.slug
+        words = [self.config.slug, self.abi, "races" if self.threads == MULTI else ""]
+        return "-".join(word for word in words if word)
 
     @property
     def name(self) -> str:
-        return f"{self.config.name} {self.abi}".strip()
+        races = "(races)" if self.threads == MULTI else ""
+        return " ".join(word for word in (self.config.name, self.abi, races) if word)
 
     @property
     def counted(self) -> bool:
         return self.abi != "rust" or self.config not in MAIN
 
     @property
+    def kernel_params(self) -> str:
+        """What the boot, not the machine, asks of the overlay."""
+        return f"kvm-arm.abi={self.abi} kvm-arm.abi_count={int(self.counted)}"
+
+    @property
     def order(self) -> str:
-        """The tests as the guest's init wants them: those that flip the mode apart, "-" if none,
-        and after them what a test is told."""
+        """The tests as the guest's init wants them: those that flip the mode apart, "-" if there
+        are none, and then the options of each test that has some."""
         first = ",".join(t for t in self.tests if t not in FLIPPING)
         last = ",".join(t for t in self.tests if t in FLIPPING)
-        told = [f"{t}={','.join(self.options)}" for t in TIMED if t in self.tests and self.options]
-        return " ".join([first or "-", last or "-", *told])
+        given = [f"{t}={','.join(words)}" for t in self.tests if (words := self.options.of(t))]
+        return " ".join([first or "-", last or "-", *given])
 
 
 def check_tests(names: str | None, debug: bool = True) -> tuple[str, ...]:
@@ -268,9 +299,17 @@ def select(cpu: str | None, gic: int | None, kvm: str | None,
     return (Config(cpu, gic, kvm),)
 
 
+def _split(config: Config, abi: str, tests: tuple[str, ...], options: Options) -> list[Boot]:
+    """The tests that race need a boot of their own."""
+    wanted = config.wanted(tests)
+    parts = ((SINGLE, tuple(t for t in wanted if t not in RACING)),
+             (MULTI, tuple(t for t in wanted if t in RACING)))
+    return [Boot(config, abi, part, options, threads) for threads, part in parts if part]
+
+
 def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str, ...],
-          options: tuple[str, ...] = ()) -> list[Boot]:
-    """One boot for each configuration and mode that has a test to run."""
+          options: Options = Options()) -> list[Boot]:
+    """The boots of each configuration and mode in which there is a test to run."""
     def here(config: Config, abi: str, test: str) -> bool:
         # If it is the only mode that is asked for, nothing is left out.
         if len(modes) == 1:
@@ -280,8 +319,11 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
             return False
         return abi in ONLY_IN[test]
 
-    return [Boot(config, abi, wanted, options) for config in configs for abi in modes
-            if (wanted := config.wanted(tuple(t for t in tests if here(config, abi, t))))]
+    found: list[Boot] = []
+    for config in configs:
+        for abi in modes:
+            found += _split(config, abi, tuple(t for t in tests if here(config, abi, t)), options)
+    return found
 
 
 def briefly(found: list[Boot], debug: bool) -> list[Boot]:

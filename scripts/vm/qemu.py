@@ -51,6 +51,11 @@ def fitting(jobs: int, memory_mib: int, meminfo: Path = Path("/proc/meminfo")) -
     return jobs
 
 
+def tcg(threads: str) -> tuple[str, ...]:
+    """The option that says how CPUs are spread over host threads."""
+    return ("-accel", f"tcg,thread={threads}")
+
+
 @dataclass(frozen=True)
 class Outcome:
     seconds: float

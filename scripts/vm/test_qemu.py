@@ -13,6 +13,8 @@ from pathlib import Path
 from unittest import mock
 
 from vm import qemu, qmp
+from vm.matrix import Config
+from vm.qemu import Machine
 
 SCRIPTS = Path(qemu.__file__).resolve().parent.parent
 
@@ -121,7 +123,8 @@ class Running(Fakes):
         parent = subprocess.Popen(
             [sys.executable, "-B", "-c", "import sys; from pathlib import Path\n"
              "from vm import qemu\n"
-             f"qemu.run({command!r}, Path({str(self.console)!r}), Path({str(self.results)!r}), 600)"],
+             f"qemu.run({command!r}, Path({str(self.console)!r}), Path({str(self.results)!r}), "
+             "600)"],
             env={**os.environ, "PYTHONPATH": str(SCRIPTS)})
         pid = 0
         for _ in range(200):
@@ -143,6 +146,20 @@ class Running(Fakes):
             time.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
         self.fail("it ran on")
+
+
+class Command(unittest.TestCase):
+    def command(self, config: Config) -> str:
+        machine = Machine(Path("Image"), Path("initrd"), "extra=1")
+        return " ".join(qemu.command(machine, config, "params=1", "run 1 a -",
+                                     options=qemu.tcg("single")))
+
+    def test_how_cpus_are_spread_over_threads(self) -> None:
+        self.assertIn(" -accel tcg,thread=single ", self.command(Config("max", 3, "vhe")))
+
+    def test_parameters_come_before_the_task(self) -> None:
+        self.assertIn(" kvm-arm.mode=nested params=1 extra=1 rdinit=/init -- run 1 a -",
+                      self.command(Config("max", 3, "nested")))
 
 
 class Memory(unittest.TestCase):

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the guest's init says of itself, and not of a test."""
+
+from dataclasses import dataclass, field
+
+# Something that init was to do before the tests, and could not: what, in words
+FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed"}
+
+
+@dataclass
+class Facts:
+    problems: list[str] = field(default_factory=list)
+
+
+def read(lines: list[str]) -> Facts:
+    facts = Facts()
+    for line in lines:
+        if not line.startswith("# vm: "):
+            continue
+        match line.split()[2:]:
+            case [what, *words] if what in FAILED:
+                facts.problems.append(f"{FAILED[what]}: {' '.join(words)}")
+    return facts
