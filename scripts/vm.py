@@ -220,8 +220,9 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
 
 
 def amended(result: BootResult, found: facts.Facts) -> BootResult:
-    """With what init could not do."""
+    """With the seconds of each test, and what init could not do."""
     for verdict in result.verdicts:
+        verdict.seconds = found.seconds.get(verdict.name)
         if verdict.name == judge.BOOT and found.problems:
             verdict.status = "fail"
             verdict.reason = "; ".join(filter(None, (verdict.reason, *found.problems)))

@@ -9,6 +9,8 @@ FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed"}
 
 @dataclass
 class Facts:
+    # How long each test took
+    seconds: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
@@ -18,6 +20,11 @@ def read(lines: list[str]) -> Facts:
         if not line.startswith("# vm: "):
             continue
         match line.split()[2:]:
+            case ["seconds", name, begin, end]:
+                try:
+                    facts.seconds[name] = round(float(end) - float(begin), 1)
+                except ValueError:
+                    facts.problems.append(f"garbled: '{line}'")
             case [what, *words] if what in FAILED:
                 facts.problems.append(f"{FAILED[what]}: {' '.join(words)}")
     return facts

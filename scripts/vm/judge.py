@@ -27,6 +27,8 @@ class Verdict:
     status: str  # pass, fail, skip or xfail
     reason: str = ""
     log: list[str] = field(default_factory=list)
+    # By the guest's clock; None: not known
+    seconds: float | None = None
 
 
 @dataclass

@@ -243,6 +243,7 @@ def _plain(result: BootResult) -> dict[str, object]:
             "linux": result.linux, "kvm": result.kvm, "seconds": round(result.seconds, 1),
             "calls": result.counts, "console": str(result.console),
             "tests": [{"name": v.name, "status": v.status, "reason": v.reason,
+                       "seconds": v.seconds,
                        "log": v.log if v.status in ("fail", "xfail") else []}
                       for v in result.verdicts]}
 
