@@ -4,7 +4,7 @@
 # builds, boots and tests. It is never installed into a kernel tree.
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL
 
 # Only the command line counts. Short names such as CPU, MODE and CONFIG are exported
 # for other purposes, too: they must not make a run smaller than it looks, nor stop it.
@@ -51,8 +51,9 @@ built := $(tree) kernel selftests
 define HELP
 The part of KVM/arm64 that decides what a guest may see, in Rust.
 
-  make run          set up what is missing, build the kernel and the KVM selftests,
-                    run the guests with the C code, the Rust code and both compared
+  make run          set up what is missing, build the kernel and the KVM selftests, run
+                    these with the C code, the Rust code and both compared, on two
+                    machines: ten minutes after the build. ALL=1: on every machine
   make test         host, objects, KUnit and the KVM selftests, these in mode check on
                     every machine and in all modes on two; then a part of it on a
                     kernel that finds mistakes at run time
@@ -79,8 +80,10 @@ Variables:
   CPU=              only this model: max, neoverse-n1, cortex-a72, a64fx, ...
   MODE=vhe|nvhe|protected|nested    only this mode of KVM
   TESTS=a,b         only these tests
+  ALL=1             run: every machine and state of the host
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and the like
-  SECONDS=, SEED=   fuzz: how long (default 60) and from where; run: tests that have them
+  SECONDS=          fuzz: how long (default 60); run: how long the timed tests run
+  SEED=             where random numbers begin (default: another one for each run)
   CMDLINE=          more kernel parameters
   JOBS=             parallel jobs (default: one per CPU)
   BASE=old.json     bench: compare with this earlier result; fail if a path got slower

@@ -14,6 +14,7 @@ args=(--image "$IMAGE" --selftests "$KSELFTEST" --busybox "$BUSYBOX" --out "$RES
 [[ -z $MODE ]] || args+=(--mode "$MODE")
 [[ $CONFIG == base ]] || args+=(--debug)
 [[ ${BRIEF:-} != y ]] || args+=(--brief)
+[[ $ALL != 1 ]] || args+=(--all)
 [[ -z $FUZZ_SECONDS || $1 == kunit ]] || args+=(--seconds "$FUZZ_SECONDS")
 [[ -z $SEED || $1 == kunit ]] || args+=(--seed "$SEED")
 [[ -z $TESTS || $1 != run ]] || args+=(--tests "$TESTS")

@@ -39,6 +39,10 @@ one_of GIC "$GIC" "$GIC_VALUES"
 one_of CPU "$CPU" "$CPU_VALUES"
 one_of MODE "$MODE" "$MODE_VALUES"
 one_of CONFIG "$CONFIG" "$CONFIG_VALUES"
+# Every machine, instead of the two main ones
+ALL=${ALL:-0}
+one_of ALL "$ALL" "0 1"
+export ALL
 CONFIG=${CONFIG:-base}
 
 [[ -z $JOBS || $JOBS =~ ^[1-9][0-9]{0,3}$ ]] ||

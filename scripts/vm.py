@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
 
-  run    KVM's selftests on every configuration, in every mode of kvm-arm.abi
-  fuzz   the test abi_fuzz, for longer and from another seed each time
+  run    KVM's selftests on two configurations, with --all on each, in every mode of kvm-arm.abi
+  fuzz   the test abi_fuzz, for longer
   kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
   boot   a shell in the booted kernel
   list   the configurations and tests
@@ -11,6 +11,7 @@
 
 import argparse
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -50,6 +51,14 @@ def die(message: str) -> NoReturn:
     sys.exit(2)
 
 
+def seed(word: str) -> str:
+    """A number of 64 bits, as the tests take it."""
+    if re.fullmatch(r"0[xX][0-9A-Fa-f]{1,16}", word) or (
+            re.fullmatch(r"0|[1-9][0-9]{0,19}", word) and int(word) < 1 << 64):
+        return word
+    raise argparse.ArgumentTypeError(f"{word} is no decimal or hexadecimal number of 64 bits")
+
+
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -66,8 +75,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--cmdline", default="", help="more kernel parameters")
     parser.add_argument("--debug", action="store_true", help="the Image is the debug kernel")
     parser.add_argument("--brief", action="store_true", help="what `make test` runs of it")
+    parser.add_argument("--all", action="store_true", help="every configuration")
     parser.add_argument("--seconds", type=int, help="how long the timed tests run")
-    parser.add_argument("--seed", help="where random numbers begin")
+    parser.add_argument("--seed", type=seed, default=hex(secrets.randbits(64)),
+                        help="where random numbers begin (default: another one each time)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="VMs at a time (default: the number of CPUs), if memory allows it")
     parser.add_argument("--stock", action="store_true",
@@ -179,7 +190,9 @@ def run_all(boots: list[Boot], jobs: int, count: Path, one: RunBoot) -> list[Boo
             raise
 
 
-def finish(out: Path, stem: str, count: str, results: list[BootResult], text: str) -> bool:
+def finish(out: Path, stem: str, count: str, results: list[BootResult], text: str,
+           remarks: tuple[str, ...] = ()) -> bool:
+    text += "\n" * bool(remarks) + "".join(f"{remark}\n" for remark in remarks)
     report.write(out, stem, results, text)
     print(f"\n{text}", end="")
     if failed := report.failures(results):
@@ -200,7 +213,13 @@ def options(args: argparse.Namespace) -> Options:
     seconds = args.seconds
     if not seconds and (args.task == "fuzz" or args.debug):
         seconds = FUZZ_SECONDS if args.task == "fuzz" else DEBUG_SECONDS
-    return Options(seconds, args.seed or (hex(secrets.randbits(64)) if args.task == "fuzz" else None))
+    return Options(seconds, args.seed)
+
+
+def machines(args: argparse.Namespace) -> tuple[Config, ...]:
+    """The configurations that are asked for, and where nobody asks, enough of them."""
+    few = args.debug or not (args.all or args.brief or args.stock)
+    return matrix.select(args.cpu, args.gic, args.mode, main=few and args.task != "fuzz")
 
 
 def chosen(args: argparse.Namespace) -> list[Boot]:
@@ -214,9 +233,17 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
         modes = ("c",)
     if args.abi:
         modes = (args.abi,)
-    machines = matrix.select(args.cpu, args.gic, args.mode, args.debug and args.task != "fuzz")
-    found = matrix.boots(machines, modes, tests, options(args))
+    found = matrix.boots(machines(args), modes, tests, options(args))
     return matrix.briefly(found, args.debug) if args.brief and not args.tests else found
+
+
+def remarks(args: argparse.Namespace, boots: list[Boot]) -> tuple[str, ...]:
+    """How to repeat a run, and what it left out."""
+    said = (f"Seed of what is random: {args.seed}. SEED={args.seed} repeats it.",)
+    missing = matrix.left_out(boots)
+    if args.task != "run" or args.cpu or args.gic or args.mode or not missing:
+        return said
+    return (*said, f"Not run: {', '.join(missing)}.", "`make run ALL=1` runs them, too.")
 
 
 def amended(result: BootResult, found: facts.Facts) -> BootResult:
@@ -261,7 +288,7 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
         raise BadSelection("none of these tests runs there in this mode")
     runner = Selftests(args, machine)
     stem, count = {"run": ("results", "vm.count"), "fuzz": ("fuzz", "fuzz.count")}[args.task]
-    print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time", flush=True)
+    print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time, seed {args.seed}", flush=True)
 
     def has_lost(result: BootResult) -> list[judge.Verdict]:
         return [v for v in result.failed if v.name in racy and racy[v.name] in v.reason]
@@ -280,7 +307,7 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
 
     results = run_all(boots, args.jobs, args.out / count, one)
     text = report.fuzz_text if args.task == "fuzz" else report.selftests_text
-    return finish(args.out, stem, count, results, text(results, version))
+    return finish(args.out, stem, count, results, text(results, version), remarks(args, boots))
 
 
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:

@@ -191,9 +191,9 @@ TABLE = (
     Config("max", 3, "nested"),
 )
 
-# VHE and nVHE, GICv3 and GICv2. Mode rust does not count here, as in production: Rust alone
-# serves, by the exports that neither count nor trace. The debug kernel, which is slow, runs on
-# these alone, and so do the modes c and rust in `make test`. Any machine can be asked for.
+# VHE and nVHE, GICv3 and GICv2: `make run` begins with these, and the debug kernel, which is
+# slow, runs on these alone. Mode rust does not count here, as in production: Rust alone
+# serves, by the exports that neither count nor trace. Any machine can be asked for.
 MAIN = (TABLE[2], TABLE[3])
 DEBUG_MODES = ("check",)
 
@@ -282,9 +282,10 @@ def _possible(cpu: str, gic: int, kvm: str) -> str | None:
 
 
 def select(cpu: str | None, gic: int | None, kvm: str | None,
-           debug: bool = False) -> tuple[Config, ...]:
-    """The configurations that match; failing that, the one machine described."""
-    if debug and not (cpu or gic or kvm):
+           main: bool = False) -> tuple[Config, ...]:
+    """The configurations that match; failing that, the one machine described. Of all of them,
+    those of MAIN alone if that is enough."""
+    if main and not (cpu or gic or kvm):
         return MAIN
     found = tuple(c for c in TABLE + HOST_STATES
                   if cpu in (None, c.cpu) and gic in (None, c.gic) and kvm in (None, c.kvm))
@@ -324,6 +325,12 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
         for abi in modes:
             found += _split(config, abi, tuple(t for t in tests if here(config, abi, t)), options)
     return found
+
+
+def left_out(asked: list[Boot]) -> tuple[str, ...]:
+    """The configurations of which no boot is asked for."""
+    there = {boot.config for boot in asked}
+    return tuple(c.name for c in TABLE + HOST_STATES if c not in there)
 
 
 def briefly(found: list[Boot], debug: bool) -> list[Boot]:
