@@ -116,7 +116,9 @@ def prepare(args: argparse.Namespace) -> qemu.Machine:
     if (fitting := qemu.fitting(args.jobs, memory)) < args.jobs:
         print(f"memory for {fitting} VMs at a time, not {args.jobs}", flush=True)
         args.jobs = fitting
-    return qemu.Machine(args.image, initrd, args.cmdline, memory)
+    # What fills freed pages with a pattern, and looks at it, does so on demand alone.
+    cmdline = f"page_poison=1 {args.cmdline}".strip() if args.debug else args.cmdline
+    return qemu.Machine(args.image, initrd, cmdline, memory)
 
 
 def installed(args: argparse.Namespace, wanted: tuple[str, ...]) -> None:
@@ -234,6 +236,8 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
     if args.abi:
         modes = (args.abi,)
     found = matrix.boots(machines(args), modes, tests, options(args))
+    if args.debug and not (args.tests or args.abi):
+        found = matrix.alone(found)
     return matrix.briefly(found, args.debug) if args.brief and not args.tests else found
 
 
@@ -312,10 +316,7 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
 
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
     configs = matrix.select(args.cpu, args.gic, args.mode, args.debug)
-    # What KUnit sees depends on the CPU and the GIC, not on the mode of KVM.
-    found = {(c.cpu, c.gic): replace(c, only=(), params="") for c in reversed(configs)}
-    boots = [Boot(found[key], args.abi or "", ())
-             for key in dict.fromkeys((c.cpu, c.gic) for c in configs)]
+    boots = [Boot(config, args.abi or "", ()) for config in matrix.kunit_machines(configs)]
     print(f"KUnit: {len(boots)} boots, {args.jobs} at a time", flush=True)
 
     def one(boot: Boot) -> BootResult:

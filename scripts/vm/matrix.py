@@ -52,6 +52,8 @@ class Test:
     # The models of the debug kernel's machines that `make test` runs it on: it has no time
     # for all of them on each
     brief: tuple[str, ...] = ()
+    # The debug kernel runs it in mode rust, too.
+    alone: bool = False
     # Needs what only the debug kernel has, and must not skip there.
     debug: bool = False
     # Runs for as long as -t says.
@@ -64,10 +66,10 @@ class Test:
 
 TESTS = (
     Test("get-reg-list", calls=("fw_reg", "id_reg")),
-    Test("hypercalls", calls=("fw_reg", "smccc")),
+    Test("hypercalls", calls=("fw_reg", "smccc"), alone=True),
     Test("psci_test", calls=("smccc",)),
     Test("smccc_filter", calls=("smccc", "smccc_filter")),
-    Test("set_id_regs", calls=("id_reg", "reg_masks")),
+    Test("set_id_regs", calls=("id_reg", "reg_masks"), alone=True),
     Test("vgic_init"),
     Test("kvm-uuid", calls=("smccc",)),
     Test("no-vgic"),
@@ -82,15 +84,15 @@ TESTS = (
     Test("vpmu_counter_access", only_in=RUST),
     Test("external_aborts"),
     *(Test(name, calls=("fw_reg",)) for name in HOST_STATE_TESTS),
-    Test("fw_reg_errors", calls=("fw_reg",)),
+    Test("fw_reg_errors", calls=("fw_reg",), alone=True),
     Test("fw_reg_list", calls=("fw_reg",)),
     Test("fw_reg_ebusy", calls=("fw_reg",), brief=N1),
     Test("id_reg_fields", calls=("id_reg", "reg_masks")),
     Test("id_reg_access", calls=("id_reg",)),
     Test("id_reg_impl"),
-    Test("reg_mask_range", calls=("reg_masks",)),
+    Test("reg_mask_range", calls=("reg_masks",), alone=True),
     Test("reg_mask_memory", calls=("reg_masks",), brief=N1),
-    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=A72),
+    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=A72, alone=True),
     Test("vgic_v2_errors", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_busy", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_guest", calls=("vgic_v2_cpuif",)),
@@ -100,9 +102,9 @@ TESTS = (
     Test("smccc_features", calls=("smccc",)),
     Test("smccc_services", calls=("smccc",)),
     Test("smccc_aarch32", calls=("smccc",)),
-    Test("smccc_filter_errors", calls=("smccc", "smccc_filter")),
+    Test("smccc_filter_errors", calls=("smccc", "smccc_filter"), alone=True),
     Test("smccc_filter_ranges", calls=("smccc", "smccc_filter")),
-    Test("psci_cpu_on", calls=("smccc",)),
+    Test("psci_cpu_on", calls=("smccc",), alone=True),
     Test("psci_vcpu_states", calls=("smccc",)),
     Test("psci_system_events", calls=("smccc",)),
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
@@ -131,6 +133,7 @@ FLIPPING = frozenset(test.name for test in TESTS if test.flips)
 ONLY_IN = {test.name: test.only_in for test in TESTS}
 RACING = frozenset(test.name for test in TESTS if test.races)
 TIMED = tuple(test.name for test in TESTS if test.timed)
+ALONE = frozenset(test.name for test in TESTS if test.alone)
 SEEDED = tuple(test.name for test in TESTS if test.seeded)
 BRIEF = {test.name: test.brief for test in TESTS if test.brief}
 DEBUG = frozenset(test.name for test in TESTS if test.debug)
@@ -195,7 +198,7 @@ TABLE = (
 # slow, runs on these alone. Mode rust does not count here, as in production: Rust alone
 # serves, by the exports that neither count nor trace. Any machine can be asked for.
 MAIN = (TABLE[2], TABLE[3])
-DEBUG_MODES = ("check",)
+DEBUG_MODES = ("check", "rust")
 
 # What a guest may see of the workarounds depends on the host's own state: these
 # boots reach the values that the table's machines do not.
@@ -333,11 +336,29 @@ def left_out(asked: list[Boot]) -> tuple[str, ...]:
     return tuple(c.name for c in TABLE + HOST_STATES if c not in there)
 
 
+def kunit_machines(configs: tuple[Config, ...]) -> tuple[Config, ...]:
+    """What KUnit sees depends on the CPU and the GIC, and of KVM's modes on nested alone."""
+    def key(config: Config) -> tuple[str, int, bool]:
+        return config.cpu, config.gic, config.kvm == "nested"
+
+    # The first of a kind, without what makes it a host state.
+    found = {key(c): replace(c, only=(), params="") for c in reversed(configs)}
+    return tuple(found[k] for k in dict.fromkeys(map(key, configs)))
+
+
+def alone(found: list[Boot]) -> list[Boot]:
+    """Of the debug kernel, which has no time for more, mode rust runs what is marked so."""
+    part = [replace(boot, tests=tuple(t for t in boot.tests if boot.abi != "rust" or t in ALONE))
+            for boot in found]
+    return [boot for boot in part if boot.tests]
+
+
 def briefly(found: list[Boot], debug: bool) -> list[Boot]:
     """What `make test` has time for: of the debug kernel what is marked so for the machine,
     else all modes of the main machines and of host states, and check of the others."""
     def marked(boot: Boot, test: str) -> bool:
-        return test in BRIEF and (boot.config not in MAIN or boot.config.cpu in BRIEF[test])
+        return boot.abi == "rust" or test in BRIEF and (
+            boot.config not in MAIN or boot.config.cpu in BRIEF[test])
 
     if debug:
         part = [replace(boot, tests=tuple(t for t in boot.tests if marked(boot, t)))

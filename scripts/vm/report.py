@@ -202,7 +202,8 @@ def fuzz_text(results: list[BootResult], qemu: str) -> str:
 def kunit_text(results: list[BootResult], qemu: str) -> str:
     """One row for each suite and machine is enough: cases are in the TAP file."""
     suites = list(dict.fromkeys(v.name.split(".")[0] for r in results for v in r.verdicts))
-    rows = [["suite", *(f"{r.boot.config.cpu} GICv{r.boot.config.gic}" for r in results)]]
+    rows = [["suite", *(f"{c.cpu} GICv{c.gic}{' nested' * (c.kvm == 'nested')}"
+                        for r in results for c in [r.boot.config])]]
     for suite in suites:
         row = [suite]
         for result in results:
