@@ -392,7 +392,8 @@ static void check_stats(int unused)
 	struct abi_stats now;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(surfaces) - !has_vgic_v2; i++) {
+	for (i = 0; abi.present && i < ARRAY_SIZE(surfaces) - !has_vgic_v2;
+	     i++) {
 		now = abi_read_surface(surfaces[i]);
 		fw_expect(now.c > stats_before[i].c,
 			  "c served no call of %s", surfaces[i]);
@@ -447,9 +448,8 @@ int main(void)
 			       strerror(errno));
 	}
 
-	/* The last case is about the switch. */
-	ksft_set_plan(ARRAY_SIZE(cases) - !abi.present);
-	fw_run_cases(cases, ARRAY_SIZE(cases) - !abi.present);
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
 
 	ksft_finished();
 }

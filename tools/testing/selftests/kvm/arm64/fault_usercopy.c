@@ -18,8 +18,6 @@
 
 static struct fault_state before;
 
-static const char * const modes[] = { "c", "rust", "check" };
-
 #define MAX_COPIES	2000
 
 /* All of the copies, in one call. */
@@ -89,14 +87,12 @@ static int fail_each_copy(struct fault_call *c)
 static void check_call(int nr)
 {
 	struct fault_call *c = &fault_calls[nr];
-	int i, ret, copies, want = 0, nr_modes = abi.present ?
-						 ARRAY_SIZE(modes) : 1;
+	int i, ret, copies, want = 0;
 	struct placed m = { .c = c };
 
 	full = realloc(full, c->size);
-	for (i = 0; i < nr_modes; i++) {
-		if (abi.present)
-			fault_set_mode(modes[i]);
+	for (i = 0; i < fault_nr_passes(); i++) {
+		fault_begin_pass(i);
 		if (c->begin)
 			c->begin(c);
 
@@ -115,7 +111,7 @@ static void check_call(int nr)
 			  c->name, fault_mode, copies);
 		fw_expect(copies == want + fault_mode_is_rust() * c->more_in_rust,
 			  "%s: %d copies in mode %s, %d in %s", c->name, copies,
-			  fault_mode, want, modes[0]);
+			  fault_mode, want, fault_passes[0].mode);
 	}
 	fault_expect_state(&before, c->name);
 }
@@ -151,10 +147,8 @@ static void check_filter(int unused)
 {
 	int i;
 
-	if (!abi.present)
-		fail_filter();
-	for (i = 0; i < ARRAY_SIZE(modes) && abi.present; i++) {
-		fault_set_mode(modes[i]);
+	for (i = 0; i < fault_nr_passes(); i++) {
+		fault_begin_pass(i);
 		fail_filter();
 	}
 }

@@ -111,6 +111,29 @@ static inline void fault_set_mode(const char *mode)
 	abi_set_mode(mode);
 }
 
+/* Calls that nobody counts are served by functions of their own. */
+static const struct fault_pass {
+	const char *mode;
+	bool count;
+} fault_passes[] = {
+	{ "c", true }, { "rust", true }, { "check", true }, { "rust", false },
+};
+
+/* Without a switch there is the first pass alone. */
+static inline int fault_nr_passes(void)
+{
+	return abi.present ? ARRAY_SIZE(fault_passes) : 1;
+}
+
+static inline void fault_begin_pass(int nr)
+{
+	if (!abi.present)
+		return;
+
+	fault_set_mode(fault_passes[nr].mode);
+	abi_set_count(fault_passes[nr].count);
+}
+
 static inline bool fault_mode_is_rust(void)
 {
 	return !strcmp(fault_mode, "rust");
