@@ -113,6 +113,7 @@ TESTS = (
     Test("abi_roundtrip", only_in=CHECK, flips=True),
     Test("smccc_filter_race", only_in=CHECK, flips=True, races=True),
     Test("psci_cpu_on_race", only_in=CHECK, flips=True, races=True),
+    Test("psci_mpidr_race", only_in=CHECK, flips=True, races=True),
     *(Test(name, only_in=OPTED_IN, flips=True) for name in OPT_IN_TESTS),
     Test("opt_in_errors", flips=True),
     Test("opt_in_absent", flips=True),

@@ -13,65 +13,11 @@
 
 #include "abi_switch.h"
 #include "hostile.h"
+#include "kernel_log.h"
 #include "unprivileged.h"
 
 #define NR_IOCTLS	4000
 #define NR_GUEST_CALLS	400
-
-static int kmsg;
-
-/* What passing time, a busy machine, and a task that ends make the kernel say. */
-static const char * const unrelated[] = {
-	"clocksource: ", "hrtimer: interrupt took", "workqueue: ", "random: ",
-	"perf: interrupt took too long", "sched: ", "used greatest stack depth",
-};
-
-static bool is_unrelated(const char *line)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(unrelated); i++) {
-		if (strstr(line, unrelated[i]))
-			return true;
-	}
-
-	return false;
-}
-
-/* The number of lines since the last time, without those that have @expected. */
-static int read_log(const char *expected)
-{
-	char record[8192], *text;
-	int nr = 0, nr_expected = 0;
-	ssize_t len;
-
-	for (;;) {
-		len = read(kmsg, record, sizeof(record) - 1);
-		if (len < 0 && errno == EAGAIN)
-			break;
-		/* Overwritten before it could be read: there were many. */
-		if (len < 0 && errno == EPIPE) {
-			nr++;
-			continue;
-		}
-		TEST_ASSERT(len > 0, "/dev/kmsg: %s", strerror(errno));
-
-		record[len] = '\0';
-		text = strchr(record, ';');
-		text = text ? text + 1 : record;
-		text[strcspn(text, "\n")] = '\0';
-		if (expected && strstr(text, expected)) {
-			nr_expected++;
-			continue;
-		}
-		ksft_print_msg("log: %s\n", text);
-		nr += !is_unrelated(text);
-	}
-
-	fw_expect(!expected || nr_expected, "The log does not have '%s'",
-		  expected);
-	return nr;
-}
 
 static void write_and_call(void)
 {
@@ -90,11 +36,11 @@ static void check_log(bool unprivileged, const char *mode)
 	int nr;
 
 	abi_set_mode(mode);
-	read_log(NULL);
+	kernel_log_read(NULL);
 
 	fw_expect(run_child(unprivileged, write_and_call),
 		  "The calls were not made");
-	nr = read_log(NULL);
+	nr = kernel_log_read(NULL);
 	fw_expect(!nr, "There are %d new lines in the log", nr);
 }
 
@@ -119,11 +65,11 @@ static void check_reader(int unused)
 	static const char line[] = "<7>abi_trust_log: this line is to be found\n";
 	int fd = open("/dev/kmsg", O_WRONLY);
 
-	read_log(NULL);
+	kernel_log_read(NULL);
 	fw_expect(write(fd, line, strlen(line)) == strlen(line), "%s",
 		  strerror(errno));
 	close(fd);
-	fw_expect(!read_log("this line is to be found"), "other lines");
+	fw_expect(!kernel_log_read("this line is to be found"), "other lines");
 }
 
 static const struct fw_case cases[] = {
@@ -147,9 +93,7 @@ int main(void)
 	/* One thread, as it forks. */
 	opt_in_require();
 	mem_create(1);
-	kmsg = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
-	TEST_ASSERT(kmsg >= 0 && lseek(kmsg, 0, SEEK_END) >= 0, "/dev/kmsg: %s",
-		    strerror(errno));
+	kernel_log_open();
 
 	ksft_set_plan(ARRAY_SIZE(cases));
 	fw_run_cases(cases, ARRAY_SIZE(cases));

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * psci_mpidr_race - A VMM gives vCPUs another MPIDR_EL1 and takes it back, as fast
+ * as it can, or creates vCPUs, while a guest asks PSCI about this very affinity.
+ *
+ * The guest gets an answer that was right at some time during its call. And in
+ * mode check, in which both implementations decide on each call, no difference is
+ * counted and the log stays silent: they have to decide on the same state, since
+ * what is looked at once more may be another one by then, or the first one again.
+ */
+#include "abi_switch.h"
+#include "kernel_log.h"
+#include "psci.h"
+
+/* Of each race at least this long, and until what it is about was seen. */
+#define RACE_MS		4000
+#define RACE_LIMIT_MS	60000
+#define RACE_FLIPS	1000
+#define RACE_CREATED	16
+
+/* vCPU 0 asks, the next ones have their affinity changed, more are created. */
+#define MAX_FLIPPED	2
+#define MAX_CREATED	256
+
+/* Where the guest looks for a vCPU, and where that one is half of the time. */
+#define HOME		PSCI_AFF(0, 0, 5, 1)
+#define AWAY(nr)	PSCI_AFF(0, 0, 6, nr)
+
+static const struct race {
+	u64 fn;
+	u64 lowest_level;
+	int nr_flipped;
+	bool creates;
+	/* The mode changes as well. */
+	bool switches;
+} races[] = {
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 1 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 2 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 1, 1 },
+	{ PSCI_0_2_FN64_CPU_ON, 0, 1 },
+	{ PSCI_0_2_FN64_CPU_ON, 0, 2 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, .creates = true },
+	{ PSCI_0_2_FN64_CPU_ON, .creates = true },
+	{ PSCI_0_2_FN64_CPU_ON, .nr_flipped = 1, .switches = true },
+};
+
+static const struct race *race;
+
+/* ---- The guest ---- */
+
+#define NR_CALLS	64
+
+/* Each call's x0, as an index. */
+enum answer { ON, OFF, ABSENT, ALREADY_ON, OTHER, NR_ANSWERS };
+
+static struct asker {
+	u64 fn;
+	u64 target;
+	u64 arg2;
+	u64 answers[NR_ANSWERS];
+} asker;
+
+static enum answer answer(u64 x0)
+{
+	switch ((s64)x0) {
+	case PSCI_RET_SUCCESS:	/* = PSCI_0_2_AFFINITY_LEVEL_ON */
+		return ON;
+	case PSCI_0_2_AFFINITY_LEVEL_OFF:
+		return OFF;
+	case PSCI_RET_INVALID_PARAMS:
+		return ABSENT;
+	case PSCI_RET_ALREADY_ON:
+		return ALREADY_ON;
+	default:
+		return OTHER;
+	}
+}
+
+static void guest_code(void)
+{
+	struct fw_regs4 r;
+	int i;
+
+	for (;;) {
+		for (i = 0; i < NR_CALLS; i++) {
+			r = (struct fw_regs4) {
+				{ asker.fn, READ_ONCE(asker.target), asker.arg2 }
+			};
+			fw_smccc(&r);
+			asker.answers[answer(r.x[0])]++;
+		}
+		GUEST_SYNC(0);
+	}
+}
+
+static struct asker *asker_of(struct kvm_vm *vm)
+{
+	return addr_gva2hva(vm, (gva_t)&asker);
+}
+
+static void ask(struct abi_worker *w)
+{
+	fw_run(w->vcpu);
+}
+
+/* ---- The VMM ---- */
+
+static unsigned long nr_flips;
+
+static void flip_affinity(struct abi_worker *w)
+{
+	u64 id = SYS_REG(MPIDR_EL1), away = AWAY(w->vcpu->id);
+	u64 other = vcpu_get_reg(w->vcpu, id) & ~PSCI_AFFINITY;
+	int i;
+
+	for (i = 0; i < 32; i++) {
+		vcpu_set_reg(w->vcpu, id, other | away);
+		vcpu_set_reg(w->vcpu, id, other | HOME);
+	}
+	__atomic_add_fetch(&nr_flips, i, __ATOMIC_RELAXED);
+	smccc_set_mp_state(w->vcpu, KVM_MP_STATE_STOPPED);
+}
+
+static int created[MAX_CREATED];
+static unsigned int nr_created;
+
+/* What KVM makes of the number of a vCPU: 16 of them to a cluster. */
+static u64 default_affinity(u32 id)
+{
+	return PSCI_AFF(0, id >> 12 & 0xff, id >> 4 & 0xff, id & 0xf);
+}
+
+/* The guest asks for it before it is there. */
+static void create_vcpu(struct abi_worker *w)
+{
+	struct kvm_vm *vm = w->vcpu->vm;
+	struct kvm_vcpu_init init = w->vcpu->init;
+	u32 id = 1 + nr_created;
+	int fd;
+
+	usleep(1000);
+	if (nr_created == MAX_CREATED)
+		return;
+
+	WRITE_ONCE(asker_of(vm)->target, default_affinity(id));
+	usleep(1000);
+	fd = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(u64)id);
+	TEST_ASSERT(fd >= 0, "KVM_CREATE_VCPU %u: %s", id, strerror(errno));
+	init.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
+	TEST_ASSERT(!ioctl(fd, KVM_ARM_VCPU_INIT, &init),
+		    "KVM_ARM_VCPU_INIT %u: %s", id, strerror(errno));
+	created[nr_created++] = fd;
+}
+
+/* ---- The race ---- */
+
+static bool took_place(const struct asker *a)
+{
+	return a->answers[ABSENT] &&
+	       (a->answers[ON] || a->answers[OFF] || a->answers[ALREADY_ON]) &&
+	       (!race->nr_flipped || nr_flips >= RACE_FLIPS) &&
+	       (!race->creates || nr_created >= RACE_CREATED);
+}
+
+static void race_for_a_while(const struct asker *a, int nr_workers)
+{
+	struct timespec start;
+	s64 ms;
+	int i;
+
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	do {
+		if (race->switches && abi.present)
+			abi_flip();
+		usleep(1000);
+		ms = timespec_to_ns(timespec_elapsed(start)) / 1000000;
+	} while (ms < RACE_MS || (ms < RACE_LIMIT_MS && !took_place(a)));
+
+	__atomic_store_n(&abi_stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < nr_workers; i++)
+		kvm_pthread_join(abi_workers[i].thread, NULL);
+}
+
+static void check_race(int which)
+{
+	struct kvm_vcpu *vcpus[1 + MAX_FLIPPED];
+	struct abi_stats before = {}, now = {};
+	struct asker *a;
+	struct kvm_vm *vm;
+	int i, nr = 0;
+
+	race = &races[which];
+	nr_flips = 0;
+	nr_created = 0;
+	vm = fw_vm_create(1 + race->nr_flipped, true, guest_code, vcpus);
+	for (i = 1; i <= race->nr_flipped; i++) {
+		psci_set_affinity(vcpus[i], HOME);
+		smccc_set_mp_state(vcpus[i], KVM_MP_STATE_STOPPED);
+	}
+	a = asker_of(vm);
+	*a = (struct asker) { race->fn, HOME, race->lowest_level };
+
+	kernel_log_read(NULL);
+	if (abi.present) {
+		abi_set_mode("check");
+		abi_set_count(true);
+		before = abi_read_surface("smccc");
+	}
+	abi_start_rounds(nr++, ask, vcpus[0]);
+	for (i = 1; i <= race->nr_flipped; i++)
+		abi_start_rounds(nr++, flip_affinity, vcpus[i]);
+	if (race->creates)
+		abi_start_rounds(nr++, create_vcpu, vcpus[0]);
+	race_for_a_while(a, nr);
+
+	fw_expect(took_place(a), "the race did not take place in %d s",
+		  RACE_LIMIT_MS / 1000);
+	fw_expect(!a->answers[OTHER], "%lu answers are none of PSCI's",
+		  a->answers[OTHER]);
+	if (race->fn == PSCI_0_2_FN64_AFFINITY_INFO) {
+		fw_expect(!a->answers[ALREADY_ON], "%lu times ALREADY_ON",
+			  a->answers[ALREADY_ON]);
+		/* One that is created is on for a moment. */
+		fw_expect(!a->answers[ON] || race->creates,
+			  "%lu times on, and nobody is", a->answers[ON]);
+	} else {
+		fw_expect(!a->answers[OFF], "%lu times OFF", a->answers[OFF]);
+	}
+	if (abi.present)
+		now = abi_read_surface("smccc");
+	fw_expect(now.mismatches == before.mismatches, "%lu mismatches",
+		  now.mismatches - before.mismatches);
+	fw_expect(!kernel_log_read(NULL), "the log is not silent");
+	ksft_print_msg("%lu changes, %u created; %lu not compared\n", nr_flips,
+		       nr_created, now.unjudged - before.unjudged);
+	ksft_print_msg("answers: %lu on, %lu off, %lu absent, %lu already on\n",
+		       a->answers[ON], a->answers[OFF], a->answers[ABSENT],
+		       a->answers[ALREADY_ON]);
+
+	kvm_vm_free(vm);
+	while (nr_created)
+		close(created[--nr_created]);
+}
+
+static const struct fw_case cases[] = {
+	{ "AFFINITY_INFO of a vCPU whose affinity changes", check_race, 0 },
+	{ "AFFINITY_INFO of an affinity that two vCPUs have, at times",
+	  check_race, 1 },
+	{ "AFFINITY_INFO of a cluster that a vCPU leaves and comes back to",
+	  check_race, 2 },
+	{ "CPU_ON of a vCPU whose affinity changes", check_race, 3 },
+	{ "CPU_ON of an affinity that two vCPUs have, at times", check_race, 4 },
+	{ "AFFINITY_INFO of a vCPU that is being created", check_race, 5 },
+	{ "CPU_ON of a vCPU that is being created", check_race, 6 },
+	{ "CPU_ON of a vCPU whose affinity changes, as the mode does",
+	  check_race, 7 },
+	{ "switch: no mismatch, all served calls, mode restored",
+	  abi_check_stats },
+};
+
+int main(void)
+{
+	ksft_print_header();
+	test_disable_default_vgic();
+	kernel_log_open();
+
+	if (abi_open())
+		abi_begin_stats();
+	else
+		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
+			       strerror(errno));
+
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}
