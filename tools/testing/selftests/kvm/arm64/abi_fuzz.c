@@ -20,7 +20,7 @@
 
 #include "abi_fuzz_race.h"
 #include "abi_fuzz_run.h"
-#include "keep_vm.h"
+#include "count_vms.h"
 
 /* ---- One episode ---- */
 
@@ -202,32 +202,17 @@ static int nr_fds_before;
 static int nr_vms_before;
 static long kib_before;
 
-static int nr_entries(const char *path, const char *prefix)
+static int nr_fds(void)
 {
-	DIR *dir = opendir(path);
-	struct dirent *entry;
+	DIR *dir = opendir("/proc/self/fd");
 	int nr = 0;
 
-	TEST_ASSERT(dir, "Failed to open %s", path);
-	while ((entry = readdir(dir)))
-		nr += !strncmp(entry->d_name, prefix, strlen(prefix));
+	TEST_ASSERT(dir, "Failed to open /proc/self/fd");
+	while (readdir(dir))
+		nr++;
 	closedir(dir);
 
 	return nr;
-}
-
-static int nr_fds(void)
-{
-	return nr_entries("/proc/self/fd", "");
-}
-
-/* Of this process: each has its pid and the number of its descriptor. */
-static int nr_vms(void)
-{
-	char prefix[16];
-
-	snprintf(prefix, sizeof(prefix), "%d-", getpid());
-	return nr_entries("/sys/kernel/debug/kvm", prefix);
 }
 
 /* What the kernel has taken and cannot give back at once */
@@ -280,8 +265,8 @@ static void check_leaks(int unused)
 
 	fw_expect(nr_fds() == nr_fds_before, "%d descriptors, and there were %d",
 		  nr_fds(), nr_fds_before);
-	fw_expect(nr_vms() == nr_vms_before, "%d VMs, and there were %d",
-		  nr_vms(), nr_vms_before);
+	fw_expect(count_vms() == nr_vms_before, "%d VMs, and there were %d",
+		  count_vms(), nr_vms_before);
 	fw_expect(kib < SLACK_KIB || is_debug_kernel(), "too much memory is gone");
 	ksft_print_msg("the kernel has %ld KiB more than before\n", kib);
 }
@@ -363,8 +348,7 @@ int main(int argc, char **argv)
 
 	kvm_pthread_create(&watchdog, NULL, watch, NULL);
 	abi_begin_stats();
-	keep_vm();
-	nr_vms_before = nr_vms();
+	nr_vms_before = count_vms_of_others();
 
 	/* The first one warms up what is allocated once. */
 	run_episode(fuzz_options.seed, RUN_CHECK);

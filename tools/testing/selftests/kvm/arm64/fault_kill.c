@@ -9,15 +9,12 @@
  *
  * When a VMM dies is random, but the same for the same seed: -s SEED.
  */
-#include <dirent.h>
-#include <sys/random.h>
 #include <sys/wait.h>
 
+#include "count_vms.h"
 #include "fault_child.h"
 #include "fault_leak.h"
-#include "keep_vm.h"
-
-#define KVM_DEBUGFS	"/sys/kernel/debug/kvm"
+#include "seed.h"
 
 static const struct work {
 	const char *name;
@@ -32,8 +29,8 @@ static const struct work {
 static u64 seed;
 static int nr_killed;
 
-/* VMs that are not to be gone. */
-static int nr_kept;
+/* VMs that are not of the VMMs which are killed. */
+static int nr_others;
 
 /* What every VM has. */
 static struct fw_state fw_want;
@@ -49,25 +46,11 @@ static u32 next_random(void)
 
 /* ---- What must be left ---- */
 
-static int count_vms(void)
-{
-	int nr = 0, pid, fd;
-	struct dirent *entry;
-	DIR *dir = opendir(KVM_DEBUGFS);
-
-	if (!dir)
-		return 0;
-	while ((entry = readdir(dir)))
-		nr += sscanf(entry->d_name, "%d-%d", &pid, &fd) == 2;
-	closedir(dir);
-	return nr;
-}
-
 static void expect_no_vms(const char *when)
 {
 	int nr, tries;
 
-	for (tries = 0; (nr = count_vms() - nr_kept) && tries < 500; tries++)
+	for (tries = 0; (nr = count_vms() - nr_others) && tries < 500; tries++)
 		usleep(10000);
 	fw_expect(!nr, "%s: %d VMs are left", when, nr);
 }
@@ -219,7 +202,6 @@ static void check_modes(int unused)
 static const struct fw_case last_cases[] = {
 	{ "a new VM is good in all modes", check_modes },
 	{ "no memory is lost", leak_check },
-	/* If there is a switch. */
 	{ "switch: no mismatch, all served calls, mode restored",
 	  abi_check_stats },
 };
@@ -227,16 +209,17 @@ static const struct fw_case last_cases[] = {
 int main(int argc, char *argv[])
 {
 	struct fw_case cases[ARRAY_SIZE(works)];
-	int i, nr_last = ARRAY_SIZE(last_cases);
 	struct kvm_vcpu *vcpu;
+	int i;
 
 	test_disable_default_vgic();
 	ksft_print_header();
 
-	getrandom(&seed, sizeof(seed), 0);
 	if (argc == 3 && !strcmp(argv[1], "-s"))
-		seed = strtoul(argv[2], NULL, 0);
-	else if (argc > 1)
+		seed = seed_parse(argv[2]);
+	else if (argc == 1)
+		seed = seed_new();
+	else
 		ksft_exit_fail_msg("Usage: %s [-s SEED]\n", argv[0]);
 	ksft_print_msg("seed %#lx\n", seed);
 
@@ -245,17 +228,14 @@ int main(int argc, char *argv[])
 				MAP_SHARED | MAP_ANONYMOUS, -1);
 	if (__abi_open())
 		abi_begin_stats();
+	nr_others = count_vms_of_others();
 	kvm_vm_free(read_new_vm(&fw_want, &id_want, masks_want, &vcpu));
-	__TEST_REQUIRE(!count_vms(), "There are VMs of others");
-	keep_vm();
-	nr_kept = count_vms();
 
 	for (i = 0; i < ARRAY_SIZE(works); i++)
 		cases[i] = (struct fw_case) { works[i].name, kill_some, i };
-	nr_last -= !abi.present;
-	ksft_set_plan(ARRAY_SIZE(cases) + nr_last);
+	ksft_set_plan(ARRAY_SIZE(cases) + ARRAY_SIZE(last_cases));
 	fw_run_cases(cases, ARRAY_SIZE(cases));
 	ksft_print_msg("%d VMMs were killed\n", nr_killed);
-	fw_run_cases(last_cases, nr_last);
+	fw_run_cases(last_cases, ARRAY_SIZE(last_cases));
 	ksft_finished();
 }
