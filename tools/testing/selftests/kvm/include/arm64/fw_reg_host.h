@@ -44,6 +44,7 @@ enum fw_spectre_v4 {
 	FW_V4_UNAFFECTED,
 	FW_V4_MITIGATED,
 	FW_V4_VULNERABLE,
+	/* The kernel has no such file. */
 	FW_V4_UNKNOWN,
 };
 
@@ -52,20 +53,19 @@ static inline bool fw_read_vulnerability(const char *name, char *buf,
 {
 	char path[128];
 	FILE *f;
-	bool ok;
 
 	snprintf(path, sizeof(path), FW_VULNERABILITIES "%s", name);
 	f = fopen(path, "r");
 	if (!f)
 		return false;
 
-	ok = fgets(buf, size, f);
+	TEST_ASSERT(fgets(buf, size, f), "%s is empty", path);
 	fclose(f);
-	if (ok)
-		buf[strcspn(buf, "\n")] = '\0';
-	return ok;
+	buf[strcspn(buf, "\n")] = '\0';
+	return true;
 }
 
+/* NULL if the kernel has no such file. A line that is not known is a failure. */
 static const inline struct fw_spectre_v2 *fw_host_spectre_v2(void)
 {
 	char buf[128];
@@ -79,7 +79,9 @@ static const inline struct fw_spectre_v2 *fw_host_spectre_v2(void)
 			return &fw_spectre_v2_lines[i];
 	}
 
-	return NULL;
+	TEST_FAIL(FW_VULNERABILITIES
+		  "spectre_v2 is '%s': add to fw_reg_host.h what that means",
+		  buf);
 }
 
 static inline enum fw_spectre_v4 fw_host_spectre_v4(void)
@@ -92,7 +94,12 @@ static inline enum fw_spectre_v4 fw_host_spectre_v4(void)
 		return FW_V4_UNAFFECTED;
 	if (!strncmp(buf, "Mitigation", strlen("Mitigation")))
 		return FW_V4_MITIGATED;
-	return FW_V4_VULNERABLE;
+	if (!strcmp(buf, "Vulnerable"))
+		return FW_V4_VULNERABLE;
+
+	TEST_FAIL(FW_VULNERABILITIES
+		  "spec_store_bypass is '%s': add to fw_reg_host.h what that means",
+		  buf);
 }
 
 static inline u64 fw_get_ssbs(struct kvm_vcpu *vcpu)
