@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from vm import facts, judge, matrix, qemu, report
+from vm import bare, facts, judge, matrix, qemu, report
 from vm.console import read
 from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
@@ -235,7 +235,8 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
         modes = ("c",)
     if args.abi:
         modes = (args.abi,)
-    found = matrix.boots(machines(args), modes, tests, options(args))
+    found = matrix.boots(machines(args), modes, tests, options(args),
+                         bare=not args.tests and args.task == "run")
     if args.debug and not (args.tests or args.abi):
         found = matrix.alone(found)
     return matrix.briefly(found, args.debug) if args.brief and not args.tests else found
@@ -281,6 +282,8 @@ class Selftests:
         # The guest reports a test that it ends: silence after that is the end of the guest.
         outcome = qemu.run(argv, console, results, self.boot_seconds,
                            self.test_seconds + SILENT_SECONDS)
+        if boot.config.expected_kvm is None:
+            return bare.judge(boot, outcome, console, results)
         result = judge.selftests(boot, outcome, console, results, self.expected, self.args.stock)
         return amended(result, facts.read(read(results)))
 

@@ -9,6 +9,9 @@ FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed"}
 
 @dataclass
 class Facts:
+    ended: bool = False
+    # Of /dev/kvm and the directory arm_abi of debugfs, those that exist; None: not looked
+    has: frozenset[str] | None = None
     # How long each test took
     seconds: dict[str, float] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -20,6 +23,10 @@ def read(lines: list[str]) -> Facts:
         if not line.startswith("# vm: "):
             continue
         match line.split()[2:]:
+            case ["end", *_]:
+                facts.ended = True
+            case ["has", *names]:
+                facts.has = frozenset(names)
             case ["seconds", name, begin, end]:
                 try:
                     facts.seconds[name] = round(float(end) - float(begin), 1)

@@ -6,6 +6,10 @@ from dataclasses import dataclass, field, replace
 ABI_MODES = ("c", "rust", "check")
 GIC_VERSIONS = (2, 3)
 KVM_MODES = ("vhe", "nvhe", "protected", "nested")
+# KVM switched off (kvm-arm.mode=none), and a machine without EL2
+NONE = "none"
+NO_EL2 = "no-el2"
+WITHOUT_KVM = (NONE, NO_EL2)
 
 # QEMU's models of Armv8.0 have no VHE, the others do.
 CPUS_WITHOUT_VHE = ("cortex-a53", "cortex-a57", "cortex-a72")
@@ -154,6 +158,7 @@ class Config:
     params: str = ""
     # A configuration of the table runs every test, a host state only some.
     only: tuple[str, ...] = field(default=())
+    modes: tuple[str, ...] = ABI_MODES
 
     @property
     def name(self) -> str:
@@ -168,8 +173,14 @@ class Config:
         return tuple(t for t in tests if not self.only or t in self.only)
 
     @property
+    def el2(self) -> bool:
+        """The machine has the exception level that KVM needs."""
+        return self.kvm != NO_EL2
+
+    @property
     def kernel_params(self) -> str:
-        mode = "" if self.kvm == "vhe" or self.forced_nvhe else f"kvm-arm.mode={self.kvm}"
+        plain = self.kvm in ("vhe", NO_EL2) or self.forced_nvhe
+        mode = "" if plain else f"kvm-arm.mode={self.kvm}"
         return " ".join(word for word in (mode, self.params) if word)
 
     @property
@@ -177,8 +188,10 @@ class Config:
         return self.kvm == "nvhe" and self.cpu in CPUS_WITHOUT_VHE
 
     @property
-    def expected_kvm(self) -> str:
-        """What KVM says of itself in the kernel's log."""
+    def expected_kvm(self) -> str | None:
+        """What KVM says of itself in the kernel's log, or None: it must not come up."""
+        if self.kvm in WITHOUT_KVM:
+            return None
         if self.kvm == "protected":
             vhe = "nVHE" if self.cpu in CPUS_WITHOUT_VHE else "hVHE"
             return f"Protected {vhe}"
@@ -207,6 +220,14 @@ HOST_STATES = (
     Config("neoverse-n1", 3, "vhe", "mitigations=off", HOST_STATE_TESTS),
     Config("neoverse-n1", 3, "vhe", "nospectre_bhb", HOST_STATE_TESTS),
     Config("cortex-a53", 2, "nvhe", "", HOST_STATE_TESTS),
+    # The time that a guest is given comes from the counter, or not at all.
+    Config("neoverse-n1", 3, "vhe", "clocksource=jiffies", ("smccc_services",), CHECK),
+    # What is wrong in the parameter leaves the default.
+    Config("neoverse-n1", 3, "vhe", "kvm-arm.abi=bogus", ("kvm-uuid",), RUST),
+    Config("neoverse-n1", 3, "vhe", "kvm-arm.abi", ("kvm-uuid",), RUST),
+    # Without KVM there is nothing to test but the boot.
+    Config("neoverse-n1", 3, NONE, "", ("boot",), RUST),
+    Config("neoverse-n1", 3, NO_EL2, "", ("boot",), RUST),
 )
 
 
@@ -248,8 +269,9 @@ class Boot:
 
     @property
     def kernel_params(self) -> str:
-        """What the boot, not the machine, asks of the overlay."""
-        return f"kvm-arm.abi={self.abi} kvm-arm.abi_count={int(self.counted)}"
+        """What the boot, not the machine, asks of the overlay; nothing overrides a host state's."""
+        mode = "" if "kvm-arm.abi" in self.config.params else f"kvm-arm.abi={self.abi}"
+        return f"{mode} kvm-arm.abi_count={int(self.counted)}".strip()
 
     @property
     def order(self) -> str:
@@ -304,7 +326,7 @@ def select(cpu: str | None, gic: int | None, kvm: str | None,
     return (Config(cpu, gic, kvm),)
 
 
-def _split(config: Config, abi: str, tests: tuple[str, ...], options: Options) -> list[Boot]:
+def _with_kvm(config: Config, abi: str, tests: tuple[str, ...], options: Options) -> list[Boot]:
     """The tests that race need a boot of their own."""
     wanted = config.wanted(tests)
     parts = ((SINGLE, tuple(t for t in wanted if t not in RACING)),
@@ -313,8 +335,9 @@ def _split(config: Config, abi: str, tests: tuple[str, ...], options: Options) -
 
 
 def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str, ...],
-          options: Options = Options()) -> list[Boot]:
-    """The boots of each configuration and mode in which there is a test to run."""
+          options: Options = Options(), bare: bool = True) -> list[Boot]:
+    """The boots of each configuration and mode in which there is a test to run, and if wanted
+    those without KVM."""
     def here(config: Config, abi: str, test: str) -> bool:
         # If it is the only mode that is asked for, nothing is left out.
         if len(modes) == 1:
@@ -326,8 +349,12 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
 
     found: list[Boot] = []
     for config in configs:
-        for abi in modes:
-            found += _split(config, abi, tuple(t for t in tests if here(config, abi, t)), options)
+        for abi in (mode for mode in modes if mode in config.modes):
+            if config.expected_kvm is not None:
+                found += _with_kvm(config, abi, tuple(t for t in tests if here(config, abi, t)),
+                                   options)
+            elif bare:
+                found.append(Boot(config, abi, ()))
     return found
 
 
@@ -342,9 +369,10 @@ def kunit_machines(configs: tuple[Config, ...]) -> tuple[Config, ...]:
     def key(config: Config) -> tuple[str, int, bool]:
         return config.cpu, config.gic, config.kvm == "nested"
 
+    usable = [c for c in configs if c.expected_kvm is not None]
     # The first of a kind, without what makes it a host state.
-    found = {key(c): replace(c, only=(), params="") for c in reversed(configs)}
-    return tuple(found[k] for k in dict.fromkeys(map(key, configs)))
+    found = {key(c): replace(c, only=(), params="", modes=ABI_MODES) for c in reversed(usable)}
+    return tuple(found[k] for k in dict.fromkeys(map(key, usable)))
 
 
 def alone(found: list[Boot]) -> list[Boot]:

@@ -75,7 +75,8 @@ def command(machine: Machine, config: Config, params: str, task: str,
     append = " ".join(word for word in (
         "console=ttyAMA0", "panic=-1", config.kernel_params, params, machine.cmdline,
         "rdinit=/init", "--", task) if word)
-    return [QEMU, "-M", f"virt,virtualization=on,gic-version={config.gic}",
+    el2 = "on" if config.el2 else "off"
+    return [QEMU, "-M", f"virt,virtualization={el2},gic-version={config.gic}",
             "-cpu", ",".join(filter(None, (_cpu(config.cpu), cpu_options))),
             "-smp", str(cpus), "-m", str(machine.memory_mib), *options,
             "-nodefaults", "-display", "none", "-no-reboot",

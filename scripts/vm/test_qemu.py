@@ -13,7 +13,7 @@ from pathlib import Path
 from unittest import mock
 
 from vm import qemu, qmp
-from vm.matrix import Config
+from vm.matrix import NO_EL2, NONE, Config
 from vm.qemu import Machine
 
 SCRIPTS = Path(qemu.__file__).resolve().parent.parent
@@ -160,6 +160,16 @@ class Command(unittest.TestCase):
     def test_parameters_come_before_the_task(self) -> None:
         self.assertIn(" kvm-arm.mode=nested params=1 extra=1 rdinit=/init -- run 1 a -",
                       self.command(Config("max", 3, "nested")))
+
+    def test_a_machine_without_el2(self) -> None:
+        command = self.command(Config("neoverse-n1", 3, NO_EL2))
+        self.assertIn("virt,virtualization=off,", command)
+        self.assertNotIn("kvm-arm.mode", command)
+
+    def test_a_kernel_without_kvm(self) -> None:
+        command = self.command(Config("neoverse-n1", 3, NONE))
+        self.assertIn("virt,virtualization=on,", command)
+        self.assertIn(" kvm-arm.mode=none ", command)
 
 
 class Memory(unittest.TestCase):
