@@ -86,7 +86,7 @@ Variables:
   SEED=             where random numbers begin (default: another one for each run)
   CMDLINE=          more kernel parameters
   JOBS=             parallel jobs (default: one per CPU)
-  BASE=old.json     bench: compare with this earlier result; fail if a path got slower
+  BASE=old.json     bench: compare with this earlier result; fail if a path is slower or gone
   BUILD=0           bench: do not measure how long the build takes
   KERNEL_SRC=       a kernel tree of yours instead of Debian's; it is not modified
   KERNEL_DEB=       Debian's linux-source package as a file, instead of a download
