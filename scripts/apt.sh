@@ -29,7 +29,7 @@ mirror_of()
 			awk -v suite="$1" '$2 == suite { print $1; exit }'
 	}
 	uri=
-	[[ -n ${DEBIAN_MIRROR:-} ]] || uri=$(machine_uri "$1")
+	[[ -n $DEBIAN_MIRROR ]] || uri=$(machine_uri "$1")
 	if [[ -z $uri ]]; then
 		main=${DEBIAN_MIRROR:-$(machine_uri "$VERSION_CODENAME")}
 		[[ -n $main ]] ||

@@ -15,6 +15,7 @@ CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
 CONFIG_VALUES="base debug"
 
 KERNEL_SRC=${KERNEL_SRC:-} KERNEL_DEB=${KERNEL_DEB:-} BASE_UPDATE=${BASE_UPDATE:-}
+DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
 O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
 BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
@@ -58,6 +59,8 @@ TESTS=${TESTS// /,}
 [[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give a bench.json of an earlier \`make bench\`"
 BASE=${BASE:+$(realpath -- "$BASE")}
 one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
+[[ -z $DEBIAN_MIRROR || $DEBIAN_MIRROR =~ ^[a-z][a-z0-9+.-]*:/[^][:space:][]+$ ]] ||
+	die "DEBIAN_MIRROR=$DEBIAN_MIRROR is no URI of a Debian archive, such as http://<host>/debian or file:/<directory>"
 
 # What no machine is. (scripts/vm/matrix.py knows the same; this is told first.)
 [[ $MODE != vhe || " $CPU_WITHOUT_VHE " != *" $CPU "* ]] ||
@@ -173,4 +176,4 @@ WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED
+export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED

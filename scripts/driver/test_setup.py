@@ -115,6 +115,12 @@ class Setup(Place):
         ran = self.run_it("scripts/setup.sh", PATH=f"{self.bin}:{everything}",
                           DEBIAN_MIRROR="http://m.invalid/debian")
         self.assert_died(ran, "apt-get install ccache", "neither root nor is there sudo")
+        # Debian 12 itself has an older one.
+        self.installed("/ qemu-system-arm /d")
+        suite = "-t bookworm-backports " if '"12"' in Path("/etc/os-release").read_text() else ""
+        ran = self.run_it("scripts/setup.sh", PATH=f"{self.bin}:{everything}",
+                          DEBIAN_MIRROR="http://m.invalid/debian")
+        self.assert_died(ran, f"apt-get install {suite}qemu-system-arm")
 
 
 class Crates(Place):
