@@ -29,7 +29,7 @@ endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
-ifneq ($(and $(filter debug,$(CONFIG)),$(filter test lint bench series mutants,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter debug,$(CONFIG)),$(filter test quick lint bench series mutants,$(MAKECMDGOALS))),)
 $(error CONFIG=debug is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
 endif
@@ -54,6 +54,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make run          set up what is missing, build the kernel and the KVM selftests, run
                     these with the C code, the Rust code and both compared, on two
                     machines: ten minutes after the build. ALL=1: on every machine
+  make quick        after a change: build, look at the objects, run the short selftests
+                    on one machine with both sides compared; two minutes
   make test         host, objects, KUnit and the KVM selftests, these in mode check on
                     every machine and in all modes on two; then a part of it on a
                     kernel that finds mistakes at run time
@@ -95,7 +97,7 @@ Variables:
   DEBIAN_MIRROR=    a Debian archive instead of the one that this machine uses
 endef
 
-.PHONY: help run test setup kernel print-image selftests boot test-host test-vm \
+.PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
 	fuzz mutants bench lint series clean distclean
 
 help:
@@ -104,6 +106,9 @@ help:
 
 run:
 	@$(steps) $(built) run
+
+quick:
+	@$(steps) $(tree) kernel objgate selftests quick
 
 test:
 	@$(steps) --test setup test-host source lay kernel objgate selftests kunit run \

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/guest.sh run|kunit|fuzz|boot
+# Usage: scripts/guest.sh run|quick|kunit|fuzz|boot
 #
 # Hand the built kernel and the user's choices to the VM runner.
 
@@ -17,6 +17,6 @@ args=(--image "$IMAGE" --selftests "$KSELFTEST" --busybox "$BUSYBOX" --out "$RES
 [[ $ALL != 1 ]] || args+=(--all)
 [[ -z $FUZZ_SECONDS || $1 == kunit ]] || args+=(--seconds "$FUZZ_SECONDS")
 [[ -z $SEED || $1 == kunit ]] || args+=(--seed "$SEED")
-[[ -z $TESTS || $1 != run ]] || args+=(--tests "$TESTS")
+[[ -z $TESTS || $1 != run && $1 != quick ]] || args+=(--tests "$TESTS")
 [[ -z $CMDLINE ]] || args+=(--cmdline "$CMDLINE")
 exec "$ROOT/scripts/vm.py" "$1" "${args[@]}"

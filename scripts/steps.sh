@@ -38,6 +38,7 @@ title()
 	test-host)	echo "testing the core crate and the benchmark on the host" ;;
 	kunit)		echo "running KUnit on the $kernel in QEMU" ;;
 	run)		echo "running the KVM selftests on the $kernel in QEMU" ;;
+	quick)		echo "running the short KVM selftests on the $kernel in QEMU" ;;
 	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "putting bugs into the Rust code, to see the tests find them" ;;
@@ -56,7 +57,7 @@ title()
 # Python yet is told by the runner itself.
 check_tests()
 {
-	[[ -n $TESTS && -x /usr/bin/python3 && " $* " == *" run "* ]] || return 0
+	[[ -n $TESTS && -x /usr/bin/python3 && " $* " =~ " "(run|quick)" " ]] || return 0
 	PYTHONPATH=$ROOT/scripts /usr/bin/python3 -B -c '
 import sys
 from vm import matrix
@@ -81,7 +82,7 @@ run_step()
 	# `make test` has no time for every machine in every mode.
 	[[ -z $keep_going ]] || local -x BRIEF=y
 	case ${1#debug-} in
-	run|kunit|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
+	run|quick|kunit|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
 	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
 	*)		CONFIG=$config "$ROOT/scripts/${1#debug-}.sh" ;;

@@ -3,6 +3,7 @@
 """Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
 
   run    KVM's selftests on two configurations, with --all on each, in every mode of kvm-arm.abi
+  quick  the short ones of them on one machine, in mode check
   fuzz   the test abi_fuzz, for longer
   kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
   boot   a shell in the booted kernel
@@ -41,7 +42,7 @@ SILENT_SECONDS = 60
 # For how long the timed tests run, without --seconds.
 FUZZ_SECONDS = 60
 DEBUG_SECONDS = 15
-SELFTESTS = ("run", "fuzz")
+SELFTESTS = ("run", "quick", "fuzz")
 
 RunBoot = Callable[[Boot], BootResult]
 
@@ -220,6 +221,9 @@ def options(args: argparse.Namespace) -> Options:
 
 def machines(args: argparse.Namespace) -> tuple[Config, ...]:
     """The configurations that are asked for, and where nobody asks, enough of them."""
+    if args.task == "quick":
+        one = matrix.select(args.cpu, args.gic, args.mode, main=True)
+        return one[:1]
     few = args.debug or not (args.all or args.brief or args.stock)
     return matrix.select(args.cpu, args.gic, args.mode, main=few and args.task != "fuzz")
 
@@ -231,6 +235,9 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
         tests, modes = ("abi_fuzz",), ("check",)
     else:
         tests = matrix.check_tests(args.tests, args.debug)
+    if args.task == "quick":
+        modes = ("check",)
+        tests = tests if args.tests else matrix.QUICK
     if args.stock:
         modes = ("c",)
     if args.abi:
@@ -294,7 +301,8 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
     if not boots:
         raise BadSelection("none of these tests runs there in this mode")
     runner = Selftests(args, machine)
-    stem, count = {"run": ("results", "vm.count"), "fuzz": ("fuzz", "fuzz.count")}[args.task]
+    stem, count = {"run": ("results", "vm.count"), "quick": ("quick", "quick.count"),
+                   "fuzz": ("fuzz", "fuzz.count")}[args.task]
     print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time, seed {args.seed}", flush=True)
 
     def has_lost(result: BootResult) -> list[judge.Verdict]:

@@ -56,6 +56,8 @@ class Test:
     # The models of the debug kernel's machines that `make test` runs it on: it has no time
     # for all of them on each
     brief: tuple[str, ...] = ()
+    # `make quick` runs it.
+    quick: bool = False
     # The debug kernel runs it in mode rust, too.
     alone: bool = False
     # Needs what only the debug kernel has, and must not skip there.
@@ -69,13 +71,13 @@ class Test:
 
 
 TESTS = (
-    Test("get-reg-list", calls=("fw_reg", "id_reg")),
-    Test("hypercalls", calls=("fw_reg", "smccc"), alone=True),
-    Test("psci_test", calls=("smccc",)),
-    Test("smccc_filter", calls=("smccc", "smccc_filter")),
-    Test("set_id_regs", calls=("id_reg", "reg_masks"), alone=True),
+    Test("get-reg-list", calls=("fw_reg", "id_reg"), quick=True),
+    Test("hypercalls", calls=("fw_reg", "smccc"), alone=True, quick=True),
+    Test("psci_test", calls=("smccc",), quick=True),
+    Test("smccc_filter", calls=("smccc", "smccc_filter"), quick=True),
+    Test("set_id_regs", calls=("id_reg", "reg_masks"), alone=True, quick=True),
     Test("vgic_init"),
-    Test("kvm-uuid", calls=("smccc",)),
+    Test("kvm-uuid", calls=("smccc",), quick=True),
     Test("no-vgic"),
     Test("aarch32_id_regs"),
     Test("vcpu_width_config"),
@@ -88,27 +90,27 @@ TESTS = (
     Test("vpmu_counter_access", only_in=RUST),
     Test("external_aborts"),
     *(Test(name, calls=("fw_reg",)) for name in HOST_STATE_TESTS),
-    Test("fw_reg_errors", calls=("fw_reg",), alone=True),
-    Test("fw_reg_list", calls=("fw_reg",)),
-    Test("fw_reg_ebusy", calls=("fw_reg",), brief=N1),
+    Test("fw_reg_errors", calls=("fw_reg",), alone=True, quick=True),
+    Test("fw_reg_list", calls=("fw_reg",), quick=True),
+    Test("fw_reg_ebusy", calls=("fw_reg",), brief=N1, quick=True),
     Test("id_reg_fields", calls=("id_reg", "reg_masks")),
-    Test("id_reg_access", calls=("id_reg",)),
+    Test("id_reg_access", calls=("id_reg",), quick=True),
     Test("id_reg_impl"),
-    Test("reg_mask_range", calls=("reg_masks",), alone=True),
+    Test("reg_mask_range", calls=("reg_masks",), alone=True, quick=True),
     Test("reg_mask_memory", calls=("reg_masks",), brief=N1),
-    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=A72, alone=True),
+    Test("vgic_v2_cpuif", calls=("vgic_v2_cpuif",), brief=A72, alone=True, quick=True),
     Test("vgic_v2_errors", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_busy", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_guest", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_migrate", calls=("vgic_v2_cpuif",)),
     Test("smccc_matrix", calls=("smccc", "smccc_filter")),
-    Test("smccc_psci", calls=("smccc",)),
-    Test("smccc_features", calls=("smccc",)),
-    Test("smccc_services", calls=("smccc",)),
+    Test("smccc_psci", calls=("smccc",), quick=True),
+    Test("smccc_features", calls=("smccc",), quick=True),
+    Test("smccc_services", calls=("smccc",), quick=True),
     Test("smccc_aarch32", calls=("smccc",)),
-    Test("smccc_filter_errors", calls=("smccc", "smccc_filter"), alone=True),
+    Test("smccc_filter_errors", calls=("smccc", "smccc_filter"), alone=True, quick=True),
     Test("smccc_filter_ranges", calls=("smccc", "smccc_filter")),
-    Test("psci_cpu_on", calls=("smccc",), alone=True),
+    Test("psci_cpu_on", calls=("smccc",), alone=True, quick=True),
     Test("psci_vcpu_states", calls=("smccc",)),
     Test("psci_system_events", calls=("smccc",)),
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
@@ -138,6 +140,7 @@ FLIPPING = frozenset(test.name for test in TESTS if test.flips)
 ONLY_IN = {test.name: test.only_in for test in TESTS}
 RACING = frozenset(test.name for test in TESTS if test.races)
 TIMED = tuple(test.name for test in TESTS if test.timed)
+QUICK = tuple(test.name for test in TESTS if test.quick)
 ALONE = frozenset(test.name for test in TESTS if test.alone)
 SEEDED = tuple(test.name for test in TESTS if test.seeded)
 BRIEF = {test.name: test.brief for test in TESTS if test.brief}
