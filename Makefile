@@ -57,8 +57,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make quick        after a change: build, look at the objects, run the short selftests
                     on one machine with both sides compared; two minutes
   make test         host, objects, KUnit and the KVM selftests, these in mode check on
-                    every machine and in all modes on two; then a part of it on a
-                    kernel that finds mistakes at run time
+                    every machine and in all modes on two; planted mistakes, to see
+                    that they are found; then a part of it on a kernel that finds
+                    mistakes at run time
 
   make setup        install the tools, get the kernel source and all else from the network
   make kernel       build the kernel
@@ -111,8 +112,8 @@ quick:
 	@$(steps) $(tree) kernel objgate selftests quick
 
 test:
-	@$(steps) --test setup test-host source lay kernel objgate selftests kunit run \
-		debug-kernel debug-kunit debug-run
+	@$(steps) --test setup test-host source lay kernel objgate selftests kunit judge run \
+		debug-kernel debug-kunit debug-judge debug-run
 
 setup:
 	@$(steps) setup source

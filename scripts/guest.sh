@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/guest.sh run|quick|kunit|fuzz|boot
+# Usage: scripts/guest.sh run|quick|kunit|judge|fuzz|boot
 #
 # Hand the built kernel and the user's choices to the VM runner.
 

@@ -39,6 +39,7 @@ title()
 	kunit)		echo "running KUnit on the $kernel in QEMU" ;;
 	run)		echo "running the KVM selftests on the $kernel in QEMU" ;;
 	quick)		echo "running the short KVM selftests on the $kernel in QEMU" ;;
+	judge)		echo "booting the $kernel with planted mistakes, to see that they are found" ;;
 	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "putting bugs into the Rust code, to see the tests find them" ;;
@@ -82,7 +83,7 @@ run_step()
 	# `make test` has no time for every machine in every mode.
 	[[ -z $keep_going ]] || local -x BRIEF=y
 	case ${1#debug-} in
-	run|quick|kunit|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
+	run|quick|kunit|judge|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
 	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
 	*)		CONFIG=$config "$ROOT/scripts/${1#debug-}.sh" ;;

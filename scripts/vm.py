@@ -6,6 +6,7 @@
   quick  the short ones of them on one machine, in mode check
   fuzz   the test abi_fuzz, for longer
   kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
+  judge  boots with a planted mistake, which must fail, and for the right reason
   boot   a shell in the booted kernel
   list   the configurations and tests
 """
@@ -25,7 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from vm import bare, facts, judge, matrix, qemu, report
+from vm import bare, facts, judge, matrix, planted, qemu, report
 from vm.console import read
 from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
@@ -63,7 +64,7 @@ def seed(word: str) -> str:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=(*SELFTESTS, "kunit", "boot", "list"))
+    parser.add_argument("task", choices=(*SELFTESTS, "kunit", "judge", "boot", "list"))
     parser.add_argument("--image", type=Path, help="the kernel's Image")
     parser.add_argument("--selftests", type=Path, help="kselftest_install directory")
     parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
@@ -279,11 +280,13 @@ class Selftests:
         self.test_seconds = TEST_SECONDS * slower + (args.seconds or 0)
         self.boot_seconds = BOOT_SECONDS * slower + len(matrix.TIMED) * (args.seconds or 0)
 
-    def attempt(self, boot: Boot, suffix: str = "") -> BootResult:
+    def attempt(self, boot: Boot, suffix: str = "", sent: Boot | None = None,
+                plant: str = "") -> BootResult:
+        """Boot it, or what differs from it in the tests that the guest is sent, and judge."""
         kind = "run" if self.args.task == "run" else self.args.task
         console, results = files(self.args.out, kind, boot, suffix)
         params = "" if self.args.stock else boot.kernel_params
-        task = f"run {self.test_seconds} {boot.order}"
+        task = f"run {self.test_seconds} {(sent or boot).order} {plant}".strip()
         argv = qemu.command(self.machine, boot.config, params, task,
                             options=qemu.tcg(boot.threads))
         # The guest reports a test that it ends: silence after that is the end of the guest.
@@ -323,6 +326,22 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
     results = run_all(boots, args.jobs, args.out / count, one)
     text = report.fuzz_text if args.task == "fuzz" else report.selftests_text
     return finish(args.out, stem, count, results, text(results, version), remarks(args, boots))
+
+
+def judge_planted(args: argparse.Namespace, machine: qemu.Machine) -> bool:
+    """Boot with each mistake that is planted, and see that the judge finds it."""
+    runner = Selftests(args, machine)
+    cases = planted.cases(args.debug)
+    boots = {case.boot: case for case in cases}
+    print(f"planted mistakes: {len(cases)} boots, {args.jobs} at a time", flush=True)
+
+    def one(boot: Boot) -> BootResult:
+        case = boots[boot]
+        return runner.attempt(boot, f"-{case.slug}", case.sent, case.plant)
+
+    results = run_all(list(boots), args.jobs, args.out / planted.COUNT, one)
+    wrong = planted.report(args.out, list(zip(cases, results, strict=True)))
+    return not wrong
 
 
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
@@ -375,9 +394,13 @@ def main() -> int:
     try:
         if args.task in SELFTESTS:
             installed(args, tuple(sorted({test for boot in chosen(args) for test in boot.tests})))
+        if args.task == "judge":
+            installed(args, planted.TESTS)
         machine = prepare(args)
         if args.task == "boot":
             shell(args, machine)
+        if args.task == "judge":
+            return 0 if judge_planted(args, machine) else 1
         version = subprocess.run([qemu.QEMU, "--version"], check=True, capture_output=True,
                                  text=True).stdout.split("(")[0].replace("emulator version ", "")
         run = kunit if args.task == "kunit" else selftests

@@ -4,7 +4,8 @@
 from dataclasses import dataclass, field
 
 # Something that init was to do before the tests, and could not: what, in words
-FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed"}
+FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed",
+          "noplant": "the mistake was not planted"}
 
 
 @dataclass
