@@ -252,11 +252,14 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
 
 def remarks(args: argparse.Namespace, boots: list[Boot]) -> tuple[str, ...]:
     """How to repeat a run, and what it left out."""
-    said = (f"Seed of what is random: {args.seed}. SEED={args.seed} repeats it.",)
-    missing = matrix.left_out(boots)
-    if args.task != "run" or args.cpu or args.gic or args.mode or not missing:
-        return said
-    return (*said, f"Not run: {', '.join(missing)}.", "`make run ALL=1` runs them, too.")
+    said = [f"Seed of what is random: {args.seed}. SEED={args.seed} repeats it."]
+    if args.task != "run" or args.cpu or args.gic or args.mode:
+        return tuple(said)
+    if missing := matrix.left_out(boots):
+        said += [f"Not run: {', '.join(missing)}."]
+    if long := [name for name in matrix.LONG if args.brief and not args.debug and not args.tests]:
+        said += [f"On the two main machines alone: {', '.join(long)}; modes c and rust."]
+    return (*said, "`make run ALL=1` runs them, too.") if said[1:] else tuple(said)
 
 
 def amended(result: BootResult, found: facts.Facts) -> BootResult:

@@ -56,6 +56,8 @@ class Test:
     # The models of the debug kernel's machines that `make test` runs it on: it has no time
     # for all of them on each
     brief: tuple[str, ...] = ()
+    # Takes more than ten seconds: `make test` runs it on the main machines alone.
+    long: bool = False
     # `make quick` runs it.
     quick: bool = False
     # The debug kernel runs it in mode rust, too.
@@ -103,7 +105,7 @@ TESTS = (
     Test("vgic_v2_busy", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_guest", calls=("vgic_v2_cpuif",)),
     Test("vgic_v2_migrate", calls=("vgic_v2_cpuif",)),
-    Test("smccc_matrix", calls=("smccc", "smccc_filter")),
+    Test("smccc_matrix", calls=("smccc", "smccc_filter"), long=True),
     Test("smccc_psci", calls=("smccc",), quick=True),
     Test("smccc_features", calls=("smccc",), quick=True),
     Test("smccc_services", calls=("smccc",), quick=True),
@@ -116,11 +118,12 @@ TESTS = (
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
     Test("abi_flip", only_in=CHECK, flips=True, brief=N1, races=True),
-    Test("abi_roundtrip", only_in=CHECK, flips=True),
+    Test("abi_roundtrip", only_in=CHECK, flips=True, long=True),
     Test("smccc_filter_race", only_in=CHECK, flips=True, races=True),
     Test("psci_cpu_on_race", only_in=CHECK, flips=True, races=True),
     Test("psci_mpidr_race", only_in=CHECK, flips=True, races=True),
-    *(Test(name, only_in=OPTED_IN, flips=True) for name in OPT_IN_TESTS),
+    *(Test(name, only_in=OPTED_IN, flips=True, long=name == "migration_matrix")
+      for name in OPT_IN_TESTS),
     Test("opt_in_errors", flips=True),
     Test("opt_in_absent", flips=True),
     Test("opt_in_flip", only_in=CHECK, flips=True, brief=N1, races=True),
@@ -128,7 +131,7 @@ TESTS = (
     Test("abi_trust", only_in=CHECK, flips=True),
     Test("abi_trust_log", only_in=CHECK, flips=True, brief=N1),
     Test("abi_lock_class", only_in=CHECK, flips=True, debug=True, brief=A72),
-    Test("fault_page_end", only_in=CHECK, flips=True),
+    Test("fault_page_end", only_in=CHECK, flips=True, long=True),
     Test("fault_usercopy", only_in=CHECK, flips=True, debug=True, brief=N1),
     Test("fault_alloc", only_in=CHECK, flips=True, debug=True, brief=A72),
     Test("fault_kill", only_in=CHECK, flips=True, seeded=True, races=True),
@@ -140,6 +143,7 @@ FLIPPING = frozenset(test.name for test in TESTS if test.flips)
 ONLY_IN = {test.name: test.only_in for test in TESTS}
 RACING = frozenset(test.name for test in TESTS if test.races)
 TIMED = tuple(test.name for test in TESTS if test.timed)
+LONG = tuple(test.name for test in TESTS if test.long)
 QUICK = tuple(test.name for test in TESTS if test.quick)
 ALONE = frozenset(test.name for test in TESTS if test.alone)
 SEEDED = tuple(test.name for test in TESTS if test.seeded)
@@ -387,7 +391,8 @@ def alone(found: list[Boot]) -> list[Boot]:
 
 def briefly(found: list[Boot], debug: bool) -> list[Boot]:
     """What `make test` has time for: of the debug kernel what is marked so for the machine,
-    else all modes of the main machines and of host states, and check of the others."""
+    else all modes of the main machines and of host states, and check of the others, less what
+    takes long."""
     def marked(boot: Boot, test: str) -> bool:
         return boot.abi == "rust" or test in BRIEF and (
             boot.config not in MAIN or boot.config.cpu in BRIEF[test])
@@ -398,5 +403,8 @@ def briefly(found: list[Boot], debug: bool) -> list[Boot]:
         return [boot for boot in part if boot.tests]
     if not any(boot.config in MAIN for boot in found) or len({b.abi for b in found}) == 1:
         return found
-    return [boot for boot in found
+    part = [boot if boot.config in MAIN or boot.config.only else
+            replace(boot, tests=tuple(t for t in boot.tests if t not in LONG))
+            for boot in found
             if boot.abi == "check" or boot.config in MAIN or boot.config.only]
+    return [boot for boot in part if boot.tests or boot.config.expected_kvm is None]

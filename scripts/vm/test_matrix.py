@@ -130,6 +130,11 @@ class Brief(unittest.TestCase):
         there = {test for boot in self.brief() + self.brief(debug=True) for test in boot.tests}
         self.assertEqual(set(TEST_NAMES) - there, set())
 
+    def test_what_takes_long_runs_on_the_main_machines_alone(self) -> None:
+        for test in matrix.LONG:
+            ran = {boot.config for boot in self.brief() if test in boot.tests}
+            self.assertEqual(ran, set(MAIN), test)
+
     def test_main_machines_run_every_mode(self) -> None:
         for config in MAIN:
             modes = {boot.abi for boot in self.brief() if boot.config == config}
