@@ -5,7 +5,8 @@
 #
 # What needs no kernel: the core crate's tests, with Debian's cargo, its fuzz
 # targets for a moment, the model of the locks, and the tests of the benchmark's,
-# the object gate's and these scripts' own code.
+# the object gate's, the judge's and these scripts' own code. A suite that passes
+# fewer tests than scripts/vm/floors says has failed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -40,13 +41,14 @@ suite()
 }
 
 out_dir
+floors=$(cd "$ROOT/scripts" && clean_env /usr/bin/python3 -B -m vm.rules)
 passed=0 failed=0 skipped=0 status=0
 
 # tests WHAT [COMMAND...]: count what the command, WHAT by default, reports in the
 # manner of Rust or of Python.
 tests()
 {
-	local log=$LOGS/test-host-$1.log rc=0 p f s
+	local log=$LOGS/test-host-$1.log rc=0 p f s least
 	(($# > 1)) || set -- "$1" "$1"
 	logged "$log" "${@:2}" || rc=$?
 	read -r p f s < <(awk '
@@ -61,6 +63,14 @@ tests()
 		END { print p + 0, f + 0, s + 0 }' "$log")
 	# No result line: it did not compile, which is a failure of its own.
 	((rc == 0 || f)) || f=1
+	least=$(awk -v suite="$1" '$1 == suite { print $2 }' <<<"$floors")
+	if [[ -z $least ]]; then
+		note "$1: nobody knows how many tests it has: add the row 'host | $1 | * | $p' to scripts/vm/floors"
+		f=$((f + 1)) rc=1
+	elif ((p < least && f == 0)); then
+		note "$1: $p tests passed, $least at least are expected (scripts/vm/floors)"
+		f=1 rc=1
+	fi
 	((rc == 0)) || status=1
 	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
@@ -69,7 +79,7 @@ tests core
 tests fuzz
 tests model
 tests plugin
-for directory in bench objgate mutants lint driver; do
+for directory in bench objgate mutants lint driver vm; do
 	tests "$directory" suite "$directory"
 done
 count test-host "$passed" "$failed" "$skipped"

@@ -26,15 +26,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from vm import bare, facts, judge, matrix, planted, qemu, report
+from vm import bare, facts, judge, matrix, planted, qemu, report, rules
 from vm.console import read
 from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
 
 HERE = Path(__file__).resolve().parent
-EXPECTED = HERE / "vm" / "expected"
-RACY = HERE / "vm" / "racy"
-RACY_TRIES = 3
 # TCG is slow and the machine may be busy: these end a hang, nothing else.
 TEST_SECONDS = 600
 BOOT_SECONDS = 1800
@@ -195,15 +192,16 @@ def run_all(boots: list[Boot], jobs: int, count: Path, one: RunBoot) -> list[Boo
 
 
 def finish(out: Path, stem: str, count: str, results: list[BootResult], text: str,
-           remarks: tuple[str, ...] = ()) -> bool:
+           remarks: tuple[str, ...] = (), whole: bool = False) -> bool:
+    problems = judge.run_problems(results, whole)
     text += "\n" * bool(remarks) + "".join(f"{remark}\n" for remark in remarks)
-    report.write(out, stem, results, text)
+    report.write(out, stem, results, text, problems)
     print(f"\n{text}", end="")
-    if failed := report.failures(results):
+    if failed := report.failures(results) + report.run_failures(problems):
         print("\n".join(failed))
-    print(f"\n{report.total_line(results)}\nlogs and results: {out}\n", flush=True)
-    report.write_count(out / count, results)
-    return not any(result.failed for result in results)
+    print(f"\n{report.total_line(results, problems)}\nlogs and results: {out}\n", flush=True)
+    report.write_count(out / count, results, problems)
+    return not problems and not any(result.failed for result in results)
 
 
 def files(out: Path, kind: str, boot: Boot, suffix: str = "") -> tuple[Path, Path]:
@@ -278,7 +276,9 @@ class Selftests:
     def __init__(self, args: argparse.Namespace, machine: qemu.Machine) -> None:
         self.args = args
         self.machine = machine
-        self.expected = judge.read_expected(EXPECTED)
+        self.expected = rules.read_expected()
+        self.skips = rules.read_skips(debug=args.debug)
+        self.floors = rules.read_floors()
         slower = DEBUG_SLOWER if args.debug else 1
         self.test_seconds = TEST_SECONDS * slower + (args.seconds or 0)
         self.boot_seconds = BOOT_SECONDS * slower + len(matrix.TIMED) * (args.seconds or 0)
@@ -297,12 +297,13 @@ class Selftests:
                            self.test_seconds + SILENT_SECONDS)
         if boot.config.expected_kvm is None:
             return bare.judge(boot, outcome, console, results)
-        result = judge.selftests(boot, outcome, console, results, self.expected, self.args.stock)
+        result = judge.selftests(boot, outcome, console, results, self.expected, self.skips,
+                                 self.floors, self.args.stock)
         return amended(result, facts.read(read(results)))
 
 
 def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
-    racy = judge.read_racy(RACY)
+    racy = rules.read_racy()
     boots = chosen(args)
     if not boots:
         raise BadSelection("none of these tests runs there in this mode")
@@ -311,24 +312,24 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
                    "fuzz": ("fuzz", "fuzz.count")}[args.task]
     print(f"KVM selftests: {len(boots)} boots, {args.jobs} at a time, seed {args.seed}", flush=True)
 
-    def has_lost(result: BootResult) -> list[judge.Verdict]:
-        return [v for v in result.failed if v.name in racy and racy[v.name] in v.reason]
-
     def one(boot: Boot) -> BootResult:
         result = runner.attempt(boot)
-        for verdict in [v for v in has_lost(result) if v.name != judge.BOOT]:
-            for number in range(1, RACY_TRIES + 1):
-                again = runner.attempt(replace(boot, tests=(verdict.name,)),
-                                       f"-{verdict.name}-again-{number}")
-                if not again.failed:
-                    verdict.status = "pass"
-                    verdict.reason = f"said {verdict.reason}"
-                    break
+        for verdict in judge.lost_race(result, racy):
+            again = replace(boot, tests=(verdict.name,))
+            judge.retry(result, verdict, runner.attempt(again, f"-{verdict.name}-again"))
         return result
 
     results = run_all(boots, args.jobs, args.out / count, one)
     text = report.fuzz_text if args.task == "fuzz" else report.selftests_text
-    return finish(args.out, stem, count, results, text(results, version), remarks(args, boots))
+    return finish(args.out, stem, count, results, text(results, version), remarks(args, boots),
+                  whole(args, boots))
+
+
+def whole(args: argparse.Namespace, boots: list[Boot]) -> bool:
+    """Nobody has narrowed the run: it has to show what mode rust serves, if it runs in it."""
+    narrowed = (args.cpu, args.gic, args.mode, args.abi, args.tests, args.stock, args.cmdline)
+    rust = not args.debug or any(boot.abi == "rust" for boot in boots)
+    return args.task == "run" and rust and not any(narrowed)
 
 
 def judge_planted(args: argparse.Namespace, machine: qemu.Machine) -> bool:
@@ -350,6 +351,10 @@ def judge_planted(args: argparse.Namespace, machine: qemu.Machine) -> bool:
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
     configs = matrix.select(args.cpu, args.gic, args.mode, args.debug)
     boots = [Boot(config, args.abi or "", ()) for config in matrix.kunit_machines(configs)]
+    # Without the slowest, or with those that the user asks for.
+    quick = args.debug and args.brief
+    skips = rules.read_skips(debug=args.debug)
+    floors = None if "kunit." in args.cmdline else rules.read_floors()
     print(f"KUnit: {len(boots)} boots, {args.jobs} at a time", flush=True)
 
     def one(boot: Boot) -> BootResult:
@@ -357,11 +362,11 @@ def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool
         params = "kunit.enable=1 kunit.autorun=1 kunit.filter_glob=kvm_arm64*"
         if args.abi:
             params += f" kvm-arm.abi={args.abi}"
-        if args.debug and args.brief:
+        if quick:
             params += " kunit.filter=speed>very_slow"
         argv = qemu.command(machine, boot.config, params, "kunit", options=qemu.tcg(boot.threads))
         outcome = qemu.run(argv, console, results, BOOT_SECONDS)
-        return judge.kunit(boot, outcome, console, results)
+        return judge.kunit(boot, outcome, console, results, skips, floors, quick)
 
     results = run_all(boots, args.jobs, args.out / "kunit.count", one)
     return finish(args.out, "kunit", "kunit.count", results, report.kunit_text(results, version))

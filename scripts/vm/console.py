@@ -11,19 +11,49 @@ _KVM = re.compile(r"kvm \[1\]: (.*VHE\S*) mode initialized successfully")
 _GICV3 = "kvm [1]: GIC system register CPU interface enabled"
 _VGIC = "kvm [1]: vgic interrupt IRQ"
 _SPLAT = re.compile(
-    r"\bWARNING: |\bBUG: |\bOops\b|Kernel panic|Internal error: |Unable to handle kernel"
+    r"\bWARNING: |\bBUG: |\bBUG \S+ \(|\bOops\b|Kernel panic|Internal error: |SError Interrupt"
+    r"|Unable to handle kernel"
     r"|possible (?:circular locking|recursive locking|irq lock inversion)"
     r"|trying to register non-static key|turning off the locking correctness validator"
-    r"|inconsistent lock state|suspicious RCU usage|detected stall|\bUBSAN: |\bKASAN: |\bKCSAN: "
-    r"|INFO: task .* blocked for|rust_kernel: panicked|hyp panic|Initramfs unpacking failed",
+    r"|lockdep is turned off|inconsistent lock state|suspicious RCU usage"
+    r"|detected (?:expedited )?stall|kthread starved for|soft lockup|hard lockup"
+    r"|INFO: task .* blocked|\bpagealloc: "
+    # In lower case these say that they are there.
+    r"|(?-i:\b(?:UBSAN|KASAN|KCSAN|KFENCE): )"
+    r"|page dumped because|kmemleak: .*(?:Memory pool empty|leak detector disabled|Cannot allocate)"
+    r"|rust_kernel: panicked|hyp panic|Initramfs unpacking failed",
     re.IGNORECASE)
+# Of mode check; KUnit plants differences, and says the same of them.
+_DIFFERENCE = re.compile(r"\bC gives .*\bRust gives ")
 _RESULT = re.compile(r"^(ok|not ok) \d+ selftests: kvm: (\S+)\s*(?:#\s*(.*))?$")
 _START = re.compile(r"^# selftests: kvm: (\S+)$")
 _SKIP = re.compile(r"SKIP[\s:-]*(\S.*)")
 _ASSERT = "==== Test Assertion Failure ===="
 _CSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# Inside of a test: its plan, a case, the sum of its cases
+_PLAN = re.compile(r"^1\.\.([1-9]\d*)\b")
+_CASE = re.compile(r"^(ok|not ok) \d+(?: -)?(?: (.*))?$")
+_DIRECTIVE = re.compile(r"(?:^|\s)#\s+(SKIP|XFAIL|XPASS|TODO|error)\b\s*(.*)$")
+_TOTALS = re.compile(r"^# Totals: pass:(\d+) fail:(\d+) xfail:(\d+) xpass:(\d+) skip:(\d+) "
+                     r"error:(\d+)$")
 
-Stats = dict[str, tuple[int, int, int]]
+
+@dataclass(frozen=True)
+class Calls:
+    """A surface's numbers, as the kernel had counted them at some time."""
+    c: int = 0
+    rust: int = 0
+    mismatches: int = 0
+    # Calls that mode check looked away from; None: the kernel does not count them.
+    unjudged: int | None = None
+
+    def since(self, before: "Calls") -> "Calls":
+        unjudged = None if self.unjudged is None else self.unjudged - (before.unjudged or 0)
+        return Calls(self.c - before.c, self.rust - before.rust,
+                     self.mismatches - before.mismatches, unjudged)
+
+
+Stats = dict[str, Calls]
 
 
 def read(path: Path) -> list[str]:
@@ -42,6 +72,7 @@ class KernelLog:
     kvm: str | None = None
     gic: int | None = None
     splats: list[str] = field(default_factory=list)
+    differences: list[str] = field(default_factory=list)
 
 
 def kernel_log(lines: list[str]) -> KernelLog:
@@ -55,7 +86,17 @@ def kernel_log(lines: list[str]) -> KernelLog:
             log.gic = 2
         if _SPLAT.search(line):
             log.splats.append(line.strip())
+        elif _DIFFERENCE.search(line):
+            log.differences.append(line.strip())
     return log
+
+
+@dataclass(frozen=True)
+class Case:
+    """A line of a test's own: pass, fail, skip, or the directive that it carries."""
+    name: str
+    status: str
+    reason: str = ""
 
 
 @dataclass
@@ -64,29 +105,32 @@ class RawTest:
     status: str
     reason: str
     log: list[str]
+    cases: list[Case] = field(default_factory=list)
+
+    def count(self, status: str) -> int:
+        return sum(case.status == status for case in self.cases)
 
 
 @dataclass
 class Results:
     """What the guest's init and kselftest's runner wrote."""
-    begun: bool = False
     ended: bool = False
+    # A VM was held while the tests ran, and so many were there at the end.
+    keeper: bool = False
+    vms: int | None = None
     modes: dict[str, str] = field(default_factory=dict)
     stats: dict[str, Stats] = field(default_factory=dict)
     tests: dict[str, RawTest] = field(default_factory=dict)
     # The report of kmemleak about what ran
     leaks: list[str] = field(default_factory=list)
-    lockdep_off: bool = False
+    # Checks of the debug kernel that switched themselves off
+    off: list[str] = field(default_factory=list)
+    # What is wrong with the report itself
+    problems: list[str] = field(default_factory=list)
     # The test that had begun last and gave no result
     unfinished: str | None = None
     unfinished_log: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
-
-
-def _stats_line(results: Results, words: list[str]) -> None:
-    when, surface, *numbers = words
-    c, rust, mismatches, *_ = (int(n) for n in numbers)
-    results.stats.setdefault(when, {})[surface] = (c, rust, mismatches)
 
 
 def _skip_reason(log: list[str]) -> str:
@@ -119,39 +163,105 @@ def _fail_reason(directive: str, log: list[str]) -> str:
     return directive or "failed"
 
 
+def _case(ok: str, text: str) -> Case:
+    name, directive, reason = text, "", ""
+    if found := _DIRECTIVE.search(text):
+        name, (directive, reason) = text[:found.start()].strip(), found.groups()
+        if not name:
+            # kselftest.h puts the name after the directive; names have colons of their own.
+            split = reason.rpartition(": ") if ": " in reason else reason.partition(", ")
+            name, _, reason = split
+    status = "fail" if ok != "ok" else directive.lower() if directive else "pass"
+    return Case(name.strip(), status, reason.strip() or ("-" if directive else ""))
+
+
+def _cases(log: list[str]) -> list[Case]:
+    return [_case(found.group(1), found.group(2) or "")
+            for line in log if (found := _CASE.match(line))]
+
+
+def _contradiction(test: RawTest) -> str | None:
+    """Why a test that says that it passed did not."""
+    for case in test.cases:
+        if case.status not in ("pass", "skip"):
+            return f"it passed, but its case '{case.name}' did not: {case.status} {case.reason}"
+    plan = next((found.group(1) for line in test.log if (found := _PLAN.match(line))), None)
+    if plan and int(plan) != len(test.cases):
+        return f"{plan} cases planned, {len(test.cases)} reported"
+    totals = next((found.groups() for line in test.log if (found := _TOTALS.match(line))), None)
+    if totals and (int(totals[0]), int(totals[4])) != (test.count("pass"), test.count("skip")):
+        return (f"{totals[0]} cases passed and {totals[4]} were skipped by its totals, "
+                f"{test.count('pass')} and {test.count('skip')} by its lines")
+    return None
+
+
 def _outcome(ok: str, directive: str, log: list[str]) -> RawTest:
+    cases = _cases(log)
     if ok != "ok":
-        return RawTest("fail", _fail_reason(directive, log), log)
-    if directive.startswith("SKIP"):
-        return RawTest("skip", _skip_reason(log), log)
+        return RawTest("fail", _fail_reason(directive, log), log, cases)
     if directive.startswith("XFAIL"):
-        return RawTest("fail", "the test says: expected to fail", log)
-    return RawTest("pass", "", log)
+        return RawTest("fail", "the test says: expected to fail", log, cases)
+    if directive.startswith("SKIP"):
+        # A test must not hide behind its end what it found before.
+        failed = any(case.status == "fail" for case in cases) or _ASSERT in map(str.strip, log)
+        if failed:
+            return RawTest("fail", f"{_fail_reason('', log)}, and then it skipped the rest", log,
+                           cases)
+        return RawTest("skip", _skip_reason(log), log)
+    test = RawTest("pass", "", log, cases)
+    if why := _contradiction(test):
+        return RawTest("fail", why, log, cases)
+    if cases and test.count("skip") == len(cases):
+        reasons = list(dict.fromkeys(case.reason for case in cases))
+        return RawTest("skip", f"all {len(cases)} cases: {'; '.join(reasons)}", log, cases)
+    return test
+
+
+def _number(text: str) -> int:
+    """int() takes signs, blanks and underscores, too."""
+    if not text.isascii() or not text.isdecimal():
+        raise ValueError
+    return int(text)
+
+
+def _note(found: Results, line: str) -> None:
+    """A line of init's about the kernel; vm.facts reads those about itself."""
+    try:
+        match line.split()[2:]:
+            case ["end", *_]:
+                found.ended = True
+            case ["keeper", *_]:
+                found.keeper = True
+            case ["vms", number]:
+                found.vms = _number(number)
+            case ["mode", when, mode]:
+                found.modes[when] = mode
+            case ["stats", when, surface, c, rust, mismatches, *unjudged] if len(unjudged) < 2:
+                numbers = [_number(n) for n in (c, rust, mismatches, *unjudged)]
+                found.stats.setdefault(when, {})[surface] = Calls(*numbers)
+            case ["leak", *_]:
+                found.leaks.append(line.removeprefix("# vm: leak "))
+            case ["lockdep" | "kmemleak" as what, "off"]:
+                found.off.append(what)
+            case ["stats" | "mode" | "vms" | "lockdep" | "kmemleak", *_]:
+                raise ValueError
+    except ValueError:
+        found.problems.append(f"garbled: '{line}'")
 
 
 def results(lines: list[str]) -> Results:
     found = Results(tail=[line for line in lines if line][-10:])
     for line in lines:
-        words = line.split()
         if line.startswith("# vm: "):
-            match words[2:]:
-                case ["begin", *_]:
-                    found.begun = True
-                case ["end", *_]:
-                    found.ended = True
-                case ["mode", when, mode]:
-                    found.modes[when] = mode
-                case ["stats", _, _, _, _, _, *_]:
-                    _stats_line(found, words[3:])
-                case ["leak", *_]:
-                    found.leaks.append(line.removeprefix("# vm: leak "))
-                case ["lockdep", "off"]:
-                    found.lockdep_off = True
+            _note(found, line)
         elif start := _START.match(line):
             found.unfinished, found.unfinished_log = start.group(1), []
         elif end := _RESULT.match(line):
             ok, name, directive = end.groups()
-            found.tests[name] = _outcome(ok, directive or "", found.unfinished_log)
+            if name in found.tests:
+                found.problems.append(f"{name} gave two results")
+            else:
+                found.tests[name] = _outcome(ok, directive or "", found.unfinished_log)
             found.unfinished = None
         elif found.unfinished and "addr2line: not found" not in line:
             found.unfinished_log.append(line.removeprefix("#").removeprefix(" "))

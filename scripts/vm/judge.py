@@ -5,20 +5,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vm import console, ktap
-from vm.matrix import DEBUG, FLIPPING, TESTS, Boot, Config
+from vm import console, counters, ktap
+from vm.matrix import Boot, Config
 from vm.qemu import Outcome
+from vm.rules import SURFACES, Expected, Floors, Racy, Skip, Skips, matches
 
-CALLS = {test.name: test.calls for test in TESTS}
 # The row of the table for the kernel itself: came up as asked, no splat, the
 # counters say that the asked side served the calls.
 BOOT = "boot"
 NO_RESULT = "no result"
-
-# surface -> side, or "mismatches" -> number
-Counts = dict[str, dict[str, int]]
-# (configuration, test) -> (what its failure says, cause)
-Expected = dict[tuple[str, str], tuple[str, str]]
+# In a whole run; each is of a test that is known to lose a race of its own.
+MOST_RETRIES = 1
 
 
 @dataclass
@@ -27,6 +24,8 @@ class Verdict:
     status: str  # pass, fail, skip or xfail
     reason: str = ""
     log: list[str] = field(default_factory=list)
+    cases: int = 0
+    skipped: int = 0
     # By the guest's clock; None: not known
     seconds: float | None = None
 
@@ -37,9 +36,13 @@ class BootResult:
     seconds: float
     kvm: str
     linux: str
-    counts: Counts
+    counts: console.Stats
     verdicts: list[Verdict]
     console: Path
+    # What was found when a test was tried again, each in a boot of its own
+    attempts: list["BootResult"] = field(default_factory=list)
+    # Surfaces that only Rust served
+    rust_alone: set[str] = field(default_factory=set)
 
     @property
     def failed(self) -> list[Verdict]:
@@ -47,29 +50,6 @@ class BootResult:
 
     def tally(self) -> Counter[str]:
         return Counter(v.status for v in self.verdicts)
-
-
-def _rows(path: Path, columns: str) -> list[list[str]]:
-    """The rows of a file that has these columns."""
-    rows: list[list[str]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        rows.append([word.strip() for word in line.split("|")])
-        if len(rows[-1]) != len(columns.split("|")) or not all(rows[-1]):
-            raise ValueError(f"{path}:{number}: not '{columns}'")
-    return rows
-
-
-def read_expected(path: Path) -> Expected:
-    """Tests that fail with C alone, too."""
-    return {(config, test): (message, cause) for config, test, message, cause
-            in _rows(path, "configuration | test | message | cause")}
-
-
-def read_racy(path: Path) -> dict[str, str]:
-    """Tests that lose a race of their own, and what they say then."""
-    return {test: message for test, message in _rows(path, "test | message")}
 
 
 def _linux(lines: list[str]) -> str:
@@ -80,7 +60,7 @@ def _linux(lines: list[str]) -> str:
 
 
 def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
-                     ended: bool) -> list[str]:
+                     found: console.Results) -> list[str]:
     problems = [outcome.problem] if outcome.problem else []
     if log.kvm is None:
         problems.append("KVM did not come up")
@@ -91,120 +71,207 @@ def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
     if log.splats:
         more = f" (and {len(log.splats) - 1} more)" if len(log.splats) > 1 else ""
         problems.append(f"kernel: {log.splats[0]}{more}")
-    if not ended and not outcome.problem:
+    if not found.ended and not outcome.problem:
         problems.append("the guest ended before its tests did")
+    return problems + found.problems
+
+
+def _guest_problems(found: console.Results) -> list[str]:
+    """What init says once the tests have run, the debug kernel's findings among it."""
+    problems = [f"kmemleak: {found.leaks[0]}"] if found.leaks else []
+    problems += [f"{what} switched itself off" for what in found.off]
+    if not found.keeper and (found.ended or found.tests):
+        problems.append("no VM was held while the tests ran (no '# vm: keeper')")
+    if found.vms is None and found.ended:
+        problems.append("nobody counted the VMs at the end (no '# vm: vms')")
+    if found.vms:
+        problems.append(f"{found.vms} VMs are left")
     return problems
 
 
-def _debug_problems(found: console.Results) -> list[str]:
-    """What the debug kernel keeps to itself until it is asked."""
+def _row_to_add(config: Config, what: str, reason: str) -> str:
+    return f"add to scripts/vm/skips if it is right: '{config.name} | {what} | {reason}'"
+
+
+def _wrong_skips(config: Config, test: str, cases: list[console.Case],
+                 rows: list[Skip]) -> list[str]:
+    """Cases that are skipped and should not be, and the reverse."""
     problems = []
-    if found.leaks:
-        problems.append(f"kmemleak: {found.leaks[0]}")
-    if found.lockdep_off:
-        problems.append("lockdep switched itself off")
-    return problems
+    for case in cases:
+        named = [row for row in rows if row.case and matches(row.case, case.name)]
+        if case.status != "skip":
+            problems += [f"'{case.name}' should be skipped ({row.where}: {row.reason}), but: "
+                         f"{case.status}" for row in named]
+        elif not any(row.says(case.reason) for row in named):
+            instead = f", where {named[0].where} says '{named[0].reason}'" if named else ""
+            problems.append(f"'{case.name}' is skipped: {case.reason}{instead}; "
+                            + _row_to_add(config, f"{test}: {case.name}", case.reason))
+    skipped = [case.name for case in cases if case.status == "skip"]
+    return problems + [f"'{row.case}' should be skipped ({row.where}: {row.reason}), but is not"
+                       for row in rows
+                       if row.case and not any(matches(row.case, name) for name in skipped)
+                       and not any(matches(row.case, case.name) for case in cases)]
 
 
-def _difference(found: console.Results) -> Counts:
-    """Calls of each surface while the tests ran in the mode asked for."""
-    before = found.stats.get("before", {})
-    return {surface: {key: n - w for key, n, w in zip(("c", "rust", "mismatches"), now,
-                                                      before.get(surface, (0, 0, 0)),
-                                                      strict=True)}
-            for surface, now in found.stats.get("after", {}).items()}
+def _skip_problems(config: Config, name: str, raw: console.RawTest, skips: Skips) -> list[str]:
+    if (rows := skips.on(config, name)) is None:
+        return []
+    whole = [row for row in rows if row.case is None]
+    # A test that ran is judged case by case, even if each of them was skipped.
+    if raw.cases or raw.status != "skip":
+        return [f"should be skipped ({row.where}: {row.reason}), but ran" for row in whole] + \
+            _wrong_skips(config, name, raw.cases, rows)
+    if any(row.says(raw.reason) for row in whole):
+        return []
+    instead = f", where {whole[0].where} says '{whole[0].reason}'" if whole else ""
+    return [f"it is skipped: {raw.reason}{instead}; {_row_to_add(config, name, raw.reason)}"]
 
 
-def _switched(found: console.Results) -> bool:
-    """Both sides served calls while the tests ran that flip the mode."""
-    after, last = found.stats.get("after", {}), found.stats.get("last", {})
-    return all(any(now[side] > after.get(surface, (0, 0, 0))[side]
-                   for surface, now in last.items()) for side in (0, 1))
+def _floor_problem(floors: Floors, kind: str, name: str, config: Config,
+                   number: int) -> str | None:
+    least = floors.least(kind, name, config.name)
+    if least is None:
+        return (f"nobody knows how many cases it has: add the row '{kind} | {name} | * | {number}' "
+                "to scripts/vm/floors")
+    return f"{number} cases, {least} at least are expected" if number < least else None
 
 
-def _counter_problems(boot: Boot, found: console.Results, counts: Counts) -> list[str]:
-    if not counts:
-        return ["no counters: /sys/kernel/debug/kvm/arm_abi/stats is missing"]
-    problems = [f"mode is {found.modes[when]} {when} the tests, not {boot.abi}"
-                for when in ("before", "after") if found.modes.get(when, boot.abi) != boot.abi]
-    last = found.stats.get("last", {})
-    for surface, number in counts.items():
-        # They are counted even where calls are not.
-        if differ := max(number["mismatches"], last.get(surface, (0, 0, 0))[2]):
-            problems.append(f"{differ} mismatches between C and Rust on {surface}")
-    if not boot.counted:
-        served = [surface for surface, number in counts.items() if number["c"] or number["rust"]]
-        return problems + [f"calls of {surface} were counted" for surface in served]
-    serving = {"c": ["c"], "rust": ["rust"], "check": ["c", "rust"]}[boot.abi]
-    # What only one side may serve shows in any test; that it does, in those that call it.
-    passed = {name for name, test in found.tests.items() if test.status == "pass"}
-    called = {surface for name in passed for surface in CALLS.get(name, ())}
-    for surface in sorted(called - counts.keys()):
-        problems.append(f"no counters of {surface}")
-    for surface, number in counts.items():
-        for side in ("c", "rust"):
-            if side not in serving and number[side]:
-                problems.append(f"{number[side]} calls of {surface} served by {side} "
-                                f"in mode {boot.abi}")
-            if side in serving and surface in called and not number[side]:
-                problems.append(f"no call of {surface} served by {side} in mode {boot.abi}")
-    if flipped := passed & FLIPPING:
-        if not _switched(found):
-            problems.append(f"{', '.join(sorted(flipped))} passed, but not on both sides")
-    return problems
+def _ran(config: Config, name: str, raw: console.RawTest, skips: Skips,
+         floors: Floors, stock: bool) -> tuple[str, str]:
+    """Status and reason of a test that passed or was skipped."""
+    problems = [] if stock else _skip_problems(config, name, raw, skips)
+    if raw.status == "pass" or raw.cases:
+        floor = _floor_problem(floors, "selftest", name, config, len(raw.cases))
+        problems += [floor] if floor and not stock else []
+    return ("fail", "; ".join(problems)) if problems else (raw.status, raw.reason)
 
 
-def _test_verdict(config: Config, name: str, found: console.Results,
-                  expected: Expected) -> Verdict:
-    message, cause = expected.get((config.name, name), (None, ""))
+def _test_verdict(config: Config, name: str, found: console.Results, expected: Expected,
+                  skips: Skips, floors: Floors, stock: bool) -> Verdict:
     raw = found.tests.get(name)
     if raw is None:
         hung = found.unfinished == name
         return Verdict(name, "fail", "did not end" if hung else NO_RESULT,
                        found.unfinished_log if hung else found.tail)
-    if raw.status == "skip" and name in DEBUG:
-        return Verdict(name, "fail", f"must not skip on the debug kernel: {raw.reason}", raw.log)
-    if message is None:
-        return Verdict(name, raw.status, raw.reason, raw.log)
-    if raw.status != "fail":
-        return Verdict(name, "fail", f"expected to fail ({cause}), but: {raw.status}", raw.log)
-    if message not in raw.reason:
-        return Verdict(name, "fail", f"{raw.reason}; expected to fail with '{message}'", raw.log)
-    return Verdict(name, "xfail", cause, raw.log)
+    failure = expected.get((config.name, name))
+    if failure is None:
+        status, reason = raw.status, raw.reason
+        if status != "fail":
+            status, reason = _ran(config, name, raw, skips, floors, stock)
+    elif raw.status != "fail":
+        status, reason = "fail", f"expected to fail ({failure.cause}), but: {raw.status}"
+    elif not failure.says(raw.reason):
+        status, reason = "fail", (f"{raw.reason}; expected to fail with "
+                                  f"'{failure.message.pattern}' (scripts/vm/expected)")
+    else:
+        status, reason = "xfail", failure.cause
+    return Verdict(name, status, reason, raw.log, len(raw.cases), raw.count("skip"))
 
 
 def selftests(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path,
-              expected: Expected, stock: bool) -> BootResult:
+              expected: Expected, skips: Skips, floors: Floors, stock: bool) -> BootResult:
     lines = console.read(console_path)
     log = console.kernel_log(lines)
     found = console.results(console.read(results_path))
-    counts = _difference(found)
-    problems = _kernel_problems(boot.config, log, outcome, found.ended) + _debug_problems(found)
-    if not stock and (found.ended or counts):
-        problems += _counter_problems(boot, found, counts)
+    problems = _kernel_problems(boot.config, log, outcome, found)
+    # Problems are separated by a semicolon, which that line has as well.
+    problems += [f"kernel: {line.replace(';', ',')}" for line in log.differences[:1]]
+    problems += _guest_problems(found)
+    if not stock and (found.ended or counters.TESTED[1] in found.stats):
+        problems += counters.problems(boot, found, floors)
     tail = [line for line in lines if line][-20:]
     if log.splats:
         first = next(i for i, line in enumerate(lines) if log.splats[0] in line)
         tail = lines[first:first + 40]
     elif found.leaks:
         tail = found.leaks[:40]
-    status = "fail" if problems else "pass"
-    verdicts = [Verdict(BOOT, status, "; ".join(problems), tail)]
-    verdicts += [_test_verdict(boot.config, name, found, expected) for name in boot.tests]
+    verdicts = [Verdict(BOOT, "fail" if problems else "pass", "; ".join(problems), tail)]
+    verdicts += [_test_verdict(boot.config, name, found, expected, skips, floors, stock)
+                 for name in boot.tests]
     return BootResult(boot, outcome.seconds, log.kvm or "none", _linux(lines),
-                      counts if boot.counted else {}, verdicts, console_path)
+                      counters.difference(found, *counters.TESTED) if boot.counted else {},
+                      verdicts, console_path,
+                      rust_alone=counters.by_rust_alone(boot, found))
 
 
-def kunit(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path) -> BootResult:
+def lost_race(result: BootResult, racy: Racy) -> list[Verdict]:
+    """The failures that may be tried again: where the kernel is well, and as a known race says."""
+    if any(v.name == BOOT for v in result.failed):
+        return []
+    return [v for v in result.failed if v.name in racy and racy[v.name].says(v.reason)]
+
+
+def retry(result: BootResult, verdict: Verdict, again: BootResult) -> None:
+    """Add a second try of one test. It speaks for that test alone; all else that the first one
+    found stays as it was, and so does the failure unless everything is well this time."""
+    result.attempts.append(again)
+    good = not again.failed and any(v.name == verdict.name and v.status == "pass"
+                                    for v in again.verdicts)
+    if good:
+        verdict.status, verdict.reason = "pass", f"said {verdict.reason}"
+    else:
+        why = "; ".join(f"{v.name}: {v.reason}" for v in again.failed) or "not passed"
+        verdict.reason += f" (tried again: {why})"
+
+
+def tries_again(results: list[BootResult]) -> int:
+    return sum(len(result.attempts) for result in results)
+
+
+def run_problems(results: list[BootResult], whole: bool) -> list[str]:
+    """What no single boot shows; whole: nobody has narrowed the run."""
+    problems = []
+    if (number := tries_again(results)) > MOST_RETRIES:
+        problems.append(f"{number} tests were tried again, {MOST_RETRIES} at most may be")
+    if whole:
+        seen = {surface for result in results for surface in result.rust_alone}
+        problems += [f"no boot in mode rust shows that Rust serves {surface}, and C does not"
+                     for surface in SURFACES if surface not in seen]
+    return problems
+
+
+def _kunit_skips(config: Config, suites: list[ktap.Suite], skips: Skips) -> dict[str, list[str]]:
+    """What is wrong with the skips of each suite."""
+    found = {}
+    for suite in suites:
+        rows = skips.on(config, suite.name)
+        cases = [console.Case(case.name, case.status, case.reason) for case in suite.all_cases]
+        if rows is not None and (wrong := _wrong_skips(config, suite.name, cases, rows)):
+            found[suite.name] = wrong
+    return found
+
+
+def _kunit_floors(config: Config, suites: list[ktap.Suite], floors: Floors,
+                  quick: bool) -> list[str]:
+    """quick: without the slowest cases."""
+    there = {suite.name: len(suite.cases) for suite in suites}
+    problems = []
+    for name in dict.fromkeys([*floors.names("kunit"), *there]):
+        kind = "kunit-quick" if quick and floors.least("kunit-quick", name, config.name) \
+            is not None else "kunit"
+        if wrong := _floor_problem(floors, kind, name, config, there.get(name, 0)):
+            problems.append(f"suite {name}: {wrong}" if name in there else
+                            f"suite {name} did not run")
+    return problems
+
+
+def kunit(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path, skips: Skips,
+          floors: Floors | None, quick: bool = False) -> BootResult:
+    """floors: None if somebody chose among the cases."""
     lines = console.read(console_path)
     log = console.kernel_log(lines)
     found = console.results(console.read(results_path))
-    problems = _kernel_problems(boot.config, log, outcome, found.ended)
+    problems = _kernel_problems(boot.config, log, outcome, found)
     suites, wrong = ktap.parse(console.unstamped(lines))
     problems += wrong
+    for name, words in _kunit_skips(boot.config, suites, skips).items():
+        problems += [f"suite {name}: {word}" for word in words] if floors else []
+    if floors:
+        problems += _kunit_floors(boot.config, suites, floors, quick)
     tail = [line for line in lines if line][-20:]
     verdicts = [Verdict(BOOT, "fail" if problems else "pass", "; ".join(problems), tail)]
-    verdicts += [Verdict(f"{suite.name}.{case.name}", case.status, case.reason, case.log)
-                 for suite in suites for case in suite.cases]
+    verdicts += [Verdict(f"{suite.name}.{case.name}", case.status, case.reason, case.log, 1,
+                         int(case.status == "skip"))
+                 for suite in suites for case in suite.all_cases]
     return BootResult(boot, outcome.seconds, log.kvm or "none", _linux(lines), {},
                       verdicts, console_path)

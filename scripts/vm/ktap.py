@@ -24,6 +24,18 @@ class Suite:
     ok: bool = False
     ended: bool = False
     cases: list[Case] = field(default_factory=list)
+    # Of cases with parameters: those that were skipped
+    parameters: list[Case] = field(default_factory=list)
+
+    @property
+    def all_cases(self) -> list[Case]:
+        return [*self.cases, *self.parameters]
+
+
+def _case(name: str, ok: str, skip: str | None, why: str | None, log: list[str]) -> Case:
+    # What failed has not been skipped, whatever it says.
+    status = "fail" if ok != "ok" else "skip" if skip else "pass"
+    return Case(name, status, why or ("no reason given" if skip else ""), log)
 
 
 def parse(lines: list[str]) -> tuple[list[Suite], list[str]]:
@@ -35,6 +47,7 @@ def parse(lines: list[str]) -> tuple[list[Suite], list[str]]:
     problems: list[str] = []
     planned: int | None = None
     log: list[str] = []
+    parameters: list[Case] = []
     inside = False
     for line in lines:
         if line.startswith("KTAP version"):
@@ -56,12 +69,15 @@ def parse(lines: list[str]) -> tuple[list[Suite], list[str]]:
                 suites[-1].ok = ok == "ok"
                 suites[-1].ended = True
             elif len(indent) == 4 and suites:
-                status = "skip" if skip else "pass" if ok == "ok" else "fail"
-                reason = why or ("no reason given" if skip else "")
-                suites[-1].cases.append(Case(name, status, reason, log))
-                log = []
+                case = _case(name, ok, skip, why, log)
+                suites[-1].cases.append(case)
+                suites[-1].parameters += [Case(f"{name}, {of.name}", of.status, of.reason, of.log)
+                                          for of in parameters]
+                log, parameters = [], []
             else:
                 log.append(line)
+                if len(indent) == 8 and skip:
+                    parameters.append(_case(name, ok, skip, why, [line]))
         else:
             log.append(line)
     if planned is None:

@@ -4,14 +4,19 @@
 import json
 import textwrap
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 
-from vm.judge import BOOT, NO_RESULT, BootResult, Verdict
+from vm.console import Calls
+from vm.judge import BOOT, NO_RESULT, BootResult, Verdict, tries_again
 from vm.matrix import ABI_MODES, ONLY_IN, Config
+from vm.rules import MACHINES
 
 WIDTH = 100
 _LETTER = {"pass": "p", "fail": "F", "skip": "s", "xfail": "x", "": "-"}
 _WORD = {"fail": "FAIL", "": "-"}
+# Of the verdicts of several boots, the first of these is shown.
+_WORST = ("fail", "xfail", "skip", "pass", "")
 
 
 def _configs(results: list[BootResult]) -> list[Config]:
@@ -26,11 +31,9 @@ def _cell(results: list[BootResult], config: Config, test: str) -> str:
     """A word if all modes agree in which it is to run, else a letter for each."""
     boots = [r for r in results if r.boot.config == config]
     status: dict[str, str] = {}
-    for result in boots:
-        for v in result.verdicts:
-            # The boot whose tests race has the same mode: the worse one counts.
-            if v.name == test and status.get(result.boot.abi) != "fail":
-                status[result.boot.abi] = v.status
+    for r in boots:
+        for v in (v for v in r.verdicts if v.name == test):
+            status[r.boot.abi] = min(status.get(r.boot.abi, ""), v.status, key=_WORST.index)
     due = {r.boot.abi for r in boots if test == BOOT or test in r.boot.tests}
     found = [status.get(mode, "") for mode in _modes(results) if mode in due]
     if len(set(found)) == 1:
@@ -83,21 +86,33 @@ def _counters(results: list[BootResult]) -> list[str]:
     return ["", *lines]
 
 
+def _sides(mode: str, unjudged: bool) -> dict[str, str]:
+    """The columns of a mode, and the number that each shows."""
+    sides = {"C": "c", "Rust": "rust"}
+    if mode == "check":
+        sides["differ"] = "mismatches"
+        if unjudged:
+            sides["not judged"] = "unjudged"
+    return sides
+
+
 def _rows(modes: list[str], what: list[tuple[str, list[BootResult], list[str]]]) -> list[list[str]]:
     """Two heads, and a row for each (name, results, surfaces) to be added up."""
+    unjudged = any(calls.unjudged is not None for _, results, _ in what for r in results
+                   for calls in r.counts.values())
     heads = [[], ["calls served"]]
     for mode in modes:
-        sides = ["C", "Rust", "differ"] if mode == "check" else ["C", "Rust"]
+        sides = _sides(mode, unjudged)
         heads[0] += [f"in {mode}", *[""] * (len(sides) - 1)]
         heads[1] += sides
     rows = [["", *heads[0]], heads[1]]
     for name, results, surfaces in what:
         row = [name]
         for mode in modes:
-            counts = [r.counts[surface] for r in results if r.boot.abi == mode
-                      for surface in surfaces if surface in r.counts]
-            keys = ["c", "rust", "mismatches"] if mode == "check" else ["c", "rust"]
-            row += [str(sum(c[key] for c in counts)) if counts else "-" for key in keys]
+            counts: list[Calls] = [r.counts[surface] for r in results if r.boot.abi == mode
+                                   for surface in surfaces if surface in r.counts]
+            row += [str(sum(getattr(c, key) or 0 for c in counts)) if counts else "-"
+                    for key in _sides(mode, unjudged).values()]
         rows.append(row)
     return rows
 
@@ -128,7 +143,7 @@ def _reasons(results: list[BootResult], status: str) -> list[str]:
 
 def _sections(results: list[BootResult]) -> list[str]:
     lines: list[str] = []
-    for status, title in (("pass", "Lost a race of its own, and passed when run again:"),
+    for status, title in (("pass", "Lost a race of its own, and passed when tried again:"),
                           ("skip", "Skipped:"),
                           ("xfail", "xfail: the C code alone fails here too, and for this cause:")):
         if reasons := _reasons(results, status):
@@ -155,16 +170,27 @@ def failures(results: list[BootResult]) -> list[str]:
     return lines
 
 
-def total(results: list[BootResult]) -> tuple[int, int, int]:
-    tally: Counter[str] = sum((r.tally() for r in results), Counter())
-    return tally["pass"], tally["fail"], tally["skip"] + tally["xfail"]
+def run_failures(problems: list[str]) -> list[str]:
+    return [line for problem in problems for line in ("", *_wrap(f"FAIL: the run: {problem}", ""))]
 
 
-def total_line(results: list[BootResult]) -> str:
-    passed, failed, skipped = total(results)
-    expected = sum(r.tally()["xfail"] for r in results)
-    line = f"{passed} passed, {failed} failed, {skipped} skipped"
-    return f"{line} ({expected} of them expected to fail)" if expected else line
+def total(results: list[BootResult], problems: list[str]) -> tuple[int, int, int]:
+    """Tests that passed, what failed, tests that were skipped; a boot is no test."""
+    tally = Counter(v.status for r in results for v in r.verdicts
+                    if v.name != BOOT or v.status == "fail")
+    return tally["pass"], tally["fail"] + len(problems), tally["skip"]
+
+
+def total_line(results: list[BootResult], problems: list[str]) -> str:
+    passed, failed, skipped = total(results, problems)
+    verdicts = [v for r in results for v in r.verdicts]
+    expected = sum(v.status == "xfail" for v in verdicts)
+    boots = len(results) + tries_again(results)
+    words = [f"{passed} passed", f"{failed} failed", f"{skipped} skipped",
+             *([f"{expected} failed as expected"] if expected else []),
+             f"{tries_again(results)} tried again"]
+    return (f"{boots} boots, {sum(v.cases for v in verdicts)} cases "
+            f"({sum(v.skipped for v in verdicts)} skipped); tests: {', '.join(words)}")
 
 
 def selftests_text(results: list[BootResult], qemu: str) -> str:
@@ -179,7 +205,11 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
             names = [name for name in ONLY_IN if name in run and ONLY_IN[name] == some]
             if names and some != ABI_MODES:
                 lines += _wrap(f"Only in {' and '.join(some)}: {', '.join(names)}.", "")
-    lines += [f'"{BOOT}": came up as asked, no splat, the counters agree with the mode.']
+    lines += [f'"{BOOT}": came up as asked, no splat, no VM left, the counters agree with the '
+              "mode."]
+    if others := [c.name for c in _configs(results) if c.name not in MACHINES]:
+        lines += _wrap("Nobody has listed what is skipped on these machines: "
+                       + ", ".join(others), "")
     lines += _counters(results) + _sections(results)
     return "\n".join(lines) + "\n"
 
@@ -222,17 +252,21 @@ def _tap_line(number: int, v: Verdict) -> str:
     return f"    {ok} {number} - {v.name}{directive}"
 
 
-def tap(results: list[BootResult]) -> str:
-    """TAP 14: a subtest for each boot."""
-    lines = ["TAP version 14", f"1..{len(results)}"]
+def tap(results: list[BootResult], problems: list[str]) -> str:
+    """TAP 14: a subtest for each boot, and a point for the run as a whole."""
+    lines = ["TAP version 14", f"1..{len(results) + 1}"]
     for number, result in enumerate(results, 1):
         name = result.boot.name
         lines += [f"# Subtest: {name}", f"    1..{len(result.verdicts)}"]
         for point, v in enumerate(result.verdicts, 1):
             lines.append(_tap_line(point, v))
+            if v.status == "pass" and v.reason:
+                lines.append(f"    # {v.name} was tried again: {v.reason}")
             if v.status == "fail":
                 lines += ["      ---", f"      message: {json.dumps(v.reason)}", "      ..."]
         lines.append(f"{'not ok' if result.failed else 'ok'} {number} - {name}")
+    lines += [f"# {problem}" for problem in problems]
+    lines.append(f"{'not ok' if problems else 'ok'} {len(results) + 1} - the run")
     return "\n".join(lines) + "\n"
 
 
@@ -242,9 +276,11 @@ def _plain(result: BootResult) -> dict[str, object]:
             "mode": config.kvm, "params": config.params, "abi": result.boot.abi,
             "threads": result.boot.threads,
             "linux": result.linux, "kvm": result.kvm, "seconds": round(result.seconds, 1),
-            "calls": result.counts, "console": str(result.console),
-            "tests": [{"name": v.name, "status": v.status, "reason": v.reason,
-                       "seconds": v.seconds,
+            "calls": {surface: asdict(calls) for surface, calls in result.counts.items()},
+            "console": str(result.console),
+            "attempts": [_plain(again) for again in result.attempts],
+            "tests": [{"name": v.name, "status": v.status, "reason": v.reason, "cases": v.cases,
+                       "skipped": v.skipped, "seconds": v.seconds,
                        "log": v.log if v.status in ("fail", "xfail") else []}
                       for v in result.verdicts]}
 
@@ -255,12 +291,13 @@ def _put(path: Path, content: str) -> None:
     temp.replace(path)
 
 
-def write(out: Path, stem: str, results: list[BootResult], text: str) -> None:
+def write(out: Path, stem: str, results: list[BootResult], text: str,
+          problems: list[str]) -> None:
     _put(out / f"{stem}.json", json.dumps([_plain(r) for r in results], indent=1) + "\n")
-    _put(out / f"{stem}.tap", tap(results))
+    _put(out / f"{stem}.tap", tap(results, problems))
     _put(out / f"{stem}.txt", text)
 
 
-def write_count(path: Path, results: list[BootResult]) -> None:
+def write_count(path: Path, results: list[BootResult], problems: list[str]) -> None:
     """Last of all: that it exists says that the run came to its end."""
-    _put(path, " ".join(str(n) for n in total(results)) + "\n")
+    _put(path, " ".join(str(n) for n in total(results, problems)) + "\n")

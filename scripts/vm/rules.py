@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is known of the tests before they run: the files expected, racy, skips and floors."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from vm.matrix import HOST_STATES, TABLE, TEST_NAMES, BadSelection, Config
+
+HERE = Path(__file__).resolve().parent
+MACHINES = tuple(config.name for config in TABLE + HOST_STATES)
+KUNIT_PREFIX = "kvm_arm64"
+SURFACES = ("fw_reg", "id_reg", "reg_masks", "vgic_v2_cpuif", "smccc", "smccc_filter")
+KERNELS = ("base", "debug")
+# Whatever `make test-host` calls a suite
+HOST_SUITE = re.compile(r"[a-z][a-z0-9_-]*")
+
+
+class BadRow(BadSelection):
+    """A row of one of the files is wrong; the message says where and why."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of a row."""
+    path: Path
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.path.name}:{self.line}"
+
+    def bad(self, why: str) -> BadRow:
+        return BadRow(f"{self.path}:{self.line}: {why}")
+
+
+def _rows(path: Path, columns: str) -> list[tuple[Where, list[str]]]:
+    """The rows of a file that has these columns."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        words = [word.strip() for word in line.split("|")]
+        if len(words) != len(columns.split("|")) or not all(words):
+            raise Where(path, number).bad(f"not '{columns}'")
+        rows.append((Where(path, number), words))
+    return rows
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    return re.compile(".*".join(re.escape(part) for part in text.split("*")))
+
+
+def matches(pattern: str, text: str) -> bool:
+    """The whole text is as the pattern says, in which "*" is any text."""
+    return _pattern(pattern).fullmatch(text) is not None
+
+
+def _machines(where: Where, text: str) -> tuple[str, ...]:
+    patterns = tuple(word.strip() for word in text.split(","))
+    for pattern in patterns:
+        if not any(matches(pattern, name) for name in MACHINES):
+            raise where.bad(f"no machine '{pattern}'; the machines are: {', '.join(MACHINES)}")
+    return patterns
+
+
+def _known_test(where: Where, name: str) -> str:
+    if name not in TEST_NAMES and not name.startswith(KUNIT_PREFIX):
+        raise where.bad(f"no test '{name}'; `scripts/vm.py list` shows them")
+    return name
+
+
+def _message(where: Where, text: str) -> re.Pattern[str]:
+    try:
+        return re.compile(text)
+    except re.error as why:
+        raise where.bad(f"not a regular expression: {why}") from None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a failure says, as a regular expression of the whole, and its cause."""
+    message: re.Pattern[str]
+    cause: str
+
+    def says(self, reason: str) -> bool:
+        return self.message.fullmatch(reason) is not None
+
+
+# (configuration, test) -> its failure
+Expected = dict[tuple[str, str], Failure]
+# test -> its failure
+Racy = dict[str, Failure]
+
+
+def read_expected(path: Path = HERE / "expected") -> Expected:
+    """Tests that fail with C alone, too."""
+    found: Expected = {}
+    for where, (config, test, message, cause) in _rows(
+            path, "configuration | test | message | cause"):
+        if config not in MACHINES:
+            raise where.bad(f"no machine '{config}'; the machines are: {', '.join(MACHINES)}")
+        key = config, _known_test(where, test)
+        if key in found:
+            raise where.bad(f"{test} on {config} is listed twice")
+        found[key] = Failure(_message(where, message), cause)
+    return found
+
+
+def read_racy(path: Path = HERE / "racy") -> Racy:
+    """Tests that lose a race of their own, and what they say then."""
+    found: Racy = {}
+    for where, (test, message, cause) in _rows(path, "test | message | cause that was proven"):
+        if _known_test(where, test) in found:
+            raise where.bad(f"{test} is listed twice")
+        found[test] = Failure(_message(where, message), cause)
+    return found
+
+
+@dataclass(frozen=True)
+class Skip:
+    """On these machines the test, or each of its cases that the pattern names, is skipped."""
+    where: Where
+    machines: tuple[str, ...]
+    test: str
+    case: str | None
+    reason: str
+
+    def says(self, reason: str) -> bool:
+        return matches(self.reason, reason)
+
+
+@dataclass(frozen=True)
+class Skips:
+    rows: tuple[Skip, ...]
+
+    def on(self, config: Config, test: str) -> list[Skip] | None:
+        """The rows of a test, None if nobody has looked what is skipped on that machine."""
+        if config.name not in MACHINES:
+            return None
+        return [row for row in self.rows if row.test == test
+                and any(matches(machine, config.name) for machine in row.machines)]
+
+
+def read_skips(path: Path = HERE / "skips", debug: bool = False) -> Skips:
+    """What is skipped on the base kernel, or on the debug kernel."""
+    rows = []
+    for where, (machines, what, reason) in _rows(path, "machines | test or test: case | reason"):
+        kernel = None
+        if found := re.fullmatch(r"(.*\S) +\((\w+)\)", machines):
+            machines, kernel = found.groups()
+            if kernel not in KERNELS:
+                raise where.bad(f"no kernel '{kernel}'; the kernels are: {', '.join(KERNELS)}")
+        test, _, case = what.partition(": ")
+        row = Skip(where, _machines(where, machines), _known_test(where, test), case or None,
+                   reason)
+        if kernel in (None, KERNELS[debug]):
+            rows.append(row)
+    return Skips(tuple(rows))
+
+
+@dataclass(frozen=True)
+class Floor:
+    kind: str
+    name: str
+    machines: tuple[str, ...]
+    least: int
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """Of mode check's calls of a surface, so many may be left unjudged."""
+    percent: float
+    more: int
+
+    def of(self, calls: int) -> int:
+        return int(calls * self.percent / 100) + self.more
+
+
+@dataclass(frozen=True)
+class Floors:
+    rows: tuple[Floor, ...]
+    unjudged: dict[str, Ceiling]
+
+    def least(self, kind: str, name: str, machine: str) -> int | None:
+        """The highest number of those that match; None if there is none."""
+        return max((row.least for row in self.rows if (row.kind, row.name) == (kind, name)
+                    and any(matches(pattern, machine) for pattern in row.machines)), default=None)
+
+    def names(self, kind: str) -> list[str]:
+        return list(dict.fromkeys(row.name for row in self.rows if row.kind == kind))
+
+
+KINDS = ("selftest", "kunit", "kunit-quick", "host", "unjudged")
+
+
+def _known_name(where: Where, kind: str, name: str) -> None:
+    good = {"selftest": name in TEST_NAMES, "host": bool(HOST_SUITE.fullmatch(name)),
+            "unjudged": name in SURFACES}.get(kind, name.startswith(KUNIT_PREFIX))
+    if not good:
+        raise where.bad(f"no {kind} '{name}'")
+
+
+def read_floors(path: Path = HERE / "floors") -> Floors:
+    rows: list[Floor] = []
+    unjudged: dict[str, Ceiling] = {}
+    for where, (kind, name, machines, number) in _rows(path, "what | name | machines | number"):
+        if kind not in KINDS:
+            raise where.bad(f"no '{kind}'; there are: {', '.join(KINDS)}")
+        _known_name(where, kind, name)
+        if kind == "unjudged":
+            if not (found := re.fullmatch(r"(\d+(?:\.\d+)?) % \+ (\d+)", number)):
+                raise where.bad(f"'{number}' is not like '1 % + 100'")
+            if name in unjudged or machines != "*":
+                raise where.bad(f"{name} has one ceiling, for all machines ('*')")
+            unjudged[name] = Ceiling(float(found.group(1)), int(found.group(2)))
+            continue
+        if not re.fullmatch(r"\d+", number):
+            raise where.bad(f"'{number}' is not a number")
+        rows.append(Floor(kind, name, _machines(where, machines), int(number)))
+    return Floors(tuple(rows), unjudged)
+
+
+def host_floors(floors: Floors) -> Iterable[str]:
+    """For scripts/test-host.sh: "suite number" in a line."""
+    return (f"{name} {floors.least('host', name, MACHINES[0])}" for name in floors.names("host"))
+
+
+if __name__ == "__main__":
+    print("\n".join(host_floors(read_floors())))

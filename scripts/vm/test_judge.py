@@ -1,0 +1,472 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Verdicts on guests that were invented."""
+
+import re
+import tempfile
+import unittest
+from collections.abc import Callable
+from pathlib import Path
+
+from vm import console, fake, judge
+from vm.fake import FLOORS, Case, assertion, failed, guest, judged, passed, skipped
+from vm.judge import BOOT, BootResult
+from vm.matrix import MAIN, TABLE, Boot, Config
+from vm.qemu import Outcome
+from vm.rules import Failure, Floor, Floors, Skip, Skips, Where
+
+V3, V2, N1, A72 = TABLE[:4]
+NESTED = TABLE[6]
+UNLISTED = Config("cortex-a76", 3, "vhe")
+WHERE = Where(Path("skips"), 7)
+
+
+def skips(*rows: tuple[str, str, str | None, str]) -> Skips:
+    return Skips(tuple(Skip(WHERE, (machine,), test, case, reason)
+                       for machine, test, case, reason in rows))
+
+
+class Kernel(Case):
+    def test_good_guest_passes_in_every_mode_on_every_machine(self) -> None:
+        for config in TABLE:
+            for abi in ("c", "rust", "check"):
+                with self.subTest(config.name, abi=abi):
+                    result = judged(guest(config, abi))
+                    self.good(result)
+                    self.assertEqual(result.linux, "7.3.4")
+                    self.assertEqual(result.kvm, config.expected_kvm)
+                    self.assertEqual(result.seconds, fake.SECONDS)
+                    self.assertEqual(bool(result.counts), abi != "rust" or config not in MAIN)
+
+    def test_splat(self) -> None:
+        one = guest()
+        one.splats = ["WARNING: at x", "more", "BUG: y"]
+        result = judged(one)
+        self.boot_fails(result, "kernel: WARNING: at x (and 1 more)")
+        self.assertIn("WARNING: at x", self.verdict(result, BOOT).log[0])
+        one.splats = ["WARNING: at x"]
+        self.assertTrue(self.verdict(judged(one), BOOT).reason.endswith("WARNING: at x"))
+
+    def test_mismatch_that_is_only_logged(self) -> None:
+        one = guest()
+        one.splats = ["KVM: smccc 0x1: C gives 1, 0x2; Rust gives 2, 0x3"]
+        self.boot_fails(judged(one), "kernel: KVM: smccc 0x1: C gives 1, 0x2, Rust gives")
+
+    def test_wrong_machine(self) -> None:
+        for config, words in ((Config("max", 3, "nvhe"), "not 'Hyp nVHE'"),
+                              (Config("max", 3, "nested"), "not 'VHE+NV2'")):
+            one = guest()
+            one.boot = Boot(config, "check", one.boot.tests)
+            written = guest().console()
+            one.console = lambda text=written: text  # type: ignore[method-assign,misc]
+            self.boot_fails(judged(one), words)
+        one = guest(V2)
+        one.console = lambda: guest(V3).console()  # type: ignore[method-assign]
+        self.boot_fails(judged(one), "the host's GIC is 3, not 2")
+
+    def test_kvm_that_does_not_come_up(self) -> None:
+        one = guest()
+        written = re.sub(r".*mode init.*\n", "", one.console())
+        one.console = lambda: written  # type: ignore[method-assign]
+        self.boot_fails(judged(one), "KVM did not come up")
+
+    def test_guest_that_ends_early(self) -> None:
+        one = guest()
+        one.ends = False
+        self.boot_fails(judged(one), "the guest ended before its tests did")
+
+    def test_hang(self) -> None:
+        one = guest(V3, "check", hypercalls=passed("a", "b"), psci_test=passed("a"),
+                    set_id_regs=passed("a"))
+        one.hangs_in, one.problem = "psci_test", "hung: no word for 660 s, killed"
+        del one.said["set_id_regs"]
+        result = judged(one)
+        self.boot_fails(result, "hung: no word for 660 s, killed")
+        self.assertEqual(self.verdict(result, "hypercalls").status, "pass")
+        self.fails(result, "psci_test", "did not end")
+        self.assertIn("ok 1 a", self.verdict(result, "psci_test").log)
+        self.fails(result, "set_id_regs", judge.NO_RESULT)
+
+    def test_hang_while_the_mode_is_flipped(self) -> None:
+        one = guest(abi_flip=passed("a"))
+        one.hangs_in, one.problem = "abi_flip", "hung: no word for 660 s, killed"
+        self.boot_fails(judged(one), "hung")
+
+    def test_nothing_at_all(self) -> None:
+        with tempfile.TemporaryDirectory() as place:
+            result = judge.selftests(Boot(V3, "check", ("hypercalls",)), Outcome(1, None),
+                                     Path(place, "none"), Path(place, "none"), {}, Skips(()),
+                                     FLOORS, False)
+        self.boot_fails(result, "KVM did not come up", "GIC is None", "the guest ended before")
+        self.fails(result, "hypercalls", judge.NO_RESULT)
+        self.assertEqual((result.linux, result.kvm), ("unknown", "none"))
+
+    def test_what_the_debug_kernel_found(self) -> None:
+        for note, words in (("# vm: leak unreferenced object 0xffff", "kmemleak: unreferenced"),
+                            ("# vm: lockdep off", "lockdep switched itself off"),
+                            ("# vm: kmemleak off", "kmemleak switched itself off")):
+            with self.subTest(note):
+                one = guest()
+                one.notes = [note]
+                self.boot_fails(judged(one), words)
+
+    def test_vms_that_are_left(self) -> None:
+        one = guest()
+        one.notes = ["# vm: vms 3"]
+        self.boot_fails(judged(one), "3 VMs are left")
+
+    def test_lines_of_init_that_are_missing(self) -> None:
+        for line, words in (("# vm: vms", "nobody counted the VMs"),
+                            ("# vm: keeper", "no VM was held"),
+                            ("# vm: stats before", "no counters of fw_reg, id_reg"),
+                            ("# vm: stats before smccc_filter",
+                             "no counters of smccc_filter (before)"),
+                            ("# vm: stats last smccc_filter", "no counters of smccc_filter (last)"),
+                            ("# vm: stats after vgic", "no counters of vgic_v2_cpuif (after)"),
+                            ("# vm: stats after", "no counters: /sys"),
+                            ("# vm: mode after", "mode is unknown after the tests, not check")):
+            with self.subTest(line):
+                self.boot_fails(judged(guest().without(line)), words)
+
+    def test_garbled_line_fails_its_boot_alone(self) -> None:
+        one = guest()
+        one.notes = ["# vm: stats after fw_reg 1x 2 3"]
+        self.boot_fails(judged(one), "garbled: '# vm: stats after fw_reg 1x 2 3'")
+
+    def test_kernel_without_the_overlay_needs_no_counters(self) -> None:
+        self.good(judged(guest().without("# vm: stats"), stock=True))
+        self.boot_fails(judged(guest().without("# vm: keeper"), stock=True), "no VM was held")
+
+    def test_two_results_of_a_test(self) -> None:
+        one = guest()
+        written = one.results().replace("# vm: end", "ok 9 selftests: kvm: hypercalls\n# vm: end")
+        one.results = lambda: written  # type: ignore[method-assign]
+        self.boot_fails(judged(one), "hypercalls gave two results")
+
+
+class SkippedTests(Case):
+    LISTED = skips(("max GICv3 vhe", "vgic_v2_busy", None, "no GICv2"))
+
+    def test_listed_skip(self) -> None:
+        result = judged(guest(vgic_v2_busy=skipped("no GICv2")), listed=self.LISTED)
+        self.good(result)
+        self.assertEqual(self.verdict(result, "vgic_v2_busy").status, "skip")
+        self.assertEqual(self.verdict(result, "vgic_v2_busy").reason, "no GICv2")
+
+    def test_another_skip_names_the_row(self) -> None:
+        for config, listed in ((V3, skips()), (V2, self.LISTED)):
+            result = judged(guest(config, vgic_v2_busy=skipped("no GICv2")), listed=listed)
+            self.fails(result, "vgic_v2_busy", "it is skipped: no GICv2",
+                            f"'{config.name} | vgic_v2_busy | no GICv2'")
+
+    def test_all_tests_skipped_are_all_failures(self) -> None:
+        result = judged(guest(hypercalls=skipped("no"), psci_test=skipped("no")))
+        self.assertEqual(len([v for v in result.failed if v.name != BOOT]), 2)
+
+    def test_another_reason(self) -> None:
+        result = judged(guest(vgic_v2_busy=skipped("no GICv2 at all")), listed=self.LISTED)
+        self.fails(result, "vgic_v2_busy", "no GICv2 at all", "skips:7 says 'no GICv2'")
+
+    def test_listed_one_that_runs(self) -> None:
+        result = judged(guest(vgic_v2_busy=passed("a")), listed=self.LISTED)
+        self.fails(result, "vgic_v2_busy", "should be skipped (skips:7: no GICv2), but ran")
+
+    def test_failure_stays_its_own(self) -> None:
+        result = judged(guest(vgic_v2_busy=failed("not ok 1 a")), listed=self.LISTED)
+        self.assertEqual(self.verdict(result, "vgic_v2_busy").reason, "not ok 1 a")
+
+    def test_nobody_has_looked_at_that_machine(self) -> None:
+        everywhere = skips(("*", "vgic_v2_busy", None, "no GICv2"))
+        result = judged(guest(UNLISTED, vgic_v2_busy=skipped("x"), hypercalls=passed("a", "b")),
+                        listed=everywhere)
+        self.good(result)
+        self.assertEqual(self.verdict(result, "vgic_v2_busy").status, "skip")
+
+    def test_stock_kernel_skips_what_it_lacks(self) -> None:
+        result = judged(guest(vgic_v2_busy=skipped("no such thing")), stock=True)
+        self.assertEqual(self.verdict(result, "vgic_v2_busy").status, "skip")
+
+
+class SkippedCases(Case):
+    LISTED = skips(("max GICv3 vhe", "hypercalls", "b", "no SSBS"))
+
+    def test_listed_case(self) -> None:
+        result = judged(guest(hypercalls=passed("a", "~b: no SSBS")), listed=self.LISTED)
+        self.good(result)
+        v = self.verdict(result, "hypercalls")
+        self.assertEqual((v.status, v.cases, v.skipped), ("pass", 2, 1))
+
+    def test_another_case(self) -> None:
+        result = judged(guest(hypercalls=passed("~a: not here", "~b: no SSBS")), listed=self.LISTED)
+        self.fails(result, "hypercalls", "'a' is skipped: not here",
+                        "'max GICv3 vhe | hypercalls: a | not here'")
+        self.assertNotIn("'b'", self.verdict(result, "hypercalls").reason)
+
+    def test_another_reason(self) -> None:
+        result = judged(guest(hypercalls=passed("a", "~b: no SSBS2")), listed=self.LISTED)
+        self.fails(result, "hypercalls", "'b' is skipped: no SSBS2", "where skips:7 says 'no SSBS'")
+
+    def test_listed_case_that_passes(self) -> None:
+        result = judged(guest(hypercalls=passed("a", "b")), listed=self.LISTED)
+        self.fails(result, "hypercalls", "'b' should be skipped (skips:7: no SSBS), but: pass")
+
+    def test_listed_case_that_is_gone(self) -> None:
+        result = judged(guest(hypercalls=passed("a", "c")), listed=self.LISTED)
+        self.fails(result, "hypercalls", "'b' should be skipped (skips:7: no SSBS), but is not")
+
+    def test_one_row_for_several(self) -> None:
+        listed = skips(("*", "hypercalls", "b*", "no *"))
+        self.good(judged(guest(hypercalls=passed("a", "~b1: no X", "~b2: no Y")), listed=listed))
+        result = judged(guest(hypercalls=passed("a", "~b1: no X", "b2")), listed=listed)
+        self.fails(result, "hypercalls", "'b2' should be skipped")
+        result = judged(guest(hypercalls=passed("a", "b1", "b2")), listed=listed)
+        self.fails(result, "hypercalls", "'b1' should be skipped", "'b2' should be skipped")
+
+    def test_all_cases_are_skipped(self) -> None:
+        listed = skips(("*", "hypercalls", "*", "not here"))
+        result = judged(guest(hypercalls=passed("~a: not here", "~b: not here")), listed=listed)
+        self.good(result)
+        v = self.verdict(result, "hypercalls")
+        self.assertEqual((v.status, v.reason, v.skipped), ("skip", "all 2 cases: not here", 2))
+        result = judged(guest(hypercalls=passed("~a: not here", "~b: not here")))
+        self.fails(result, "hypercalls", "'a' is skipped", "'b' is skipped")
+        whole = skips(("*", "hypercalls", None, "all 2 cases: not here"))
+        result = judged(guest(hypercalls=passed("~a: not here", "~b: not here")), listed=whole)
+        self.assertEqual(self.verdict(result, "hypercalls").status, "fail")
+
+    def test_skipped_test_calls_nothing(self) -> None:
+        listed = skips(("*", "hypercalls", "*", "not here"))
+        one = guest(V2, "rust", hypercalls=passed("~a: not here", "~b: not here"))
+        one.put("after", "fw_reg", console.Calls())
+        self.good(judged(one, listed=listed))
+
+
+class FloorsOfTests(Case):
+    def test_fewer_cases(self) -> None:
+        self.good(judged(guest(hypercalls=passed("a", "b", "c"))))
+        self.fails(judged(guest(hypercalls=passed("a"))), "hypercalls",
+                        "1 cases, 2 at least are expected")
+        self.fails(judged(guest(hypercalls=fake.Said([]))), "hypercalls", "0 cases, 2 at least")
+
+    def test_fewer_cases_of_which_all_are_skipped(self) -> None:
+        listed = skips(("*", "hypercalls", "*", "no"))
+        self.fails(judged(guest(hypercalls=passed("~a: no")), listed=listed), "hypercalls",
+                        "1 cases, 2 at least are expected")
+
+    def test_skipped_test_needs_none(self) -> None:
+        listed = skips(("*", "hypercalls", None, "no"))
+        self.good(judged(guest(hypercalls=skipped("no")), listed=listed))
+
+    def test_test_that_is_not_listed(self) -> None:
+        self.fails(judged(guest(host_sve=passed("a", "b", "c"))), "host_sve",
+                        "add the row 'selftest | host_sve | * | 3' to scripts/vm/floors")
+
+    def test_stock_kernel_has_fewer(self) -> None:
+        self.good(judged(guest(hypercalls=passed("a")), stock=True))
+
+    def test_the_highest_that_matches_holds(self) -> None:
+        floors = Floors((Floor("selftest", "hypercalls", ("*",), 1),
+                         Floor("selftest", "hypercalls", ("* GICv2 *",), 3),
+                         Floor("selftest", "hypercalls", ("max *",), 2)), {})
+        self.assertEqual(floors.least("selftest", "hypercalls", V3.name), 2)
+        self.assertEqual(floors.least("selftest", "hypercalls", V2.name), 3)
+        self.assertEqual(floors.least("selftest", "hypercalls", N1.name), 1)
+        self.assertEqual(floors.least("kunit", "hypercalls", N1.name), None)
+
+
+class Expected(Case):
+    EXPECTED = {("max GICv3 nested", "set_id_regs"):
+                Failure(re.compile(r"arm64/set_id_regs\.c:\d+: a == b \(0 != 0xa\)"), "a cause")}
+
+    def result(self, said: fake.Said, config: Config = NESTED) -> BootResult:
+        return judged(guest(config, set_id_regs=said), self.EXPECTED)
+
+    def test_it_fails_as_expected(self) -> None:
+        result = self.result(failed(*assertion("arm64/set_id_regs.c:690: a == b", "0 != 0xa")))
+        self.good(result)
+        v = self.verdict(result, "set_id_regs")
+        self.assertEqual((v.status, v.reason), ("xfail", "a cause"))
+
+    def test_another_message_is_no_part_of_it(self) -> None:
+        for place, message in (("arm64/set_id_regs.c:690: a == b", "0x110 != 0xab"),
+                               ("arm64/set_id_regs.c:690: a == b", "0 != 0xab"),
+                               ("arm64/set_id_regs.c:690: c == b", "0 != 0xa"),
+                               ("arm64/other.c:690: a == b", "0 != 0xa"),
+                               ("lib/arm64/set_id_regs.c:690: a == b", "0 != 0xa")):
+            with self.subTest(place, message=message):
+                self.fails(self.result(failed(*assertion(place, message))), "set_id_regs",
+                                f"{place} ({message}); expected to fail with 'arm64")
+
+    def test_it_passes(self) -> None:
+        self.fails(self.result(passed("a")), "set_id_regs",
+                        "expected to fail (a cause), but: pass")
+        self.fails(self.result(skipped("no")), "set_id_regs", "but: skip")
+
+    def test_it_is_lost(self) -> None:
+        one = guest(NESTED, set_id_regs=passed("a"))
+        del one.said["set_id_regs"]
+        self.fails(judged(one, self.EXPECTED), "set_id_regs", judge.NO_RESULT)
+
+    def test_another_machine(self) -> None:
+        said = failed(*assertion("arm64/set_id_regs.c:690: a == b", "0 != 0xa"))
+        self.fails(self.result(said, V3), "set_id_regs", "(0 != 0xa)")
+
+
+RACE = failed(*assertion("include/kvm_syscalls.h:101: !r", "pthread_getaffinity_np failed, rc: 3"))
+RACY = {"steal_time": Failure(re.compile(r"include/kvm_syscalls\.h:\d+: !r \(.*, rc: 3\)"),
+                              "known")}
+
+
+class Retry(Case):
+    def first(self, **more: fake.Said) -> BootResult:
+        return judged(guest(V3, "check", steal_time=RACE, **more))
+
+    def test_race_of_its_own(self) -> None:
+        result = self.first()
+        (verdict,) = judge.lost_race(result, RACY)
+        judge.retry(result, verdict, judged(guest(steal_time=passed("a"))))
+        self.good(result)
+        self.assertTrue(verdict.reason.startswith("said include/kvm_syscalls.h:101"))
+        self.assertEqual(len(result.attempts), 1)
+        self.assertEqual(judge.tries_again([result, self.first()]), 1)
+
+    def test_another_failure_of_it_is_no_race(self) -> None:
+        for said in (failed(*assertion("include/kvm_syscalls.h:101: !r", "failed, rc: 4")),
+                     failed("not ok 1 vcpu0"),
+                     failed(*assertion("x/include/kvm_syscalls.h:101: !r", "failed, rc: 3"))):
+            self.assertEqual(judge.lost_race(judged(guest(steal_time=said)), RACY), [])
+
+    def test_another_test_has_no_race(self) -> None:
+        self.assertEqual(judge.lost_race(judged(guest(hypercalls=RACE)), RACY), [])
+
+    def test_nothing_is_tried_again_if_the_kernel_is_not_well(self) -> None:
+        one = guest(steal_time=RACE)
+        one.splats = ["WARNING: at x"]
+        self.assertEqual(judge.lost_race(judged(one), RACY), [])
+        one = guest(steal_time=RACE)
+        one.problem = "hung: no word for 660 s, killed"
+        self.assertEqual(judge.lost_race(judged(one), RACY), [])
+
+    def test_second_try_hides_nothing_else(self) -> None:
+        result = self.first(psci_test=failed("not ok 3 began twice"))
+        (verdict,) = judge.lost_race(result, RACY)
+        judge.retry(result, verdict, judged(guest(steal_time=passed("a"))))
+        self.assertEqual([v.name for v in result.failed], ["psci_test"])
+
+    def test_second_try_that_is_not_good(self) -> None:
+        ill = guest(steal_time=passed("a"))
+        ill.splats = ["WARNING: at x"]
+        listed = skips(("*", "steal_time", None, "no"))
+        for again, words in ((judged(guest(steal_time=RACE)), "steal_time: include"),
+                             (judged(ill), "boot: kernel: WARNING"),
+                             (judged(guest(steal_time=skipped("no")), listed=listed), "not passed"),
+                             (judged(guest(psci_test=passed("a"))), "not passed")):
+            with self.subTest(words):
+                result = self.first()
+                (verdict,) = judge.lost_race(result, RACY)
+                judge.retry(result, verdict, again)
+                self.fails(result, "steal_time", "rc: 3", f"tried again: {words}")
+                self.assertEqual(result.attempts, [again])
+
+    def test_more_than_one_fails_the_run(self) -> None:
+        results = []
+        for number in range(1, 3):
+            result = self.first()
+            judge.retry(result, judge.lost_race(result, RACY)[0],
+                        judged(guest(steal_time=passed("a"))))
+            results.append(result)
+            self.assertEqual(judge.run_problems(results, False),
+                             [] if number == 1 else ["2 tests were tried again, 1 at most may be"])
+
+
+class Run(Case):
+    def test_every_surface_has_to_be_seen_in_mode_rust(self) -> None:
+        rust = judged(guest(V3, "rust"))
+        rust.rust_alone = {"smccc", "fw_reg", "id_reg"}
+        other = judged(guest(V2, "rust"))
+        other.rust_alone = {"reg_masks", "smccc_filter"}
+        self.assertEqual(judge.run_problems([rust, other], True), [
+            "no boot in mode rust shows that Rust serves vgic_v2_cpuif, and C does not"])
+        self.assertEqual(judge.run_problems([rust, other], False), [])
+        self.assertEqual(len(judge.run_problems([judged(guest())], True)), 6)
+        self.assertEqual(judge.run_problems([judged(guest(A72, "rust"))], True), [])
+
+
+KTAP = """Linux version 7.3.4
+kvm [1]: GIC system register CPU interface enabled
+kvm [1]: VHE mode initialized successfully
+KTAP version 1
+1..1
+    KTAP version 1
+    # Subtest: kvm_arm64_one
+    1..2
+    ok 1 a
+    ok 2 b # SKIP no GICv3
+ok 1 kvm_arm64_one
+"""
+KUNIT_FLOORS = Floors((Floor("kunit", "kvm_arm64_one", ("*",), 2),
+                       Floor("kunit-quick", "kvm_arm64_one", ("*",), 1)), {})
+KUNIT_SKIPS = skips(("max GICv3 vhe", "kvm_arm64_one", "b", "no GICv3"))
+
+
+class KUnit(Case):
+    def result(self, text: str = KTAP, listed: Skips = KUNIT_SKIPS,
+               floors: Floors | None = KUNIT_FLOORS, quick: bool = False,
+               change: Callable[[str], str] = lambda text: text) -> BootResult:
+        with tempfile.TemporaryDirectory() as place:
+            console, results = Path(place, "console"), Path(place, "results")
+            console.write_text(change(text), encoding="utf-8")
+            results.write_text("# vm: begin kunit\n# vm: end kunit\n", encoding="utf-8")
+            return judge.kunit(Boot(V3, "", ()), Outcome(1, None), console, results, listed, floors,
+                               quick)
+
+    def test_good_suite(self) -> None:
+        result = self.result()
+        self.good(result)
+        self.assertEqual([(v.name, v.status, v.cases, v.skipped) for v in result.verdicts[1:]],
+                         [("kvm_arm64_one.a", "pass", 1, 0), ("kvm_arm64_one.b", "skip", 1, 1)])
+
+    def test_skip_that_is_not_listed(self) -> None:
+        self.boot_fails(self.result(listed=Skips(())),
+                        "suite kvm_arm64_one: 'b' is skipped: no GICv3",
+                        "'max GICv3 vhe | kvm_arm64_one: b | no GICv3'")
+
+    def test_listed_skip_that_passes(self) -> None:
+        self.boot_fails(self.result(change=lambda text: text.replace(" # SKIP no GICv3", "")),
+                        "suite kvm_arm64_one: 'b' should be skipped")
+
+    def test_skipped_parameter_counts(self) -> None:
+        nested = "        ok 1 first # SKIP not here\n    ok 1 a\n"
+        result = self.result(change=lambda text: text.replace("    ok 1 a\n", nested))
+        self.boot_fails(result, "'a, first' is skipped: not here", "'max GICv3 vhe")
+        self.assertIn("kvm_arm64_one.a, first", [v.name for v in result.verdicts])
+
+    def test_suite_that_lost_cases(self) -> None:
+        def one_less(text: str) -> str:
+            return text.replace("    ok 1 a\n", "").replace("1..2", "1..1")
+        self.boot_fails(self.result(change=one_less),
+                        "suite kvm_arm64_one: 1 cases, 2 at least are expected")
+        self.good(self.result(change=one_less, quick=True))
+        self.good(self.result(change=one_less, floors=None))
+
+    def test_suite_without_a_row_for_the_quick_ones(self) -> None:
+        floors = Floors(KUNIT_FLOORS.rows[:1], {})
+        self.good(self.result(floors=floors, quick=True))
+
+    def test_suite_that_is_missing(self) -> None:
+        floors = Floors((*KUNIT_FLOORS.rows, Floor("kunit", "kvm_arm64_two", ("*",), 1)), {})
+        self.boot_fails(self.result(floors=floors), "suite kvm_arm64_two did not run")
+
+    def test_suite_that_is_not_listed(self) -> None:
+        self.boot_fails(self.result(floors=Floors((), {})),
+                        "suite kvm_arm64_one: nobody knows how many cases it has: add the row "
+                        "'kunit | kvm_arm64_one | * | 2'")
+
+    def test_kernel_and_report_count_too(self) -> None:
+        self.boot_fails(self.result(change=lambda text: text + "BUG: x\n"), "kernel: BUG: x")
+        self.good(self.result(change=lambda text: text + "KVM: x: C gives 1; Rust gives 2\n"))
+        self.boot_fails(self.result(change=lambda text: text.replace("\n1..1", "\n1..2")),
+                        "2 suites planned, 1 run")
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0
+"""scripts/vm.py from the command line to the exit status, with guests that were invented.
+
+The guests do what scripts/vm/skips and scripts/vm/floors say, unless a test changes them.
+"""
+
+import unittest
+from collections.abc import Callable
+
+from vm import fake
+from vm.console import Calls
+from vm.fake import Guest, Ran, assertion, failed, passed, skipped
+
+RACE = failed(*assertion("include/kvm_syscalls.h:101: !r",
+                         "pthread_getaffinity_np failed, rc: 3 errno: 4 (Interrupted system call)"))
+
+
+# What these tests really say: scripts/vm/expected has to know it.
+EXPECTED = {
+    ("max GICv3 nested", "set_id_regs"): failed(*assertion(
+        "arm64/set_id_regs.c:690: val == reset_mutable_bits(uc.args[2], uc.args[3])",
+        "0 != 0xa (val != reset_mutable_bits(uc.args[2], uc.args[3]))")),
+    ("max GICv3 nested", "aarch32_id_regs"): failed(*assertion(
+        "arm64/aarch32_id_regs.c:101: val == 0", "0x1020131 != 0 (val != 0)")),
+    ("cortex-a72 GICv3 protected", "vgic_init"): failed(*assertion(
+        "arm64/vgic_init.c:179: ret && errno == E2BIG", "dist address beyond IPA limit")),
+}
+
+
+class Whole(unittest.TestCase):
+    def run_it(self, *arguments: str, change: Callable[[Guest], None] = lambda guest: None) -> Ran:
+        def as_expected(guest: Guest) -> None:
+            for test in guest.boot.tests:
+                if said := EXPECTED.get((guest.boot.config.name, test)):
+                    guest.said[test] = said
+            change(guest)
+
+        ran = fake.run("run", *arguments, change=as_expected)
+        self.addCleanup(fake.forget, ran)
+        return ran
+
+    def is_red(self, ran: Ran, *words: str) -> None:
+        self.assertEqual(ran.status, 1)
+        self.assertNotIn(" 0 failed", ran.closing)
+        flat = " ".join(ran.text.split())
+        for word in words:
+            self.assertIn(word, flat)
+
+
+class OneMachine(Whole):
+    WHERE = ("--cpu", "neoverse-n1", "--abi", "check", "--tests", "psci_test,steal_time,hypercalls")
+
+    def test_good_one(self) -> None:
+        ran = self.run_it(*self.WHERE)
+        self.assertEqual(ran.status, 0, ran.text)
+        self.assertIn("tests: 3 passed, 0 failed, 0 skipped, 0 tried again", ran.closing)
+        self.assertEqual(ran.read("vm.count"), "3 0 0\n")
+
+    def test_hang_is_never_tried_again_and_hides_nothing(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.said["psci_test"] = failed("not ok 3 the vCPU began twice")
+            guest.hangs_in, guest.problem = "steal_time", "hung: no word for 660 s, killed"
+        ran = self.run_it(*self.WHERE, change=change)
+        self.is_red(ran, "hung: no word for 660 s", "not ok 3 the vCPU began twice", "did not end")
+        self.assertEqual(len(ran.boots), 1)
+
+    def test_test_that_vanishes(self) -> None:
+        def change(guest: Guest) -> None:
+            del guest.said["psci_test"]
+        self.is_red(self.run_it(*self.WHERE, change=change), "psci_test", "no result")
+
+    def test_splat(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.splats = ["WARNING: possible circular locking dependency detected"]
+        self.is_red(self.run_it(*self.WHERE, change=change), "possible circular locking")
+
+    def test_mismatch(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.put("last", "smccc", Calls(20, 20, 1))
+        self.is_red(self.run_it(*self.WHERE, change=change), "1 mismatches between C and Rust")
+
+    def test_skip_that_is_not_listed(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.said = {name: skipped("not here") for name in guest.boot.tests}
+        ran = self.run_it(*self.WHERE, change=change)
+        self.is_red(ran, "it is skipped: not here",
+                    "'neoverse-n1 GICv3 vhe | psci_test | not here'")
+        self.assertEqual(ran.read("vm.count"), "0 3 0\n")
+
+    def test_cases_that_get_fewer(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.said["psci_test"] = fake.Said([])
+            guest.said["hypercalls"] = passed()
+            guest.said["steal_time"] = passed("vcpu0")
+        self.is_red(self.run_it(*self.WHERE, change=change), "1 cases, 4 at least")
+
+    def test_garbled_statistics_do_not_end_the_run(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.notes = ["# vm: stats last smccc 1 2 three"]
+        self.is_red(self.run_it(*self.WHERE, change=change), "garbled: '# vm: stats last smccc")
+
+    def test_race_of_steal_time_alone_is_tried_again(self) -> None:
+        boots: list[Guest] = []
+
+        def change(guest: Guest) -> None:
+            boots.append(guest)
+            if len(boots) == 1:
+                guest.said["steal_time"] = RACE
+        ran = self.run_it(*self.WHERE, change=change)
+        self.assertEqual(ran.status, 0, ran.text)
+        self.assertEqual([boot.tests for boot in ran.boots][1:], [("steal_time",)])
+        self.assertIn("3 passed, 0 failed, 0 skipped, 1 tried again", ran.closing)
+        self.assertIn("steal_time was tried again: said include/kvm", ran.read("results.tap"))
+        (boot,) = ran.results()
+        self.assertEqual([again["tests"][1]["name"] for again in boot["attempts"]], ["steal_time"])
+
+    def test_second_try_keeps_what_the_first_found(self) -> None:
+        boots: list[Guest] = []
+
+        def change(guest: Guest) -> None:
+            boots.append(guest)
+            if len(boots) == 1:
+                guest.said["steal_time"] = RACE
+                guest.said["psci_test"] = failed("not ok 3 the vCPU began twice")
+        ran = self.run_it(*self.WHERE, change=change)
+        self.is_red(ran, "the vCPU began twice")
+        self.assertIn("2 passed, 1 failed, 0 skipped, 1 tried again", ran.closing)
+
+    def test_race_that_is_lost_twice(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.said["steal_time"] = RACE
+        ran = self.run_it(*self.WHERE, change=change)
+        self.is_red(ran, "tried again: steal_time: include")
+        self.assertEqual(len(ran.boots), 2)
+
+
+class SeveralMachines(Whole):
+    def test_second_race_of_a_run_fails_it(self) -> None:
+        def change(guest: Guest) -> None:
+            if len(guest.boot.tests) > 1:
+                guest.said["steal_time"] = RACE
+        ran = self.run_it("--cpu", "max", "--gic", "3", "--mode", "vhe", "--tests",
+                          "steal_time,kvm-uuid", change=change)
+        self.is_red(ran, "FAIL: the run: 3 tests were tried again, 1 at most may be")
+        self.assertIn("6 passed, 1 failed, 0 skipped, 3 tried again", ran.closing)
+        self.assertEqual(ran.read("vm.count"), "6 1 0\n")
+        self.assertIn("not ok 4 - the run", ran.read("results.tap"))
+
+    def test_whole_run_is_good(self) -> None:
+        ran = self.run_it("--brief")
+        self.assertEqual(ran.status, 0, ran.text[-3000:])
+
+    def test_c_behind_rust_is_seen(self) -> None:
+        for arguments in ((), ("--brief",)):
+            def change(guest: Guest) -> None:
+                if guest.boot.abi == "rust":
+                    served = guest.stats["after"]["id_reg"]
+                    for when in ("probe", "after"):
+                        if when in guest.stats:
+                            guest.put(when, "id_reg", Calls(served.rust, 0))
+            with self.subTest(arguments):
+                self.is_red(self.run_it(*arguments, change=change),
+                            "calls of id_reg served by c in mode rust",
+                            "no boot in mode rust shows that Rust serves id_reg")
+
+
+if __name__ == "__main__":
+    unittest.main()
