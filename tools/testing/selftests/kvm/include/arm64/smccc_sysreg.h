@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the guest of smccc_guest.h reads from a system register, VMs of it that
+ * have an interrupt controller, and whether VMs can be protected ones.
+ */
+#ifndef SELFTEST_KVM_ARM64_SMCCC_SYSREG_H
+#define SELFTEST_KVM_ARM64_SMCCC_SYSREG_H
+
+#include <linux/sizes.h>
+
+#include "psci.h"
+
+#include "gic.h"
+#include "vgic.h"
+
+/* Of the page of code, behind the calls. */
+#define SMCCC_MRS_GPA		(SMCCC_CODE_GPA + 0x800)
+
+/**
+ * smccc_write_mrs() - put code into the guest that reads system registers
+ * @vm: the VM
+ * @sysregs: the registers, SYS_*, which it reads to x1, x2, ...
+ * @nr: how many there are
+ *
+ * It begins at SMCCC_MRS_GPA, and exits with KVM_EXIT_MMIO when it is done.
+ */
+static inline void smccc_write_mrs(struct kvm_vm *vm, const u32 *sysregs,
+				   int nr)
+{
+	u32 *code = addr_gpa2hva(vm, SMCCC_MRS_GPA), *end = code;
+	int i;
+
+	for (i = 0; i < nr; i++)
+		*end++ = 0xd5200000 | sysregs[i] | (1 + i);
+	*end++ = 0xd2a00009 | SMCCC_MMIO_GPA >> 16 << 5; /* mov x9, # */
+	*end++ = 0xb9000128; /* str w8, [x9] */
+	__builtin___clear_cache((char *)code, (char *)end);
+}
+
+/* Run @vcpu from there, or go on if it is there. Returns whether it was done. */
+static inline bool __smccc_run_mrs(int line, struct kvm_vcpu *vcpu)
+{
+	int ret = smccc_run(vcpu);
+	bool ok = !ret && vcpu->run->exit_reason == KVM_EXIT_MMIO &&
+		  vcpu->run->mmio.phys_addr == SMCCC_MMIO_GPA;
+
+	__fw_expect(line, ok, "KVM_RUN: %d (%s), exit %u", ret,
+		    ret ? strerror(errno) : "no error", vcpu->run->exit_reason);
+	if (ok)
+		vcpu_run_complete_io(vcpu);
+	return ok;
+}
+
+#define smccc_run_mrs(...)	__smccc_run_mrs(__LINE__, __VA_ARGS__)
+
+/* The guest's view of one register. */
+static inline u64 __smccc_mrs(int line, struct kvm_vcpu *vcpu, u32 sysreg)
+{
+	smccc_write_mrs(vcpu->vm, &sysreg, 1);
+	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc), SMCCC_MRS_GPA);
+	return __smccc_run_mrs(line, vcpu) ? smccc_get_x(vcpu, 1) : 0;
+}
+
+#define smccc_mrs(...)		__smccc_mrs(__LINE__, __VA_ARGS__)
+
+/* Whether the host can give VMs an interrupt controller of this type. */
+static inline bool smccc_has_gic(u32 type)
+{
+	struct kvm_vm *vm = vm_create_barebones();
+	int ret = __kvm_test_create_device(vm, type);
+
+	kvm_vm_free(vm);
+	return !ret;
+}
+
+/* The type that it can give, a GICv3 if it has the choice. */
+static inline u32 smccc_gic_type(void)
+{
+	return smccc_has_gic(KVM_DEV_TYPE_ARM_VGIC_V3) ?
+	       KVM_DEV_TYPE_ARM_VGIC_V3 : KVM_DEV_TYPE_ARM_VGIC_V2;
+}
+
+/**
+ * smccc_add_gic() - give a VM an interrupt controller, ready for use
+ * @vm: the VM, which has all of its vCPUs
+ * @type: KVM_DEV_TYPE_ARM_VGIC_V2 or V3
+ * @nr: the number of vCPUs
+ *
+ * Return: its file descriptor.
+ */
+static inline int smccc_add_gic(struct kvm_vm *vm, u32 type, u32 nr)
+{
+	int fd = kvm_create_device(vm, type);
+	u64 addr = GICD_BASE_GPA;
+
+	if (type == KVM_DEV_TYPE_ARM_VGIC_V3) {
+		kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				    KVM_VGIC_V3_ADDR_TYPE_DIST, &addr);
+		addr = REDIST_REGION_ATTR_ADDR(nr, GICR_BASE_GPA, 0, 0);
+		kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				    KVM_VGIC_V3_ADDR_TYPE_REDIST_REGION, &addr);
+	} else {
+		kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				    KVM_VGIC_V2_ADDR_TYPE_DIST, &addr);
+		addr = GICR_BASE_GPA;
+		kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR,
+				    KVM_VGIC_V2_ADDR_TYPE_CPU, &addr);
+	}
+	kvm_device_attr_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+			    KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	return fd;
+}
+
+/* Whether KVM can keep a VM away from its host, which is pKVM. */
+static inline bool smccc_has_pvms(void)
+{
+	int kvm_fd = open_kvm_dev_path_or_exit(), fd;
+
+	fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED);
+	if (fd >= 0)
+		close(fd);
+	close(kvm_fd);
+	return fd >= 0;
+}
+
+#endif /* SELFTEST_KVM_ARM64_SMCCC_SYSREG_H */
