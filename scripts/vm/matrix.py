@@ -118,6 +118,7 @@ TESTS = (
     Test("psci_affinity", calls=("smccc",)),
     Test("psci_many_vcpus", calls=("smccc",)),
     Test("psci_reboot", calls=("fw_reg", "smccc")),
+    Test("first_run", calls=("fw_reg", "id_reg", "smccc", "smccc_filter")),
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
     Test("abi_flip", only_in=CHECK, flips=True, brief=N1, races=True),
@@ -129,6 +130,8 @@ TESTS = (
       for name in OPT_IN_TESTS),
     Test("opt_in_errors", flips=True),
     Test("opt_in_absent", flips=True),
+    Test("vm_dead", flips=True),
+    Test("reg_list_size", flips=True),
     Test("opt_in_flip", only_in=CHECK, flips=True, brief=N1, races=True),
     # Hard to break
     Test("abi_trust", only_in=CHECK, flips=True),
