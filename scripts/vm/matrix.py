@@ -133,6 +133,7 @@ TESTS = (
     Test("vm_dead", flips=True),
     Test("reg_list_size", flips=True),
     Test("opt_in_flip", only_in=CHECK, flips=True, brief=N1, races=True),
+    Test("opt_in_race", only_in=CHECK, flips=True, races=True),
     # Hard to break
     Test("abi_trust", only_in=CHECK, flips=True),
     Test("abi_trust_log", only_in=CHECK, flips=True, brief=N1),

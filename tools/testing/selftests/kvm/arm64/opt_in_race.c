@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * opt_in_race - KVM_ENABLE_CAP against what else can happen to a VM meanwhile.
+ *
+ * A VM can opt in until it has a vCPU. If one is created at the same time, the
+ * request is accepted or refused, and the VM has what was accepted, and nothing
+ * else, as soon as the vCPU is there: it gains nothing later. A vCPU whose
+ * creation fails does not count. Of two requests at the same time both are
+ * accepted, and the VM has both. A file descriptor that is closed meanwhile does
+ * not keep a request from being served, and the VM is gone in the end.
+ */
+#include <errno.h>
+#include <sys/resource.h>
+
+#include "count_vms.h"
+#include "opt_in_probe.h"
+
+/* Enough that each of the ways in which two calls can fall has been seen. */
+#define NR_ROUNDS	96
+
+/* They start together, one of them later by so many times so long, in us. */
+#define NR_DELAYS	8
+#define DELAY_US	50
+
+static struct {
+	int fd;
+	pthread_barrier_t start;
+	int part;
+	unsigned int delay;
+	int ret;
+} other;
+
+static void wait_us(unsigned int us)
+{
+	if (us)
+		usleep(us);
+}
+
+static void *enable(void *unused)
+{
+	const struct opt_in_part_info *p = &opt_in_parts[other.part];
+
+	pthread_barrier_wait(&other.start);
+	wait_us(other.delay);
+	other.ret = opt_in_enable(other.fd, p->cap, p->arg);
+	return NULL;
+}
+
+/* Some of the rounds have one of them first, some the other one. */
+static unsigned int begin_round(pthread_t *thread, int round, int part, int fd)
+{
+	int shift = round % (2 * NR_DELAYS) - NR_DELAYS;
+
+	other.part = part;
+	other.fd = fd;
+	other.ret = -1;
+	other.delay = shift > 0 ? shift * DELAY_US : 0;
+	kvm_pthread_create(thread, NULL, enable, NULL);
+	return shift < 0 ? -shift * DELAY_US : 0;
+}
+
+/* What a VM has that can be told without a vCPU, in no time. */
+static bool has_part(int fd, int part)
+{
+	struct reg_mask_range range = { .range = part == PART_GIC_RANGE ?
+					KVM_ARM_GIC_RANGE : KVM_ARM_FW_RANGE };
+	struct kvm_reg_list list = { .n = 0 };
+
+	if (part == PART_VM_ONE_REG)
+		return fw_get_reg_list(fd, &list) == E2BIG;
+
+	/* It is there if it is its array that cannot be written to. */
+	return ioctl(fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) &&
+	       errno == EFAULT;
+}
+
+static const int parts[] = { PART_VM_ONE_REG, PART_GIC_RANGE, PART_FW_RANGE };
+
+/* ---- KVM_CREATE_VCPU ---- */
+
+static void check_create_vcpu(int unused)
+{
+	unsigned int accepted = 0, refused = 0, us;
+	int i, part, early, late, ret;
+	struct kvm_vm *vm;
+	pthread_t thread;
+
+	opt_in_begin();
+	for (i = 0; i < NR_ROUNDS; i++) {
+		vm = vm_create_barebones();
+		part = parts[i % ARRAY_SIZE(parts)];
+		us = begin_round(&thread, i, part, vm->fd);
+
+		pthread_barrier_wait(&other.start);
+		wait_us(us);
+		__vm_vcpu_add(vm, 0);
+		early = has_part(vm->fd, part);
+		kvm_pthread_join(thread, NULL);
+		late = has_part(vm->fd, part);
+
+		fw_expect(!other.ret || other.ret == EINVAL,
+			  "KVM_ENABLE_CAP: %s", strerror(other.ret));
+		fw_expect(late == !other.ret, "%s: has %d, returned %s",
+			  opt_in_parts[part].name, late, strerror(other.ret));
+		fw_expect(early == late, "%s: had %d with a vCPU, has %d",
+			  opt_in_parts[part].name, early, late);
+		ret = opt_in_enable(vm->fd, opt_in_parts[part].cap,
+				    opt_in_parts[part].arg);
+		fw_expect(ret == EINVAL, "later: %s", strerror(ret));
+		accepted += !other.ret;
+		refused += !!other.ret;
+		kvm_vm_free(vm);
+	}
+	opt_in_end();
+
+	ksft_print_msg("%u accepted, %u refused\n", accepted, refused);
+	fw_expect(accepted && refused, "%u accepted, %u refused", accepted,
+		  refused);
+}
+
+/* Its creation fails for want of a file descriptor, when it is half done. */
+static void check_create_in_vain(int unused)
+{
+	struct rlimit limit, none;
+	struct kvm_vm *vm;
+	pthread_t thread;
+	unsigned int us;
+	int i, part, fd;
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit) { 0, limit.rlim_max };
+	opt_in_begin();
+	for (i = 0; i < NR_ROUNDS; i++) {
+		vm = vm_create_barebones();
+		part = parts[i % ARRAY_SIZE(parts)];
+		us = begin_round(&thread, i, part, vm->fd);
+
+		setrlimit(RLIMIT_NOFILE, &none);
+		pthread_barrier_wait(&other.start);
+		wait_us(us);
+		fd = __vm_ioctl(vm, KVM_CREATE_VCPU, NULL);
+		fw_expect(fd < 0 && errno == EMFILE, "KVM_CREATE_VCPU: %d", fd);
+		setrlimit(RLIMIT_NOFILE, &limit);
+		kvm_pthread_join(thread, NULL);
+
+		/* They take turns, and in the end there is no vCPU. */
+		fw_expect(!other.ret, "KVM_ENABLE_CAP: %s",
+			  strerror(other.ret));
+		fw_expect(has_part(vm->fd, part), "no %s",
+			  opt_in_parts[part].name);
+		fw_expect(!opt_in_enable(vm->fd, opt_in_parts[part].cap,
+					 opt_in_parts[part].arg),
+			  "refused after it");
+		kvm_vm_free(vm);
+	}
+	opt_in_end();
+}
+
+/* ---- Another KVM_ENABLE_CAP ---- */
+
+static void check_enable_cap(int unused)
+{
+	int i, a, b, ret;
+	struct kvm_vm *vm;
+	pthread_t thread;
+	unsigned int us;
+
+	opt_in_begin();
+	for (i = 0; i < NR_PARTS * (NR_PARTS - 1); i++) {
+		a = i % NR_PARTS;
+		b = (a + 1 + i / NR_PARTS % (NR_PARTS - 1)) % NR_PARTS;
+		vm = vm_create(1);
+		us = begin_round(&thread, i, a, vm->fd);
+		pthread_barrier_wait(&other.start);
+		wait_us(us);
+		ret = opt_in_enable(vm->fd, opt_in_parts[b].cap,
+				    opt_in_parts[b].arg);
+		kvm_pthread_join(thread, NULL);
+		fw_expect(!ret && !other.ret, "%s: %s, %s: %s",
+			  opt_in_parts[b].name, strerror(ret),
+			  opt_in_parts[a].name, strerror(other.ret));
+		opt_in_expect_parts(vm, BIT(a) | BIT(b), "both");
+		kvm_vm_free(vm);
+	}
+	opt_in_end();
+}
+
+/* ---- close() ---- */
+
+static void check_close(int unused)
+{
+	int before = count_vms(), served = 0, gone = 0, now;
+	int kvm_fd = open_kvm_dev_path_or_exit();
+	pthread_t thread;
+	unsigned int us;
+	int i, fd;
+
+	opt_in_begin();
+	for (i = 0; i < NR_ROUNDS; i++) {
+		fd = ioctl(kvm_fd, KVM_CREATE_VM, NULL);
+		TEST_ASSERT(fd >= 0, "KVM_CREATE_VM");
+		us = begin_round(&thread, i, parts[i % ARRAY_SIZE(parts)], fd);
+
+		pthread_barrier_wait(&other.start);
+		wait_us(us);
+		close(fd);
+		kvm_pthread_join(thread, NULL);
+		fw_expect(!other.ret || other.ret == EBADF,
+			  "KVM_ENABLE_CAP: %s", strerror(other.ret));
+		served += !other.ret;
+		gone += !!other.ret;
+		now = count_vms();
+		fw_expect(now == before, "%d VMs, there were %d", now, before);
+	}
+	opt_in_end();
+	close(kvm_fd);
+
+	ksft_print_msg("%d served, %d too late\n", served, gone);
+	fw_expect(served && gone, "%d served, %d too late", served, gone);
+}
+
+static const struct fw_case cases[] = {
+	{ "against KVM_CREATE_VCPU: accepted before it, refused after it",
+	  check_create_vcpu },
+	{ "against KVM_CREATE_VCPU that fails: accepted",
+	  check_create_in_vain },
+	{ "against another KVM_ENABLE_CAP: the VM has both",
+	  check_enable_cap },
+	{ "against close(): served or EBADF, and no VM is left", check_close },
+};
+
+int main(void)
+{
+	opt_in_require();
+
+	ksft_print_header();
+	ksft_set_plan(ARRAY_SIZE(cases));
+
+	pthread_barrier_init(&other.start, NULL, 2);
+	fw_run_cases(cases, ARRAY_SIZE(cases));
+
+	ksft_finished();
+}
