@@ -16,6 +16,7 @@ mod exit;
 pub mod fw_reg;
 pub mod id_reg;
 pub mod mitigation;
+mod notes;
 mod one_reg;
 pub mod opt_in;
 mod power;
@@ -29,6 +30,7 @@ mod vm;
 pub mod vm_reg;
 
 pub use exit::ExitedVcpu;
+pub use notes::Notes;
 pub use one_reg::{
     write_ids,
     OneReg, //

@@ -125,6 +125,7 @@ def _barriers_goal(result: Result) -> Goal:
 
 # How often an operation passes a shim: of a surface, or of what VMs can opt in to
 _SHIMS = tuple((re.compile(path), number) for path, number in (
+    (r"(hvc|smc)/(CPU_ON|AFFINITY_INFO):", 2),
     (r"[gs]et_one_reg/", 2),
     (r"set_id_reg/.*\+restore$", 4),
     (r"set_id_reg/", 2),

@@ -27,8 +27,8 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The current task handles the exit, so that nobody else accesses the vCPU's registers, nor the
-/// kernel its `struct kvm_run`.
+/// The current task handles the exit, so that nobody else accesses the vCPU's registers or its
+/// notes, nor the kernel its `struct kvm_run`.
 #[derive(Clone, Copy)]
 pub struct ExitedVcpu<'a>(&'a Vcpu);
 

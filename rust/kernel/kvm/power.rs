@@ -34,11 +34,12 @@ use super::{
 };
 
 impl Vcpu {
-    /// Returns the vCPU's affinity, in the fields of `MPIDR_EL1`.
+    /// Returns the vCPU's affinity, in the fields of `MPIDR_EL1`. Userspace may change it at any
+    /// time.
     #[inline]
     pub fn affinity(&self) -> u64 {
-        // SAFETY: By the type invariant the vCPU is valid; the register does not change while it
-        // can be found.
+        // SAFETY: By the type invariant the vCPU is valid, which is all that the helper needs: C
+        // reads the register in one load, and writes it in one store.
         unsafe { bindings::kvm_vcpu_get_mpidr_aff(self.as_ptr()) as u64 }
     }
 

@@ -74,6 +74,21 @@ impl Vm {
 }
 
 impl ConfigLocked<'_> {
+    /// Returns whether a function of a range is in the filter, whatever becomes of it.
+    pub fn smccc_filter_has_any(self, range: &FilterRange) -> bool {
+        // CAST: `unsigned long` has 64 bits on arm64.
+        let mut index = range.first.to_raw() as usize;
+        // SAFETY: By the invariant of `Vm` the field is valid and initialised; `index` is ours.
+        let entry = unsafe {
+            bindings::mt_find(
+                &raw mut (*self.vm().as_ptr()).arch.smccc_filter,
+                ptr::from_mut(&mut index),
+                range.last.to_raw() as usize,
+            )
+        };
+        !entry.is_null()
+    }
+
     /// Adds a range to the filter; the first one brings the reserved ranges with it.
     ///
     /// Returns 0; `-EEXIST` if a function of the range is in the filter already; `-ENOMEM`, and

@@ -174,13 +174,10 @@ impl AffinityQuery {
         })
     }
 
-    /// Returns the affinity of the only vCPU that is asked for, if it is one.
+    /// Returns the affinity that is asked for, zeros where it does not matter.
     #[inline]
-    pub const fn single_target(&self) -> Option<u64> {
-        match self.mask {
-            AFFINITY_MASK => Some(self.target),
-            _ => None,
-        }
+    pub const fn target(&self) -> u64 {
+        self.target
     }
 
     /// Returns whether a vCPU of this affinity belongs to the affinity instance.

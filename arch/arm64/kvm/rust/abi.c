@@ -58,6 +58,13 @@ static enum kvm_arm_abi_mode mode =
 static bool counting;
 /* The tracepoints of registers that are on. */
 static int watchers;
+/* Counts the times at which check began, 0 while it is not in force everywhere. */
+static unsigned long check_period;
+/* A call may be under way that began in another mode. */
+static bool switched;
+
+/* Held while Rust makes the writable masks. */
+DEFINE_MUTEX(kvm_arm_reg_masks_lock);
 
 struct abi_calls {
 	unsigned long c[NR_KVM_ARM_ABI_SURFACES];
@@ -78,11 +85,20 @@ static void set_key(struct static_key *key, bool on)
 
 /*
  * A call that is under way ends on the side on which it began. This is safe:
- * both sides keep the same state by the same rules, under the same lock.
+ * both sides keep the same state by the same rules, under the same locks, or
+ * as the version of PSCI under none.
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
+	static unsigned long last_period;
+
 	lockdep_assert_held(&mode_lock);
+
+	WRITE_ONCE(check_period, 0);
+	if (new != mode)
+		WRITE_ONCE(switched, true);
+	/* Who finds a key changed, finds that the period is over. */
+	smp_mb();
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
@@ -90,6 +106,33 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
+
+	if (new == KVM_ARM_ABI_CHECK)
+		WRITE_ONCE(check_period, ++last_period);
+}
+
+/**
+ * kvm_arm_abi_check_period - Ask since when the mode is check
+ *
+ * Return: A number that is the same until the mode is set; 0 if it is not check,
+ * or being set.
+ */
+unsigned long kvm_arm_abi_check_period(void)
+{
+	/* What the caller has done came before. */
+	smp_mb();
+	return READ_ONCE(check_period);
+}
+
+/**
+ * kvm_arm_abi_was_switched - Ask whether the mode has always been the same
+ *
+ * Return: true if it was changed since the kernel booted, so that calls may be
+ * under way that began in another one.
+ */
+bool kvm_arm_abi_was_switched(void)
+{
+	return READ_ONCE(switched);
 }
 
 /* When a tracepoint of a register goes on and off. */
@@ -347,6 +390,7 @@ static int __init kvm_arm_abi_init(void)
 	guard(mutex)(&mode_lock);
 
 	set_mode(boot_mode, boot_count);
+	switched = false;
 
 	return 0;
 }

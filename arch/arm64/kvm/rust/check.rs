@@ -53,6 +53,28 @@ pub(crate) fn unjudged(surface: Surface) {
     unsafe { bindings::kvm_arm_abi_unjudged(surface) };
 }
 
+/// A time during which the mode is `check`, and every call site knows it.
+pub(crate) struct CheckPeriod(c_ulong);
+
+impl CheckPeriod {
+    /// Returns the period that it is now.
+    pub(crate) fn now() -> Self {
+        // SAFETY: Has no preconditions.
+        Self(unsafe { bindings::kvm_arm_abi_check_period() })
+    }
+
+    /// Returns whether the mode was another one since, if only for some call sites.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0 == 0 || self.0 != Self::now().0
+    }
+
+    /// Returns whether calls may be under way that began in another mode.
+    pub(crate) fn others_are_possible() -> bool {
+        // SAFETY: Has no preconditions.
+        unsafe { bindings::kvm_arm_abi_was_switched() }
+    }
+}
+
 /// Tells the sides' outcomes apart.
 pub(crate) fn compare(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     if c != rust {

@@ -4,9 +4,11 @@
 //!
 //! C handles the call, once. What Rust would have done follows from the caller's registers before,
 //! and from state that stays the same: bitmaps, filter and SSBS are frozen while a vCPU runs, and
-//! the PSCI version is written under the `config_lock` in this mode. Where others can change the
-//! state meanwhile, the power states of other vCPUs, C's decision is judged under its own lock, or
-//! only as far as it is certain.
+//! the PSCI version is written under the `config_lock` in this mode.
+//!
+//! Other vCPUs stay as they are for nobody: they turn each other on and off, userspace creates more
+//! of them, and writes their `MPIDR_EL1` at any time. So C says what it sees of them, where it sees
+//! it, and Rust decides on that.
 
 use core::iter::zip;
 
@@ -19,7 +21,6 @@ use kernel::{
         abi::{
             psci_call::ret,
             Action,
-            AffinityQuery,
             Call,
             Caller,
             Convention,
@@ -27,15 +28,17 @@ use kernel::{
             FeatureBitmap,
             FilterAction,
             FuncId,
-            PowerOn,
-            PsciFunction, //
+            PsciFunction,
+            PsciVersion,
+            Seen,
+            Verdict, //
         },
         mitigation,
         ExitedVcpu,
+        Notes,
         PowerLocked,
         ResetState,
-        Vcpu,
-        Vm, //
+        Vcpu, //
     },
     prelude::*, //
 };
@@ -43,6 +46,8 @@ use kernel::{
 use crate::{
     check::{
         mismatch,
+        unjudged,
+        CheckPeriod,
         Outcome, //
     },
     smccc::{
@@ -55,6 +60,8 @@ use crate::{
 struct Replay<'a> {
     vcpu: ExitedVcpu<'a>,
     registers: [u64; 4],
+    /// Instead of the one that is there now.
+    psci_version: Option<u32>,
 }
 
 impl Caller for Replay<'_> {
@@ -67,7 +74,8 @@ impl Caller for Replay<'_> {
     }
 
     fn psci_version(&self) -> u32 {
-        self.vcpu.psci_version()
+        self.psci_version
+            .unwrap_or_else(|| self.vcpu.psci_version())
     }
 
     fn bitmap(&self, map: FeatureBitmap) -> u64 {
@@ -104,24 +112,54 @@ impl Handled {
 enum Expected {
     /// This.
     Exactly(Handled),
-    /// One of these, as another vCPU is on or not at some time meanwhile.
-    Either(Handled, Handled),
+    /// What follows from what C sees of other vCPUs.
+    AsSeen(Seen),
     /// A time of four words, or that there is none.
     SystemTime,
     /// So many random bits, in registers of this width.
     Random(u32, Convention),
 }
 
+/// What comes of a comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Comparison {
+    Agrees,
+    /// Rust would have done this, for example.
+    Differs(Handled),
+    /// C has not said what it sees; Rust would have looked at this.
+    Unseen(Handled),
+}
+
+impl Comparison {
+    fn of(agrees: bool, rust: Handled) -> Self {
+        if agrees {
+            Self::Agrees
+        } else {
+            Self::Differs(rust)
+        }
+    }
+}
+
 impl Expected {
-    fn agrees(&self, c: Handled) -> bool {
+    fn compare(&self, c: Handled, seen: Verdict) -> Comparison {
         let [x0, x1, x2, x3] = c.registers;
         match *self {
-            Self::Exactly(rust) => c == rust,
-            Self::Either(one, other) => c == one || c == other,
+            Self::Exactly(rust) => Comparison::of(c == rust, rust),
+            Self::AsSeen(nothing) => match seen {
+                Verdict::Unknown => Comparison::Unseen(Handled::value(nothing.asked_for())),
+                Verdict::Returns(x0) => {
+                    let rust = Handled::value(x0);
+                    Comparison::of(c == rust, rust)
+                }
+                Verdict::LooksAt(affinity) => Comparison::Differs(Handled::value(affinity)),
+            },
             Self::SystemTime => {
-                c.ret == TO_GUEST
-                    && (c.registers == [ret::NOT_SUPPORTED, 0, 0, 0]
-                        || c.registers.iter().all(|&x| u32::try_from(x).is_ok()))
+                let time = c.registers == [ret::NOT_SUPPORTED, 0, 0, 0]
+                    || c.registers.iter().all(|&x| u32::try_from(x).is_ok());
+                Comparison::of(
+                    c.ret == TO_GUEST && time,
+                    Handled::value(ret::NOT_SUPPORTED),
+                )
             }
             Self::Random(bits, convention) => {
                 let width = match convention {
@@ -133,17 +171,19 @@ impl Expected {
                     let here = bits.saturating_sub(below).min(width);
                     x.checked_shr(here).unwrap_or(0) == 0
                 });
-                c.ret == TO_GUEST && x0 == ret::SUCCESS && random
+                Comparison::of(
+                    c.ret == TO_GUEST && x0 == ret::SUCCESS && random,
+                    Handled::value(ret::SUCCESS),
+                )
             }
         }
     }
 
-    /// What is reported as Rust's side if C's is another.
-    fn example(&self) -> Handled {
+    /// Returns what C has seen of other vCPUs before it begins.
+    fn seen(&self) -> Option<Seen> {
         match *self {
-            Self::Exactly(handled) | Self::Either(handled, _) => handled,
-            Self::SystemTime => Handled::value(ret::NOT_SUPPORTED),
-            Self::Random(..) => Handled::value(ret::SUCCESS),
+            Self::AsSeen(seen) => Some(seen),
+            _ => None,
         }
     }
 }
@@ -179,35 +219,15 @@ fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
         Action::SystemTime(_) => Expected::SystemTime,
         Action::Random { bits, convention } => Expected::Random(bits, convention),
         Action::CpuSuspend | Action::CpuOff => Expected::Exactly(Handled::value(ret::SUCCESS)),
-        Action::CpuOn(request) => match vm.vcpu_by_affinity(request.target) {
-            // Which of them, is judged under the target's lock.
-            Some(_) => Expected::Either(
-                Handled::value(ret::SUCCESS),
-                Handled::value(request.already_on),
-            ),
-            None => Expected::Exactly(Handled::value(PowerOn::NO_SUCH_CPU)),
-        },
-        Action::AffinityInfo(query) => expect_affinity(vm, &query),
         Action::SystemEvent { registers, .. } => Expected::Exactly(Handled {
             ret: TO_USERSPACE,
             registers,
         }),
+        Action::CpuOn(request) => Expected::AsSeen(Seen::power_on(request)),
+        Action::AffinityInfo(query) => {
+            Expected::AsSeen(Seen::affinity_info(query, vm.online_vcpus()))
+        }
     }
-}
-
-fn expect_affinity(vm: &Vm, query: &AffinityQuery) -> Expected {
-    let answer = query.answer(vm.vcpus(), |v| v.affinity(), |v| v.is_stopped());
-    let mut matching = vm.vcpus().filter(|v| query.matches(v.affinity()));
-    // Only the power state of a single one is kept still; userspace can give two the same affinity.
-    if query.single_target().is_some() && matching.nth(1).is_none()
-        || answer == ret::INVALID_PARAMETERS
-    {
-        return Expected::Exactly(Handled::value(answer));
-    }
-    Expected::Either(
-        Handled::value(ret::AFFINITY_ON),
-        Handled::value(ret::AFFINITY_OFF),
-    )
 }
 
 /// Has C handle a call, and compares.
@@ -245,6 +265,7 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     let caller = Replay {
         vcpu,
         registers: vcpu.registers(),
+        psci_version: None,
     };
     let id = crate::smccc::func_id(vcpu);
     let filter = match vm.has_smccc_filter() {
@@ -261,42 +282,51 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
         _ => None,
     };
 
-    let online = vm.online_vcpus();
+    let period = CheckPeriod::now();
     let before = expect(&caller, filter, id);
-    let (c, after) = with_target_locked(&caller, filter, id, || {
-        let c = handle();
-        (c, expect(&caller, filter, id))
-    });
-    if before.agrees(c) || after.agrees(c) || vm.online_vcpus() != online {
-        return c;
+    let notes = Notes::new(before.seen());
+    let c = vcpu.with_notes(&notes, handle);
+    let after = expect(&caller, filter, id);
+
+    let seen = notes.verdict();
+    match (before.compare(c, seen), after.compare(c, seen)) {
+        (Comparison::Agrees, _) | (_, Comparison::Agrees) => (),
+        // In the other modes C does not say what it sees.
+        (Comparison::Unseen(_), _) | (_, Comparison::Unseen(_)) if period.is_over() => {
+            unjudged(SMCCC);
+        }
+        (_, Comparison::Differs(rust) | Comparison::Unseen(rust)) => {
+            if explained_by_version(&caller, filter, id, c, seen) {
+                unjudged(SMCCC);
+            } else {
+                report(id, c, rust);
+            }
+        }
     }
-    report(id, c, after.example());
     c
 }
 
-/// Calls a function, while the vCPU that the caller asks `AFFINITY_INFO` about cannot be turned on
-/// or off.
-fn with_target_locked<R>(
+/// Returns whether C has done what is right in another version of PSCI, and the version may have
+/// been another one: calls that began in another mode write it without the lock.
+fn explained_by_version(
     caller: &Replay<'_>,
     filter: FilterAction,
     id: FuncId,
-    f: impl FnOnce() -> R,
-) -> R {
-    let target = match (filter, Call::decode(id)) {
-        (FilterAction::Handle, Call::Psci(call))
-            if matches!(call.function, PsciFunction::AffinityInfo) =>
-        {
-            match Decision::of(caller, id) {
-                Decision::Perform(Action::AffinityInfo(query)) => query.single_target(),
-                _ => None,
-            }
-        }
-        _ => None,
-    };
-    let _power = target
-        .and_then(|target| caller.vcpu.vm().vcpu_by_affinity(target))
-        .map(Vcpu::lock_power);
-    f()
+    c: Handled,
+    seen: Verdict,
+) -> bool {
+    let is_psci = matches!(Call::decode(id), Call::Psci(_));
+    let mut versions = PsciVersion::ALL.into_iter().filter(|v| v.needs_psci_0_2());
+    is_psci
+        && caller.vcpu.has_psci_0_2()
+        && CheckPeriod::others_are_possible()
+        && versions.any(|version| {
+            let caller = Replay {
+                psci_version: Some(version.to_raw()),
+                ..*caller
+            };
+            expect(&caller, filter, id).compare(c, seen) == Comparison::Agrees
+        })
 }
 
 /// Reports the first register that differs, or else the return value.
@@ -308,6 +338,51 @@ fn report(id: FuncId, c: Handled, rust: Handled) {
         .unwrap_or((x0, y0));
     let [c, rust] = [(c.ret, x), (rust.ret, y)].map(|(ret, val)| Outcome { ret, val });
     mismatch(SMCCC, id.to_raw().into(), c, rust);
+}
+
+/// Notes for which vCPU C has looked, to turn it on; `target` is null if it has found none.
+///
+/// # Safety
+///
+/// `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_note_target(
+    source: *mut bindings::kvm_vcpu,
+    affinity: c_ulong,
+    target: *const bindings::kvm_vcpu,
+) {
+    // SAFETY: The caller guarantees it.
+    let source = unsafe { ExitedVcpu::from_raw(source) };
+    // CAST: `unsigned long` has 64 bits on arm64.
+    source.note(|seen| seen.target(affinity as u64, !target.is_null()));
+}
+
+/// Notes the affinity of a vCPU that C has come to, for `AFFINITY_INFO`.
+///
+/// # Safety
+///
+/// `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_note_affinity(
+    source: *mut bindings::kvm_vcpu,
+    affinity: c_ulong,
+) {
+    // SAFETY: The caller guarantees it.
+    let source = unsafe { ExitedVcpu::from_raw(source) };
+    // CAST: `unsigned long` has 64 bits on arm64.
+    source.note(|seen| seen.vcpu(affinity as u64));
+}
+
+/// Notes whether C sees that the vCPU which it noted last is off.
+///
+/// # Safety
+///
+/// `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_note_power(source: *mut bindings::kvm_vcpu, stopped: bool) {
+    // SAFETY: The caller guarantees it.
+    let source = unsafe { ExitedVcpu::from_raw(source) };
+    source.note(|seen| seen.power(stopped));
 }
 
 /// Compares the state in which C turned a vCPU on.

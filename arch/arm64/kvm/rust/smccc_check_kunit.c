@@ -26,7 +26,8 @@ static int smccc_lying_handler(struct kvm_vcpu *vcpu)
 	return ret + smccc_lie.ret;
 }
 
-static long smccc_check(struct kunit *test, const u64 *regs)
+static long smccc_check_handler(struct kunit *test, const u64 *regs,
+				int (*handler)(struct kvm_vcpu *vcpu))
 {
 	struct abi_test *ctx = test->priv;
 	long before = abi_test_mismatches();
@@ -34,8 +35,18 @@ static long smccc_check(struct kunit *test, const u64 *regs)
 	memcpy(vcpu_gp_regs(ctx->vcpu)->regs, regs, 4 * sizeof(*regs));
 	ctx->vcpu->run = ctx->run[0];
 	ctx->vcpu->arch.mp_state.mp_state = KVM_MP_STATE_STOPPED;
-	kvm_arm_rust_check_smccc_call(ctx->vcpu, smccc_lying_handler);
+	kvm_arm_rust_check_smccc_call(ctx->vcpu, handler);
 	return abi_test_mismatches() - before;
+}
+
+static long smccc_check(struct kunit *test, const u64 *regs)
+{
+	return smccc_check_handler(test, regs, smccc_lying_handler);
+}
+
+static long smccc_unjudged(void)
+{
+	return atomic_long_read(&abi_unjudged[KVM_ARM_ABI_SMCCC]);
 }
 
 /* One of each kind of decision. */
@@ -53,7 +64,7 @@ static const struct smccc_checked {
 	{ "no such vCPU", { PSCI_0_2_FN64_CPU_ON, 1, 2, 3 } },
 	{ "a vCPU that is off", { PSCI_0_2_FN64_CPU_ON, 0, 2, 3 } },
 	{ "affinity off", { PSCI_0_2_FN64_AFFINITY_INFO, 0, 0 } },
-	{ "affinity of a cluster", { PSCI_0_2_FN64_AFFINITY_INFO, 0, 1 }, { 1 } },
+	{ "affinity of a cluster", { PSCI_0_2_FN64_AFFINITY_INFO, 0, 1 } },
 	{ "affinity invalid", { PSCI_0_2_FN64_AFFINITY_INFO, 1, 0 } },
 	{ "power off", { PSCI_0_2_FN_CPU_OFF, 1, 2, 3 } },
 	{ "a reset", { PSCI_0_2_FN_SYSTEM_RESET, 1, 2, 3 } },
@@ -91,6 +102,8 @@ static int smccc_check_test_init(struct kunit *test)
 				   xa_mk_value(KVM_SMCCC_FILTER_FWD_TO_USER),
 				   GFP_KERNEL);
 	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	/* As if it had been so since the kernel booted. */
+	switched = false;
 	return ret;
 }
 
@@ -164,6 +177,198 @@ static void how_a_vcpu_was_turned_on_is_compared(struct kunit *test)
 	}
 }
 
+/* What others do just before C handles a call, and undo just after it. */
+
+static void smccc_write_mpidr(struct kvm_vcpu *vcpu, bool after)
+{
+	__vcpu_assign_sys_reg(vcpu, MPIDR_EL1, !after);
+}
+
+static void smccc_turn_on(struct kvm_vcpu *vcpu, bool after)
+{
+	vcpu->arch.mp_state.mp_state = after ? KVM_MP_STATE_STOPPED :
+					       KVM_MP_STATE_RUNNABLE;
+}
+
+/* A second vCPU, of affinity 1. In a real VM it would stay. */
+static struct kvm_vcpu *smccc_newcomer;
+
+static void smccc_create_vcpu(struct kvm_vcpu *vcpu, bool after)
+{
+	struct kvm *kvm = vcpu->kvm;
+
+	if (after)
+		atomic_dec(&kvm->online_vcpus);
+	else
+		xa_store(&kvm->vcpu_array, atomic_inc_return(&kvm->online_vcpus) - 1,
+			 smccc_newcomer, GFP_KERNEL);
+}
+
+static void smccc_write_psci_version(struct kvm_vcpu *vcpu, bool after)
+{
+	vcpu->kvm->arch.psci_version = after ? KVM_ARM_PSCI_1_3 : KVM_ARM_PSCI_1_0;
+}
+
+static void smccc_leave_check(struct kvm_vcpu *vcpu, bool after)
+{
+	abi_test_set_mode(after ? KVM_ARM_ABI_CHECK : KVM_ARM_ABI_C);
+}
+
+static void (*smccc_others)(struct kvm_vcpu *vcpu, bool after);
+
+static int smccc_disturbed_handler(struct kvm_vcpu *vcpu)
+{
+	int ret;
+
+	smccc_others(vcpu, false);
+	ret = kvm_smccc_call_handler(vcpu);
+	smccc_others(vcpu, true);
+	return ret;
+}
+
+static const u64 smccc_of_others[][4] = {
+	{ PSCI_0_2_FN64_CPU_ON, 0, 2, 3 },
+	{ PSCI_0_2_FN64_CPU_ON, 1, 2, 3 },
+	{ PSCI_0_2_FN64_CPU_ON, 2, 2, 3 },
+	{ PSCI_0_2_FN_CPU_ON, BIT(32) | 1, 2, 3 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 0 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 1, 0 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 1 },
+	{ PSCI_0_2_FN_AFFINITY_INFO, 0, 3 },
+};
+
+/* The affinity, the power state and the number of vCPUs are A before and after, and B for C. */
+static void vcpus_that_change_in_between_are_no_difference(struct kunit *test)
+{
+	static void (* const others[])(struct kvm_vcpu *vcpu, bool after) = {
+		smccc_write_mpidr, smccc_turn_on, smccc_create_vcpu,
+	};
+	struct abi_test *ctx = test->priv;
+	long unjudged = smccc_unjudged();
+
+	smccc_newcomer = kunit_kzalloc(test, sizeof(*smccc_newcomer), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, smccc_newcomer);
+	smccc_newcomer->kvm = ctx->kvm;
+	spin_lock_init(&smccc_newcomer->arch.mp_state_lock);
+	rcuwait_init(&smccc_newcomer->wait);
+	__vcpu_assign_sys_reg(smccc_newcomer, MPIDR_EL1, 1);
+
+	for (int i = 0; i < ARRAY_SIZE(others); i++) {
+		smccc_others = others[i];
+		for (int j = 0; j < ARRAY_SIZE(smccc_of_others); j++) {
+			smccc_newcomer->arch.mp_state.mp_state = KVM_MP_STATE_STOPPED;
+			KUNIT_EXPECT_EQ_MSG(test,
+					    smccc_check_handler(test, smccc_of_others[j],
+								smccc_disturbed_handler),
+					    0, "%d: call %d", i, j);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged);
+}
+
+/* In the other modes C does not say what it sees. */
+static void calls_during_which_check_ends_are_not_judged(struct kunit *test)
+{
+	long unjudged = smccc_unjudged();
+
+	smccc_others = smccc_leave_check;
+	for (int i = 0; i < ARRAY_SIZE(smccc_of_others); i++)
+		KUNIT_EXPECT_EQ(test, smccc_check_handler(test, smccc_of_others[i],
+							  smccc_disturbed_handler), 0);
+	KUNIT_EXPECT_EQ(test, smccc_unjudged(),
+			unjudged + ARRAY_SIZE(smccc_of_others));
+}
+
+/* It is written without a lock by calls that began in another mode. */
+static void psci_version_of_another_mode_is_not_judged(struct kunit *test)
+{
+	static const u64 regs[4] = { PSCI_0_2_FN_PSCI_VERSION };
+	long unjudged = smccc_unjudged();
+
+	smccc_others = smccc_write_psci_version;
+	KUNIT_EXPECT_EQ(test, smccc_check_handler(test, regs, smccc_disturbed_handler), 1);
+	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged);
+
+	switched = true;
+	KUNIT_EXPECT_EQ(test, smccc_check_handler(test, regs, smccc_disturbed_handler), 0);
+	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged + 1);
+
+	/* No version explains this. */
+	smccc_lie.ret = 0;
+	smccc_lie.reg = 0;
+	smccc_lie.xor = BIT(20);
+	KUNIT_EXPECT_EQ(test, smccc_check(test, regs), 1);
+	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged + 1);
+}
+
+/* What C is made to say that it has seen, and to answer. */
+struct smccc_sights {
+	const char *what;
+	u64 call[4];
+	/* Of CPU_ON: for which vCPU it looks, of AFFINITY_INFO: the vCPU that it comes to */
+	u64 affinity;
+	bool looks, is_none, sees_power, is_on;
+	u64 x0;
+	bool differs;
+};
+
+static const struct smccc_sights *smccc_seen;
+
+static int smccc_acting_handler(struct kvm_vcpu *vcpu)
+{
+	const struct smccc_sights *seen = smccc_seen;
+
+	if (seen->looks && seen->call[0] == PSCI_0_2_FN64_CPU_ON)
+		kvm_arm_rust_note_target(vcpu, seen->affinity,
+					 seen->is_none ? NULL : vcpu);
+	else if (seen->looks)
+		kvm_arm_rust_note_affinity(vcpu, seen->affinity);
+	if (seen->sees_power)
+		kvm_arm_rust_note_power(vcpu, !seen->is_on);
+	smccc_set_retval(vcpu, seen->x0, 0, 0, 0);
+	return 1;
+}
+
+static void decisions_follow_from_what_c_sees(struct kunit *test)
+{
+	const u64 invalid = PSCI_RET_INVALID_PARAMS, on = PSCI_RET_ALREADY_ON;
+	const struct smccc_sights cases[] = {
+#define ON(what, ...) { what, { PSCI_0_2_FN64_CPU_ON, 7 }, __VA_ARGS__ }
+		ON("off", 7, true, false, true, false, 0, false),
+		ON("on", 7, true, false, true, true, on, false),
+		ON("nobody", 7, true, true, false, false, invalid, false),
+		ON("off, not turned on", 7, true, false, true, false, on, true),
+		ON("on, turned on", 7, true, false, true, true, 0, true),
+		ON("nobody, turned on", 7, true, true, false, false, 0, true),
+		ON("another one", 8, true, false, true, false, 0, true),
+		ON("not looked for", 7, false, false, false, false, invalid, true),
+		ON("not looked whether it is on", 7, true, false, false, false, 0, true),
+#undef ON
+#define INFO(what, ...) { what, { PSCI_0_2_FN64_AFFINITY_INFO, 7, 0 }, __VA_ARGS__ }
+		INFO("off", 7, true, false, true, false, 1, false),
+		INFO("on", 7, true, false, true, true, 0, false),
+		INFO("nobody", 8, true, false, false, false, invalid, false),
+		INFO("off, said to be on", 7, true, false, true, false, 0, true),
+		INFO("on, said to be off", 7, true, false, true, true, 1, true),
+		INFO("nobody, said to be off", 8, true, false, false, false, 1, true),
+		INFO("left out", 7, true, false, false, false, invalid, true),
+		INFO("another one", 8, true, false, true, false, 1, true),
+		INFO("not looked at", 7, false, false, false, false, invalid, true),
+#undef INFO
+	};
+	long unjudged = smccc_unjudged();
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		smccc_seen = &cases[i];
+		KUNIT_EXPECT_EQ_MSG(test,
+				    smccc_check_handler(test, cases[i].call,
+							smccc_acting_handler),
+				    cases[i].differs, "%llx: %s", cases[i].call[0],
+				    cases[i].what);
+	}
+	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged);
+}
+
 static void planted_filter_differences_are_counted(struct kunit *test)
 {
 	static const struct {
@@ -174,6 +379,9 @@ static void planted_filter_differences_are_counted(struct kunit *test)
 	} cases[] = {
 		{ "in the filter", { PSCI_0_2_FN_SYSTEM_OFF, 1, KVM_SMCCC_FILTER_DENY } },
 		{ "in its way", { PSCI_0_2_FN_SYSTEM_OFF, 1 }, -EEXIST },
+		{ "in the way of its end", { PSCI_0_2_FN_SYSTEM_OFF - 7, 8 }, -EEXIST },
+		{ "in the way of its beginning", { PSCI_1_0_FN_STAT_COUNT, 9 }, -EEXIST },
+		{ "in nobody's way", { PSCI_0_2_FN_SYSTEM_OFF - 7, 7 }, -EEXIST, false, true },
 		{ "no memory", { 7, 1 }, -ENOMEM },
 		{ "too late", { 7, 1 }, -EBUSY, true },
 		{ "another action", { PSCI_0_2_FN_SYSTEM_OFF, 1,
@@ -235,6 +443,10 @@ static struct kunit_case smccc_check_test_cases[] = {
 	KUNIT_CASE(each_bit_of_each_register_is_compared),
 	KUNIT_CASE(the_way_on_is_compared),
 	KUNIT_CASE(how_a_vcpu_was_turned_on_is_compared),
+	KUNIT_CASE(vcpus_that_change_in_between_are_no_difference),
+	KUNIT_CASE(calls_during_which_check_ends_are_not_judged),
+	KUNIT_CASE(psci_version_of_another_mode_is_not_judged),
+	KUNIT_CASE(decisions_follow_from_what_c_sees),
 	KUNIT_CASE(planted_filter_differences_are_counted),
 	KUNIT_CASE(planted_filter_requests_are_counted),
 	{}

@@ -23,6 +23,7 @@ use crate::{
     check::{
         compare,
         mismatch,
+        unjudged,
         Outcome, //
     },
     errno::from_reject, //
@@ -130,8 +131,9 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter(
                     compare(SMCCC_FILTER, id, action(range.first), rust);
                     [action(range.last), rust]
                 }
-                // Only the filter knows these.
-                _ if [EEXIST, ENOMEM].map(Error::to_errno).contains(&ret) => return,
+                _ if ret == EEXIST.to_errno() && locked.smccc_filter_has_any(&range) => return,
+                // Only the filter knows.
+                _ if ret == ENOMEM.to_errno() => return unjudged(SMCCC_FILTER),
                 _ => [Outcome { ret, val: 0 }, Outcome::value(0)],
             };
             compare(SMCCC_FILTER, id, c, rust);

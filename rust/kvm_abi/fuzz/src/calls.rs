@@ -17,7 +17,9 @@ use kvm_abi::{
     PsciCall,
     PsciFunction,
     PtpCounter,
+    Seen,
     SystemTime,
+    Verdict,
     WorkaroundQuery, //
 };
 
@@ -204,7 +206,7 @@ fn affinity(input: &mut Input<'_>, query: AffinityQuery, target: u64, level: u64
             "{query:x?}, {affinity:#x}"
         );
     }
-    assert_eq!(query.single_target(), (level == 0).then_some(target));
+    assert!(query.matches(query.target()));
 
     let mut told = INVALID_PARAMETERS;
     for (_, stopped) in vcpus
@@ -215,6 +217,19 @@ fn affinity(input: &mut Input<'_>, query: AffinityQuery, target: u64, level: u64
     }
     let answer = query.answer(vcpus, |(affinity, _)| *affinity, |(_, stopped)| *stopped);
     assert_eq!(answer, told, "{query:x?}, {vcpus:x?}");
+
+    let mut seen = Seen::affinity_info(query, 4);
+    for (affinity, stopped) in vcpus {
+        seen.vcpu(affinity);
+        if query.matches(affinity) {
+            seen.power(stopped);
+        }
+    }
+    assert_eq!(
+        seen.verdict(),
+        Verdict::Returns(told),
+        "{query:x?}, {vcpus:x?}"
+    );
 }
 
 fn system_time(input: &mut Input<'_>) {
