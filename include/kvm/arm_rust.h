@@ -109,6 +109,8 @@ void kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
 void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
 void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
 				       int ret);
+/* Only where there are KUnit suites */
+void kvm_arm_rust_forget_reg_masks(void);
 
 /* smccc.rs */
 int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
@@ -227,6 +229,7 @@ int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
 int kvm_arm_abi_watch_smccc_set_attr(struct kvm *kvm,
 				     struct kvm_device_attr *attr);
 bool kvm_arm_abi_offers(void);
+extern struct mutex kvm_arm_reg_masks_lock;
 
 /* arch/arm64/kvm/rust/opt_in.c */
 void kvm_arm_use_opt_ins(void);

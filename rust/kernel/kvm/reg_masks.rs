@@ -4,10 +4,21 @@
 //!
 //! C header: [`arch/arm64/include/uapi/asm/kvm.h`](srctree/arch/arm64/include/uapi/asm/kvm.h)
 
+use core::cell::UnsafeCell;
+
 use crate::{
     bindings,
     prelude::*,
-    sync::SetOnce,
+    sync::{
+        atomic::{
+            ordering::{
+                Acquire,
+                Release, //
+            },
+            Atomic, //
+        },
+        lock::mutex::Mutex, //
+    },
     uaccess::{
         UserPtr,
         UserSlice, //
@@ -62,15 +73,13 @@ impl RegMaskRange {
             self.wipe(SIZE)?;
         }
 
-        with_feature_id_masks(|masks| {
-            UserSlice::new(self.addr, SIZE)
-                .writer()
-                .write(masks.as_array())
-        })
-        .inspect_err(|_| {
-            // What cannot be wiped could not be written either.
-            let _ = self.wipe(SIZE);
-        })
+        UserSlice::new(self.addr, SIZE)
+            .writer()
+            .write(feature_id_masks().as_array())
+            .inspect_err(|_| {
+                // What cannot be wiped could not be written either.
+                let _ = self.wipe(SIZE);
+            })
     }
 
     /// Writes `count` masks to userspace, having wiped the whole.
@@ -104,14 +113,67 @@ impl RegMaskRange {
     }
 }
 
+/// Masks that are made where they stay, as they are too large for the stack.
+///
+/// # Invariants
+///
+/// - Once `made` is true it stays so, and `masks` does not change any more.
+/// - Before, `masks` is accessed under C's `kvm_arm_reg_masks_lock` only.
+struct MadeOnce {
+    made: Atomic<bool>,
+    masks: UnsafeCell<FeatureIdMasks>,
+}
+
+// SAFETY: By the type invariants whoever writes the masks has them for himself, and whoever reads
+// them does so after they were written.
+unsafe impl Sync for MadeOnce {}
+
+impl MadeOnce {
+    const fn new() -> Self {
+        // INVARIANT: Nobody has it yet.
+        Self {
+            made: Atomic::new(false),
+            masks: UnsafeCell::new(FeatureIdMasks::NONE),
+        }
+    }
+
+    /// Returns the masks, which the first caller makes.
+    #[inline]
+    fn get(&self, aarch32_el0: bool) -> &FeatureIdMasks {
+        if !self.made.load(Acquire) {
+            self.make(aarch32_el0);
+        }
+        // SAFETY: `made` was true or is now, so that by the type invariants nobody writes them.
+        unsafe { &*self.masks.get() }
+    }
+
+    /// Makes the masks from KVM's table of system registers, unless they are made already.
+    #[cold]
+    #[inline(never)]
+    fn make(&self, aarch32_el0: bool) {
+        // SAFETY: It is a static object, which C has initialised.
+        let lock: &Mutex<()> =
+            unsafe { Mutex::from_raw(&raw mut bindings::kvm_arm_reg_masks_lock) };
+        let _making = lock.lock();
+        if self.made.load(Acquire) {
+            return;
+        }
+        // SAFETY: They are not made, and the lock is held, so that by the type invariants nobody
+        // else accesses them.
+        unsafe { &mut *self.masks.get() }.fill(kernel_table(), aarch32_el0);
+        // INVARIANT: The reference is gone.
+        self.made.store(true, Release);
+    }
+}
+
 // The masks of a host with AArch32 at EL0, and of one without. Which of them holds may change: a
 // CPU that comes online late can be without it.
-static WITH_AARCH32: SetOnce<FeatureIdMasks> = SetOnce::new();
-static WITHOUT_AARCH32: SetOnce<FeatureIdMasks> = SetOnce::new();
+static WITH_AARCH32: MadeOnce = MadeOnce::new();
+static WITHOUT_AARCH32: MadeOnce = MadeOnce::new();
 
-/// Calls a function with the masks of the feature ID registers, which are made once.
+/// Returns the masks of the feature ID registers.
 #[inline]
-pub fn with_feature_id_masks<T>(f: impl FnOnce(&FeatureIdMasks) -> T) -> T {
+pub fn feature_id_masks() -> &'static FeatureIdMasks {
     // SAFETY: Has no preconditions.
     let aarch32_el0 = unsafe { bindings::kvm_arm_supports_32bit_el0() };
     let masks = if aarch32_el0 {
@@ -119,33 +181,31 @@ pub fn with_feature_id_masks<T>(f: impl FnOnce(&FeatureIdMasks) -> T) -> T {
     } else {
         &WITHOUT_AARCH32
     };
-
-    if masks.as_ref().is_none() {
-        populate(masks, aarch32_el0);
-    }
-    match masks.as_ref() {
-        Some(masks) => f(masks),
-        // Another task is about to.
-        None => f(&from_kernel(aarch32_el0)),
-    }
+    masks.get(aarch32_el0)
 }
 
-#[cold]
-#[inline(never)]
-fn populate(masks: &SetOnce<FeatureIdMasks>, aarch32_el0: bool) {
-    masks.populate(from_kernel(aarch32_el0));
-}
-
-/// Makes the masks from KVM's table of system registers.
-#[cold]
-#[inline(never)]
-fn from_kernel(aarch32_el0: bool) -> FeatureIdMasks {
+/// Returns KVM's system registers, and their masks if they are ID registers.
+fn kernel_table() -> impl Iterator<Item = (SysReg, u64)> {
     // Inclusive, as the end of a range without one is a panic.
-    let table = (0..=u32::MAX).map_while(|i| {
+    (0..=u32::MAX).map_while(|i| {
         let (mut id, mut mask) = (0, 0);
         // SAFETY: Both can be written.
         unsafe { bindings::kvm_arm_sys_reg_mask(i, &raw mut id, &raw mut mask) }
             .then(|| (SysReg::from_encoding(id), mask))
-    });
-    FeatureIdMasks::from_table(table, aarch32_el0)
+    })
+}
+
+/// Has the masks be made once more by whoever asks for them next.
+///
+/// # Safety
+///
+/// Nobody may have the masks, or ask for them, during the call.
+#[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
+pub unsafe fn forget_feature_id_masks() {
+    for masks in [&WITH_AARCH32, &WITHOUT_AARCH32] {
+        // INVARIANT: The caller guarantees that nobody can notice.
+        masks.made.store(false, Release);
+        // SAFETY: As above.
+        unsafe { *masks.masks.get() = FeatureIdMasks::NONE };
+    }
 }

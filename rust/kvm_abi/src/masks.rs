@@ -65,20 +65,33 @@ impl MaskRequest {
 pub struct FeatureIdMasks([u64; FeatureIdIndex::COUNT]);
 
 impl FeatureIdMasks {
+    /// No bit of any register can be changed.
+    pub const NONE: Self = Self([0; FeatureIdIndex::COUNT]);
+
     /// Picks the feature ID registers from a table of system registers and their masks.
+    ///
+    /// As [`FeatureIdMasks::fill`] of no masks.
+    #[inline]
+    pub fn from_table(table: impl Iterator<Item = (SysReg, u64)>, aarch32_el0: bool) -> Self {
+        let mut masks = Self::NONE;
+        masks.fill(table, aarch32_el0);
+        masks
+    }
+
+    /// Picks the feature ID registers from a table of system registers and their masks, and sets
+    /// the masks of those that have one.
     ///
     /// Without AArch32 at EL0 the AArch32 ID registers have no fields to be changed, whatever the
     /// table says.
     #[inline]
-    pub fn from_table(table: impl Iterator<Item = (SysReg, u64)>, aarch32_el0: bool) -> Self {
-        let mut masks = [0; FeatureIdIndex::COUNT];
+    pub fn fill(&mut self, table: impl Iterator<Item = (SysReg, u64)>, aarch32_el0: bool) {
         for (reg, mask) in table {
             if reg.is_aarch32_id() && !aarch32_el0 {
                 continue;
             }
             if let Some(entry) = reg
                 .feature_id_index()
-                .and_then(|index| masks.get_mut(index.get()))
+                .and_then(|index| self.0.get_mut(index.get()))
             {
                 // A register without mask leaves alone what another entry has said of it.
                 if mask != 0 {
@@ -86,7 +99,6 @@ impl FeatureIdMasks {
                 }
             }
         }
-        Self(masks)
     }
 
     /// Returns the masks by index, as userspace gets them.

@@ -13,7 +13,7 @@ use kernel::{
             SysReg, //
         },
         reg_masks::{
-            with_feature_id_masks,
+            feature_id_masks,
             RegMaskRange, //
         }, //
     },
@@ -64,7 +64,9 @@ pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
 /// Always safe to call.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask(id: u32, mask: u64) {
-    let rust = with_feature_id_masks(|masks| masks.get(SysReg::from_encoding(id))).unwrap_or(0);
+    let rust = feature_id_masks()
+        .get(SysReg::from_encoding(id))
+        .unwrap_or(0);
     let [c, rust] = [mask, rust].map(Outcome::value);
     compare(REG_MASKS, id.into(), c, rust);
 }
@@ -76,10 +78,11 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask(id: u32, mask: u64) {
 /// Always safe to call.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_nr_reg_masks(nr: c_uint) {
-    let rust = with_feature_id_masks(|masks| {
-        let entries = masks.as_array().iter().filter(|mask| **mask != 0);
-        entries.fold(0u64, |nr, _| nr.saturating_add(1))
-    });
+    let masks = feature_id_masks().as_array();
+    let rust = masks
+        .iter()
+        .filter(|mask| **mask != 0)
+        .fold(0u64, |nr, _| nr.saturating_add(1));
     let [c, rust] = [nr.into(), rust].map(Outcome::value);
     compare(REG_MASKS, 0, c, rust);
 }
@@ -104,4 +107,16 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask_range(
     if rust.ret != ret && (rust.ret != 0 || ret != EFAULT.to_errno()) {
         mismatch(REG_MASKS, 0, Outcome { ret, val: 0 }, rust);
     }
+}
+
+/// Has the masks be made once more.
+///
+/// # Safety
+///
+/// Nobody may call another function of this module during the call.
+#[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_forget_reg_masks() {
+    // SAFETY: Nobody else has the masks: those who do are in a function of this module.
+    unsafe { kernel::kvm::reg_masks::forget_feature_id_masks() };
 }

@@ -5,6 +5,8 @@
  */
 #include <kunit/test.h>
 
+#include <linux/completion.h>
+#include <linux/kthread.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/uaccess.h>
@@ -185,12 +187,67 @@ static void planted_mask_differences_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 6);
 }
 
+/* What both of the first to ask for the masks have to find. */
+static struct {
+	struct completion go, done;
+	u64 ctr;
+	unsigned int nr;
+} reg_masks_first;
+
+static int reg_masks_ask_first(void *unused)
+{
+	wait_for_completion(&reg_masks_first.go);
+	/* CTR_EL0 is one of the last in the table, so that its mask is made late. */
+	kvm_arm_rust_judge_reg_mask(SYS_CTR_EL0, reg_masks_first.ctr);
+	kvm_arm_rust_judge_nr_reg_masks(reg_masks_first.nr);
+	complete(&reg_masks_first.done);
+	return 0;
+}
+
+static void two_who_ask_first_find_all_masks(struct kunit *test)
+{
+	long before = abi_test_mismatches();
+	struct reg_mask_range range = {};
+	struct reg_masks_test t;
+	u64 *masks;
+
+	KUNIT_ASSERT_TRUE(test, reg_masks_test_prepare(test, &t));
+	abi_test_set_mode(KVM_ARM_ABI_C);
+	range.addr = t.page;
+	KUNIT_ASSERT_EQ(test, reg_masks_get(&t, false, &range, t.c), 0);
+	masks = (u64 *)t.c;
+	reg_masks_first.ctr = masks[KVM_ARM_FEATURE_ID_RANGE_IDX(3, 3, 0, 0, 1)];
+	reg_masks_first.nr = 0;
+	for (int i = 0; i < KVM_ARM_FEATURE_ID_RANGE_SIZE; i++)
+		reg_masks_first.nr += !!masks[i];
+
+	for (int round = 0; round < 200; round++) {
+		kvm_arm_rust_forget_reg_masks();
+		init_completion(&reg_masks_first.go);
+		init_completion(&reg_masks_first.done);
+		for (int i = 0; i < 2; i++) {
+			struct task_struct *task;
+
+			task = kthread_run_on_cpu(reg_masks_ask_first, NULL,
+						  i % num_online_cpus(),
+						  "reg_masks/%u");
+			KUNIT_ASSERT_NOT_ERR_OR_NULL(test, task);
+		}
+		complete_all(&reg_masks_first.go);
+		for (int i = 0; i < 2; i++)
+			wait_for_completion(&reg_masks_first.done);
+		KUNIT_ASSERT_EQ_MSG(test, abi_test_mismatches(), before, "round %d",
+				    round);
+	}
+}
+
 static struct kunit_case reg_masks_test_cases[] = {
 	KUNIT_CASE(masks_are_those_of_c),
 	KUNIT_CASE(refused_requests_touch_nothing),
 	KUNIT_CASE(faults_leave_what_c_leaves),
 	KUNIT_CASE(check_of_the_masks_is_silent),
 	KUNIT_CASE(planted_mask_differences_are_counted),
+	KUNIT_CASE(two_who_ask_first_find_all_masks),
 	{}
 };
 
