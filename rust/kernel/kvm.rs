@@ -44,5 +44,6 @@ pub use vcpu::Vcpu;
 pub use vm::{
     ConfigGuard,
     ConfigLocked,
+    NewVm,
     Vm, //
 };

@@ -121,8 +121,16 @@ impl Vm {
         OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
     }
 
+    /// Returns whether a vCPU was created, or is about to be. Only under [`Vm::lock_vcpus`] does a
+    /// `false` stay so.
+    pub fn has_vcpus(&self) -> bool {
+        // SAFETY: By the type invariant the VM is valid; C writes the field under its lock, in one
+        // store.
+        unsafe { atomic_load(&raw mut (*self.as_ptr()).created_vcpus, Relaxed) != 0 }
+    }
+
     /// Opts in, which is seen at once.
-    pub fn opt_in(&self, opt_ins: OptIns, _: InUse) {
+    fn opt_in(&self, opt_ins: OptIns, _: InUse) {
         for flag in (0..u32::BITS).filter(|bit| opt_ins.bits() >> bit & 1 != 0) {
             // CAST: Widens; the sum is that of a flag, so that it is small.
             let flag = c_ulong::from(flag.wrapping_add(FIRST_FLAG) as u8);
@@ -157,14 +165,45 @@ pub struct VcpusGuard<'a> {
 }
 
 impl VcpusGuard<'_> {
-    /// Returns whether a vCPU was created, or is about to be.
-    pub fn has_vcpus(&self) -> bool {
-        // SAFETY: By the invariant of `Vm` it is valid; the field is written under the lock.
-        unsafe { (*self.vm.as_ptr()).created_vcpus != 0 }
+    /// Returns the evidence that the VM has no vCPU, if it has none.
+    pub fn none(&self) -> Option<NoVcpus<'_>> {
+        // INVARIANT: The guard holds the lock as long as it is borrowed.
+        (!self.vm.has_vcpus()).then_some(NoVcpus(self.vm))
     }
 }
 
-impl ConfigLocked<'_> {
+/// Evidence that a VM has no vCPU.
+///
+/// # Invariants
+///
+/// `kvm->lock` is held for the lifetime `'a`, and no vCPU was created.
+#[derive(Clone, Copy)]
+pub struct NoVcpus<'a>(&'a Vm);
+
+impl NoVcpus<'_> {
+    /// Opts in to capabilities.
+    pub fn opt_in(self, opt_ins: OptIns, in_use: InUse) {
+        self.0.opt_in(opt_ins, in_use);
+    }
+}
+
+/// Evidence that a VM's interrupt controller can still be configured.
+///
+/// # Invariants
+///
+/// The `config_lock` is held for the lifetime `'a`, the interrupt controller is not initialised,
+/// and no vCPU has run.
+#[derive(Clone, Copy)]
+pub struct NewVgic<'a>(&'a Vm);
+
+impl NewVgic<'_> {
+    /// Opts in to the canonical `GICC_PMR`.
+    pub fn opt_in_to_canonical_pmr(self, in_use: InUse) {
+        self.0.opt_in(OptIns::CANONICAL_PMR, in_use);
+    }
+}
+
+impl<'a> ConfigLocked<'a> {
     /// Returns the features of the VM's vCPUs, as far as they are known.
     pub fn features(self) -> VcpuFeatures {
         let vm = self.vm();
@@ -214,8 +253,10 @@ impl ConfigLocked<'_> {
         GicMaskIndex::all().map(move |index| state.map_or(0, |state| state.mask(index)))
     }
 
-    /// Returns whether the VM can still opt in to how its interrupt controller is seen.
-    pub fn may_configure_vgic(self) -> bool {
-        !self.has_initialised_vgic() && self.ran_once() == RanOnce::No
+    /// Returns the evidence that the interrupt controller can still be configured, if it can.
+    pub fn new_vgic(self) -> Option<NewVgic<'a>> {
+        let new = !self.has_initialised_vgic() && self.ran_once() == RanOnce::No;
+        // INVARIANT: The lock is held as long as `self` says.
+        new.then_some(NewVgic(self.vm()))
     }
 }

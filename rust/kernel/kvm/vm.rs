@@ -35,8 +35,9 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The VM is initialised as far as `kvm_arch_init_vm()` does it before it calls
-/// `kvm_arm_init_hypercalls()`: its `config_lock` is, and its scalar fields are.
+/// The VM is initialised as far as `kvm_arch_init_vm()` has done it when `kvm_arm_init_hypercalls()`
+/// asks who serves: its `lock` and its `config_lock` are, its array of vCPUs, its filter of
+/// hypercalls, and its scalar fields.
 #[repr(transparent)]
 pub struct Vm(Opaque<bindings::kvm>);
 
@@ -101,26 +102,6 @@ impl Vm {
         let bits = unsafe { atomic_load(self.bitmap_ptr(map), Relaxed) };
         // CAST: `unsigned long` has 64 bits on arm64.
         bits as u64
-    }
-
-    /// Gives a VM the bitmaps of a new one. Without the lock: nobody else should know it yet.
-    #[inline]
-    pub fn init_bitmaps(&self) {
-        for map in FeatureBitmap::ALL {
-            self.write_bitmap(map, map.initial());
-        }
-    }
-
-    /// Prepares the filter of hypercalls of a new VM, so that it filters nothing.
-    ///
-    /// # Safety
-    ///
-    /// Nobody else may know the VM yet, and its filter must not have been prepared.
-    #[inline]
-    pub unsafe fn init_smccc_filter(&self) {
-        // SAFETY: By the type invariant the field is valid, and the caller guarantees that the tree
-        // is neither in use nor initialised.
-        unsafe { bindings::mt_init_flags(&raw mut (*self.as_ptr()).arch.smccc_filter, 0) };
     }
 
     /// Takes the state that the value of a register depends on, as [`super::Vcpu::snapshot`] does.
@@ -191,6 +172,37 @@ impl Vm {
                 FeatureBitmap::VendorHyp => &raw mut (*features).vendor_hyp_bmap,
                 FeatureBitmap::VendorHyp2 => &raw mut (*features).vendor_hyp_bmap_2,
             }
+        }
+    }
+}
+
+/// A VM that is being created.
+///
+/// # Invariants
+///
+/// Nobody else knows the VM for the lifetime `'a`.
+#[derive(Clone, Copy)]
+pub struct NewVm<'a>(&'a Vm);
+
+impl<'a> NewVm<'a> {
+    /// Creates a view of a new VM.
+    ///
+    /// # Safety
+    ///
+    /// - `ptr` must be as [`Vm::from_raw`] wants it.
+    /// - Nobody else may know the VM for the lifetime `'a`.
+    #[inline]
+    pub unsafe fn from_raw(ptr: *mut bindings::kvm) -> Self {
+        // INVARIANT: The caller guarantees that nobody else knows it.
+        // SAFETY: The caller guarantees it.
+        Self(unsafe { Vm::from_raw(ptr) })
+    }
+
+    /// Gives the VM the bitmaps of a new one. This takes no lock, as nobody else knows it.
+    #[inline]
+    pub fn init_bitmaps(self) {
+        for map in FeatureBitmap::ALL {
+            self.0.write_bitmap(map, map.initial());
         }
     }
 }

@@ -35,7 +35,9 @@ static int abi_test_init(struct kunit *test)
 	if (!ctx->kvm || !ctx->vcpu)
 		return -ENOMEM;
 
+	mutex_init(&ctx->kvm->lock);
 	mutex_init(&ctx->kvm->arch.config_lock);
+	mt_init(&ctx->kvm->arch.smccc_filter);
 	xa_init(&ctx->kvm->vcpu_array);
 	ctx->vcpu->kvm = ctx->kvm;
 	ctx->boot_mode = mode;

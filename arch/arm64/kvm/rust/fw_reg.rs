@@ -9,9 +9,9 @@ use kernel::{
         abi::FwReg,
         fw_reg,
         trace,
+        NewVm,
         OneReg,
-        Vcpu,
-        Vm, //
+        Vcpu, //
     },
     prelude::*,
     uaccess::UserPtr, //
@@ -22,21 +22,19 @@ use crate::errno::{
     to_ret, //
 };
 
-/// Gives a new VM its hypercall services, and no filter of hypercalls.
+/// Gives a new VM its hypercall services.
 ///
-/// C: `kvm_arm_init_hypercalls()`.
+/// C: `kvm_arm_init_hypercalls()`, but for the filter of hypercalls: C makes it, so that its lock
+/// is of the same class whoever serves.
 ///
 /// # Safety
 ///
-/// `kvm` must point to a valid VM whose `config_lock` is initialised, and that nobody else knows
-/// yet.
+/// `kvm` must point to a valid VM that nobody else knows yet, and whose `config_lock` and filter
+/// are initialised.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
-    // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
-    vm.init_bitmaps();
-    // SAFETY: The caller guarantees that nobody else knows the VM, whose filter is prepared once.
-    unsafe { vm.init_smccc_filter() };
+    // SAFETY: The caller guarantees that the VM is valid during the call, and new.
+    unsafe { NewVm::from_raw(kvm) }.init_bitmaps();
 }
 
 /// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`.

@@ -29,6 +29,7 @@ use kernel::{
             WorkaroundLevel2, //
         },
         fw_reg,
+        NewVm,
         Vcpu,
         Vm, //
     },
@@ -52,23 +53,26 @@ struct TestVm {
 }
 
 impl TestVm {
-    /// Returns a VM in the state that `kvm_arm_init_hypercalls()` finds it in.
+    /// Returns a VM in the state that `kvm_arm_rust_init_hypercalls()` finds it in.
     fn new() -> Result<Self> {
         let mut vm = Self {
             kvm: KBox::new_uninit(GFP_KERNEL | __GFP_ZERO)?,
             vcpu: KBox::new_uninit(GFP_KERNEL | __GFP_ZERO)?,
         };
         let kvm = vm.kvm.as_mut_ptr();
-        let class = kernel::static_lock_class!();
+        let (lock, config_lock) = (kernel::static_lock_class!(), kernel::static_lock_class!());
         // SAFETY: Both are allocated and zeroed, which is a valid state of the fields that are
-        // used, but for the lock, which is initialised here.
+        // used, but for those that are initialised here.
         unsafe {
             (*vm.vcpu.as_mut_ptr()).kvm = kvm;
+            bindings::__mutex_init(&raw mut (*kvm).lock, c"lock".as_char_ptr(), lock.as_ptr());
             bindings::__mutex_init(
                 &raw mut (*kvm).arch.config_lock,
                 c"config_lock".as_char_ptr(),
-                class.as_ptr(),
+                config_lock.as_ptr(),
             );
+            bindings::xa_init_flags(&raw mut (*kvm).vcpu_array, 0);
+            bindings::mt_init_flags(&raw mut (*kvm).arch.smccc_filter, 0);
         }
         Ok(vm)
     }
@@ -350,7 +354,8 @@ mod oracle {
     #[test]
     fn new_vm_has_the_same_services() -> Result {
         let pair = Pair::new()?;
-        pair.rust.vm().init_bitmaps();
+        // SAFETY: `new()` has made the VM as far as a view wants it, and only this thread knows it.
+        unsafe { NewVm::from_raw(pair.rust.kvm()) }.init_bitmaps();
         for (map, _, initial) in vectors::BITMAPS {
             assert_eq!(pair.rust.vm().bitmap(map), initial);
         }

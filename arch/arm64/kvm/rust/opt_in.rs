@@ -89,12 +89,16 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
         if !opt_in::is_offered() {
             return Err(Reject::InvalidValue);
         }
-        let in_use = InUse::enable();
-        let vcpus = vm.lock_vcpus();
-        if vcpus.has_vcpus() {
+        // Without the lock, so that a refused request has no effect on the other VMs.
+        if vm.has_vcpus() {
             return Err(Reject::InvalidValue);
         }
-        vm.opt_in(wanted, in_use);
+        let in_use = InUse::enable();
+        let vcpus = vm.lock_vcpus();
+        vcpus
+            .none()
+            .ok_or(Reject::InvalidValue)?
+            .opt_in(wanted, in_use);
         Ok(())
     };
     to_ret(opt_in().map_err(from_reject))
@@ -187,12 +191,15 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
         if flags != 0 || addr != 0 {
             return Err(EINVAL);
         }
+        // Twice, as a refused request is to have no effect on the other VMs.
+        vm.lock_config().locked().new_vgic().ok_or(EBUSY)?;
         let in_use = InUse::enable();
         let config = vm.lock_config();
-        if !config.locked().may_configure_vgic() {
-            return Err(EBUSY);
-        }
-        vm.opt_in(OptIns::CANONICAL_PMR, in_use);
+        config
+            .locked()
+            .new_vgic()
+            .ok_or(EBUSY)?
+            .opt_in_to_canonical_pmr(in_use);
         Ok(())
     };
     to_ret(set())

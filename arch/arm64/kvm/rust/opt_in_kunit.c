@@ -31,14 +31,11 @@ static const struct {
 
 static int opt_in_test_init(struct kunit *test)
 {
-	struct abi_test *ctx;
 	int ret = abi_test_init(test);
 
 	if (ret)
 		return ret;
 
-	ctx = test->priv;
-	mutex_init(&ctx->kvm->lock);
 	abi_test_set_mode(KVM_ARM_ABI_RUST);
 	return 0;
 }
@@ -75,14 +72,57 @@ static void opt_in_is_for_new_vms_in_mode_rust(struct kunit *test)
 			abi_test_set_mode(cases[j].mode);
 			ctx->kvm->created_vcpus = cases[j].created_vcpus;
 			ctx->kvm->arch.flags = 0;
+			static_branch_disable(&kvm_arm_opt_in_key);
 			ret = kvm_arm_rust_enable_cap(ctx->kvm, &cap);
 			KUNIT_EXPECT_EQ_MSG(test, ret, cases[j].ret, "case %d", j);
+			/* A refused request has no effect on other VMs. */
+			KUNIT_EXPECT_EQ_MSG(test,
+					    static_key_enabled(&kvm_arm_opt_in_key),
+					    !ret, "case %d", j);
 			KUNIT_EXPECT_EQ_MSG(test, ctx->kvm->arch.flags,
 					    ret ? 0 : opt_in_caps[i].flags,
 					    "case %d", j);
 			if (!ret)
 				KUNIT_EXPECT_TRUE(test, kvm_arm_opted_in(ctx->kvm));
 		}
+	}
+}
+
+static void canonical_pmr_is_for_a_vgic_that_is_new(struct kunit *test)
+{
+	static const struct {
+		enum kvm_arm_abi_mode mode;
+		u64 addr;
+		bool initialised, ran;
+		int ret;
+	} cases[] = {
+		{ KVM_ARM_ABI_C,     0, false, false, -ENXIO },
+		{ KVM_ARM_ABI_CHECK, 0, false, false, -ENXIO },
+		{ KVM_ARM_ABI_RUST,  1, false, false, -EINVAL },
+		{ KVM_ARM_ABI_RUST,  0, true,  false, -EBUSY },
+		{ KVM_ARM_ABI_RUST,  0, false, true,  -EBUSY },
+		{ KVM_ARM_ABI_RUST,  0, false, false, 0 },
+	};
+	struct abi_test *ctx = test->priv;
+	struct kvm_arch *arch = &ctx->kvm->arch;
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct kvm_device_attr attr = { .addr = cases[i].addr };
+		int ret;
+
+		abi_test_set_mode(cases[i].mode);
+		static_branch_disable(&kvm_arm_opt_in_key);
+		arch->flags = 0;
+		__assign_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &arch->flags, cases[i].ran);
+		arch->vgic.initialized = cases[i].initialised;
+		ret = kvm_arm_rust_set_canonical_pmr(ctx->kvm, &attr);
+		KUNIT_EXPECT_EQ_MSG(test, ret, cases[i].ret, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test,
+				    test_bit(KVM_ARCH_FLAG_CANONICAL_PMR, &arch->flags),
+				    !ret, "case %d", i);
+		/* A refused request has no effect on other VMs. */
+		KUNIT_EXPECT_EQ_MSG(test, static_key_enabled(&kvm_arm_opt_in_key),
+				    !ret, "case %d", i);
 	}
 }
 
@@ -357,6 +397,7 @@ static void levels_are_those_of_the_workarounds(struct kunit *test)
 
 static struct kunit_case opt_in_test_cases[] = {
 	KUNIT_CASE(opt_in_is_for_new_vms_in_mode_rust),
+	KUNIT_CASE(canonical_pmr_is_for_a_vgic_that_is_new),
 	KUNIT_CASE(requests_with_something_else_are_refused),
 	KUNIT_CASE(extensions_tell_what_is_there),
 	KUNIT_CASE(vm_registers_are_those_of_vcpus),
