@@ -118,12 +118,12 @@ int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
 /* smccc_check.rs */
 int kvm_arm_rust_check_smccc_call(struct kvm_vcpu *vcpu,
 				  int (*handler)(struct kvm_vcpu *vcpu));
-void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target);
-
 void kvm_arm_rust_note_target(struct kvm_vcpu *source, unsigned long affinity,
 			      const struct kvm_vcpu *target);
 void kvm_arm_rust_note_affinity(struct kvm_vcpu *source, unsigned long affinity);
 void kvm_arm_rust_note_power(struct kvm_vcpu *source, bool stopped);
+void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target);
+
 /* smccc_filter.rs */
 int kvm_arm_rust_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
 void kvm_arm_rust_judge_smccc_filter_request(const struct kvm_smccc_filter *filter,
@@ -213,10 +213,10 @@ void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
 void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface);
-int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
-				     u64 __user *uindices);
 unsigned long kvm_arm_abi_check_period(void);
 bool kvm_arm_abi_was_switched(void);
+int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
+				     u64 __user *uindices);
 int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu);
 int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			   u64 *valp);

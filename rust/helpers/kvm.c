@@ -8,6 +8,26 @@
 
 #include <asm/kvm_emulate.h>
 
+/*
+ * The rules of fields that rust/kernel/kvm/id_reg.rs knows. With one more the
+ * kernel does not build.
+ */
+__diag_push();
+__diag_error(clang, all, "-Wswitch", "Rust has constants, and cannot see that one is new");
+
+static void __maybe_unused kvm_arm_ftr_types(enum ftr_type type)
+{
+	switch (type) {
+	case FTR_EXACT:
+	case FTR_LOWER_SAFE:
+	case FTR_HIGHER_SAFE:
+	case FTR_HIGHER_OR_ZERO_SAFE:
+		break;
+	}
+}
+
+__diag_pop();
+
 __rust_helper bool rust_helper_kvm_vm_has_ran_once(struct kvm *kvm)
 {
 	return kvm_vm_has_ran_once(kvm);

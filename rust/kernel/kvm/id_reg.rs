@@ -17,10 +17,11 @@ use super::abi::{
 ///
 /// # Invariants
 ///
-/// `next` is an entry of a table of the kernel, which an entry of width 0 ends.
+/// `next` points to an entry of a table of static lifetime that is constant, and that an entry of
+/// width 0 ends. It may be used for the entries that follow.
 pub struct FeatureFields {
     id: u32,
-    next: &'static bindings::arm64_ftr_bits,
+    next: *const bindings::arm64_ftr_bits,
 }
 
 /// The table of a register without fields.
@@ -46,8 +47,11 @@ impl FeatureFields {
         }
         // SAFETY: Not null, so that it points to a static object, of which this field is constant.
         let table = unsafe { (*reg).ftr_bits };
-        // SAFETY: It is null, or a table of static lifetime that is constant, too.
-        let next = unsafe { table.as_ref() }.unwrap_or(&NO_FIELDS);
+        let next = if table.is_null() {
+            &raw const NO_FIELDS
+        } else {
+            table
+        };
         // INVARIANT: The kernel's tables are as wanted, and so is the empty one.
         Some(Self { id, next })
     }
@@ -58,7 +62,8 @@ impl Iterator for FeatureFields {
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
-        let bits = self.next;
+        // SAFETY: By the type invariant it points to an entry that never changes.
+        let bits: &'static bindings::arm64_ftr_bits = unsafe { &*self.next };
         let sign = if bits.sign {
             Sign::Signed
         } else {
@@ -68,7 +73,7 @@ impl Iterator for FeatureFields {
         let field = Field::new(bits.shift, bits.width, sign)?;
         // SAFETY: As there is a field, this entry is not the one that ends the table.
         // INVARIANT: The next one belongs to the same table.
-        self.next = unsafe { &*core::ptr::from_ref(bits).add(1) };
+        self.next = unsafe { self.next.add(1) };
         let rule = Rule { id: self.id, bits };
         Some(FeatureField { field, rule })
     }
@@ -99,7 +104,7 @@ impl From<Rule> for SafeValue {
             bindings::ftr_type_FTR_LOWER_SAFE => Self::LowerSafe,
             bindings::ftr_type_FTR_HIGHER_SAFE => Self::HigherSafe,
             bindings::ftr_type_FTR_HIGHER_OR_ZERO_SAFE => Self::HigherOrZeroSafe,
-            // `FTR_EXACT`; C knows no other.
+            // `FTR_EXACT`; C knows no other, of which `rust/helpers/kvm.c` makes sure.
             _ => Self::Exact(bits.safe_val),
         }
     }

@@ -114,21 +114,30 @@ fn host_is_gicv3() -> bool {
 }
 
 /// Returns the state that C keeps in a `struct vgic_vmcr`; excess bits of its fields are ignored.
+///
+/// # Safety
+///
+/// `ptr` must point to a `struct vgic_vmcr` that nobody writes during the call, and of which all
+/// fields are initialised but the one that only a GICv5 has.
 #[inline]
-pub fn from_c(vmcr: &bindings::vgic_vmcr) -> CpuInterface {
-    CpuInterface {
-        ctlr: GiccCtlr {
-            enable_grp0: vmcr.grpen0 & 1 != 0,
-            enable_grp1: vmcr.grpen1 & 1 != 0,
-            ack_ctl: vmcr.ackctl & 1 != 0,
-            fiq_en: vmcr.fiqen & 1 != 0,
-            cbpr: vmcr.cbpr & 1 != 0,
-            eoi_mode_ns: vmcr.eoim & 1 != 0,
-        },
-        // CAST: Priorities have eight bits, and so do the masks of C.
-        pmr: GiccPmr::new(vmcr.pmr as u8),
-        bpr: BinaryPoint::from_bits(vmcr.bpr.into()),
-        abpr: BinaryPoint::from_bits(vmcr.abpr.into()),
+pub unsafe fn from_c(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
+    // There must be no reference to the whole, as not all of it is initialised.
+    // SAFETY: The caller guarantees that these fields can be read.
+    unsafe {
+        CpuInterface {
+            ctlr: GiccCtlr {
+                enable_grp0: (*ptr).grpen0 & 1 != 0,
+                enable_grp1: (*ptr).grpen1 & 1 != 0,
+                ack_ctl: (*ptr).ackctl & 1 != 0,
+                fiq_en: (*ptr).fiqen & 1 != 0,
+                cbpr: (*ptr).cbpr & 1 != 0,
+                eoi_mode_ns: (*ptr).eoim & 1 != 0,
+            },
+            // CAST: Priorities have eight bits, and so do the masks of C.
+            pmr: GiccPmr::new((*ptr).pmr as u8),
+            bpr: BinaryPoint::from_bits((*ptr).bpr.into()),
+            abpr: BinaryPoint::from_bits((*ptr).abpr.into()),
+        }
     }
 }
 

@@ -117,7 +117,7 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_set_vmcr(
     vmcrp: *const bindings::vgic_vmcr,
 ) {
     // SAFETY: The caller guarantees both.
-    let (vgic, state) = unsafe { (VgicV2::new(Vcpu::from_raw(vcpu)), from_c(&*vmcrp)) };
+    let (vgic, state) = unsafe { (VgicV2::new(Vcpu::from_raw(vcpu)), from_c(vmcrp)) };
     vgic.set_vmcr(Vmcr::Gich(0).with(state));
 }
 
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_read_vcpuif(
     val: u32,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { from_c(&*vmcrp) };
+    let state = unsafe { from_c(vmcrp) };
     let [c, rust] = [val, read(state, addr)].map(|val| Outcome::value(val.into()));
     compare(VGIC_V2_CPUIF, addr, c, rust);
 }
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn kvm_arm_rust_expect_write_vcpuif(
     val: c_ulong,
 ) -> u32 {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { from_c(&*vmcrp) };
+    let state = unsafe { from_c(vmcrp) };
     // CAST: `unsigned long` has 64 bits on arm64.
     Vmcr::Ich(0).with(written(state, addr, val as u64)).bits()
 }
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_write_vcpuif(
     want: u32,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { from_c(&*vmcrp) };
+    let state = unsafe { from_c(vmcrp) };
     compare(
         VGIC_V2_CPUIF,
         addr,
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_vgic_v2_get_vmcr(
     vmcrp: *const bindings::vgic_vmcr,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { from_c(&*vmcrp) };
+    let state = unsafe { from_c(vmcrp) };
     let rust = Vmcr::Gich(vmcr).into();
     compare(VGIC_V2_CPUIF, 0, outcome(state), outcome(rust));
 }
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_vgic_v2_set_vmcr(
     vmcr: u32,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { from_c(&*vmcrp) };
+    let state = unsafe { from_c(vmcrp) };
     let [c, rust] = [vmcr, Vmcr::Gich(0).with(state).bits()].map(|val| Outcome::value(val.into()));
     compare(VGIC_V2_CPUIF, 0, c, rust);
 }
