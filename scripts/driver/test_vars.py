@@ -3,7 +3,7 @@
 
 import os
 import re
-import subprocess
+import time
 import unittest
 from pathlib import Path
 
@@ -171,7 +171,7 @@ fail)	[[ $1 == lint ]] && echo "9 1 0" >"$RESULTS/lint.count" || tested
 	[[ $1 != lint ]] ;;
 die)	exit 2 ;;
 hang)	[[ $1 != lint ]] || { echo "10 0 0" >"$RESULTS/lint.count"; exit; }
-	sleep 60 ;;
+	echo $$ >"$TMPDIR/hanging"; exec sleep 90 ;;
 esac
 """
 
@@ -219,15 +219,17 @@ class Ci(Place):
 
     def test_whoever_ends_it_gets_the_sum(self) -> None:
         child = self.start(".ci/run", repo=self.repo, DO="hang", RESULTS=str(self.results))
-        while "make test" not in self.called():
+        hanging = self.dir / "tmp/hanging"
+        while not (hanging.exists() and hanging.read_text()):
             self.assertIsNone(child.poll(), "it ended by itself")
+            time.sleep(0.02)
         child.terminate()
         output, _ = child.communicate(timeout=60)
         self.assertIn("run: ended by a signal", output.splitlines())
         self.assertEqual(output.splitlines()[-1], "10 passed, 1 failed, 0 skipped")
         self.assertEqual(child.returncode, 1)
-        left = subprocess.run(["pgrep", "-g", str(child.pid)], check=False, capture_output=True)
-        self.assertEqual(left.stdout, b"")
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(hanging.read_text()), 0)
 
 
 if __name__ == "__main__":
