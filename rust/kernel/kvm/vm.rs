@@ -35,9 +35,9 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The VM is initialised as far as `kvm_arch_init_vm()` has done it when `kvm_arm_init_hypercalls()`
-/// asks who serves: its `lock` and its `config_lock` are, its array of vCPUs, its filter of
-/// hypercalls, and its scalar fields.
+/// The VM is initialised as far as `kvm_arch_init_vm()` has done it when
+/// `kvm_arm_init_hypercalls()` calls Rust: its `lock` and its `config_lock` are, its array of
+/// vCPUs, its filter of hypercalls, and its scalar fields.
 #[repr(transparent)]
 pub struct Vm(Opaque<bindings::kvm>);
 
