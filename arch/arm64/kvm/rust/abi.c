@@ -107,8 +107,9 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
 
+	/* Who finds the period, finds the keys. */
 	if (new == KVM_ARM_ABI_CHECK)
-		WRITE_ONCE(check_period, ++last_period);
+		smp_store_release(&check_period, ++last_period);
 }
 
 /**
@@ -121,7 +122,8 @@ unsigned long kvm_arm_abi_check_period(void)
 {
 	/* What the caller has done came before. */
 	smp_mb();
-	return READ_ONCE(check_period);
+	/* Pairs with set_mode(): what the caller does comes after. */
+	return smp_load_acquire(&check_period);
 }
 
 /**

@@ -7,12 +7,14 @@
 
 use loom::sync::{
     atomic::{
+        fence,
         AtomicBool,
         AtomicU32,
         Ordering::{
             Acquire,
             Relaxed,
-            Release, //
+            Release,
+            SeqCst, //
         }, //
     },
     Mutex, //
@@ -52,6 +54,10 @@ pub struct Counted {
 /// A store of `set_mode()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
+    /// The word `check_period`, to 0.
+    EndPeriod,
+    /// `smp_mb()`
+    Fence,
     /// The word `mode`.
     Mode,
     /// The word `counting`.
@@ -62,6 +68,8 @@ pub enum Step {
     RustKey,
     /// `kvm_arm_abi_key`: more than the C code has to run.
     Key,
+    /// The word `check_period`, to a number that it has not had, in the mode check.
+    BeginPeriod,
 }
 
 /// The mode, and what follows from it.
@@ -72,6 +80,8 @@ pub enum Step {
 pub struct Switch {
     /// `mode_lock`.
     setters: Mutex<()>,
+    last_period: AtomicU32,
+    period: AtomicU32,
     mode: AtomicU32,
     counting: AtomicBool,
     check: AtomicBool,
@@ -81,18 +91,23 @@ pub struct Switch {
 
 impl Switch {
     /// The order of the kernel's `set_mode()`.
-    pub const ORDER: [Step; 5] = [
+    pub const ORDER: [Step; 8] = [
+        Step::EndPeriod,
+        Step::Fence,
         Step::Mode,
         Step::Counting,
         Step::CheckKey,
         Step::RustKey,
         Step::Key,
+        Step::BeginPeriod,
     ];
 
     /// Returns a switch that is set to a mode, and counts or does not.
     pub fn new(mode: Mode, count: bool) -> Self {
         Self {
             setters: Mutex::new(()),
+            last_period: AtomicU32::new(1),
+            period: AtomicU32::new((mode == Mode::Check).into()),
             mode: AtomicU32::new(mode as u32),
             counting: AtomicBool::new(count),
             check: AtomicBool::new(mode == Mode::Check),
@@ -111,6 +126,15 @@ impl Switch {
     pub fn set_in_order(&self, steps: &[Step], mode: Mode, count: bool) {
         for step in steps {
             match step {
+                Step::EndPeriod => self.period.store(0, Relaxed),
+                Step::Fence => fence(SeqCst),
+                Step::BeginPeriod => {
+                    if mode == Mode::Check {
+                        let next = self.last_period.load(Relaxed) + 1;
+                        self.last_period.store(next, Relaxed);
+                        self.period.store(next, Release);
+                    }
+                }
                 Step::Mode => self.mode.store(mode as u32, Relaxed),
                 Step::Counting => self.counting.store(count, Relaxed),
                 Step::CheckKey => self.check.store(mode == Mode::Check, Release),
@@ -129,6 +153,12 @@ impl Switch {
     /// `kvm_arm_abi_checking()`.
     pub fn is_checking(&self) -> bool {
         self.check.load(Acquire)
+    }
+
+    /// `kvm_arm_abi_check_period()`.
+    pub fn period(&self) -> u32 {
+        fence(SeqCst);
+        self.period.load(Acquire)
     }
 
     /// `kvm_arm_abi_count()`: whether Rust serves, and for whom the call is counted.

@@ -126,10 +126,26 @@ const ORDERS: &[Order] = &[
     Order {
         file: "arch/arm64/kvm/rust/opt_in.rs",
         function: "pub unsafe extern \"C\" fn kvm_arm_rust_enable_cap(",
+        steps: &["let vcpus = vm.lock_vcpus();", ".none()", ".opt_in("],
+    },
+    Order {
+        file: "rust/kernel/kvm/opt_in.rs",
+        function: "pub fn none(",
+        steps: &["self.vm.has_vcpus()", "NoVcpus(self.vm)"],
+    },
+    // `Switch::period()`
+    Order {
+        file: "arch/arm64/kvm/rust/abi.c",
+        function: "unsigned long kvm_arm_abi_check_period(",
+        steps: &["smp_mb()", "smp_load_acquire(&check_period)"],
+    },
+    Order {
+        file: "arch/arm64/kvm/rust/smccc_check.rs",
+        function: "fn check(",
         steps: &[
-            "let vcpus = vm.lock_vcpus();",
-            "vcpus.has_vcpus()",
-            "opt_in(",
+            "let period = CheckPeriod::now();",
+            "with_notes(&notes, handle)",
+            "period.is_over()",
         ],
     },
     // `Vcpu::power_on()` and `Vcpu::start()`
@@ -224,11 +240,14 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
     let source = without_comments(&source("arch/arm64/kvm/rust/abi.c"));
     let body = body(&source, "static void set_mode(").expect("there is set_mode()");
     let names = |step| match step {
+        Step::EndPeriod => "WRITE_ONCE(check_period, 0);",
+        Step::Fence => "smp_mb();",
         Step::Mode => "WRITE_ONCE(mode,",
         Step::Counting => "WRITE_ONCE(counting,",
         Step::CheckKey => "set_key(&kvm_arm_abi_check_key.",
         Step::RustKey => "set_key(&kvm_arm_abi_rust_key.",
         Step::Key => "set_key(&kvm_arm_abi_key.",
+        Step::BeginPeriod => "smp_store_release(&check_period, ++last_period)",
     };
     let steps = Switch::ORDER.map(names);
     assert_eq!(
@@ -236,9 +255,13 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
         None,
         "not in the model's order"
     );
-    // There is no other one.
-    let stores = body.matches("WRITE_ONCE(").count() + body.matches("set_key(").count();
-    assert_eq!(stores, steps.len());
+    // There is no other one, but that the mode was ever changed.
+    let stores: usize = ["WRITE_ONCE(", "set_key(", "smp_"]
+        .map(|store| body.matches(store).count())
+        .iter()
+        .sum();
+    assert_eq!(body.matches("WRITE_ONCE(switched, true)").count(), 1);
+    assert_eq!(stores, steps.len() + 1);
 }
 
 #[test]

@@ -189,3 +189,57 @@ fn keys_are_those_of_the_mode() {
 fn without_the_lock_they_are_not() {
     keys_follow_the_mode(|switch, mode, count| switch.set_in_order(&Switch::ORDER, mode, count));
 }
+
+/// A call begins in the mode check, and C says what it sees if it still is that mode then. Root sets
+/// other modes meanwhile.
+fn silence_is_explained(order: &'static [Step], modes: &'static [Mode]) {
+    in_every_order(Some(3), move || {
+        let switch = Arc::new(Switch::new(Mode::Check, false));
+        let root = thread::spawn({
+            let switch = switch.clone();
+            move || {
+                for mode in modes {
+                    switch.set_in_order(order, *mode, false);
+                }
+            }
+        });
+        let period = switch.period();
+        let says = switch.is_checking();
+        let is_over = period == 0 || period != switch.period();
+        root.join().expect("no panic");
+        ensure!(says || is_over, "C is said to have looked at nothing");
+        Ok(())
+    });
+}
+
+#[test]
+fn where_c_is_silent_the_period_is_over() {
+    silence_is_explained(&Switch::ORDER, &[Mode::C]);
+    silence_is_explained(&Switch::ORDER, &[Mode::C, Mode::Check]);
+    silence_is_explained(&Switch::ORDER, &[Mode::Rust, Mode::Check]);
+}
+
+#[test]
+#[should_panic(expected = "C is said to have looked at nothing")]
+fn with_the_period_ended_after_the_keys_it_is_not() {
+    use Step::{
+        BeginPeriod,
+        CheckKey,
+        EndPeriod,
+        Fence,
+        Mode as Word, //
+    };
+    const ORDER: [Step; 5] = [Word, CheckKey, EndPeriod, Fence, BeginPeriod];
+    silence_is_explained(&ORDER, &[Mode::C]);
+}
+
+#[test]
+#[should_panic(expected = "C is said to have looked at nothing")]
+fn with_one_number_for_all_periods_it_is_not() {
+    use Step::{
+        CheckKey,
+        Mode as Word, //
+    };
+    const ORDER: [Step; 2] = [Word, CheckKey];
+    silence_is_explained(&ORDER, &[Mode::C, Mode::Check]);
+}
