@@ -8,7 +8,16 @@ import unittest
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
-STAGES = ("test-host", "objgate", "kunit", "vm", "debug/kunit", "debug/vm")
+STAGES = ("test-host", "objgate", "kunit", "judge", "vm",
+          "debug/kunit", "debug/judge", "debug/vm")
+# Each passes ten times as many as the one before it, and skips one more.
+SUM = sum(10 ** number for number in range(len(STAGES)))
+SKIPPED = sum(range(len(STAGES)))
+
+
+def line(passed: int = SUM, failed: int = 0, skipped: int = SKIPPED) -> str:
+    return f"{passed} passed, {failed} failed, {skipped} skipped"
+
 
 
 class Total(unittest.TestCase):
@@ -31,35 +40,34 @@ class Total(unittest.TestCase):
         return subprocess.run([SCRIPTS / "total.sh", *arguments], check=False, env=env, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
-    def is_red(self, line: str, why: str, *arguments: str) -> None:
+    def is_red(self, total: str, why: str, *arguments: str) -> None:
         done = self.run_it(*arguments)
-        self.assertEqual((done.returncode, done.stdout), (1, f"{line}\n"))
+        self.assertEqual((done.returncode, done.stdout), (1, f"{total}\n"))
         self.assertIn(why, done.stderr)
 
     def test_sum(self) -> None:
         done = self.run_it()
-        self.assertEqual((done.returncode, done.stdout, done.stderr),
-                         (0, "111111 passed, 0 failed, 15 skipped\n", ""))
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, f"{line()}\n", ""))
 
     def test_lint_counts_only_if_it_is_asked_for(self) -> None:
-        self.is_red("111111 passed, 0 failed, 15 skipped", "lint gave no count", "--all")
-        self.count("lint", "2000000 0 0\n")
-        self.assertEqual(self.run_it("--all").stdout, "2111111 passed, 0 failed, 15 skipped\n")
-        self.assertEqual(self.run_it().stdout, "111111 passed, 0 failed, 15 skipped\n")
+        self.is_red(line(), "lint gave no count", "--all")
+        self.count("lint", "7 0 0\n")
+        self.assertEqual(self.run_it("--all").stdout, f"{line(passed=SUM + 7)}\n")
+        self.assertEqual(self.run_it().stdout, f"{line()}\n")
 
     def test_failure(self) -> None:
-        self.count("vm", "0 3 0\n")
-        self.is_red("110111 passed, 3 failed, 12 skipped", "")
+        self.count("test-host", "0 3 0\n")
+        self.is_red(line(passed=SUM - 1, failed=3), "")
 
     def test_step_that_broke(self) -> None:
         self.count("debug-kernel", "0 1 0\n")
-        self.is_red("111111 passed, 1 failed, 15 skipped", "")
+        self.is_red(line(failed=1), "")
 
     def test_stage_that_is_missing(self) -> None:
         for number, stage in enumerate(STAGES):
             with self.subTest(stage):
                 (self.results / f"{stage}.count").unlink()
-                self.is_red(f"{111111 - 10 ** number} passed, 0 failed, {15 - number} skipped",
+                self.is_red(line(passed=SUM - 10 ** number, skipped=SKIPPED - number),
                             f"{stage} gave no count: it did not come to its end")
                 self.count(stage, f"{10 ** number} 0 {number}\n")
 
@@ -67,17 +75,15 @@ class Total(unittest.TestCase):
         for text in ("", "1\n", "1 0\n", "1 0 0 0\n", "1 0 -1\n", "1 0 x\n"):
             with self.subTest(text):
                 self.count("test-host", text)
-                self.is_red("111110 passed, 0 failed, 15 skipped",
-                            "results/test-host.count is not three numbers")
+                self.is_red(line(passed=SUM - 1), "results/test-host.count is not three numbers")
 
     def test_nothing_passed(self) -> None:
         for stage in STAGES:
             self.count(stage, "0 0 1\n")
-        self.is_red("0 passed, 0 failed, 6 skipped", "")
+        self.is_red(line(0, 0, len(STAGES)), "")
 
     def test_part_is_named(self) -> None:
-        self.assertEqual(self.run_it(CPU="max").stdout,
-                         "111111 passed, 0 failed, 15 skipped (part: CPU=max)\n")
+        self.assertEqual(self.run_it(CPU="max").stdout, f"{line()} (part: CPU=max)\n")
 
 
 if __name__ == "__main__":
