@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from vm import bare, console, facts, judge, matrix, planted, qemu
+from vm import bare, console, facts, judge, matrix, planted, qemu, rules
 from vm.judge import BOOT, NO_RESULT, BootResult, Verdict
 from vm.matrix import MAIN, Boot, Config
 
@@ -37,7 +37,8 @@ LOG = "[    0.000000] Linux version 7.3.4 (kvm@arm64)\n"
 
 def result(boot: Boot, verdicts: list[Verdict] | None = None) -> BootResult:
     good = [Verdict(BOOT, "pass"), *(Verdict(test, "pass") for test in boot.tests)]
-    return BootResult(boot, 1.0, "VHE", "7.3.4", {}, verdicts or good, Path("console"))
+    return BootResult(boot, 1.0, "VHE", "7.3.4", {}, verdicts or good, Path("console"),
+                      rust_alone=set(rules.SURFACES))
 
 
 class Runs(unittest.TestCase):
