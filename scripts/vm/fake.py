@@ -23,7 +23,7 @@ from vm.console import Calls
 from vm.judge import BOOT, BootResult, Verdict
 from vm.matrix import FLIPPING, TABLE, TEST_NAMES, Boot, Config
 from vm.qemu import Outcome
-from vm.rules import Ceiling, Floor, Floors, Skips
+from vm.rules import Ceiling, Floor, Floors, Skip, Skips, Where
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 SECONDS = 12.0
@@ -273,6 +273,11 @@ FLOORS = Floors((Floor("selftest", "hypercalls", ("*",), 2),
                  *(Floor("selftest", name, ("*",), 1) for name in (
                      "psci_test", "set_id_regs", "abi_flip", "vgic_v2_busy", "steal_time"))),
                 dict.fromkeys(rules.SURFACES, Ceiling(1, 3)))
+
+
+def skips(*rows: tuple[str, str, str | None, str]) -> Skips:
+    return Skips(tuple(Skip(Where(Path("skips"), 7), (machine,), test, case, reason)
+                       for machine, test, case, reason in rows))
 
 
 def guest(config: Config = TABLE[0], abi: str = "check", **said: Said) -> Guest:

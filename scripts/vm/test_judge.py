@@ -4,25 +4,18 @@
 import re
 import tempfile
 import unittest
-from collections.abc import Callable
 from pathlib import Path
 
 from vm import console, fake, judge
-from vm.fake import FLOORS, Case, assertion, failed, guest, judged, passed, skipped
+from vm.fake import FLOORS, Case, assertion, failed, guest, judged, passed, skipped, skips
 from vm.judge import BOOT, BootResult
 from vm.matrix import MAIN, TABLE, Boot, Config
 from vm.qemu import Outcome
-from vm.rules import Failure, Floor, Floors, Skip, Skips, Where
+from vm.rules import Failure, Floor, Floors, Skips
 
 V3, V2, N1, A72 = TABLE[:4]
 NESTED = TABLE[6]
 UNLISTED = Config("cortex-a76", 3, "vhe")
-WHERE = Where(Path("skips"), 7)
-
-
-def skips(*rows: tuple[str, str, str | None, str]) -> Skips:
-    return Skips(tuple(Skip(WHERE, (machine,), test, case, reason)
-                       for machine, test, case, reason in rows))
 
 
 class Kernel(Case):
@@ -85,11 +78,46 @@ class Kernel(Case):
         self.fails(result, "psci_test", "did not end")
         self.assertIn("ok 1 a", self.verdict(result, "psci_test").log)
         self.fails(result, "set_id_regs", judge.NO_RESULT)
+        self.assertEqual(self.verdict(result, "set_id_regs").log[-2], "# ok 1 a")
 
     def test_hang_while_the_mode_is_flipped(self) -> None:
         one = guest(abi_flip=passed("a"))
         one.hangs_in, one.problem = "abi_flip", "hung: no word for 660 s, killed"
         self.boot_fails(judged(one), "hung")
+
+    def test_hang_while_the_mode_is_flipped_hides_no_mismatch(self) -> None:
+        one = guest(abi_flip=passed("a"))
+        one.hangs_in, one.problem = "abi_flip", "hung: no word for 660 s, killed"
+        one.put("after", "smccc", console.Calls(10, 10, 1))
+        self.boot_fails(judged(one), "hung", "1 mismatches between C and Rust on smccc")
+
+    def test_log_begins_where_the_kernel_complains(self) -> None:
+        one = guest()
+        one.splats = ["WARNING: at x", *(f"line {n}" for n in range(60))]
+        log = self.verdict(judged(one), BOOT).log
+        self.assertEqual(len(log), 40)
+        self.assertIn("WARNING: at x", log[0])
+        one.splats = []
+        one.notes = [f"# vm: leak {n:02}." for n in range(60)]
+        self.assertEqual(self.verdict(judged(one), BOOT).log, [f"{n:02}." for n in range(40)])
+
+    def test_log_is_the_end_otherwise(self) -> None:
+        one = guest()
+        one.splats = [f"line {n}" for n in range(60)]
+        log = self.verdict(judged(one), BOOT).log
+        self.assertEqual(len(log), 20)
+        self.assertIn("line 59", log[-1])
+
+    def test_kernel_that_ended_before_init_is_not_asked_for_a_vm(self) -> None:
+        one = guest().without("#").without("ok").without("not ok")
+        self.boot_fails(judged(one), "the guest ended before its tests did")
+        one = guest().without("# vm:")
+        self.boot_fails(judged(one), "the guest ended before", "no VM was held")
+
+    def test_second_difference_is_no_other_problem(self) -> None:
+        one = guest()
+        one.splats = ["KVM: a: C gives 1; Rust gives 2", "KVM: b: C gives 1; Rust gives 2"]
+        self.boot_fails(judged(one), "kernel: KVM: a: C gives 1, Rust gives 2")
 
     def test_nothing_at_all(self) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -211,7 +239,8 @@ class SkippedCases(Case):
 
     def test_listed_case_that_is_gone(self) -> None:
         result = judged(guest(hypercalls=passed("a", "c")), listed=self.LISTED)
-        self.fails(result, "hypercalls", "'b' should be skipped (skips:7: no SSBS), but is not")
+        self.fails(result, "hypercalls",
+                   "'b' should be skipped (skips:7: no SSBS), but is not there")
 
     def test_one_row_for_several(self) -> None:
         listed = skips(("*", "hypercalls", "b*", "no *"))
@@ -255,6 +284,10 @@ class FloorsOfTests(Case):
     def test_skipped_test_needs_none(self) -> None:
         listed = skips(("*", "hypercalls", None, "no"))
         self.good(judged(guest(hypercalls=skipped("no")), listed=listed))
+
+    def test_test_without_cases_needs_none(self) -> None:
+        floors = Floors((Floor("selftest", "hypercalls", ("*",), 0),), FLOORS.unjudged)
+        self.good(judged(guest(hypercalls=fake.Said(["Running"])), floors=floors))
 
     def test_test_that_is_not_listed(self) -> None:
         self.fails(judged(guest(host_sve=passed("a", "b", "c"))), "host_sve",
@@ -389,83 +422,6 @@ class Run(Case):
         self.assertEqual(judge.run_problems([rust, other], False), [])
         self.assertEqual(len(judge.run_problems([judged(guest())], True)), 6)
         self.assertEqual(judge.run_problems([judged(guest(A72, "rust"))], True), [])
-
-
-KTAP = """Linux version 7.3.4
-kvm [1]: GIC system register CPU interface enabled
-kvm [1]: VHE mode initialized successfully
-KTAP version 1
-1..1
-    KTAP version 1
-    # Subtest: kvm_arm64_one
-    1..2
-    ok 1 a
-    ok 2 b # SKIP no GICv3
-ok 1 kvm_arm64_one
-"""
-KUNIT_FLOORS = Floors((Floor("kunit", "kvm_arm64_one", ("*",), 2),
-                       Floor("kunit-quick", "kvm_arm64_one", ("*",), 1)), {})
-KUNIT_SKIPS = skips(("max GICv3 vhe", "kvm_arm64_one", "b", "no GICv3"))
-
-
-class KUnit(Case):
-    def result(self, text: str = KTAP, listed: Skips = KUNIT_SKIPS,
-               floors: Floors | None = KUNIT_FLOORS, quick: bool = False,
-               change: Callable[[str], str] = lambda text: text) -> BootResult:
-        with tempfile.TemporaryDirectory() as place:
-            console, results = Path(place, "console"), Path(place, "results")
-            console.write_text(change(text), encoding="utf-8")
-            results.write_text("# vm: begin kunit\n# vm: end kunit\n", encoding="utf-8")
-            return judge.kunit(Boot(V3, "", ()), Outcome(1, None), console, results, listed, floors,
-                               quick)
-
-    def test_good_suite(self) -> None:
-        result = self.result()
-        self.good(result)
-        self.assertEqual([(v.name, v.status, v.cases, v.skipped) for v in result.verdicts[1:]],
-                         [("kvm_arm64_one.a", "pass", 1, 0), ("kvm_arm64_one.b", "skip", 1, 1)])
-
-    def test_skip_that_is_not_listed(self) -> None:
-        self.boot_fails(self.result(listed=Skips(())),
-                        "suite kvm_arm64_one: 'b' is skipped: no GICv3",
-                        "'max GICv3 vhe | kvm_arm64_one: b | no GICv3'")
-
-    def test_listed_skip_that_passes(self) -> None:
-        self.boot_fails(self.result(change=lambda text: text.replace(" # SKIP no GICv3", "")),
-                        "suite kvm_arm64_one: 'b' should be skipped")
-
-    def test_skipped_parameter_counts(self) -> None:
-        nested = "        ok 1 first # SKIP not here\n    ok 1 a\n"
-        result = self.result(change=lambda text: text.replace("    ok 1 a\n", nested))
-        self.boot_fails(result, "'a, first' is skipped: not here", "'max GICv3 vhe")
-        self.assertIn("kvm_arm64_one.a, first", [v.name for v in result.verdicts])
-
-    def test_suite_that_lost_cases(self) -> None:
-        def one_less(text: str) -> str:
-            return text.replace("    ok 1 a\n", "").replace("1..2", "1..1")
-        self.boot_fails(self.result(change=one_less),
-                        "suite kvm_arm64_one: 1 cases, 2 at least are expected")
-        self.good(self.result(change=one_less, quick=True))
-        self.good(self.result(change=one_less, floors=None))
-
-    def test_suite_without_a_row_for_the_quick_ones(self) -> None:
-        floors = Floors(KUNIT_FLOORS.rows[:1], {})
-        self.good(self.result(floors=floors, quick=True))
-
-    def test_suite_that_is_missing(self) -> None:
-        floors = Floors((*KUNIT_FLOORS.rows, Floor("kunit", "kvm_arm64_two", ("*",), 1)), {})
-        self.boot_fails(self.result(floors=floors), "suite kvm_arm64_two did not run")
-
-    def test_suite_that_is_not_listed(self) -> None:
-        self.boot_fails(self.result(floors=Floors((), {})),
-                        "suite kvm_arm64_one: nobody knows how many cases it has: add the row "
-                        "'kunit | kvm_arm64_one | * | 2'")
-
-    def test_kernel_and_report_count_too(self) -> None:
-        self.boot_fails(self.result(change=lambda text: text + "BUG: x\n"), "kernel: BUG: x")
-        self.good(self.result(change=lambda text: text + "KVM: x: C gives 1; Rust gives 2\n"))
-        self.boot_fails(self.result(change=lambda text: text.replace("\n1..1", "\n1..2")),
-                        "2 suites planned, 1 run")
 
 
 if __name__ == "__main__":
