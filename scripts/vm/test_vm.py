@@ -59,7 +59,8 @@ class Runs(unittest.TestCase):
         self.judged: list[Boot] = []
         for where, what, how in ((runner, "prepare", self.prepare),
                                  (qemu, "run", self.boot),
-                                 (judge, "selftests", self.judge)):
+                                 (judge, "selftests", self.judge),
+                                 (judge, "run_problems", lambda *_: [])):
             patch = mock.patch.object(where, what, how)
             patch.start()
             self.addCleanup(patch.stop)
