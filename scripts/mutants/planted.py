@@ -3,7 +3,8 @@
 
 A patch begins with what is wrong, and names the tests of which each has to fail:
 
-  Machine: <cpu> GICv<2|3>          where kselftests run; neoverse-n1 GICv3 if it is not said
+  Machine: <cpu> GICv<2|3> [<mode>] [<parameter>=<value>...]
+                                    where it runs; neoverse-n1 GICv3 if it is not said
   Host: <file>::<test>, ...
   KUnit: <suite>.<case>, ...
   Kselftest: <test>, ...            in mode rust
@@ -122,7 +123,9 @@ class Tree:
 
     def boot(self, task: str, machine: str, tests: tuple[str, ...]) -> list[dict[str, object]]:
         """The verdicts of boots on a machine."""
-        cpu, gic = machine.split()
+        cpu, gic, *more = machine.split()
+        mode = [word for word in more if "=" not in word]
+        params = [word for word in more if "=" in word]
         # The initramfs in it is packed once.
         results = self.work / "results" / task
         path = results / ("results.json" if task == "run" else "kunit.json")
@@ -130,12 +133,16 @@ class Tree:
         command = [self.repo / "scripts" / "vm.py", task, "--cpu", cpu,
                    "--gic", gic.removeprefix("GICv"), "--busybox", self.busybox,
                    "--image", self._step("print-image.sh"), "--out", results]
+        if mode:
+            command += ["--mode", mode[0]]
         if task == "run":
             command += ["--abi", "rust", "--tests", ",".join(tests),
                         "--selftests", self.out / "kselftest_install"]
         elif len(tests) == 1:
             # Of two that say which, the kernel takes the last.
-            command += ["--cmdline", f"kunit.filter_glob={tests[0]}"]
+            params.append(f"kunit.filter_glob={tests[0]}")
+        if params:
+            command += ["--cmdline", " ".join(params)]
         done = subprocess.run(command, check=False, env=self.env, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is said of mutants: which test failed, which are excused and which entries are stale."""
 
+import subprocess
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 from mutants import core, planted
 from mutants.core import Broken, CoreMutant
@@ -85,6 +87,38 @@ class Verdicts(unittest.TestCase):
         self.assertEqual(len({m.name for m in mutants}), len(mutants))
         self.assertEqual([m.name for m in mutants if m.name.startswith("M")],
                          [f"M{number:02}" for number in range(1, 17)])
+
+
+class Boot(unittest.TestCase):
+    def command(self, task: str, machine: str, *tests: str) -> list[str]:
+        with tempfile.TemporaryDirectory() as directory:
+            work = Path(directory)
+            tree = planted.Tree(work, work, work, "")
+
+            def run(command: list[object], **_: object) -> subprocess.CompletedProcess[str]:
+                results = work / "results" / task
+                results.mkdir(parents=True)
+                (results / ("results.json" if task == "run" else "kunit.json")).write_text("[]")
+                said.extend(str(word) for word in command)
+                return subprocess.CompletedProcess([], 0, "")
+
+            said: list[str] = []
+            with mock.patch("subprocess.run", run), mock.patch.object(tree, "_step", lambda _: "Image"):
+                tree.boot(task, machine, tests)
+            return said
+
+    def test_mode_and_parameters_of_a_machine_are_passed_on(self) -> None:
+        command = " ".join(self.command("run", "max GICv3 nested a.b=c d=e", "one"))
+        for words in ("--cpu max --gic 3", "--mode nested", "--cmdline a.b=c d=e"):
+            self.assertIn(words, command)
+
+    def test_without_them_there_are_none(self) -> None:
+        command = self.command("run", "neoverse-n1 GICv3", "one")
+        self.assertFalse({"--mode", "--cmdline"} & set(command))
+
+    def test_a_single_case_of_kunit_is_asked_for_beside_them(self) -> None:
+        command = self.command("kunit", "max GICv2 a=b", "suite.case")
+        self.assertEqual(command[command.index("--cmdline") + 1], "a=b kunit.filter_glob=suite.case")
 
 
 if __name__ == "__main__":
