@@ -148,7 +148,7 @@ crates()
 		! debian_cargo "${args[@]}" --offline >/dev/null 2>&1 || continue
 		note "getting the crates of $manifest … log: $LOGS/crates.log"
 		logged "$LOGS/crates.log" debian_cargo "${args[@]}" ||
-			die "the crates of $manifest/Cargo.lock could not be downloaded (network?); see $LOGS/crates.log"
+			die "the crates of $manifest/Cargo.lock could not be downloaded; cargo says why in $LOGS/crates.log"
 	done
 }
 
