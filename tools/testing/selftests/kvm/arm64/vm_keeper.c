@@ -7,16 +7,62 @@
  * program runs, the VM of a test is neither the first nor the last one. A line
  * on standard output says that it holds the VM; it lasts until it is killed.
  *
+ * An emulator with a thread for each CPU can miss that patch on a CPU that runs
+ * the patched code at that moment, and would miss it for as long as the VM
+ * lives. So every other CPU is busy with a thread that nothing preempts.
+ *
  * This is no test, and run_kselftest.sh leaves it alone.
  */
+#include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "kvm_util.h"
+#include "test_util.h"
+
+static int nr_busy;
+static bool vm_exists;
+
+static void *keep_cpu_busy(void *cpu)
+{
+	struct sched_param param = {
+		.sched_priority = sched_get_priority_max(SCHED_FIFO),
+	};
+
+	pin_self_to_cpu((long)cpu);
+	TEST_ASSERT(!sched_setscheduler(0, SCHED_FIFO, &param),
+		    "sched_setscheduler() needs CAP_SYS_NICE");
+	__atomic_fetch_add(&nr_busy, 1, __ATOMIC_RELEASE);
+	while (!__atomic_load_n(&vm_exists, __ATOMIC_ACQUIRE))
+		;
+	return NULL;
+}
 
 int main(void)
 {
+	pthread_t threads[CPU_SETSIZE];
+	int own, nr = 0;
+	cpu_set_t cpus;
+	long cpu;
+
+	TEST_ASSERT(!sched_getaffinity(0, sizeof(cpus), &cpus), "sched_getaffinity()");
+	own = pin_self_to_any_cpu();
+	for (cpu = 0; cpu < CPU_SETSIZE; cpu++) {
+		if (cpu == own || !CPU_ISSET(cpu, &cpus))
+			continue;
+		TEST_ASSERT(!pthread_create(&threads[nr], NULL, keep_cpu_busy, (void *)cpu),
+			    "pthread_create()");
+		nr++;
+	}
+	while (__atomic_load_n(&nr_busy, __ATOMIC_ACQUIRE) < nr)
+		sched_yield();
+
 	vm_create_barebones();
+
+	__atomic_store_n(&vm_exists, true, __ATOMIC_RELEASE);
+	while (nr)
+		pthread_join(threads[--nr], NULL);
 
 	printf("# vm: keeper\n");
 	fflush(stdout);
