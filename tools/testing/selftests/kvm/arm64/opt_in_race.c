@@ -16,7 +16,7 @@
 #include "opt_in_probe.h"
 
 /* Enough that each of the ways in which two calls can fall has been seen. */
-#define NR_ROUNDS	96
+#define NR_ROUNDS	48
 
 /* They start together, one of them later by so many times so long, in us. */
 #define NR_DELAYS	8
