@@ -119,6 +119,7 @@ TESTS = (
     Test("psci_many_vcpus", calls=("smccc",)),
     Test("psci_reboot", calls=("fw_reg", "smccc")),
     Test("first_run", calls=("fw_reg", "id_reg", "smccc", "smccc_filter")),
+    Test("pvm_calls", calls=("fw_reg", "smccc")),
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
     Test("abi_flip", only_in=CHECK, flips=True, brief=N1, races=True),
@@ -132,6 +133,7 @@ TESTS = (
     Test("opt_in_absent", flips=True),
     Test("vm_dead", flips=True),
     Test("reg_list_size", flips=True),
+    Test("nested_calls", flips=True),
     Test("opt_in_flip", only_in=CHECK, flips=True, brief=N1, races=True),
     Test("opt_in_race", only_in=CHECK, flips=True, races=True),
     # Hard to break
