@@ -89,8 +89,9 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
         if !opt_in::is_offered() {
             return Err(Reject::InvalidValue);
         }
-        // Without the lock, so that a refused request has no effect on the other VMs.
-        if vm.has_vcpus() {
+        // Before the call sites look, so that a refused request has no effect on the other VMs; and
+        // under the lock, as a vCPU whose creation fails is one until then.
+        if vm.lock_vcpus().none().is_none() {
             return Err(Reject::InvalidValue);
         }
         let in_use = InUse::enable();
