@@ -119,6 +119,7 @@ TESTS = (
     Test("psci_many_vcpus", calls=("smccc",)),
     Test("psci_reboot", calls=("fw_reg", "smccc")),
     Test("first_run", calls=("fw_reg", "id_reg", "smccc", "smccc_filter")),
+    Test("time_offset", calls=("smccc",)),
     Test("pvm_calls", calls=("fw_reg", "smccc")),
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
@@ -237,7 +238,8 @@ HOST_STATES = (
     Config("neoverse-n1", 3, "vhe", "nospectre_bhb", HOST_STATE_TESTS),
     Config("cortex-a53", 2, "nvhe", "", HOST_STATE_TESTS),
     # The time that a guest is given comes from the counter, or not at all.
-    Config("neoverse-n1", 3, "vhe", "clocksource=jiffies", ("smccc_services",), CHECK),
+    Config("neoverse-n1", 3, "vhe", "clocksource=jiffies", ("smccc_services", "time_offset"),
+           CHECK),
     # What is wrong in the parameter leaves the default.
     Config("neoverse-n1", 3, "vhe", "kvm-arm.abi=bogus", ("kvm-uuid",), RUST),
     Config("neoverse-n1", 3, "vhe", "kvm-arm.abi", ("kvm-uuid",), RUST),
