@@ -15,12 +15,13 @@
  * - no two implementations differ, and no thread hangs.
  *
  *	-t SECONDS	how long, 4 by default
- *	-s SEED		of what the threads decide
+ *	-s SEED		of what the threads decide, a new one by default
  */
 #include <getopt.h>
 #include <time.h>
 
 #include "abi_switch.h"
+#include "seed.h"
 #include "stress_first_run.h"
 #include "stress_storm.h"
 
@@ -29,7 +30,7 @@ static unsigned int seconds = 4;
 /* On a slow machine, until the races have been seen, but no longer than this. */
 #define LIMIT_S		60
 
-static u32 seed = 1;
+static u64 seed;
 
 static bool stop;
 
@@ -68,14 +69,15 @@ static bool all_seen(void)
 static void run_all(int unused)
 {
 	struct stress_thread *threads[4];
+	u32 first = seed ^ seed >> 32;
 	unsigned int s;
 	int i;
 
-	threads[0] = stress_start("first runs", seed, repeat_first_runs, NULL);
-	threads[1] = stress_start("first runs", seed + 1, repeat_first_runs,
+	threads[0] = stress_start("first runs", first, repeat_first_runs, NULL);
+	threads[1] = stress_start("first runs", first + 1, repeat_first_runs,
 				  NULL);
-	threads[2] = stress_start("storms", seed + 2, repeat_storms, NULL);
-	threads[3] = stress_start("switch", seed + 3, flip, NULL);
+	threads[2] = stress_start("storms", first + 2, repeat_storms, NULL);
+	threads[3] = stress_start("switch", first + 3, flip, NULL);
 
 	for (s = 0; s < seconds || (s < LIMIT_S && !all_seen()); s++)
 		sleep(1);
@@ -109,13 +111,14 @@ int main(int argc, char *argv[])
 	struct sigaction sa = { .sa_handler = storm_on_signal };
 	int opt;
 
+	seed = seed_new();
 	while ((opt = getopt(argc, argv, "t:s:")) != -1) {
 		switch (opt) {
 		case 't':
 			seconds = atoi_positive("Seconds", optarg);
 			break;
 		case 's':
-			seed = atoi_non_negative("Seed", optarg);
+			seed = seed_parse(optarg);
 			break;
 		default:
 			ksft_exit_fail_msg("Usage: %s [-t SECONDS] [-s SEED]\n",
@@ -125,7 +128,8 @@ int main(int argc, char *argv[])
 
 	sigaction(SIGUSR1, &sa, NULL);
 	ksft_print_header();
-	ksft_print_msg("-t %u -s %u\n", seconds, seed);
+	ksft_print_msg("to repeat this: abi_stress -t %u -s %#lx\n", seconds,
+		       seed);
 
 	if (abi_open())
 		abi_begin_stats();

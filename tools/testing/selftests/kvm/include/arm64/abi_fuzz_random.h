@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "kvm_util.h"
+#include "seed.h"
 #include "test_util.h"
 
 /* By default, and that long at most; the debug kernel is slow. */
@@ -25,19 +26,17 @@ static struct fuzz_options {
 	u64 seed;
 	bool verbose;
 	bool no_races;
-} fuzz_options = {
-	.seed = 0x6b766d,
-};
+} fuzz_options;
 
 static inline void fuzz_help(const char *name)
 {
 	printf("usage: %s [-n STEPS] [-t SECONDS] [-s SEED] [-o] [-v]\n"
 	       " -n: steps in the mode check (default: %d, or %d s)\n"
 	       " -t: run for SECONDS, however many steps that is\n"
-	       " -s: the seed (default: %#lx)\n"
+	       " -s: the seed, as a failing run has printed it (default: a new one)\n"
 	       " -o: only what is repeatable, no races of threads\n"
 	       " -v: print each step\n",
-	       name, FUZZ_STEPS, FUZZ_SECONDS, fuzz_options.seed);
+	       name, FUZZ_STEPS, FUZZ_SECONDS);
 	exit(KSFT_FAIL);
 }
 
@@ -58,6 +57,7 @@ static inline void fuzz_parse_options(int argc, char **argv)
 {
 	int opt;
 
+	fuzz_options.seed = seed_new();
 	while ((opt = getopt(argc, argv, "n:t:s:ov")) != -1) {
 		switch (opt) {
 		case 'n':
@@ -67,7 +67,7 @@ static inline void fuzz_parse_options(int argc, char **argv)
 			fuzz_options.seconds = fuzz_number(argv[0], optarg);
 			break;
 		case 's':
-			fuzz_options.seed = fuzz_number(argv[0], optarg);
+			fuzz_options.seed = seed_parse(optarg);
 			break;
 		case 'o':
 			fuzz_options.no_races = true;
