@@ -121,6 +121,8 @@ struct fuzz_vm {
 	u32 gic_type;
 	/* Which of opt_ins[] */
 	u32 opted_in;
+	/* In races, what it had opted in to when it had a vCPU; or -1 */
+	int had;
 	/* Its vCPUs never run, so that nothing freezes. */
 	bool idle;
 	/* What its vCPUs are to be initialised with, and were at first */

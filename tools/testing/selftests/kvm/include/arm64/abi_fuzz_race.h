@@ -17,6 +17,9 @@ static struct fuzz racers[ABI_MAX_WORKERS];
 static struct fuzz_vm shared_vms[FUZZ_MAX_VMS];
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
+/* How often KVM_ENABLE_CAP raced with the first KVM_CREATE_VCPU, and who won. */
+static unsigned long nr_opted_in, nr_too_late;
+
 static inline void fuzz_skip_races(void)
 {
 	fw_skip("left out (-o)");
@@ -98,7 +101,54 @@ static inline void fuzz_race_vcpu(struct abi_worker *w)
 	fuzz_race_run(&racers[w - abi_workers], w - abi_workers);
 }
 
-/* All but KVM_RUN */
+/*
+ * Two of the opt-ins that a VM has, as all of its file descriptors tell in each
+ * mode; -1 if KVM has given it up.
+ */
+static inline int fuzz_opted_in(int vm_fd)
+{
+	int ranges = opt_in_check(vm_fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
+	struct kvm_reg_list list = { .n = 0 };
+	int ret = fw_get_reg_list(vm_fd, &list);
+
+	if (ranges < 0 || ret == EIO)
+		return -1;
+	return (ranges & OPT_IN_RANGES ? BIT(OPT_IN_MASKS) : 0) |
+	       (ret == E2BIG ? BIT(OPT_IN_VM_ONE_REG) : 0);
+}
+
+/* A VM that has a vCPU gets no more than it has, whoever tries and when. */
+static inline void fuzz_note_opted_in(struct fuzz_vm *vm)
+{
+	vm->had = vm->nr_vcpus ? fuzz_opted_in(vm->fd) : -1;
+}
+
+static inline void fuzz_expect_opted_in(struct fuzz_vm *vm)
+{
+	int now = fuzz_opted_in(vm->fd);
+
+	fw_expect(vm->had < 0 || now < 0 || now == vm->had,
+		  "a VM with a vCPU has opted in to %#x, and had to %#x", now,
+		  vm->had);
+}
+
+/* All of them, over and over, of a VM that is about to get its first vCPU. */
+static inline void fuzz_race_opt_ins(struct fuzz *f, struct fuzz_vm *vm)
+{
+	int i, ret;
+
+	for (i = 0; i < 4 * NR_OPT_INS; i++) {
+		const struct opt_in *o = &opt_ins[i % NR_OPT_INS];
+
+		fuzz_begin(f, OP_ENABLE_CAP, vm - f->vms, o->cap, o->arg);
+		ret = opt_in_enable(vm->fd, o->cap, o->arg);
+		fuzz_end(f, ret);
+		__atomic_add_fetch(ret ? &nr_too_late : &nr_opted_in, 1,
+				   __ATOMIC_RELAXED);
+	}
+}
+
+/* All but KVM_RUN, by two threads */
 static inline void fuzz_race_ioctls(struct abi_worker *w)
 {
 	struct fuzz *f = &racers[w - abi_workers];
@@ -106,6 +156,8 @@ static inline void fuzz_race_ioctls(struct abi_worker *w)
 	int i, nr;
 
 	fuzz_look_at_shared(f);
+	if (!vm->nr_vcpus)
+		fuzz_race_opt_ins(f, vm);
 	for (i = 0; i < 16; i++) {
 		nr = fuzz_below(&f->random, FUZZ_MAX_VCPUS);
 		switch (fuzz_below(&f->random, 12)) {
@@ -126,6 +178,19 @@ static inline void fuzz_race_ioctls(struct abi_worker *w)
 
 #define FUZZ_DESCRIPTORS	32
 
+/* Returns the one that was there. */
+static inline struct fuzz_vm fuzz_share_vm(struct fuzz *f, int nr)
+{
+	struct fuzz_vm old;
+
+	pthread_mutex_lock(&shared_lock);
+	old = shared_vms[nr];
+	shared_vms[nr] = f->vms[nr];
+	pthread_mutex_unlock(&shared_lock);
+
+	return old;
+}
+
 /*
  * They come and go. KVM names a directory of debugfs after the descriptor, which
  * is not to be the one of a VM that was closed, but is in use elsewhere.
@@ -140,20 +205,25 @@ static inline void fuzz_race_vms(struct abi_worker *w)
 	for (i = 0; i < others; i++)
 		fds[i] = dup(fuzz_host.kvm_fd);
 	f->vms[nr].mem = shared_vms[nr].mem;
-	fuzz_vm_setup(f, &f->vms[nr]);
+	fuzz_vm_create(f, &f->vms[nr]);
+
+	/* The others have it before it has a vCPU, and while it gets them. */
+	old = fuzz_share_vm(f, nr);
+	usleep(fuzz_below(&f->random, 4000));
+	fuzz_vm_fill(f, &f->vms[nr]);
+	fuzz_note_opted_in(&f->vms[nr]);
+	fuzz_share_vm(f, nr);
 	for (i = 0; i < others; i++)
 		close(fds[i]);
 
-	pthread_mutex_lock(&shared_lock);
-	old = shared_vms[nr];
-	shared_vms[nr] = f->vms[nr];
-	pthread_mutex_unlock(&shared_lock);
+	fuzz_expect_opted_in(&old);
 	fuzz_vm_destroy(&old);
 	usleep(fuzz_below(&f->random, 40000));
 }
 
 static void (*const fuzz_race_rounds[ABI_MAX_WORKERS])(struct abi_worker *w) = {
-	fuzz_race_vcpu, fuzz_race_vcpu, fuzz_race_ioctls, fuzz_race_vms,
+	fuzz_race_vcpu, fuzz_race_vcpu, fuzz_race_ioctls, fuzz_race_ioctls,
+	fuzz_race_vms,
 };
 
 /* Interrupted again and again, as nobody turns on what is off. */
@@ -186,6 +256,7 @@ static inline void fuzz_race(u64 seed)
 	for (i = 0; i < FUZZ_MAX_VMS; i++) {
 		f->vms[i].mem = shared_vms[i].mem;
 		fuzz_vm_setup(f, &f->vms[i]);
+		fuzz_note_opted_in(&f->vms[i]);
 	}
 	memcpy(shared_vms, f->vms, sizeof(shared_vms));
 
@@ -193,8 +264,10 @@ static inline void fuzz_race(u64 seed)
 		abi_start_worker(i, fuzz_racer, NULL);
 	abi_flip_and_join(ABI_MAX_WORKERS);
 
-	for (i = 0; i < FUZZ_MAX_VMS; i++)
+	for (i = 0; i < FUZZ_MAX_VMS; i++) {
+		fuzz_expect_opted_in(&shared_vms[i]);
 		fuzz_vm_destroy(&shared_vms[i]);
+	}
 }
 
 #endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_RACE_H */

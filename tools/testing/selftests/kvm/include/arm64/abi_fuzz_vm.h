@@ -245,12 +245,11 @@ static inline void fuzz_gic_create(struct fuzz *f, struct fuzz_vm *vm)
 			     KVM_DEV_ARM_VGIC_CTRL_INIT, 0);
 }
 
-/* A VM as a VMM would make it, now and then left half-done. */
-static inline void fuzz_vm_setup(struct fuzz *f, struct fuzz_vm *vm)
+/* What a VMM gives to a VM that it has created, now and then left half-done. */
+static inline void fuzz_vm_fill(struct fuzz *f, struct fuzz_vm *vm)
 {
 	int i, nr = 1 + fuzz_below(&f->random, 3);
 
-	fuzz_vm_create(f, vm);
 	if (fuzz_one_in(&f->random, 16))
 		return;
 
@@ -265,6 +264,13 @@ static inline void fuzz_vm_setup(struct fuzz *f, struct fuzz_vm *vm)
 			       0);
 	if (vm->gic_type)
 		fuzz_gic_create(f, vm);
+}
+
+/* A VM as a VMM would make it. */
+static inline void fuzz_vm_setup(struct fuzz *f, struct fuzz_vm *vm)
+{
+	fuzz_vm_create(f, vm);
+	fuzz_vm_fill(f, vm);
 }
 
 #endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_VM_H */
