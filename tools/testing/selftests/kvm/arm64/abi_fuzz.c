@@ -321,11 +321,74 @@ static void *watch(void *unused)
 	exit(KSFT_FAIL);
 }
 
+/* ---- What each step loses ---- */
+
+#define GROWTH_EPISODES	6
+/* Less than that comes and goes by itself. */
+#define GROWTH_KIB	96
+
+/* What is freed late has been freed when it does not get less any more. */
+static long settled_kib(void)
+{
+	long kib = kernel_kib(), last;
+	int i;
+
+	for (i = 0; i < 20; i++) {
+		usleep(150000);
+		last = kib;
+		kib = kernel_kib();
+		if (kib >= last && i >= 2)
+			break;
+	}
+
+	return min(kib, last);
+}
+
+/* By making the same steps so many times */
+static long growth(int times)
+{
+	long before = settled_kib();
+	int i;
+
+	while (times--) {
+		for (i = 0; i < GROWTH_EPISODES; i++)
+			run_episode(fuzz_options.seed + i,
+				    i % 2 ? RUN_RUST : RUN_CHECK);
+	}
+
+	return settled_kib() - before;
+}
+
+/*
+ * A few bytes for each call are too little to be seen above; but twice as many
+ * steps lose twice as much.
+ */
+static void check_growth(int unused)
+{
+	long once, twice, limit = GROWTH_KIB;
+
+	if (is_debug_kernel()) {
+		fw_skip("kmemleak looks for what is lost");
+		return;
+	}
+
+	growth(1);
+	once = growth(2);
+	twice = growth(4);
+	ksft_print_msg("%ld KiB more, and %ld KiB by twice as many steps\n",
+		       once, twice);
+	fw_expect(twice < limit || twice < once + once / 2,
+		  "steps lose memory; %ld KiB are nothing", limit);
+	runs[RUN_CHECK].failed = false;
+	runs[RUN_RUST].failed = false;
+}
+
 static const struct fw_case cases[] = {
 	{ "episodes: the same in each mode, step by step, and no mismatch",
 	  check_episodes },
 	{ "races: known errors only, no mismatch, no hang", check_races },
 	{ "nothing is left: descriptors, VMs, memory", check_leaks },
+	{ "twice as many steps do not lose twice as much memory", check_growth },
 	{ "switch: no mismatch, all served calls, mode restored",
 	  abi_check_stats },
 };
