@@ -16,28 +16,18 @@
 #include "fault_life.h"
 #include "user_mem.h"
 
-static const char * const modes[] = { "c", "rust", "check" };
-
-static int nr_modes;
-
-static void begin_mode(int i)
-{
-	if (abi.present)
-		fault_set_mode(modes[i]);
-}
-
 /* ---- Calls that need no memory ---- */
 
 static void check_no_memory(int kind)
 {
 	struct fault_call *c;
-	int i, mode, ret;
+	int i, pass, ret;
 
 	/* Userspace's own memory is there. */
 	mem_fill_canary();
 	inject_select(kind);
-	for (mode = 0; mode < nr_modes; mode++) {
-		begin_mode(mode);
+	for (pass = 0; pass < fault_nr_passes(); pass++) {
+		fault_begin_pass(pass);
 		for (i = 0; i < fault_nr_calls; i++) {
 			c = &fault_calls[i];
 			if (c->begin)
@@ -73,7 +63,7 @@ static u8 range_action(int i)
 	return i % 3 ? FWD : DENY;
 }
 
-/* How often each range has failed for lack of memory, in the first mode. */
+/* How often each range has failed for lack of memory, in the first pass. */
 static int failed[NR_RANGES];
 
 /* Returns how often it has failed before it was added. */
@@ -107,11 +97,11 @@ static void check_filter(int kind)
 {
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
-	int i, mode, nr, total;
+	int i, pass, nr, total;
 
 	inject_select(kind);
-	for (mode = 0; mode < nr_modes; mode++) {
-		begin_mode(mode);
+	for (pass = 0; pass < fault_nr_passes(); pass++) {
+		fault_begin_pass(pass);
 		vm = filter_vm_create(&vcpu);
 		filter_begin();
 		/* The reserved ranges come with the first one. */
@@ -120,11 +110,11 @@ static void check_filter(int kind)
 		total = 0;
 		for (i = 0; i < NR_RANGES; i++) {
 			nr = add_range(vm, range_base(i), range_action(i));
-			if (!mode)
+			if (!pass)
 				failed[i] = nr;
 			fw_expect(nr == failed[i],
 				  "range %d: fails %d times in mode %s, %d in %s",
-				  i, nr, fault_mode, failed[i], modes[0]);
+				  i, nr, fault_mode, failed[i], fault_passes[0].mode);
 			total += nr;
 		}
 		ksft_print_msg("mode %s: %d times ENOMEM\n", fault_mode, total);
@@ -217,9 +207,9 @@ static bool can_try_again(enum life_step step)
 }
 
 /* Returns how often the step has failed. */
-static int fail_step(enum life_step step)
+static int fail_step(enum life_step step, int kind)
 {
-	unsigned int n = 1;
+	unsigned int n = 1, nr_without = 0;
 	int ret, nr = 0;
 	bool hit;
 
@@ -233,6 +223,10 @@ static int fail_step(enum life_step step)
 			  "mode %s, %s, fault %u: %s", fault_mode,
 			  life_name[step], n, strerror(ret));
 		/* Or it was done without what has failed. */
+		if (hit && !ret && step == LIFE_RUN) {
+			life_expect_cpu_on("after a failure");
+			nr_without++;
+		}
 		if (hit && (!ret || !can_try_again(step)))
 			life_advance_to(step);
 		n = next_fault(step, n);
@@ -240,8 +234,11 @@ static int fail_step(enum life_step step)
 
 	fw_expect(!hit && !ret, "mode %s, %s: %s in the end", fault_mode,
 		  life_name[step], strerror(ret));
-	ksft_print_msg("mode %s, %s: %d failures, %u faults\n", fault_mode,
-		       life_name[step], nr, n);
+	ksft_print_msg("mode %s, %s: %d failures, %u faults, done without %u times\n",
+		       fault_mode, life_name[step], nr, n, nr_without);
+	/* The table of affinities is not needed. */
+	fw_expect(nr_without || step != LIFE_RUN || kind != INJECT_SLAB,
+		  "mode %s: no KVM_RUN was done without memory", fault_mode);
 	return nr;
 }
 
@@ -249,29 +246,30 @@ static int fail_step(enum life_step step)
 static void check_life(int kind)
 {
 	int nr[NR_LIFE_STEPS] = {}, first[NR_LIFE_STEPS] = {};
-	int mode, step;
+	int pass, step;
 
 	inject_select(kind);
-	for (mode = 0; mode < nr_modes; mode++) {
-		begin_mode(mode);
+	for (pass = 0; pass < fault_nr_passes(); pass++) {
+		fault_begin_pass(pass);
 		for (step = LIFE_VM; step < NR_LIFE_STEPS; step++) {
 			if (is_to_fail(step))
-				nr[step] = fail_step(step);
+				nr[step] = fail_step(step, kind);
 		}
 		life_expect_good(&good, fault_mode);
+		life_expect_cpu_on(fault_mode);
 		life_end();
 		fw_expect(nr[LIFE_VM] || kind != INJECT_SLAB,
 			  "no KVM_CREATE_VM has failed");
 		fw_expect(nr[LIFE_RUN], "no KVM_RUN has failed");
 
 		/* Whether a page is needed for once depends on what came before. */
-		if (!mode)
+		if (!pass)
 			memcpy(first, nr, sizeof(nr));
 		for (step = LIFE_VCPU; step <= LIFE_INIT; step++)
 			fw_expect(kind != INJECT_SLAB || nr[step] == first[step],
 				  "%s fails %d times in mode %s, %d in %s",
 				  life_name[step], nr[step], fault_mode,
-				  first[step], modes[0]);
+				  first[step], fault_passes[0].mode);
 	}
 }
 
@@ -291,7 +289,6 @@ static const struct fw_case cases[] = {
 	{ "VMs: each allocation of pages fails once, then they work",
 	  check_life, INJECT_PAGES },
 	{ "no memory is lost", leak_check },
-	/* If there is a switch. */
 	{ "switch: no mismatch, all served calls, mode restored",
 	  abi_check_stats },
 };
@@ -305,14 +302,13 @@ int main(void)
 	leak_begin();
 	if (__abi_open())
 		abi_begin_stats();
-	nr_modes = abi.present ? ARRAY_SIZE(modes) : 1;
 
 	fault_add_all();
 	good = fw_state_read(fault_vms.plain_vcpu);
 	life_open();
 
-	ksft_set_plan(ARRAY_SIZE(cases) - !abi.present);
-	fw_run_cases(cases, ARRAY_SIZE(cases) - !abi.present);
+	ksft_set_plan(ARRAY_SIZE(cases));
+	fw_run_cases(cases, ARRAY_SIZE(cases));
 
 	fault_free_all();
 	ksft_finished();

@@ -2,7 +2,8 @@
 /*
  * The life of a VM up to its first hypercall, in steps that can fail for lack of
  * memory: it opts in to everything, gets a vCPU, an interrupt controller and
- * memory, and runs. No library call takes part, as they do not fail.
+ * memory, and runs. A second vCPU is there for CPU_ON. No library call takes part,
+ * as they do not fail.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_LIFE_H
 #define SELFTEST_KVM_ARM64_FAULT_LIFE_H
@@ -37,6 +38,7 @@ static struct life {
 
 	int vm;
 	int vcpu;
+	int vcpu_off;
 	int gic;
 	struct kvm_run *run;
 	struct kvm_vcpu_init init;
@@ -57,6 +59,7 @@ static inline void life_open(void)
 	life.code[1] = LIFE_CODE_STORE;
 	life.vm = -1;
 	life.vcpu = -1;
+	life.vcpu_off = -1;
 	life.gic = -1;
 }
 
@@ -172,32 +175,57 @@ static inline int life_do(enum life_step step)
 	}
 }
 
+static inline void life_set_x(int i, u64 val)
+{
+	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[i]),
+		   (u64)&val);
+}
+
+/* The guest is to make this call next. */
+static inline void life_set_call(u64 fn, u64 arg1, u64 arg2, u64 arg3)
+{
+	u64 pc = SMCCC_CODE_GPA;
+
+	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.pc),
+		   (u64)&pc);
+	life_set_x(0, fn);
+	life_set_x(1, arg1);
+	life_set_x(2, arg2);
+	life_set_x(3, arg3);
+	life_set_x(9, 0);
+}
+
+static inline void life_add_vcpu_off(void)
+{
+	struct kvm_vcpu_init init = life.init;
+
+	init.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
+	life.vcpu_off = ioctl(life.vm, KVM_CREATE_VCPU, 1);
+	ioctl(life.vcpu_off, KVM_ARM_VCPU_INIT, &init);
+}
+
 /* What has to be ready for a step, and is not to fail. */
 static inline void life_prepare(enum life_step step)
 {
-	u64 pc = SMCCC_CODE_GPA, x0 = ARM_SMCCC_VERSION_FUNC_ID, x9 = 0;
-
 	if (step == LIFE_INIT) {
 		life.init = (struct kvm_vcpu_init) {};
 		ioctl(life.vm, KVM_ARM_PREFERRED_TARGET, &life.init);
 		life.init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
 	}
+	/* Once there is a GIC it is too late for another vCPU. */
+	if (step == LIFE_GIC)
+		life_add_vcpu_off();
 	if (step != LIFE_RUN)
 		return;
 
 	life.run = kvm_mmap(life.run_size, PROT_READ | PROT_WRITE, MAP_SHARED,
 			    life.vcpu);
-	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.pc),
-		   (u64)&pc);
-	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[0]),
-		   (u64)&x0);
-	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[9]),
-		   (u64)&x9);
+	life_set_call(ARM_SMCCC_VERSION_FUNC_ID, 0, 0, 0);
 }
 
 static inline void life_end(void)
 {
-	int *fds[] = { &life.gic, &life.vcpu, &life.vm };
+	int *fds[] = { &life.gic, &life.vcpu_off, &life.vcpu, &life.vm };
 	int i;
 
 	if (life.run)
@@ -245,5 +273,41 @@ static inline void __life_expect_good(int line, const struct fw_state *want,
 }
 
 #define life_expect_good(...)	__life_expect_good(__LINE__, __VA_ARGS__)
+
+#define LIFE_CONTEXT_ID	0xc0de12345678UL
+
+/*
+ * A VM that has run turns on its second vCPU. It finds that by a table, which is
+ * made at the first run, if there is memory for it, or by looking at all vCPUs.
+ */
+static inline void __life_expect_cpu_on(int line, const char *when)
+{
+	u64 ids[] = { ARM64_CORE_REG(regs.pc), ARM64_CORE_REG(regs.regs[0]) };
+	u64 entry = SMCCC_CODE_GPA + 4, x0 = ~0UL, begin[2] = {};
+	struct kvm_mp_state state = { .mp_state = -1 };
+	int i, ret;
+
+	/* The PC is only moved past the store by the next KVM_RUN. */
+	life.run->immediate_exit = true;
+	ioctl(life.vcpu, KVM_RUN, NULL);
+	life.run->immediate_exit = false;
+
+	life_set_call(PSCI_0_2_FN64_CPU_ON, 1, entry, LIFE_CONTEXT_ID);
+	ret = life_run();
+	fw_one_reg(life.vcpu, KVM_GET_ONE_REG, ARM64_CORE_REG(regs.regs[0]),
+		   (u64)&x0);
+	__fw_expect(line, !ret && !x0, "%s: CPU_ON returns %#lx (%s)", when, x0,
+		    strerror(ret));
+
+	ioctl(life.vcpu_off, KVM_GET_MP_STATE, &state);
+	for (i = 0; i < 2; i++)
+		fw_one_reg(life.vcpu_off, KVM_GET_ONE_REG, ids[i], (u64)&begin[i]);
+	__fw_expect(line, state.mp_state == KVM_MP_STATE_RUNNABLE &&
+		    begin[0] == entry && begin[1] == LIFE_CONTEXT_ID,
+		    "%s: the vCPU that is turned on has state %u, begins at %#lx with x0 %#lx",
+		    when, state.mp_state, begin[0], begin[1]);
+}
+
+#define life_expect_cpu_on(...)	__life_expect_cpu_on(__LINE__, __VA_ARGS__)
 
 #endif /* SELFTEST_KVM_ARM64_FAULT_LIFE_H */
