@@ -13,6 +13,8 @@
  * reg_scope_ids tests how access fails.
  */
 #include <errno.h>
+#include <pthread.h>
+#include <time.h>
 
 #include "reg_scope.h"
 
@@ -52,6 +54,104 @@ static void check_list(int what)
 	scope_vm_free(&s);
 	scope_vm_free(&stock);
 }
+
+/* ---- A list that others write to while it is made ---- */
+
+/* For so long, or until others have written in between, but no longer. */
+#define SCRIBBLE_S		2
+#define SCRIBBLE_LIMIT_S	60
+
+/* The ids of some registers, with something before and after. */
+#define SCRIBBLED_MAX	1024
+#define SCRIBBLED_END	0xe9de9de9de9de9deUL
+
+static struct scribbled {
+	u64 before;
+	struct kvm_reg_list list;
+	u64 ids[SCRIBBLED_MAX + 1];
+} scribbled;
+
+/* A register of the VM, as its id is before it has the bit. */
+#define SCRIBBLE	SYS_REG(MIDR_EL1)
+
+static bool is_scribbled(int i)
+{
+	return i % 3 == 1;
+}
+
+static bool scribble_stop;
+
+static void *scribble(void *nr)
+{
+	int i;
+
+	while (!__atomic_load_n(&scribble_stop, __ATOMIC_RELAXED)) {
+		for (i = 1; i < *(int *)nr; i += 3)
+			WRITE_ONCE(scribbled.ids[i], SCRIBBLE);
+	}
+
+	return NULL;
+}
+
+/*
+ * The ids are written, and get their scopes later. Who writes to the list in
+ * between, or after that, gets what it has written, with or without the bit; the
+ * other ids are those of the list.
+ */
+static void check_scribbled(int unused)
+{
+	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
+	struct kvm_reg_list *quiet = vcpu_get_reg_list(s.vcpus[0]);
+	unsigned long nr_between = 0, nr_after = 0, nr_lists = 0;
+	int i, ret, nr = quiet->n;
+	struct timespec begin;
+	pthread_t thread;
+	long s_elapsed;
+	u64 id;
+
+	TEST_ASSERT(nr <= SCRIBBLED_MAX, "%d registers", nr);
+	scribbled.before = SCRIBBLED_END;
+	scribbled.ids[nr] = SCRIBBLED_END;
+	__atomic_store_n(&scribble_stop, false, __ATOMIC_RELAXED);
+	kvm_pthread_create(&thread, NULL, scribble, &nr);
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	do {
+		scribbled.list.n = nr;
+		for (i = 0; i < nr; i++)
+			WRITE_ONCE(scribbled.ids[i], 0);
+		ret = fw_get_reg_list(s.vcpus[0]->fd, &scribbled.list);
+		fw_expect(!ret && scribbled.list.n == nr, "%s, %llu registers",
+			  strerror(ret), scribbled.list.n);
+		nr_lists++;
+
+		for (i = 0; i < nr; i++) {
+			id = READ_ONCE(scribbled.ids[i]);
+			if (id == quiet->reg[i])
+				continue;
+			fw_expect(is_scribbled(i) && id_is(id, SCRIBBLE),
+				  "%#lx in place of %#llx", id, quiet->reg[i]);
+			nr_between += id == (SCRIBBLE | KVM_REG_ARM_SCOPE_VM);
+			nr_after += id == SCRIBBLE;
+		}
+		s_elapsed = timespec_elapsed(begin).tv_sec;
+	} while (!fw_failures &&
+		 (s_elapsed < SCRIBBLE_S ||
+		  (s_elapsed < SCRIBBLE_LIMIT_S && !(nr_between && nr_after))));
+
+	__atomic_store_n(&scribble_stop, true, __ATOMIC_RELAXED);
+	kvm_pthread_join(thread, NULL);
+	fw_expect(scribbled.before == SCRIBBLED_END &&
+		  scribbled.ids[nr] == SCRIBBLED_END,
+		  "written before or behind the list");
+	fw_expect(nr_between && nr_after, "nobody wrote to a list in between");
+	ksft_print_msg("%lu lists; %lu ids written to before they had their scope, %lu after\n",
+		       nr_lists, nr_between, nr_after);
+	free(quiet);
+	scope_vm_free(&s);
+}
+
+/* ---- Names ---- */
 
 /* By name: some that have the bit, and some that one might think have it. */
 static const struct {
@@ -322,6 +422,8 @@ static const struct fw_case cases[] = {
 	  check_list, SCOPE | LEVELS | HAS_RUN },
 	{ "list: with VM_ONE_REG, too", check_list, SCOPE | VM_ONE_REG },
 	{ "list: some registers by name", check_named },
+	{ "list: what others write meanwhile spoils no more than that",
+	  check_scribbled },
 
 	{ "with the bit: a write on either vCPU is read on the other",
 	  check_shared },
