@@ -67,11 +67,14 @@ static void change_stream(struct saved *s, const struct row *row)
 static struct saved row_save(const struct row *row)
 {
 	struct migrant m = { .vm = vm_create(1) };
-	struct kvm_vcpu_init init = migrant_init(m.vm, !row->psci_0_1);
+	struct kvm_vcpu_init init = migrant_init(m.vm, !row->psci_0_1,
+						 row->all_features);
 	struct saved s;
 
 	migrant_opt_in(&m, row->in);
 	m.vcpu = aarch64_vcpu_add(m.vm, 0, &init, migrant_code);
+	migrant_init_pmu(&m);
+	migrant_finalize(&m);
 	if (row->no_ssbs)
 		fw_set_ssbs(m.vcpu, 0);
 	if (row->fewer) {
@@ -128,7 +131,7 @@ static void cell_expect(int row, int dest, int nr, int err, int want)
 
 static void cell_done(int row, int dest)
 {
-	char *cell = cells[row][dest], more[8] = "";
+	char *cell = cells[row][dest], more[16] = "";
 
 	if (nr_refused > 1)
 		snprintf(more, sizeof(more), "+%d", nr_refused - 1);
@@ -199,7 +202,7 @@ static void cell_body(int nr, int dest)
 
 	if (d->no_vcpu)
 		cell_registers(nr, dest, &m, s);
-	err = migrant_add_vcpu(&m, !d->psci_0_1);
+	err = migrant_add_vcpu(&m, !d->psci_0_1, rows[nr].all_features);
 	cell_expect(nr, dest, __builtin_ctz(VCPU_INIT), err,
 		    wanted(&rows[nr], dest, __builtin_ctz(VCPU_INIT)));
 	if (err)

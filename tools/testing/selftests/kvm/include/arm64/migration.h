@@ -141,14 +141,40 @@ static inline void migrant_opt_in(struct migrant *m, u32 set)
 	opt_in_end();
 }
 
-static inline struct kvm_vcpu_init migrant_init(struct kvm_vm *vm, bool psci_0_2)
+static inline struct kvm_vcpu_init
+migrant_init(struct kvm_vm *vm, bool psci_0_2, bool all_features)
 {
 	struct kvm_vcpu_init init = {};
 
 	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
+	if (all_features)
+		init.features[0] |= id_all_features();
+	init.features[0] &= ~BIT(KVM_ARM_VCPU_PSCI_0_2);
 	if (psci_0_2)
 		init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
 	return init;
+}
+
+static inline bool migrant_has(const struct migrant *m, int feature)
+{
+	return m->vcpu->init.features[0] & BIT(feature);
+}
+
+/* What a vCPU needs before its registers can be restored, and it can run. */
+static inline void migrant_init_pmu(struct migrant *m)
+{
+	if (migrant_has(m, KVM_ARM_VCPU_PMU_V3))
+		vcpu_device_attr_set(m->vcpu, KVM_ARM_VCPU_PMU_V3_CTRL,
+				     KVM_ARM_VCPU_PMU_V3_INIT, NULL);
+}
+
+/* The lengths of its vectors can be set before, all other SVE registers after. */
+static inline void migrant_finalize(struct migrant *m)
+{
+	int feature = KVM_ARM_VCPU_SVE;
+
+	if (migrant_has(m, feature))
+		vcpu_ioctl(m->vcpu, KVM_ARM_VCPU_FINALIZE, &feature);
 }
 
 /* Of what does the vCPU's own state consist? */
@@ -224,13 +250,18 @@ static inline void saved_free(struct saved *s)
 /* ---- The destination ---- */
 
 /* The vCPU, with its own registers, and the memory */
-static inline int migrant_add_vcpu(struct migrant *m, bool psci_0_2)
+static inline int migrant_add_vcpu(struct migrant *m, bool psci_0_2,
+				   bool all_features)
 {
-	struct kvm_vcpu_init init = migrant_init(m->vm, psci_0_2);
+	struct kvm_vcpu_init init = migrant_init(m->vm, psci_0_2, all_features);
 
 	m->vcpu = __vm_vcpu_add(m->vm, 0);
 	m->vcpu->init = init;
-	return __vcpu_ioctl(m->vcpu, KVM_ARM_VCPU_INIT, &init) ? errno : 0;
+	if (__vcpu_ioctl(m->vcpu, KVM_ARM_VCPU_INIT, &init))
+		return errno;
+
+	migrant_init_pmu(m);
+	return 0;
 }
 
 static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
@@ -239,8 +270,15 @@ static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
 	struct reg *r;
 	int i, ret;
 
+	r = image_find(&s->own, KVM_REG_ARM64_SVE_VLS);
+	TEST_ASSERT(!r || !access_reg(m->vcpu, KVM_SET_ONE_REG, r),
+		    "SVE_VLS: %s", strerror(errno));
+	migrant_finalize(m);
+
 	for (i = 0; i < s->own.n; i++) {
 		r = &s->own.reg[i];
+		if (r->id == KVM_REG_ARM64_SVE_VLS)
+			continue;
 		ret = access_reg(m->vcpu, KVM_SET_ONE_REG, r);
 		TEST_ASSERT(!ret, "%#lx <- %#lx: %s", r->id, r->val[0],
 			    strerror(ret));

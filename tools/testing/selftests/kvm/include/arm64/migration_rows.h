@@ -77,6 +77,8 @@ static const struct row {
 	/* The VM that is saved */
 	u32 in;
 	bool fewer, psci_0_1, no_ssbs;
+	/* Its vCPU, and the one that takes its place, has all features. */
+	bool all_features;
 	/* The stream: as many of its registers, if not all, and then... */
 	int nr;
 	struct {
@@ -110,6 +112,11 @@ static const struct row {
 		{ ON_PSCI_0_2, EINVAL, PSCI },
 		{ ON(ALL_PSCI_0_1) | ON(ALL_NO_VCPU), 0, PSCI },
 		{ ON(ALL_NO_VCPU), EINVAL, VCPU_INIT } } },
+
+	{ "levels, SVE, PMU and PTRAUTH", IN_LEVELS, .all_features = true },
+	{ "VM's fd, SVE, PMU and PTRAUTH", IN_LEVELS | IN_VM,
+	  .all_features = true, .rules = {
+		{ ON_NO_SCOPE, EINVAL, ANY_REG } } },
 
 	/* Older kernels: fewer registers, or fewer fields */
 	{ "Linux 5.10: 3 registers, PSCI 1.0", .nr = 3, .change = {
