@@ -91,8 +91,23 @@ static const struct access {
 	  0x10001, ENOENT, NULL, NULL },
 };
 
-static void check_accesses(const char *mode, const char *side)
+static const struct traced_mode {
+	const char *mode;
+	bool count;
+	const char *side;
+} traced_modes[] = {
+	{ "c", true, "c" },
+	{ "rust", true, "rust" },
+	{ "check", true, "c" },
+	/* What is not counted, either, is served by other functions. */
+	{ "c", false, "c" },
+	{ "rust", false, "rust" },
+	{ "check", false, "c" },
+};
+
+static void check_accesses(int which)
 {
+	const struct traced_mode *m = &traced_modes[which];
 	struct kvm_vcpu_init init = {};
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
@@ -100,7 +115,8 @@ static void check_accesses(const char *mode, const char *side)
 	int i, nr, ret;
 	u64 val;
 
-	abi_set_mode(mode);
+	abi_set_mode(m->mode);
+	abi_set_count(m->count);
 
 	vm = vm_create(2);
 	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
@@ -121,27 +137,12 @@ static void check_accesses(const char *mode, const char *side)
 			continue;
 
 		snprintf(want, sizeof(want), "%s: vcpu %d id 0x%lx %s side %s",
-			 a->event, VCPU_ID, a->id, a->values, side);
+			 a->event, VCPU_ID, a->id, a->values, m->side);
 		fw_expect(!strcmp(last, want), "%s: '%s', expected '%s'",
 			  a->what, last, want);
 	}
 
 	kvm_vm_free(vm);
-}
-
-static void check_mode_c(int unused)
-{
-	check_accesses("c", "c");
-}
-
-static void check_mode_rust(int unused)
-{
-	check_accesses("rust", "rust");
-}
-
-static void check_mode_check(int unused)
-{
-	check_accesses("check", "c");
 }
 
 static void check_silence(int unused)
@@ -203,9 +204,12 @@ static void check_root_only(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "mode c: each access is traced, side c", check_mode_c },
-	{ "mode rust: each access is traced, side rust", check_mode_rust },
-	{ "mode check: each access is traced, side c", check_mode_check },
+	{ "mode c: each access is traced, side c", check_accesses, 0 },
+	{ "mode rust: each access is traced, side rust", check_accesses, 1 },
+	{ "mode check: each access is traced, side c", check_accesses, 2 },
+	{ "mode c, not counted: each access is traced", check_accesses, 3 },
+	{ "mode rust, not counted: each access is traced", check_accesses, 4 },
+	{ "mode check, not counted: each access is traced", check_accesses, 5 },
 	{ "tracepoints off: nothing is traced", check_silence },
 	{ "a mode that does not exist is refused", check_bad_modes },
 	{ "only root can read or write the files", check_root_only },
