@@ -230,6 +230,9 @@ static void check_race(int which)
 		now = abi_read_surface("smccc");
 	fw_expect(now.mismatches == before.mismatches, "%lu mismatches",
 		  now.mismatches - before.mismatches);
+	/* Calls during which the mode changes cannot be compared. */
+	fw_expect(race->switches || now.unjudged == before.unjudged,
+		  "%lu calls were not compared", now.unjudged - before.unjudged);
 	fw_expect(!kernel_log_read(NULL), "the log is not silent");
 	ksft_print_msg("%lu changes, %u created; %lu not compared\n", nr_flips,
 		       nr_created, now.unjudged - before.unjudged);
