@@ -18,27 +18,37 @@
 #define RACE_FLIPS	1000
 #define RACE_CREATED	16
 
-/* vCPU 0 asks, the next ones have their affinity changed, more are created. */
+/*
+ * vCPU 0 asks, the next ones have their affinity changed. Others come meanwhile,
+ * or are there from the beginning: the more of them KVM has to look at, the longer
+ * a call takes, and the more changes fall into it.
+ */
 #define MAX_FLIPPED	2
 #define MAX_CREATED	256
+#define NR_CROWD	96
 
 /* Where the guest looks for a vCPU, and where that one is half of the time. */
-#define HOME		PSCI_AFF(0, 0, 5, 1)
-#define AWAY(nr)	PSCI_AFF(0, 0, 6, nr)
+#define HOME		PSCI_AFF(0, 1, 5, 1)
+#define AWAY(nr)	PSCI_AFF(0, 1, 6, nr)
+
+/* With so many bits that differ, KVM makes no table of affinities. */
+#define FAR		PSCI_AFF(0xff, 0xff, 0xff, 0xf)
 
 static const struct race {
 	u64 fn;
 	u64 lowest_level;
 	int nr_flipped;
+	bool crowd;
 	bool creates;
 	/* The mode changes as well. */
 	bool switches;
 } races[] = {
-	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 1 },
-	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 2 },
-	{ PSCI_0_2_FN64_AFFINITY_INFO, 1, 1 },
-	{ PSCI_0_2_FN64_CPU_ON, 0, 1 },
-	{ PSCI_0_2_FN64_CPU_ON, 0, 2 },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 1, true },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 0, 2, true },
+	{ PSCI_0_2_FN64_AFFINITY_INFO, 1, 1, true },
+	{ PSCI_0_2_FN64_CPU_ON, 0, 1, true },
+	{ PSCI_0_2_FN64_CPU_ON, 0, 1, false },
+	{ PSCI_0_2_FN64_CPU_ON, 0, 2, false },
 	{ PSCI_0_2_FN64_AFFINITY_INFO, .creates = true },
 	{ PSCI_0_2_FN64_CPU_ON, .creates = true },
 	{ PSCI_0_2_FN64_CPU_ON, .nr_flipped = 1, .switches = true },
@@ -130,21 +140,25 @@ static u64 default_affinity(u32 id)
 	return PSCI_AFF(0, id >> 12 & 0xff, id >> 4 & 0xff, id & 0xf);
 }
 
-/* The guest asks for it before it is there. */
-static void create_vcpu(struct abi_worker *w)
+static u32 next_id(void)
 {
-	struct kvm_vm *vm = w->vcpu->vm;
-	struct kvm_vcpu_init init = w->vcpu->init;
-	u32 id = 1 + nr_created;
+	return 1 + race->nr_flipped + nr_created;
+}
+
+/* With a GICv2 there can be eight vCPUs. */
+static bool may_create(struct kvm_vm *vm)
+{
+	return nr_created < MAX_CREATED &&
+	       next_id() < vm_check_cap(vm, KVM_CAP_MAX_VCPUS);
+}
+
+static void create_vcpu(struct kvm_vcpu *like)
+{
+	struct kvm_vcpu_init init = like->init;
+	u32 id = next_id();
 	int fd;
 
-	usleep(1000);
-	if (nr_created == MAX_CREATED)
-		return;
-
-	WRITE_ONCE(asker_of(vm)->target, default_affinity(id));
-	usleep(1000);
-	fd = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)(u64)id);
+	fd = __vm_ioctl(like->vm, KVM_CREATE_VCPU, (void *)(u64)id);
 	TEST_ASSERT(fd >= 0, "KVM_CREATE_VCPU %u: %s", id, strerror(errno));
 	init.features[0] |= BIT(KVM_ARM_VCPU_POWER_OFF);
 	TEST_ASSERT(!ioctl(fd, KVM_ARM_VCPU_INIT, &init),
@@ -152,14 +166,38 @@ static void create_vcpu(struct abi_worker *w)
 	created[nr_created++] = fd;
 }
 
+static void create_crowd(struct kvm_vcpu *like)
+{
+	u64 far = FAR;
+
+	while (nr_created < NR_CROWD && may_create(like->vm))
+		create_vcpu(like);
+	TEST_ASSERT(!fw_one_reg(created[0], KVM_SET_ONE_REG, SYS_REG(MPIDR_EL1),
+				(u64)&far), "MPIDR_EL1: %s", strerror(errno));
+}
+
+/* The guest asks for it before it is there. */
+static void create_one(struct abi_worker *w)
+{
+	usleep(1000);
+	if (!may_create(w->vcpu->vm))
+		return;
+
+	WRITE_ONCE(asker_of(w->vcpu->vm)->target, default_affinity(next_id()));
+	usleep(1000);
+	create_vcpu(w->vcpu);
+}
+
 /* ---- The race ---- */
+
+static unsigned int enough_created;
 
 static bool took_place(const struct asker *a)
 {
 	return a->answers[ABSENT] &&
 	       (a->answers[ON] || a->answers[OFF] || a->answers[ALREADY_ON]) &&
 	       (!race->nr_flipped || nr_flips >= RACE_FLIPS) &&
-	       (!race->creates || nr_created >= RACE_CREATED);
+	       (!race->creates || nr_created >= enough_created);
 }
 
 static void race_for_a_while(const struct asker *a, int nr_workers)
@@ -197,6 +235,10 @@ static void check_race(int which)
 		psci_set_affinity(vcpus[i], HOME);
 		smccc_set_mp_state(vcpus[i], KVM_MP_STATE_STOPPED);
 	}
+	if (race->crowd)
+		create_crowd(vcpus[0]);
+	enough_created = min(RACE_CREATED,
+			     vm_check_cap(vm, KVM_CAP_MAX_VCPUS) - 1);
 	a = asker_of(vm);
 	*a = (struct asker) { race->fn, HOME, race->lowest_level };
 
@@ -210,7 +252,7 @@ static void check_race(int which)
 	for (i = 1; i <= race->nr_flipped; i++)
 		abi_start_rounds(nr++, flip_affinity, vcpus[i]);
 	if (race->creates)
-		abi_start_rounds(nr++, create_vcpu, vcpus[0]);
+		abi_start_rounds(nr++, create_one, vcpus[0]);
 	race_for_a_while(a, nr);
 
 	fw_expect(took_place(a), "the race did not take place in %d s",
@@ -252,11 +294,12 @@ static const struct fw_case cases[] = {
 	{ "AFFINITY_INFO of a cluster that a vCPU leaves and comes back to",
 	  check_race, 2 },
 	{ "CPU_ON of a vCPU whose affinity changes", check_race, 3 },
-	{ "CPU_ON of an affinity that two vCPUs have, at times", check_race, 4 },
-	{ "AFFINITY_INFO of a vCPU that is being created", check_race, 5 },
-	{ "CPU_ON of a vCPU that is being created", check_race, 6 },
+	{ "CPU_ON of such a vCPU, of which KVM has a table", check_race, 4 },
+	{ "CPU_ON of an affinity that two vCPUs have, at times", check_race, 5 },
+	{ "AFFINITY_INFO of a vCPU that is being created", check_race, 6 },
+	{ "CPU_ON of a vCPU that is being created", check_race, 7 },
 	{ "CPU_ON of a vCPU whose affinity changes, as the mode does",
-	  check_race, 7 },
+	  check_race, 8 },
 	{ "switch: no mismatch, all served calls, mode restored",
 	  abi_check_stats },
 };
