@@ -175,9 +175,11 @@ cargo_env()
 # nothing is written beside the sources.
 debian_cargo()
 {
-	local target=$OUT/$1 command=$2 offline=true
+	local target=$OUT/$1 command=$2 offline=true cargo=/usr/bin/cargo
 	shift 2
 	[[ $command != fetch && $command != install ]] || offline=false
+	# cargo looks for its subcommands in ~/.cargo/bin first, where rustup has its own.
+	[[ $command != clippy ]] || cargo=/usr/bin/cargo-clippy
 	cargo_env CARGO_NET_OFFLINE="$offline" CARGO_TARGET_DIR="$target" \
-		nice /usr/bin/cargo "$command" --locked "$@"
+		nice "$cargo" "$command" --locked "$@"
 }
