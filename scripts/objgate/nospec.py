@@ -279,9 +279,9 @@ ALLOWED = (
     ("kvm_arm_rust_get_vm_reg_list", 1),
     ("kvm_arm_rust_enable_cap", 1),
     ("kvm_arm_rust_judge_nr_reg_masks", 2),
-    ("kvm_arm64::smccc_check::expect_affinity", 2),
+    ("kvm_arm_rust_check_smccc_call", 1),
     # The flags of a VM, of which there is one word
-    ("<kernel::kvm::vm::Vm>::opt_in", 1),
+    ("<kernel::kvm::opt_in::NoVcpus>::opt_in", 1),
 )
 
 
