@@ -21,6 +21,9 @@ DEBUG_MEMORY_MIB = 2048
 # What a VM takes of the host's memory: its own, and as much again by half for QEMU.
 MEMORY_FACTOR = 1.5
 CPUS = 2
+# A host that is busy lets a guest stand still for half a minute and more. Its detectors must
+# not take that for a deadlock; one that is real lasts until they speak.
+PATIENCE = ("watchdog_thresh=60", "rcupdate.rcu_cpu_stall_timeout=120")
 # Begins what is said of a guest that has gone silent.
 HUNG = "hung"
 POLL_SECONDS = 5.0
@@ -73,7 +76,7 @@ def command(machine: Machine, config: Config, params: str, task: str,
             cpus: int = CPUS, cpu_options: str = "", options: tuple[str, ...] = ()) -> list[str]:
     """The command, less where the console goes."""
     append = " ".join(word for word in (
-        "console=ttyAMA0", "panic=-1", config.kernel_params, params, machine.cmdline,
+        "console=ttyAMA0", "panic=-1", *PATIENCE, config.kernel_params, params, machine.cmdline,
         "rdinit=/init", "--", task) if word)
     el2 = "on" if config.el2 else "off"
     return [QEMU, "-M", f"virt,virtualization={el2},gic-version={config.gic}",
