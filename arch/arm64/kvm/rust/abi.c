@@ -107,9 +107,10 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
 
-	/* Who finds the period, finds the keys. */
-	if (new == KVM_ARM_ABI_CHECK)
+	if (new == KVM_ARM_ABI_CHECK) {
+		/* Who finds the period, finds the keys. */
 		smp_store_release(&check_period, ++last_period);
+	}
 }
 
 /**
