@@ -9,7 +9,7 @@
 #   IMAGE			the kernel, by default the one that `make` built
 #   QEMU			by default qemu-system-aarch64
 #   STORE_DELAY_US		how long QEMU waits before it stores, by default 300; 0: as ever
-#   KEEP=1			one VM lives for the whole boot
+#   KEEP=1			vm_keeper, as `make` built it, holds a VM
 #   MODEL, CMDLINE		the CPU, by default neoverse-n1; more for the kernel
 #
 # For instance: scripts/flake/boots.sh 10 -accel tcg,thread=single
@@ -36,11 +36,16 @@ build()
 	gcc -O2 -Wall -shared -fPIC -o "$work/store_delay.so" "$here/store_delay.c"
 	aarch64-linux-gnu-gcc -O2 -Wall -static -pthread -o "$root/bin/many_vms" "$here/many_vms.c"
 	cp "$BUSYBOX" "$root/bin/busybox"
+	[[ -z ${KEEP:-} ]] || cp "$KSELFTEST/kvm/vm_keeper" "$root/bin/vm_keeper"
 	cat >"$root/init" <<-'END'
 	#!/bin/busybox sh
-	/bin/busybox mkdir -p /dev /sys
+	/bin/busybox mkdir -p /dev /sys /run
 	/bin/busybox mount -t devtmpfs dev /dev
 	/bin/busybox mount -t sysfs sys /sys
+	if [ -x /bin/vm_keeper ]; then
+		/bin/vm_keeper >/run/keeper &
+		until /bin/busybox grep -qs '^# vm: keeper' /run/keeper; do /bin/busybox sleep 0.1; done
+	fi
 	/bin/many_vms "$@" || echo "# flake: many_vms ended with $?"
 	echo "# flake: end"
 	/bin/busybox poweroff -f
@@ -59,7 +64,7 @@ boot()
 		-M virt,virtualization=on,gic-version=3 -cpu "${MODEL:-neoverse-n1}" -smp 2 -m 1024 "$@" \
 		-nodefaults -display none -no-reboot -serial "file:$log" \
 		-kernel "$IMAGE" -initrd "$work/initrd" \
-		-append "console=ttyAMA0 panic=-1 ${CMDLINE:-} rdinit=/init -- $RUN_SECONDS ${KEEP:+keep}" \
+		-append "console=ttyAMA0 panic=-1 ${CMDLINE:-} rdinit=/init -- $RUN_SECONDS" \
 		>"$log.qemu" 2>&1 || echo "QEMU ended with $?" >>"$log.qemu"
 }
 

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * many_vms SECONDS [keep] - Make and lose VMs, one after the other, as the
+ * many_vms SECONDS - Make and lose VMs, one after the other, as the
  * tests do, with a vCPU that is preempted all the time.
  *
  * The guest is an endless loop. A timer interrupts it, and a thread for each
- * CPU gives it away as soon as it has it. With "keep" one more VM lives for the
- * whole time. Prints how many VMs there were.
+ * CPU gives it away as soon as it has it. Prints how many VMs there were.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -123,8 +122,6 @@ int main(int argc, char **argv)
 		pthread_create(&thread, NULL, yield_for_ever, (void *)cpu);
 
 	kvm = CHECKED(open("/dev/kvm", O_RDWR));
-	if (argc > 2 && !strcmp(argv[2], "keep"))
-		CHECKED(ioctl(kvm, KVM_CREATE_VM, 0));
 	for (; time(NULL) < end; vms++)
 		one_vm();
 	printf("# flake: %d VMs\n", vms);
