@@ -26,8 +26,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from vm import bare, facts, judge, matrix, planted, qemu, report, rules
-from vm.console import read
+from vm import bare, judge, matrix, planted, qemu, report, rules
 from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
 
@@ -260,16 +259,6 @@ def remarks(args: argparse.Namespace, boots: list[Boot]) -> tuple[str, ...]:
     return (*said, "`make run ALL=1` runs them, too.") if said[1:] else tuple(said)
 
 
-def amended(result: BootResult, found: facts.Facts) -> BootResult:
-    """With the seconds of each test, and what init could not do."""
-    for verdict in result.verdicts:
-        verdict.seconds = found.seconds.get(verdict.name)
-        if verdict.name == judge.BOOT and found.problems:
-            verdict.status = "fail"
-            verdict.reason = "; ".join(filter(None, (verdict.reason, *found.problems)))
-    return result
-
-
 class Selftests:
     """Boots that run KVM's selftests, and what is said of them."""
 
@@ -297,9 +286,8 @@ class Selftests:
                            self.test_seconds + SILENT_SECONDS)
         if boot.config.expected_kvm is None:
             return bare.judge(boot, outcome, console, results)
-        result = judge.selftests(boot, outcome, console, results, self.expected, self.skips,
-                                 self.floors, self.args.stock)
-        return amended(result, facts.read(read(results)))
+        return judge.selftests(boot, outcome, console, results, self.expected, self.skips,
+                               self.floors, self.args.stock)
 
 
 def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:

@@ -111,21 +111,30 @@ class RawTest:
         return sum(case.status == status for case in self.cases)
 
 
+# Something that init was to do before the tests, and could not
+_FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed",
+           "noplant": "the mistake was not planted"}
+
+
 @dataclass
 class Results:
     """What the guest's init and kselftest's runner wrote."""
     ended: bool = False
+    # Of /dev/kvm and the directory arm_abi of debugfs, those that exist; None: not looked
+    has: frozenset[str] | None = None
     # A VM was held while the tests ran, and so many were there at the end.
     keeper: bool = False
     vms: int | None = None
     modes: dict[str, str] = field(default_factory=dict)
     stats: dict[str, Stats] = field(default_factory=dict)
     tests: dict[str, RawTest] = field(default_factory=dict)
+    # How long each test took
+    seconds: dict[str, float] = field(default_factory=dict)
     # The report of kmemleak about what ran
     leaks: list[str] = field(default_factory=list)
     # Checks of the debug kernel that switched themselves off
     off: list[str] = field(default_factory=list)
-    # What is wrong with the report itself
+    # What is wrong with the report itself, and what init could not do
     problems: list[str] = field(default_factory=list)
     # The test that had begun last and gave no result
     unfinished: str | None = None
@@ -225,11 +234,13 @@ def _number(text: str) -> int:
 
 
 def _note(found: Results, line: str) -> None:
-    """A line of init's about the kernel; vm.facts reads those about itself."""
+    """A line of init's."""
     try:
         match line.split()[2:]:
             case ["end", *_]:
                 found.ended = True
+            case ["has", *names]:
+                found.has = frozenset(names)
             case ["keeper", *_]:
                 found.keeper = True
             case ["vms", number]:
@@ -239,6 +250,10 @@ def _note(found: Results, line: str) -> None:
             case ["stats", when, surface, c, rust, mismatches, *unjudged] if len(unjudged) < 2:
                 numbers = [_number(n) for n in (c, rust, mismatches, *unjudged)]
                 found.stats.setdefault(when, {})[surface] = Calls(*numbers)
+            case ["seconds", name, begin, end]:
+                found.seconds[name] = round(float(end) - float(begin), 1)
+            case [what, *words] if what in _FAILED:
+                found.problems.append(f"{_FAILED[what]}: {' '.join(words)}")
             case ["leak", *_]:
                 found.leaks.append(line.removeprefix("# vm: leak "))
             case ["lockdep" | "kmemleak" as what, "off"]:

@@ -52,11 +52,18 @@ class BootResult:
         return Counter(v.status for v in self.verdicts)
 
 
-def _linux(lines: list[str]) -> str:
+def linux(lines: list[str]) -> str | None:
+    """The version that the kernel's log begins with."""
     for line in console.unstamped(lines[:20]):
         if line.startswith("Linux version "):
             return line.split()[2]
-    return "unknown"
+    return None
+
+
+def splats(log: console.KernelLog) -> list[str]:
+    """The first report of the kernel's, and how many there are."""
+    more = f" (and {len(log.splats) - 1} more)" if len(log.splats) > 1 else ""
+    return [f"kernel: {line}{more}" for line in log.splats[:1]]
 
 
 def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
@@ -68,9 +75,7 @@ def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
         problems.append(f"KVM came up as '{log.kvm}', not '{config.expected_kvm}'")
     if log.gic != config.gic:
         problems.append(f"the host's GIC is {log.gic}, not {config.gic}")
-    if log.splats:
-        more = f" (and {len(log.splats) - 1} more)" if len(log.splats) > 1 else ""
-        problems.append(f"kernel: {log.splats[0]}{more}")
+    problems += splats(log)
     if not found.ended and not outcome.problem:
         problems.append("the guest ended before its tests did")
     return problems + found.problems
@@ -163,7 +168,8 @@ def _test_verdict(config: Config, name: str, found: console.Results, expected: E
                                   f"'{failure.message.pattern}' (scripts/vm/expected)")
     else:
         status, reason = "xfail", failure.cause
-    return Verdict(name, status, reason, raw.log, len(raw.cases), raw.count("skip"))
+    return Verdict(name, status, reason, raw.log, len(raw.cases), raw.count("skip"),
+                   found.seconds.get(name))
 
 
 def selftests(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path,
@@ -186,7 +192,7 @@ def selftests(boot: Boot, outcome: Outcome, console_path: Path, results_path: Pa
     verdicts = [Verdict(BOOT, "fail" if problems else "pass", "; ".join(problems), tail)]
     verdicts += [_test_verdict(boot.config, name, found, expected, skips, floors, stock)
                  for name in boot.tests]
-    return BootResult(boot, outcome.seconds, log.kvm or "none", _linux(lines),
+    return BootResult(boot, outcome.seconds, log.kvm or "none", linux(lines) or "unknown",
                       counters.difference(found, *counters.TESTED) if boot.counted else {},
                       verdicts, console_path,
                       rust_alone=counters.by_rust_alone(boot, found))
@@ -269,5 +275,5 @@ def kunit(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path, 
     verdicts += [Verdict(f"{suite.name}.{case.name}", case.status, case.reason, case.log, 1,
                          int(case.status == "skip"))
                  for suite in suites for case in suite.all_cases]
-    return BootResult(boot, outcome.seconds, log.kvm or "none", _linux(lines), {},
+    return BootResult(boot, outcome.seconds, log.kvm or "none", linux(lines) or "unknown", {},
                       verdicts, console_path)

@@ -56,7 +56,8 @@ class Test:
     # The models of the debug kernel's machines that `make test` runs it on: it has no time
     # for all of them on each
     brief: tuple[str, ...] = ()
-    # Takes more than ten seconds: `make test` runs it on the main machines alone.
+    # `make test` runs it on the main machines alone: it takes more than ten seconds, or may
+    # lose a race of its own.
     long: bool = False
     # The debug kernel runs it in mode rust, too.
     alone: bool = False

@@ -5,7 +5,6 @@ Guests are made up; how their words are judged is tested elsewhere."""
 import contextlib
 import importlib.util
 import io
-import json
 import shlex
 import tempfile
 import unittest
@@ -13,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from vm import bare, console, facts, judge, matrix, planted, qemu, rules
+from vm import bare, console, judge, matrix, planted, qemu, rules
 from vm.judge import BOOT, NO_RESULT, BootResult, Verdict
 from vm.matrix import MAIN, Boot, Config
 
@@ -27,8 +26,6 @@ INIT = """\
 # vm: begin run
 # vm: has kvm arm_abi
 # vm: keeper
-# vm: seconds hypercalls 3.10 4.90
-# vm: seconds psci_test 5.00 7.00
 # vm: vms 0
 # vm: end run
 """
@@ -154,19 +151,6 @@ class Run(Runs):
         self.assertEqual((status, len(self.booted)), (1, 1))
         self.assertIn("registers of all CPUs: x", said)
 
-    def test_the_seconds_of_each_test_are_written_down(self) -> None:
-        tests = "hypercalls,psci_test,vgic_init"
-        self.main("run", "--cpu", "a64fx", "--abi", "c", "--tests", tests)
-        wrote = json.loads((self.out / "results.json").read_text(encoding="utf-8"))
-        self.assertEqual({test["name"]: test["seconds"] for test in wrote[0]["tests"]},
-                         {BOOT: None, "hypercalls": 1.8, "psci_test": 2.0, "vgic_init": None})
-
-    def test_what_init_could_not_do_fails_the_boot(self) -> None:
-        with mock.patch.dict(globals(), INIT=INIT.replace("keeper", "nokeeper /dev/kvm: EIO")):
-            status, said = self.main("run", "--cpu", "a64fx", "--abi", "c")
-        self.assertEqual(status, 1)
-        self.assertIn("no VM was held: /dev/kvm: EIO", said)
-
     def test_boots_without_kvm_are_not_the_judges(self) -> None:
         status, said = self.main("run", "--cpu", "neoverse-n1")
         self.assertEqual(status, 0)
@@ -249,7 +233,7 @@ class Planted(Runs):
 class Bare(unittest.TestCase):
     def problems(self, said: str = INIT.replace(" kvm arm_abi", ""), log: str = LOG,
                  problem: str | None = None) -> list[str]:
-        found = facts.read(said.splitlines())
+        found = console.results(said.splitlines())
         return bare.problems(console.kernel_log(log.splitlines()), found,
                              qemu.Outcome(1.0, problem))
 
@@ -286,18 +270,19 @@ class Bare(unittest.TestCase):
         self.assertEqual([v.reason for v in judged.failed], ["the kernel did not come up"])
 
 
-class Facts(unittest.TestCase):
+class Init(unittest.TestCase):
     def test_garbled_seconds_are_a_problem(self) -> None:
-        self.assertEqual(facts.read(["# vm: seconds hypercalls 3.x 4.0"]).problems,
+        self.assertEqual(console.results(["# vm: seconds hypercalls 3.x 4.0"]).problems,
                          ["garbled: '# vm: seconds hypercalls 3.x 4.0'"])
 
     def test_what_init_could_not_do(self) -> None:
-        found = facts.read(["# vm: noprobe hypercalls 254", "# vm: noplant warn", "# vm: other"])
+        found = console.results(["# vm: noprobe hypercalls 254", "# vm: noplant warn",
+                                 "# vm: other"])
         self.assertEqual(found.problems, ["the probe failed: hypercalls 254",
                                           "the mistake was not planted: warn"])
 
     def test_a_test_does_not_speak_for_init(self) -> None:
-        self.assertIsNone(facts.read(["# # vm: has kvm"]).has)
+        self.assertIsNone(console.results(["# # vm: has kvm"]).has)
 
 
 if __name__ == "__main__":

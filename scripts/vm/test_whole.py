@@ -56,6 +56,19 @@ class OneMachine(Whole):
         self.assertIn("tests: 3 passed, 0 failed, 0 skipped, 0 tried again", ran.closing)
         self.assertEqual(ran.read("vm.count"), "3 0 0\n")
 
+    def test_the_seconds_of_each_test_are_written_down(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.notes = ["# vm: seconds hypercalls 3.10 4.90",
+                           "# vm: seconds psci_test 5.00 7.00"]
+        ran = self.run_it(*self.WHERE, change=change)
+        self.assertEqual({test["name"]: test["seconds"] for test in ran.results()[0]["tests"]},
+                         {"boot": None, "hypercalls": 1.8, "psci_test": 2.0, "steal_time": None})
+
+    def test_what_init_could_not_do_fails_the_boot(self) -> None:
+        def change(guest: Guest) -> None:
+            guest.without("# vm: keeper").notes = ["# vm: nokeeper /dev/kvm: EIO"]
+        self.is_red(self.run_it(*self.WHERE, change=change), "no VM was held: /dev/kvm: EIO")
+
     def test_hang_is_never_tried_again_and_hides_nothing(self) -> None:
         def change(guest: Guest) -> None:
             guest.said["psci_test"] = failed("not ok 3 the vCPU began twice")
