@@ -439,13 +439,9 @@ int main(void)
 	kvm_vm_free(vm);
 	has_vgic_v2 = !kvm_supports_vgic_v3() && vgic_v2_supported();
 
-	if (abi_open()) {
-		abi_begin_stats();
+	if (abi_begin()) {
 		for (i = 0; i < ARRAY_SIZE(surfaces); i++)
 			stats_before[i] = abi_read_surface(surfaces[i]);
-	} else {
-		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
-			       strerror(errno));
 	}
 
 	ksft_set_plan(ARRAY_SIZE(cases));

@@ -131,11 +131,7 @@ int main(int argc, char *argv[])
 	ksft_print_msg("to repeat this: abi_stress -t %u -s %#lx\n", seconds,
 		       seed);
 
-	if (abi_open())
-		abi_begin_stats();
-	else
-		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
-			       strerror(errno));
+	abi_begin();
 	stress_start_watching();
 
 	ksft_set_plan(ARRAY_SIZE(cases));

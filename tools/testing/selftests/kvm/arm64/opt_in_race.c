@@ -59,7 +59,7 @@ static unsigned int begin_round(pthread_t *thread, int round, int part, int fd)
 	return shift < 0 ? -shift * DELAY_US : 0;
 }
 
-/* What a VM has that can be told without a vCPU, in no time. */
+/* What a VM has, as far as it can be read at once and without a vCPU. */
 static bool has_part(int fd, int part)
 {
 	struct reg_mask_range range = { .range = part == PART_GIC_RANGE ?

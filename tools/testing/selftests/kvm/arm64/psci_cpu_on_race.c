@@ -374,13 +374,8 @@ int main(void)
 	sigaction(SIGALRM, &sa, NULL);
 	ksft_print_header();
 
-	if (abi_open()) {
-		abi_begin_stats();
+	if (abi_begin())
 		smccc_before = abi_read_surface("smccc");
-	} else {
-		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
-			       strerror(errno));
-	}
 
 	ksft_set_plan(ARRAY_SIZE(cases));
 	fw_run_cases(cases, ARRAY_SIZE(cases));

@@ -310,11 +310,7 @@ int main(void)
 	test_disable_default_vgic();
 	kernel_log_open();
 
-	if (abi_open())
-		abi_begin_stats();
-	else
-		ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
-			       strerror(errno));
+	abi_begin();
 
 	ksft_set_plan(ARRAY_SIZE(cases));
 	fw_run_cases(cases, ARRAY_SIZE(cases));

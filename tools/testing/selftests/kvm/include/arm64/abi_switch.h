@@ -263,6 +263,19 @@ static inline void abi_begin_stats(void)
 	abi_stats_before = abi_read_stats();
 }
 
+/* Without the switch only the load of a test runs; returns whether it is there. */
+static inline bool abi_begin(void)
+{
+	if (abi_open()) {
+		abi_begin_stats();
+		return true;
+	}
+
+	ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
+		       strerror(errno));
+	return false;
+}
+
 /*
  * Mode check looks away if the mode changes during a call, or if others write what
  * has no lock: that is for a few of the calls, and says so.
