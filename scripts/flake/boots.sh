@@ -8,7 +8,7 @@
 #
 #   IMAGE			the kernel, by default the one that `make` built
 #   QEMU			by default qemu-system-aarch64
-#   STORE_DELAY_US		how long QEMU waits before it stores, by default 300; 0: as ever
+#   STORE_DELAY_US		how long QEMU waits before it stores, by default 300; 0: no wait
 #   KEEP=1			vm_keeper, as `make` built it, holds a VM
 #   MODEL, CMDLINE		the CPU, by default neoverse-n1; more for the kernel
 #

@@ -255,7 +255,7 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
         None,
         "not in the model's order"
     );
-    // There is no other one, but that the mode was ever changed.
+    // Nothing else is stored but the note that the mode was changed once.
     let stores: usize = ["WRITE_ONCE(", "set_key(", "smp_"]
         .map(|store| body.matches(store).count())
         .iter()
