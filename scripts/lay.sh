@@ -27,7 +27,7 @@ stage_patches "$stage"
 # of what was made from the last one can be kept. ccache has the rest.
 if [[ ! -d $TREE || $(cat "$STATE/base" 2>/dev/null) != "$identity" ]]; then
 	rm -f "$STATE/base"
-	rm -rf "$TREE" "$manifest" "$KOUT" "$WITHOUT" "$OUT/lint" "$OUT/kselftest" "$OUT/series-build" "$KSELFTEST"
+	rm -rf "$TREE" "$manifest" "$OUT"/kernel{,-*} "$OUT/lint" "$OUT/kselftest" "$OUT/series-build" "$KSELFTEST"
 	tmp=
 	fresh_tmp tmp "$TREE"
 	need_space "$OUT" 2000 "a copy of the kernel source"
