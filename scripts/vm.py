@@ -66,6 +66,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
     parser.add_argument("--out", type=Path, help="directory for results and logs")
     parser.add_argument("--abi", choices=matrix.ABI_MODES, help="one mode instead of all")
+    parser.add_argument("--default-abi", choices=matrix.ABI_MODES, metavar="MODE",
+                        help="this mode, which the kernel has to choose without a parameter")
     parser.add_argument("--cpu", choices=matrix.CPUS)
     parser.add_argument("--gic", type=int, choices=matrix.GIC_VERSIONS)
     parser.add_argument("--mode", choices=matrix.KVM_MODES, help="KVM's mode")
@@ -89,6 +91,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--cmdline: kernel parameters only, no '--'")
     if args.stock and args.abi not in (None, "c"):
         parser.error("--stock: that kernel knows no --abi")
+    if args.default_abi and (args.abi or args.stock):
+        parser.error("--default-abi: not with --abi or --stock")
     needs = {"list": (), "kunit": ("image", "busybox", "out")}
     for name in needs.get(args.task, ("image", "busybox", "out", "selftests")):
         if getattr(args, name) is None:
@@ -238,10 +242,12 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
         tests = tests if args.tests else matrix.QUICK
     if args.stock:
         modes = ("c",)
-    if args.abi:
-        modes = (args.abi,)
+    if args.abi or args.default_abi:
+        modes = (args.abi or args.default_abi,)
     found = matrix.boots(machines(args), modes, tests, options(args),
                          bare=not args.tests and args.task == "run")
+    if args.default_abi:
+        found = [replace(boot, by_default=True) for boot in found]
     if args.debug and not (args.tests or args.abi):
         found = matrix.alone(found)
     return matrix.briefly(found, args.debug) if args.brief and not args.tests else found
@@ -315,7 +321,8 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
 
 def whole(args: argparse.Namespace, boots: list[Boot]) -> bool:
     """Nobody has narrowed the run: it has to show what mode rust serves, if it runs in it."""
-    narrowed = (args.cpu, args.gic, args.mode, args.abi, args.tests, args.stock, args.cmdline)
+    narrowed = (args.cpu, args.gic, args.mode, args.abi, args.default_abi, args.tests, args.stock,
+                args.cmdline)
     rust = not args.debug or any(boot.abi == "rust" for boot in boots)
     return args.task == "run" and rust and not any(narrowed)
 

@@ -280,24 +280,30 @@ class Boot:
     options: Options = Options()
     # SINGLE or MULTI
     threads: str = SINGLE
+    # The kernel has to choose the mode by itself: its command line says nothing about the overlay.
+    by_default: bool = False
 
     @property
     def slug(self) -> str:
-        words = [self.config.slug, self.abi, "races" if self.threads == MULTI else ""]
+        words = [self.config.slug, self.abi, "default" if self.by_default else "",
+                 "races" if self.threads == MULTI else ""]
         return "-".join(word for word in words if word)
 
     @property
     def name(self) -> str:
         races = "(races)" if self.threads == MULTI else ""
-        return " ".join(word for word in (self.config.name, self.abi, races) if word)
+        default = "(default)" if self.by_default else ""
+        return " ".join(word for word in (self.config.name, self.abi, default, races) if word)
 
     @property
     def counted(self) -> bool:
-        return self.abi != "rust" or self.config not in MAIN
+        return not self.by_default and (self.abi != "rust" or self.config not in MAIN)
 
     @property
     def kernel_params(self) -> str:
         """What the boot, not the machine, asks of the overlay; nothing overrides a host state's."""
+        if self.by_default:
+            return ""
         mode = "" if "kvm-arm.abi" in self.config.params else f"kvm-arm.abi={self.abi}"
         return f"{mode} kvm-arm.abi_count={int(self.counted)}".strip()
 

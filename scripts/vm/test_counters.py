@@ -5,9 +5,9 @@ import unittest
 
 from vm import rules
 from vm.console import Calls
-from vm.fake import FLOORS, Case, failed, guest, judged, passed
+from vm.fake import FLOORS, Case, Guest, failed, guest, judged, passed
 from vm.judge import BOOT
-from vm.matrix import MAIN, TABLE
+from vm.matrix import MAIN, TABLE, Boot
 from vm.rules import Floors
 
 V3, V2, N1, A72 = TABLE[:4]
@@ -21,6 +21,14 @@ class Counters(Case):
             written = one.results().replace(f"mode {when} check", f"mode {when} c")
             one.results = lambda text=written: text  # type: ignore[method-assign,misc]
             self.boot_fails(judged(one), f"mode is c {when} the tests, not check")
+
+    def test_another_default_mode(self) -> None:
+        for abi in ("c", "check"):
+            one = Guest(Boot(N1, abi, ("hypercalls",), by_default=True),
+                        said={"hypercalls": passed("a", "b")})
+            self.good(judged(one))
+            one.notes = ["# vm: mode before rust"]
+            self.boot_fails(judged(one), f"mode is rust before the tests, not {abi}")
 
     def test_mismatch_whenever_it_was(self) -> None:
         for when in ("before", "after", "last"):

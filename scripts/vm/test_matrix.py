@@ -54,6 +54,13 @@ class Boots(unittest.TestCase):
             self.assertNotIn("kvm-arm.abi=", boot.kernel_params)
             self.assertEqual((boot.abi, boot.tests), ("rust", ("kvm-uuid",)))
 
+    def test_a_mode_by_default_is_not_asked_for(self) -> None:
+        for abi in ABI_MODES:
+            boot = Boot(MAIN[0], abi, ("hypercalls",), by_default=True)
+            self.assertEqual((boot.kernel_params, boot.counted), ("", False))
+            self.assertEqual(boot.name, f"neoverse-n1 GICv3 vhe {abi} (default)")
+            self.assertEqual(boot.slug, f"neoverse-n1-gicv3-vhe-{abi}-default")
+
     def test_without_kvm_there_is_a_boot_and_no_test(self) -> None:
         bare = [boot for boot in everything() if boot.config.expected_kvm is None]
         self.assertEqual({(boot.config.kvm, boot.tests) for boot in bare},

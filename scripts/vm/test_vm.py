@@ -116,6 +116,23 @@ class Run(Runs):
         self.assertEqual([boot.name for boot in self.judged], ["a64fx GICv3 vhe c"])
         self.assertNotIn("Not run:", said)
 
+    def test_a_default_mode_is_judged_and_not_asked_for(self) -> None:
+        for mode in ("c", "check"):
+            self.booted.clear()
+            self.judged.clear()
+            status, _ = self.main("run", "--cpu", "neoverse-n1", "--default-abi", mode,
+                                  "--tests", "hypercalls,abi_flip")
+            self.assertEqual(status, 0)
+            self.assertEqual([(boot.abi, boot.by_default) for boot in self.judged],
+                             [(mode, True)] * 2)
+            self.assertFalse([argv for argv in self.booted if "kvm-arm.abi" in argv])
+
+    def test_a_default_mode_is_not_asked_for_by_other_words(self) -> None:
+        for words in (("--abi", "c"), ("--stock",)):
+            status, said = self.main("run", "--default-abi", "c", *words)
+            self.assertEqual(status, 2)
+            self.assertIn("--default-abi: not with", said)
+
     def test_threads_follow_from_the_tests(self) -> None:
         self.main("run", "--cpu", "a64fx", "--tests", "hypercalls,abi_flip", "--abi", "check")
         one, two = sorted(self.booted, key=lambda argv: "thread=multi" in argv)
