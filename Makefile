@@ -29,8 +29,8 @@ endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
-ifneq ($(and $(filter debug,$(CONFIG)),$(filter test quick lint bench series mutants,$(MAKECMDGOALS))),)
-$(error CONFIG=debug is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds,$(MAKECMDGOALS))),)
+$(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
 endif
 
@@ -71,6 +71,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make fuzz         random calls and hypercalls, C against Rust, for SECONDS= on each
                     machine, and the core crate on the host
   make mutants      put bugs into the Rust code and see which test finds each
+  make builds       build and boot the kernels that nothing else builds: without this
+                    project, with other default modes, with helpers out of line, with
+                    CFI; an hour or more the first time
   make bench        count the instructions that C and Rust take, and what else they cost
   make lint         formatting, warnings, documentation, patches
   make series       the change as patches for `git am`; with BUILD=1, build each step
@@ -85,6 +88,7 @@ Variables:
   TESTS=a,b         only these tests
   ALL=1             run: every machine and state of the host
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and the like
+  CONFIG=off|default-c|default-check|outline|cfi    a kernel of `make builds`
   SECONDS=          fuzz: how long (default 60); run: how long the timed tests run
   SEED=             where random numbers begin (default: another one for each run)
   CMDLINE=          more kernel parameters
@@ -99,7 +103,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants bench lint series clean distclean
+	fuzz mutants builds bench lint series clean distclean
 
 help:
 	$(info $(HELP))
@@ -141,6 +145,9 @@ fuzz:
 
 mutants:
 	@$(steps) setup source mutants
+
+builds:
+	@$(steps) $(built) builds
 
 bench:
 	@$(steps) $(built) bench-kernel bench-plugin $(if $(filter 0,$(BUILD)),,bench-build) bench

@@ -3,9 +3,16 @@
 #
 # The kernel's configuration. Sourced after lib.sh.
 
-# Of a named one other than base: the base's with what its own file adds.
+# A named one other than base adds its own file to the base's.
 FRAGMENTS=("$ROOT/configs/base.config")
 [[ $CONFIG == base ]] || FRAGMENTS+=("$ROOT/configs/$CONFIG.config")
+
+# merged: the lines of the fragments. The last line about a symbol counts; kbuild
+# would warn about the other ones.
+merged()
+{
+	cat "${FRAGMENTS[@]}" | tac | awk -F= '!/^CONFIG_/ || !seen[$1]++' | tac
+}
 
 # configure TREE OUTPUT: allnoconfig plus the fragments, made anew only when a
 # fragment, a Kconfig file of the overlay or a compiler changed.
@@ -33,7 +40,7 @@ allnoconfig()
 {
 	local all=$3/.fragment
 	mkdir -p "$3"
-	cat "${FRAGMENTS[@]}" >"$all"
+	merged >"$all"
 	logged "$1" kbuild "$2" "$3" KCONFIG_ALLCONFIG="$all" allnoconfig
 }
 
@@ -49,7 +56,7 @@ configured()
 		else
 			grep -qxF "$line" "$1" || bad+=" $line"
 		fi
-	done < <(cat "${FRAGMENTS[@]}" | grep '^CONFIG_')
+	done < <(merged | grep '^CONFIG_')
 	[[ -z $bad ]] || {
 		rm -f "$1"
 		die "asked for in configs/, but not in the kernel's configuration (an unknown symbol or an unmet dependency):$bad"

@@ -12,7 +12,11 @@ args=(--image "$IMAGE" --selftests "$KSELFTEST" --busybox "$BUSYBOX" --out "$RES
 [[ -z $GIC ]] || args+=(--gic "$GIC")
 [[ -z $CPU ]] || args+=(--cpu "$CPU")
 [[ -z $MODE ]] || args+=(--mode "$MODE")
-[[ $CONFIG == base ]] || args+=(--debug)
+case $CONFIG in
+debug)		args+=(--debug) ;;
+off)		args+=(--stock) ;;
+default-*)	[[ -n $ABI ]] || args+=(--default-abi "${CONFIG#default-}") ;;
+esac
 [[ ${BRIEF:-} != y ]] || args+=(--brief)
 [[ $ALL != 1 ]] || args+=(--all)
 [[ -z $FUZZ_SECONDS || $1 == kunit ]] || args+=(--seconds "$FUZZ_SECONDS")

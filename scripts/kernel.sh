@@ -4,7 +4,7 @@
 # Usage: scripts/kernel.sh
 #
 # Configure and build the arm64 kernel from $O/linux into $O/kernel, or with
-# CONFIG=debug in the environment into $O/kernel-debug.
+# CONFIG=debug in the environment into $O/kernel-debug, and so on.
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/config.sh"

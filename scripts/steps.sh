@@ -34,6 +34,7 @@ title()
 	lay)		echo "laying the overlay over the tree$(first_time "$TREE" "copies 1.6 GB the first time")" ;;
 	kernel)		echo "building the $kernel$(first_time "$image" "$minutes minutes or more on 2 cores the first time")" ;;
 	objgate)	echo "checking the Rust objects" ;;
+	builds)		echo "building and booting other configurations$(first_time "$OUT/kernel-cfi" "an hour or more on 2 cores the first time")" ;;
 	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
 	test-host)	echo "testing the core crate and the benchmark on the host" ;;
 	kunit)		echo "running KUnit on the $kernel in QEMU" ;;

@@ -12,7 +12,8 @@ MODE_VALUES="vhe nvhe protected nested"
 CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex-a72 cortex-a76 cortex-a710 a64fx"
 # Armv8.0: these have no Virtualization Host Extensions.
 CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
-CONFIG_VALUES="base debug"
+# Those after debug: scripts/builds.sh
+CONFIG_VALUES="base debug off default-c default-check outline cfi"
 
 KERNEL_SRC=${KERNEL_SRC:-} KERNEL_DEB=${KERNEL_DEB:-} BASE_UPDATE=${BASE_UPDATE:-}
 DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
