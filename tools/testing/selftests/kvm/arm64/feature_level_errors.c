@@ -3,8 +3,8 @@
  * feature_level_errors - How access to the feature-level registers fails, and
  * that a failure has no effect.
  *
- * The order of checks is that of the firmware registers, which userspace can
- * see:
+ * The order of checks is visible to userspace, and is that of the firmware
+ * registers:
  *
  *	both:		vCPU not initialised	ENOEXEC
  *	SET_ONE_REG:	size is not 8 bytes	ENOENT
@@ -14,8 +14,8 @@
  *	GET_ONE_REG:	unknown register	ENOENT	(a wrong size is one)
  *			value cannot be written	EFAULT
  *
- * Values are placed at the end of a page before one that cannot be accessed, to
- * see that 8 bytes are touched and no more. feature_levels tests the levels.
+ * Values are placed at the end of a page before an inaccessible one, to see
+ * that only 8 bytes are accessed. feature_levels tests the levels.
  */
 #include <errno.h>
 
@@ -29,7 +29,7 @@
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 
-/* The firmware registers and the levels as every case must leave them. */
+/* Every case must leave the firmware registers and the levels like this. */
 static struct fw_state state;
 static u64 levels[NR_LEVEL_REGS];
 
@@ -87,7 +87,7 @@ static void check_unknown_numbers(int unused)
 	expect_no_such_reg(LEVEL_REG_0 + 0xffff, ENOENT);
 }
 
-/* Bits 16-19 lead to classes that have registers of their own. */
+/* Bits 16-19 select classes that have registers. */
 static void check_id_bits(int unused)
 {
 	int n, bit;
@@ -120,7 +120,7 @@ static void check_sizes(int unused)
 			     SIZE_FIELD(size);
 			expect_no_such_reg(id, ENOENT);
 
-			/* Refused before the pointer is looked at. */
+			/* Refused before the pointer is used */
 			for (cmd = GET; cmd < NR_CMDS; cmd++) {
 				expect_access(cmd, id, (u64)hole, ENOENT);
 				expect_access(cmd, id, 0, ENOENT);
@@ -170,7 +170,7 @@ static void check_read_only(int unused)
 	}
 }
 
-/* Seven bytes that no host accepts, and no eighth. */
+/* Seven bytes of a value that no host accepts; the eighth is inaccessible. */
 static void check_efault_first(int unused)
 {
 	int n;
@@ -265,7 +265,7 @@ static void check_list(int unused)
 	free(list);
 
 	for (i = 0; i <= NR_LEVEL_REGS; i++) {
-		/* What there would be without the levels is too small now. */
+		/* A list without room for the levels is too small. */
 		ret = get_list(total - i, total - i, &after);
 		fw_expect(ret == (i ? E2BIG : 0) && after == total,
 			  "%lu too few: %s, %lu", i, strerror(ret), after);
@@ -304,9 +304,9 @@ static const struct fw_case cases[] = {
 
 	{ "vCPU not initialised: ENOEXEC before all else",
 	  check_not_initialised },
-	{ "list: E2BIG and EFAULT at each of them, n is written back",
+	{ "list: E2BIG and EFAULT at each register, n is written back",
 	  check_list },
-	{ "all of this has changed nothing", check_unchanged },
+	{ "nothing has changed in the end", check_unchanged },
 };
 
 int main(void)

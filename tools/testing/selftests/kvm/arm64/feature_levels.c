@@ -1,24 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * feature_levels - The feature-level registers of a VM that opts in to them:
- * which there are, what they read, and which values they accept.
+ * their number, what they read, and which values they accept.
  *
- * Eight registers of sixteen signed fields of four bits. Whatever a kernel, its
- * predecessors and its successors know of them, the registers are the same, so
- * that a stream that has them fits any destination. A value is accepted if no
- * field is above the host's:
+ * There are eight registers of sixteen signed fields of four bits. All kernels
+ * have the same registers, however many levels they know, so that a stream with
+ * them fits any destination. A value is accepted if no field is above the
+ * host's:
  *
  *	the host has	accepts
  *	not available	not available
  *	unknown		not available, unknown
  *	available	not available, unknown, available
  *	unaffected	all of these
- *	nothing (0)	0 and less, of what it does not know
+ *	nothing (0)	0 and less, for fields that it does not know
  *
- * A write checks that and stores nothing. So a register reads what the host is,
- * no matter what is written, and nothing is ever frozen. What the host is to
- * have is worked out from the registers of the workarounds that any VM has, and
- * from what the guest is told. feature_level_errors tests the other failures.
+ * A write checks that and stores nothing. So a register always reads the host's
+ * levels, and is never frozen. The expected levels are computed from the
+ * workaround registers that any VM has, and from what the guest sees.
+ * feature_level_errors tests the other failures.
  */
 #include <errno.h>
 
@@ -69,7 +69,7 @@ static void check_uapi(int unused)
 	}
 }
 
-/* On every vCPU, the list of any VM but for eight more in one place. */
+/* On every vCPU, the list of any VM with eight more registers in one place. */
 static void check_list(int nr_vcpus)
 {
 	struct kvm_reg_list *stock, *list;
@@ -101,7 +101,7 @@ static void check_list(int nr_vcpus)
 					  "place %d holds %#llx", k,
 					  list->reg[k]);
 		}
-		fw_expect(k == list->n, "only %d in the list are right", k);
+		fw_expect(k == list->n, "only %d in the list are correct", k);
 		free(list);
 	}
 
@@ -125,7 +125,7 @@ static void check_values(int unused)
 	kvm_vm_free(vm);
 }
 
-/* What the guest finds by ARCH_FEATURES has to be what the level says. */
+/* ARCH_FEATURES in the guest must agree with the level. */
 static void check_guest(int field)
 {
 	static const s64 told[][4] = {
@@ -153,7 +153,7 @@ static void check_guest(int field)
 
 /* ---- What is accepted ---- */
 
-/* Each value of each field, of which the others have the bits of @others. */
+/* Each value of each field, with the bits of @others in the other fields. */
 static void try_fields(struct kvm_vcpu *vcpu, int n, u64 others)
 {
 	u64 val, host = level_host(vcpu, n);
@@ -184,7 +184,7 @@ static void check_fields(int n)
 	kvm_vm_free(vm);
 }
 
-/* The field of a workaround, by the level of the host. */
+/* The values that the field of a workaround accepts, by the host's level. */
 static void check_workaround(int field)
 {
 	static const u64 sources[] = {
@@ -207,7 +207,7 @@ static void check_workaround(int field)
 	kvm_vm_free(vm);
 }
 
-/* One field too high is enough, wherever it is and whatever the others are. */
+/* One field that is too high is enough, whichever it is. */
 static void check_one_bad_field(int unused)
 {
 	struct kvm_vcpu *vcpu;
@@ -229,7 +229,7 @@ static void check_one_bad_field(int unused)
 					 EINVAL, host);
 		}
 
-		/* Two of them do not make it right. */
+		/* Two such fields are refused as well. */
 		for (i = 1; i < NR_LEVEL_FIELDS; i++)
 			level_expect_set(vcpu, n,
 					 level_with(level_with(host, i, 7),
@@ -252,7 +252,7 @@ static void check_many_fields(int unused)
 		host = level_host(vcpu, n);
 		val = (u64)kvm_random_u32(&rng) << 32 | kvm_random_u32(&rng);
 
-		/* Most have a field too high, unless they are kept negative. */
+		/* Most random values have a field that is too high. */
 		if (i & 8)
 			val |= LEVELS_LOWEST;
 		field = kvm_random_u32(&rng) % NR_LEVEL_FIELDS;
@@ -269,8 +269,8 @@ static void check_many_fields(int unused)
 }
 
 /*
- * A successor has levels where this kernel has none. What it says by a negative
- * one, that something is not there, is true of this kernel.
+ * A later kernel may have levels that this one lacks. A negative level says
+ * that something is absent, which is true of this kernel.
  */
 static void check_unallocated(int unused)
 {
@@ -297,7 +297,7 @@ static void check_unallocated(int unused)
 	kvm_vm_free(vm);
 }
 
-/* Neither known nor named by this kernel: written back as they were read. */
+/* This kernel has no names for private levels. They can be written back. */
 static void check_private(int unused)
 {
 	struct kvm_vcpu *vcpu;
@@ -315,7 +315,7 @@ static void check_private(int unused)
 	kvm_vm_free(vm);
 }
 
-/* ---- When, and in which VM ---- */
+/* ---- At which time, and in which VM ---- */
 
 static void check_after_run(int runner)
 {
@@ -335,7 +335,7 @@ static void check_after_run(int runner)
 	kvm_vm_free(vm);
 }
 
-/* SSBS of the VM has a say in WORKAROUND_2, on all vCPUs and at any time. */
+/* WORKAROUND_2 depends on the VM's SSBS, on all vCPUs and at any time. */
 static void check_ssbs(int ran)
 {
 	enum fw_spectre_v4 v4 = fw_host_spectre_v4();
@@ -345,12 +345,12 @@ static void check_ssbs(int ran)
 	int i, visible;
 
 	if (v4 == FW_V4_UNKNOWN)
-		fw_skip("Spectre-v4 is not told by sysfs");
+		fw_skip("sysfs does not report Spectre-v4");
 	if (!ssbs)
 		fw_skip("no SSBS");
 
 	for (visible = 0; ssbs && visible < 2; visible++) {
-		/* It cannot be changed once the VM has run. */
+		/* SSBS cannot be changed once the VM has run. */
 		if (ran && visible) {
 			kvm_vm_free(vm);
 			vm = create(2, vcpus);
@@ -374,7 +374,7 @@ static void check_ssbs(int ran)
 	kvm_vm_free(vm);
 }
 
-/* The host of all VMs is the same, be there other features or not. */
+/* All VMs have the same host, whatever their features. */
 static void check_other_vm(int unused)
 {
 	struct kvm_vcpu *vcpus[2], *other;
@@ -399,13 +399,13 @@ static const struct fw_case cases[] = {
 	{ "list: after VENDOR_HYP_BMAP_2, in order, all else unchanged",
 	  check_list, 1 },
 	{ "list: the same on both of two vCPUs", check_list, 2 },
-	{ "read: what WORKAROUND_1 to 3 say, zero elsewhere, on each vCPU",
+	{ "read: the levels of WORKAROUND_1 to 3, else zero, on each vCPU",
 	  check_values },
-	{ "guest: told WORKAROUND_1's level, whatever is written",
+	{ "guest: sees WORKAROUND_1's level, whatever is written",
 	  check_guest, 0 },
-	{ "guest: told WORKAROUND_2's level, whatever is written",
+	{ "guest: sees WORKAROUND_2's level, whatever is written",
 	  check_guest, 1 },
-	{ "guest: told WORKAROUND_3's level, whatever is written",
+	{ "guest: sees WORKAROUND_3's level, whatever is written",
 	  check_guest, 2 },
 
 	{ "write 0: not above the host's 0, else EINVAL, nothing stored",
@@ -417,9 +417,12 @@ static const struct fw_case cases[] = {
 	{ "write 5: not above 0, else EINVAL, nothing stored", check_fields, 5 },
 	{ "write 6: not above 0, else EINVAL, nothing stored", check_fields, 6 },
 	{ "write 7: not above 0, else EINVAL, nothing stored", check_fields, 7 },
-	{ "write: WORKAROUND_1 from hosts of each state", check_workaround, 0 },
-	{ "write: WORKAROUND_2 from hosts of each state", check_workaround, 1 },
-	{ "write: WORKAROUND_3 from hosts of each state", check_workaround, 2 },
+	{ "write: WORKAROUND_1 levels of hosts in each state",
+	  check_workaround, 0 },
+	{ "write: WORKAROUND_2 levels of hosts in each state",
+	  check_workaround, 1 },
+	{ "write: WORKAROUND_3 levels of hosts in each state",
+	  check_workaround, 2 },
 	{ "write: one field above the host's is EINVAL", check_one_bad_field },
 	{ "write: many fields at a time, by the rule for each",
 	  check_many_fields },
@@ -430,8 +433,9 @@ static const struct fw_case cases[] = {
 	{ "after a run of vCPU 0: as before, never EBUSY", check_after_run, 0 },
 	{ "after a run of vCPU 1: as before, never EBUSY", check_after_run, 1 },
 	{ "SSBS: WORKAROUND_2's level follows ID_AA64PFR1_EL1", check_ssbs, 0 },
-	{ "SSBS: so it does after the first run", check_ssbs, 1 },
-	{ "other VMs: the same levels, without PSCI_0_2 or run", check_other_vm },
+	{ "SSBS: the same after the first run", check_ssbs, 1 },
+	{ "other VMs: the same levels, without PSCI_0_2 or not run",
+	  check_other_vm },
 };
 
 int main(void)

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * first_run - What the first KVM_RUN of a VM settles, and what one that fails
- * does not.
+ * first_run - What the first KVM_RUN of a VM freezes, and that a failed one
+ * freezes nothing.
  *
- * A KVM_RUN that is refused, as something has yet to be configured, is no first
- * run: bitmaps, ID registers and the filter of hypercalls can be changed after
- * it as before. When the vCPU has run at last, the guest has what was written
- * last, and that is frozen.
+ * A KVM_RUN that is refused, since something is not configured yet, does not
+ * count as the first run: bitmaps, ID registers and the filter of hypercalls
+ * can still be changed. When the vCPU has run at last, the guest sees what was
+ * written last, and this is frozen.
  *
- * The first run has ID_AA64PFR0_EL1.GIC tell of the interrupt controller that
- * the VM has, whatever userspace has written there.
+ * The first run sets ID_AA64PFR0_EL1.GIC according to the VM's interrupt
+ * controller, whatever userspace has written there.
  */
 #include "smccc_sysreg.h"
 
@@ -18,7 +18,7 @@
 #define VENDOR_HYP_UID	0x8600ff01
 #define TRNG_VERSION	0x84000050
 
-/* The least of ID_AA64ISAR0_EL1.AES */
+/* The lowest nonzero value of ID_AA64ISAR0_EL1.AES */
 #define AES		BIT(ID_AA64ISAR0_EL1_AES_SHIFT)
 
 static struct kvm_vm *vm;
@@ -36,7 +36,7 @@ static void init_pmu(void)
 				     KVM_ARM_VCPU_PMU_V3_INIT, NULL);
 }
 
-/* With an interrupt controller it has to have an interrupt as well. */
+/* With an interrupt controller, the PMU also needs an interrupt. */
 static void init_pmu_irq(void)
 {
 	int i, irq = 23;
@@ -67,7 +67,7 @@ static const struct failure {
 	u32 features;
 	bool has_gic;
 	bool has_raw_vcpu;
-	/* The vCPU that fails, how, and what it lacks */
+	/* The vCPU that fails, the errno, and what is missing */
 	int vcpu;
 	int err;
 	void (*repair)(void);
@@ -88,7 +88,7 @@ static int set_reg(u64 id, u64 val)
 	return fw_set(vcpus[0], id, val);
 }
 
-/* Each of the bitmaps in each of its values; all services are off then. */
+/* Write every value of each bitmap. In the end all services are off. */
 static void expect_bitmaps_change(void)
 {
 	u64 val;
@@ -100,7 +100,7 @@ static void expect_bitmaps_change(void)
 	}
 }
 
-/* AES, which all of these CPUs have, goes and comes; in the end there is none. */
+/* Turn AES, which all of these CPUs have, off and on; in the end it is off. */
 static void expect_id_reg_changes(void)
 {
 	u64 id = SYS_REG(ID_AA64ISAR0_EL1), now;
@@ -199,7 +199,7 @@ static void check_failure(int nr)
 	}
 	isar0 = vcpu_get_reg(vcpus[0], SYS_REG(ID_AA64ISAR0_EL1));
 
-	/* The guest has what was written last. */
+	/* The guest must see what was written last. */
 	f->repair();
 	c = smccc_call(vcpus[0], SMCCC_HVC, TRNG_VERSION, 0, 0, 0);
 	smccc_expect_refused(&c);
@@ -219,13 +219,13 @@ static void check_failure(int nr)
 	end();
 }
 
-/* ---- What the first run makes of ID_AA64PFR0_EL1.GIC ---- */
+/* ---- How the first run changes ID_AA64PFR0_EL1.GIC ---- */
 
 static const struct gic_field {
 	const char *name;
 	/* KVM_DEV_TYPE_ARM_VGIC_*, or 0 */
 	u32 type;
-	/* What is written, as far as the host has it, and what comes of it */
+	/* What is written, as far as the host has it, and the result */
 	u64 written;
 	u64 after;
 } gic_fields_written[] = {
@@ -274,7 +274,7 @@ static void check_gic_field(int nr)
 	val = vcpu_get_reg(vcpus[1], id);
 	fw_expect(val == want, "it reads %#lx, not %#lx", val, want);
 
-	/* That is frozen. */
+	/* This value is frozen. */
 	ret = set_reg(id, want);
 	fw_expect(!ret, "the same value: %s", strerror(ret));
 	ret = set_reg(id, want ^ BIT(ID_AA64PFR0_EL1_GIC_SHIFT));

@@ -4,15 +4,15 @@
  *
  * The bitmaps belong to the VM. Until one of its vCPUs first runs they can be
  * written through any vCPU, and are seen through all of them. From then on they
- * are frozen, whichever vCPU ran and whichever is asked:
+ * are frozen, whichever vCPU ran, and whichever is used for the access:
  *
  *	a value with an unsupported bit		EINVAL, as before
  *	another value				EBUSY
- *	the value it has			accepted, for ever
+ *	its current value			always accepted
  *
- * The last one is what lets a VMM write all registers back when it restores or
- * reboots a VM. PSCI_VERSION belongs to the VM too, but is never frozen. The
- * workaround registers hold no state, so there is nothing to freeze.
+ * Because of the last rule a VMM can write all registers back when it restores
+ * or reboots a VM. PSCI_VERSION belongs to the VM too, but is never frozen. The
+ * workaround registers hold no state that could be frozen.
  */
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static void set_bitmaps(struct kvm_vcpu *vcpu, int n)
 		vcpu_set_reg(vcpu, fw_regs[i].id, nth_value(i, n));
 }
 
-/* Every small value, and one with a bit too many, on a VM that never ran. */
+/* Small values, and one with an unsupported bit, on a VM that never ran. */
 static void expect_writable(struct kvm_vcpu *vcpu)
 {
 	u64 val, initial, bad;
@@ -53,7 +53,7 @@ static void expect_writable(struct kvm_vcpu *vcpu)
 	}
 }
 
-/* The same, on one that did. */
+/* The same, on a VM that has run. */
 static void expect_frozen(struct kvm_vcpu *vcpu)
 {
 	u64 val, frozen, bad;
@@ -73,7 +73,7 @@ static void expect_frozen(struct kvm_vcpu *vcpu)
 	}
 }
 
-/* What the guest is offered is what the bitmaps say. */
+/* The guest gets the services that the bitmaps offer. */
 static void expect_guest_agrees(struct kvm_vcpu *vcpu)
 {
 	struct fw_state state = fw_state_read(vcpu);
@@ -148,7 +148,7 @@ static void check_vm_wide(int unused)
 		}
 	}
 
-	/* What vCPU 1 wrote is what the guest gets on vCPU 0. */
+	/* The guest on vCPU 0 sees what was written through vCPU 1. */
 	expect_guest_agrees(vcpus[0]);
 	kvm_vm_free(vm);
 }
@@ -191,7 +191,7 @@ static void check_frozen_other_vcpu(int runner)
 		fw_expect_state(vcpus[0], &state, "vCPU 0");
 		fw_expect_state(vcpus[1], &state, "vCPU 1");
 
-		/* The vCPU that had not run gets the same services. */
+		/* The vCPU that had not run must get the same services. */
 		expect_guest_agrees(vcpus[!runner]);
 		kvm_vm_free(vm);
 	}
@@ -335,7 +335,7 @@ static void check_psci_version_0_1(int unused)
 	kvm_vm_free(vm);
 }
 
-/* The answer to every value is that of a VM that has not run. */
+/* Every value gets the same answer as in a VM that has not run. */
 static void check_workaround(int nr)
 {
 	struct kvm_vcpu *ran, *fresh;
@@ -351,7 +351,7 @@ static void check_workaround(int nr)
 		fw_expect_set(ran, nr, val, fw_set(fresh, fw_regs[nr].id, val),
 			      level);
 
-	/* 0, the least of all claims, is always good. */
+	/* 0, the lowest level, is always accepted. */
 	fw_expect_set(ran, nr, 0, 0, level);
 	fw_expect_set(ran, nr, level, 0, level);
 	fw_expect_set(ran, nr, 0xf, EINVAL, level);
@@ -360,7 +360,7 @@ static void check_workaround(int nr)
 	kvm_vm_free(vm_fresh);
 }
 
-/* ---- KVM_ARM_VCPU_INIT once more ---- */
+/* ---- KVM_ARM_VCPU_INIT again ---- */
 
 static void check_reinit_before(int unused)
 {
@@ -410,7 +410,7 @@ static void check_reinit_after(int unused)
 			expect_frozen(vcpus[1]);
 		}
 
-		/* The rebooted guest finds what it found before. */
+		/* The rebooted guest must see the same as before. */
 		expect_guest_agrees(vcpus[0]);
 		expect_guest_agrees(vcpus[1]);
 		fw_expect_x0(vcpus[1], PSCI_0_2_FN_PSCI_VERSION, 0,
@@ -419,7 +419,7 @@ static void check_reinit_after(int unused)
 	}
 }
 
-/* A vCPU created once another one has run. Protected KVM will not run it. */
+/* A vCPU created after another one has run. Protected KVM does not run it. */
 static void check_late_vcpu(int unused)
 {
 	struct kvm_vcpu_init init;
@@ -427,7 +427,7 @@ static void check_late_vcpu(int unused)
 	struct fw_state state;
 	struct kvm_vm *vm;
 
-	/* A VM with an initialised vGIC takes no more vCPUs. */
+	/* A VM with an initialised vGIC accepts no more vCPUs. */
 	test_disable_default_vgic();
 
 	vm = vm_create(2);
@@ -448,7 +448,7 @@ static void check_late_vcpu(int unused)
 static const struct fw_case cases[] = {
 	{ "before the first run: bitmaps writable, unsupported bit EINVAL",
 	  check_writable, 0 },
-	{ "before the first run: so they are through vCPU 1",
+	{ "before the first run: the same through vCPU 1",
 	  check_writable, 1 },
 	{ "before the first run: a write is seen through all vCPUs",
 	  check_vm_wide },
@@ -484,7 +484,7 @@ static const struct fw_case cases[] = {
 
 	{ "KVM_ARM_VCPU_INIT before the first run keeps all values",
 	  check_reinit_before },
-	{ "KVM_ARM_VCPU_INIT after it keeps all values, and them frozen",
+	{ "KVM_ARM_VCPU_INIT after it keeps all values, still frozen",
 	  check_reinit_after },
 	{ "a vCPU created after the first run is frozen too", check_late_vcpu },
 };

@@ -14,9 +14,9 @@
  *
  * fw_reg_list tests KVM_GET_REG_LIST.
  *
- * Values are placed at the end of a page before one that cannot be accessed, to
- * see that 8 bytes are touched and no more. After every refusal all registers
- * are read back, and must be what they were.
+ * Values are placed at the end of a page before an inaccessible one, to see
+ * that only 8 bytes are accessed. After every refusal all registers are read
+ * back, and must be unchanged.
  */
 #include <errno.h>
 
@@ -26,14 +26,14 @@
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
 
-/* Of a register that no kernel has, for a size of 8 bytes. */
+/* The id of a register that no kernel has, with a size of 8 bytes. */
 #define UNKNOWN_FW	(KVM_REG_ARM_PSCI_VERSION | 0xffff)
 #define UNKNOWN_BMAP	(KVM_REG_ARM_STD_BMAP | 0xffff)
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 
-/* The registers as every case must leave them. */
+/* Every case must leave the registers like this. */
 static struct fw_state state;
 
 enum cmd { GET, SET, NR_CMDS };
@@ -76,7 +76,7 @@ static void expect_access(enum cmd cmd, u64 id, u64 addr, int want)
 
 /* ---- Identifiers ---- */
 
-/* Refused with @want whether the value can be accessed or not. */
+/* Refused with @want, whether or not the value is accessible. */
 static void expect_no_such_reg(u64 id, int want)
 {
 	enum cmd cmd;
@@ -113,7 +113,7 @@ static void flip_id_bits(int first, int last, int want)
 
 static void check_coproc_bits(int unused)
 {
-	/* Bits 16-19 lead to classes that do have registers. */
+	/* Bits 16-19 select classes that have registers. */
 	flip_id_bits(20, 31, ENOENT);
 }
 
@@ -135,7 +135,7 @@ static void check_sizes(int cmd)
 			if (id == fw_regs[i].id)
 				continue;
 
-			/* The value is a legal one, in case it gets used. */
+			/* Use a legal value, so that a write would succeed. */
 			mem_fill_canary();
 			*(u64 *)(hole - 8) = other_value(i);
 			expect_access(cmd, id, (u64)hole - 8, ENOENT);
@@ -143,7 +143,7 @@ static void check_sizes(int cmd)
 				  "%s %#lx wrote to memory", cmd_name[cmd], id);
 			mem_expect_canary(hole - 8, 8, "size");
 
-			/* Refused before the pointer is looked at. */
+			/* Refused before the pointer is used */
 			expect_access(cmd, id, (u64)hole, ENOENT);
 			expect_access(cmd, id, 0, ENOENT);
 		}
@@ -170,7 +170,7 @@ static void check_read_only(int unused)
 	for (i = 0; i < NR_FW_REGS; i++) {
 		expect_access(GET, fw_regs[i].id, (u64)read_only, EFAULT);
 
-		/* A value that is only read can be. */
+		/* Reading the value works. */
 		mem_set_read_only(&state.val[i], sizeof(state.val[i]));
 		expect_access(SET, fw_regs[i].id, (u64)read_only, 0);
 	}
@@ -196,7 +196,7 @@ static void check_bad_pointer_unknown_id(int cmd)
 	}
 }
 
-/* Values that are refused are not even looked at if they cannot be read. */
+/* A value that would be refused is not checked if it cannot be read. */
 static void check_straddling_refused_value(int unused)
 {
 	int i;
@@ -267,7 +267,7 @@ static void check_page_middle(int cmd)
 	}
 }
 
-/* The value begins @k bytes before the page that cannot be accessed. */
+/* The value begins @k bytes before the inaccessible page. */
 static void check_straddle(int cmd)
 {
 	u64 other;

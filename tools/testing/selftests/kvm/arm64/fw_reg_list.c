@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fw_reg_list - The firmware pseudo-registers in KVM_GET_REG_LIST, and what it
- * does to memory.
+ * writes to memory.
  *
  * The caller gives the number of registers that its list has room for:
  *
- *	too small	E2BIG, the right number is written back, and no register
- *	large enough	the right number is written back, and that many ids
+ *	too small	E2BIG, the actual number is written, but no ids
+ *	large enough	the actual number and that many ids are written
  *	not writable	EFAULT
  *
- * Lists end where a page begins that cannot be accessed, so that not one id is
- * written too many; or too early, so that KVM fails at each of the firmware
- * registers. They are in the middle of the list, one after another. No list has
- * an effect on their values. fw_reg_errors tests access to a single register.
+ * Lists end at an inaccessible page, so that an id too many would be noticed;
+ * or they end too early, so that KVM fails at each of the firmware registers,
+ * which are consecutive in the middle of the list. Listing never changes their
+ * values. fw_reg_errors tests access to a single register.
  */
 #include <errno.h>
 
@@ -22,12 +22,12 @@
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 
-/* The registers as every case must leave them. */
+/* Every case must leave the registers like this. */
 static struct fw_state state;
 
 /*
- * Ask for a list of @n registers with room for @room before the page that
- * cannot be accessed. The caller frees @list's mapping.
+ * Make a list for @n registers, with room for @room before an inaccessible
+ * page. The caller frees the list's mapping.
  */
 static struct kvm_reg_list *make_list(u64 n, u64 room, void **map, size_t *size)
 {
@@ -48,7 +48,7 @@ static struct kvm_reg_list *make_list(u64 n, u64 room, void **map, size_t *size)
 	return list;
 }
 
-/* Number of registers, and where the firmware registers begin. */
+/* The number of registers, and the index of the first firmware register. */
 static u64 nr_regs(u64 *first)
 {
 	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
@@ -118,7 +118,7 @@ static void check_list_exact(int extra)
 	kvm_munmap(map, size);
 }
 
-/* Room for all of the registers before the firmware ones and @k of these. */
+/* Room for all registers before the firmware ones, and for k of these. */
 static void check_list_faults(int unused)
 {
 	struct kvm_reg_list *list;
@@ -155,7 +155,7 @@ static const struct fw_case cases[] = {
 	{ "list: too small is E2BIG, with n written back",
 	  check_list_too_small },
 	{ "list: of the exact size, before a hole", check_list_exact, 0 },
-	{ "list: larger than need be, the rest untouched",
+	{ "list: larger than necessary, the rest untouched",
 	  check_list_exact, 3 },
 	{ "list: fault at each firmware register is EFAULT",
 	  check_list_faults },

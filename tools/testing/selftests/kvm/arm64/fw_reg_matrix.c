@@ -3,12 +3,11 @@
  * fw_reg_matrix - Which values each firmware pseudo-register accepts, and what
  * the guest then sees of PSCI and of the workarounds.
  *
- * Every register is written with the whole of its small domain and with values
- * that only differ from it in high bits. The errno is checked each time, and
- * the register is read back after each write: a refused write must leave it
- * alone. The effect of each accepted PSCI version and workaround level is
- * observed through hypercalls. The second half of this test, fw_reg_services,
- * does so for the services that the bitmaps offer.
+ * Every register is written with all small values, and with values that differ
+ * from them only in high bits. The errno is checked each time, and the register
+ * is read back after each write: a refused write must leave it unchanged. The
+ * effect of each accepted PSCI version and workaround level is observed through
+ * hypercalls. fw_reg_services does so for the services that the bitmaps offer.
  *
  * What the registers accept depends on the state of the host, see
  * fw_reg_host.h. Run both tests on several CPU models, and with
@@ -18,7 +17,7 @@
 
 #include "fw_reg_host.h"
 
-/* Differ from acceptable values in bits 31 and up only, or are negative. */
+/* Differ from acceptable values only in bits 31 and up, or are negative. */
 static const u64 wide_values[] = {
 	BIT(31), BIT(32), BIT(63),
 	BIT(31) | 0x1, BIT(32) | 0x1, BIT(63) | 0x1,
@@ -75,7 +74,7 @@ static void check_reg_list(int psci_0_2)
 	kvm_vm_free(vm);
 }
 
-/* ---- What the host's state makes of the workarounds ---- */
+/* ---- The workarounds' levels, by the host's state ---- */
 
 static void check_workaround_1_3_sysfs(int nr)
 {
@@ -85,7 +84,7 @@ static void check_workaround_1_3_sysfs(int nr)
 	u64 level, want;
 
 	if (!host)
-		return fw_skip("not told by sysfs");
+		return fw_skip("not reported by sysfs");
 
 	vm = fw_vm_create_one(&vcpu);
 	level = vcpu_get_reg(vcpu, fw_regs[nr].id);
@@ -111,7 +110,7 @@ static void check_workaround_2_sysfs(int unused)
 	struct kvm_vm *vm;
 
 	if (fw_host_spectre_v4() == FW_V4_UNKNOWN)
-		return fw_skip("not told by sysfs");
+		return fw_skip("not reported by sysfs");
 
 	vm = fw_vm_create_one(&vcpu);
 	expect_workaround_2(vcpu, fw_get_ssbs(vcpu));
@@ -209,7 +208,7 @@ static const struct psci_call {
 	  { NS, NS, NS, NS, NS, PSCI_1_3_OFF_TYPE_HIBERNATE_OFF } },
 	{ PSCI_1_0_FN_PSCI_FEATURES, PSCI_1_3_FN64_SYSTEM_OFF2,
 	  { NS, NS, NS, NS, NS, PSCI_1_3_OFF_TYPE_HIBERNATE_OFF } },
-	/* A reset type that is neither architected nor the vendor's. */
+	/* A reset type that is neither architected nor vendor-specific */
 	{ PSCI_1_1_FN64_SYSTEM_RESET2, 1,
 	  { NS, NS, NS, PSCI_RET_INVALID_PARAMS, PSCI_RET_INVALID_PARAMS,
 	    PSCI_RET_INVALID_PARAMS } },
@@ -244,7 +243,7 @@ static void check_psci_guest(int version)
 
 /* ---- WORKAROUND_1, WORKAROUND_2, WORKAROUND_3 ---- */
 
-/* Accepted or not, a write is a check against the host and stores nothing. */
+/* Accepted or not, a write only checks against the host, and stores nothing. */
 static void try_workaround_values(struct kvm_vcpu *vcpu, int nr)
 {
 	const struct fw_workaround *row = fw_workaround_row(vcpu, nr);
@@ -290,15 +289,15 @@ static void check_workaround_guest(int nr)
 /* ---- WORKAROUND_2 and SSBS ---- */
 
 /*
- * A VM that does or does not have SSBS, with the level that goes with it, or
- * NULL if this host cannot make one or does not tell what to expect of it.
+ * A VM with or without SSBS, checked to have the matching level; or NULL if the
+ * host cannot have such a VM, or does not report the level to expect.
  */
 static struct kvm_vm *ssbs_vm_create(struct kvm_vcpu **vcpu, bool visible)
 {
 	struct kvm_vm *vm;
 
 	if (fw_host_spectre_v4() == FW_V4_UNKNOWN) {
-		fw_skip("not told by sysfs");
+		fw_skip("not reported by sysfs");
 		return NULL;
 	}
 
@@ -356,7 +355,7 @@ static void check_ssbs_guest(int visible)
 		return;
 
 	fw_expect_workaround(vcpu, FW_WORKAROUND_2);
-	/* The level and the values accepted outlive the first run. */
+	/* The first run does not change the level and the accepted values. */
 	expect_workaround_2(vcpu, visible);
 	try_workaround_values(vcpu, FW_WORKAROUND_2);
 	kvm_vm_free(vm);
@@ -399,7 +398,7 @@ static void check_bmap_values(int nr)
 
 	before = fw_state_read(vcpu);
 
-	/* From every value to every value. */
+	/* Try every change from one value to another. */
 	for (other = 0; other < 16; other++) {
 		for (val = 0; val < 16; val++) {
 			try_bmap(vcpu, nr, other, &current);
@@ -407,7 +406,7 @@ static void check_bmap_values(int nr)
 		}
 	}
 
-	/* One bit too many, with none and with all of the good ones. */
+	/* Each unsupported bit, with none and all of the supported ones. */
 	for (i = 0; i < 64; i++) {
 		try_bmap(vcpu, nr, 0, &current);
 		try_bmap(vcpu, nr, BIT(i), &current);
@@ -417,7 +416,7 @@ static void check_bmap_values(int nr)
 	for (i = 0; i < ARRAY_SIZE(wide_values); i++)
 		try_bmap(vcpu, nr, wide_values[i], &current);
 
-	/* No other register has moved. */
+	/* No other register has changed. */
 	after = before;
 	after.val[nr] = current;
 	fw_expect_state(vcpu, &after, "after all writes");
@@ -460,15 +459,15 @@ static const struct fw_case cases[] = {
 
 	{ "WORKAROUND_1: up to the host's level, never stored",
 	  check_workaround_values, FW_WORKAROUND_1 },
-	{ "WORKAROUND_2: what the host's level can stand for, never stored",
+	{ "WORKAROUND_2: the values that match the host's level, never stored",
 	  check_workaround_values, FW_WORKAROUND_2 },
 	{ "WORKAROUND_3: up to the host's level, never stored",
 	  check_workaround_values, FW_WORKAROUND_3 },
-	{ "WORKAROUND_1: ARCH_FEATURES tells the host's level",
+	{ "WORKAROUND_1: ARCH_FEATURES reports the host's level",
 	  check_workaround_guest, FW_WORKAROUND_1 },
-	{ "WORKAROUND_2: ARCH_FEATURES tells the host's level",
+	{ "WORKAROUND_2: ARCH_FEATURES reports the host's level",
 	  check_workaround_guest, FW_WORKAROUND_2 },
-	{ "WORKAROUND_3: ARCH_FEATURES tells the host's level",
+	{ "WORKAROUND_3: ARCH_FEATURES reports the host's level",
 	  check_workaround_guest, FW_WORKAROUND_3 },
 
 	{ "WORKAROUND_2: level follows the VM's SSBS", check_ssbs_level },

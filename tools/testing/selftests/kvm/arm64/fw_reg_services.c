@@ -3,13 +3,12 @@
  * fw_reg_services - Which services the guest gets for the values of the
  * firmware pseudo-registers, and how all other calls are refused.
  *
- * The second half of fw_reg_matrix, which has the values themselves. Each value
- * of a bitmap is set on a fresh VM, whose guest then makes all of the calls
- * that some bitmap is a gate to, to see that these and no others are served.
- * x0-x3 are compared in all of their 64 bits.
+ * fw_reg_matrix tests which values are accepted. Here each value of a bitmap is
+ * set on a fresh VM, whose guest makes all calls that some bitmap gates, to see
+ * that exactly the enabled ones are served. All 64 bits of x0-x3 are compared.
  *
- * Discovery of the workarounds, which no bitmap takes away, depends on the
- * state of the host: run this on the hosts that fw_reg_matrix is run on.
+ * Discovery of the workarounds, which no bitmap turns off, depends on the state
+ * of the host: run this on the same hosts as fw_reg_matrix.
  */
 #include "fw_reg_host.h"
 
@@ -23,7 +22,7 @@ static const struct gated_call {
 	u64 bit;
 	u64 fn;
 	u64 arg;
-	/* When served: x0-x3, unless they are not known in advance. */
+	/* x0-x3 of a served call, unless .any says that they are not known */
 	bool any;
 	u64 x[4];
 } gated_calls[] = {
@@ -51,7 +50,7 @@ static const struct gated_call {
 	  KVM_PTP_PHYS_COUNTER, true },
 };
 
-/* PV time is only served to a vCPU that userspace has given a place for it. */
+/* PV time is only served to a vCPU for which userspace has set its address. */
 static void init_steal_time(struct kvm_vcpu *vcpu)
 {
 	u64 ipa = ST_GPA_BASE;
@@ -90,7 +89,7 @@ static void expect_gates(struct kvm_vcpu *vcpu)
 		expect_gated_call(vcpu, &gated_calls[i],
 				  state.val[gated_calls[i].nr]);
 
-	/* Tells about both vendor bitmaps, if the first one lets it. */
+	/* FEATURES reports both vendor bitmaps, if the first one enables it. */
 	if (vendor & BIT(0))
 		fw_expect_call(vcpu, ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID,
 			       0, vendor, 0, state.val[FW_VENDOR_HYP_2], 0);
@@ -137,7 +136,7 @@ static void check_bmap_guest_none(int unused)
 
 /* ---- The calling convention ---- */
 
-/* Calls that no register turns on. */
+/* Calls that no register enables */
 static const struct {
 	u64 fn;
 	u64 arg;
@@ -180,7 +179,7 @@ static void check_refused_calls(int unused)
 	kvm_vm_free(vm);
 }
 
-/* Function and feature are 32 bits wide: the upper half of x0, x1 is noise. */
+/* Function and feature have 32 bits: the upper halves of x0, x1 are ignored. */
 static void check_upper_halves(int unused)
 {
 	static const u64 noise[] = { BIT(32), BIT(63), 0xdeadbeefUL << 32,
@@ -214,7 +213,7 @@ static void check_upper_halves(int unused)
 			noisy.fn |= noise[i];
 			expect_gated_call(vcpu, &noisy, fw_regs[c->nr].initial);
 
-			/* TRNG calls use the whole of their argument. */
+			/* TRNG calls use all 64 bits of their argument. */
 			if (c->nr == FW_STD)
 				continue;
 

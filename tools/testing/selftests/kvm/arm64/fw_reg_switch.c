@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fw_reg_switch - Firmware pseudo-registers and hypercalls under load, while
- * the implementation behind them is being switched.
+ * the implementation that serves them is switched.
  *
  * The main thread goes through the modes in a loop. Whatever the mode, and
- * however the switch falls among concurrent calls, userspace and guests must
- * not see it: each call has one of the results that are legal in the state the
- * VM is in, frozen registers keep their values, and guests keep getting the
- * same answers. On a kernel without the switch only the load is run.
+ * whenever it changes during concurrent calls, userspace and guests must not
+ * notice: each call has a result that is legal in the VM's state, frozen
+ * registers keep their values, and guests keep getting the same answers. On a
+ * kernel without the switch only the load is run.
  */
 #include <errno.h>
 
 #include "abi_switch.h"
 #include "fw_reg.h"
 
-/* For threads, which have nothing to go on with after a failure. */
+/* For threads, which cannot go on after a failure */
 static void __assert_set(int line, struct kvm_vcpu *vcpu, u64 id, u64 val,
 			 int want)
 {
@@ -73,7 +73,7 @@ static void assert_reg_list(struct kvm_vcpu *vcpu)
 #define GUEST_CALLS	8
 #define GUEST_ROUNDS	16
 
-/* What every round of a guest asks for and has to get. */
+/* The calls of every round of a guest, and the expected answers */
 static struct guest_expectation {
 	u64 fn;
 	u64 arg;
@@ -152,7 +152,7 @@ static void *access_frozen(void *data)
 	return NULL;
 }
 
-/* Let the guest's own first answers, and the registers, say what is right. */
+/* Take a guest's first answers, and the registers, as the expected values. */
 static void learn_calls(void)
 {
 	static const struct guest_expectation calls[GUEST_CALLS] = {
@@ -206,7 +206,7 @@ static void check_running_vm(int unused)
 		     frozen.val[FW_PSCI_VERSION]);
 	fw_run(vcpus[0]);
 
-	/* vCPUs 2 and 3 never run, so that access does not wait for them. */
+	/* vCPUs 2 and 3 never run, so access to them does not wait. */
 	abi_start_worker(0, run_and_access, vcpus[0]);
 	abi_start_worker(1, run_and_access, vcpus[1]);
 	abi_start_worker(2, access_frozen, vcpus[2]);
@@ -219,7 +219,7 @@ static void check_running_vm(int unused)
 
 /* ---- A VM that has not run ---- */
 
-/* Others write at the same time, so all that is known is what is possible. */
+/* Others write at the same time, so only the possible values are known. */
 static void assert_possible(struct kvm_vcpu *vcpu, int nr)
 {
 	u64 val = vcpu_get_reg(vcpu, fw_regs[nr].id);
@@ -278,7 +278,7 @@ static void check_fresh_vm(int unused)
 		abi_start_worker(i, toggle, vcpus[i]);
 	abi_flip_and_join(4);
 
-	/* All vCPUs agree on what the last write has left behind. */
+	/* All vCPUs must read what was written last. */
 	state = fw_state_read(vcpus[0]);
 	for (i = 1; i < 4; i++)
 		fw_expect_state(vcpus[i], &state, "in the end");
@@ -289,7 +289,7 @@ static void check_fresh_vm(int unused)
 
 static bool raced_stop;
 
-/* Writes until told to stop, of which the first run makes failures. */
+/* Writes until it has to stop. From the first run on writes fail. */
 static void *write_until_frozen(void *data)
 {
 	struct abi_worker *w = data;
@@ -301,7 +301,7 @@ static void *write_until_frozen(void *data)
 		for (i = FW_FIRST_BMAP; i < NR_FW_REGS; i++) {
 			id = fw_regs[i].id;
 			before = vcpu_get_reg(w->vcpu, id);
-			/* FEATURES is always there for the guest. */
+			/* The guest can always call FEATURES. */
 			ret = fw_set(w->vcpu, id, i == FW_VENDOR_HYP ?
 				     1 + 2 * (n & 1) : n & fw_regs[i].features);
 			TEST_ASSERT(!ret || ret == EBUSY, "%s: %s",
@@ -327,7 +327,7 @@ static void race_first_run(struct abi_worker *w)
 
 	vm = fw_vm_create(2, true, fw_guest_code, vcpus);
 
-	/* Born with the defaults, whoever implements them. */
+	/* Whichever implementation serves, a new VM has the defaults. */
 	for (i = FW_FIRST_BMAP; i < NR_FW_REGS; i++)
 		assert_reg(vcpus[0], fw_regs[i].id, fw_regs[i].initial);
 	assert_reg(vcpus[0], KVM_REG_ARM_PSCI_VERSION, FW_PSCI_LATEST);
@@ -336,7 +336,7 @@ static void race_first_run(struct abi_worker *w)
 	writer = (struct abi_worker) { .vcpu = vcpus[1] };
 	kvm_pthread_create(&writer.thread, NULL, write_until_frozen, &writer);
 
-	/* Let some writes go ahead, not always as many. */
+	/* Let some writes, in varying numbers, come first. */
 	usleep(w->rounds % 8 * 200);
 
 	first = fw_guest_call(vcpus[0],
@@ -391,7 +391,7 @@ static const struct fw_case cases[] = {
 	  check_fresh_vm },
 	{ "first runs: default values, then writes race with the freeze",
 	  check_first_runs },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fw_reg_trace - What the tracepoints of firmware pseudo-registers tell, and
+ * fw_reg_trace - What the tracepoints of firmware pseudo-registers report, and
  * who may switch between the implementations.
  *
  * On a kernel with several implementations of the firmware registers, each
  * access is traced with the vCPU, the register, the values, the result and the
- * side whose decision counted; in every mode the same but for the side.
+ * side whose decision counted. Only the side depends on the mode.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -60,7 +60,7 @@ static int traced(char *last, size_t size)
 	return nr;
 }
 
-/* An access, and what is traced of it; without @event, nothing is. */
+/* An access, and its trace: none without @event. */
 static const struct access {
 	const char *what;
 	bool write;
@@ -99,7 +99,7 @@ static const struct traced_mode {
 	{ "c", true, "c" },
 	{ "rust", true, "rust" },
 	{ "check", true, "c" },
-	/* What is not counted, either, is served by other functions. */
+	/* If calls are not even counted, other functions serve them. */
 	{ "c", false, "c" },
 	{ "rust", false, "rust" },
 	{ "check", false, "c" },
@@ -177,7 +177,7 @@ static void check_bad_modes(int unused)
 	}
 }
 
-/* The files are root's alone, and so is the way to them. */
+/* Only root has access to the files and their directories. */
 static void check_root_only(int unused)
 {
 	static const char * const files[] = { "mode", "count", "stats" };

@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * psci_version_freeze - KVM_REG_ARM_PSCI_VERSION of a VM whose userspace asks
- * for it to freeze.
+ * psci_version_freeze - KVM_REG_ARM_PSCI_VERSION of a VM that opts in to freeze
+ * it.
  *
- * Linux lets userspace change the version under a guest that is running. A VM
- * that opts in to KVM_CAP_ARM_PSCI_VERSION_FREEZE has it treated as the bitmaps
- * of services are, from the first run of any vCPU on:
+ * Linux lets userspace change the version while a guest is running. In a VM
+ * that opts in to KVM_CAP_ARM_PSCI_VERSION_FREEZE the version is treated like
+ * the bitmaps of services, from the first run of any vCPU on:
  *
  *	a version that the vCPUs cannot have	EINVAL, as before
  *	another version				EBUSY
- *	the version that is read		accepted, for ever
+ *	the current version			always accepted
  *
- * The last one is what lets a VMM write all registers back, be the version one
- * that it chose or the default. Nothing else changes: not before the first run,
- * not the other registers, and not a VM that has not opted in.
+ * Because of the last rule a VMM can write all registers back, whether it chose
+ * the version or not. Nothing else changes: neither behaviour before the first
+ * run, nor other registers, nor VMs that have not opted in.
  */
 #include <errno.h>
 
 #include "opt_in.h"
 
-/* Of no vCPU, or of none with KVM_ARM_VCPU_PSCI_0_2 */
+/* Versions of no vCPU, or of none with KVM_ARM_VCPU_PSCI_0_2 */
 static const u64 bad_versions[] = {
 	0, 0x1, 0x3, 0xffff, 0x10004, 0x1ffff, 0x20000, 0x80010000,
 	BIT(32) | 0x10003, BIT(63) | 0x2, ~0UL,
@@ -31,7 +31,7 @@ static struct kvm_vm *create(struct kvm_vcpu *vcpus[2])
 				vcpus);
 }
 
-/* Every version through @vcpu, of a VM that has @version. */
+/* Write every version through @vcpu, in a VM that has @version. */
 static void expect_frozen(struct kvm_vcpu *vcpu, u64 version)
 {
 	u64 val;
@@ -48,7 +48,7 @@ static void expect_frozen(struct kvm_vcpu *vcpu, u64 version)
 	fw_expect_set(vcpu, FW_PSCI_VERSION, version, 0, version);
 }
 
-/* The same, where nothing is frozen. In the end it is @version. */
+/* The same, if nothing is frozen. In the end the version is @version. */
 static void expect_writable(struct kvm_vcpu *vcpu, u64 version)
 {
 	u64 val;
@@ -64,7 +64,7 @@ static void expect_writable(struct kvm_vcpu *vcpu, u64 version)
 	fw_expect_set(vcpu, FW_PSCI_VERSION, version, 0, version);
 }
 
-/* The guest is told @version. This runs the vCPU. */
+/* The guest sees @version. This runs the vCPU. */
 #define expect_guest(vcpu, version)				\
 	fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0, version)
 
@@ -100,7 +100,7 @@ static void check_reinit_before(int unused)
 
 /* ---- After it ---- */
 
-/* A version that was chosen, the @n-th; or none. */
+/* The @n-th version was chosen, or none. */
 static void check_after(int n)
 {
 	u64 version = n < 0 ? FW_PSCI_LATEST : fw_psci_versions[n];
@@ -118,7 +118,7 @@ static void check_after(int n)
 		expect_frozen(vcpus[runner], version);
 		expect_frozen(vcpus[!runner], version);
 
-		/* Of what was refused the guest sees nothing on either vCPU. */
+		/* The guest does not see refused versions on either vCPU. */
 		expect_guest(vcpus[!runner], version);
 		expect_guest(vcpus[runner], version);
 		expect_frozen(vcpus[!runner], version);
@@ -183,13 +183,13 @@ static void check_reinit_after(int unused)
 	kvm_vm_free(vm);
 }
 
-/* A vCPU created once another one has run. Protected KVM will not run it. */
+/* A vCPU created after another one has run. Protected KVM does not run it. */
 static void check_late_vcpu(int unused)
 {
 	struct kvm_vcpu *early, *late;
 	struct kvm_vm *vm;
 
-	/* A VM with an initialised vGIC takes no more vCPUs. */
+	/* A VM with an initialised vGIC accepts no more vCPUs. */
 	test_disable_default_vgic();
 
 	vm = vm_create(2);
@@ -218,7 +218,7 @@ static void check_0_1(int unused)
 	for (ran = 0; ran < 2; ran++) {
 		fw_expect_set(vcpu, FW_PSCI_VERSION, 0x1, 0, 0x1);
 
-		/* They cannot have another version, which is why it is not EBUSY. */
+		/* These vCPUs have no other version, so it is not EBUSY. */
 		for (i = 0; i < FW_NR_PSCI_VERSIONS; i++)
 			fw_expect_set(vcpu, FW_PSCI_VERSION,
 				      fw_psci_versions[i], EINVAL, 0x1);
@@ -257,9 +257,9 @@ static void check_errors(int unused)
 	kvm_vm_free(vm);
 }
 
-/* ---- What else there is ---- */
+/* ---- Other registers and VMs ---- */
 
-/* Bitmaps and workarounds are as ever. */
+/* Bitmaps and workarounds behave as in any VM. */
 static void check_other_registers(int unused)
 {
 	struct kvm_vcpu *vcpus[2];
@@ -287,7 +287,10 @@ static void check_other_registers(int unused)
 	kvm_vm_free(vm);
 }
 
-/* VMs that have not opted in, at all or to this: changeable after a run. */
+/*
+ * VMs that have not opted in, at all or to this: the version can be changed
+ * after a run.
+ */
 static void check_not_opted_in(int set)
 {
 	struct kvm_vcpu *vcpus[2], *others[2];
@@ -328,7 +331,7 @@ static void check_other_vm_ran(int unused)
 
 static bool raced_stop;
 
-/* Ends on a failure, or with a write that comes after the first run. */
+/* Write until a write fails, or comes after the first run. */
 static void *write_until_frozen(void *data)
 {
 	struct kvm_vcpu *vcpu = data;
@@ -351,7 +354,7 @@ static void *write_until_frozen(void *data)
 	return (void *)written;
 }
 
-/* What was written last with success is what the guest finds, from the start. */
+/* The guest sees what was written last with success, from the start. */
 static void check_race(int unused)
 {
 	struct kvm_vcpu *vcpus[2];
@@ -371,7 +374,7 @@ static void check_race(int unused)
 		__atomic_store_n(&raced_stop, true, __ATOMIC_RELEASE);
 		kvm_pthread_join(thread, &written);
 		fw_expect(first.x[0] == (u64)written,
-			  "guest is told %#lx, %#lx was written", first.x[0],
+			  "guest sees %#lx, %#lx was written", first.x[0],
 			  (u64)written);
 		expect_frozen(vcpus[0], (u64)written);
 		expect_guest(vcpus[1], (u64)written);
@@ -382,7 +385,7 @@ static void check_race(int unused)
 static const struct fw_case cases[] = {
 	{ "before the first run: writable through vCPU 0, seen by all",
 	  check_before, 0 },
-	{ "before the first run: so it is through vCPU 1", check_before, 1 },
+	{ "before the first run: the same through vCPU 1", check_before, 1 },
 	{ "before the first run: KVM_ARM_VCPU_INIT freezes nothing",
 	  check_reinit_before },
 
@@ -408,10 +411,10 @@ static const struct fw_case cases[] = {
 	{ "without PSCI_0_2: 0.1 can be written, others EINVAL, never EBUSY",
 	  check_0_1 },
 	{ "errors: ENOENT, EFAULT and EINVAL come before EBUSY", check_errors },
-	{ "other registers: bitmaps freeze, workarounds do not, as ever",
+	{ "other registers: bitmaps freeze, workarounds do not, as in any VM",
 	  check_other_registers },
 	{ "a VM that has not opted in is not affected", check_not_opted_in, 0 },
-	{ "a VM that has opted in to all but this is not affected",
+	{ "a VM that has opted in to all else is not affected",
 	  check_not_opted_in, OPT_IN_ALL & ~BIT(OPT_IN_FREEZE) },
 	{ "a VM that has not run is not affected by one that has",
 	  check_other_vm_ran },

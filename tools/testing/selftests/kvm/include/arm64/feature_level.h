@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The feature-level registers of KVM/arm64: what the host's levels are, worked
- * out from the registers of the workarounds that every VM has, and which levels
- * a write may have.
+ * The feature-level registers of KVM/arm64: the host's levels, computed from
+ * the workaround registers that every VM has, and the levels that a write may
+ * have.
  */
 #ifndef SELFTEST_KVM_ARM64_FEATURE_LEVEL_H
 #define SELFTEST_KVM_ARM64_FEATURE_LEVEL_H
@@ -11,12 +11,12 @@
 
 #include "fw_reg.h"
 
-/* In full, to be compared with the arithmetic in the uapi header. */
+/* In full, to check the arithmetic in the uapi header */
 #define LEVEL_REG_0		0x6030000000170000UL
 #define NR_LEVEL_REGS		8
 #define FIRST_PRIVATE_LEVELS	6
 
-/* Each register has sixteen fields of four bits, which are a signed number. */
+/* Each register has sixteen fields, each a signed number of four bits. */
 #define NR_LEVEL_FIELDS		16
 #define NR_LEVEL_VALUES		16
 
@@ -47,7 +47,7 @@ static inline u64 level_with(u64 val, int field, u64 bits)
 static const struct level_field {
 	const char *name;
 	enum fw_reg_nr nr;
-	/* For each value that the old register can have */
+	/* For each value of the workaround register */
 	u64 bits[4];
 } level_fields[] = {
 	{ "WORKAROUND_1", FW_WORKAROUND_1, {
@@ -74,7 +74,7 @@ static const struct level_field {
 	} },
 };
 
-/* What register @n of @vcpu has to read at this moment. */
+/* The value that register @n of @vcpu must read now */
 static inline u64 level_host(struct kvm_vcpu *vcpu, int n)
 {
 	u64 old, val = 0;
@@ -103,7 +103,7 @@ static inline bool level_is_accepted(u64 val, u64 host)
 	return true;
 }
 
-/* Write @val and expect @want. Whatever that is, nothing is stored. */
+/* Write @val and expect @want. Nothing is stored in any case. */
 static inline void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n,
 				      u64 val, int want, u64 host)
 {
@@ -122,7 +122,7 @@ static inline void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n,
 
 #define level_expect_set(...)	__level_expect_set(__LINE__, __VA_ARGS__)
 
-/* All of the registers are what the host's levels say. */
+/* All registers read the host's levels. */
 static inline void __level_expect_host(int line, struct kvm_vcpu *vcpu,
 				       const char *when)
 {

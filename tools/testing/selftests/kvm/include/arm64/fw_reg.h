@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the tests of KVM/arm64's firmware pseudo-registers share: the registers,
- * register access that returns the errno, a guest that makes any SMCCC call it
- * is asked for, and the reporting of cases.
+ * register access that returns the errno, a guest that makes any SMCCC call,
+ * and the reporting of cases.
  */
 #ifndef SELFTEST_KVM_ARM64_FW_REG_H
 #define SELFTEST_KVM_ARM64_FW_REG_H
@@ -52,14 +52,14 @@ static const struct fw_reg fw_regs[NR_FW_REGS] = {
 			      KVM_REG_ARM_VENDOR_HYP_BMAP_2, 0x3, 0x0 },
 };
 
-/* WORKAROUND_2 with its only flag set: accepted with the level AVAIL alone. */
+/* WORKAROUND_2 with its only flag set: accepted only with the level AVAIL */
 #define FW_WORKAROUND_2_AVAIL_ENABLED				\
 	(KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_AVAIL |		\
 	 KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_ENABLED)
 
 #define FW_PSCI_LATEST	PSCI_VERSION(1, 3)
 
-/* Of a vCPU with KVM_ARM_VCPU_PSCI_0_2; without, 0.1 is the only one. */
+/* Versions of a vCPU with KVM_ARM_VCPU_PSCI_0_2; without it only 0.1 exists. */
 #define FW_NR_PSCI_VERSIONS	5
 
 static const u64 fw_psci_versions[FW_NR_PSCI_VERSIONS] = {
@@ -112,7 +112,7 @@ void __fw_expect(int line, bool cond, const char *fmt, ...)
 
 #define fw_expect(...)	__fw_expect(__LINE__, __VA_ARGS__)
 
-/* Says why a case cannot be decided here; to be followed by a return. */
+/* Skip the case, with the reason. To be followed by a return. */
 static inline void fw_skip(const char *reason)
 {
 	fw_skip_reason = reason;
@@ -162,7 +162,7 @@ static inline int fw_get_reg_list(int vcpu_fd, void *list)
 	return ioctl(vcpu_fd, KVM_GET_REG_LIST, list) ? errno : 0;
 }
 
-/* Write @val, expect @want, and expect the register to read @after then. */
+/* Write @val, expect @want, and expect the register to read @after. */
 static inline void __fw_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 				   u64 val, int want, u64 after)
 {
@@ -182,7 +182,7 @@ static inline void __fw_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 
 #define fw_expect_set(...)	__fw_expect_set(__LINE__, __VA_ARGS__)
 
-/* All the firmware registers at one moment. */
+/* All firmware registers at one moment */
 struct fw_state {
 	u64 val[NR_FW_REGS];
 };
@@ -214,9 +214,9 @@ static inline void __fw_expect_state(int line, struct kvm_vcpu *vcpu,
 #define fw_expect_state(...)	__fw_expect_state(__LINE__, __VA_ARGS__)
 
 /*
- * The guest: makes the call that userspace has put into guest_call, with all
- * 64 bits of x0-x3 as given, puts x0-x3 back and exits. Every VM has its own
- * copy of guest_call.
+ * The guest makes the call that userspace has put into guest_call, with all 64
+ * bits of x0-x3, stores the resulting x0-x3 there and exits. Every VM has its
+ * own copy of guest_call.
  */
 struct fw_regs4 {
 	u64 x[4];
@@ -251,7 +251,7 @@ static inline void fw_guest_code(void)
 	}
 }
 
-/* x2 and x3 of a call, which must not be seen again in its result. */
+/* x2 and x3 of a call, which must not occur in its result */
 #define FW_POISON	0xa5a5a5a5deadbeefUL
 
 /* Run @vcpu until its guest's next GUEST_SYNC(). */
@@ -272,7 +272,7 @@ static inline void fw_run(struct kvm_vcpu *vcpu)
 	}
 }
 
-/* Have @vcpu make the call @fn(@arg) and return its x0-x3. */
+/* Have @vcpu make the call @fn(@arg). Returns its x0-x3. */
 static inline struct fw_regs4 fw_guest_call(struct kvm_vcpu *vcpu, u64 fn,
 					    u64 arg)
 {
@@ -284,7 +284,7 @@ static inline struct fw_regs4 fw_guest_call(struct kvm_vcpu *vcpu, u64 fn,
 	return *r;
 }
 
-/* The call's x0-x3 must be those of @want, in all of their 64 bits. */
+/* All 64 bits of the call's x0-x3 must be those of @want. */
 static inline void __fw_expect_call(int line, struct kvm_vcpu *vcpu, u64 fn,
 				    u64 arg, struct fw_regs4 want)
 {
@@ -303,14 +303,14 @@ static inline void __fw_expect_call(int line, struct kvm_vcpu *vcpu, u64 fn,
 #define fw_expect_x0(vcpu, fn, arg, w0)					\
 	fw_expect_call(vcpu, fn, arg, w0, 0, 0, 0)
 
-/* A refused call: -1 in x0, in all of its 64 bits, and 0 in x1-x3. */
+/* A refused call: -1 in all 64 bits of x0, and 0 in x1-x3 */
 #define fw_expect_refused(vcpu, fn, arg)				\
 	fw_expect_x0(vcpu, fn, arg, SMCCC_RET_NOT_SUPPORTED)
 
 /*
- * @vm's @nr vCPUs, with these KVM_ARM_VCPU_* features and no other. Even where
- * nested virtualisation is possible the guest is at EL1 unless it asks for EL2:
- * the registers are the same, and VMs are created much faster.
+ * Add @nr vCPUs to @vm, with only these KVM_ARM_VCPU_* features. Even if nested
+ * virtualisation is possible the guest is at EL1 unless @features has EL2: the
+ * registers are the same, and VMs are created much faster.
  */
 static inline void fw_vm_add_vcpus(struct kvm_vm *vm, u32 nr, u32 features,
 				   void *code, struct kvm_vcpu *vcpus[])
@@ -327,7 +327,7 @@ static inline void fw_vm_add_vcpus(struct kvm_vm *vm, u32 nr, u32 features,
 	kvm_arch_vm_finalize_vcpus(vm);
 }
 
-/* A VM of such vCPUs. */
+/* A VM with such vCPUs */
 static inline struct kvm_vm *__fw_vm_create(u32 nr, u32 features, void *code,
 					    struct kvm_vcpu *vcpus[])
 {
@@ -349,7 +349,7 @@ static inline struct kvm_vm *fw_vm_create_one(struct kvm_vcpu **vcpu)
 	return fw_vm_create(1, true, fw_guest_code, vcpu);
 }
 
-/* Reset the vCPU and have it begin again, further down its stack. */
+/* Reset the vCPU and let it begin again, further down its stack. */
 static inline void fw_vcpu_reinit(struct kvm_vcpu *vcpu)
 {
 	u64 id = ctxt_reg_alias(vcpu, SYS_SP_EL1);

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the host's mitigation of Spectre-v2, Spectre-BHB and Spectre-v4 makes of
- * the workaround registers: the level that each of them has, the values that it
- * accepts at that level, and what the guest is told.
+ * How the host's mitigation of Spectre-v2, Spectre-BHB and Spectre-v4
+ * determines the workaround registers: the level of each, the values that it
+ * accepts at that level, and what the guest sees.
  *
- * The level is read from the register itself and selects the row of the table
- * that applies; /sys/devices/system/cpu/vulnerabilities tells which level it is
- * to be.
+ * The level is read from the register itself and selects the row of the table;
+ * /sys/devices/system/cpu/vulnerabilities determines the expected level.
  */
 #ifndef SELFTEST_KVM_ARM64_FW_REG_HOST_H
 #define SELFTEST_KVM_ARM64_FW_REG_HOST_H
@@ -15,13 +14,13 @@
 
 #define FW_VULNERABILITIES	"/sys/devices/system/cpu/vulnerabilities/"
 
-/* The levels of WORKAROUND_1 and WORKAROUND_3, as sets. */
+/* The levels of WORKAROUND_1 and WORKAROUND_3, as sets */
 #define FW_NOT_AVAIL	BIT(KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1_NOT_AVAIL)
 #define FW_AVAIL	BIT(KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1_AVAIL)
 #define FW_NOT_REQUIRED	BIT(KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1_NOT_REQUIRED)
 #define FW_ANY_LEVEL	(FW_NOT_AVAIL | FW_AVAIL | FW_NOT_REQUIRED)
 
-/* What spectre_v2 tells about Spectre-v2 and Spectre-BHB. */
+/* What spectre_v2 reports about Spectre-v2 and Spectre-BHB */
 static const struct fw_spectre_v2 {
 	const char *line;
 	u64 workaround_1;
@@ -39,7 +38,7 @@ static const struct fw_spectre_v2 {
 	{ "Vulnerable", FW_NOT_AVAIL, FW_ANY_LEVEL },
 };
 
-/* What spec_store_bypass tells about Spectre-v4. */
+/* What spec_store_bypass reports about Spectre-v4 */
 enum fw_spectre_v4 {
 	FW_V4_UNAFFECTED,
 	FW_V4_MITIGATED,
@@ -120,8 +119,8 @@ static inline void fw_set_ssbs(struct kvm_vcpu *vcpu, u64 ssbs)
 }
 
 /*
- * A host that mitigates Spectre-v4 leaves it to a guest that has SSBS to ask
- * for the mitigation, and keeps it on for a guest that has not.
+ * A host that mitigates Spectre-v4 lets a guest with SSBS control the
+ * mitigation, and keeps it on for a guest without SSBS.
  */
 static inline u64 fw_workaround_2_level(enum fw_spectre_v4 v4, bool ssbs)
 {
@@ -131,7 +130,7 @@ static inline u64 fw_workaround_2_level(enum fw_spectre_v4 v4, bool ssbs)
 	return KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_NOT_AVAIL;
 }
 
-/* On a host of @level: set of accepted values, and ARCH_FEATURES' result. */
+/* For each level: the set of accepted values, and ARCH_FEATURES' result */
 static const struct fw_workaround {
 	enum fw_reg_nr nr;
 	u64 level;
@@ -165,7 +164,7 @@ static const u64 fw_workaround_fn[NR_FW_REGS] = {
 	[FW_WORKAROUND_3] = ARM_SMCCC_ARCH_WORKAROUND_3,
 };
 
-/* The row for what the register reads now, NULL if that is no level at all. */
+/* The row for the register's current value, NULL if that is no level */
 static const inline struct fw_workaround *
 __fw_workaround_row(int line, struct kvm_vcpu *vcpu, int nr)
 {
@@ -185,7 +184,7 @@ __fw_workaround_row(int line, struct kvm_vcpu *vcpu, int nr)
 
 #define fw_workaround_row(...)	__fw_workaround_row(__LINE__, __VA_ARGS__)
 
-/* What the guest is told of it is what the host's level says. */
+/* The guest sees the host's level. */
 static inline void __fw_expect_workaround(int line, struct kvm_vcpu *vcpu,
 					  int nr)
 {
@@ -200,7 +199,7 @@ static inline void __fw_expect_workaround(int line, struct kvm_vcpu *vcpu,
 	__fw_expect_call(line, vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
 			 fw_workaround_fn[nr], want);
 
-	/* Claiming less than the host has does not take it from the guest. */
+	/* Writing a lower level does not change what the guest sees. */
 	for (val = 0; val < 64; val++) {
 		if (!(row->accepted & BIT(val)))
 			continue;
