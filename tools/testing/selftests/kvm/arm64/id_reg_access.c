@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * id_reg_access - Through what, when and by whom the ID registers can be
- * written. id_reg_fields tests which values they accept, and id_reg_impl what
- * is different about those that name the implementation.
+ * id_reg_access - Through which ids and vCPUs, and when, the ID registers can
+ * be written. id_reg_fields tests which values they accept, and id_reg_impl the
+ * registers that identify the implementation.
  *
  *	any vCPU sees what was written through any other, even if it is created
  *	later, and KVM_ARM_VCPU_INIT changes nothing
  *
  *	from the first run on, the value that a register has is accepted, and
- *	another one is EBUSY, even if it would have been EINVAL before; but for
- *	the few values that are refused by themselves, whatever the host has
+ *	any other is EBUSY, even if it would have been EINVAL before; except
+ *	the few values that are refused on any host
  *
  *	CLIDR_EL1 belongs to the vCPU, and is never frozen
  */
@@ -18,7 +18,7 @@
 #include "id_reg.h"
 #include "user_mem.h"
 
-/* Of a new VM with every feature. */
+/* The state of a new VM with every feature */
 static struct id_state initial;
 static bool has_aarch32;
 
@@ -28,8 +28,9 @@ static struct kvm_vm *create(struct kvm_vcpu *vcpus[2])
 }
 
 /*
- * Values that any host accepts, and few begin with: no optional instructions,
- * the first PMU version, 32 bits of physical addresses. TCRX goes alone.
+ * Values that any host accepts, and that few have initially: no optional
+ * instructions, the first PMU version, 32 bits of physical addresses. TCRX is
+ * lowered alone.
  */
 static const struct {
 	u32 reg;
@@ -79,7 +80,7 @@ static void expect_access(struct kvm_vcpu *vcpu, unsigned long cmd, u64 id,
 		  strerror(want));
 }
 
-/* No such register. SET reads a value all the same, 8 bytes for any size. */
+/* The register does not exist. SET still reads 8 bytes first, for any size. */
 static void expect_unknown(struct kvm_vcpu *vcpu, u64 id)
 {
 	int k;
@@ -113,7 +114,7 @@ static void check_access(int ran)
 			continue;
 		}
 
-		/* Not even a value that is refused anyway is looked at. */
+		/* A value that would be refused is not checked either. */
 		memset(hole - 8, 0xff, 8);
 		for (i = 0; i < 8; i++) {
 			expect_access(vcpus[0], KVM_SET_ONE_REG, id, hole - i,
@@ -139,9 +140,9 @@ static void check_access(int ran)
 /* ---- From the first run on ---- */
 
 /*
- * Values that are refused whatever the host has, and before all else: what is
- * said to be absent is not, or the value is reserved. For PMU versions, 0xf is
- * taken for 0 and *@val is changed to this.
+ * Values that are refused on any host, before all other checks: they claim that
+ * something is absent which is always present, or are reserved. A PMU version
+ * of 0xf is taken for 0, and *@val is changed to that.
  */
 static bool refused_by_itself(int nr, u64 *val)
 {
@@ -181,7 +182,7 @@ static void expect_frozen_at(struct kvm_vcpu *vcpu, int nr, u64 now, u64 val)
 	else
 		want = taken_for == now ? 0 : EBUSY;
 
-	/* The host's value of these is accepted, and without effect. */
+	/* The host's value of these fields is accepted without effect. */
 	if (want == EBUSY && !((val ^ now) & ~id_ignored(nr)) &&
 	    !fw_set(vcpu, id_reg(nr), val))
 		want = 0;
@@ -250,7 +251,7 @@ static void check_immediate_exit(int unused)
 	kvm_vm_free(vm);
 }
 
-/* The first run itself changes a few fields that cannot be what they are. */
+/* The first run itself changes a few fields that do not fit the VM. */
 static void check_first_run(int lowered)
 {
 	struct kvm_vcpu *vcpus[2];
@@ -269,7 +270,7 @@ static void check_first_run(int lowered)
 	state.val[id_nr(SYS_ID_AA64PFR2_EL1)] &= ~ID_AA64PFR2_EL1_GCIE;
 	state.val[id_nr(SYS_ID_PFR1_EL1)] &= ~ID_PFR1_EL1_GIC;
 
-	/* Stage 1 permissions need TCR2_EL1, and address translation of them. */
+	/* S1PIE and S1POE need TCR2_EL1, and address translation of them. */
 	mmfr3 = &state.val[id_nr(SYS_ID_AA64MMFR3_EL1)];
 	if (!(*mmfr3 & ID_AA64MMFR3_EL1_TCRX) ||
 	    !(state.val[id_nr(SYS_ID_AA64ISAR2_EL1)] & ID_AA64ISAR2_EL1_ATS1A))
@@ -281,7 +282,7 @@ static void check_first_run(int lowered)
 	kvm_vm_free(vm);
 }
 
-/* ---- Whose they are ---- */
+/* ---- To which vCPUs and VMs they belong ---- */
 
 static void check_reinit(int ran)
 {
@@ -369,7 +370,7 @@ static void check_clidr(int unused)
 
 		for (bit = -1; bit < 64; bit++) {
 			val = bit < 0 ? 0 : first ^ BIT(bit);
-			/* LoC, and LoUU or LoUIS: unless IDC says no. */
+			/* LoC, and LoUU or LoUIS, unless IDC is set */
 			pou = (val & CLIDR_EL1_LoC) &&
 			      (val & (GENMASK(29, 27) | GENMASK(23, 21)));
 
@@ -394,9 +395,10 @@ static const struct fw_case cases[] = {
 	{ "after it: SET is EFAULT before ENOENT, GET vice versa",
 	  check_access, true },
 
-	{ "the first run changes what needs a vGIC or other fields, no more",
+	{ "the first run only changes what needs a vGIC or other fields",
 	  check_first_run, false },
-	{ "the first run does so with lowered values", check_first_run, true },
+	{ "the first run does the same with lowered values",
+	  check_first_run, true },
 	{ "after it: same value 0, other EBUSY, but EINVAL first",
 	  check_frozen, false },
 	{ "after it, with lowered values: same 0, other EBUSY, EINVAL first",
@@ -405,9 +407,9 @@ static const struct fw_case cases[] = {
 
 	{ "KVM_ARM_VCPU_INIT before the first run keeps all values",
 	  check_reinit, false },
-	{ "KVM_ARM_VCPU_INIT after it keeps all values, and them frozen",
+	{ "KVM_ARM_VCPU_INIT after it keeps all values, still frozen",
 	  check_reinit, true },
-	{ "a vCPU created after a write has what was written",
+	{ "a vCPU created after a write reads what was written",
 	  check_late_vcpu },
 	{ "another VM is not affected", check_other_vm },
 	{ "CLIDR_EL1: of one vCPU, not frozen, never less than the host needs",
@@ -420,7 +422,7 @@ int main(void)
 	struct kvm_vm *vm;
 
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_WRITABLE_IMP_ID_REGS));
-	/* A VM with an initialised vGIC takes no more vCPUs. */
+	/* A VM with an initialised vGIC accepts no more vCPUs. */
 	test_disable_default_vgic();
 
 	ksft_print_header();

@@ -3,20 +3,19 @@
  * id_reg_fields - Which values the fields of the ID registers accept.
  *
  * A register's limit is what it reads in a new VM. A write is accepted if every
- * field holds the limit or a value that is safe instead of it, as the table in
- * id_reg_fields.h says of each field that KVM knows; and if all other bits are
- * those of the limit, whether or not they are in the register's mask of
- * KVM_ARM_GET_REG_WRITABLE_MASKS. A write that is not accepted is EINVAL, and
- * changes nothing.
+ * field holds the limit or a value that can safely replace it, according to the
+ * table in id_reg_fields.h for each field that KVM knows; and if all other bits
+ * are those of the limit, whether or not they are in the register's mask of
+ * KVM_ARM_GET_REG_WRITABLE_MASKS. Any other write is EINVAL, and has no effect.
  *
- * Every write is made before the first run, through one vCPU, and looked at
+ * Every write is made before the first run, through one vCPU, and read back
  * through two. id_reg_access tests the other conditions of access.
  */
 #include <errno.h>
 
 #include "id_reg_fields.h"
 
-/* Two vCPUs, and what they are in a new VM: the limits of the registers. */
+/* Two vCPUs, and their state in a new VM: the limits of the registers. */
 struct pair {
 	struct kvm_vcpu *vcpus[2];
 	struct id_state states[2];
@@ -37,7 +36,7 @@ static struct kvm_vm *create_pair(u32 features)
 	return vm;
 }
 
-/* The table, field by field. */
+/* One entry of the table for each field */
 static struct field {
 	int nr;
 	enum rule rule;
@@ -77,7 +76,7 @@ static s64 field_sign_extend(const struct field *f, u64 field)
 					   (s64)field;
 }
 
-/* If so, the field reads *@after afterwards. */
+/* If so, the field then reads *@after. */
 static bool is_accepted(const struct field *f, u64 field, u64 *after)
 {
 	u64 limit = field_limit(f);
@@ -107,7 +106,7 @@ static bool is_accepted(const struct field *f, u64 field, u64 *after)
 	return false;
 }
 
-/* Of these, nothing can be said about fields: writes are ignored. */
+/* These registers ignore writes, so their fields cannot be tested. */
 static bool is_ignored(int nr)
 {
 	return id_is_aarch32(nr) && !has_aarch32;
@@ -136,7 +135,7 @@ static void expect_unchanged(const char *when)
 
 /* ---- One field ---- */
 
-/* Every value, in turn through either vCPU; both must see the result. */
+/* Every value, through one vCPU and the other in turn; both read the result. */
 static void try_field(const struct field *f)
 {
 	u64 field, val, after, limit = limits[f->nr];
@@ -161,7 +160,7 @@ static void try_field(const struct field *f)
 	expect_unchanged("values of one field");
 }
 
-/* Of the registers numbered @first to @first + 7. */
+/* Test the registers numbered @first to @first + 7. */
 static void check_fields(int first)
 {
 	const struct field *f;
@@ -177,7 +176,7 @@ static void check_fields(int first)
 	}
 }
 
-/* Without PMU, SVE, pointer authentication: other limits, the same rules. */
+/* Without PMU, SVE, pointer authentication: other limits, the same rules */
 static void check_no_features(int unused)
 {
 	int zfr0 = id_nr(SYS_ID_AA64ZFR0_EL1);
@@ -195,7 +194,7 @@ static void check_no_features(int unused)
 			try_field(f);
 	}
 
-	/* What the host has, and another VM, does not matter. */
+	/* The host's and another VM's values do not matter. */
 	id_expect_set(pair.vcpus[0], zfr0, 0, 0, 0);
 	id_expect_set(pair.vcpus[0], zfr0, BIT(0), EINVAL, 0);
 	if (all.states[0].val[zfr0])
@@ -211,7 +210,7 @@ static void check_no_features(int unused)
 
 /* ---- Several fields ---- */
 
-/* @val with the least value of @f that is accepted (or not), and differs. */
+/* Set field @f of *@val to the lowest other value that is accepted (or not). */
 static bool other_value(const struct field *f, bool accepted, u64 *val)
 {
 	u64 i, after;
@@ -239,7 +238,7 @@ static void try_several(int nr)
 			other_value(f, true, &all);
 	}
 
-	/* What is refused is not stored, nor is the limit restored. */
+	/* A refused value is not stored, and the limit is not restored. */
 	for (round = 0; round < 2; round++) {
 		for (f = fields; f < fields + nr_fields; f++) {
 			bad = all;
@@ -301,7 +300,7 @@ static void check_unknown_bits(int unused)
 	}
 }
 
-/* The value of one host is taken for 0, which is what the field reads. */
+/* Only the host's value is accepted besides 0; the field still reads 0. */
 static void check_ignored_fields(int unused)
 {
 	int nr, shift, i, ret, accepted;
@@ -356,7 +355,7 @@ static void check_write_ignored(int unused)
 		return;
 	}
 
-	/* ID_DFR0_EL1 tells of a PMU all the same. */
+	/* ID_DFR0_EL1 reports a PMU nevertheless. */
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
 		if (!id_is_aarch32_allocated(nr))
 			continue;
@@ -390,7 +389,7 @@ static const struct fw_case cases[] = {
 	  check_unknown_bits },
 	{ "fields once shown by mistake: the host's value has no effect",
 	  check_ignored_fields },
-	{ "RAZ registers accept 0 and nothing else", check_raz },
+	{ "RAZ registers accept only 0", check_raz },
 	{ "AArch32 registers ignore writes where there is no AArch32",
 	  check_write_ignored },
 };

@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * id_reg_impl - The ID registers that name the implementation: MIDR_EL1,
+ * id_reg_impl - The ID registers that identify the implementation: MIDR_EL1,
  * REVIDR_EL1 and AIDR_EL1.
  *
- * By these a guest decides which workarounds for errata it needs. They are the
- * host's, unless the VM is given other values, to move between different hosts:
+ * A guest decides by these which workarounds for errata it needs. They have the
+ * host's values, unless userspace writes others, so that the VM can move
+ * between different hosts:
  *
  *	without KVM_CAP_ARM_WRITABLE_IMP_ID_REGS	other values are EINVAL
  *	with it, before the first run			any value is accepted
  *	with it, from the first run on			other values are EBUSY
  *
  * The capability must be enabled before the VM has a vCPU. id_reg_access tests
- * when and by whom the other ID registers can be written.
+ * when and through which vCPUs the other ID registers can be written.
  */
 #include <errno.h>
 
 #include "id_reg.h"
 
-/* Of a new VM with every feature. */
+/* The state of a new VM with every feature */
 static struct id_state initial;
 
 static const u32 imp_regs[] = { SYS_MIDR_EL1, SYS_REVIDR_EL1, SYS_AIDR_EL1 };
@@ -44,7 +45,7 @@ static void check_imp_fixed(int ran)
 	kvm_vm_free(vm);
 }
 
-/* The only bits that cannot be set are the upper half of MIDR_EL1. */
+/* Only the upper half of MIDR_EL1 cannot be set. */
 static void check_imp_writable(int unused)
 {
 	struct kvm_vcpu *vcpus[2];
@@ -113,7 +114,7 @@ static void check_imp_capability(int unused)
 	id_expect_set(vcpu, nr, midr ^ BIT(0), EINVAL, midr);
 	kvm_vm_free(vm);
 
-	/* Once it is enabled, to enable it again is too late all the same. */
+	/* Enabling it again is too late as well. */
 	vm = vm_create(2);
 	vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
 	vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
@@ -141,7 +142,7 @@ int main(void)
 	struct kvm_vm *vm;
 
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_WRITABLE_IMP_ID_REGS));
-	/* A VM with an initialised vGIC takes no more vCPUs. */
+	/* A VM with an initialised vGIC accepts no more vCPUs. */
 	test_disable_default_vgic();
 
 	ksft_print_header();

@@ -2,12 +2,12 @@
 /*
  * reg_list_size - KVM_GET_REG_LIST with an n of more than 32 bits.
  *
- * The n of struct kvm_reg_list has 64 bits. That of a vCPU's list is compared in
- * its lower 32 bits, so that 2^32 is as small as 0; that of the list of a VM,
- * which the VM has to opt in to, in all of them. In any case the right number is
- * written back, and no more ids than that are.
+ * The n of struct kvm_reg_list has 64 bits. For the list of a vCPU only the
+ * lower 32 bits are compared, so that 2^32 is as small as 0; for the list of a
+ * VM, which the VM has to opt in to, all 64. In any case the actual number is
+ * written back, and no more ids than that.
  *
- * fw_reg_list has lists of ordinary sizes.
+ * fw_reg_list tests lists of ordinary sizes.
  */
 #include <errno.h>
 
@@ -15,11 +15,11 @@
 
 #define CANARY	0x5ca1ab1e5ca1ab1eUL
 
-/* Numbers that are no offset from that of the registers, and that are. */
+/* Numbers, absolute or relative to the number of registers */
 static const struct size {
 	u64 n;
 	bool is_offset;
-	/* Large enough in 32 bits; all of them are in 64 */
+	/* Large enough in 32 bits; all of them are large enough in 64 */
 	bool fits;
 } sizes[] = {
 	{ BIT(32), false, false },
@@ -60,7 +60,7 @@ static void __expect_list(int line, int fd, const u64 *want, u64 total, u64 n,
 	free(list);
 }
 
-/* Of a vCPU, or of the VM itself, with this set of opt_ins[]. */
+/* The list of a vCPU, or of the VM itself */
 static void check_sizes(int fd, bool is_vm, const struct kvm_reg_list *list)
 {
 	const struct size *s;
@@ -125,7 +125,7 @@ static void check_opted_in(int set)
 }
 
 static const struct fw_case cases[] = {
-	{ "vCPU: 2^32 is as small as 0, and 2^32 more than enough is enough",
+	{ "vCPU: 2^32 is as small as 0, and 2^32 plus enough is enough",
 	  check_vcpu },
 	{ "vCPU with scopes in its list: the same", check_opted_in,
 	  BIT(OPT_IN_SCOPE) },

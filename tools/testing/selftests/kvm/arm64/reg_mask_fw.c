@@ -3,13 +3,12 @@
  * reg_mask_fw - The masks of the firmware registers, KVM_ARM_FW_RANGE, of a VM
  * that has opted in to them.
  *
- * A VMM reads them to learn which services it can choose, among them those that
- * are off by default, and so read as 0. That a mask says so is not enough: each
- * of the 128 is proved. From several values of the register every bit is
- * flipped by a write, and the bits that read differently after any of these
- * have to be those of the mask, no more and no less. This goes for every state
- * of the VM on which the masks depend: which vCPUs it has, whether it has run,
- * and whether that freezes PSCI's version.
+ * A VMM reads them to learn which services it can choose, including those that
+ * are off by default and so read as 0. Each of the 128 masks is tested: from
+ * several values of the register every bit is flipped by a write, and the bits
+ * that read differently after any of these must be exactly those of the mask.
+ * This is done in every state of the VM on which the masks depend: which vCPUs
+ * it has, whether it has run, and whether that freezes PSCI's version.
  */
 #include <errno.h>
 
@@ -17,12 +16,12 @@
 
 #define NR_VCPUS	2
 
-/* The bits in which 0.2, 1.0, 1.1, 1.2 and 1.3 differ. */
+/* The bits in which 0.2, 1.0, 1.1, 1.2 and 1.3 differ */
 #define PSCI_VERSIONS	0x10003
 
 static const struct masks no_masks;
 
-/* Of a VM that has not run. */
+/* The masks of a VM that has not run */
 static const struct masks fresh = {
 	.val = {
 		[0] = PSCI_VERSIONS,
@@ -37,10 +36,10 @@ static const struct masks fresh_psci_0_1 = {
 	.val = { [64] = 0x1, [65] = 0x1, [66] = 0x3, [67] = 0x3 },
 };
 
-/* Once it has run, PSCI's version is all that is left. */
+/* Once it has run, only PSCI's version can be changed. */
 static const struct masks ran = { .val = { [0] = PSCI_VERSIONS } };
 
-/* Values to start from: all that any of the registers accepts is among them. */
+/* Values to start from, including all that any of the registers accepts */
 static const u64 bases[] = {
 	0, 1, 2, 3, 0x10000, 0x10001, 0x10002, 0x10003,
 	0x10, 0x11, ~0UL, 0x5555555555555555UL,
@@ -52,7 +51,7 @@ static u64 fw_id(int i)
 			KVM_REG_ARM_FW_FEAT_BMAP_REG(i - 64);
 }
 
-/* ---- The proof ---- */
+/* ---- Every bit of every mask ---- */
 
 static void expect_no_register(struct kvm_vcpu *vcpu, int i, u64 mask)
 {
@@ -66,7 +65,7 @@ static void expect_no_register(struct kvm_vcpu *vcpu, int i, u64 mask)
 	fw_expect(ret == ENOENT, "register %d: SET: %s", i, strerror(ret));
 }
 
-/* Returns what the register reads after the write, which may be refused. */
+/* Returns what the register reads after the write, even if it was refused. */
 static u64 written(struct kvm_vcpu *vcpu, int i, u64 val, u64 before, int *ret)
 {
 	u64 after;
@@ -89,7 +88,7 @@ static u64 changeable(struct kvm_vcpu *vcpu, int i)
 		now = written(vcpu, i, bases[b], base, &ret);
 		changed |= now ^ base;
 		base = now;
-		/* The same base once more, if it is refused. */
+		/* A base that is refused would repeat the last one. */
 		if (b && ret)
 			continue;
 		for (bit = 0; bit < 64; bit++) {
@@ -124,7 +123,7 @@ static void prove(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 	}
 }
 
-/* The registers are the VM's, so the masks are true for either vCPU. */
+/* The registers are the VM's, so the masks must be right for either vCPU. */
 static void expect_proved(struct kvm_vm *vm, struct kvm_vcpu *vcpus[],
 			  const struct masks *want, const char *when)
 {
@@ -134,7 +133,7 @@ static void expect_proved(struct kvm_vm *vm, struct kvm_vcpu *vcpus[],
 		mask_expect(vm, KVM_ARM_FW_RANGE, want, when);
 		prove(vm, vcpus[i]);
 	}
-	mask_expect(vm, KVM_ARM_FW_RANGE, want, "after the proof");
+	mask_expect(vm, KVM_ARM_FW_RANGE, want, "after all writes");
 }
 
 /* ---- Where they are ---- */
@@ -170,7 +169,7 @@ static struct kvm_vm *vm_create_flags(int flags, struct kvm_vcpu *vcpus[])
 	return vm;
 }
 
-/* A VMM has to know before it makes the vCPUs, and which ones are not known. */
+/* VMMs ask before they make vCPUs, when KVM does not know their features. */
 static void check_no_vcpu(int psci_0_2)
 {
 	struct kvm_vm *vm = mask_vm_create(NR_VCPUS);
@@ -205,7 +204,7 @@ static void check_fresh(int flags)
 	kvm_vm_free(vm);
 }
 
-/* It does not matter which vCPU has. */
+/* It does not matter which vCPU has run. */
 static void check_ran(int flags)
 {
 	const struct masks *want = flags ? &no_masks : &ran;
@@ -239,7 +238,7 @@ static void check_other_vm(int unused)
 
 /* ---- By value ---- */
 
-/* What the registers read does not tell which services there are. */
+/* The registers' values do not show which services are available. */
 static void check_values(int all)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
@@ -270,12 +269,12 @@ static void check_bmap_2(int unused)
 		fw_expect_set(vcpus[0], FW_VENDOR_HYP_2, BIT(bit),
 			      masks.val[nr] & BIT(bit) ? 0 : EINVAL,
 			      bit < 2 ? BIT(bit) : BIT(1));
-	/* All that there is at once, as a VMM would do. */
+	/* Enable all of them at once, as a VMM would do. */
 	fw_expect_set(vcpus[0], FW_VENDOR_HYP_2, masks.val[nr], 0, 0x3);
 	kvm_vm_free(vm);
 }
 
-/* A write checks and stores nothing, even one that is accepted. */
+/* A write, even an accepted one, only checks and stores nothing. */
 static void check_workarounds(int unused)
 {
 	struct kvm_vcpu *vcpus[NR_VCPUS];
@@ -300,33 +299,33 @@ static void check_workarounds(int unused)
 static const struct fw_case cases[] = {
 	{ "the number of each register", check_index },
 
-	{ "before there is a vCPU, and one with PSCI 0.2 not run",
+	{ "no vCPU yet, then one with PSCI 0.2 that has not run",
 	  check_no_vcpu, 1 },
-	{ "before there is a vCPU, and one without PSCI 0.2 not run",
+	{ "no vCPU yet, then one without PSCI 0.2 that has not run",
 	  check_no_vcpu, 0 },
 
-	{ "proof of all masks: not run", check_fresh },
-	{ "proof of all masks: not run, without PSCI 0.2",
+	{ "test of all masks: not run", check_fresh },
+	{ "test of all masks: not run, without PSCI 0.2",
 	  check_fresh, WITHOUT_PSCI_0_2 },
-	{ "proof of all masks: not run, PSCI's version to freeze",
+	{ "test of all masks: not run, PSCI's version to freeze",
 	  check_fresh, FREEZE },
-	{ "proof of all masks: not run, without PSCI 0.2, version to freeze",
+	{ "test of all masks: not run, without PSCI 0.2, version to freeze",
 	  check_fresh, FREEZE | WITHOUT_PSCI_0_2 },
 
-	{ "proof of all masks: run, PSCI's version is left", check_ran },
-	{ "proof of all masks: run, without PSCI 0.2 there is none",
+	{ "test of all masks: run, only PSCI's version is left", check_ran },
+	{ "test of all masks: run, without PSCI 0.2 all are empty",
 	  check_ran, WITHOUT_PSCI_0_2 },
-	{ "proof of all masks: run, PSCI's version frozen there is none",
+	{ "test of all masks: run, PSCI's version frozen: all are empty",
 	  check_ran, FREEZE },
-	{ "proof of all masks: run, without PSCI 0.2, frozen there is none",
+	{ "test of all masks: run, without PSCI 0.2, frozen: all are empty",
 	  check_ran, FREEZE | WITHOUT_PSCI_0_2 },
 	{ "another VM's features and runs do not matter", check_other_vm },
 
-	{ "proof of all masks: with no service on", check_values, 0 },
-	{ "proof of all masks: with all services on", check_values, 1 },
-	{ "VENDOR_HYP_BMAP_2 reads 0, its mask tells the two that can be had",
+	{ "test of all masks: with no service on", check_values, 0 },
+	{ "test of all masks: with all services on", check_values, 1 },
+	{ "VENDOR_HYP_BMAP_2 reads 0, its mask has the two available bits",
 	  check_bmap_2 },
-	{ "the workarounds' registers have none", check_workarounds },
+	{ "the workarounds' registers have no mask bits", check_workarounds },
 };
 
 int main(void)

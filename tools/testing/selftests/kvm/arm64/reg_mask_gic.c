@@ -3,27 +3,27 @@
  * reg_mask_gic - The masks of the GICv3 CPU interface, KVM_ARM_GIC_RANGE, of a
  * VM that has opted in to them.
  *
- * Every one of the 256 masks is proved: from several values of the register
+ * Every one of the 256 masks is tested: from several values of the register
  * every bit is flipped by a write, and the bits that read differently after any
- * of these have to be those of the mask, no more and no less. What userspace
- * has no access to has no mask.
+ * of these must be exactly those of the mask. A register that userspace cannot
+ * access has no mask.
  *
- * ICC_CTLR_EL1 is not like the others: the numbers of bits of a priority and of
- * an INTID can be lowered, and never raised again. So its mask says what is
- * left of that, and gets smaller; reg_mask_gic_ctlr proves it.
+ * ICC_CTLR_EL1 is special: the numbers of bits of a priority and of an INTID
+ * can be lowered, but never raised again. So its mask has the bits that can
+ * still change, and gets smaller; reg_mask_gic_ctlr tests this.
  *
- * The masks are also compared to a table of all registers in the range, and of
- * their fields in the architecture (Arm IHI 0069), in gic_mask.h.
+ * The masks are also compared to the table in gic_mask.h of all registers in
+ * the range, and of their fields in the architecture (Arm IHI 0069).
  */
 #include <errno.h>
 
 #include "gic_mask.h"
 
-/* ---- The proof ---- */
+/* ---- Every bit of every mask ---- */
 
 static const u64 bases[] = {
 	0, 0x5555555555555555UL,
-	/* What ICC_SRE_EL1 accepts, and ICC_SRE_EL2 */
+	/* The values that ICC_SRE_EL1 and ICC_SRE_EL2 accept */
 	0x7, 0xf,
 };
 
@@ -50,7 +50,7 @@ static u64 written(struct gic_vm *g, int i, u64 val, u64 before, int *ret)
 	return after;
 }
 
-/* Which bits a write changes: from its value and each base on, all are flipped. */
+/* The bits that a write changes: flip all, from its value and each base. */
 static u64 changeable(struct gic_vm *g, int i)
 {
 	u64 first = gic_get(g, 0, i), val = first, now, changed = 0;
@@ -71,7 +71,7 @@ static u64 changeable(struct gic_vm *g, int i)
 		}
 	}
 
-	/* The guest may be going to run with it. */
+	/* Restore the value, as the guest may run with it. */
 	if (changed)
 		gic_set(g, 0, i, first);
 	return changed;
@@ -84,7 +84,7 @@ static void prove(struct gic_vm *g, const char *when)
 	u64 val, changed;
 
 	for (i = 0; i < KVM_ARM_GIC_RANGE_SIZE; i++) {
-		/* ICC_AP0R3_EL1 is there, say, but not with all priorities. */
+		/* Some, such as ICC_AP0R3_EL1, need more bits of a priority. */
 		if (gic_access(g, KVM_HAS_DEVICE_ATTR, 0, i, NULL) ||
 		    gic_access(g, KVM_GET_DEVICE_ATTR, 0, i, &val)) {
 			expect_no_access(g, i, masks.val[i]);
@@ -132,7 +132,7 @@ static void check_numbers(int unused)
 		  "ICC_CTLR_EL1 is %d of %d", GIC_CTLR, KVM_ARM_GIC_RANGE_SIZE);
 }
 
-/* No bit that the register does not have, unless KVM stores all of them. */
+/* A mask has only bits of the register, unless KVM stores all bits. */
 static void expect_fields(const struct masks *masks)
 {
 	const struct gic_reg *reg;
@@ -168,7 +168,7 @@ static void check_table(int el2)
 	gic_vm_free(&g);
 }
 
-/* Without KVM_ARM_VCPU_HAS_EL2, whatever the host can do. */
+/* Without KVM_ARM_VCPU_HAS_EL2, even if the host supports it */
 static void check_no_el2(int unused)
 {
 	struct masks masks;
@@ -204,7 +204,7 @@ static void __expect_same(int line, const struct masks *now,
 
 #define expect_same(...)	__expect_same(__LINE__, __VA_ARGS__)
 
-/* A VMM asks before the GIC is initialised, which takes all of its vCPUs. */
+/* VMMs ask before the GIC is initialised, which needs all of the vCPUs. */
 static void check_before_init(int el2)
 {
 	struct gic_vm g = { .el2 = el2 };
@@ -225,11 +225,11 @@ static void check_before_init(int el2)
 	ready = mask_get(g.vm, KVM_ARM_GIC_RANGE);
 	__vgic_v3_init(g.fd);
 
-	/* What a vCPU has before it lowers anything is the host's. */
+	/* Before a vCPU lowers anything, it has the host's values. */
 	want = gic_masks(&g, false);
 	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "GIC initialised");
 	expect_same(&ready, &want, KVM_ARM_GIC_RANGE_SIZE, "vCPU initialised");
-	/* Whether there will be EL2 is not known yet. */
+	/* Whether vCPUs will have EL2 is not known yet. */
 	expect_same(&created, &want, 128, "vCPU not initialised");
 	expect_same(&no_vcpu, &want, 128, "no vCPU");
 	gic_vm_free(&g);
@@ -274,7 +274,7 @@ static void check_gicv2(int unused)
 
 /*
  * While ICC_CTLR_EL1.CBPR is set, ICC_BPR1_EL1 reads ICC_BPR0_EL1 and ignores
- * writes. That is up to a register, not to the VM: the mask stays.
+ * writes. This depends on a register, not on the VM: the mask stays the same.
  */
 static void check_cbpr(int unused)
 {
@@ -303,16 +303,17 @@ static const struct fw_case cases[] = {
 	{ "the table of masks and fields: VM with EL2", check_table, true },
 	{ "a VM without EL2 has no masks of EL2's registers", check_no_el2 },
 
-	{ "proof of all masks: VM without EL2", check_proof, false },
-	{ "proof of all masks: VM with EL2", check_proof, true },
+	{ "test of all masks: VM without EL2", check_proof, false },
+	{ "test of all masks: VM with EL2", check_proof, true },
 
 	{ "before the GIC is initialised: VM without EL2",
 	  check_before_init, false },
 	{ "before the GIC is initialised: VM with EL2",
 	  check_before_init, true },
-	{ "a VM without a GIC has none", check_no_gic },
-	{ "a VM with a GICv2 has none", check_gicv2 },
-	{ "ICC_BPR1_EL1's does not depend on ICC_CTLR_EL1.CBPR", check_cbpr },
+	{ "a VM without a GIC has no masks", check_no_gic },
+	{ "a VM with a GICv2 has no masks", check_gicv2 },
+	{ "the mask of ICC_BPR1_EL1 does not depend on ICC_CTLR_EL1.CBPR",
+	  check_cbpr },
 };
 
 int main(void)

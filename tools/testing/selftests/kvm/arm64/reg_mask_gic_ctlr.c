@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reg_mask_gic_ctlr - The mask of ICC_CTLR_EL1 says what can still be changed.
+ * reg_mask_gic_ctlr - The mask of ICC_CTLR_EL1 has the bits that can still be
+ * changed.
  *
  * A VMM lowers PRIbits and IDbits to those of the host from which a VM comes,
  * and cannot raise them again. So the mask of such a field has the bits that
- * can still change: of 4, say, which can be lowered to 3, all three of them; of
- * 2 the lower two; of 0 none. With it go the registers of active priorities.
+ * can still change: all three for 4, which can be lowered to 3; the lower two
+ * for 2; none for 0. The masks of the registers of active priorities depend on
+ * PRIbits, too.
  *
- * The fields are lowered in every step that there is, from what the host has to
- * nothing. In each step every other bit and every higher value is tried, and
- * the bits that have changed from there on have to be those of the mask then.
+ * The fields are lowered step by step, from the host's values to 0. In each
+ * step every other bit and every higher value is tried, and the bits that
+ * change in all later steps must be exactly those of the mask in this step.
  */
 #include <errno.h>
 
@@ -17,7 +19,7 @@
 
 #define MAX_STEPS	17
 
-/* CBPR and EOImode are tried in each step, all else is not to be changed. */
+/* All other bits are tried in each step; only CBPR and EOImode can change. */
 #define OTHER_BITS	(~(GIC_CTLR_PRI_BITS | GIC_CTLR_ID_BITS))
 
 static u64 with_bits(u64 ctlr, u64 pri, u64 id)
@@ -26,7 +28,7 @@ static u64 with_bits(u64 ctlr, u64 pri, u64 id)
 	       FIELD_PREP(GIC_CTLR_ID_BITS, id);
 }
 
-/* No write brings back what has been lowered. */
+/* No write raises a field again. */
 static void expect_not_raised(struct gic_vm *g, int n, u64 ctlr)
 {
 	u64 pri = FIELD_GET(GIC_CTLR_PRI_BITS, ctlr);
@@ -80,7 +82,7 @@ static int lower(u64 ctlr, u64 *next)
 	return true;
 }
 
-/* What is proved of the register's mask in all steps at once. */
+/* The masks of all steps can only be checked after the last one. */
 static void check_steps(int after_run)
 {
 	u64 steps[MAX_STEPS], masks[MAX_STEPS], others[MAX_STEPS], changed = 0;
@@ -103,7 +105,7 @@ static void check_steps(int after_run)
 		expect_not_raised(&g, 0, steps[nr]);
 		others[nr] = change_other_bits(&g, 0, steps[nr]);
 
-		/* All others are as ever, but for the active priorities. */
+		/* The other masks stay, except active priorities. */
 		want = gic_masks(&g, after_run);
 		mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "lowered");
 		masks[nr] = mask_get(g.vm, KVM_ARM_GIC_RANGE).val[GIC_CTLR];
@@ -120,7 +122,7 @@ static void check_steps(int after_run)
 	gic_vm_free(&g);
 }
 
-/* A single write may lower them by as much as it likes. */
+/* A single write may lower the fields by any amount. */
 static void check_at_once(int unused)
 {
 	struct masks want;
@@ -143,8 +145,8 @@ static void check_at_once(int unused)
 }
 
 /*
- * KVM may have lowered PRIbits before it refuses IDbits. Either way the mask is
- * that of what the register reads.
+ * KVM may have lowered PRIbits before it refuses IDbits. In either case the
+ * mask matches what the register reads.
  */
 static void check_refused(int unused)
 {
@@ -162,7 +164,7 @@ static void check_refused(int unused)
 	gic_vm_free(&g);
 }
 
-/* Each vCPU has its own; a bit is one that any of them can change. */
+/* Each vCPU has its own register; the mask has the bits that any can change. */
 static void check_two_vcpus(int first)
 {
 	int second = !first, i;
@@ -193,7 +195,7 @@ static void check_two_vcpus(int first)
 	gic_vm_free(&g);
 }
 
-/* A VM that has lowered them is no other VM's business. */
+/* Lowering the fields of one VM does not affect another. */
 static void check_other_vm(int unused)
 {
 	struct masks want;
@@ -209,15 +211,15 @@ static void check_other_vm(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "proof of the mask: lowered step by step, not run", check_steps, 0 },
-	{ "proof of the mask: lowered step by step, after a run",
+	{ "test of the mask: lowered step by step, not run", check_steps, 0 },
+	{ "test of the mask: lowered step by step, after a run",
 	  check_steps, 1 },
 	{ "lowered at once", check_at_once },
-	{ "a write that is refused: the mask is that of what is read",
+	{ "a refused write: the mask matches what is read",
 	  check_refused },
 	{ "two vCPUs: the first one is lowered first", check_two_vcpus, 0 },
 	{ "two vCPUs: the second one is lowered first", check_two_vcpus, 1 },
-	{ "another VM's are not lowered", check_other_vm },
+	{ "another VM's mask does not change", check_other_vm },
 };
 
 int main(void)

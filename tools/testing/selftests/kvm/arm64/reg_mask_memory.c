@@ -3,13 +3,13 @@
  * reg_mask_memory - What KVM_ARM_GET_REG_WRITABLE_MASKS does to the memory of
  * its caller.
  *
- * The request is read and never written. The whole array is wiped, from its
- * beginning to its end, before any mask is written. So an array of which only
- * the beginning is accessible holds zeroes there after EFAULT, and the
- * inaccessible rest what it held before.
+ * The request is read and never written. The whole array is zeroed, from its
+ * beginning to its end, before any mask is written. So if only the beginning of
+ * the array is accessible, it holds zeroes after EFAULT, and the inaccessible
+ * rest is unchanged.
  *
- * reg_mask_range tests which masks there are, and which requests are refused
- * before the array is looked at.
+ * reg_mask_range tests the masks, and which requests are refused before the
+ * array is accessed.
  */
 #include <errno.h>
 #include <sys/prctl.h>
@@ -22,7 +22,7 @@
 
 static struct kvm_vm *vm;
 
-/* The array that is expected on this host. */
+/* The array that is expected on this host */
 static u64 masks[NR_ID_REGS];
 
 static int get_masks_at(u64 addr)
@@ -86,7 +86,7 @@ static void check_bad_struct(int unused)
 			  strerror(ret));
 	}
 
-	/* Not even the bits that would be refused are looked at. */
+	/* Bits that would be refused are not checked either. */
 	memset(mem, 0xff, mem_size);
 	for (k = 1; k < size; k++) {
 		ret = id_get_masks(vm->fd, (void *)(hole - k));
@@ -121,9 +121,9 @@ static void check_alignment(int unused)
 	int k;
 
 	for (k = 0; k < 16; k++) {
-		expect_masks(mem + k, "aligned to no 8 bytes");
+		expect_masks(mem + k, "not aligned to 8 bytes");
 		expect_masks(hole - MASKS_SIZE - k, "near a hole");
-		/* Across two pages, in the midst of a mask and between two. */
+		/* Across two pages, within a mask and between two */
 		expect_masks(mem + page_size - 800 - k, "across pages");
 	}
 }
@@ -193,7 +193,7 @@ static void check_hole_before(int unused)
 	}
 	ret = get_masks_at((u64)mem - MASKS_SIZE);
 	fw_expect(ret == EFAULT, "all bytes: %s", strerror(ret));
-	mem_expect_untouched("array out of a hole");
+	mem_expect_untouched("array that begins in a hole");
 }
 
 static void check_read_only(int unused)
@@ -201,7 +201,7 @@ static void check_read_only(int unused)
 	size_t k;
 	u8 *c;
 
-	/* The hole becomes readable, and still cannot be written. */
+	/* The hole becomes readable, but still cannot be written. */
 	mem_protect(hole, page_size, PROT_READ);
 
 	for (k = 1; k < MASKS_SIZE; k += k < 17 || k > 1519 ? 1 : 8)
@@ -213,7 +213,7 @@ static void check_read_only(int unused)
 	mem_protect(hole, page_size, PROT_NONE);
 }
 
-/* A tagged pointer is as good as others only for those who ask for it. */
+/* A tagged pointer is accepted only from tasks that enable this. */
 static void check_tagged_addr(int unused)
 {
 	u8 *tagged = (u8 *)((u64)mem | 0x5aUL << 56);
@@ -238,14 +238,14 @@ static const struct fw_case cases[] = {
 	{ "request: a bad pointer to the request is EFAULT",
 	  check_bad_struct },
 
-	{ "memory: nothing is left of what the array held", check_garbage },
+	{ "memory: the array is overwritten completely", check_garbage },
 	{ "memory: the array needs no alignment", check_alignment },
 	{ "memory: the request is only read", check_request },
 	{ "memory: EFAULT within the array leaves zeroes before it",
 	  check_hole_behind },
-	{ "memory: EFAULT at its beginning leaves all as it was",
+	{ "memory: EFAULT at its beginning leaves all unchanged",
 	  check_hole_before },
-	{ "memory: read-only is the same as none", check_read_only },
+	{ "memory: read-only is the same as inaccessible", check_read_only },
 	{ "memory: tagged address", check_tagged_addr },
 };
 

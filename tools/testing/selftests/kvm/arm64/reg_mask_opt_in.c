@@ -2,15 +2,15 @@
 /*
  * reg_mask_opt_in - KVM_ARM_GET_REG_WRITABLE_MASKS of a VM that has opted in to
  * KVM_ARM_GIC_RANGE and KVM_ARM_FW_RANGE: which requests are refused, and what
- * is done to the caller's memory.
+ * is written to the caller's memory.
  *
- * A range that the VM has not enabled is as unknown as any other: EINVAL,
- * whatever the pointer to the array is. An enabled one behaves as range 0 does:
- * the whole array is wiped, then written, and as much of it as can be accessed
- * holds zeroes after EFAULT. Range 0 is what it is in any VM.
+ * A range that the VM has not enabled is EINVAL like an unknown one, whatever
+ * the pointer to the array is. An enabled one behaves like range 0: the whole
+ * array is zeroed, then written, and its accessible part holds zeroes after
+ * EFAULT. Range 0 is the same as in any VM.
  *
  * reg_mask_range and reg_mask_memory test range 0; reg_mask_gic and reg_mask_fw
- * what the masks are.
+ * test the masks.
  */
 #include <errno.h>
 
@@ -22,7 +22,7 @@
 
 static const u32 new_ranges[] = { KVM_ARM_GIC_RANGE, KVM_ARM_FW_RANGE };
 
-/* Has enabled both ranges, and has a GICv3 if it can. */
+/* Has enabled both ranges, and has a GICv3 if the host supports it. */
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 
@@ -42,7 +42,7 @@ static void expect_request(const struct reg_mask_range *request, int want)
 		  request->range, request->addr, strerror(ret), strerror(want));
 }
 
-/* EINVAL, and whatever the pointer is, it is not looked at. */
+/* EINVAL, and the pointer is not used. */
 static void expect_no_range(struct kvm_vm *v, u32 range, const char *what)
 {
 	int i;
@@ -55,7 +55,7 @@ static void expect_no_range(struct kvm_vm *v, u32 range, const char *what)
 	mem_expect_untouched(what);
 }
 
-/* The masks at @p, all of them and no more. */
+/* All masks are written at @p, and nothing else. */
 static void expect_written(struct kvm_vm *v, u32 range, u8 *p, const char *what)
 {
 	struct masks want = mask_get(v, range);
@@ -66,7 +66,7 @@ static void expect_written(struct kvm_vm *v, u32 range, u8 *p, const char *what)
 	mem_expect_canary(p, mask_size(range), what);
 }
 
-/* Range 0, as in a VM that has opted in to nothing. */
+/* Range 0 is as in a VM that has not opted in to anything. */
 static void expect_id_range(struct kvm_vm *v, const char *when)
 {
 	struct kvm_vm *other = vm_create_barebones();
@@ -88,7 +88,7 @@ static void expect_id_range(struct kvm_vm *v, const char *when)
 	mem_expect_canary(mem, ID_MASKS_SIZE, when);
 }
 
-/* What KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES names. */
+/* The result of KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES */
 static void expect_cap(int fd, u32 new, const char *when)
 {
 	int want = BIT(KVM_ARM_FEATURE_ID_RANGE) | new;
@@ -99,7 +99,7 @@ static void expect_cap(int fd, u32 new, const char *when)
 
 /* ---- Which ranges there are ---- */
 
-/* The ranges of @v are 0 and those of @enabled, and KVM says so. */
+/* The ranges of @v are 0 and those of @enabled, and KVM reports them. */
 static void expect_ranges(struct kvm_vm *v, u32 enabled, const char *when)
 {
 	int i, fd = open_kvm_dev_path_or_exit();
@@ -126,7 +126,7 @@ static void check_not_opted_in(int unused)
 	expect_ranges(other, 0, "not opted in, vCPU");
 	kvm_vm_free(other);
 
-	/* To something else: it does not give ranges. */
+	/* Opting in to something else does not enable ranges. */
 	other = vm_create_barebones();
 	opt_in(other, KVM_CAP_ARM_FEATURE_LEVELS, 0);
 	opt_in(other, KVM_CAP_ARM_VM_ONE_REG, 0);
@@ -144,7 +144,7 @@ static void check_one_range(int range)
 	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, BIT(range));
 	expect_ranges(other, BIT(range), "one range");
 	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, BIT(range));
-	expect_ranges(other, BIT(range), "the same once more");
+	expect_ranges(other, BIT(range), "the same again");
 
 	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, both & ~BIT(range));
 	expect_ranges(other, both, "the other one, too");
@@ -164,7 +164,7 @@ static void check_both_ranges(int unused)
 	expect_ranges(vm, OPT_IN_RANGES, "both ranges, after a run");
 }
 
-/* An enable that is refused gives nothing, and takes nothing away. */
+/* A refused request enables nothing, and disables nothing. */
 static void check_refused_enable(int range)
 {
 	static const u64 bad_args[] = {
@@ -226,7 +226,7 @@ static void check_reserved(int range)
 	}
 	mem_expect_untouched("reserved");
 
-	/* That was why. */
+	/* The reserved byte was the reason. */
 	memset(request.reserved, 0, sizeof(request.reserved));
 	expect_request(&request, 0);
 }
@@ -255,7 +255,7 @@ static void check_bad_pointers(int range)
 	mem_fill_canary();
 	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
 		expect_ret(vm, range, bad_pointers[i], EFAULT);
-	/* It ends at the end of all addresses, and wraps. */
+	/* The array ends at the end of all addresses, or wraps. */
 	expect_ret(vm, range, -size, EFAULT);
 	expect_ret(vm, range, -size + 8, EFAULT);
 	expect_ret(vm, range, (u64)read_only, EFAULT);
@@ -292,13 +292,13 @@ static void check_whole(int range)
 	int k;
 
 	for (k = 0; k < 16; k++) {
-		expect_written(vm, range, mem + k, "aligned to no 8 bytes");
+		expect_written(vm, range, mem + k, "not aligned to 8 bytes");
 		expect_written(vm, range, hole - size - k, "near a hole");
 		expect_written(vm, range, mem + page_size - size / 2 - k,
 			       "across pages");
 	}
 
-	/* Nothing is left of what was there. */
+	/* The old contents are overwritten. */
 	for (k = 0; k < 256; k += 51) {
 		memset(mem, k, size);
 		expect_ret(vm, range, (u64)mem, 0);
@@ -308,7 +308,7 @@ static void check_whole(int range)
 
 /*
  * The first @k bytes of the array are accessible: all whole words of them are
- * wiped. A word that crosses into the hole may be stored in part, or not.
+ * zeroed. A word that crosses into the hole may be stored in part, or not.
  */
 static void expect_wiped(u32 range, size_t k)
 {
@@ -332,7 +332,7 @@ static void check_partial(int range)
 	for (k = 8; k < size; k += 8)
 		expect_wiped(range, k);
 
-	/* Readable is not enough. */
+	/* Readable memory is not enough. */
 	mem_protect(hole, page_size, PROT_READ);
 	for (k = 4; k < size; k += 28)
 		expect_wiped(range, k);
@@ -341,7 +341,7 @@ static void check_partial(int range)
 	mem_protect(hole, page_size, PROT_NONE);
 }
 
-/* Both ranges hold something, or these tests of memory would show little. */
+/* Both ranges hold masks, else the tests of memory would show little. */
 static void check_not_empty(int unused)
 {
 	struct masks gic = mask_get(vm, KVM_ARM_GIC_RANGE);
@@ -356,14 +356,14 @@ static void check_not_empty(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "a VM that has not opted in has range 0 alone", check_not_opted_in },
+	{ "a VM that has not opted in has only range 0", check_not_opted_in },
 	{ "GIC range: enabled alone, then the other one",
 	  check_one_range, KVM_ARM_GIC_RANGE },
 	{ "firmware range: enabled alone, then the other one",
 	  check_one_range, KVM_ARM_FW_RANGE },
-	{ "GIC range: enabled, wrong enables change nothing",
+	{ "GIC range: enabled, refused requests have no effect",
 	  check_refused_enable, KVM_ARM_GIC_RANGE },
-	{ "firmware range: enabled, wrong enables change nothing",
+	{ "firmware range: enabled, refused requests have no effect",
 	  check_refused_enable, KVM_ARM_FW_RANGE },
 	{ "both ranges do not change range 0", check_both_ranges },
 

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reg_mask_range - KVM_ARM_GET_REG_WRITABLE_MASKS: what it tells, and
- * which requests it refuses.
+ * reg_mask_range - KVM_ARM_GET_REG_WRITABLE_MASKS: what it returns, and which
+ * requests it refuses.
  *
  * A VMM decides by these 192 masks which ID registers it can adapt to a
- * destination host. All of them are stated here, and that a bit which they do
- * not have cannot be changed indeed.
+ * destination host. This checks all of them, and that a bit that is not in a
+ * mask cannot be changed.
  *
- * The request is checked before memory is touched: whatever its pointer to the
- * array is, a range or reserved bits that KVM does not know are EINVAL.
- * reg_mask_memory tests what is done to the array.
+ * The request is checked before memory is accessed: whatever its pointer to the
+ * array is, an unknown range or set reserved bits are EINVAL. reg_mask_memory
+ * tests what is written to the array.
  */
 #include <errno.h>
 
@@ -23,7 +23,7 @@ static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 static bool has_aarch32;
 
-/* The array that is expected on this host. */
+/* The array that is expected on this host */
 static u64 masks[NR_ID_REGS];
 
 static void expect_error(const struct reg_mask_range *range, int want)
@@ -34,7 +34,7 @@ static void expect_error(const struct reg_mask_range *range, int want)
 		  range->range, range->addr, strerror(ret), strerror(want));
 }
 
-/* Have @fd's VM fill in the array, and expect the masks and no more. */
+/* Have @fd's VM fill in the array, and expect only the masks to be written. */
 static void expect_masks(int fd, const char *when)
 {
 	mem_fill_canary();
@@ -90,7 +90,7 @@ static void check_aarch32(int want)
 	}
 }
 
-/* The masks are about what KVM can do, not about what this VM is. */
+/* The masks depend on what KVM supports, not on the VM. */
 static void check_any_vm(int unused)
 {
 	struct kvm_vm *other = vm_create_barebones();
@@ -111,7 +111,7 @@ static void check_any_vm(int unused)
 	kvm_vm_free(other);
 }
 
-/* Nothing that a mask does not have can be changed. */
+/* A bit that is not in a mask cannot be changed. */
 static void check_clear_bits(int unused)
 {
 	struct id_state state = id_state_read(vcpu);
@@ -128,7 +128,7 @@ static void check_clear_bits(int unused)
 
 		id = id_reg(nr);
 		for (bit = 0; bit < 64; bit++) {
-			/* Without KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, no bit. */
+			/* None, without KVM_CAP_ARM_WRITABLE_IMP_ID_REGS */
 			if (masks[nr] & BIT(bit) && !id_is_imp(nr))
 				continue;
 
@@ -157,7 +157,7 @@ static void expect_einval(struct reg_mask_range *range, const char *what)
 	expect_error(range, EINVAL);
 	mem_expect_untouched(what);
 
-	/* Whatever the pointer is: it is not looked at. */
+	/* The pointer is not used. */
 	range->addr = (u64)hole;
 	expect_error(range, EINVAL);
 	range->addr = 0;
@@ -222,13 +222,14 @@ static void check_other_fds(int unused)
 static const struct fw_case cases[] = {
 	{ "capability: range 0 and no other", check_capability },
 	{ "masks: numbers of the registers", check_numbers },
-	{ "masks: all 192, and nothing is written behind them", check_masks },
+	{ "masks: all 192, and nothing is written after them", check_masks },
 	{ "masks: AArch32 registers, with AArch32 at EL0",
 	  check_aarch32, true },
 	{ "masks: AArch32 registers have none without AArch32 at EL0",
 	  check_aarch32, false },
 	{ "masks: the same for any VM at any time", check_any_vm },
-	{ "masks: a bit without one cannot be changed", check_clear_bits },
+	{ "masks: a bit that is not in a mask cannot be changed",
+	  check_clear_bits },
 
 	{ "request: any other range is EINVAL, before EFAULT", check_ranges },
 	{ "request: any reserved byte set is EINVAL, before EFAULT",

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * reg_scope - Which registers KVM_GET_REG_LIST shows to be the VM's.
+ * reg_scope - Which registers belong to the VM according to KVM_GET_REG_LIST.
  *
  * In a VM that has opted in to KVM_CAP_ARM_REG_SCOPE, the ids of registers that
  * all vCPUs share have KVM_REG_ARM_SCOPE_VM, and KVM_GET_ONE_REG and
- * KVM_SET_ONE_REG take these ids with it and without. A VMM may write them on
- * one vCPU only. That this is right is shown by what they do:
+ * KVM_SET_ONE_REG accept these ids with the bit and without it. A VMM may write
+ * them on one vCPU only. This is checked by behaviour:
  *
- *	with the bit	what is written on either vCPU is read on the other
+ *	with the bit	a write on either vCPU is read on the other
  *	without it	it is not
  *
  * reg_scope_ids tests how access fails.
@@ -55,13 +55,13 @@ static void check_list(int what)
 	scope_vm_free(&stock);
 }
 
-/* ---- A list that others write to while it is made ---- */
+/* ---- A list that another thread writes to meanwhile ---- */
 
-/* For so long, or until others have written in between, but no longer. */
+/* At least this long, and until writes fell in between, up to the limit */
 #define SCRIBBLE_S		2
 #define SCRIBBLE_LIMIT_S	60
 
-/* The ids of some registers, with something before and after. */
+/* The ids of registers, with a guard value before and after */
 #define SCRIBBLED_MAX	1024
 #define SCRIBBLED_END	0xe9de9de9de9de9deUL
 
@@ -71,7 +71,7 @@ static struct scribbled {
 	u64 ids[SCRIBBLED_MAX + 1];
 } scribbled;
 
-/* A register of the VM, as its id is before it has the bit. */
+/* The id of a register of the VM, without the bit */
 #define SCRIBBLE	SYS_REG(MIDR_EL1)
 
 static bool is_scribbled(int i)
@@ -94,8 +94,8 @@ static void *scribble(void *nr)
 }
 
 /*
- * The ids are written, and get their scopes later. Who writes to the list in
- * between, or after that, gets what it has written, with or without the bit; the
+ * KVM writes the ids, and adds their scopes later. If userspace writes to the
+ * list in between, or after that, its value stays, with or without the bit; the
  * other ids are those of the list.
  */
 static void check_scribbled(int unused)
@@ -143,9 +143,9 @@ static void check_scribbled(int unused)
 	kvm_pthread_join(thread, NULL);
 	fw_expect(scribbled.before == SCRIBBLED_END &&
 		  scribbled.ids[nr] == SCRIBBLED_END,
-		  "written before or behind the list");
-	fw_expect(nr_between && nr_after, "nobody wrote to a list in between");
-	ksft_print_msg("%lu lists; %lu ids written to before they had their scope, %lu after\n",
+		  "written before or after the list");
+	fw_expect(nr_between && nr_after, "no write to a list fell in between");
+	ksft_print_msg("%lu lists; %lu ids overwritten before they had their scope, %lu after\n",
 		       nr_lists, nr_between, nr_after);
 	free(quiet);
 	scope_vm_free(&s);
@@ -153,7 +153,7 @@ static void check_scribbled(int unused)
 
 /* ---- Names ---- */
 
-/* By name: some that have the bit, and some that one might think have it. */
+/* By name: some that have the bit, and some that seem to need it */
 static const struct {
 	u64 id;
 	bool of_vm;
@@ -220,7 +220,7 @@ static void check_named(int unused)
 /* ---- What the bit means ---- */
 
 /*
- * Each register with the bit: change each of its bits on one vCPU, if that is
+ * For each register with the bit: change each of its bits on one vCPU, if
  * possible, and read it on the other one.
  */
 static void check_shared(int unused)
@@ -241,7 +241,7 @@ static void check_shared(int unused)
 		old = vcpu_get_reg(s.vcpus[0], id);
 		for (bit = 0; bit < 64; bit++) {
 			from = bit & 1;
-			/* A bit of PSCI_VERSION alone makes none. */
+			/* A flipped bit in PSCI_VERSION is never valid. */
 			val = id_is(id, KVM_REG_ARM_PSCI_VERSION) ?
 			      fw_psci_versions[bit % FW_NR_PSCI_VERSIONS] :
 			      old ^ BIT(bit);
@@ -260,7 +260,7 @@ static void check_shared(int unused)
 				  from);
 		}
 		nr_changed += changed;
-		/* Of these it is known that a write changes something. */
+		/* Some registers are known to be changeable. */
 		fw_expect(changed || !must_change(id, old), "%#lx: never changed",
 			  id);
 		fw_expect(vcpu_get_reg(s.vcpus[1], id) == old,
@@ -273,9 +273,9 @@ static void check_shared(int unused)
 }
 
 /*
- * Registers of which the vCPUs do share something, beside much that they do
- * not: the counters' offsets, and PMCR_EL0.N. The bit says that one write is
- * enough, and its absence not that two are needed.
+ * Registers that the vCPUs share in part: the counters' offsets, and
+ * PMCR_EL0.N. The bit says that one write is enough; its absence does not say
+ * that two are needed.
  */
 static bool shares_something(u64 id)
 {
@@ -291,7 +291,7 @@ static void expect_other(struct kvm_vcpu *vcpu, const struct reg *want)
 		  "%#lx changed on the other vCPU", r.id);
 }
 
-/* The other registers: the vCPU that was not written to has what it had. */
+/* The other registers: a write on one vCPU does not change the other one. */
 static void check_own(int unused)
 {
 	struct scope_vm s = scope_vm_create(SCOPE);
@@ -311,7 +311,7 @@ static void check_own(int unused)
 		changed = false;
 		old = (struct reg) { .id = id };
 		fw_expect(!access_reg(s.vcpus[0], KVM_GET_ONE_REG, &old),
-			  "%#lx is not read", id);
+			  "%#lx cannot be read", id);
 		for (bit = 0; bit < 64; bit++) {
 			r = old;
 			r.val[0] ^= BIT(bit);
@@ -325,9 +325,9 @@ static void check_own(int unused)
 		}
 		nr_changed += changed;
 	}
-	ksft_print_msg("%d registers have not, %d could be changed\n", nr,
+	ksft_print_msg("%d registers do not have the bit, %d could be changed\n", nr,
 		       nr_changed);
-	/* Most of them can be: those of the core alone are 70. */
+	/* Most can be changed: the core registers alone are 70. */
 	fw_expect(nr_changed > 70, "only %d changed", nr_changed);
 	free(list);
 	free(before.reg);
@@ -336,7 +336,7 @@ static void check_own(int unused)
 
 /* ---- Access ---- */
 
-/* Written with the bit and read without, and vice versa. */
+/* Write with the bit and read without it, and vice versa. */
 static void check_both_ids(int has_run)
 {
 	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
@@ -359,7 +359,7 @@ static void check_both_ids(int has_run)
 			  id, val, other);
 		vcpu_set_reg(s.vcpus[0], id, val);
 		vcpu_set_reg(s.vcpus[0], plain, val);
-		/* No register has this value, and levels are below it. */
+		/* No register accepts this value, and levels are below it. */
 		fw_expect(fw_set(s.vcpus[0], id, 0x7777777777777777UL) ==
 			  fw_set(s.vcpus[0], plain, 0x7777777777777777UL),
 			  "%#lx: another errno without the bit", id);
@@ -379,7 +379,7 @@ static const struct {
 	{ FW_VENDOR_HYP_2, 2 },
 };
 
-/* One vCPU is enough, and the guest on the other one sees it. */
+/* A write on one vCPU is enough: the guest on the other one sees it. */
 static void check_guest(int unused)
 {
 	struct scope_vm s = scope_vm_create(SCOPE);
@@ -396,7 +396,7 @@ static void check_guest(int unused)
 	fw_expect_call(s.vcpus[1], ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, 0,
 		       1, 0, 2, 0);
 
-	/* Frozen, by either id, but for what never is. */
+	/* Frozen, by either id, except what never freezes */
 	for (i = 0; i < ARRAY_SIZE(changes); i++) {
 		id = fw_regs[changes[i].nr].id;
 		if (changes[i].nr == FW_PSCI_VERSION)
@@ -414,7 +414,7 @@ static void check_guest(int unused)
 
 static const struct fw_case cases[] = {
 	{ "list: not opted in, no id has a scope", check_list, 0 },
-	{ "list: the same ids in the same order, with the bit if of the VM",
+	{ "list: the same ids in the same order, the VM's with the bit",
 	  check_list, SCOPE },
 	{ "list: with level registers, too", check_list, SCOPE | LEVELS },
 	{ "list: without them", check_list, LEVELS },
@@ -422,7 +422,7 @@ static const struct fw_case cases[] = {
 	  check_list, SCOPE | LEVELS | HAS_RUN },
 	{ "list: with VM_ONE_REG, too", check_list, SCOPE | VM_ONE_REG },
 	{ "list: some registers by name", check_named },
-	{ "list: what others write meanwhile spoils no more than that",
+	{ "list: writes to it meanwhile change only the ids they overwrite",
 	  check_scribbled },
 
 	{ "with the bit: a write on either vCPU is read on the other",
@@ -432,8 +432,9 @@ static const struct fw_case cases[] = {
 
 	{ "access: the same with the bit and without, before the first run",
 	  check_both_ids, false },
-	{ "access: and after it", check_both_ids, true },
-	{ "access: one write is what all guests see, and freezes", check_guest },
+	{ "access: the same after the first run", check_both_ids, true },
+	{ "access: one write is seen by the guest on all vCPUs, and frozen",
+	  check_guest },
 };
 
 int main(void)

@@ -4,15 +4,15 @@
  * access fails because of them. reg_scope tests what the scope means.
  *
  *	KVM_REG_ARM_SCOPE_VM, bit 28,	is ignored in the id of a register of
- *					the VM, in all that is checked of it
+ *					the VM, in all checks
  *	that bit in any other id	ENOENT, of SVE EINVAL
  *	bits 29 to 31			as in a VM that has not opted in
  *
- * Whatever does not work is tried on a VM that has not opted in as well, whose
- * errno it has to be: so it is with a bad pointer, or another size.
+ * Every failing access is also tried on a VM that has not opted in, and must
+ * have the same errno: with a bad pointer, or another size as well.
  *
- * Of a VM's file descriptor, where all that there is belongs to the VM, the ids
- * have no scope, but may be given with it if the VM has opted in to both.
+ * All registers of a VM's file descriptor belong to the VM. Their ids have no
+ * scope in the list, but are accepted with it if the VM has opted in to both.
  */
 #include <errno.h>
 
@@ -24,7 +24,7 @@
 
 static struct scope_vm stock, scoped;
 
-/* All ids, without a scope, and with it as every case must leave the vCPU. */
+/* All ids without and with scopes, and the vCPU's state that must not change */
 static struct image image, scoped_image;
 
 enum cmd { GET, SET, NR_CMDS };
@@ -36,7 +36,7 @@ static const unsigned long cmds[] = {
 
 static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
 
-/* The access that is refused, at @addr. The value is a legal one. */
+/* An access at @addr that must be refused. The value is a legal one. */
 static int try(struct scope_vm *s, enum cmd cmd, u64 id, const struct reg *r,
 	       u8 *addr)
 {
@@ -52,11 +52,11 @@ static int try(struct scope_vm *s, enum cmd cmd, u64 id, const struct reg *r,
 	return ret;
 }
 
-/* ---- Identifiers that are no register's ---- */
+/* ---- Identifiers without a register ---- */
 
 /*
- * In memory, and at its end, where it depends on the order of the checks what
- * is refused first. @want is 0 if there is more than one errno.
+ * In memory, and at its end, where the errno depends on the order of the
+ * checks. @want is 0 if the errno varies.
  */
 static void expect_refused(const struct reg *r, u64 id, int want)
 {
@@ -115,13 +115,13 @@ static void check_bits_29_31(int unused)
 	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
-/* Registers that there are not, next to those that there are. */
+/* Unknown registers, next to existing ones */
 static void check_unknown(int unused)
 {
 	static const u64 ids[] = {
 		KVM_REG_ARM_PSCI_VERSION | 4, KVM_REG_ARM_PSCI_VERSION | 0xffff,
 		KVM_REG_ARM_STD_BMAP | 4, KVM_REG_ARM_STD_BMAP | 0xffff,
-		/* Not opted in to these. */
+		/* The VM has not opted in to these. */
 		KVM_REG_ARM_FEATURE_LEVEL_REG(0),
 		KVM_REG_ARM_FEATURE_LEVEL_REG(8),
 		ARM64_SYS_REG(3, 0, 0, 0, 1), ARM64_SYS_REG(3, 0, 0, 0, 7),
@@ -138,9 +138,9 @@ static void check_unknown(int unused)
 	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
-/* ---- Errors of those that are ---- */
+/* ---- Errors of existing registers ---- */
 
-/* With the bit in the one VM and without it in the other one. */
+/* With the bit in one VM, and without it in the other */
 static void check_sizes(int unused)
 {
 	int i, n, ret, want;
@@ -195,7 +195,7 @@ static void check_pointers(int unused)
 	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
-/* KVM_ARM_VCPU_INIT comes first, whatever the id. */
+/* ENOEXEC without KVM_ARM_VCPU_INIT, whatever the id */
 static void check_not_initialised(int unused)
 {
 	struct kvm_vm *vm = vm_create(1);
@@ -240,7 +240,7 @@ static void check_vm_fd(int what)
 	enum cmd cmd;
 	u64 id, val;
 
-	/* Of the list of a VM, every id has the VM's scope already. */
+	/* The list of a VM has no scopes: all registers are the VM's. */
 	struct {
 		struct kvm_reg_list list;
 		u64 ids[32];
@@ -268,7 +268,7 @@ static void check_vm_fd(int what)
 		}
 	}
 
-	/* Shared or not, the others are not the VM's to access. */
+	/* All other registers are refused on the VM's file descriptor. */
 	for (i = 0; i < image.n; i++) {
 		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
 		if (is_fw_reg(image.reg[i].id))
@@ -285,19 +285,20 @@ static void check_vm_fd(int what)
 static const struct fw_case cases[] = {
 	{ "id: bit 28 is ENOENT if the register is a vCPU's own",
 	  check_bit_28 },
-	{ "id: bits 29 to 31 are refused as ever", check_bits_29_31 },
+	{ "id: bits 29 to 31 are refused as in any VM", check_bits_29_31 },
 	{ "id: bit 28 is ENOENT if there is no such register",
 	  check_unknown },
-	{ "size: any but 8 bytes is ENOENT, with the bit as without",
+	{ "size: any but 8 bytes is ENOENT, with and without the bit",
 	  check_sizes },
-	{ "pointer: a bad one is EFAULT, with the bit as without",
+	{ "pointer: a bad one is EFAULT, with and without the bit",
 	  check_pointers },
 	{ "vCPU not initialised: ENOEXEC", check_not_initialised },
 	{ "list: too small is E2BIG, not writable is EFAULT",
 	  check_list_errors },
-	{ "VM's file descriptor: takes the bit, if opted in to both",
+	{ "VM's file descriptor: accepts the bit, if opted in to both",
 	  check_vm_fd, SCOPE },
-	{ "VM's file descriptor: the bit is ENOENT, if not", check_vm_fd, 0 },
+	{ "VM's file descriptor: the bit is ENOENT, if not opted in to both",
+	  check_vm_fd, 0 },
 };
 
 int main(void)

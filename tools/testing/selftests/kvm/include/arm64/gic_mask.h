@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The registers of KVM_ARM_GIC_RANGE: VMs that have them, access to them, and
- * what their masks are to be.
+ * their expected masks.
  */
 #ifndef SELFTEST_KVM_ARM64_GIC_MASK_H
 #define SELFTEST_KVM_ARM64_GIC_MASK_H
@@ -25,18 +25,18 @@
 #define GIC_CTLR_PRI_BITS	GENMASK(10, 8)
 #define GIC_CTLR_ID_BITS	GENMASK(13, 11)
 
-/* Of the active priorities; what they mean is up to the implementation. */
+/* Active priorities; the meaning of the bits is implementation defined. */
 #define AP_BITS			GENMASK(31, 0)
 
 /*
- * All registers with op0 == 3, CRn == 12 that are a GIC's, from Arm IHI 0069.
- * @fields: that the register has, of any implementation; @rw: those of them
- * that are read-write and not optional; @mask: what KVM lets userspace change.
+ * All GIC registers with op0 == 3, CRn == 12, from Arm IHI 0069. @fields: the
+ * fields of the register in any implementation; @rw: those that are read-write
+ * and not optional; @mask: the bits that KVM lets userspace change.
  */
 static const struct gic_reg {
 	const char *name;
 	u8 op1, crm, op2;
-	/* There is one with so many bits of a priority. */
+	/* The register exists with at least so many bits of a priority. */
 	u8 pri_bits;
 	/* KVM has a word for the value, and stores what it is given. */
 	bool stores_all;
@@ -66,7 +66,7 @@ static const struct gic_reg {
 	{ "ICC_BPR1_EL1", 0, 12, 3, 0, false, 0x7, 0x7, 0x7 },
 	/* CBPR, EOImode, PMHE, PRIbits, IDbits, SEIS, A3V, RSS, ExtRange */
 	{ "ICC_CTLR_EL1", 0, 12, 4, 0, false, 0xcff43, 0x3, 0x3 },
-	/* SRE, DFB, DIB: none of them can be chosen. */
+	/* SRE, DFB, DIB: none of them can be changed. */
 	{ "ICC_SRE_EL1", 0, 12, 5, .fields = 0x7 },
 	{ "ICC_IGRPEN0_EL1", 0, 12, 6, 0, false, 0x1, 0x1, 0x1 },
 	{ "ICC_IGRPEN1_EL1", 0, 12, 7, 0, false, 0x1, 0x1, 0x1 },
@@ -79,13 +79,13 @@ static const struct gic_reg {
 	{ "ICH_AP1R1_EL2", 4, 9, 1, 6, true, AP_BITS, AP_BITS, ~0UL },
 	{ "ICH_AP1R2_EL2", 4, 9, 2, 7, true, AP_BITS, AP_BITS, ~0UL },
 	{ "ICH_AP1R3_EL2", 4, 9, 3, 7, true, AP_BITS, AP_BITS, ~0UL },
-	/* SRE, DFB, DIB, Enable: none of them can be chosen. */
+	/* SRE, DFB, DIB, Enable: none of them can be changed. */
 	{ "ICC_SRE_EL2", 4, 9, 5, .fields = 0xf },
 	/*
 	 * EOIcount, DVIM, TDIR, TSEI, TALL1, TALL0, TC, vSGIEOICount, VGrp*IE,
 	 * NPIE, LRENPIE, UIE, En. A VM has no GICv4, so neither DVIM nor
-	 * vSGIEOICount, and TDIR is optional. KVM stores what it is given, and
-	 * reduces it to what the VM has when that runs for the first time.
+	 * vSGIEOICount, and TDIR is optional. KVM stores any value, and reduces
+	 * it to what the VM has at its first run.
 	 */
 	{ "ICH_HCR_EL2", 4, 11, 0, 0, true, 0xf800fdff, 0xf8003cff, ~0UL },
 	{ "ICH_VTR_EL2", 4, 11, 1, .fields = 0xfffe001f },
@@ -113,7 +113,7 @@ static const struct gic_reg {
 static const struct masks gic_no_masks;
 
 /*
- * The bits that can still change of a field of three bits that can only be
+ * The bits that can still change in a field of three bits that can only be
  * lowered, by its value. From 4, for instance, it can be lowered to 3.
  */
 static const u8 gic_lowerable[] = { 0, 1, 3, 3, 7, 7, 7, 7 };
@@ -147,7 +147,7 @@ struct gic_vm {
 	bool el2;
 };
 
-/* Skips the case where it is not. */
+/* Skips the case if it is not possible. */
 static inline bool gic_vm_possible(bool el2)
 {
 	if (!kvm_supports_vgic_v3())
@@ -175,7 +175,7 @@ static inline struct kvm_vcpu_init gic_vcpu_init(struct kvm_vm *vm, bool el2)
 	return init;
 }
 
-/* Opted in, and its GIC is initialised. */
+/* A VM that has opted in, and whose GIC is initialised */
 static inline struct gic_vm gic_vm_create_init(int nr_vcpus, bool el2)
 {
 	struct gic_vm g = { .vm = mask_vm_create(nr_vcpus), .el2 = el2 };
@@ -195,7 +195,7 @@ static inline void gic_vm_free(struct gic_vm *g)
 
 /* ---- Access ---- */
 
-/* Of vCPU @n, whose MPIDR_EL1.Aff0 this is. Returns 0, or the positive errno. */
+/* @n is the vCPU's MPIDR_EL1.Aff0. Returns 0, or the positive errno. */
 static inline int gic_access(struct gic_vm *g, unsigned long cmd, int n, int nr,
 			     u64 *val)
 {
@@ -227,9 +227,9 @@ static inline void gic_set(struct gic_vm *g, int n, int nr, u64 val)
 	TEST_ASSERT(!ret, "%s <- %#lx: %s", gic_name(nr), val, strerror(ret));
 }
 
-/* ---- What the masks are to be ---- */
+/* ---- The expected masks ---- */
 
-/* Of ICC_CTLR_EL1, if it reads @ctlr in the vCPU in which it has most bits. */
+/* The mask of ICC_CTLR_EL1, if @ctlr is the value of the vCPU with most bits */
 static inline u64 gic_ctlr_mask(u64 ctlr)
 {
 	u64 pri = FIELD_GET(GIC_CTLR_PRI_BITS, ctlr);
@@ -240,14 +240,14 @@ static inline u64 gic_ctlr_mask(u64 ctlr)
 	       FIELD_PREP(GIC_CTLR_ID_BITS, gic_lowerable[id]);
 }
 
-/* Of ICH_HCR_EL2, in a VM that has run. */
+/* The mask of ICH_HCR_EL2, in a VM that has run */
 static inline u64 gic_hcr_mask(struct gic_vm *g)
 {
 	return 0xf8003cff |
 	       (gic_get(g, 0, GIC_VTR) & GIC_VTR_TDS ? GIC_HCR_TDIR : 0);
 }
 
-/* Of a VM whose first vCPU has as many bits as any. */
+/* The masks of a VM whose first vCPU has at least as many bits as the others */
 static inline struct masks gic_masks(struct gic_vm *g, bool ran)
 {
 	u64 ctlr = gic_get(g, 0, GIC_CTLR);
@@ -255,7 +255,7 @@ static inline struct masks gic_masks(struct gic_vm *g, bool ran)
 	struct masks masks = {};
 	const struct gic_reg *reg;
 
-	/* With all eight bits KVM has the first of these registers alone. */
+	/* With all eight bits KVM has only the first of these registers. */
 	if (pri_bits == 8)
 		pri_bits = 5;
 

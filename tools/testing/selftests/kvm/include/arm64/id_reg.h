@@ -2,7 +2,7 @@
 /*
  * What the tests of KVM/arm64's feature ID registers share: the registers at
  * one moment, numbered as in the array that KVM_ARM_GET_REG_WRITABLE_MASKS
- * fills in, and VMs to try them on.
+ * fills in, and VMs to test them on.
  */
 #ifndef SELFTEST_KVM_ARM64_ID_REG_H
 #define SELFTEST_KVM_ARM64_ID_REG_H
@@ -16,13 +16,13 @@ static inline int id_op1(int nr)
 	return nr / 64 == 2 ? 3 : nr / 64;
 }
 
-/* The id of number @nr to KVM_GET_ONE_REG. */
+/* The id of register number @nr for KVM_GET_ONE_REG */
 static inline u64 id_reg(int nr)
 {
 	return ARM64_SYS_REG(3, id_op1(nr), 0, nr / 8 % 8, nr % 8);
 }
 
-/* The number of one of the SYS_* constants. */
+/* The number of one of the SYS_* constants */
 static inline int id_nr(u32 sys_reg)
 {
 	u64 id = KVM_ARM64_SYS_REG(sys_reg);
@@ -35,7 +35,7 @@ static inline int id_nr(u32 sys_reg)
 			id & KVM_REG_ARM64_SYSREG_OP2_MASK);
 }
 
-/* For messages: the generic name. */
+/* The generic name, for messages */
 static inline const char *id_name(int nr)
 {
 	static char names[NR_ID_REGS][24];
@@ -46,7 +46,7 @@ static inline const char *id_name(int nr)
 	return names[nr];
 }
 
-/* In the encoding space, and stored by KVM, but not an ID register to it. */
+/* In the encoding space, and stored by KVM, but not as an ID register */
 static inline bool id_is_mpidr(int nr)
 {
 	return nr == id_nr(SYS_MPIDR_EL1);
@@ -64,7 +64,7 @@ static inline bool id_is_aarch32_allocated(int nr)
 	       nr != id_nr(SYS_ID_DFR1_EL1) && nr != 31;
 }
 
-/* The implementation's ID: another one is possible with a capability only. */
+/* The implementation's ID, which can only be changed with a capability */
 static inline bool id_is_imp(int nr)
 {
 	return nr == id_nr(SYS_MIDR_EL1) || nr == id_nr(SYS_REVIDR_EL1) ||
@@ -72,8 +72,8 @@ static inline bool id_is_imp(int nr)
 }
 
 /*
- * Fields that KVM once showed to guests by mistake. What userspace read then
- * can still be written, but has no effect.
+ * Fields that KVM once showed to guests by mistake. Values that userspace read
+ * then can still be written, but have no effect.
  */
 static inline u64 id_ignored(int nr)
 {
@@ -92,7 +92,7 @@ static inline u64 id_ignored(int nr)
 /*
  * The writable bits, which are the same on any host, except that there are none
  * in the AArch32 registers if AArch32 is not possible at EL0. The numbers are
- * given in full, to be compared with the arithmetic in the uapi header.
+ * given in full, to check the arithmetic in the uapi header.
  */
 #define ID_AARCH32(nr, reg)	{ nr, SYS_##reg, GENMASK(31, 0) }
 
@@ -168,7 +168,7 @@ static const struct id_mask {
 	  GENMASK(3, 0) },	/* IminLine */
 };
 
-/* The array that KVM_ARM_GET_REG_WRITABLE_MASKS is to fill in. */
+/* The expected array of KVM_ARM_GET_REG_WRITABLE_MASKS */
 static inline void id_fill_masks(u64 masks[NR_ID_REGS], bool has_aarch32)
 {
 	int i;
@@ -180,7 +180,7 @@ static inline void id_fill_masks(u64 masks[NR_ID_REGS], bool has_aarch32)
 	}
 }
 
-/* All the registers, of one vCPU. */
+/* All registers of one vCPU */
 struct id_state {
 	bool listed[NR_ID_REGS];
 	u64 val[NR_ID_REGS];
@@ -226,7 +226,7 @@ static inline void __id_expect_state(int line, struct kvm_vcpu *vcpu,
 
 #define id_expect_state(...)	__id_expect_state(__LINE__, __VA_ARGS__)
 
-/* The registers of the VM: all that are equal on all of its vCPUs. */
+/* The registers of the VM: those that are equal on all of its vCPUs */
 static inline struct id_state id_vm_state_read(struct kvm_vcpu *vcpu)
 {
 	struct id_state state = id_state_read(vcpu);
@@ -246,7 +246,7 @@ static inline void __id_expect_vm_state(int line, struct kvm_vcpu *vcpus[2],
 
 #define id_expect_vm_state(...)	__id_expect_vm_state(__LINE__, __VA_ARGS__)
 
-/* Write @val, expect @want, and expect the register to read @after then. */
+/* Write @val, expect @want, and expect the register to read @after. */
 static inline void __id_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 				   u64 val, int want, u64 after)
 {
@@ -265,7 +265,7 @@ static inline void __id_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 
 #define id_expect_set(...)	__id_expect_set(__LINE__, __VA_ARGS__)
 
-/* Only where AArch32 is possible at EL0 are there AArch32 ID registers. */
+/* There are AArch32 ID registers only if AArch32 is possible at EL0. */
 static inline bool id_has_aarch32(const struct id_state *s)
 {
 	return SYS_FIELD_GET(ID_AA64PFR0_EL1, EL0,
@@ -290,7 +290,7 @@ static inline void __id_expect_masks(int line, int fd, const void *addr,
 
 	__fw_expect(line, !ret, "%s: %s", when, strerror(ret));
 
-	/* It need not be aligned. */
+	/* The array need not be aligned. */
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
 		memcpy(&now, addr + nr * sizeof(now), sizeof(now));
 		__fw_expect(line, now == masks[nr],
@@ -301,7 +301,7 @@ static inline void __id_expect_masks(int line, int fd, const void *addr,
 
 #define id_expect_masks(...)	__id_expect_masks(__LINE__, __VA_ARGS__)
 
-/* Every KVM_ARM_VCPU_* feature that makes a difference to ID registers. */
+/* Every KVM_ARM_VCPU_* feature that affects ID registers */
 static inline u32 id_all_features(void)
 {
 	u32 features = BIT(KVM_ARM_VCPU_PSCI_0_2);
@@ -354,7 +354,7 @@ static inline struct kvm_vm *id_vm_create(u32 features, bool imp_id_writable,
 	return vm;
 }
 
-/* Any guest call will do to have a vCPU run. */
+/* Run a vCPU, by any guest call. */
 static inline void id_run(struct kvm_vcpu *vcpu)
 {
 	fw_expect_x0(vcpu, ARM_SMCCC_VERSION_FUNC_ID, 0,

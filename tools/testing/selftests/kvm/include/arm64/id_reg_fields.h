@@ -2,8 +2,8 @@
 /*
  * The fields of the ID registers that userspace can change, and which values
  * each of them accepts, given its limit: what it reads in a new VM. This is the
- * specification that id_reg_fields holds KVM to. A bit that is not here cannot
- * be changed.
+ * specification against which id_reg_fields tests KVM. A bit that is not here
+ * cannot be changed.
  */
 #ifndef SELFTEST_KVM_ARM64_ID_REG_FIELDS_H
 #define SELFTEST_KVM_ARM64_ID_REG_FIELDS_H
@@ -14,15 +14,15 @@ enum rule {
 	/* Any value up to the limit, as an unsigned or a signed number. */
 	LOWER,
 	LOWER_SIGNED,
-	/* Any value from the limit on. */
+	/* Any value from the limit up. */
 	HIGHER,
-	/* The limit, and ->value. */
+	/* Only the limit and ->value. */
 	EXACT,
 	/* LOWER, but not below ->value. */
 	LOWER_FROM,
-	/* LOWER, but if not 0 not below ->value; 0xf is taken for 0. */
+	/* LOWER, but 0 or not below ->value; 0xf is taken for 0. */
 	LOWER_PMU,
-	/* EXACT, and 0 and 1 refused even if that is the limit. */
+	/* EXACT, but 0 and 1 are refused even if that is the limit. */
 	CTR_L1IP,
 };
 

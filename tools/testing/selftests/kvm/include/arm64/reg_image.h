@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * All the registers that KVM_GET_REG_LIST has for a vCPU, with their values: to
- * read them, and to compare them with those of another one.
+ * All registers that KVM_GET_REG_LIST has for a vCPU, with their values:
+ * reading them, and comparing them with those of another vCPU.
  */
 #ifndef SELFTEST_KVM_ARM64_REG_IMAGE_H
 #define SELFTEST_KVM_ARM64_REG_IMAGE_H
 
 #include "id_reg.h"
 
-/* Of the widest, an SVE Z register. */
+/* The size of the largest register, an SVE Z register */
 #define REG_WORDS	(2048 / 64)
 
 #define SYS_REG(r)	KVM_ARM64_SYS_REG(SYS_ ## r)
 
-/* Of CNTV_CTL_EL0 and CNTP_CTL_EL0. */
+/* Bits of CNTV_CTL_EL0 and CNTP_CTL_EL0 */
 #define CNT_CTL_ENABLE_IMASK	(BIT(0) | BIT(1))
 #define CNT_CTL_ISTATUS		BIT(2)
 
 struct reg {
 	u64 id;
 	u64 val[REG_WORDS];
-	/* Counters: the host's counter before and after the access. */
+	/* For counters: the host's counter before and after the access */
 	u64 before, after;
 };
 
@@ -29,7 +29,7 @@ struct image {
 	struct reg *reg;
 };
 
-/* What is being moved, and how; for messages. */
+/* What is moved, and how; for messages */
 static const char *context = "";
 
 static inline bool is_counter(u64 id)
@@ -47,7 +47,7 @@ static inline u64 host_counter(void)
 	return now;
 }
 
-/* All of a register, however wide. Returns 0 or the positive errno. */
+/* Access a register of any size. Returns 0 or the positive errno. */
 static inline int access_reg(struct kvm_vcpu *vcpu, unsigned long cmd,
 			     struct reg *r)
 {
@@ -90,14 +90,14 @@ static inline struct reg *image_find(const struct image *img, u64 id)
 }
 
 /*
- * What a register need not read after it was written, until the vCPU has run.
- * The counters are in addition: they go on, by exactly the time that passes.
+ * Bits that may read differently after a write, until the vCPU has run.
+ * Counters are checked separately: they go on by the time that passes.
  */
 static const struct {
 	u64 id;
 	u64 bits;
 } not_restored[] = {
-	/* Derived from counter and comparator, so KVM drops it on a write. */
+	/* Derived from counter and comparator, so KVM ignores it in a write */
 	{ SYS_REG(CNTV_CTL_EL0), CNT_CTL_ISTATUS },
 };
 
@@ -161,7 +161,7 @@ static inline void expect_image(struct kvm_vcpu *vcpu, const struct image *want,
 	free(now.reg);
 }
 
-/* The number of an ID register, as in id_reg.h, or -1. */
+/* The number of an ID register, as in id_reg.h, or -1 */
 static inline int id_reg_nr(u64 id)
 {
 	int nr;
@@ -179,7 +179,7 @@ static inline bool is_fw_reg(u64 id)
 	return coproc == KVM_REG_ARM_FW || coproc == KVM_REG_ARM_FW_FEAT_BMAP;
 }
 
-/* All but two of the ID registers, which belong to the vCPU. */
+/* All ID registers are VM-wide, except two that belong to the vCPU. */
 static inline bool is_vm_wide(u64 id)
 {
 	return is_fw_reg(id) ||
@@ -187,7 +187,7 @@ static inline bool is_vm_wide(u64 id)
 		id != SYS_REG(CLIDR_EL1));
 }
 
-/* All vCPUs have the same. */
+/* All vCPUs have the same VM-wide registers. */
 static inline void expect_vm_wide(const struct image *img,
 				  const struct image *img_other)
 {
@@ -205,7 +205,7 @@ static inline void expect_vm_wide(const struct image *img,
 	}
 }
 
-/* A VM without a GIC turns out to have none when it first runs. */
+/* The first run of a VM without a GIC clears these fields. */
 static const struct {
 	u64 id;
 	u64 gic;
@@ -215,7 +215,7 @@ static const struct {
 	{ SYS_REG(ID_PFR1_EL1), ID_PFR1_EL1_GIC },
 };
 
-/* Other than that, no run changes what the VM is. */
+/* No run changes any other VM-wide register. */
 static inline void expect_vm_wide_kept(const struct image *before,
 				       const struct image *after)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The ranges of KVM_ARM_GET_REG_WRITABLE_MASKS that a VM opts in to: VMs that
- * have done so, and what they say.
+ * have done so, and reading their masks.
  */
 #ifndef SELFTEST_KVM_ARM64_REG_MASK_H
 #define SELFTEST_KVM_ARM64_REG_MASK_H
@@ -10,7 +10,7 @@
 #include "opt_in.h"
 #include "vgic.h"
 
-/* The larger one of the two. */
+/* The larger one of the two */
 #define MASK_MAX	KVM_ARM_GIC_RANGE_SIZE
 
 struct masks {
@@ -28,7 +28,7 @@ static inline size_t mask_size(u32 range)
 	return mask_count(range) * sizeof(u64);
 }
 
-/* For @nr vCPUs, of which it has none. */
+/* A VM for @nr vCPUs, which has none yet. */
 static inline struct kvm_vm *mask_vm_create(int nr)
 {
 	struct kvm_vm *vm = vm_create(nr);
@@ -50,7 +50,7 @@ static inline struct masks __mask_get(int line, struct kvm_vm *vm, u32 range)
 	struct masks masks;
 	int ret;
 
-	/* What a mask is not written to stands out. */
+	/* A mask that is not written stands out. */
 	memset(&masks, 0xc5, sizeof(masks));
 	ret = mask_get_at(vm, range, (u64)masks.val);
 	__fw_expect(line, !ret, "range %u: %s", range, strerror(ret));

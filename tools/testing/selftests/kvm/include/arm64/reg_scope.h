@@ -9,7 +9,7 @@
 #include "opt_in.h"
 #include "reg_image.h"
 
-/* What a VM opts in to, and what becomes of it. */
+/* What a VM opts in to, and whether it runs */
 enum {
 	SCOPE = BIT(0),
 	LEVELS = BIT(1),
@@ -23,15 +23,15 @@ struct scope_vm {
 };
 
 /*
- * A VM of two vCPUs that have all features, so that there are as many registers
- * as possible. Call test_disable_default_vgic() first.
+ * A VM with two vCPUs that have all features, to have as many registers as
+ * possible. Call test_disable_default_vgic() first.
  */
 static inline struct scope_vm scope_vm_create(int what)
 {
 	struct scope_vm s = { .vm = vm_create(2) };
 	int i;
 
-	/* So that there is something to be written to MIDR_EL1 and the like. */
+	/* So that MIDR_EL1 and similar registers can be changed */
 	vm_enable_cap(s.vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
 	if (what & SCOPE)
 		opt_in(s.vm, KVM_CAP_ARM_REG_SCOPE, 0);
@@ -51,7 +51,7 @@ static inline void scope_vm_free(struct scope_vm *s)
 	kvm_vm_free(s->vm);
 }
 
-/* Is @listed, which may have the bit, the id of register @id? */
+/* Whether @listed, which may have the bit, is the id of register @id */
 static inline bool id_is(u64 listed, u64 id)
 {
 	return (listed & ~KVM_REG_ARM_SCOPE_MASK) == id;
@@ -63,8 +63,8 @@ static inline bool is_level_reg(u64 id)
 }
 
 /*
- * The registers that all vCPUs share: those of the firmware, and the feature ID
- * registers less those that name a vCPU or describe its caches.
+ * The registers that all vCPUs share: the firmware registers, and the feature
+ * ID registers except those that identify a vCPU or describe its caches.
  */
 static inline bool is_of_vm(u64 id)
 {
@@ -77,8 +77,8 @@ static inline bool is_of_vm(u64 id)
 }
 
 /*
- * Can a write be expected to change the register, in a VM where it is @val?
- * Fields that say what there is can be lowered, if it is something.
+ * Whether a write can be expected to change the register, whose value is @val.
+ * Fields of ID registers can be lowered, if they are not 0.
  */
 static inline bool must_change(u64 id, u64 val)
 {

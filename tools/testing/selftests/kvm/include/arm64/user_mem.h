@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Memory for tests of what an ioctl does to userspace's: pages that can be
- * accessed, right between two that cannot, filled with a canary to show what
- * has been written; a page that can only be read; and pointers to nothing.
+ * Memory for tests of what an ioctl does to userspace's memory: accessible
+ * pages, right between two inaccessible ones, filled with a canary to show what
+ * has been written; a read-only page; and bad pointers.
  */
 #ifndef SELFTEST_KVM_ARM64_USER_MEM_H
 #define SELFTEST_KVM_ARM64_USER_MEM_H
@@ -14,7 +14,7 @@
 
 #define CANARY		0xc5
 
-/* What can be accessed ends where the hole begins. */
+/* The accessible memory ends at the hole. */
 static u8 *mem;
 static u8 *hole;
 static size_t mem_size;
@@ -22,7 +22,7 @@ static size_t mem_size;
 static u8 *read_only;
 static size_t page_size;
 
-/* Nothing to be read or written here, from any user process. */
+/* Addresses that no user process can access */
 static u64 bad_pointers[] = {
 	0,			/* NULL */
 	4,
@@ -48,7 +48,7 @@ static inline void mem_protect(void *addr, size_t size, int prot)
 	TEST_ASSERT(!ret, __KVM_SYSCALL_ERROR("mprotect()", ret));
 }
 
-/* To be called once, by main(). */
+/* Called once, by main() */
 static inline void mem_create(int nr_pages)
 {
 	page_size = getpagesize();
@@ -65,7 +65,7 @@ static inline void mem_create(int nr_pages)
 			     -1);
 }
 
-/* What a test itself stores where nobody else can. */
+/* Store a value in the read-only page. */
 static inline void mem_set_read_only(const void *val, size_t len)
 {
 	mem_protect(read_only, page_size, PROT_READ | PROT_WRITE);
@@ -78,7 +78,7 @@ static inline void mem_fill_canary(void)
 	memset(mem, CANARY, mem_size);
 }
 
-/* All of the memory holds the canary, but for @len bytes at @val. */
+/* All of the memory holds the canary, except @len bytes at @val. */
 static inline void __mem_expect_canary(int line, const void *val, size_t len,
 				       const char *what)
 {
@@ -97,7 +97,7 @@ static inline void __mem_expect_canary(int line, const void *val, size_t len,
 
 #define mem_expect_canary(...)	__mem_expect_canary(__LINE__, __VA_ARGS__)
 
-/* The same, and of all the memory. */
+/* The same for all of the memory */
 #define mem_expect_untouched(what)	mem_expect_canary(mem, 0, what)
 
 #endif /* SELFTEST_KVM_ARM64_USER_MEM_H */
