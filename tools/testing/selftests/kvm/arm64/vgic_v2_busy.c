@@ -11,11 +11,11 @@
  *	GET, SET:	a vCPU is running	EBUSY
  *	GET:		value cannot be written	EFAULT
  *
- * and so is that the GIC gets initialised, after which there can be no more
- * vCPUs, by an access that passes all but the last of these checks.
+ * Another visible effect: an access that passes all but the last of these
+ * checks initialises the GIC, and then no more vCPUs can be created.
  *
- * Any vCPU that runs makes the registers of all of them busy, and all must be
- * what they were when it has stopped. vgic_v2_errors tests the other failures.
+ * Any running vCPU makes the registers of all vCPUs busy, and all must be
+ * unchanged when it has stopped. vgic_v2_errors tests the other failures.
  */
 #include <errno.h>
 
@@ -28,8 +28,8 @@
 #define BAD_POINTER	0x200
 
 /*
- * The same accesses to a GIC that is not initialised, and to either vCPU of one
- * that is, while one of them runs.
+ * The same accesses are made to a GIC that is not initialised, and to either
+ * vCPU of an initialised one, while one of them runs.
  */
 static const struct combination {
 	unsigned long cmd;
@@ -143,7 +143,7 @@ static void check_running(int runner)
 	pthread_t thread;
 	int i, n, ret;
 
-	/* The hardware has its say in the first run. */
+	/* The first run may change values that the hardware cannot hold. */
 	gicc_set_pattern(&two);
 	for (n = 0; n < 2; n++) {
 		WRITE_ONCE(*guest_stop, true);
@@ -187,7 +187,7 @@ static void check_running(int runner)
 }
 
 static const struct fw_case cases[] = {
-	{ "only an access that got past EINVAL and SET's EFAULT initialises",
+	{ "only an access that passes EINVAL and SET's EFAULT initialises the GIC",
 	  check_initialises },
 	{ "while vCPU 3 runs: EBUSY, after EINVAL and SET's EFAULT",
 	  check_running, 0 },

@@ -3,14 +3,15 @@
  * vgic_v2_canonical_move - Migration of a VM whose userspace has GICC_PMR in the
  * format of the architecture.
  *
- * The format is a mode of the VM and no part of the value: a mask that is saved
- * in one of them and restored in the other is another mask. So a VMM has
- * KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR on both ends or on none, and what happens
- * if it does not is shown: interrupts are lost, or come when they must not.
+ * The format is a mode of the VM, and not visible in the value: a mask that is
+ * saved in one format and restored in the other becomes another mask. So a VMM
+ * must set KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR on both ends or on none. The
+ * test also shows what happens otherwise: interrupts are lost, or come when
+ * they are masked.
  */
 #include "vgic_v2_canonical.h"
 
-/* The interrupts are the same in both VMs; it is the CPU interface's state. */
+/* The interrupts are the same in both VMs; the CPU interface may differ. */
 static void copy_interrupts(struct vgic_v2 *a, struct vgic_v2 *b)
 {
 	static const u32 regs[] = {
@@ -45,7 +46,7 @@ static struct vgic_v2 create_source(bool canonical, u32 pmr)
 	return a;
 }
 
-/* Both ends have it, or neither: the guest is none the wiser. */
+/* Both ends have it, or neither: the guest sees no change. */
 static void check_migration(int canonical)
 {
 	static const u32 pmr[] = { 0x08, 0x10, 0x80, 0xe8, 0xf0 };
@@ -68,7 +69,7 @@ static void check_migration(int canonical)
 	}
 }
 
-/* One end has it: every mask but 0 becomes another one. */
+/* Only one end has it: every mask except 0 changes. */
 static void check_mismatch(int source_canonical)
 {
 	struct vgic_v2 a = create(source_canonical);
@@ -106,7 +107,7 @@ static void check_mismatch_masks(int source_canonical)
 	expect_guest(&b, GICC_IAR, IAR_SPURIOUS, "destination");
 	guest_expect_mask(&a, "source");
 
-	/* The right one, by hand: nothing else is wrong. */
+	/* With the right mask the interrupt is taken: nothing else is wrong. */
 	guest_write_gicc(b.vcpus[0], GICC_PMR, 0xf0);
 	expect_guest(&b, GICC_IAR, HIGH_SPI, "destination");
 	vgic_v2_free(&b);
@@ -114,8 +115,8 @@ static void check_mismatch_masks(int source_canonical)
 }
 
 /*
- * The mask is open in the source, 0x10: nothing that is less urgent than 0x08
- * gets through. In the destination 0x80 lets it.
+ * The source's mask of 0x10 only lets interrupts of priority 0x08 and more
+ * urgent ones through. The destination's mask of 0x80 lets others through.
  */
 static void check_mismatch_unmasks(int unused)
 {
@@ -132,16 +133,16 @@ static void check_mismatch_unmasks(int unused)
 
 static const struct fw_case cases[] = {
 	{ "both ends are canonical", check_migration, true },
-	{ "neither end is", check_migration, false },
-	{ "the source alone is, all masks are wrong",
+	{ "neither end is canonical", check_migration, false },
+	{ "only the source is canonical: all masks are wrong",
 	  check_mismatch, true },
-	{ "the destination alone is, all masks are wrong",
+	{ "only the destination is canonical: all masks are wrong",
 	  check_mismatch, false },
-	{ "the source alone is, an interrupt is lost",
+	{ "only the source is canonical: an interrupt is lost",
 	  check_mismatch_masks, true },
-	{ "the destination alone is, an interrupt is lost",
+	{ "only the destination is canonical: an interrupt is lost",
 	  check_mismatch_masks, false },
-	{ "the source alone is, an interrupt is not masked",
+	{ "only the source is canonical: an interrupt is not masked",
 	  check_mismatch_unmasks },
 };
 

@@ -4,11 +4,11 @@
  * that asks for it with KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR.
  *
  * Without it, userspace's GICC_PMR has five bits, not shifted, and the guest's
- * 0xf0 reads as 0x1e. With it, 0xf0 is 0xf0. The guest sees what it always has.
- * A VM has one of the formats from the beginning, before its GIC is initialised.
+ * 0xf0 reads as 0x1e. With it, 0xf0 reads as 0xf0. The guest sees no change.
+ * The format must be chosen before the GIC is initialised.
  *
- * vgic_v2_cpuif and vgic_v2_guest test the format of those who have not asked,
- * and vgic_v2_canonical_move what both are to migration.
+ * vgic_v2_cpuif and vgic_v2_guest test the default format, and
+ * vgic_v2_canonical_move tests migration with both.
  */
 #include <errno.h>
 
@@ -21,7 +21,7 @@ static const struct {
 	int has;
 } modes[] = { { "c", ENXIO }, { "rust", 0 }, { "check", ENXIO } };
 
-/* A VM that has it on keeps it in all modes. */
+/* A VM that has turned it on keeps it in all modes. */
 static void check_modes(int unused)
 {
 	struct vgic_v2 v = vgic_v2_create_guest(), on = create(true);
@@ -37,7 +37,7 @@ static void check_modes(int unused)
 		if (!modes[i].has)
 			continue;
 
-		/* Where it is not there, all of it is not there. */
+		/* Other uses of a missing attribute fail as well. */
 		expect_errno(__set_attr(v.fd, 0, 0), ENXIO, "SET");
 		expect_errno(__set_attr(v.fd, 1, 0), ENXIO, "SET, flags");
 		expect_errno(__set_attr(v.fd, 0, 1), ENXIO, "SET, addr");
@@ -72,7 +72,7 @@ static void check_no_other_attr(int unused)
 	vgic_v2_free(&v);
 }
 
-/* Whether it is on already or not, a wrong argument is EINVAL. */
+/* A wrong argument is EINVAL, whether or not it is on already. */
 static void check_einval(int on)
 {
 	struct vgic_v2 v = create(on);
@@ -88,7 +88,7 @@ static void check_einval(int on)
 	expect_errno(__set_attr(v.fd, ~0u, ~0UL), EINVAL, "both");
 	opt_in_end();
 
-	/* Refused, it neither initialises the GIC nor is it switched. */
+	/* A refused request neither initialises the GIC nor has effect. */
 	if (on)
 		expect_errno(set_attr(v.fd), 0, "after EINVAL");
 	expect_format(&v, on);
@@ -113,7 +113,7 @@ static void check_before_vcpus(int unused)
 
 enum late { AFTER_INIT, AFTER_ACCESS, AFTER_RUN };
 
-/* Too late: the format is the one that the VM has begun with. */
+/* Too late: the VM keeps the format that it began with. */
 static void check_late(int late)
 {
 	struct vgic_v2 v;
@@ -145,7 +145,7 @@ static const u32 high_bits[] = {
 	0, 0x100, 0x200, 0xf00, 0x80000000, 0xffffff00,
 };
 
-/* All 256 values, below some that are cut off. */
+/* All 256 values, combined with higher bits that are ignored */
 static void check_userspace(int canonical)
 {
 	struct vgic_v2 v = create(canonical);
@@ -161,7 +161,7 @@ static void check_userspace(int canonical)
 			fw_expect(now == want, "%#x reads %#x, expected %#x",
 				  val, now, want);
 		}
-		/* Once more when the VM has run. */
+		/* Again when the VM has run */
 		guest_read_gicc(v.vcpus[0], GICC_PMR);
 	}
 	vgic_v2_free(&v);
@@ -176,7 +176,7 @@ static void check_to_guest(int canonical)
 		gicc_set(&v, 0, GICC_PMR, 0xffffff00 | val);
 		expect_guest(&v, GICC_PMR, to_guest(canonical, val),
 			     "userspace's value");
-		/* Unchanged by having been run. */
+		/* The run does not change it. */
 		now = gicc_get(&v, 0, GICC_PMR);
 		fw_expect(to_guest(canonical, now) == to_guest(canonical, val),
 			  "%#x reads %#x", val, now);
@@ -199,7 +199,7 @@ static void check_from_guest(int canonical)
 	vgic_v2_free(&v);
 }
 
-/* No other register's format is touched, nor another vCPU's mask. */
+/* No other register's format and no other vCPU's mask changes. */
 static void check_other_registers(int unused)
 {
 	static const u8 ids[] = { 2, 5, 0 };
@@ -229,7 +229,7 @@ static void check_other_registers(int unused)
 	vgic_v2_free(&v);
 }
 
-/* Two VMs at a time. */
+/* Two VMs at the same time */
 static void check_other_vm(int unused)
 {
 	struct vgic_v2 v = create(false), on = create(true);
@@ -270,8 +270,8 @@ static void check_vgic_v3(int init)
 }
 
 static const struct fw_case v2_cases[] = {
-	{ "attribute: in the mode rust, and where it is on", check_modes },
-	{ "attribute: its neighbours are none", check_no_other_attr },
+	{ "attribute: only in mode rust, or if it is on already", check_modes },
+	{ "attribute: no other number is one", check_no_other_attr },
 	{ "attribute: flags or an address are EINVAL, off", check_einval, 0 },
 	{ "attribute: flags or an address are EINVAL, on", check_einval, 1 },
 	{ "attribute: before there are vCPUs, and more than once",
@@ -282,15 +282,17 @@ static const struct fw_case v2_cases[] = {
 	  check_late, AFTER_ACCESS },
 	{ "attribute: EBUSY once the VM has run", check_late, AFTER_RUN },
 
-	{ "canonical: 8 bits, of which the hardware has 7-3",
+	{ "canonical: 8 bits, the hardware has 7-3",
 	  check_userspace, true },
 	{ "canonical: the guest has userspace's value", check_to_guest, true },
 	{ "canonical: userspace has the guest's value",
 	  check_from_guest, true },
-	{ "canonical: no other register's format is", check_other_registers },
+	{ "canonical: no other register's format changes",
+	  check_other_registers },
 	{ "not canonical: 5 bits", check_userspace, false },
-	{ "not canonical: the guest's are shifted", check_to_guest, false },
-	{ "not canonical: userspace's are shifted back",
+	{ "not canonical: the guest's values are shifted",
+	  check_to_guest, false },
+	{ "not canonical: userspace's values are shifted back",
 	  check_from_guest, false },
 	{ "two VMs, one of them canonical", check_other_vm },
 };

@@ -3,25 +3,26 @@
  * vgic_v2_cpuif - The registers of the GICv2 CPU interface as userspace reads
  * and writes them (KVM_DEV_ARM_VGIC_GRP_CPU_REGS) on vCPUs that have not run.
  *
- * This is what a VMM saves and restores, so it cannot change: which offsets
- * have a register, what each register keeps of a value, and above all the
- * format of GICC_PMR. It is not the register's, but that of a field of the
- * hardware's GICH_VMCR: five bits, whatever the value's other bits are.
+ * VMMs save and restore these registers, so these facts must not change: which
+ * offsets have a register, which bits of a value each register keeps, and above
+ * all the format of GICC_PMR. It is not that of the architecture's register,
+ * but that of a field of GICH_VMCR: five bits, the value's other bits are
+ * ignored.
  *
- * After every access all registers of all vCPUs are read back: what changed
- * must be what was written, and nothing else.
+ * After every access all registers of all vCPUs are read back: only what was
+ * written must have changed.
  */
 #include "vgic_v2.h"
 
 /*
- * Of the vCPUs, in the order of their creation. No id is the index of its vCPU:
- * to take the one for the other finds no vCPU or a wrong one.
+ * The vCPUs' ids, in the order of their creation. No id is the index of its
+ * vCPU: confusing the two finds no vCPU or a wrong one.
  */
 static const u8 ids[] = { 2, 5, 0 };
 
 static struct vgic_v2 v;
 
-/* What all registers are to read, kept up to date by whatever writes. */
+/* The expected values of all registers, updated by each write */
 static struct gicc_state want;
 
 #define FRAME_SIZE	0x2000
@@ -53,7 +54,7 @@ static void __expect_set(int line, int n, u32 offset, u32 val)
 
 #define expect_set(...)	__expect_set(__LINE__, __VA_ARGS__)
 
-/* Give every register of every vCPU a value of its own. */
+/* Give every register of every vCPU a different value. */
 static void set_pattern(void)
 {
 	int n, i;
@@ -158,7 +159,7 @@ static void check_reserved_attr_bits(int unused)
 	}
 }
 
-/* ---- What they keep ---- */
+/* ---- Which bits they keep ---- */
 
 static void check_initial(int init_first)
 {
@@ -179,8 +180,8 @@ static void check_initial(int init_first)
 }
 
 /*
- * Values whose bits are seen one by one, and with all the others. The value
- * before each is its complement: a write that is lost does not go unnoticed.
+ * Each bit alone, and all bits except one. The value before each is its
+ * complement, so that a lost write is noticed.
  */
 static void check_bits(int offset)
 {
@@ -213,14 +214,14 @@ static void check_ctlr(int unused)
 
 		expect_set(1, GICC_CTLR, val);
 		fw_expect(gicc_get(&v, ids[1], GICC_CTLR) == val,
-			  "%#x does not survive", val);
+			  "%#x is not kept", val);
 		expect_set(1, GICC_CTLR, val | others);
 		fw_expect(gicc_get(&v, ids[1], GICC_CTLR) == val,
-			  "%#x does not survive among all other bits", val);
+			  "%#x is not kept among all other bits", val);
 	}
 }
 
-/* Every value of the register's own eight bits, and of one more. */
+/* Every value of the register's eight bits, and of one more */
 static void check_all_values(int offset)
 {
 	u32 val;
@@ -258,7 +259,7 @@ static void check_pmr_format(int unused)
 	}
 }
 
-/* All ones and all zeros in one register, a pattern in all the others. */
+/* All ones and all zeros in one register, a pattern in all the others */
 static void check_no_leak(int unused)
 {
 	int n, i;
@@ -273,7 +274,7 @@ static void check_no_leak(int unused)
 	}
 }
 
-/* One register that differs in each vCPU, the rest alike. */
+/* One register differs between vCPUs, the others are equal. */
 static void check_vcpus_differ(int unused)
 {
 	int n, i, round;
@@ -302,28 +303,28 @@ static const struct fw_case cases[] = {
 	{ "initial values, after KVM_DEV_ARM_VGIC_CTRL_INIT",
 	  check_initial, 1 },
 
-	{ "GICC_CTLR: all 64 combinations of its six bits survive, no others",
+	{ "GICC_CTLR: all 64 combinations of its six bits are kept, no other bits",
 	  check_ctlr },
 	{ "GICC_CTLR: bit by bit", check_bits, GICC_CTLR },
 	{ "GICC_PMR: five bits, not shifted: the format of GICH_VMCR",
 	  check_pmr_format },
-	{ "GICC_PMR: every 9-bit value, of which the low five bits survive",
+	{ "GICC_PMR: every 9-bit value, the low five bits are kept",
 	  check_all_values, GICC_PMR },
 	{ "GICC_PMR: bit by bit", check_bits, GICC_PMR },
-	{ "GICC_BPR: every 9-bit value, of which the low three bits survive",
+	{ "GICC_BPR: every 9-bit value, the low three bits are kept",
 	  check_all_values, GICC_BPR },
 	{ "GICC_BPR: bit by bit", check_bits, GICC_BPR },
-	{ "GICC_ABPR: every 9-bit value, of which the low three bits survive",
+	{ "GICC_ABPR: every 9-bit value, the low three bits are kept",
 	  check_all_values, GICC_ABPR },
 	{ "GICC_ABPR: bit by bit", check_bits, GICC_ABPR },
-	{ "GICC_APR0: bit by bit, all survive", check_bits, GICC_APR(0) },
+	{ "GICC_APR0: bit by bit, all are kept", check_bits, GICC_APR(0) },
 	{ "GICC_APR1: reads 0, ignores writes", check_bits, GICC_APR(1) },
 	{ "GICC_APR2: reads 0, ignores writes", check_bits, GICC_APR(2) },
 	{ "GICC_APR3: reads 0, ignores writes", check_bits, GICC_APR(3) },
 	{ "GICC_IIDR: KVM's, ignores writes", check_bits, GICC_IIDR },
 	{ "GICC_DIR: reads 0, ignores writes", check_bits, GICC_DIR },
 
-	{ "a write to one register changes no other one", check_no_leak },
+	{ "a write to one register changes no other", check_no_leak },
 	{ "each vCPU's registers are its own", check_vcpus_differ },
 };
 

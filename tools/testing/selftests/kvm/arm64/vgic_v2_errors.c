@@ -10,19 +10,18 @@
  *	SET:		value cannot be read	EFAULT
  *	GET:		value cannot be written	EFAULT
  *
- * vgic_v2_busy tests what depends on the state of the VM, and what has an
- * effect on it.
+ * vgic_v2_busy tests what depends on the state of the VM, and what changes it.
  *
- * A value is four bytes. They are placed at the end of a page before one that
- * cannot be accessed, to see that no more are touched. After every refusal all
- * registers of all vCPUs are read back, and must be what they were.
+ * A value has four bytes. They are placed at the end of a page before an
+ * inaccessible one, to see that only they are accessed. After every refusal all
+ * registers of all vCPUs are read back, and must be unchanged.
  */
 #include <errno.h>
 
 #include "user_mem.h"
 #include "vgic_v2.h"
 
-/* vCPU ids, of which none is the index of its vCPU; and those that are not. */
+/* The vCPUs' ids, none of which is the index of its vCPU */
 static const u8 ids[] = { 2, 5, 0 };
 static const u8 bad_ids[] = { 1, 3, 4, 6, 7, 8, 127, 128, 130, 254, 255 };
 
@@ -30,7 +29,7 @@ static const u8 bad_ids[] = { 1, 3, 4, 6, 7, 8, 127, 128, 130, 254, 255 };
 
 static struct vgic_v2 v;
 
-/* The registers as every case must leave them. */
+/* Every case must leave the registers like this. */
 static struct gicc_state state;
 
 enum cmd { HAS, GET, SET, NR_CMDS };
@@ -60,7 +59,7 @@ static void expect_access(enum cmd cmd, u8 cpuid, u32 offset, u64 addr,
 		  strerror(want));
 }
 
-/* A value that changes every register that can be, if it is written. */
+/* A value that changes every register that can be changed */
 static u32 other_value(int n, int i)
 {
 	return ~state.val[n][i];
@@ -95,7 +94,7 @@ static void check_cpuids(int unused)
 				      want);
 			mem_expect_canary((u8 *)val, want ? 0 : 4, "cpuid");
 
-			/* What is there already, or if refused anything. */
+			/* Write the current value, or any if it is refused. */
 			if (want)
 				*val = 0xffffffff;
 			expect_access(SET, cpuid, gicc_regs[i].offset, (u64)val,
@@ -105,7 +104,7 @@ static void check_cpuids(int unused)
 	}
 }
 
-/* Whatever else is wrong, and before it is looked at. */
+/* Whatever else is wrong, and before it is checked */
 static void check_bad_cpuid_first(int unused)
 {
 	enum cmd cmd;
@@ -150,7 +149,7 @@ static void check_no_vcpus(int unused)
 
 /* ---- Groups ---- */
 
-/* The GICv2 has groups 0 to 4, and of these 3 and 4 are not of registers. */
+/* The GICv2 has groups 0 to 4; 3 and 4 are not for registers. */
 static void check_unknown_group(int unused)
 {
 	static const u32 groups[] = {
@@ -196,7 +195,7 @@ static void check_bad_pointers(int cmd)
 					      bad_pointers[j],
 					      cmd == HAS ? 0 : EFAULT);
 
-			/* It need not be that of a register. */
+			/* The offset need not be that of a register. */
 			expect_access(cmd, ids[n], NO_REGISTER,
 				      bad_pointers[j],
 				      cmd == HAS ? ENXIO : EFAULT);
@@ -217,7 +216,7 @@ static void check_read_only(int unused)
 			expect_access(GET, ids[n], gicc_regs[i].offset,
 				      (u64)read_only, EFAULT);
 
-			/* A value that is only read can be. */
+			/* Reading the value works. */
 			mem_set_read_only(&state.val[n][i], sizeof(u32));
 			expect_access(SET, ids[n], gicc_regs[i].offset,
 				      (u64)read_only, 0);
@@ -226,7 +225,7 @@ static void check_read_only(int unused)
 	}
 }
 
-/* At every alignment, and right before the hole. */
+/* At every alignment, and right before the hole */
 static void check_four_bytes(int cmd)
 {
 	u32 val;
@@ -251,7 +250,7 @@ static void check_four_bytes(int cmd)
 	}
 }
 
-/* The value begins @k bytes before the page that cannot be accessed. */
+/* The value begins @k bytes before the inaccessible page. */
 static void check_straddle(int cmd)
 {
 	u32 other;
@@ -284,7 +283,7 @@ static const struct fw_case cases[] = {
 	  check_bad_pointers, GET },
 	{ "pointer: SET from a bad one is EFAULT, with or without a register",
 	  check_bad_pointers, SET },
-	{ "pointer: HAS does not look at it", check_bad_pointers, HAS },
+	{ "pointer: HAS ignores it", check_bad_pointers, HAS },
 	{ "pointer: GET to read-only memory is EFAULT, SET from it works",
 	  check_read_only },
 

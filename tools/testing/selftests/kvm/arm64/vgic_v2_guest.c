@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vgic_v2_guest - The GICv2 CPU interface that userspace sets is the one that
- * the guest has, and the other way round.
+ * vgic_v2_guest - The guest sees the GICv2 CPU interface that userspace sets,
+ * and the other way round.
  *
- * The two do not agree on the format of GICC_PMR: userspace's is the guest's
- * shifted right by three. Of the other registers they see the same, once the
- * hardware has replaced what it cannot hold.
+ * They have different formats of GICC_PMR: userspace's is the guest's shifted
+ * right by three. The other registers are the same for both, once the hardware
+ * has replaced values that it cannot hold.
  */
 #include "vgic_v2_guest.h"
 
@@ -25,7 +25,7 @@ static void check_pmr_of_userspace(int unused)
 		fw_expect(now == want, "%#x is %#x to the guest, expected %#x",
 			  val, now, want);
 
-		/* Unchanged by having been run. */
+		/* The run does not change it. */
 		now = gicc_get(&v, 0, GICC_PMR);
 		fw_expect(now == (val & 0x1f), "%#x reads %#x", val, now);
 	}
@@ -33,7 +33,7 @@ static void check_pmr_of_userspace(int unused)
 	vgic_v2_free(&v);
 }
 
-/* What tells one format from the other. */
+/* Values that distinguish the formats */
 static void check_pmr_known(int unused)
 {
 	static const struct {
@@ -81,7 +81,7 @@ static void check_pmr_of_guest(int unused)
 	vgic_v2_free(&v);
 }
 
-/* The guest and userspace must agree, whatever the hardware keeps. */
+/* The guest and userspace must agree, whichever bits the hardware keeps. */
 static void check_ctlr(int unused)
 {
 	struct vgic_v2 v = vgic_v2_create_guest();
@@ -108,9 +108,8 @@ static void check_ctlr(int unused)
 }
 
 /*
- * The hardware has a least value for each of the binary points. It takes the
- * place of lesser values, if not when the guest writes them then in its next
- * run.
+ * The hardware has a minimum for each of the binary points. It replaces lower
+ * values, at the latest in the run after the guest has written them.
  */
 static void check_binary_point(int offset)
 {
@@ -144,7 +143,7 @@ static void check_binary_point(int offset)
 	vgic_v2_free(&v);
 }
 
-/* The id in the attribute leads to that vCPU, whichever is its index. */
+/* The id in the attribute selects that vCPU, whatever its index is. */
 static void check_vcpu_ids(int unused)
 {
 	static const u8 ids[] = { 2, 5, 0 };
@@ -172,8 +171,8 @@ static void check_vcpu_ids(int unused)
 }
 
 /*
- * The second frame traps, and has GICC_DIR alone: no register of the first one,
- * nor one that userspace has, is seen or changed in it.
+ * The second frame traps, and has only GICC_DIR: no register of the first
+ * frame, and none that userspace has, can be read or changed through it.
  */
 static void check_second_frame(int unused)
 {
@@ -196,7 +195,7 @@ static void check_second_frame(int unused)
 	vgic_v2_free(&v);
 }
 
-/* In one VM, with every mask that userspace can set. */
+/* Every mask that userspace can set, in one VM */
 static void check_every_mask(int unused)
 {
 	struct vgic_v2 v = vgic_v2_create_guest();
@@ -211,7 +210,7 @@ static void check_every_mask(int unused)
 		guest_expect_mask(&v, "every mask");
 	}
 
-	/* 0 masks all there is. */
+	/* 0 masks all interrupts. */
 	gicd_set(&v, 0, GICD_IPRIORITYR + MIN_SPI, 0);
 	gicc_set(&v, 0, GICC_PMR, 0);
 	vgic_v2_inject(&v, HIGH_SPI);
@@ -232,8 +231,8 @@ static const struct fw_case cases[] = {
 	{ "ABPR: as it is set, or the hardware's least after a run",
 	  check_binary_point, GICC_ABPR },
 	{ "each vCPU's guest has the PMR of its id", check_vcpu_ids },
-	{ "the second frame reads 0 and changes nothing", check_second_frame },
-	{ "each of userspace's masks delivers what is above it, no more",
+	{ "the second frame reads 0 and ignores writes", check_second_frame },
+	{ "each of userspace's masks delivers only what is above it",
 	  check_every_mask },
 };
 

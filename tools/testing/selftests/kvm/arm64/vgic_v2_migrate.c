@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vgic_v2_migrate - A guest's GICv2 survives migration: what it is interrupted
- * by on the destination is what it would have been on the source.
+ * vgic_v2_migrate - A guest's GICv2 survives migration: it gets the same
+ * interrupts on the destination as it would have got on the source.
  *
  * Userspace's format of GICC_PMR is not the guest's. A mask that is restored in
- * the wrong one still reads back as it was written, and only shows in the
- * interrupts that the guest gets. So after a migration two interrupts are made
- * pending, one that is just urgent enough to pass the mask and one that just is
+ * the wrong format still reads back as it was written; the error only shows in
+ * the interrupts that the guest gets. So after a migration two interrupts are
+ * made pending: one is just urgent enough to pass the mask, the other is just
  * not. The destination's guest sets nothing itself before that.
  */
 #include "vgic_v2_guest.h"
@@ -15,9 +15,10 @@
 #define RPR_IDLE	0xff
 
 /*
- * The distributor's registers of 64 interrupts, each with the one to clear it.
- * GICD_IIDR goes first: it has KVM take GICD_IGROUPR from userspace. What
- * interrupts are pending and active comes after all that decides about them.
+ * The distributor's registers of 64 interrupts, each with the register that
+ * clears it. GICD_IIDR goes first: KVM only accepts GICD_IGROUPR from userspace
+ * after it. Pending and active states are restored after the interrupts'
+ * configuration.
  */
 static const struct {
 	u32 offset, clear, len;
@@ -89,7 +90,7 @@ static void expect_saved(struct vgic_v2 *v, const struct saved *want,
 	}
 }
 
-/* A second VM with the GIC that @a has. Its guest has not run. */
+/* A second VM with the state of @a's GIC. Its guest has not run. */
 static struct vgic_v2 migrate(struct vgic_v2 *a)
 {
 	struct vgic_v2 b = vgic_v2_create_guest();
@@ -110,13 +111,13 @@ static void check_migrate(const struct gic_setup *s)
 	guest_setup(&a, s);
 	b = migrate(&a);
 
-	/* Not just the same: an older or newer KVM takes it for the same. */
+	/* The exact value matters for older and newer KVMs. */
 	val = gicc_get(&b, 0, GICC_PMR);
 	fw_expect(val == s->pmr >> GICC_PMR_SHIFT, "PMR is saved as %#x", val);
 	val = gicc_get(&b, 0, GICC_CTLR);
 	fw_expect(val == s->ctlr, "CTLR is saved as %#x", val);
 
-	/* What the guest sees in its registers does not change. */
+	/* The guest reads the same values in its registers. */
 	for (i = 0; i < NR_GICC_REGS; i++) {
 		val = guest_read_gicc(a.vcpus[0], gicc_regs[i].offset);
 		expect_guest(&b, gicc_regs[i].offset, val, "destination");
@@ -145,7 +146,7 @@ static void check_group1(int unused)
 	});
 }
 
-/* Without AckCtl GICC_IAR only tells that there is one of group 1. */
+/* Without AckCtl GICC_IAR only shows that a group 1 interrupt is pending. */
 static void check_no_ackctl(int unused)
 {
 	struct gic_setup s = { GICC_CTLR_ENABLE_GRP1, 0x80, true };
@@ -177,7 +178,7 @@ static void check_disabled(int unused)
 	vgic_v2_free(&b);
 }
 
-/* Taken by the destination, as what CTLR says it is. */
+/* Taken on the destination, as IRQ or FIQ according to CTLR */
 static void check_taken(int vector)
 {
 	struct gic_setup s = { GICC_CTLR_ENABLE_GRP0, 0x80 };
@@ -201,7 +202,7 @@ static void check_taken(int vector)
 		  t.vector, t.iar);
 
 	t = guest_take_irq(b.vcpus[0]);
-	fw_expect(!t.vector, "vector %u, IAR %u: once more", t.vector, t.iar);
+	fw_expect(!t.vector, "vector %u, IAR %u: taken again", t.vector, t.iar);
 
 	guest_write_gicc(b.vcpus[0], GICC_PMR, GICC_PMR_ALL);
 	t = guest_take_irq(b.vcpus[0]);
@@ -253,7 +254,7 @@ static void check_active(int unused)
 	vgic_v2_free(&b);
 }
 
-/* With EOImodeNS it is GICC_DIR that deactivates, and it is not userspace's. */
+/* With EOImodeNS only GICC_DIR deactivates, which userspace does not have. */
 static void check_dir(int unused)
 {
 	struct gic_setup s = {
@@ -289,7 +290,7 @@ static const struct fw_case cases[] = {
 	{ "migration with mask 0xf0", check_mask, 0xf0 },
 	{ "migration of group 1, with AckCtl", check_group1 },
 	{ "migration of group 1, without AckCtl", check_no_ackctl },
-	{ "migration of a CPU interface that is disabled", check_disabled },
+	{ "migration of a disabled CPU interface", check_disabled },
 	{ "migration before an IRQ is taken", check_taken, VECTOR_IRQ_CURRENT },
 	{ "migration before an FIQ is taken", check_taken, VECTOR_FIQ_CURRENT },
 	{ "migration while an interrupt is active", check_active },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the tests of KVM's GICv2 share: VMs that have one, access to its
- * registers that returns the errno, and what the registers of the CPU interface
- * keep of the values that userspace gives them.
+ * registers that returns the errno, and which bits of userspace's values the
+ * registers of the CPU interface keep.
  */
 #ifndef SELFTEST_KVM_ARM64_VGIC_V2_H
 #define SELFTEST_KVM_ARM64_VGIC_V2_H
@@ -19,7 +19,7 @@
 #define GICC_BASE_GPA		(GICD_BASE_GPA + SZ_64K)
 #define GICC_BASE_GVA		((void *)GICC_BASE_GPA)
 
-/* The CPU interface, by offset. The second of its frames has GICC_DIR only. */
+/* The CPU interface, by offset. Its second frame has only GICC_DIR. */
 #define GICC_CTLR		0x0000
 #define GICC_PMR		0x0004
 #define GICC_BPR		0x0008
@@ -41,11 +41,11 @@
 #define GICC_IIDR_KVM		0x04b2043b
 
 /*
- * The registers that userspace has, and which bits of a value are kept by a
- * vCPU that has not run: then the hardware has not had a say. PMR is in the
+ * The registers that userspace has, and which bits of a value a vCPU keeps
+ * before it has run, when the hardware has not changed any yet. PMR is in the
  * format of GICH_VMCR.VMPriMask: GICC_PMR shifted right by three.
  *
- * The hardware's GICH_APR has one word, whatever GICC_APR1 to 3 are given.
+ * The hardware's GICH_APR has one word, so GICC_APR1 to 3 keep nothing.
  */
 #define GICC_PMR_SHIFT		3
 
@@ -71,7 +71,7 @@ static const struct gicc_reg {
 
 #define NR_GICC_REGS	ARRAY_SIZE(gicc_regs)
 
-/* Of which register is this the offset? NR_GICC_REGS: of none. */
+/* The register with this offset, NR_GICC_REGS if there is none */
 static inline int gicc_reg_nr(u64 offset)
 {
 	int i;
@@ -87,7 +87,7 @@ static inline u32 gicc_kept(int nr, u32 val)
 	return (val & gicc_regs[nr].writable) | gicc_regs[nr].fixed;
 }
 
-/* A VM with a GICv2. */
+/* A VM with a GICv2 */
 struct vgic_v2 {
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpus[VGIC_V2_MAX_CPUS];
@@ -95,7 +95,7 @@ struct vgic_v2 {
 	int fd;
 };
 
-/* The registers of all CPU interfaces at one moment. */
+/* The registers of all CPU interfaces at one moment */
 struct gicc_state {
 	u32 val[VGIC_V2_MAX_CPUS][NR_GICC_REGS];
 };
@@ -119,7 +119,7 @@ static inline int vgic_v2_add(struct kvm_vm *vm)
 }
 
 /*
- * vCPUs with these ids, created in this order, each of which runs @code. The
+ * A VM with vCPUs with these ids, created in this order, which run @code. The
  * guest is at EL1 and has the GIC at the addresses above.
  */
 static inline struct vgic_v2 vgic_v2_create(const u8 *ids, int nr, void *code)
@@ -159,7 +159,7 @@ static inline bool vgic_v2_supported(void)
 	return !ret;
 }
 
-/* The whole test needs a host that has a GICv2, and KVM to make use of it. */
+/* The whole test needs a host with a GICv2, which KVM supports. */
 static inline void vgic_v2_require(void)
 {
 	test_disable_default_vgic();
@@ -199,7 +199,7 @@ static inline int gicc_has(struct vgic_v2 *v, u8 cpuid, u32 offset)
 	return gicc_access(v, KVM_HAS_DEVICE_ATTR, cpuid, offset, 0);
 }
 
-/* Accesses that cannot fail. */
+/* Accesses that must not fail */
 static inline u32 vgic_v2_get(struct vgic_v2 *v, u32 group, u8 cpuid,
 			      u32 offset)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VMs whose GICv2 has GICC_PMR in the format of the architecture, for what
- * userspace reads and writes: KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR.
+ * VMs in which userspace reads and writes the GICv2's GICC_PMR in the format of
+ * the architecture: KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR.
  */
 #ifndef SELFTEST_KVM_ARM64_VGIC_V2_CANONICAL_H
 #define SELFTEST_KVM_ARM64_VGIC_V2_CANONICAL_H
@@ -40,7 +40,7 @@ static inline int __set_attr(int fd, u32 flags, u64 addr)
 	return ioctl(fd, KVM_SET_DEVICE_ATTR, &attr) ? errno : 0;
 }
 
-/* In the mode rust, whichever the test is run in. */
+/* Set it in the mode rust, whatever mode is under test. */
 static inline int set_attr(int fd)
 {
 	int ret;
@@ -64,7 +64,7 @@ static inline void opt_in_pmr(struct vgic_v2 *v)
 	expect_errno(set_attr(v->fd), 0, "CANONICAL_PMR");
 }
 
-/* The GIC is not initialised yet. */
+/* A VM whose GIC is not initialised yet */
 static inline struct vgic_v2 create(bool canonical)
 {
 	struct vgic_v2 v = vgic_v2_create_guest();
@@ -80,13 +80,13 @@ static inline void init_gic(struct vgic_v2 *v)
 			    NULL);
 }
 
-/* What the value of userspace is to the guest. */
+/* The value that the guest sees for userspace's value */
 static inline u32 to_guest(bool canonical, u32 val)
 {
 	return canonical ? val & 0xf8 : (val & 0x1f) << 3;
 }
 
-/* Which format the VM has, by what is kept of a value. */
+/* Detect the VM's format by the bits that a value keeps. */
 static inline void __expect_format(int line, struct vgic_v2 *v, bool canonical)
 {
 	u32 want = canonical ? 0xf0 : 0x10, now;

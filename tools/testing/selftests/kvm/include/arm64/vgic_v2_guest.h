@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest for the tests of KVM's GICv2: it does nothing but single accesses
- * that it is asked for, so what its GIC is set to is what a test has set it to.
- * It looks for interrupts in GICC_IAR, with all of them masked in PSTATE,
- * unless it is asked to take one.
+ * A guest for the tests of KVM's GICv2: it only makes single accesses on
+ * request, so its GIC has exactly the settings of the test. It checks for
+ * interrupts in GICC_IAR, with all of them masked in PSTATE, unless it is asked
+ * to take one.
  */
 #ifndef SELFTEST_KVM_ARM64_VGIC_V2_GUEST_H
 #define SELFTEST_KVM_ARM64_VGIC_V2_GUEST_H
@@ -11,7 +11,7 @@
 #include "gic_v3.h"
 #include "vgic_v2.h"
 
-/* The two interrupts: both SPIs are in the second word of 32. */
+/* Two interrupts: both SPIs are in the second word of 32. */
 #define HIGH_SPI		(MIN_SPI + 1)
 #define LOW_SPI		(MIN_SPI + 2)
 #define SPI_BIT(intid)	BIT((intid) - MIN_SPI)
@@ -27,7 +27,7 @@ static struct {
 	u32 val;
 } guest;
 
-/* Of the interrupt that the guest took last. */
+/* The interrupt that the guest took last */
 static struct taken {
 	u32 vector;
 	u32 iar;
@@ -131,7 +131,7 @@ static inline void __expect_guest(int line, struct vgic_v2 *v, u32 offset,
 
 #define expect_guest(...)	__expect_guest(__LINE__, __VA_ARGS__)
 
-/* @pmr and the priorities in the guest's format. */
+/* @pmr and the priorities are in the guest's format. */
 struct gic_setup {
 	u32 ctlr;
 	u32 pmr;
@@ -143,7 +143,7 @@ static inline void guest_setup(struct vgic_v2 *v, const struct gic_setup *s)
 	struct kvm_vcpu *vcpu = v->vcpus[0];
 	u32 prio = (s->pmr - 8) << 8 | s->pmr << 16;
 
-	/* Edge-triggered: they are pending once injected, and then no more. */
+	/* Edge-triggered: each injection makes them pending once. */
 	guest_write_gicd(vcpu, GICD_ICFGR + 2 * 4, 0x28);
 	guest_write_gicd(vcpu, GICD_IGROUPR + 4, s->group1 ? BOTH_SPIS : 0);
 	guest_write_gicd(vcpu, GICD_IPRIORITYR + MIN_SPI, prio);
@@ -163,7 +163,7 @@ static inline void vgic_v2_inject(struct vgic_v2 *v, u32 intid)
 	kvm_arm_irq_line(v->vm, intid, 0);
 }
 
-/* Only the one above the mask is delivered, the other one once it is raised. */
+/* Only one interrupt passes the mask; the other one does once it is raised. */
 static inline void guest_expect_mask(struct vgic_v2 *v, const char *vm)
 {
 	struct kvm_vcpu *vcpu = v->vcpus[0];
