@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * nested_calls - Who answers the calls of a guest that has an EL2 of its own.
+ * nested_calls - Which calls KVM answers for a guest that has its own EL2.
  *
- * A guest hypervisor, at EL2, calls KVM by SMC. Its guests, at EL1, call it and
- * not KVM: their HVC is an exception to its EL2, and so is their SMC if it has
- * set HCR_EL2.TSC. KVM changes nothing of such a call, and hands it to no code
- * that serves calls. An SMC that the hypervisor does not trap is one of KVM's.
+ * A guest hypervisor, at EL2, calls KVM by SMC. Its guests, at EL1, call the
+ * hypervisor and not KVM: their HVC is an exception to EL2, and so is their SMC
+ * if the hypervisor has set HCR_EL2.TSC. KVM does not serve such a call, and
+ * leaves its registers unchanged. KVM serves an SMC that the hypervisor does
+ * not trap.
  *
- * CPU_ON turns a vCPU on at EL2, with the endianness of the caller: that of its
- * own exception level.
+ * CPU_ON turns a vCPU on at EL2, with the endianness of the caller's exception
+ * level.
  *
- * Userspace has the vCPU be at either level, so that no code of a hypervisor is
+ * Userspace sets the vCPU's exception level, so that no hypervisor code is
  * needed.
  */
 #include "abi_switch.h"
@@ -18,7 +19,7 @@
 
 #define FEATURES	(BIT(KVM_ARM_VCPU_PSCI_0_2) | BIT(KVM_ARM_VCPU_HAS_EL2))
 
-/* The vectors of EL2: whatever is taken there exits. */
+/* EL2's vectors: every exception to EL2 exits to userspace. */
 #define VECTORS		(SMCCC_CODE_GPA + 0x800)
 #define CURRENT_SPX	0x200
 #define LOWER_A64	0x400
@@ -44,7 +45,7 @@ static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[2];
 static int gic_fd;
 
-/* One for all cases, as it takes long to make. */
+/* One VM for all cases, as creating it takes long. */
 static void create_vm(void)
 {
 	u32 *code, i;
@@ -59,15 +60,15 @@ static void create_vm(void)
 	context = "nested";
 }
 
-/* ---- What becomes of a call ---- */
+/* ---- Who serves a call ---- */
 
-/* The hypervisor's settings, and where the call is made. */
+/* The hypervisor's settings, and the exception level of the call */
 struct setting {
 	const char *name;
 	u64 hcr;
 	bool at_el2;
 	enum smccc_insn insn;
-	/* KVM's, or an exception to EL2: there, with what, and from where */
+	/* Served by KVM, or else an exception to EL2 with these values */
 	bool is_served;
 	u64 vector;
 	u64 esr;
@@ -76,7 +77,7 @@ struct setting {
 
 static const struct setting settings[] = {
 	{ "SMC at EL2 is KVM's", 0, true, SMCCC_SMC, true },
-	{ "SMC at EL2 is KVM's, whatever it traps of its guests",
+	{ "SMC at EL2 is KVM's, whatever EL2 traps from its guests",
 	  HCR_TSC, true, SMCCC_SMC, true },
 	{ "HVC at EL2 is an exception there", 0, true, SMCCC_HVC, false,
 	  CURRENT_SPX, EC(EC_HVC64) | IL, 4 },
@@ -117,7 +118,7 @@ static void set_up(const struct setting *s)
 	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_STOPPED);
 }
 
-/* All that serves calls, in whichever mode. */
+/* The number of calls that were served, by any implementation */
 static u64 nr_served(void)
 {
 	struct abi_stats stats = {};
@@ -127,7 +128,7 @@ static u64 nr_served(void)
 	return stats.c + stats.rust;
 }
 
-/* Calls that KVM would answer, or act upon. */
+/* Calls that KVM would answer, or act upon */
 static const struct {
 	u32 fn;
 	u64 args[2];
@@ -186,7 +187,7 @@ static void check_setting(int nr)
 	}
 }
 
-/* An SMC with an immediate is none of SMCCC's, but KVM's to refuse. */
+/* An SMC with an immediate is no SMCCC call, but KVM has to refuse it. */
 static void check_smc_imm(int at_el2)
 {
 	struct setting s = { .at_el2 = at_el2, .insn = SMCCC_SMC_IMM };
@@ -213,7 +214,7 @@ static void turn_on(enum caller where, bool el2_is_be, bool el1_is_be)
 	set(id, sctlr | (el2_is_be ? SCTLR_EE : 0));
 	sctlr = get(SYS_REG(SCTLR_EL1)) & ~SCTLR_EE;
 	set(SYS_REG(SCTLR_EL1), sctlr | (el1_is_be ? SCTLR_EE : 0));
-	/* The target's own is of the other kind. */
+	/* The target has the opposite endianness before. */
 	sctlr = vcpu_get_reg(vcpus[1], id) & ~SCTLR_EE;
 	vcpu_set_reg(vcpus[1], id, sctlr | (want ? 0 : SCTLR_EE));
 
@@ -239,7 +240,7 @@ static void check_endianness(int where)
 		turn_on(where, i & 1, i & 2);
 }
 
-/* It runs from there, and can turn itself off. */
+/* The target runs from the entry point, and can turn itself off. */
 static void check_runs(int where)
 {
 	struct setting s = { .at_el2 = where == AT_EL2 };

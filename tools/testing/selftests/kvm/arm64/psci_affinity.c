@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * psci_affinity - Which vCPU a call of PSCI names, when userspace writes
+ * psci_affinity - Which vCPU a PSCI call addresses, when userspace writes
  * MPIDR_EL1.
  *
  * KVM makes a table of the affinities when the first vCPU runs, and userspace
  * can write MPIDR_EL1 before and after that, give two vCPUs the same affinity,
- * and create vCPUs later. In each case CPU_ON turns on one vCPU that has the
- * affinity at the time of the call, and no other one; and AFFINITY_INFO tells
- * of all that have it.
+ * and create vCPUs later. In each case CPU_ON turns on exactly one vCPU that
+ * has the affinity at the time of the call; and AFFINITY_INFO takes all that
+ * have it into account.
  *
  * What userspace has written to MPIDR_EL1 and CLIDR_EL1 is part of the machine:
  * neither CPU_ON nor KVM_ARM_VCPU_INIT resets it.
@@ -28,14 +28,14 @@
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS];
 
-/* @nr vCPUs, of which none has run yet; vCPU 0 is the caller. */
+/* Make a VM of @nr vCPUs, none of which has run; vCPU 0 is the caller. */
 static void begin(u32 nr)
 {
 	context = "affinity";
 	vm = smccc_vm_create(nr, PSCI_0_2 | BIT(KVM_ARM_VCPU_POWER_OFF), vcpus);
 }
 
-/* The first run, at which the table is made. */
+/* The first run makes the table. */
 static void make_table(void)
 {
 	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC,
@@ -56,9 +56,8 @@ static void __expect_info(int line, u64 affinity, u64 level, u64 want)
 #define expect_info(...)	__expect_info(__LINE__, __VA_ARGS__)
 
 /*
- * All of the @nr vCPUs but the caller are off. CPU_ON of @affinity turns on
- * vCPU @who and no other one, or fails if @who is -1. They are off again in the
- * end.
+ * All of the @nr vCPUs except the caller are off. CPU_ON of @affinity turns on
+ * only vCPU @who, or fails if @who is -1. They are off again in the end.
  */
 static void __expect_named(int line, u32 nr, u64 affinity, int who)
 {
@@ -71,7 +70,7 @@ static void __expect_named(int line, u32 nr, u64 affinity, int who)
 	__smccc_expect(line, &c, &(struct smccc_want) {
 		.x = { who < 0 ? INVALID : PSCI_RET_SUCCESS },
 	});
-	/* Others that have the same affinity are off, but one is enough. */
+	/* Others with the same affinity are off, but one is enough. */
 	__expect_info(line, affinity, 0, who < 0 ? INVALID : ON);
 
 	for (i = 1; i < nr; i++)
@@ -89,7 +88,7 @@ static void __expect_named(int line, u32 nr, u64 affinity, int who)
 
 /* ---- Affinities that are written before and after the table is made ---- */
 
-/* A place in the table is of so many bits that it would not fit into a page. */
+/* The index needs so many bits that the table would not fit into a page. */
 #define FAR	PSCI_AFF(0, 0xff, 0xff, 0x80)
 
 #define KEEP	~0UL
@@ -97,10 +96,10 @@ static void __expect_named(int line, u32 nr, u64 affinity, int who)
 
 static const struct scenario {
 	const char *name;
-	/* Of vCPUs 0 to 4, before and after the table is made */
+	/* Affinities of vCPUs 0 to 4 before and after the table is made */
 	u64 before[NR_VCPUS];
 	u64 after[NR_VCPUS];
-	/* Which vCPU an affinity names, -1 for none */
+	/* The vCPU that an affinity addresses, -1 for none */
 	struct {
 		u64 affinity;
 		int who;
@@ -126,7 +125,7 @@ static const struct scenario {
 	{ "duplicate: the one that has had it since the table was made",
 	  { 0, 1, 2, 3, 4 }, { KEEP, 3, KEEP, KEEP, KEEP },
 	  { { 3, 3 }, { 1, -1 }, { 2, 2 }, { END } } },
-	{ "duplicate: of two that have come there, the first one",
+	{ "duplicate: of two that moved there, the first one",
 	  { 0, 1, 2, 3, 4 }, { KEEP, KEEP, 0x50, KEEP, 0x50 },
 	  { { 0x50, 2 }, { 2, -1 }, { 4, -1 }, { 1, 1 }, { END } } },
 	{ "duplicate: the last one, of two in the table",
@@ -138,7 +137,7 @@ static const struct scenario {
 	{ "two vCPUs swap their affinities, if there is no table",
 	  { 0, 1, 2, 3, FAR }, { KEEP, FAR, KEEP, KEEP, 1 },
 	  { { 1, 4 }, { FAR, 1 }, { 3, 3 }, { END } } },
-	{ "before the table is made a swap is as good",
+	{ "two vCPUs swap their affinities before the table is made",
 	  { 0, 3, 2, 1, 4 }, { KEEP, KEEP, KEEP, KEEP, KEEP },
 	  { { 1, 3 }, { 3, 1 }, { 2, 2 }, { 4, 4 }, { END } } },
 };
@@ -162,7 +161,7 @@ static void check_scenario(int nr)
 	set_affinities(s->before);
 	make_table();
 	set_affinities(s->after);
-	/* To look one up changes nothing. */
+	/* A lookup has no effect. */
 	for (round = 0; round < 2; round++) {
 		for (i = 0; s->ask[i].affinity != END; i++)
 			expect_named(NR_VCPUS, s->ask[i].affinity,
@@ -171,7 +170,7 @@ static void check_scenario(int nr)
 	kvm_vm_free(vm);
 }
 
-/* The caller asks for itself where it is now. */
+/* The caller asks for its own current affinity. */
 static void check_caller(int unused)
 {
 	struct smccc_call c;
@@ -220,7 +219,7 @@ static void check_created_late(int unused)
 	kvm_vm_free(vm);
 }
 
-/* Its first run makes the table anew. */
+/* Its first run makes the table again. */
 static void check_created_late_runs(int unused)
 {
 	struct smccc_call c;
@@ -232,7 +231,7 @@ static void check_created_late_runs(int unused)
 	smccc_set_mp_state(vcpus[3], KVM_MP_STATE_RUNNABLE);
 	c = smccc_call(vcpus[3], SMCCC_HVC, PSCI_0_2_FN64_CPU_ON, 3, ENTRY, 0);
 	if (c.err == EINVAL && smccc_has_pvms()) {
-		fw_skip("pKVM runs the vCPUs of the first run alone");
+		fw_skip("pKVM runs no vCPU that is created after the first run");
 		kvm_vm_free(vm);
 		return;
 	}
@@ -248,7 +247,7 @@ static void check_created_late_runs(int unused)
 	kvm_vm_free(vm);
 }
 
-/* It comes with an affinity that another vCPU has been given. */
+/* Its initial affinity is one that another vCPU was given. */
 static void check_created_late_twin(int unused)
 {
 	begin(3);
@@ -292,7 +291,7 @@ static void check_kept(int insn)
 	smccc_write_mrs(vm, kept, ARRAY_SIZE(kept));
 	psci_set_affinity(vcpus[1], affinity);
 	mpidr = vcpu_get_reg(vcpus[1], SYS_REG(MPIDR_EL1));
-	/* Another inner cache boundary: whatever it was, it differs. */
+	/* Change the inner cache boundary. */
 	clidr = vcpu_get_reg(vcpus[1], SYS_REG(CLIDR_EL1)) ^ BIT(30);
 	vcpu_set_reg(vcpus[1], SYS_REG(CLIDR_EL1), clidr);
 	expect_regs(mpidr, clidr, "written");
@@ -301,7 +300,7 @@ static void check_kept(int insn)
 		c = smccc_call(vcpus[0], insn, PSCI_0_2_FN64_CPU_ON, affinity,
 			       SMCCC_MRS_GPA, CONTEXT_ID);
 		smccc_expect(&c, .x = { PSCI_RET_SUCCESS });
-		/* The reset is before the first access, or before it runs. */
+		/* The reset comes before the first access or the run. */
 		if (i != 1)
 			expect_regs(mpidr, clidr, "CPU_ON");
 

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * psci_cpu_on - PSCI's CPU_ON: what the caller gets, and what becomes of the
- * vCPU that it names.
+ * psci_cpu_on - PSCI's CPU_ON: what the caller gets, and what happens to the
+ * target vCPU.
  *
  * A target that is off becomes runnable, with its program counter at the entry
  * point, x0 holding the context id, the endianness of the caller, and all else
  * as KVM_ARM_VCPU_INIT leaves it, whatever the registers held before. Userspace
  * sees this state as soon as the call is over, before the target has run, and
- * what userspace writes from then on is not lost. A call that is refused does
- * nothing to the target.
+ * what userspace writes from then on is not lost. A refused call does not
+ * change the target.
  *
  * A 32-bit call has 32-bit arguments: what is in the upper halves of x1-x3 is
  * ignored. PSCI 0.1 has one function with arguments of the register's width,
@@ -21,7 +21,7 @@
 
 #define SCTLR_EE	BIT(25)
 
-/* Of AArch32's PSTATE. */
+/* Bits of PSTATE in AArch32 */
 #define PSTATE_T	BIT(5)
 #define PSTATE_E	BIT(9)
 
@@ -44,7 +44,7 @@ static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[4];
 static struct kvm_vcpu *caller, *target;
 
-/* The form under test: arguments, and what KVM is to make of them. */
+/* The form of the call under test */
 static enum form form;
 
 static u64 narrow(u64 arg)
@@ -66,7 +66,7 @@ static void end(void)
 	kvm_vm_free(vm);
 }
 
-/* A 32-bit call's upper halves are always full of garbage. */
+/* The upper halves of a 32-bit call's arguments are always garbage. */
 static void __expect_cpu_on(int line, enum smccc_insn insn, u64 who, u64 entry,
 			    u64 context_id, u64 want)
 {
@@ -82,7 +82,7 @@ static void __expect_cpu_on(int line, enum smccc_insn insn, u64 who, u64 entry,
 
 /* ---- A target that is off ---- */
 
-/* With the target's registers as KVM_ARM_VCPU_INIT has left them, then dirty. */
+/* With the target's registers as KVM_ARM_VCPU_INIT left them, then modified */
 static void check_reset_state(int which)
 {
 	struct image want;
@@ -109,7 +109,7 @@ static void check_reset_state(int which)
 	}
 }
 
-/* What a reset is, in numbers: an image is KVM's own word. */
+/* A reset's values in numbers, as images only compare KVM with itself */
 static void check_reset_values(int which)
 {
 	u64 id, val;
@@ -124,10 +124,10 @@ static void check_reset_values(int which)
 		val = smccc_get_x(target, i);
 		fw_expect(!val, "x%d is %#lx", i, val);
 	}
-	/* EL1h, and D, A, I and F set. */
+	/* EL1h, and D, A, I and F set */
 	val = vcpu_get_reg(target, ARM64_CORE_REG(regs.pstate));
 	fw_expect(val == 0x3c5, "PSTATE is %#lx", val);
-	/* MMU and caches off, little-endian as the caller. */
+	/* MMU and caches off, little-endian like the caller */
 	id = SYS_REG(SCTLR_EL1);
 	val = vcpu_get_reg(target, id);
 	fw_expect(!(val & (BIT(0) | BIT(2) | BIT(12) | SCTLR_EE)),
@@ -135,13 +135,13 @@ static void check_reset_values(int which)
 	end();
 }
 
-/* The target stores w8 to @addr, where there is nothing, and exits. */
+/* The target stores w8 to @addr, which is not mapped, and exits. */
 static void expect_target_runs(u64 addr)
 {
 	struct kvm_run *run = target->run;
 	int ret;
 
-	/* One that begins elsewhere may never exit. */
+	/* A target that begins elsewhere may never exit. */
 	alarm(10);
 	ret = __vcpu_run(target);
 	alarm(0);
@@ -153,7 +153,7 @@ static void expect_target_runs(u64 addr)
 	psci_expect_mp_state(target, KVM_MP_STATE_RUNNABLE, "running");
 }
 
-/* The same without a look at it before it runs. */
+/* The same without reading the registers before the target runs */
 static void check_target_runs(int which)
 {
 	u64 entry = SMCCC_CODE_GPA + 4;
@@ -178,7 +178,7 @@ static void check_userspace_writes_later(int which)
 	expect_cpu_on(SMCCC_HVC, psci_affinity(target), ENTRY, CONTEXT_ID,
 		      PSCI_RET_SUCCESS);
 
-	/* The reset is before the first write, not after it. */
+	/* The reset comes before the first write, not after it. */
 	vcpu_set_reg(target, ARM64_CORE_REG(regs.pc), pc);
 	psci_expect_begin(target, pc, narrow(CONTEXT_ID));
 	smccc_set_x(target, 0, ~CONTEXT_ID);
@@ -190,7 +190,7 @@ static void check_userspace_writes_later(int which)
 	end();
 }
 
-/* Off again before it has run: the last call counts. */
+/* Turned off again before it has run: the last call counts. */
 static void check_turned_off_again(int which)
 {
 	int i;
@@ -233,7 +233,7 @@ static void check_endianness(int which)
 		psci_image_set(&want, ARM64_CORE_REG(regs.regs[0]),
 			       narrow(CONTEXT_ID));
 
-		/* The target's own was the other one. */
+		/* The target has the opposite endianness before. */
 		vcpu_set_reg(target, id, val | (be ? 0 : SCTLR_EE));
 		vcpu_set_reg(caller, id, val | (be ? SCTLR_EE : 0));
 		expect_cpu_on(SMCCC_HVC, psci_affinity(target), ENTRY,
@@ -248,7 +248,7 @@ static void check_endianness(int which)
 
 /* ---- Refused ---- */
 
-/* One target that is on, in whichever way. */
+/* A target that is on, in any state */
 static void expect_already_on(struct kvm_vcpu *on, u32 state)
 {
 	struct image want = image_read(on);
@@ -270,7 +270,7 @@ static void check_already_on(int which)
 	begin(which);
 	expect_cpu_on(SMCCC_HVC, psci_affinity(target), ENTRY, CONTEXT_ID,
 		      PSCI_RET_SUCCESS);
-	/* No matter whether anybody has looked at the target in between. */
+	/* Whether or not userspace has accessed the target in between */
 	expect_cpu_on(SMCCC_HVC, psci_affinity(target), ~ENTRY, ~CONTEXT_ID,
 		      forms[form].already_on);
 	psci_expect_begin(target, narrow(ENTRY), narrow(CONTEXT_ID));
@@ -281,14 +281,14 @@ static void check_already_on(int which)
 	smccc_set_mp_state(vcpus[3], KVM_MP_STATE_SUSPENDED);
 	expect_already_on(vcpus[3], KVM_MP_STATE_SUSPENDED);
 
-	/* The caller itself. */
+	/* The caller itself */
 	for (insn = SMCCC_HVC; insn <= SMCCC_SMC; insn++)
 		expect_cpu_on(insn, psci_affinity(caller), ENTRY, CONTEXT_ID,
 			      forms[form].already_on);
 	end();
 }
 
-/* Each bit that is flipped makes it another CPU, or none at all. */
+/* With any bit flipped it is the affinity of another CPU, or of none. */
 static void check_no_such_cpu(int which)
 {
 	struct image want[ARRAY_SIZE(vcpus)];
@@ -296,7 +296,7 @@ static void check_no_such_cpu(int which)
 	int i, bit;
 
 	begin(which);
-	/* All bits of vCPU 3's affinity are in use, but few of the others'. */
+	/* vCPU 3's affinity has many bits set, the others' have few. */
 	psci_set_affinity(vcpus[3], PSCI_AFF(0, 0xa5, 0x5a, 0xc3));
 	for (i = 1; i < ARRAY_SIZE(vcpus); i++) {
 		psci_make_dirty(vcpus[i]);
@@ -304,7 +304,7 @@ static void check_no_such_cpu(int which)
 	}
 
 	for (i = 1; i < ARRAY_SIZE(vcpus); i += 2) {
-		/* But for bit 0 it is that of no other vCPU. */
+		/* With a bit other than bit 0 flipped, no vCPU has it. */
 		for (bit = i == 1 ? 1 : 0; bit < 64; bit++) {
 			if (forms[form].is_32bit && bit >= 32)
 				break;
@@ -315,7 +315,7 @@ static void check_no_such_cpu(int which)
 				      PSCI_RET_INVALID_PARAMS);
 		}
 
-		/* MPIDR_EL1 itself, of which bit 31 is set. */
+		/* MPIDR_EL1 itself: its bit 31 is set. */
 		who = vcpu_get_reg(vcpus[i], SYS_REG(MPIDR_EL1));
 		expect_cpu_on(SMCCC_HVC, who, ENTRY, CONTEXT_ID,
 			      PSCI_RET_INVALID_PARAMS);
@@ -331,7 +331,7 @@ static void check_no_such_cpu(int which)
 		free(want[i].reg);
 	}
 
-	/* The affinity as it is will do. */
+	/* The unchanged affinity is accepted. */
 	expect_cpu_on(SMCCC_HVC, psci_affinity(vcpus[3]), ENTRY, CONTEXT_ID,
 		      PSCI_RET_SUCCESS);
 	psci_expect_begin(vcpus[3], narrow(ENTRY), narrow(CONTEXT_ID));
@@ -339,7 +339,7 @@ static void check_no_such_cpu(int which)
 	end();
 }
 
-/* A 32-bit call cannot name it, and finds the one with Aff3 of 0 instead. */
+/* A 32-bit call has no Aff3, and finds the vCPU whose Aff3 is 0 instead. */
 static void check_aff3(int which)
 {
 	begin(which);
@@ -375,11 +375,11 @@ static void check_versions(int which)
 
 /* ---- 32-bit guests ---- */
 
-/* The caller's endianness, and an entry point in A32 or T32 code. */
+/* With the caller's endianness, and an entry point in A32 or T32 code */
 static void expect_reset_32bit(bool be, bool thumb)
 {
 	u64 pc = 0x40008000, val, id = ARM64_CORE_REG(regs.pstate);
-	/* Supervisor mode, A, I and F set. */
+	/* Supervisor mode, and A, I and F set */
 	u64 pstate = 0x1d3 | (be ? PSTATE_E : 0) | (thumb ? PSTATE_T : 0);
 	struct image want;
 
@@ -398,7 +398,7 @@ static void expect_reset_32bit(bool be, bool thumb)
 	val = vcpu_get_reg(caller, id) & ~PSTATE_E;
 	vcpu_set_reg(caller, id, val | (be ? PSTATE_E : 0));
 
-	/* There are no 64-bit calls for it. */
+	/* A 32-bit guest has no 64-bit calls. */
 	form = CALL_64;
 	expect_cpu_on(SMCCC_HVC, psci_affinity(target), pc, 0,
 		      PSCI_RET_NOT_SUPPORTED);

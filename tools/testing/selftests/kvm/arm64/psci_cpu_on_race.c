@@ -3,14 +3,14 @@
  * psci_cpu_on_race - CPU_ON by several vCPUs at once, of targets that turn off
  * over and over, while userspace accesses the registers of all of them.
  *
- * Of all the calls since a target went off one is successful, and the target
- * begins as that call says: once, at its entry point, with its context id, and
- * otherwise reset. Each call has an entry point and a context id that belong
- * together, so that a mixture of two calls, or a stale one, would be seen. This
- * holds whether a target sleeps in KVM_RUN meanwhile, is interrupted by signals,
- * or is looked at and written to by userspace as soon as it is runnable.
+ * Exactly one of the calls since a target turned off is successful, and the
+ * target begins as this call requests: once, at its entry point, with its
+ * context id, and otherwise reset. Each call has an entry point and a context
+ * id that belong together, to detect a mixture of two calls, or a stale one.
+ * Meanwhile a target may sleep in KVM_RUN, be interrupted by signals, or have
+ * its registers read and written by userspace as soon as it is runnable.
  *
- * On a kernel that has several implementations these are switched meanwhile.
+ * On a kernel with several implementations the mode changes meanwhile.
  */
 #include <errno.h>
 
@@ -21,7 +21,7 @@
 
 #define NR_CALLERS	2
 #define NR_TARGETS	2
-/* And one more vCPU, which is off and has its registers accessed. */
+/* One more vCPU is off, and its registers are accessed. */
 #define NR_VCPUS	(NR_CALLERS + NR_TARGETS + 1)
 
 #define ENTRIES_PER_CALLER	(NR_RACE_ENTRIES / NR_CALLERS)
@@ -29,11 +29,11 @@
 /* How often signals interrupt a target's KVM_RUN */
 #define TARGET_ALARM_NS	3000000
 
-/* Calls made at a time, and by one caller at most in all. */
+/* Calls per run, and the maximum for each caller */
 #define CALLS_PER_RUN	16
 #define MAX_CALLS	BIT(20)
 
-/* Behind the code that smccc_vm_create() has put there. */
+/* After the code that smccc_vm_create() has put there */
 #define CODE_GPA	(SMCCC_CODE_GPA + 0x400)
 
 static u64 code_gpa(const u8 *label)
@@ -50,7 +50,7 @@ static const struct race {
 	struct {
 		u64 cpu_on;
 		u64 affinity_info;
-		/* In the upper half of the arguments, and of what arrives. */
+		/* In the upper half of the arguments */
 		u64 upper;
 		u64 kept;
 	} caller[NR_CALLERS];
@@ -77,7 +77,7 @@ static const struct race {
 static const struct race *race;
 static struct kvm_vcpu *vcpus[NR_VCPUS];
 
-/* By caller and number of the call: the target's id, or 0. */
+/* By caller and number of the call: the target's id, or 0 */
 static u8 turned_on[NR_CALLERS][MAX_CALLS];
 static u8 has_begun[NR_CALLERS][MAX_CALLS];
 
@@ -127,10 +127,10 @@ static void *run_caller(void *data)
 
 /* ---- Targets ---- */
 
-/* In x5, to see whether a target is reset behind userspace's back. */
+/* Written to x5, to detect a second reset of a target */
 #define MARK		0x5e75e75e7UL
 
-/* What @entry and @context_id say must be the same call, of @vcpu. */
+/* The entry for the call that @entry and @context_id agree on */
 static u8 *find_call(struct kvm_vcpu *vcpu, u64 entry, u64 context_id)
 {
 	u64 caller = entry / ENTRIES_PER_CALLER, nr;
@@ -148,8 +148,8 @@ static u8 *find_call(struct kvm_vcpu *vcpu, u64 entry, u64 context_id)
 }
 
 /*
- * Look at a target that has not begun yet, if it is such. One that is seen to
- * be runnable must have been reset by the time that its registers are read.
+ * Returns whether the target was turned on and has not begun yet. A target that
+ * was seen to be runnable must be reset when its registers are read.
  */
 static bool look(struct kvm_vcpu *vcpu, bool expect_begin)
 {
@@ -169,7 +169,7 @@ static bool look(struct kvm_vcpu *vcpu, bool expect_begin)
 	return false;
 }
 
-/* It has begun, and has stored its entry's number. */
+/* The target has begun, and has stored its entry's number. */
 static void note_begin(struct kvm_vcpu *vcpu, u64 mark)
 {
 	struct kvm_run *run = vcpu->run;
@@ -193,7 +193,7 @@ static void note_begin(struct kvm_vcpu *vcpu, u64 mark)
 	}
 }
 
-/* Off by userspace. Wait for it to be turned on, with accesses to it. */
+/* Turn the target off, and access its registers until it is turned on. */
 static u64 poll_registers(struct kvm_vcpu *vcpu)
 {
 	smccc_set_mp_state(vcpu, KVM_MP_STATE_STOPPED);
@@ -218,7 +218,7 @@ static void *run_target(void *data)
 	u64 mark = 0;
 
 	run_alarm_set(timer, TARGET_ALARM_NS);
-	/* In the end until it is off, so that nothing is left that must begin. */
+	/* At the end run until it is off: no successful call is pending. */
 	while (!abi_stopping() ||
 	       smccc_get_mp_state(vcpu) != KVM_MP_STATE_STOPPED) {
 		if (__vcpu_run(vcpu)) {
@@ -269,7 +269,7 @@ static void *access_registers(void *data)
 		if (i % 16)
 			continue;
 		vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &vcpu->init);
-		/* Leave the CPUs to the guest most of the time. */
+		/* Leave the CPUs to the guest most of the time */
 		usleep(500);
 	}
 
@@ -278,7 +278,7 @@ static void *access_registers(void *data)
 
 /* ---- All of them ---- */
 
-/* Turned on after its thread has ended. */
+/* Run a target that was turned on after its thread has ended. */
 static void let_begin(struct kvm_vcpu *vcpu)
 {
 	struct abi_worker w = { .vcpu = vcpu, .seed = 1 };
@@ -307,7 +307,7 @@ static void check_race(int which)
 	memcpy(code, race_code, race_code_end - race_code);
 	memcpy(code + (race_off - race_code), &race->cpu_off, sizeof(u32));
 
-	/* The first two vCPUs call, and the next two are called. */
+	/* The first two vCPUs make the calls, the next two are the targets. */
 	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_RUNNABLE);
 	for (i = 0; i < NR_CALLERS; i++)
 		abi_start_worker(i, run_caller, vcpus[i]);
@@ -336,7 +336,7 @@ static void check_race(int which)
 	kvm_vm_free(vm);
 }
 
-/* ---- Who has served it ---- */
+/* ---- Which implementation served the calls ---- */
 
 static struct abi_stats smccc_before;
 
@@ -357,13 +357,13 @@ static void check_smccc_stats(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "32-bit and 64-bit CPU_ON: each success begins once, as it says",
+	{ "32-bit and 64-bit CPU_ON: each success begins the target once",
 	  check_race, PSCI_1_X },
-	{ "PSCI 0.1: each success begins once, as it says",
+	{ "PSCI 0.1: each success begins the target once",
 	  check_race, PSCI_0_1 },
-	{ "32-bit and 64-bit CPU_ON, once more", check_race, PSCI_1_X },
-	{ "switch: all served hypercalls", check_smccc_stats },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "32-bit and 64-bit CPU_ON again", check_race, PSCI_1_X },
+	{ "switch: C and Rust both served hypercalls", check_smccc_stats },
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * psci_many_vcpus - PSCI in VMs of many vCPUs, and while vCPUs are created.
+ * psci_many_vcpus - PSCI in VMs with many vCPUs, and while vCPUs are created.
  *
- * AFFINITY_INFO looks at all vCPUs, CPU_ON at any of them, and SYSTEM_OFF stops
- * each one, also of a VM whose vCPUs are in several nodes of KVM's array, and
- * whose ids fill more than one affinity field. A call that is made while a vCPU
- * is created, or while its creation fails, finds that vCPU or does not, and
- * finds all that were there before.
+ * AFFINITY_INFO checks all vCPUs, CPU_ON finds any of them, and SYSTEM_OFF
+ * stops each one, also if the vCPUs are in several nodes of KVM's array, and if
+ * their ids fill more than one affinity field. A call that is made while a vCPU
+ * is created, or while its creation fails, may or may not find that vCPU, and
+ * finds all older ones.
  */
 #include <sys/resource.h>
 
@@ -24,10 +24,10 @@
 #define MAX_VCPUS	257
 
 static struct kvm_vm *vm;
-/* By their ids */
+/* Indexed by their ids */
 static struct kvm_vcpu *vcpus[MAX_VCPUS];
 
-/* Sixteen ids to a cluster. */
+/* A cluster has 16 ids. */
 static u64 affinity_of(u32 id)
 {
 	return PSCI_AFF(0, 0, id / 16, id % 16);
@@ -65,7 +65,7 @@ static void __expect_info(int line, u64 affinity, u64 level, u64 want)
 
 #define expect_info(...)	__expect_info(__LINE__, __VA_ARGS__)
 
-/* Of all vCPUs but the caller. */
+/* The states of all vCPUs except the caller */
 static void __expect_states(int line, u32 nr, u32 but, u32 want)
 {
 	u32 id;
@@ -95,15 +95,15 @@ static void turn_on(u32 nr, u32 id, u64 affinity)
 	expect_info(affinity, 0, OFF);
 }
 
-/* First and last, and around the ends of the array's nodes, of 64 each. */
+/* The first and last ids, and those around the array's nodes of 64 */
 static const u32 some_ids[] = { 1, 62, 63, 64, 65, 127, 128, 129, 255, 256 };
 
-/* How the ids follow one another, and where the vCPUs are. */
+/* The order of the ids, and their affinities */
 enum shape { ASCENDING, DESCENDING, SCATTERED };
 
 static u64 scattered(u32 id)
 {
-	/* In more bits than a table of the affinities has. */
+	/* In more bits than KVM's table of affinities can index */
 	return id ? PSCI_AFF(id & 0xff, id >> 4, ~id & 0xff, id * 3 & 0xff) :
 		    0;
 }
@@ -133,7 +133,7 @@ static void check_clusters(u32 nr)
 		expect_info(PSCI_AFF(0, 0, i, 0xff), 1, i ? OFF : ON);
 		if (!i)
 			continue;
-		/* Its last vCPU is enough, and the next cluster is another. */
+		/* One vCPU that is on is enough, but not in another cluster. */
 		last = min(16 * i + 15, nr - 1);
 		smccc_set_mp_state(vcpus[last], KVM_MP_STATE_RUNNABLE);
 		expect_info(PSCI_AFF(0, 0, i, 0), 1, ON);
@@ -154,7 +154,7 @@ static void check_all(int which)
 
 	vm = smccc_vm_create_empty(PSCI_0_2);
 	if (vm_check_cap(vm, KVM_CAP_MAX_VCPUS) < nr) {
-		fw_skip("the host's GIC is for fewer vCPUs");
+		fw_skip("the host's GIC supports fewer vCPUs");
 		kvm_vm_free(vm);
 		return;
 	}
@@ -180,7 +180,7 @@ static void check_all(int which)
 			turn_on(nr, some_ids[i], where(some_ids[i], shape));
 	}
 
-	/* All of them stop, in whichever node. */
+	/* All vCPUs stop, whichever node they are in. */
 	for (id = 1; id < nr; id++)
 		smccc_set_mp_state(vcpus[id], KVM_MP_STATE_RUNNABLE);
 	c = smccc_call(vcpus[0], SMCCC_HVC, PSCI_0_2_FN_SYSTEM_OFF, 0, 0, 0);
@@ -200,7 +200,7 @@ static u32 storm_end;
 static bool storm_over;
 static unsigned int nr_undone;
 
-/* No file descriptor is left for it, which KVM finds out late. */
+/* Creation fails late, as no file descriptor is left. */
 static void create_in_vain(u32 id, const struct rlimit *limit)
 {
 	struct rlimit none = { 0, limit->rlim_max };
@@ -230,10 +230,10 @@ static void *create_vcpus(void *unused)
 	return NULL;
 }
 
-/* What is asked about the newest vCPU never goes back in this order. */
+/* Answers about the newest vCPU never go back in this order. */
 static int stage(u64 x0)
 {
-	/* It has been created on, and goes off when it is initialised. */
+	/* It is on when it is created, and off when it is initialised. */
 	return x0 == INVALID ? 0 : x0 == ON ? 1 : x0 == OFF ? 2 : 3;
 }
 
@@ -256,12 +256,12 @@ static void check_storm(int which)
 	do {
 		over = __atomic_load_n(&storm_over, __ATOMIC_ACQUIRE);
 		rounds++;
-		/* The caller is on; vCPU 1 is off; there is no Aff3 but 0. */
+		/* The caller is on; vCPU 1 is off; Aff3 is always 0. */
 		expect_info(0, 3, ON);
 		expect_info(1, 0, OFF);
 		expect_info(PSCI_AFF(1, 0, 0, 0), 3, INVALID);
 
-		/* The newest of which something is known. */
+		/* Ask about the newest vCPU that is known. */
 		while (id < storm_end) {
 			now = stage(ask(affinity_of(id), 0));
 			fw_expect(now <= 2 && now >= seen,
@@ -277,7 +277,7 @@ static void check_storm(int which)
 
 	ksft_print_msg("%d rounds, %u vCPUs, %u not created\n", rounds,
 		       storm_end, nr_undone);
-	fw_expect(nr_undone == storm_end - NR_FIRST, "%u of %u in vain",
+	fw_expect(nr_undone == storm_end - NR_FIRST, "%u of %u creations failed",
 		  nr_undone, storm_end - NR_FIRST);
 	for (i = 0; i < storm_end; i++)
 		expect_info(affinity_of(i), 0, i ? OFF : ON);
@@ -285,7 +285,7 @@ static void check_storm(int which)
 }
 
 static const struct fw_case cases[] = {
-	{ "vCPUs are created, and fail to be, while all are asked about",
+	{ "vCPUs are created, or creation fails, while the guest asks about all",
 	  check_storm },
 };
 
@@ -297,7 +297,7 @@ int main(void)
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(sizes) + ARRAY_SIZE(cases));
 
-	/* A vCPU takes three at most: itself, its statistics, its dirty ring. */
+	/* A vCPU needs at most three: for itself, statistics, dirty ring. */
 	getrlimit(RLIMIT_NOFILE, &limit);
 	limit.rlim_cur = min_t(rlim_t, limit.rlim_max, 4096);
 	setrlimit(RLIMIT_NOFILE, &limit);

@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * psci_mpidr_race - A VMM gives vCPUs another MPIDR_EL1 and takes it back, as fast
- * as it can, or creates vCPUs, while a guest asks PSCI about this very affinity.
+ * psci_mpidr_race - A VMM changes vCPUs' MPIDR_EL1 and restores it, as fast as
+ * it can, or creates vCPUs, while a guest asks PSCI about this affinity.
  *
- * The guest gets an answer that was right at some time during its call. And in
- * mode check, in which both implementations decide on each call, no difference is
- * counted and the log stays silent: they have to decide on the same state, since
- * what is looked at once more may be another one by then, or the first one again.
+ * The guest gets an answer that was right at some time during its call. In mode
+ * check both implementations decide on each call. No difference is counted or
+ * logged then: both must decide on the same snapshot of the state, since a
+ * second read may find it changed.
  */
 #include "abi_switch.h"
 #include "kernel_log.h"
 #include "psci.h"
 
-/* Of each race at least this long, and until what it is about was seen. */
+/* Each race lasts at least this long, and until it has taken place. */
 #define RACE_MS		4000
 #define RACE_LIMIT_MS	60000
 #define RACE_FLIPS	1000
 #define RACE_CREATED	16
 
 /*
- * vCPU 0 asks, the next ones have their affinity changed. Others come meanwhile,
- * or are there from the beginning: the more of them KVM has to look at, the longer
- * a call takes, and the more changes fall into it.
+ * vCPU 0 asks, the affinities of the next ones change. Others are created
+ * meanwhile, or exist from the beginning: the more vCPUs KVM has to check, the
+ * longer a call takes, and the more changes happen during it.
  */
 #define MAX_FLIPPED	2
 #define MAX_CREATED	256
 #define NR_CROWD	96
 
-/* Where the guest looks for a vCPU, and where that one is half of the time. */
+/* The affinity that the guest asks about; a vCPU has it half of the time. */
 #define HOME		PSCI_AFF(0, 1, 5, 1)
 #define AWAY(nr)	PSCI_AFF(0, 1, 6, nr)
 
-/* With so many bits that differ, KVM makes no table of affinities. */
+/* With so many differing bits KVM makes no table of affinities. */
 #define FAR		PSCI_AFF(0xff, 0xff, 0xff, 0xf)
 
 static const struct race {
@@ -60,7 +60,7 @@ static const struct race *race;
 
 #define NR_CALLS	64
 
-/* Each call's x0, as an index. */
+/* Each call's x0, as an index */
 enum answer { ON, OFF, ABSENT, ALREADY_ON, OTHER, NR_ANSWERS };
 
 static struct asker {
@@ -134,7 +134,7 @@ static void flip_affinity(struct abi_worker *w)
 static int created[MAX_CREATED];
 static unsigned int nr_created;
 
-/* What KVM makes of the number of a vCPU: 16 of them to a cluster. */
+/* KVM's affinity for the number of a vCPU: a cluster has 16 vCPUs. */
 static u64 default_affinity(u32 id)
 {
 	return PSCI_AFF(0, id >> 12 & 0xff, id >> 4 & 0xff, id & 0xf);
@@ -145,7 +145,7 @@ static u32 next_id(void)
 	return 1 + race->nr_flipped + nr_created;
 }
 
-/* With a GICv2 there can be eight vCPUs. */
+/* With a GICv2 a VM has at most eight vCPUs. */
 static bool may_create(struct kvm_vm *vm)
 {
 	return nr_created < MAX_CREATED &&
@@ -176,7 +176,7 @@ static void create_crowd(struct kvm_vcpu *like)
 				(u64)&far), "MPIDR_EL1: %s", strerror(errno));
 }
 
-/* The guest asks for it before it is there. */
+/* The guest asks for the vCPU before it exists. */
 static void create_one(struct abi_worker *w)
 {
 	usleep(1000);
@@ -257,14 +257,14 @@ static void check_race(int which)
 
 	fw_expect(took_place(a), "the race did not take place in %d s",
 		  RACE_LIMIT_MS / 1000);
-	fw_expect(!a->answers[OTHER], "%lu answers are none of PSCI's",
+	fw_expect(!a->answers[OTHER], "%lu answers are not among PSCI's",
 		  a->answers[OTHER]);
 	if (race->fn == PSCI_0_2_FN64_AFFINITY_INFO) {
 		fw_expect(!a->answers[ALREADY_ON], "%lu times ALREADY_ON",
 			  a->answers[ALREADY_ON]);
-		/* One that is created is on for a moment. */
+		/* A vCPU that is being created is on for a moment. */
 		fw_expect(!a->answers[ON] || race->creates,
-			  "%lu times on, and nobody is", a->answers[ON]);
+			  "%lu times on, but no vCPU is", a->answers[ON]);
 	} else {
 		fw_expect(!a->answers[OFF], "%lu times OFF", a->answers[OFF]);
 	}
@@ -294,13 +294,13 @@ static const struct fw_case cases[] = {
 	{ "AFFINITY_INFO of a cluster that a vCPU leaves and comes back to",
 	  check_race, 2 },
 	{ "CPU_ON of a vCPU whose affinity changes", check_race, 3 },
-	{ "CPU_ON of such a vCPU, of which KVM has a table", check_race, 4 },
+	{ "CPU_ON of such a vCPU, with KVM's table of affinities", check_race, 4 },
 	{ "CPU_ON of an affinity that two vCPUs have, at times", check_race, 5 },
 	{ "AFFINITY_INFO of a vCPU that is being created", check_race, 6 },
 	{ "CPU_ON of a vCPU that is being created", check_race, 7 },
-	{ "CPU_ON of a vCPU whose affinity changes, as the mode does",
+	{ "CPU_ON of a vCPU whose affinity changes, while the mode does",
 	  check_race, 8 },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * psci_reboot - vCPUs that begin again: one that is turned on while it is in
- * KVM_RUN, where it has turned itself off, and a VM that its VMM reboots.
+ * psci_reboot - vCPUs that begin again: one that has turned itself off and is
+ * turned on while it is in KVM_RUN, and a VM that its VMM reboots.
  *
  * A vCPU that has called CPU_OFF sleeps in KVM_RUN. CPU_ON by another one wakes
  * it up there, and it begins with the first instruction at its entry point: the
  * step past the call, which CPU_OFF never returns from, is dropped.
  *
  * A VMM reboots a VM with SYSTEM_RESET, KVM_ARM_VCPU_INIT of all vCPUs, and
- * another first run, as often as the guest likes. Each boot finds the machine of
- * the first one, but for the version of PSCI, which the VMM may change.
+ * another first run, as often as the guest likes. Each boot finds the same
+ * machine as the first one, except the version of PSCI, which the VMM may
+ * change.
  */
 #include "psci.h"
 
@@ -24,7 +25,7 @@ static struct kvm_vcpu *vcpus[NR_VCPUS];
 
 /* ---- CPU_OFF and CPU_ON of a vCPU that stays in KVM_RUN ---- */
 
-/* Until a vCPU has done what it was asked for; a call of its own takes less. */
+/* How long a vCPU may take to turn on or off; a call takes far less. */
 #define LIMIT_MS	20000
 
 static struct sleeper {
@@ -34,7 +35,7 @@ static struct sleeper {
 	bool over;
 } sleeper;
 
-/* Signals have it run again, as a VMM does. */
+/* After signals it runs again, as in a VMM. */
 static void *run_sleeper(void *unused)
 {
 	struct kvm_run *run = sleeper.vcpu->run;
@@ -111,7 +112,7 @@ static void wait_for_sleeper(void)
 	run->immediate_exit = 0;
 }
 
-/* It stores to where x9 points, which is 0 after a reset. */
+/* The vCPU stores to the address in x9, which is 0 after a reset. */
 static void expect_first_insn(u64 entry, u64 context_id)
 {
 	struct kvm_run *run = sleeper.vcpu->run;
@@ -163,7 +164,7 @@ static void check_off_interrupted(int insn)
 
 /* ---- A VM that is rebooted ---- */
 
-/* Each boot's version, and what there is in it. */
+/* Each boot's version, and its functions */
 static const struct boot {
 	u64 version;
 	/* PSCI_FEATURES of CPU_ON, SYSTEM_RESET2, and SYSTEM_OFF2 */
@@ -196,7 +197,7 @@ static void expect_feature(u32 fn, u64 want)
 	smccc_expect(&c, .x = { want });
 }
 
-/* As a guest does: it asks what there is, and turns the others on. */
+/* Like a guest: ask for the functions, and turn the other vCPUs on. */
 static void boot_guest(const struct boot *boot, u64 entry, u64 context_id)
 {
 	struct smccc_call c;
@@ -207,7 +208,7 @@ static void boot_guest(const struct boot *boot, u64 entry, u64 context_id)
 	expect_feature(PSCI_0_2_FN_CPU_ON, boot->cpu_on);
 	expect_feature(PSCI_1_1_FN_SYSTEM_RESET2, boot->reset2);
 	expect_feature(PSCI_1_3_FN_SYSTEM_OFF2, boot->off2);
-	/* The VMM has taken away entropy, before the first boot. */
+	/* The VMM has turned the TRNG off, before the first boot. */
 	c = smccc_call(vcpus[0], SMCCC_HVC, 0x84000050, 0, 0, 0);
 	smccc_expect_refused(&c);
 

@@ -3,14 +3,14 @@
  * psci_system_events - PSCI's calls that end in userspace: SYSTEM_OFF,
  * SYSTEM_RESET, SYSTEM_RESET2, SYSTEM_OFF2 and SYSTEM_SUSPEND.
  *
- * The first four stop every vCPU of the VM, in whichever state it is, before
- * KVM_RUN returns with the event. A vCPU that is made runnable in spite of it
- * goes on after the call, with INTERNAL_FAILURE in x0. SYSTEM_SUSPEND stops
- * none and leaves the registers to userspace, which needs the arguments; those
- * of a 32-bit call have 32 bits by then.
+ * The first four stop every vCPU of the VM, in any state, before KVM_RUN
+ * returns with the event. If the caller is made runnable nevertheless, it goes
+ * on after the call, with INTERNAL_FAILURE in x0. SYSTEM_SUSPEND stops no vCPU
+ * and leaves the registers to userspace, which needs the arguments; those of a
+ * 32-bit call are truncated to 32 bits.
  *
- * An exit like these is all that becomes of a call: while it is handled, nothing
- * can fail with an error for KVM_RUN to return.
+ * A call only ends in such an exit: handling it cannot fail with an error that
+ * KVM_RUN would return.
  */
 #include "psci.h"
 
@@ -20,14 +20,14 @@
 #define REFUSED		((u64)PSCI_RET_NOT_SUPPORTED)
 #define FAILURE		((u64)PSCI_RET_INTERNAL_FAILURE)
 
-/* Arguments of calls that do not look at them. */
+/* Arguments that the calls ignore */
 #define ARG1		0x1111111122222222UL
 #define ARG2		0x3333333344444444UL
 #define ARG3		0x5555555566666666UL
 
 #define NR_VCPUS	4
 
-/* The states of all vCPUs but the caller before the event. */
+/* The states of all vCPUs except the caller before the event */
 static const u32 states[NR_VCPUS] = {
 	[1] = KVM_MP_STATE_RUNNABLE,
 	[2] = KVM_MP_STATE_SUSPENDED,
@@ -53,7 +53,7 @@ static void begin(u64 version)
 	}
 }
 
-/* Whatever has happened, only the caller's registers have changed. */
+/* Only the caller's registers must have changed. */
 static void end(void)
 {
 	int i;
@@ -95,7 +95,7 @@ static const struct {
 	u64 since;
 	u32 type;
 	u64 flags;
-	/* x1-x3 are left as the call has them. */
+	/* x1-x3 are unchanged after the call. */
 	bool keeps_args;
 } events[] = {
 	[OFF] = { PSCI_0_2_FN_SYSTEM_OFF, 0, PSCI_VERSION(0, 2),
@@ -131,14 +131,14 @@ static void __expect_event(int line, int event, enum smccc_insn insn, u32 fn,
 			want.x[1 + i] = narrow ? (u32)args[i] : args[i];
 	}
 
-	/* What was there before must not be taken for the event's. */
+	/* Old contents must not be taken for the event's. */
 	memset(&vcpus[0]->run->system_event, 0xff,
 	       sizeof(vcpus[0]->run->system_event));
 	c = smccc_call(vcpus[0], insn, fn, args[0], args[1], args[2]);
 	__smccc_expect(line, &c, &want);
 	__expect_states(line, true);
 
-	/* KVM_RUN once more: it sleeps. */
+	/* KVM_RUN again: it sleeps. */
 	want.exit = KVM_EXIT_INTR;
 	smccc_call_run_blocking(&c);
 	__smccc_expect(line, &c, &want);
@@ -156,7 +156,7 @@ static void __expect_event(int line, int event, enum smccc_insn insn, u32 fn,
 #define expect_event(event, insn, fn, ...)				\
 	__expect_event(__LINE__, event, insn, fn, (u64 []) { __VA_ARGS__ })
 
-/* A call that does not make it. */
+/* A call that does not make the event */
 static void __expect_no_event(int line, u32 fn, u64 arg1, u64 arg2, u64 want)
 {
 	struct smccc_call c;
@@ -172,7 +172,7 @@ static void __expect_no_event(int line, u32 fn, u64 arg1, u64 arg2, u64 want)
 
 #define expect_no_event(...)	__expect_no_event(__LINE__, __VA_ARGS__)
 
-/* A type and a cookie of 0 are good for those that have them. */
+/* A type and a cookie of 0 are valid for the calls that have them. */
 static void check_event(int event)
 {
 	bool has_args = events[event].fn64;
@@ -209,7 +209,7 @@ static void check_event(int event)
 	}
 }
 
-/* 0 is a warm reset, from 0x80000000 they are the vendor's; 32 bits count. */
+/* 0 is a warm reset, types from 0x80000000 are the vendor's; 32 bits count. */
 static void check_reset2_types(int fn)
 {
 	static const u64 good[] = { 0, 0x80000000, 0x80000001, 0xffffffff };
@@ -229,7 +229,7 @@ static void check_reset2_types(int fn)
 	end();
 }
 
-/* The type is 0 or HIBERNATE_OFF in 32 bits, the cookie is to be 0. */
+/* The type, of 32 bits, is 0 or HIBERNATE_OFF; the cookie must be 0. */
 static void check_off2_types(int fn)
 {
 	bool narrow = !(fn & PSCI_0_2_64BIT);
@@ -255,7 +255,7 @@ static void check_off2_types(int fn)
 	end();
 }
 
-/* PSCI 0.1 knows none of them. */
+/* PSCI 0.1 has none of these functions. */
 static void check_0_1(int unused)
 {
 	int i;
@@ -292,7 +292,7 @@ static void expect_suspend(enum smccc_insn insn, u32 fn)
 	__smccc_expect(__LINE__, &c, &want);
 	expect_states(false);
 
-	/* Userspace denies it. */
+	/* Userspace denies the request. */
 	smccc_set_x(vcpus[0], 0, PSCI_RET_DENIED);
 	want.x[0] = PSCI_RET_DENIED;
 	want.exit = 0;
@@ -300,7 +300,7 @@ static void expect_suspend(enum smccc_insn insn, u32 fn)
 	__smccc_expect(__LINE__, &c, &want);
 	expect_states(false);
 
-	/* Userspace knows nothing of it. */
+	/* Userspace ignores the request. */
 	c = smccc_call(vcpus[0], insn, x0, ARG1, ARG2, ARG3);
 	want.x[0] = x0;
 	smccc_call_run(&c);
@@ -320,7 +320,7 @@ static void check_suspend(int fn)
 	for (i = 0; i < FW_NR_PSCI_VERSIONS; i++) {
 		begin(fw_psci_versions[i]);
 
-		/* Only where userspace has asked for it, and from 1.0 on. */
+		/* Only if userspace has enabled it, and from 1.0 on */
 		expect_no_event(fn, ARG1, ARG2, REFUSED);
 		c = smccc_call(vcpus[0], SMCCC_HVC, PSCI_1_0_FN_PSCI_FEATURES,
 			       fn, 0, 0);
@@ -349,7 +349,7 @@ static void *run_vcpu(void *vcpu)
 	struct kvm_run *run = ((struct kvm_vcpu *)vcpu)->run;
 	int ret;
 
-	/* Until immediate_exit is set, for all the signals that come. */
+	/* Run until immediate_exit is set, whatever signals come. */
 	do {
 		ret = __vcpu_run(vcpu);
 	} while (ret && errno == EINTR && !READ_ONCE(run->immediate_exit));
@@ -357,7 +357,7 @@ static void *run_vcpu(void *vcpu)
 	return (void *)(long)(ret ? errno : 0);
 }
 
-/* In an endless loop that counts in memory. */
+/* vCPU 1 is in an endless loop that increments a counter in memory. */
 static void check_running_vcpu(int event)
 {
 	static const u32 count[] = {
@@ -393,7 +393,7 @@ static void check_running_vcpu(int event)
 			     .data = events[event].flags);
 		psci_expect_mp_state(vcpus[0], KVM_MP_STATE_STOPPED, "caller");
 
-		/* It has left the guest by the time that userspace is told. */
+		/* It has left the guest when userspace gets the event. */
 		before = READ_ONCE(*counter);
 		usleep(20000);
 		fw_expect(READ_ONCE(*counter) == before,
@@ -406,8 +406,8 @@ static void check_running_vcpu(int event)
 			break;
 
 		/*
-		 * KVM_SET_MP_STATE waits for KVM_RUN to return, which it does
-		 * not until there is a signal.
+		 * KVM_SET_MP_STATE waits for KVM_RUN to return, which happens
+		 * only after a signal.
 		 */
 		WRITE_ONCE(vcpus[1]->run->immediate_exit, 1);
 		pthread_kill(thread, SIGUSR1);
@@ -443,7 +443,7 @@ static const struct fw_case cases[] = {
 	  check_reset2_types, PSCI_1_1_FN_SYSTEM_RESET2 },
 	{ "SYSTEM_RESET2: type, 64-bit call",
 	  check_reset2_types, PSCI_1_1_FN64_SYSTEM_RESET2 },
-	{ "PSCI 0.1: none of them", check_0_1 },
+	{ "PSCI 0.1: has none of them", check_0_1 },
 
 	{ "SYSTEM_SUSPEND: exits with its arguments, 32-bit call",
 	  check_suspend, PSCI_1_0_FN_SYSTEM_SUSPEND },

@@ -3,8 +3,8 @@
  * psci_vcpu_states - PSCI's CPU_OFF and AFFINITY_INFO, and that they and
  * KVM_SET_MP_STATE, KVM_ARM_VCPU_INIT and CPU_ON agree on which vCPUs are on.
  *
- * A vCPU is off if its state is KVM_MP_STATE_STOPPED, and on otherwise, be it
- * suspended or have it never run. AFFINITY_INFO is asked about the vCPUs that
+ * A vCPU is off if its state is KVM_MP_STATE_STOPPED, and on otherwise, even if
+ * it is suspended or has never run. AFFINITY_INFO is asked about the vCPUs that
  * share the affinity fields from a level on: one that is on is enough for ON.
  *
  * psci_cpu_on tests the state in which a vCPU that is turned on begins.
@@ -42,14 +42,14 @@ static void __expect_info(int line, u32 fn, u64 affinity, u64 level, u64 want)
 {
 	struct smccc_call c;
 
-	/* x3 is no argument. */
+	/* x3 is not an argument. */
 	c = smccc_call(vcpus[0], SMCCC_HVC, fn, affinity, level, FW_POISON);
 	__smccc_expect(line, &c, &(struct smccc_want) { .x = { want } });
 	c = smccc_call(vcpus[0], SMCCC_SMC, fn, affinity, level, ~0UL);
 	__smccc_expect(line, &c, &(struct smccc_want) { .x = { want } });
 }
 
-/* In both forms, with garbage in the upper halves of the 32-bit one. */
+/* In both forms, with garbage in the upper halves of the 32-bit form */
 static void __expect_affinity(int line, u64 affinity, u64 level, u64 want)
 {
 	__expect_info(line, PSCI_0_2_FN64_AFFINITY_INFO, affinity, level, want);
@@ -96,7 +96,7 @@ static void check_level_0(int unused)
 	end();
 }
 
-/* Two clusters in each of Aff1 to Aff3, the second one has vCPUs 2 and 3. */
+/* Two clusters at this level; the second one has vCPUs 2 and 3. */
 static void check_levels(int level)
 {
 	u64 bit = BIT(level < 3 ? 8 * level : 32);
@@ -109,14 +109,14 @@ static void check_levels(int level)
 	psci_set_affinity(vcpus[3], bit * 0x81 | 1);
 	other = psci_affinity(vcpus[2]);
 
-	/* The first cluster is on by the caller, the second one is off. */
+	/* The first cluster is on, due to the caller; the second one is off. */
 	expect_affinity(0, level, ON);
 	expect_affinity(other, level, OFF);
-	/* Affinity fields below the level are ignored, reserved bits not. */
+	/* Fields below the level are ignored, reserved bits are not. */
 	expect_affinity(below, level, ON);
 	expect_affinity(other | below, level, OFF);
 	expect_affinity(other | BIT(24), level, INVALID);
-	/* A single bit apart is another cluster, which does not exist. */
+	/* A cluster that differs in a single bit does not exist. */
 	for (l = 0; l < 8; l++)
 		expect_affinity(other ^ bit << l, level, INVALID);
 
@@ -128,10 +128,10 @@ static void check_levels(int level)
 	set_state(2, KVM_MP_STATE_STOPPED);
 	expect_affinity(other, level, OFF);
 
-	/* At all levels below it is the same cluster, above it is all. */
+	/* Levels below distinguish the clusters, levels above do not. */
 	for (l = 0; l <= 3; l++)
 		expect_affinity(other, l, l <= level ? OFF : ON);
-	/* vCPU 1 is of the caller's cluster, unless asked about alone. */
+	/* vCPU 1 alone is off, though its cluster is on. */
 	expect_affinity(1, 0, OFF);
 	expect_affinity(1, level, ON);
 	end();
@@ -187,7 +187,7 @@ static const struct {
 	{ 0, KVM_PSCI_FN_CPU_OFF, KVM_PSCI_FN_CPU_ON, PSCI_0_2_FN_CPU_OFF },
 };
 
-/* The vCPU itself turns off. Its KVM_RUN goes on until there is a signal. */
+/* The vCPU turns itself off. Its KVM_RUN continues until there is a signal. */
 static void __expect_cpu_off(int line, struct kvm_vcpu *vcpu,
 			     enum smccc_insn insn, u32 fn)
 {
@@ -201,7 +201,7 @@ static void __expect_cpu_off(int line, struct kvm_vcpu *vcpu,
 		.mp_state = KVM_MP_STATE_STOPPED,
 	});
 
-	/* Neither does it go on when KVM_RUN is called once more. */
+	/* It does not go on when KVM_RUN is called again either. */
 	smccc_call_run_blocking(&c);
 	__smccc_expect(line, &c, &(struct smccc_want) {
 		.x = { PSCI_RET_SUCCESS },
@@ -246,7 +246,7 @@ static void check_off_and_on(int which)
 	end();
 }
 
-/* Userspace has the last word: the vCPU goes on after its call. */
+/* Userspace turns the vCPU on again: it goes on after its call. */
 static void check_off_undone(int which)
 {
 	struct smccc_call c;
@@ -260,13 +260,13 @@ static void check_off_undone(int which)
 	smccc_call_run(&c);
 	smccc_expect(&c, .x = { PSCI_RET_SUCCESS });
 
-	/* It counts as on without a reset. */
+	/* It is on, without a reset. */
 	expect_cpu_on(which, vcpus[0], ENTRY, calls[which].features ?
 		      PSCI_RET_ALREADY_ON : PSCI_RET_INVALID_PARAMS);
 	end();
 }
 
-/* CPU_OFF has no 64-bit form, and PSCI 0.1 none of the later ids. */
+/* CPU_OFF has no 64-bit form, and PSCI 0.1 lacks the later ids. */
 static void check_off_other_form(int which)
 {
 	struct smccc_call c;
@@ -296,7 +296,7 @@ static void check_created_off(int which)
 	end();
 }
 
-/* A reset by userspace, with or without POWER_OFF. */
+/* A reset by userspace, with or without POWER_OFF */
 static void check_initialised_again(int which)
 {
 	struct kvm_vcpu_init init;
@@ -329,7 +329,7 @@ static void check_states_set(int which)
 	set_state(1, KVM_MP_STATE_STOPPED);
 	expect_cpu_on(which, vcpus[1], ENTRY, PSCI_RET_SUCCESS);
 
-	/* To say once more that it is on does not keep it from the reset. */
+	/* Setting the state to on again does not cancel the reset. */
 	set_state(1, KVM_MP_STATE_RUNNABLE);
 	psci_expect_begin(vcpus[1], ENTRY, CONTEXT_ID);
 
@@ -342,7 +342,7 @@ static void check_states_set(int which)
 	end();
 }
 
-/* The same vCPU number of another VM. */
+/* The vCPU with the same number in another VM */
 static void check_other_vm(int which)
 {
 	struct kvm_vcpu *others[NR_VCPUS];

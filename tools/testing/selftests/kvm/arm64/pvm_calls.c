@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * pvm_calls - The calls of a protected VM, of which pKVM serves a few by itself.
+ * pvm_calls - The calls of a protected VM, a few of which pKVM serves itself.
  *
  * pKVM answers four functions of the vendor's range if they are called by HVC:
- * which functions there are, the size of a page, and to share a page with the
- * host or to take it back. All other calls are the host's, and so are these by
- * SMC. It serves them as those of any VM: PSCI turns vCPUs on and off, and what
- * is unknown is refused.
+ * the list of functions, the size of a page, sharing a page with the host, and
+ * ending that. The host serves all other calls, and these by SMC, like those of
+ * any VM: PSCI turns vCPUs on and off, and unknown functions are refused.
  *
- * Memory that the guest has used is not the host's any more: the guest's code is
+ * The host cannot access memory that the guest has used: the guest's code is
  * written before its first run.
  */
 #include "smccc_sysreg.h"
@@ -23,10 +22,10 @@
 #define TRNG_VERSION	0x84000050
 #define PV_TIME_ST	0xc5000021
 
-/* Of functions: the list of them, and the other three above. */
+/* Bits of the list of functions, and of the three other functions above */
 #define PKVM_FEATURES	(BIT(0) | BIT(2) | BIT(3) | BIT(4))
 
-/* -3, in all of its bits */
+/* -3 in 64 bits */
 #define INVALID_PARAMETER	((u64)SMCCC_RET_INVALID_PARAMETER)
 
 #define ENTRY		(SMCCC_CODE_GPA + 4)
@@ -37,7 +36,7 @@
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS];
 
-/* The library knows no types of VMs: it is made of the memory of another one. */
+/* The library knows no VM types: use the memory of another VM. */
 static void begin(void)
 {
 	vm = smccc_vm_create_empty(PSCI_0_2);
@@ -56,7 +55,7 @@ static void end(void)
 	kvm_vm_free(vm);
 }
 
-/* ---- Who answers ---- */
+/* ---- Whether pKVM or the host answers ---- */
 
 enum by { BY_ANY, BY_HVC, BY_SMC };
 
@@ -161,7 +160,7 @@ static void check_cpu_on(int insn)
 		smccc_expect(&c, .x = { PSCI_RET_ALREADY_ON });
 	}
 
-	/* Off and on again. */
+	/* Turn the vCPU off and on again. */
 	c = smccc_call_blocking(vcpus[1], insn, PSCI_0_2_FN_CPU_OFF, 0, 0, 0);
 	smccc_expect(&c, .x = { PSCI_RET_SUCCESS }, .exit = KVM_EXIT_INTR,
 		     .mp_state = KVM_MP_STATE_STOPPED);
@@ -203,7 +202,7 @@ static void check_registers(int unused)
 	fw_expect_set(vcpus[0], FW_STD, 2, EINVAL, 0);
 	fw_expect_set(vcpus[0], FW_VENDOR_HYP, 2, 0, 2);
 
-	/* Its filter is an attribute of the VM, which it has none of. */
+	/* The filter is a VM attribute; protected VMs have none. */
 	ret = smccc_set_filter(vm, 0xc3000000, 1, KVM_SMCCC_FILTER_DENY);
 	fw_expect(ret == EINVAL, "filter: %s", strerror(ret));
 
@@ -213,7 +212,7 @@ static void check_registers(int unused)
 	smccc_expect_refused(&c);
 	c = smccc_call(vcpus[0], SMCCC_SMC, VENDOR_FEATURES, 0, 0, 0);
 	smccc_expect_refused(&c);
-	/* pKVM's answer does not depend on it. */
+	/* pKVM's answer does not depend on the registers. */
 	c = smccc_call(vcpus[0], SMCCC_HVC, VENDOR_FEATURES, 0, 0, 0);
 	smccc_expect(&c, .x = { PKVM_FEATURES });
 

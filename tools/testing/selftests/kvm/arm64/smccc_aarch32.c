@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * smccc_aarch32 - SMCCC calls of 32-bit guests: by HVC and SMC, in A32 and in
- * T32, at each version of PSCI, behind gates and filters.
+ * T32, at each version of PSCI, with gates and filters.
  *
- * SMC64 functions are not for these guests. A PSCI call that forgot so would
- * have arguments that such a guest has not made. KVM has the check for PSCI
- * alone: TRNG_RND64 and the calls of paravirtualised time, which are SMC64, it
- * serves, and what is beyond 32 bits of the results does not arrive.
+ * 32-bit guests must not call SMC64 functions: a PSCI call would have arguments
+ * that such a guest cannot set. KVM only checks this for PSCI. It serves
+ * TRNG_RND64 and the calls of paravirtualised time, which are SMC64, and the
+ * guest gets only the lower 32 bits of the results.
  *
- * The functions and what is expected of them are those of smccc_matrix. Needs a
- * CPU that has AArch32 at EL1.
+ * The functions and the expected results are those of smccc_matrix. Needs a CPU
+ * that has AArch32 at EL1.
  */
 #include "smccc_run.h"
 
-/* Of PSTATE in AArch32: data is big-endian. */
+/* PSTATE.E in AArch32: data accesses are big-endian. */
 #define PSTATE_E	BIT(9)
 
 static struct smccc_vm aarch32_vm_default(void)
@@ -77,8 +77,8 @@ static void check_gates_closed(int unused)
 }
 
 /*
- * HVC and SMC have 32-bit encodings in T32 as well, so that there never is a
- * KVM_HYPERCALL_EXIT_16BIT.
+ * HVC and SMC have 32-bit encodings in T32 as well, so KVM_HYPERCALL_EXIT_16BIT
+ * is never set.
  */
 static void check_filter(int action)
 {
@@ -102,7 +102,7 @@ static const u64 psci_smc64[] = {
 	0xc4000015,
 };
 
-/* Neither called nor found. */
+/* SMC64 PSCI functions are refused, also as arguments of PSCI_FEATURES. */
 static void check_psci_smc64(int unused)
 {
 	struct smccc_vm v = aarch32_vm();
@@ -123,7 +123,7 @@ static void check_psci_smc64(int unused)
 	smccc_vm_free(&v);
 }
 
-/* At each version: 1.1 is the first that has it at all. */
+/* At each version; 1.1 is the first with SYSTEM_RESET2. */
 static void check_reset2_smc64(int unused)
 {
 	struct smccc_vm v = aarch32_vm();
@@ -155,7 +155,7 @@ static void check_features(int version)
 	smccc_vm_free(&v);
 }
 
-/* Bit 0 of the entry point is the instruction set, as of BX. */
+/* Bit 0 of the entry point selects the instruction set, as for BX. */
 static void check_cpu_on(int is_t32)
 {
 	struct smccc_vm v = aarch32_vm();
@@ -176,7 +176,7 @@ static void check_cpu_on(int is_t32)
 	smccc_vm_free(&v);
 }
 
-/* As its caller's, who may have changed it with SETEND. */
+/* The caller's endianness, which it may have changed with SETEND */
 static void check_cpu_on_endianness(int unused)
 {
 	u64 pstate, id = ARM64_CORE_REG(regs.pstate);
@@ -198,7 +198,7 @@ static void check_cpu_on_endianness(int unused)
 	smccc_vm_free(&v);
 }
 
-/* -1 is negative in 32 bits, and 0x84000000 is no negative number in 64. */
+/* -1 is negative in 32 bits, and 0x84000000 is not negative in 64. */
 static void check_unimplemented(int insn)
 {
 	static const u64 ids[] = { 0x0, 0x4b000000, 0x7fffffff, 0x80ffffff,
@@ -215,7 +215,7 @@ static void check_unimplemented(int insn)
 	smccc_vm_free(&v);
 }
 
-/* What fits in 32 bits of each register, as the host has put 64 there. */
+/* The guest gets 32 bits of each register, as KVM writes 64. */
 static void check_rnd64(int unused)
 {
 	static const struct {
@@ -260,13 +260,14 @@ static const struct fw_case cases[] = {
 	{ "PSCI 1.0: all functions", check_psci_version, PSCI_VERSION(1, 0) },
 	{ "PSCI 1.1: all functions", check_psci_version, PSCI_VERSION(1, 1) },
 	{ "PSCI 1.2: all functions", check_psci_version, PSCI_VERSION(1, 2) },
-	{ "PSCI: SYSTEM_SUSPEND is not there unless it is enabled",
+	{ "PSCI: no SYSTEM_SUSPEND unless it is enabled",
 	  check_no_system_suspend },
 	{ "gates: all closed", check_gates_closed },
 	{ "filter: DENY", check_filter, KVM_SMCCC_FILTER_DENY },
 	{ "filter: FWD_TO_USER", check_filter, KVM_SMCCC_FILTER_FWD_TO_USER },
 
-	{ "SMC64: PSCI's are neither called nor found", check_psci_smc64 },
+	{ "SMC64: PSCI functions are neither called nor found",
+	  check_psci_smc64 },
 	{ "SMC64: SYSTEM_RESET2 is refused at each version",
 	  check_reset2_smc64 },
 	{ "SMC64: TRNG_RND64 is served, and cut to 32 bits", check_rnd64 },

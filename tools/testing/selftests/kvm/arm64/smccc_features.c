@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smccc_features - The calls that tell a guest which functions there are:
+ * smccc_features - The calls that a guest uses to discover functions:
  * ARCH_FEATURES, PV_TIME_FEATURES, TRNG_FEATURES and PSCI_FEATURES.
  *
- * Each is asked for all functions that the specifications have, in all forms,
- * so that it is seen to know its own, and no others. What ARCH_FEATURES says of
- * the workarounds depends on the host: run this on hosts of each kind.
+ * Each is called with all functions of the specifications, in all forms, and
+ * must know exactly its own. What ARCH_FEATURES returns for the workarounds
+ * depends on the host: run this on hosts of each kind.
  */
 #include "smccc_run.h"
 
@@ -16,8 +16,8 @@
 #define TRNG_RND64	0xc4000053UL
 
 /*
- * Have @features tell of all functions of the table, in all forms: it is to
- * know those @known, and no others.
+ * Call @features with all functions of the table, in all forms: it must know
+ * exactly those in @known.
  */
 static void __expect_known(int line, struct smccc_vm *v, u64 features,
 			   const u64 *known, int nr_known)
@@ -80,8 +80,8 @@ static void check_workarounds(int unused)
 }
 
 /*
- * A guest without SSBS cannot ask for the mitigation, so that a host which has
- * it keeps it on.
+ * A guest without SSBS cannot control the mitigation, so a host that has it
+ * keeps it on.
  */
 static void check_workaround_2_no_ssbs(int unused)
 {
@@ -90,7 +90,7 @@ static void check_workaround_2_no_ssbs(int unused)
 	u64 level, want;
 
 	if (v4 == FW_V4_UNKNOWN) {
-		fw_skip("the host does not tell about Spectre-v4");
+		fw_skip("the host does not report Spectre-v4");
 		return;
 	}
 
@@ -104,7 +104,7 @@ static void check_workaround_2_no_ssbs(int unused)
 	smccc_vm_free(&v);
 }
 
-/* The three workarounds have results of their own, see above. */
+/* The three workarounds are tested above. */
 static void check_arch_features(int pv_time)
 {
 	static const u64 known = PV_TIME_FEATURES;
@@ -175,7 +175,7 @@ static void check_trng_features(int unused)
 	smccc_vm_start(&v);
 	expect_known(&v, TRNG_FEATURES, known, ARRAY_SIZE(known));
 
-	/* KVM looks at all of x1 here, unlike in the other FEATURES calls. */
+	/* KVM uses all 64 bits of x1, unlike in other FEATURES calls. */
 	for (u = smccc_upper_halves; u < SMCCC_UPPER_HALVES_END; u++) {
 		c = smccc_call(v.vcpu[0], SMCCC_HVC, TRNG_FEATURES,
 			       TRNG_RND64 | *u, FW_POISON, FW_POISON);
@@ -207,7 +207,7 @@ static void check_psci_features_no_suspend(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "ARCH_FEATURES: workarounds are what the registers say",
+	{ "ARCH_FEATURES: workarounds agree with the registers",
 	  check_workarounds },
 	{ "ARCH_FEATURES: WORKAROUND_2 of a guest without SSBS",
 	  check_workaround_2_no_ssbs },
@@ -218,13 +218,13 @@ static const struct fw_case cases[] = {
 
 	{ "PV_TIME_FEATURES: knows PV_TIME_FEATURES and PV_TIME_ST",
 	  check_pv_features, true },
-	{ "PV_TIME_FEATURES: knows nothing without a place for stolen time",
+	{ "PV_TIME_FEATURES: knows nothing without an address for stolen time",
 	  check_pv_features, false },
 	{ "TRNG_FEATURES: knows TRNG's five functions", check_trng_features },
 
-	{ "PSCI_FEATURES: there is none in 0.1", check_psci_features,
+	{ "PSCI_FEATURES: absent in 0.1", check_psci_features,
 	  PSCI_VERSION(0, 1) },
-	{ "PSCI_FEATURES: there is none in 0.2", check_psci_features,
+	{ "PSCI_FEATURES: absent in 0.2", check_psci_features,
 	  PSCI_VERSION(0, 2) },
 	{ "PSCI_FEATURES: of each function in 1.0", check_psci_features,
 	  PSCI_VERSION(1, 0) },

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smccc_filter_errors - How KVM_ARM_VM_SMCCC_FILTER is refused, that a refusal
- * has no effect.
+ * smccc_filter_errors - How KVM_ARM_VM_SMCCC_FILTER is refused, and that a
+ * refusal has no effect.
  *
  * The order in which KVM checks is visible to userspace:
  *
@@ -11,12 +11,12 @@
  *	a vCPU of the VM has run			EBUSY
  *	range overlaps another or a reserved one	EEXIST
  *
- * A filter cannot be read back, so the guest is asked: it makes calls around
- * the ends of every range, be it accepted or refused, and each of them has to
- * be handled, denied or forwarded as the accepted ranges alone demand.
+ * A filter cannot be read back, so the guest makes calls around the ends of
+ * every range, accepted or refused: each call must be handled, denied or
+ * forwarded according to the accepted ranges only.
  *
- * smccc_filter has one refusal of most kinds; smccc_filter_ranges tests EEXIST,
- * and smccc_filter_race several threads.
+ * smccc_filter tests one refusal of most kinds; smccc_filter_ranges tests
+ * EEXIST, and smccc_filter_race several threads.
  */
 #include <errno.h>
 
@@ -49,7 +49,7 @@ static void begin(void)
 	filter_begin();
 }
 
-/* The guest has the last word. */
+/* Check the filter by the guest's calls. */
 static void end(void)
 {
 	filter_expect_guest(vcpu);
@@ -136,7 +136,7 @@ static void check_bad_pointers(int unused)
 	end();
 }
 
-/* Only @k bytes can be read: good ones, or such that would be refused. */
+/* Only @k bytes can be read: valid ones, or ones that would be refused. */
 static void check_straddle(int unused)
 {
 	struct kvm_smccc_filter good = {
@@ -156,7 +156,7 @@ static void check_straddle(int unused)
 	}
 	filter_note(good.base, good.nr_functions, good.action, EFAULT);
 
-	/* All of it can, and nothing before or after is looked at. */
+	/* All can be read, and nothing before or after is accessed. */
 	mem_fill_canary();
 	at = hole - sizeof(good);
 	memcpy(at, &good, sizeof(good));
@@ -179,7 +179,7 @@ static void check_read_only(int unused)
 	expect_ret(filter_set_at(vm, read_only), 0, "read-only", 0);
 	filter_note(filter.base, filter.nr_functions, filter.action, 0);
 
-	/* At every alignment. */
+	/* At every alignment */
 	for (at = mem + 64; at < mem + 80; at++) {
 		filter.base += 4;
 		memcpy(at, &filter, sizeof(filter));
@@ -239,7 +239,7 @@ static void check_no_functions(int unused)
 		filter_expect_set(vm, bases[i], 0, FWD, EINVAL);
 		filter_expect_set(vm, bases[i], 0, DENY, EINVAL);
 	}
-	/* Nor has any of them taken up room. */
+	/* None of them occupies a range. */
 	filter_expect_set(vm, 0, 1, FWD, 0);
 	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0);
 	filter_expect_set(vm, 0xffffffff, 1, FWD, 0);
@@ -264,7 +264,7 @@ static void check_wrap(int unused)
 	for (i = 0; i < ARRAY_SIZE(ranges); i++)
 		filter_expect_set(vm, ranges[i].base, ranges[i].nr, FWD, EINVAL);
 
-	/* These end in time, but lie over the reserved ranges. */
+	/* These do not wrap, but overlap the reserved ranges. */
 	filter_expect_set(vm, 0, 0xffffffff, FWD, EEXIST);
 	filter_expect_set(vm, 1, 0xffffffff, FWD, EEXIST);
 	filter_expect_set(vm, 0x80000000, 0x80000000, FWD, EEXIST);
@@ -276,7 +276,7 @@ static void check_wrap(int unused)
 
 /* ---- A VM that has run ---- */
 
-/* In the order of the checks, each filter wrong in all that comes later too. */
+/* In the order of the checks; each filter also fails all later checks. */
 static void expect_frozen(struct kvm_vm *of, u32 taken)
 {
 	struct kvm_smccc_filter filter = { taken, 1, DENY, { [14] = 1 } };
@@ -317,13 +317,13 @@ static void check_busy(int immediate_exit)
 	expect_ret(attr_ioctl(vm, KVM_HAS_DEVICE_ATTR, KVM_ARM_VM_SMCCC_CTRL,
 			      KVM_ARM_VM_SMCCC_FILTER, 0), 0, "HAS", 0);
 
-	/* Nor does a reset of the vCPU thaw it, or forget the filter. */
+	/* A reset of the vCPU neither unfreezes nor clears the filter. */
 	vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &vcpu->init);
 	expect_frozen(vm, FILTER_FREE);
 	end();
 }
 
-/* Not one range was set before the first run. */
+/* No range was set before the first run. */
 static void check_busy_unfiltered(int unused)
 {
 	begin();
@@ -333,7 +333,7 @@ static void check_busy_unfiltered(int unused)
 	end();
 }
 
-/* A VM can be filtered from the beginning, and a failed KVM_RUN is no run. */
+/* A filter can be set from the beginning, and a failed KVM_RUN is no run. */
 static void check_before_vcpus(int unused)
 {
 	struct kvm_vm *bare = vm_create_barebones();
@@ -357,7 +357,7 @@ static void check_other_vm(int unused)
 	struct kvm_vcpu *other_vcpu;
 	struct kvm_vm *other = filter_vm_create(&other_vcpu);
 
-	/* The other one has a filter and has run. */
+	/* The other VM has a filter and has run. */
 	filter_begin();
 	filter_expect_set(other, PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0);
 	filter_expect_guest(other_vcpu);
@@ -374,7 +374,7 @@ static void check_other_vm(int unused)
 	kvm_vm_free(other);
 }
 
-/* ---- Which error wins before the first run ---- */
+/* ---- Which error comes first before the first run ---- */
 
 static void check_order(int unused)
 {

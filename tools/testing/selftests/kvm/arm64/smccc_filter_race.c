@@ -3,12 +3,12 @@
  * smccc_filter_race - KVM_ARM_VM_SMCCC_FILTER by several threads at once, and
  * against the first run of a vCPU.
  *
- * Of several ranges that overlap exactly one is accepted, and it is the one
- * that the guest meets. A range that was accepted before the VM ran for the
- * first time is in force, any later one is refused and is not.
+ * Exactly one of several overlapping ranges is accepted, and is in force. A
+ * range that was accepted before the VM first ran is in force; any later one is
+ * refused, and is not.
  *
- * On a kernel that has several implementations these are switched meanwhile.
- * smccc_filter_errors has the refusals one by one.
+ * On a kernel with several implementations the mode changes meanwhile.
+ * smccc_filter_errors tests the refusals one by one.
  */
 #include "abi_switch.h"
 #include "smccc_filter.h"
@@ -18,7 +18,7 @@
 #define NR_RANGES	64
 #define RANGE_SIZE	4U
 
-/* On a slow machine, until a first run fell among the ranges, but no longer. */
+/* A slow machine may take this long until a first run fell among the ranges. */
 #define LIMIT_S		60
 
 static struct racer {
@@ -41,7 +41,7 @@ static u32 range_base(int i)
 	return FILTER_FREE + i * RANGE_SIZE;
 }
 
-/* Whose range it is can be seen from its action. */
+/* A range's action shows which thread has set it. */
 static u8 racer_action(const struct racer *r)
 {
 	return r->nr % 2 ? DENY : FWD;
@@ -54,9 +54,9 @@ static void start(struct kvm_vm *vm, int nr, void *(*fn)(void *))
 	kvm_pthread_create(&racers[nr].thread, NULL, fn, &racers[nr]);
 }
 
-/* ---- Threads that want the same ranges ---- */
+/* ---- Threads that set the same ranges ---- */
 
-/* All begin with the first one, before which a VM has no filter at all. */
+/* All begin with the first range, before which a VM has no filter. */
 static void *set_ranges(void *data)
 {
 	struct racer *r = data;
@@ -106,7 +106,7 @@ static void check_winners(int unused)
 
 		vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
 
-		/* The reserved ranges were reserved, whoever came first. */
+		/* The reserved ranges are reserved, whoever came first. */
 		filter_expect_set(vm, 0x80000000, 1, DENY, EEXIST);
 		filter_expect_set(vm, 0xc000ffff, 1, DENY, EEXIST);
 		if (round % 4 == 0)
@@ -131,7 +131,7 @@ static void *set_until_busy(void *data)
 					     FWD);
 		if (r->ret[i])
 			break;
-		/* So that the first run falls somewhere in between. */
+		/* Let the first run happen somewhere in between. */
 		usleep(20);
 	}
 	return NULL;
@@ -185,11 +185,11 @@ static void check_first_run(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "threads: one winner per range, which the guest meets",
+	{ "threads: one of several ranges is accepted, and in force",
 	  check_winners },
-	{ "first run: what was accepted before is in force, later is EBUSY",
+	{ "first run: earlier ranges are in force, later ones EBUSY",
 	  check_first_run },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -5,15 +5,15 @@
  *
  * A range that shares a function with another one, or with those that KVM
  * reserves for Arm's architecture calls in their 32-bit and 64-bit form, is
- * refused with EEXIST as a whole; touching one is fine. The guest makes calls
- * around the ends of every range, accepted or refused, and has to meet the
- * action of the range that its function is in, and of no other.
+ * refused with EEXIST as a whole; ranges may be adjacent. The guest makes calls
+ * around the ends of every range, accepted or refused, and must get the action
+ * of the range that contains the function.
  *
  * smccc_filter_errors tests all other refusals.
  */
 #include "smccc_filter.h"
 
-/* What is asked for, and the answer. */
+/* A request, and the expected result */
 struct step {
 	u32 base;
 	u32 nr;
@@ -25,7 +25,7 @@ struct step {
 
 enum script { OVERLAP, OVERLAP_HANDLE, ADJACENT, SINGLE, TOP };
 
-/* All that is after the last step is zero. */
+/* Unused steps are zero. */
 static const struct step scripts[][MAX_STEPS] = {
 	[OVERLAP] = {
 		{ FILTER_FREE + 4, 4, FWD, 0 },
@@ -45,7 +45,7 @@ static const struct step scripts[][MAX_STEPS] = {
 		{ FILTER_FREE + 2, 11, FWD, EEXIST },
 		{ FILTER_FREE + 12, 4, FWD, 0 },
 	},
-	/* To have a call handled takes up the range like any other action. */
+	/* HANDLE occupies the range like any other action. */
 	[OVERLAP_HANDLE] = {
 		{ PSCI_0_2_FN_PSCI_VERSION, 1, HANDLE, 0 },
 		{ PSCI_0_2_FN_PSCI_VERSION, 1, FWD, EEXIST },
@@ -71,7 +71,7 @@ static const struct step scripts[][MAX_STEPS] = {
 		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID - 1, 1, FWD, 0 },
 		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID + 1, 1, FWD, 0 },
 	},
-	/* Neighbours that differ in one bit, the highest and lowest ones too. */
+	/* Functions that differ in one bit, also the highest and lowest */
 	[SINGLE] = {
 		{ PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0 },
 		{ ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, 1, FWD, 0 },
@@ -105,7 +105,7 @@ static void begin(void)
 	filter_begin();
 }
 
-/* The guest has the last word. */
+/* Check the filter by the guest's calls. */
 static void end(void)
 {
 	filter_expect_guest(vcpu);
@@ -154,7 +154,7 @@ static void check_reserved(int is_64bit)
 	end();
 }
 
-/* All function ids there are but the reserved ones. */
+/* All function ids except the reserved ones */
 static void check_whole_range(int action)
 {
 	begin();
@@ -172,7 +172,7 @@ static void check_whole_range(int action)
 	end();
 }
 
-/* Ranges set one by one, from both ends and in the middle, out of order. */
+/* Ranges set one by one: from both ends, in the middle, out of order */
 static void check_many(int unused)
 {
 	const u32 stride = 3, nr = 61;
@@ -190,7 +190,7 @@ static void check_many(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "EEXIST: the same, a part, more, either side; touching is fine",
+	{ "EEXIST: the same, a part, more, either side; adjacent is accepted",
 	  check_script, OVERLAP },
 	{ "EEXIST: a range that has calls handled",
 	  check_script, OVERLAP_HANDLE },
@@ -200,14 +200,14 @@ static const struct fw_case cases[] = {
 	  check_reserved, true },
 
 	{ "adjacent ranges, each with its action", check_script, ADJACENT },
-	{ "single functions, and their kin in the other bits",
+	{ "single functions, not others that differ in one bit",
 	  check_script, SINGLE },
 	{ "ranges that begin at 0 or end at 0xffffffff", check_script, TOP },
 	{ "many ranges in any order", check_many },
 
-	{ "all ids are forwarded but the reserved ones",
+	{ "all ids except the reserved ones are forwarded",
 	  check_whole_range, FWD },
-	{ "all ids are denied but the reserved ones",
+	{ "all ids except the reserved ones are denied",
 	  check_whole_range, DENY },
 	{ "all ids are handled", check_whole_range, HANDLE },
 };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * smccc_matrix - Every function of SMCCC's services, in each form, by each
- * instruction, at each version of PSCI, behind each gate and filter.
+ * instruction, at each version of PSCI, with each gate and filter.
  *
- * The functions that a guest can find are not the only ones that it can call:
- * it may call any, in a form that does not exist, with garbage in all that does
- * not count. Each call is judged by what it leaves in x0-x7 and in the program
- * counter, by the exit to userspace, and by the states of the vCPUs. What is
- * expected is in include/arm64/smccc_table.h.
+ * A guest can call not only the functions that it can discover, but any
+ * function, in a form that does not exist, with garbage in all ignored bits.
+ * Each call is judged by x0-x7 and the program counter after it, by the exit to
+ * userspace, and by the states of the vCPUs. The expected results are in
+ * include/arm64/smccc_table.h.
  *
- * smccc_aarch32 does the same for 32-bit guests. The arguments that matter are
- * the subject of smccc_services, smccc_features and smccc_psci.
+ * smccc_aarch32 does the same for 32-bit guests. smccc_services, smccc_features
+ * and smccc_psci test the arguments.
  */
 #include "smccc_run.h"
 
@@ -25,7 +25,7 @@ static void check_insn(int insn)
 	smccc_vm_free(&v);
 }
 
-/* Not even forwarded. */
+/* Such a call is not forwarded either. */
 static void check_smc_imm_filtered(int action)
 {
 	struct smccc_vm v = smccc_vm_default();
@@ -151,7 +151,7 @@ static void check_filter(int action)
 	smccc_vm_free(&v);
 }
 
-/* That all is to be handled is no reason to offer what is gated or unknown. */
+/* HANDLE for all calls does not enable what is gated or unknown. */
 static void check_filter_handle(int unused)
 {
 	struct smccc_vm v = smccc_vm_default();
@@ -163,7 +163,7 @@ static void check_filter_handle(int unused)
 	smccc_vm_free(&v);
 }
 
-/* On a 0.1 VM, too, and for one function alone its neighbours are not. */
+/* A filter for one function only, also in a VM with PSCI 0.1 */
 static void check_filter_one(int action)
 {
 	static const u32 ids[] = { 0x84000000, 0xc4000003, 0x95c1ba5f,
@@ -200,7 +200,7 @@ static void check_filter_one(int action)
 	smccc_vm_free(&v);
 }
 
-/* What userspace makes of a forwarded call is what the guest sees. */
+/* The guest gets the result that userspace sets for a forwarded call. */
 static void check_forwarded_result(int insn)
 {
 	struct smccc_vm v = smccc_vm_default();
@@ -249,7 +249,7 @@ static void check_filter_refused(int nr_functions)
 
 /* ---- Function identifiers ---- */
 
-/* There is one that has a name: function 7 of owner 4, MIGRATE_INFO_UP_CPU. */
+/* One of them has a name: function 7 of owner 4 is MIGRATE_INFO_UP_CPU. */
 static void check_owners(int insn)
 {
 	static const u32 nrs[] = { 0x7, 0x4b, 0x800, 0x7ffe, 0xfeff, 0xff02,
@@ -271,7 +271,7 @@ static void check_owners(int insn)
 	smccc_vm_free(&v);
 }
 
-/* Bits 23:16 are reserved, 16 is SMCCC 1.3's hint that there is no SVE state. */
+/* Bits 23:16 are reserved; bit 16 is SMCCC 1.3's hint for no SVE state. */
 static void check_reserved_bits(int bit)
 {
 	struct smccc_vm v = smccc_vm_default();
@@ -293,7 +293,7 @@ static void check_reserved_bits(int bit)
 	smccc_vm_free(&v);
 }
 
-/* Sign-extended, zero-extended, or neither: the same function. */
+/* Sign-extended, zero-extended, or neither: it is the same function. */
 static void check_upper_half(int insn)
 {
 	struct smccc_vm v = smccc_vm_default();
@@ -344,7 +344,7 @@ static const struct fw_case cases[] = {
 	{ "PSCI 1.2: all functions", check_psci_version, PSCI_VERSION(1, 2) },
 	{ "PSCI: the version changes after the guest has run",
 	  check_psci_version_changes },
-	{ "PSCI: SYSTEM_SUSPEND is not there unless it is enabled",
+	{ "PSCI: no SYSTEM_SUSPEND unless it is enabled",
 	  check_no_system_suspend },
 
 	{ "gates: no TRNG", check_gate_closed, 0 },
@@ -355,7 +355,7 @@ static const struct fw_case cases[] = {
 	{ "gates: DISCOVER_IMPL_VER is for userspace", check_vendor_2, 1 },
 	{ "gates: DISCOVER_IMPL_CPUS is for userspace", check_vendor_2, 2 },
 	{ "gates: all closed", check_all_gates_closed },
-	{ "PV time: no stolen time for a vCPU without a place for it",
+	{ "PV time: no stolen time for a vCPU without an address for it",
 	  check_no_stolen_time },
 
 	{ "filter: DENY", check_filter, KVM_SMCCC_FILTER_DENY },
@@ -363,24 +363,24 @@ static const struct fw_case cases[] = {
 	{ "filter: HANDLE changes nothing", check_filter_handle },
 	{ "filter: FWD_TO_USER takes precedence over gates",
 	  check_all_gates_closed, KVM_SMCCC_FILTER_FWD_TO_USER },
-	{ "filter: DENY of one function is for this one",
+	{ "filter: DENY of one function applies only to it",
 	  check_filter_one, KVM_SMCCC_FILTER_DENY },
-	{ "filter: FWD_TO_USER of one function is for this one",
+	{ "filter: FWD_TO_USER of one function applies only to it",
 	  check_filter_one, KVM_SMCCC_FILTER_FWD_TO_USER },
 	{ "filter: userspace's result of an HVC", check_forwarded_result,
 	  SMCCC_HVC },
 	{ "filter: userspace's result of an SMC", check_forwarded_result,
 	  SMCCC_SMC },
-	{ "filter: no functions are not all functions",
+	{ "filter: an empty range is refused, not taken for all functions",
 	  check_filter_refused, 0 },
-	{ "filter: an unknown action is refused and not HANDLE",
+	{ "filter: an unknown action is refused, not taken for HANDLE",
 	  check_filter_refused, 1 },
 
 	{ "identifiers: each owner, unknown function, HVC",
 	  check_owners, SMCCC_HVC },
 	{ "identifiers: each owner, unknown function, SMC",
 	  check_owners, SMCCC_SMC },
-	{ "identifiers: the SVE hint is no part of SMCCC 1.1",
+	{ "identifiers: the SVE hint does not exist in SMCCC 1.1",
 	  check_reserved_bits, 16 },
 	{ "identifiers: reserved bit 17", check_reserved_bits, 17 },
 	{ "identifiers: reserved bit 20", check_reserved_bits, 20 },

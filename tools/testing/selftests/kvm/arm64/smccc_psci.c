@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * smccc_psci - The arguments of PSCI's functions, at each version: reserved
- * bits, upper halves, types, and what is left in registers and vCPUs.
+ * bits, upper halves, types, and the effect on registers and vCPUs.
  *
- * smccc_matrix has every function at every version with one set of arguments;
- * this has the sets that are to be refused, and the halves that do not count.
+ * smccc_matrix tests every function at every version with one set of arguments;
+ * this tests arguments that must be refused, and ignored halves of registers.
  */
 #include "smccc_run.h"
 
@@ -31,7 +31,7 @@ static struct smccc_vm psci_vm(u64 version)
 	return v;
 }
 
-/* A call that stops no vCPU but its own, or none. */
+/* A call that stops only its own vCPU, or none */
 static void __expect_call(int line, struct smccc_vm *v, u64 fn, u64 x1, u64 x2,
 			  u64 x3, const struct smccc_want *want)
 {
@@ -56,7 +56,7 @@ static void __expect_call(int line, struct smccc_vm *v, u64 fn, u64 x1, u64 x2,
 
 /* ---- Versions ---- */
 
-/* What other versions have is refused as what none has; KVM_RUN succeeds. */
+/* Other versions' functions are refused like unknown ones; KVM_RUN succeeds. */
 static void check_not_supported(int version)
 {
 	static const u64 since_1_0[] = { 0x8400000a, 0x8400000e, 0xc400000e,
@@ -123,8 +123,8 @@ static bool is_affinity_bit(int bit)
 }
 
 /*
- * No other vCPU has an affinity with such a bit set, so that all are refused:
- * a reserved one, too, that was dropped would leave vCPU 1.
+ * No vCPU has an affinity with such a bit set, so all are refused. If KVM
+ * ignored a reserved bit, the affinity would be vCPU 1's.
  */
 static void check_cpu_on_affinity(int version)
 {
@@ -150,7 +150,7 @@ static void check_cpu_on_affinity(int version)
 	smccc_vm_free(&v);
 }
 
-/* vCPU 0, which is on, calls for itself. */
+/* vCPU 0, which is on, calls CPU_ON of itself. */
 static void check_cpu_on_already(int version)
 {
 	struct smccc_vm v = psci_vm(version);
@@ -180,7 +180,7 @@ static void check_affinity_info(int version)
 		expect_x0(&v, fn, 2, 0, ~0UL, PSCI_0_2_AFFINITY_LEVEL_ON);
 		expect_x0(&v, fn, 3, 0, ~0UL, PSCI_RET_INVALID_PARAMS);
 
-		/* All vCPUs are in one cluster; what is below does not count */
+		/* All vCPUs are in one cluster; lower fields are ignored. */
 		for (level = 1; level <= 3; level++) {
 			u64 below = GENMASK(level * 8 - 1, 0);
 
@@ -201,7 +201,7 @@ static void check_affinity_info(int version)
 					       PSCI_0_2_AFFINITY_LEVEL_OFF;
 			expect_x0(&v, fn, 1 | BIT(bit), 0, 0, want);
 
-			/* Reserved ones are refused at any level. */
+			/* Reserved bits are refused at any level. */
 			if (want == PSCI_0_2_AFFINITY_LEVEL_OFF ||
 			    is_affinity_bit(bit))
 				continue;
@@ -209,7 +209,7 @@ static void check_affinity_info(int version)
 		}
 	}
 
-	/* The level is 32 bits wide in SMC32 alone. */
+	/* Only in SMC32 the level has 32 bits. */
 	expect_x0(&v, AFFINITY_INFO, 1 | UPPER_HALF, UPPER_HALF, 0,
 		  PSCI_0_2_AFFINITY_LEVEL_OFF);
 	expect_x0(&v, fn64, 1, BIT(32), 0, PSCI_RET_INVALID_PARAMS);
@@ -219,7 +219,7 @@ static void check_affinity_info(int version)
 
 /* ---- CPU_SUSPEND and CPU_OFF ---- */
 
-/* A pending interrupt, even if it is masked, is what ends CPU_SUSPEND. */
+/* A pending interrupt ends CPU_SUSPEND, even if it is masked. */
 static void check_suspend_pending(int irq)
 {
 	struct smccc_vm v = psci_vm(FW_PSCI_LATEST);
@@ -232,7 +232,7 @@ static void check_suspend_pending(int irq)
 	smccc_vm_free(&v);
 }
 
-/* A signal ends it, too: x0 is there before the exit, and is not set again. */
+/* A signal ends it, too: x0 is set before the exit, and not again. */
 static void check_suspend_signal(int insn)
 {
 	struct smccc_vm v = psci_vm(FW_PSCI_LATEST);
@@ -246,7 +246,7 @@ static void check_suspend_signal(int insn)
 	smccc_vm_free(&v);
 }
 
-/* Once off, a vCPU is off for the others, and does not run by itself. */
+/* A vCPU that is off is off for the others, and does not run by itself. */
 static void check_cpu_off(int version)
 {
 	bool is_0_1 = version == PSCI_VERSION(0, 1);
@@ -278,7 +278,7 @@ static void check_cpu_off(int version)
 
 /* ---- System events ---- */
 
-/* x1-x3 are left as they are, in SMC32 narrowed. */
+/* x1-x3 are unchanged, but narrowed in SMC32. */
 static void check_reset2(int version)
 {
 	static const u64 types[] = { 0, 1, 2, 0x7fffffff, 0x80000000,
@@ -328,7 +328,7 @@ static void check_off2(int unused)
 		{ 0, 1 },
 		{ 1, 1 },
 		{ 1, 0xffffffff },
-		/* The type has 32 bits, the cookie has all of the register. */
+		/* The type has 32 bits, the cookie the whole register. */
 		{ UPPER_HALF, 0, true, true },
 		{ 1 | BIT(32), 0, true, true },
 		{ 2 | BIT(32), 0 },
@@ -351,7 +351,7 @@ static void check_off2(int unused)
 	smccc_vm_free(&v);
 }
 
-/* It is userspace that suspends, or that refuses to with a result of its own. */
+/* Userspace suspends the VM, or refuses with its own result. */
 static void check_system_suspend(int version)
 {
 	u64 fn, mask, in[3] = { SMCCC_NOISE | ENTRY, FW_POISON, ~0UL };
@@ -395,15 +395,15 @@ static const struct fw_case cases[] = {
 	  check_cpu_on_width, PSCI_VERSION(0, 2) },
 	{ "1.3: CPU_ON's SMC32 narrows its arguments, SMC64 does not",
 	  check_cpu_on_width, PSCI_VERSION(1, 3) },
-	{ "0.1: CPU_ON refuses each other and reserved affinity bit",
+	{ "0.1: CPU_ON refuses any further affinity bit, also reserved ones",
 	  check_cpu_on_affinity, PSCI_VERSION(0, 1) },
-	{ "0.2: CPU_ON refuses each other and reserved affinity bit",
+	{ "0.2: CPU_ON refuses any further affinity bit, also reserved ones",
 	  check_cpu_on_affinity, PSCI_VERSION(0, 2) },
-	{ "1.3: CPU_ON refuses each other and reserved affinity bit",
+	{ "1.3: CPU_ON refuses any further affinity bit, also reserved ones",
 	  check_cpu_on_affinity, PSCI_VERSION(1, 3) },
-	{ "0.1: CPU_ON of oneself is INVALID_PARAMS", check_cpu_on_already,
+	{ "0.1: CPU_ON of the caller is INVALID_PARAMS", check_cpu_on_already,
 	  PSCI_VERSION(0, 1) },
-	{ "0.2: CPU_ON of oneself is ALREADY_ON", check_cpu_on_already,
+	{ "0.2: CPU_ON of the caller is ALREADY_ON", check_cpu_on_already,
 	  PSCI_VERSION(0, 2) },
 	{ "0.2: AFFINITY_INFO by level, affinity and reserved bits",
 	  check_affinity_info, PSCI_VERSION(0, 2) },

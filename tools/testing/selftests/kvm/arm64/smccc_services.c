@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * smccc_services - What the services that are not PSCI return, where it is no
- * fixed value: stolen time, the time and the counters of PTP, and entropy.
+ * smccc_services - The results of services other than PSCI that are not fixed:
+ * stolen time, the time and the counters of PTP, and entropy.
  *
- * smccc_matrix has these calls as well, but for what they return it knows the
- * bits that may vary, and no more.
+ * smccc_matrix makes these calls as well, but only knows which bits of the
+ * results may vary.
  */
 #include "smccc_run.h"
 
@@ -41,7 +41,7 @@ static void check_stolen_time(int bmap)
 	memset(&untouched, 0xff, sizeof(untouched));
 	memset(st, 0xff, sizeof(*st));
 
-	/* Not by vCPU 2, which has no place for it. */
+	/* A call of vCPU 2, which has no address for it, is refused. */
 	c = smccc_call(v.vcpu[2], SMCCC_HVC, PV_TIME_ST, 0, 0, 0);
 	smccc_expect_refused(&c);
 	fw_expect(!memcmp(st->behind, untouched.behind, sizeof(st->behind)) &&
@@ -64,7 +64,7 @@ static void check_stolen_time(int bmap)
 				  sizeof(st->padding)), "padding is not 0");
 	}
 	fw_expect(!memcmp(st->behind, untouched.behind, sizeof(st->behind)),
-		  "memory behind the structure has changed");
+		  "memory after the structure has changed");
 	smccc_vm_free(&v);
 }
 
@@ -78,7 +78,7 @@ static u64 now_ns(void)
 	return timespec_to_ns(now);
 }
 
-/* The call's time, and its counter, are between two readings of both. */
+/* The call's time and counter are between two readings of both. */
 static void expect_ptp(struct smccc_vm *v, u64 x1, u64 counter, int insn)
 {
 	static const struct smccc_want want = {
@@ -88,7 +88,7 @@ static void expect_ptp(struct smccc_vm *v, u64 x1, u64 counter, int insn)
 	u64 before[2], after[2], time, cycles;
 	struct smccc_call c;
 
-	/* The clock that guests see is the counter, so there is no time. */
+	/* Only if the host's clock is the counter, there is a time. */
 	if (!smccc_host_uses_counter()) {
 		c = smccc_call(v->vcpu[0], insn, PTP, x1, FW_POISON, FW_POISON);
 		smccc_expect_refused(&c);
@@ -117,7 +117,7 @@ static void check_ptp(int insn)
 	const u64 *u;
 
 	smccc_vm_start(&v);
-	/* So that one counter cannot be taken for the other. */
+	/* Make the counters differ. */
 	vcpu_set_reg(v.vcpu[0], KVM_REG_ARM_TIMER_CNT, BIT(62) | 0x9abcdef0);
 	for (u = smccc_upper_halves; u < SMCCC_UPPER_HALVES_END; u++) {
 		expect_ptp(&v, KVM_PTP_VIRT_COUNTER | *u, KVM_REG_ARM_TIMER_CNT,
@@ -151,7 +151,7 @@ static void check_ptp_unknown(int unused)
 
 #define TRNG_INVALID_PARAMETERS	-2
 
-/* Enough calls that each bit is to be seen both set and clear. */
+/* Enough calls to see each bit both set and clear */
 #define NR_RND_CALLS	40
 
 /* The @nr lowest bits of x1:x2:x3, in which x3 is the lowest. */
@@ -221,7 +221,7 @@ static void check_rnd(int width)
 }
 
 static const struct fw_case cases[] = {
-	{ "PV_TIME_ST: initialises the vCPU's structure and no more",
+	{ "PV_TIME_ST: initialises only the vCPU's structure",
 	  check_stolen_time, 1 },
 	{ "PV_TIME_ST: writes nothing when gated", check_stolen_time, 0 },
 
@@ -229,9 +229,9 @@ static const struct fw_case cases[] = {
 	{ "PTP: time and both counters, SMC", check_ptp, SMCCC_SMC },
 	{ "PTP: unknown counters are refused", check_ptp_unknown },
 
-	{ "TRNG_RND32: up to 96 bits, and no more than asked for",
+	{ "TRNG_RND32: up to 96 bits, as many as requested",
 	  check_rnd, 32 },
-	{ "TRNG_RND64: up to 192 bits, and no more than asked for",
+	{ "TRNG_RND64: up to 192 bits, as many as requested",
 	  check_rnd, 64 },
 };
 

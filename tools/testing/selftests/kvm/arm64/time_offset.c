@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * time_offset - The time that a VM is given: the counters and the time of day
- * after KVM_ARM_SET_COUNTER_OFFSET, and stolen time that comes with its memory.
+ * time_offset - The time that a VM sees: the counters and the time of day after
+ * KVM_ARM_SET_COUNTER_OFFSET, and stolen time that is restored with its memory.
  *
- * The ioctl sets back both counters of a VM; the one that PTP's call tells is
- * the one that the guest reads. Where the host's clock is not the counter, there
- * is no time to tell, whatever the guest asks for.
+ * The ioctl sets back both counters of a VM, and PTP's call returns the same
+ * counter that the guest reads. If the host's clock is not the counter, PTP
+ * returns no time, whatever the guest asks for.
  *
  * The structure for stolen time is in the guest's memory, and moves with it. On
- * the other side the guest makes no call, and time goes on from there; it begins
- * at 0 again only if the guest calls PV_TIME_ST once more.
+ * the destination stolen time goes on from the restored value, without a call
+ * by the guest; it begins at 0 again only if the guest calls PV_TIME_ST again.
  */
 #include "psci.h"
 #include "smccc_run.h"
@@ -50,7 +50,7 @@ static void __expect_between(int line, u64 reg, const char *who, u64 offset,
 
 #define expect_between(...)	__expect_between(__LINE__, __VA_ARGS__)
 
-/* Before and behind the call it reads the counter: cntpct_el0 or cntvct_el0. */
+/* Reads the counter, cntpct_el0 or cntvct_el0, before and after the call */
 static const u32 call_between[] = {
 	0xd5033fdf,	/* isb */
 	0xd53be02a,	/* mrs	x10, cntpct_el0 */
@@ -76,8 +76,8 @@ static bool has_time(const u64 x[4])
 }
 
 /*
- * The host's counter, the register, and PTP; or, instead of what is outside of
- * the guest, the counter that it reads before and after the call.
+ * The host's counter, the register and PTP agree; with @as_guest, the counter
+ * that the guest reads before and after the call agrees as well.
  */
 static void expect_ptp(struct kvm_vcpu *vcpu, u64 counter, u64 offset,
 		       bool as_guest)
@@ -147,15 +147,15 @@ static void check_offset(int as_guest)
 		vm = smccc_vm_create(1, BIT(KVM_ARM_VCPU_PSCI_0_2), &vcpu);
 		memcpy(addr_gpa2hva(vm, CALL_BETWEEN), call_between,
 		       sizeof(call_between));
-		/* Each has its own until there is one offset for both. */
+		/* Each has its own offset until there is one for both. */
 		vcpu_set_reg(vcpu, KVM_REG_ARM_TIMER_CNT, 1000);
 
-		/* It can be moved after the VM has run. */
+		/* The offset can be changed after the VM has run. */
 		for (n = 0; n < 2; n++) {
 			offset = n ? ~offsets[i] : offsets[i];
 			ret = set_offset(vm, offset);
 			fw_expect(!ret, "%#lx: %s", offset, strerror(ret));
-			/* Neither one can be set by itself any more. */
+			/* The counters cannot be set separately any more. */
 			vcpu_set_reg(vcpu, KVM_REG_ARM_TIMER_CNT, 2000);
 			vcpu_set_reg(vcpu, KVM_REG_ARM_PTIMER_CNT, 3000);
 			expect_ptp(vcpu, KVM_PTP_PHYS_COUNTER, offset,
@@ -167,7 +167,7 @@ static void check_offset(int as_guest)
 	}
 }
 
-/* By either instruction; of a counter that there is not, never. */
+/* By either instruction; never for a counter that does not exist */
 static void check_no_time(int unused)
 {
 	static const u64 unknown[] = { 2, 3, BIT(31), 0xffffffff };
@@ -202,10 +202,10 @@ struct stolen_time {
 	u8 padding[48];
 };
 
-/* More than any host steals while this runs. */
+/* More than any host steals while this runs */
 #define STOLEN	(1000UL * NSEC_PER_SEC)
 
-/* What this thread has waited for a CPU, which is what is stolen. */
+/* The time that this thread has waited for a CPU, which is stolen time */
 static u64 run_delay(void)
 {
 	unsigned long ran, waited = 0;
@@ -235,7 +235,7 @@ static void get_version(struct kvm_vcpu *vcpu)
 	smccc_expect(&c, .x = { FW_PSCI_LATEST });
 }
 
-/* Its memory is restored, and the guest goes on as it was. */
+/* The VM's memory is restored, and the guest goes on. */
 static void check_stolen_moves(int unused)
 {
 	struct smccc_vm source, dest;
@@ -250,7 +250,7 @@ static void check_stolen_moves(int unused)
 
 	c = smccc_call(source.vcpu[0], SMCCC_HVC, PV_TIME_ST, 0, 0, 0);
 	smccc_expect(&c, .x = { SMCCC_DATA_GPA });
-	/* As of a guest that has been there for long. */
+	/* Like a guest that has run for long */
 	from->stolen_time = STOLEN;
 	get_version(source.vcpu[0]);
 	saved = *from;
@@ -262,7 +262,7 @@ static void check_stolen_moves(int unused)
 	last = saved.stolen_time;
 	for (i = 0; i < 4; i++) {
 		if (i & 1) {
-			/* To ask whether there is such a thing is no start. */
+			/* Discovery does not start stolen time. */
 			c = smccc_call(dest.vcpu[0], SMCCC_HVC,
 				       PV_TIME_FEATURES, PV_TIME_ST, 0, 0);
 			smccc_expect(&c, .x = { SMCCC_RET_SUCCESS });
@@ -283,11 +283,11 @@ static void check_stolen_moves(int unused)
 			  to->attributes);
 	}
 
-	/* The other ones have none there, and do not write to it. */
+	/* The other vCPUs do not have it there, and do not write to it. */
 	get_version(dest.vcpu[2]);
 	fw_expect(to->stolen_time == last, "another vCPU wrote");
 
-	/* A guest that boots anew begins at 0. */
+	/* A guest that boots again begins at 0. */
 	c = smccc_call(dest.vcpu[0], SMCCC_SMC, PV_TIME_ST, 0, 0, 0);
 	smccc_expect(&c, .x = { SMCCC_DATA_GPA });
 	get_version(dest.vcpu[0]);
@@ -295,7 +295,7 @@ static void check_stolen_moves(int unused)
 	smccc_vm_free(&dest);
 }
 
-/* The bitmap is restored as well: without the service time goes on. */
+/* The bitmap is restored as well: stolen time goes on without the service. */
 static void check_stolen_gated(int unused)
 {
 	struct smccc_vm v = smccc_vm_default();
@@ -331,7 +331,7 @@ static const struct fw_case cases[] = {
 	  check_no_time },
 	{ "stolen time goes on from what is restored with memory",
 	  check_stolen_moves },
-	{ "stolen time goes on, even if the service is taken away",
+	{ "stolen time goes on, even if the service is turned off",
 	  check_stolen_gated },
 };
 

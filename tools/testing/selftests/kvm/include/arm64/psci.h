@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of PSCI share: how a vCPU is named in a call, what it is asked
- * to begin with, and the state that it is found in.
+ * What the tests of PSCI share: how a call names a vCPU, how a vCPU begins, and
+ * which state it is in.
  */
 #ifndef SELFTEST_KVM_ARM64_PSCI_H
 #define SELFTEST_KVM_ARM64_PSCI_H
@@ -30,7 +30,7 @@ static inline void psci_set_affinity(struct kvm_vcpu *vcpu, u64 affinity)
 	TEST_ASSERT_EQ(psci_affinity(vcpu), affinity);
 }
 
-/* A VM of @nr vCPUs, of which only vCPU 0 is on, and has run. */
+/* A VM with @nr vCPUs; only vCPU 0 is on, and has run. */
 static inline struct kvm_vm *psci_vm_create(u32 nr, u32 features,
 					    struct kvm_vcpu *vcpus[])
 {
@@ -73,7 +73,7 @@ static inline void __psci_expect_begin(int line, struct kvm_vcpu *vcpu,
 
 #define psci_expect_begin(...)	__psci_expect_begin(__LINE__, __VA_ARGS__)
 
-/* Give an image the value that a 64-bit register is to have. */
+/* Set the value of a 64-bit register in an image. */
 static inline void psci_image_set(const struct image *img, u64 id, u64 val)
 {
 	struct reg *r = image_find(img, id);
@@ -82,7 +82,7 @@ static inline void psci_image_set(const struct image *img, u64 id, u64 val)
 	r->val[0] = val;
 }
 
-/* Registers that a reset sets, and that may hold these bits. */
+/* Registers that a reset sets, and bits that they can hold */
 static const struct {
 	u64 id;
 	u64 bits;
@@ -104,7 +104,7 @@ static const struct {
 	{ SYS_REG(CNTKCTL_EL1), 0x3 },
 };
 
-/* PSTATE: N, Z, C and V, in the mode and with the masks that it has. */
+/* PSTATE: N, Z, C and V; the mode and the masks stay. */
 #define PSCI_FLAGS	0xf0000000UL
 
 /* EL1's SP, ELR and SPSR are UNKNOWN after a reset, and KVM keeps them. */
@@ -115,7 +115,7 @@ static inline bool psci_is_reset(u64 id)
 	       id != ARM64_CORE_REG(spsr[KVM_SPSR_EL1]);
 }
 
-/* What the registers hold while the vCPU is off must not be seen again. */
+/* Set registers of a vCPU that is off to values that a reset must remove. */
 static inline void psci_make_dirty(struct kvm_vcpu *vcpu)
 {
 	struct image img = image_read(vcpu);

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest's code of psci_cpu_on_race, which runs with its MMU off, has nothing
- * in memory, and can be put anywhere.
+ * The guest's code of psci_cpu_on_race. It runs with its MMU off, uses no
+ * memory, and is position-independent.
  *
- * A target that begins at one of the entry points puts the number of that one
- * into w1, exits with a store of it to address 0 (as x9 is reset), and turns
- * off. The second store is never to be reached. Userspace puts the id of CPU_OFF
- * at race_off.
+ * A target that begins at an entry point puts its number into w1, exits with a
+ * store of it to address 0 (as x9 is reset), and turns off. The second store
+ * must never be reached. Userspace puts the id of CPU_OFF at race_off.
  *
- * A caller makes up to x20 calls of CPU_ON, until it is successful, and exits
- * with a store to [x9] then. Of a call,
+ * A caller makes up to x20 calls of CPU_ON, until one is successful, and then
+ * exits with a store to [x9]. For a call,
  *
  *	x19	is the number, and its lower bits are added to
  *	x26	which is the number of the first entry point to be used,
  *	x21	is the target's affinity,
- *	x22	is where the entry points are,
+ *	x22	is the address of the entry points,
  *	x23	is the upper half of the context id; the lower half has the number
  *		of the call, and in its last byte that of the entry point,
  *	x24	is the result if the target is on; x25 counts any other,
@@ -24,7 +23,7 @@
 #ifndef SELFTEST_KVM_ARM64_PSCI_RACE_GUEST_H
 #define SELFTEST_KVM_ARM64_PSCI_RACE_GUEST_H
 
-/* Entry points, each of which has 8 bytes, from race_code on. */
+/* Entry points of 8 bytes each, from race_code on */
 #define NR_RACE_ENTRIES	128
 
 extern u8 race_code[], race_target[], race_target_stored[], race_off[];

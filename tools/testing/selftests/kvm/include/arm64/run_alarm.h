@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A timer of the calling thread alone, whose signal interrupts its KVM_RUN. The
- * test is to catch SIGALRM.
+ * A timer of the calling thread, whose signal interrupts its KVM_RUN. The test
+ * must catch SIGALRM.
  */
 #ifndef SELFTEST_KVM_ARM64_RUN_ALARM_H
 #define SELFTEST_KVM_ARM64_RUN_ALARM_H
@@ -26,7 +26,7 @@ static inline timer_t run_alarm_create(void)
 	return timer;
 }
 
-/* Again and again, as a signal may come before the vCPU runs; 0: no longer. */
+/* Periodic, as a signal may come before the vCPU runs; 0 stops the timer. */
 static inline void run_alarm_set(timer_t timer, long ns)
 {
 	struct itimerspec ts = { { 0, ns }, { 0, ns } };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * One SMCCC call of a guest, judged from outside: userspace sets x0-x7 and the
- * program counter, runs the vCPU, and reads both, the exit, and the vCPU's
- * state. No code of the guest takes part, and all 64 bits of each register are
- * seen.
+ * program counter, runs the vCPU, and reads the registers, the exit, and the
+ * vCPU's state. No guest code is involved, and all 64 bits of each register are
+ * visible.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_CALL_H
 #define SELFTEST_KVM_ARM64_SMCCC_CALL_H
@@ -14,9 +14,9 @@
 #include "smccc_guest.h"
 
 /**
- * struct smccc_call - a call, and what came of it
+ * struct smccc_call - a call, and its outcome
  * @vcpu: the vCPU that makes it
- * @insn: how
+ * @insn: the instruction that makes it
  * @in: x0-x7 before
  * @x: x0-x7 after
  * @pc: the program counter after, as the distance from the instruction: 4 if it
@@ -53,8 +53,8 @@ struct smccc_call {
 };
 
 /**
- * smccc_call_start() - have a vCPU be about to make a call
- * @c: the call: @vcpu, @insn and @in are to be set
+ * smccc_call_start() - set up a vCPU to make a call
+ * @c: the call, with @vcpu, @insn and @in set
  */
 static inline void smccc_call_start(struct smccc_call *c)
 {
@@ -78,10 +78,10 @@ static inline void smccc_call_start(struct smccc_call *c)
 	vcpu_set_reg(c->vcpu, ARM64_CORE_REG(regs.pc), smccc_pc(c->insn));
 }
 
-/* How often a vCPU was run, for who watches over this. */
+/* How often a vCPU was run, for the watchdog */
 static unsigned long smccc_nr_runs;
 
-/* With garbage where the exit is told of: what is to be 0 has to be set to it. */
+/* Fill the exit's data with garbage, so that KVM must set what has to be 0. */
 static inline int smccc_run(struct kvm_vcpu *vcpu)
 {
 	__atomic_add_fetch(&smccc_nr_runs, 1, __ATOMIC_RELAXED);
@@ -89,7 +89,7 @@ static inline int smccc_run(struct kvm_vcpu *vcpu)
 	return __vcpu_run(vcpu);
 }
 
-/* After KVM_RUN has returned @ret: all that the call has changed. */
+/* After KVM_RUN has returned @ret: collect all that the call has changed. */
 static inline void smccc_call_collect(struct smccc_call *c, int ret)
 {
 	struct kvm_run *run = c->vcpu->run;
@@ -129,8 +129,8 @@ static inline void smccc_call_collect(struct smccc_call *c, int ret)
  * smccc_call_run() - run the vCPU until it exits
  * @c: the call, which has been started; its outcome is filled in
  *
- * Also to go on after an exit that the call made: KVM_EXIT_MMIO is then the
- * expected one.
+ * Also used to go on after an exit that the call made; then KVM_EXIT_MMIO is
+ * expected.
  */
 static inline void smccc_call_run(struct smccc_call *c)
 {
@@ -142,11 +142,11 @@ static inline void smccc_on_alarm(int sig)
 }
 
 /**
- * smccc_call_run_blocking() - run a vCPU that the call is to stop or suspend
+ * smccc_call_run_blocking() - run a vCPU that the call stops or suspends
  * @c: the call, which has been started; its outcome is filled in
  *
- * KVM_RUN does not return by itself then, it is interrupted by signals. Those
- * that come before the vCPU has made the call do not count.
+ * KVM_RUN does not return by itself then: signals interrupt it. Signals that
+ * come before the vCPU has made the call are ignored.
  */
 static inline void smccc_call_run_blocking(struct smccc_call *c)
 {
@@ -162,7 +162,7 @@ static inline void smccc_call_run_blocking(struct smccc_call *c)
 	sigaction(SIGALRM, &old, NULL);
 }
 
-/* In x4-x7, which a call does not change. */
+/* For x4-x7, which a call does not change */
 #define SMCCC_X4	0x4444444444444444UL
 #define SMCCC_X5	0x5555555555555555UL
 #define SMCCC_X6	0x6666666666666666UL
@@ -171,7 +171,7 @@ static inline void smccc_call_run_blocking(struct smccc_call *c)
 /**
  * smccc_call() - make a call
  * @vcpu: the vCPU that makes it
- * @insn: how
+ * @insn: the instruction that makes it
  * @x0: the function
  * @x1: its first argument
  * @x2: its second argument
@@ -195,9 +195,9 @@ static inline struct smccc_call smccc_call(struct kvm_vcpu *vcpu,
 }
 
 /**
- * smccc_call_blocking() - make a call that is to stop or suspend the vCPU
+ * smccc_call_blocking() - make a call that stops or suspends the vCPU
  *
- * As smccc_call(), and as smccc_call_run_blocking().
+ * See smccc_call() and smccc_call_run_blocking().
  */
 static inline struct smccc_call smccc_call_blocking(struct kvm_vcpu *vcpu,
 						    enum smccc_insn insn,
@@ -219,7 +219,7 @@ static inline struct smccc_call smccc_call_blocking(struct kvm_vcpu *vcpu,
  * struct smccc_want - what is expected of a call
  * @x: x0-x3 after; x4-x7 are expected not to change
  * @any: bits of x0-x3 that may have any value
- * @exit: 0 if the guest is to go on, or a KVM_EXIT_*
+ * @exit: 0 if the guest must go on, or a KVM_EXIT_*
  * @mp_state: KVM_MP_STATE_*; KVM_MP_STATE_RUNNABLE is 0
  * @hypercall_flags: of KVM_EXIT_HYPERCALL, whose nr is the lower half of x0
  * @type: of KVM_EXIT_SYSTEM_EVENT
@@ -239,7 +239,7 @@ struct smccc_want {
 
 /*
  * The upper half of a register that AArch32 state has used is UNKNOWN: zero, or
- * what it was before.
+ * unchanged.
  */
 static inline bool smccc_same_x(const struct smccc_call *c,
 				const struct smccc_want *w, int nr)
@@ -255,9 +255,9 @@ static inline bool smccc_same_x(const struct smccc_call *c,
  * @c: the call
  * @w: what is expected
  *
- * The program counter must have been advanced by 4, in each case.
+ * The program counter must always be advanced by 4.
  *
- * Return: whether it is what is expected.
+ * Return: whether the outcome is as expected.
  */
 static inline bool __smccc_expect(int line, const struct smccc_call *c,
 				  const struct smccc_want *w)
@@ -331,7 +331,7 @@ static inline bool __smccc_expect(int line, const struct smccc_call *c,
 #define smccc_expect(c, ...)						\
 	__smccc_expect(__LINE__, c, &(struct smccc_want) { __VA_ARGS__ })
 
-/* -1 in x0, 0 in x1-x3, and the guest goes on. */
+/* -1 in x0, 0 in x1-x3, and the guest goes on */
 #define smccc_expect_refused(c)						\
 	smccc_expect(c, .x = { SMCCC_RET_NOT_SUPPORTED })
 

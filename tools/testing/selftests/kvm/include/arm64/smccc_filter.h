@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The SMCCC filter: keeping book of which ranges were accepted, and having a
- * guest find out what became of them.
+ * The SMCCC filter: recording which ranges were accepted, and testing the
+ * filter with a guest's calls.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_FILTER_H
 #define SELFTEST_KVM_ARM64_SMCCC_FILTER_H
@@ -14,10 +14,10 @@
 #define DENY	KVM_SMCCC_FILTER_DENY
 #define FWD	KVM_SMCCC_FILTER_FWD_TO_USER
 
-/* The beginning of a part of the SiP range, of which KVM implements nothing. */
+/* The beginning of a part of the SiP range, in which KVM implements nothing */
 #define FILTER_FREE	0x82001000U
 
-/* The ranges that were asked for, of the VM that a case is about. */
+/* The requested ranges of the VM under test */
 #define FILTER_MAX	512
 
 static struct filter_range {
@@ -39,7 +39,7 @@ static inline void filter_begin(void)
 	filter_nr_ranges = 0;
 }
 
-/* @err is the answer that the range got. */
+/* @err is the result for the range. */
 static inline void filter_note(u32 base, u32 nr, u8 action, int err)
 {
 	TEST_ASSERT(filter_nr_ranges < FILTER_MAX, "Too many ranges");
@@ -73,10 +73,10 @@ static inline u8 filter_action(u32 fn)
 	return HANDLE;
 }
 
-/* The argument of every call: PSCI_FEATURES, for one, knows this function. */
+/* The argument of every call: a function that PSCI_FEATURES knows */
 #define FILTER_ARG	PSCI_0_2_FN_PSCI_VERSION
 
-/* Calls without an effect, and what they return if KVM handles them. */
+/* Calls without an effect, and what they return if KVM handles them */
 static const struct filter_call {
 	u32 fn;
 	u64 x[4];
@@ -94,8 +94,8 @@ static const struct filter_call {
 };
 
 /*
- * If it were handled, would it do something? Or be a mitigation, which may be
- * served on the way to KVM's dispatcher?
+ * Whether the call would have an effect if it were handled, or is a mitigation,
+ * which may be served before KVM's dispatcher
  */
 static inline bool filter_call_has_effect(u32 fn)
 {
@@ -115,10 +115,10 @@ static inline bool filter_call_has_effect(u32 fn)
 	       fn != PSCI_1_0_FN_PSCI_FEATURES;
 }
 
-/* What userspace returns from a call that is forwarded to it. */
+/* The result that userspace sets for a forwarded call */
 #define FILTER_ANSWER	0x1122334455667788UL
 
-/* The guest calls @x0, of which only the lower half says which function. */
+/* The guest calls @x0, whose lower half is the function. */
 static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
 					enum smccc_insn insn, u64 x0)
 {
@@ -150,7 +150,7 @@ static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
 	if (!__smccc_expect(line, &c, &want) || action != FWD)
 		return;
 
-	/* The guest goes on with what userspace has answered. */
+	/* The guest goes on with userspace's result. */
 	smccc_set_x(vcpu, 0, FILTER_ANSWER);
 	want.x[0] = FILTER_ANSWER;
 	want.exit = 0;
@@ -158,7 +158,7 @@ static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
 	__smccc_expect(line, &c, &want);
 }
 
-/* Garbage in the upper half of x0. */
+/* Garbage for the upper half of x0 */
 #define FILTER_GARBAGE	0x5a5a5a5a00000000UL
 
 static inline void __filter_expect_id(int line, struct kvm_vcpu *vcpu, u32 fn)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest that does nothing but SMCCC calls. It is a page that has, for each way
- * of making a call, the instruction and stores to an address that is not mapped,
- * so that it exits with KVM_EXIT_MMIO when it goes on after the call.
+ * A guest that only makes SMCCC calls. It is a page that has, for each way of
+ * making a call, the instruction and stores to an unmapped address, so that it
+ * exits with KVM_EXIT_MMIO when it goes on after the call.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_GUEST_H
 #define SELFTEST_KVM_ARM64_SMCCC_GUEST_H
@@ -14,7 +14,7 @@
 #define SMCCC_DATA_GPA		0x50000000UL
 #define SMCCC_MMIO_GPA		0x10000000UL
 
-/* Of PSTATE in AArch32: T32 rather than A32. */
+/* PSTATE.T in AArch32: T32 rather than A32 */
 #define SMCCC_PSTATE_T		BIT(5)
 
 /**
@@ -25,7 +25,7 @@
  * @SMCCC_SMC_IMM: SMC #1, which SMCCC reserves
  * @SMCCC_HVC_T32: HVC #0 in T32, for 32-bit guests
  * @SMCCC_SMC_T32: SMC #0 in T32, for 32-bit guests
- * @NR_SMCCC_INSNS: how many there are
+ * @NR_SMCCC_INSNS: the number of instructions
  */
 enum smccc_insn {
 	SMCCC_HVC,
@@ -59,7 +59,7 @@ static const struct smccc_code {
 			    { 0x8000f7f0, 0x8000f8c9 } },
 };
 
-/* Words in the page from one instruction to the next; the rest is stores. */
+/* Words in the page from one call's code to the next */
 #define SMCCC_CODE_WORDS	8
 
 static inline bool smccc_is_32bit(struct kvm_vcpu *vcpu)
@@ -86,7 +86,7 @@ static inline bool smccc_is_smc(enum smccc_insn insn)
 
 /**
  * smccc_vm_create_empty() - a VM that has the guest's code, and no vCPU yet
- * @features: KVM_ARM_VCPU_* bits that its vCPUs are to have
+ * @features: KVM_ARM_VCPU_* bits of its future vCPUs
  *
  * The VM has no interrupt controller. To be freed with kvm_vm_free().
  *
@@ -120,7 +120,7 @@ static inline struct kvm_vm *smccc_vm_create_empty(u32 features)
  * @features: KVM_ARM_VCPU_* bits, e.g. PSCI_0_2, EL1_32BIT, POWER_OFF
  * @vcpus: where the vCPUs are put; their ids are 0 to @nr - 1
  *
- * POWER_OFF is for all but the first vCPU, as it is of no use for that one.
+ * POWER_OFF applies to all vCPUs except the first one, which must be on.
  */
 static inline void smccc_vm_add_vcpus(struct kvm_vm *vm, u32 nr, u32 features,
 				      struct kvm_vcpu *vcpus[])
@@ -143,7 +143,7 @@ static inline void smccc_vm_add_vcpus(struct kvm_vm *vm, u32 nr, u32 features,
 /**
  * smccc_vm_create() - a VM whose vCPUs can make calls
  *
- * As smccc_vm_create_empty(), and as smccc_vm_add_vcpus().
+ * See smccc_vm_create_empty() and smccc_vm_add_vcpus().
  */
 static inline struct kvm_vm *smccc_vm_create(u32 nr, u32 features,
 					     struct kvm_vcpu *vcpus[])
@@ -180,7 +180,7 @@ static inline void smccc_set_mp_state(struct kvm_vcpu *vcpu, u32 mp_state)
 }
 
 /**
- * smccc_set_filter() - have calls of a VM filtered
+ * smccc_set_filter() - filter calls of a VM
  * @vm: the VM
  * @base: the first function
  * @nr: the number of functions

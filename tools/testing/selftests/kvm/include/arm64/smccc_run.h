@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Calling the functions of the table: in each form, with garbage in all that a
- * call is not to look at, and what is to come of it in a VM of this
- * configuration.
+ * Calling the functions of the table: in each form, with garbage in all ignored
+ * bits, and the expected outcome in a VM with a given configuration.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_RUN_H
 #define SELFTEST_KVM_ARM64_SMCCC_RUN_H
@@ -10,10 +9,10 @@
 #include "fw_reg_host.h"
 #include "smccc_table.h"
 
-/* ORed to registers of which only the lower half is to count. */
+/* ORed to registers whose upper half must be ignored */
 #define SMCCC_NOISE	(0xdeadbeefUL << 32)
 
-/* To be ORed to an argument of 32 bits: none must make a difference. */
+/* To be ORed to an argument of 32 bits: they must make no difference. */
 static const u64 smccc_upper_halves[] = {
 	0, BIT(32), BIT(63), SMCCC_NOISE, GENMASK(63, 32),
 };
@@ -63,8 +62,8 @@ static inline bool smccc_gate_is_open(const struct smccc_vm *v,
 }
 
 /*
- * A 32-bit guest cannot call SMC64 functions, says SMCCC. KVM sees to it that
- * this is so for PSCI, and serves the other ones.
+ * According to SMCCC a 32-bit guest cannot call SMC64 functions. KVM enforces
+ * this for PSCI, and serves other SMC64 functions.
  */
 static inline bool smccc_is_served(const struct smccc_vm *v,
 				   const struct smccc_fn *fn,
@@ -77,7 +76,7 @@ static inline bool smccc_is_served(const struct smccc_vm *v,
 		 fn->gate >= PSCI_0_1);
 }
 
-/* The clock that PTP is about is the one of the counter, if the host's is. */
+/* PTP needs a host whose clock is the counter. */
 static inline bool smccc_host_uses_counter(void)
 {
 	char buf[64] = "";
@@ -93,7 +92,7 @@ static inline bool smccc_host_uses_counter(void)
 	return !strcmp(buf, "arch_sys_counter\n");
 }
 
-/* What ARCH_FEATURES says of a workaround follows from the register's level. */
+/* The result of ARCH_FEATURES for a workaround, by the register's level */
 static inline u64 smccc_workaround(int line, const struct smccc_vm *v, int nr)
 {
 	const struct fw_workaround *row = __fw_workaround_row(line, v->vcpu[0],
@@ -102,7 +101,7 @@ static inline u64 smccc_workaround(int line, const struct smccc_vm *v, int nr)
 	return row ? row->arch_features : 0;
 }
 
-/* Of a call that is served: @fn's expectation, with what depends on @v. */
+/* The expected outcome of a served call to @fn, depending on @v */
 static inline struct smccc_want
 smccc_want_served(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 		  enum smccc_form form, enum smccc_insn insn, const u64 in[8])
@@ -156,7 +155,7 @@ smccc_want_served(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 		w.x[0] = in[0];
 		fallthrough;
 	case X1_X3_KEPT:
-		/* An SMC32 call has only had the lower halves. */
+		/* An SMC32 call only uses the lower halves. */
 		for (i = 1; i < 4; i++)
 			w.x[i] = smccc_is_64bit_form(form) ? in[i] :
 							     (u32)in[i];
@@ -166,7 +165,7 @@ smccc_want_served(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 	return w;
 }
 
-/* Of any call but an SMC #1. */
+/* The expected outcome of any call except an SMC #1 */
 static inline struct smccc_want
 smccc_want(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 	   enum smccc_form form, enum smccc_insn insn, const u64 in[8])
@@ -190,7 +189,7 @@ smccc_want(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 	return w;
 }
 
-/* Say which row of the table it is that failed. */
+/* Print which row of the table failed. */
 static inline void smccc_print_fn(const struct smccc_vm *v,
 				  const struct smccc_fn *fn,
 				  enum smccc_form form)
@@ -212,7 +211,7 @@ static inline void smccc_print_fn(const struct smccc_vm *v,
  * @fn: the function
  * @form: the form, which the function may not have
  * @insn: the instruction
- * @noise: what to OR to the registers of which only the lower half counts
+ * @noise: what to OR to the registers whose upper half is ignored
  */
 static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
 				     const struct smccc_fn *fn,
@@ -236,7 +235,7 @@ static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
 
 	smccc_call_start(&c);
 	if (insn == SMCCC_SMC_IMM && !v->is_32bit) {
-		/* Reserved, and no call: only x0 is set. */
+		/* Reserved, and not a call: only x0 is set. */
 		memcpy(want.x, c.in, sizeof(want.x));
 		want.x[0] = SMCCC_RET_NOT_SUPPORTED;
 		started = false;
@@ -262,8 +261,8 @@ static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
 #define smccc_expect_fn(...)	__smccc_expect_fn(__LINE__, __VA_ARGS__)
 
 /*
- * Call all the functions of the table in all forms, every other one of them
- * with noise; those that have it by HVC have none by SMC.
+ * Call all functions of the table in all forms, every other call with noise.
+ * Calls with noise by HVC have none by SMC, and vice versa.
  */
 static inline void __smccc_expect_table(int line, struct smccc_vm *v,
 					enum smccc_insn insn)

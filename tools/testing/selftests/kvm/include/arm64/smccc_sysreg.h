@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the guest of smccc_guest.h reads from a system register, VMs of it that
- * have an interrupt controller, and whether VMs can be protected ones.
+ * Reading system registers in the guest of smccc_guest.h, giving it an
+ * interrupt controller, and whether VMs can be protected.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_SYSREG_H
 #define SELFTEST_KVM_ARM64_SMCCC_SYSREG_H
@@ -13,7 +13,7 @@
 #include "gic.h"
 #include "vgic.h"
 
-/* Of the page of code, behind the calls. */
+/* In the page of code, after the calls */
 #define SMCCC_MRS_GPA		(SMCCC_CODE_GPA + 0x800)
 
 /**
@@ -22,7 +22,8 @@
  * @sysregs: the registers, SYS_*, which it reads to x1, x2, ...
  * @nr: how many there are
  *
- * It begins at SMCCC_MRS_GPA, and exits with KVM_EXIT_MMIO when it is done.
+ * The code begins at SMCCC_MRS_GPA, and exits with KVM_EXIT_MMIO when it is
+ * done.
  */
 static inline void smccc_write_mrs(struct kvm_vm *vm, const u32 *sysregs,
 				   int nr)
@@ -37,7 +38,7 @@ static inline void smccc_write_mrs(struct kvm_vm *vm, const u32 *sysregs,
 	__builtin___clear_cache((char *)code, (char *)end);
 }
 
-/* Run @vcpu from there, or go on if it is there. Returns whether it was done. */
+/* Run @vcpu from its PC to the exit. Returns whether it got there. */
 static inline bool __smccc_run_mrs(int line, struct kvm_vcpu *vcpu)
 {
 	int ret = smccc_run(vcpu);
@@ -53,7 +54,7 @@ static inline bool __smccc_run_mrs(int line, struct kvm_vcpu *vcpu)
 
 #define smccc_run_mrs(...)	__smccc_run_mrs(__LINE__, __VA_ARGS__)
 
-/* The guest's view of one register. */
+/* The guest's view of one register */
 static inline u64 __smccc_mrs(int line, struct kvm_vcpu *vcpu, u32 sysreg)
 {
 	smccc_write_mrs(vcpu->vm, &sysreg, 1);
@@ -73,7 +74,7 @@ static inline bool smccc_has_gic(u32 type)
 	return !ret;
 }
 
-/* The type that it can give, a GICv3 if it has the choice. */
+/* The type that the host supports, a GICv3 if it supports both */
 static inline u32 smccc_gic_type(void)
 {
 	return smccc_has_gic(KVM_DEV_TYPE_ARM_VGIC_V3) ?
@@ -111,7 +112,7 @@ static inline int smccc_add_gic(struct kvm_vm *vm, u32 type, u32 nr)
 	return fd;
 }
 
-/* Whether KVM can keep a VM away from its host, which is pKVM. */
+/* Whether KVM is pKVM, which can protect VMs from the host */
 static inline bool smccc_has_pvms(void)
 {
 	int kvm_fd = open_kvm_dev_path_or_exit(), fd;

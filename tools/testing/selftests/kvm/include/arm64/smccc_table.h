@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The calls of SMCCC (DEN0028), PSCI (DEN0022), TRNG (DEN0098), paravirtualised
- * time (DEN0057) and KVM's vendor service, those that KVM has and those that it
- * has not, with what they return and do. To be run on a struct smccc_vm, which
- * tells which of them are served.
+ * time (DEN0057) and KVM's vendor service, both those that KVM has and those
+ * that it lacks, with their results and effects. To be run on a struct
+ * smccc_vm, which determines which of them are served.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_TABLE_H
 #define SELFTEST_KVM_ARM64_SMCCC_TABLE_H
 
 #include "smccc_vm.h"
 
-/* The forms in which a function can be called; those of a function as a set. */
+/* The forms of a call; a function has a set of them. */
 enum smccc_form {
 	FAST_32,
 	FAST_64,
@@ -32,7 +32,7 @@ static const u32 smccc_form_bits[NR_SMCCC_FORMS] = {
 #define SMC64	BIT(FAST_64)
 #define BOTH	(SMC32 | SMC64)
 
-/* What has to be there for a function to be. */
+/* The condition under which a function exists */
 enum smccc_gate {
 	ALWAYS,
 	TRNG,
@@ -40,29 +40,29 @@ enum smccc_gate {
 	VENDOR_FEAT,
 	VENDOR_PTP,
 	PSCI_0_1,
-	/* This version or a later one. */
+	/* This version or a later one */
 	PSCI_0_2,
 	PSCI_1_0,
 	PSCI_1_1,
 	PSCI_1_3,
-	/* 1.0, and KVM_CAP_ARM_SYSTEM_SUSPEND. */
+	/* 1.0, and KVM_CAP_ARM_SYSTEM_SUSPEND */
 	SYSTEM_SUSPEND,
 };
 
-/* x0-x3, if they are not fixed, and effects on other vCPUs. */
+/* x0-x3, if they are not fixed, and effects on other vCPUs */
 enum smccc_result {
 	FIXED,
 	THE_PSCI_VERSION,
 	WORKAROUND_1,
 	WORKAROUND_2,
 	WORKAROUND_3,
-	/* By HVC only, answered at EL2: 0 in x0, x1 is clobbered. */
+	/* Only by HVC, answered at EL2: 0 in x0, x1 is clobbered. */
 	WORKAROUND_APPLIED,
 	THE_VENDOR_BMAPS,
 	HAS_STOLEN_TIME,
 	STOLEN_TIME_GPA,
 	TIME_AND_COUNTER,
-	/* x0, or none, is set. */
+	/* Only x0 is set, or nothing. */
 	X1_X3_KEPT,
 	X0_X3_KEPT,
 	/* vCPU 1 runs with x2 as its program counter and x3 in x0. */
@@ -78,7 +78,7 @@ struct smccc_fn {
 	u64 args[3];
 	struct smccc_want want;
 	enum smccc_result result;
-	/* Not in the SMC32 form: the upper halves of the arguments count. */
+	/* The upper halves of the arguments count even in SMC32. */
 	bool whole_args;
 };
 
@@ -181,7 +181,7 @@ static const struct smccc_fn smccc_fns[] = {
 	{ "SYSTEM_OFF2", 0x84000015, BOTH, PSCI_1_3,
 	  2, { PSCI_1_3_OFF_TYPE_HIBERNATE_OFF, 0 },
 	  EVENT(SHUTDOWN, KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2) },
-	{ "PSCI: first function there is not", 0x84000016, NONE },
+	{ "PSCI: first unknown function", 0x84000016, NONE },
 	{ "PSCI: last of the range", 0x8400001f, NONE },
 	{ "SDEI_VERSION", 0x84000020, NONE },
 
@@ -252,8 +252,8 @@ static const struct smccc_fn smccc_fns[] = {
 };
 
 /*
- * What PSCI_FEATURES knows, and since when: 0, or flags. Bit 0 of SYSTEM_OFF2 is
- * HIBERNATE_OFF.
+ * The functions that PSCI_FEATURES knows, since which version, and the result:
+ * 0, or flags. Bit 0 of SYSTEM_OFF2 is HIBERNATE_OFF.
  */
 static const struct {
 	u64 id;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VM for SMCCC calls in all the ways in which userspace can configure it:
- * the version of PSCI, the bitmaps of services, the filter, whether there are
+ * A VM for SMCCC calls, with everything that userspace can configure: the
+ * version of PSCI, the bitmaps of services, the filter, whether there are
  * stolen time and SYSTEM_SUSPEND, and whether the guest is a 32-bit one.
  */
 #ifndef SELFTEST_KVM_ARM64_SMCCC_VM_H
@@ -20,10 +20,10 @@
  * @vcpu: its vCPUs
  * @psci: the version of PSCI
  * @bmap: the values of the bitmaps, by enum fw_reg_nr
- * @filter: KVM_SMCCC_FILTER_* of all calls but Arm Architecture Calls, which
+ * @filter: KVM_SMCCC_FILTER_* of all calls except Arm Architecture Calls, which
  *	cannot be filtered
  * @system_suspend: KVM_CAP_ARM_SYSTEM_SUSPEND is enabled
- * @stolen_time: vCPU 0 has a place for its stolen time, at SMCCC_DATA_GPA
+ * @stolen_time: vCPU 0 has its stolen time at SMCCC_DATA_GPA
  * @is_32bit: EL1 is AArch32
  */
 struct smccc_vm {
@@ -40,7 +40,7 @@ struct smccc_vm {
 /**
  * smccc_vm_default() - a configuration to start from
  *
- * Return: KVM's defaults, and all that is optional, as far as the host has it.
+ * Return: KVM's defaults, with all optional features that the host has.
  */
 static inline struct smccc_vm smccc_vm_default(void)
 {
@@ -77,7 +77,7 @@ static inline void smccc_filter_all(struct kvm_vm *vm, u8 action)
 	}
 }
 
-/* A call that stops the vCPU when it is not to does not return any more. */
+/* A call that wrongly stops the vCPU never returns. */
 #define SMCCC_LIMIT_S	15
 
 static inline void *smccc_watch(void *unused)
@@ -94,7 +94,7 @@ static inline void *smccc_watch(void *unused)
 			   SMCCC_LIMIT_S);
 }
 
-/* SIGALRM is for the main thread. */
+/* Only the main thread must get SIGALRM. */
 static inline void smccc_start_watching(void)
 {
 	static bool started;
@@ -112,7 +112,7 @@ static inline void smccc_start_watching(void)
 }
 
 /**
- * smccc_vm_start() - make a VM that is configured so
+ * smccc_vm_start() - make a VM with a configuration
  * @v: the configuration; @vm and @vcpu are filled in
  */
 static inline void smccc_vm_start(struct smccc_vm *v)
@@ -153,7 +153,7 @@ static inline void smccc_vm_free(struct smccc_vm *v)
 	kvm_vm_free(v->vm);
 }
 
-/* What is left of an exit or of a stopped vCPU; x0-x3 are not to change now. */
+/* Go on after an exit or a stop; x0-x3 must not change. */
 static inline void __smccc_go_on(int line, struct smccc_call *c)
 {
 	struct smccc_want want = {};
@@ -172,9 +172,9 @@ static inline void __smccc_go_on(int line, struct smccc_call *c)
  * @line: of the expectation
  * @v: the VM
  * @c: a call of vCPU 0
- * @started: the call was to start vCPU 1
- * @pc: where vCPU 1 is to begin, if so
- * @x0: what vCPU 1 is to have in x0, if so
+ * @started: the call must have started vCPU 1
+ * @pc: where vCPU 1 must begin, if so
+ * @x0: what vCPU 1 must have in x0, if so
  */
 static inline void __smccc_expect_others(int line, struct smccc_vm *v,
 					 const struct smccc_call *c,
