@@ -1,28 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * migration_matrix - Which VM can take the place of which.
+ * migration_matrix - Which VM can be restored from which.
  *
- * A row is a VM that was saved, a column is the VM that is to be restored from
- * it; what one of them knows the other need not know. Each cell says what
- * happens: "ok", or the register that is refused first, with the errno, which
- * is where a VMM gives up. The test itself goes on, and holds each register of
- * the stream against the rules below: nothing is accepted in silence that the
- * destination does not have, and what is refused reads as before. Then the
- * guest, whose memory and vCPU have moved, goes on in the destination, and sees
- * the PSCI version and the services that the registers say.
+ * A row is a VM that was saved, a column is a VM that is restored from it;
+ * either may know registers that the other does not. Each cell shows the
+ * result: "ok", or the register that is refused first, with the errno; a VMM
+ * would give up there. The test itself goes on, and checks each register of the
+ * stream against the rules below: the destination accepts no value that it does
+ * not have, and a refused register reads as before. Then the guest, whose
+ * memory and vCPU have moved, goes on in the destination, and sees the PSCI
+ * version and the services according to the registers.
  *
- * A process has one kernel on one host. An older kernel as the destination is
- * this one in the mode c, where there is nothing to opt in to. As the source,
- * other kernels and hosts are streams of (id, value) as they would arrive: that
- * of a VM of this host, less what the other kernel does not know, or with what
- * it has in addition. So the rows hold on each host, but for those in which the
- * level of a workaround differs: these follow from this host's levels, which
- * are printed above the table. What is expected is in migration_rows.h.
+ * The test has only one kernel on one host. An older kernel as the destination
+ * is this one in the mode c, without anything to opt in to. As the source,
+ * another kernel or host is a stream of (id, value) pairs as it would arrive:
+ * the stream of a VM of this host, without the registers that the other kernel
+ * does not know, or with additional ones. So the rows are the same on each
+ * host, except those in which the level of a workaround differs: these depend
+ * on this host's levels, which are printed above the table. The expected
+ * results are in migration_rows.h.
  */
 #include "migration_pmr.h"
 #include "migration_rows.h"
 
-/* 0 unless a rule says so */
+/* The errno that the first matching rule has, or 0 */
 static int find_rule(const struct rule *r, int nr, int dest, u32 reg, bool *found)
 {
 	for (; nr && !*found; nr--, r++) {
@@ -91,7 +92,7 @@ static struct saved row_save(const struct row *row)
 	return s;
 }
 
-/* The one that is in use; cells come row by row. */
+/* The source in use; cells are run row by row. */
 static struct saved *source(int nr)
 {
 	static struct saved saved;
@@ -116,10 +117,10 @@ static const char * const pmr_rows[] = {
 
 static char cells[NR_ROWS + ARRAY_SIZE(pmr_rows)][NR_DESTS][CELL_SIZE];
 
-/* How many were refused so far, in this cell */
+/* The number of refused registers so far in this cell */
 static int nr_refused;
 
-/* Expect @err from @nr, and note it if it is the first one that is refused. */
+/* Expect @want from register @nr, and note the first refused one. */
 static void cell_expect(int row, int dest, int nr, int err, int want)
 {
 	fw_expect(err == want, "%s: %s, expected %s", names[nr],
@@ -142,7 +143,7 @@ static void cell_done(int row, int dest)
 		strncat(cell, "!", CELL_SIZE - 1 - strlen(cell));
 }
 
-/* An older kernel says no before any register could be lost. */
+/* An older kernel refuses before any register could be lost. */
 static bool cell_older(int nr, struct migrant *m)
 {
 	int i, err;
@@ -174,7 +175,7 @@ static void cell_registers(int nr, int dest, struct migrant *m, struct saved *s)
 	}
 }
 
-/* What had to wait for the vCPU */
+/* The registers that could only be written once there was a vCPU */
 static void cell_registers_again(int dest, struct migrant *m, struct saved *s)
 {
 	int i, nr, err;
@@ -238,7 +239,7 @@ static void check_cell(int arg)
 	cell_done(nr, dest);
 }
 
-/* ---- GICC_PMR, which is a mode of the VM and refuses nothing ---- */
+/* ---- GICC_PMR: the format is a mode of the VM; no value is refused ---- */
 
 static void check_pmr(int arg)
 {
@@ -288,8 +289,8 @@ static void print_table(void)
 	       vcpu_get_reg(vcpu, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2),
 	       vcpu_get_reg(vcpu, KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_3),
 	       level_host(vcpu, 0));
-	printf("# A cell is ok, or what is refused first, with the errno, and how many more:\n");
-	printf("# PSCI_VERSION, WORKAROUND_1 to 3, bitmaps, levels, registers that are new or\n");
+	printf("# A cell is ok, or the first refused register, its errno, and how many follow:\n");
+	printf("# PSCI_VERSION, WORKAROUND_1 to 3, bitmaps, levels, new registers, registers\n");
 	printf("# of IDs; CAP: KVM_ENABLE_CAP, INIT: KVM_ARM_VCPU_INIT\n#\n");
 
 	printf("# %-39s", "source");
@@ -337,7 +338,7 @@ int main(void)
 	opt_in_require();
 
 	for (i = 0; i < NR_ROWS; i++) {
-		/* Without a vCPU there is no other way than the VM's. */
+		/* Without a vCPU only the VM's file descriptor can be used. */
 		for (j = 0; j < NR_DESTS - !(rows[i].in & IN_VM); j++)
 			add_case(check_cell, i * NR_DESTS + j, rows[i].name);
 	}

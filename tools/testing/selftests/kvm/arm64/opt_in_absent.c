@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * opt_in_absent - For a VM that has not opted in to anything, nothing is there.
+ * opt_in_absent - A VM that has not opted in to anything sees no change.
  *
  * What a VM can opt in to must not be seen, listed or accepted in any other VM,
- * not even while there is one that has all of it, in whichever mode KVM is. In
- * the modes c and check there is not even something to opt in to. Each case is
- * run in each of the modes, next to a VM that has opted in to everything, and
- * compares with a VM that was created before that one. The errors expected are
- * those of a kernel that knows nothing of it.
+ * in any mode, even while some VM has opted in to everything. In the modes c
+ * and check there is nothing to opt in to. Each case is run in each of the
+ * modes, while a VM exists that has opted in to everything, and compares with a
+ * VM that was created before that one. The expected errors are those of a
+ * kernel without these features.
  */
 #include <errno.h>
 
@@ -21,21 +21,21 @@ static const char * const modes[] = { "rust", "c", "check" };
 #define NR_MODES	ARRAY_SIZE(modes)
 #define MODE_RUST	0
 
-/* Created before there was a VM that opted in, and its list at that time. */
+/* Created before any VM opted in, and its list of registers at that time */
 static struct kvm_vm *first_vm;
 static struct kvm_vcpu *first;
 static struct kvm_reg_list *first_list;
 static u64 first_masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 
-/* The one that has opted in to everything. */
+/* The VM that has opted in to everything */
 static struct kvm_vm *rich_vm;
 static struct kvm_vcpu *rich[2];
 
-/* GICv2s, of which one has opted in, if this host can have them. */
+/* GICv2s, one of which has opted in, if the host supports them */
 static bool has_vgic_v2;
 static struct vgic_v2 plain_gic, canonical_gic;
 
-/* Make use of what the rich VM has, for others not to notice. */
+/* Use what the rich VM has; other VMs must not notice. */
 static void use_rich(void)
 {
 	u64 val;
@@ -49,7 +49,7 @@ static void use_rich(void)
 		      PSCI_VERSION(1, 1));
 }
 
-/* A VM of this mode. */
+/* A new VM in this mode */
 static struct kvm_vm *begin(int mode, struct kvm_vcpu **vcpu)
 {
 	abi_set_mode(modes[mode]);
@@ -82,7 +82,7 @@ static void check_list(int mode)
 	kvm_vm_free(vm);
 }
 
-/* In the order of errors of a register that no kernel has. */
+/* The errors, in their order, of a register that no kernel has */
 static void expect_no_reg(struct kvm_vcpu *vcpu, u64 id)
 {
 	int i, ret;
@@ -118,7 +118,7 @@ static void check_levels(int mode)
 	kvm_vm_free(vm);
 }
 
-/* Bits 28-31 of an id, of which the first one is the scope. */
+/* Bits 28-31 of an id; bit 28 is the scope. */
 static void check_scope(int mode)
 {
 	struct kvm_vcpu *vcpu;
@@ -164,8 +164,8 @@ static void expect_no_vm_reg(int fd, u64 id)
 	int ret;
 
 	/*
-	 * KVM_GET_ONE_REG is KVM_ARM_SET_DEVICE_ADDR here, and no such device
-	 * is there. It does not look at the address, as that is no pointer.
+	 * KVM_GET_ONE_REG is KVM_ARM_SET_DEVICE_ADDR here, and there is no such
+	 * device. The address is not used, as it is no pointer.
 	 */
 	ret = fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
 	fw_expect(ret == ENODEV, "GET %#lx: %s", id, strerror(ret));
@@ -197,7 +197,7 @@ static void expect_no_vm_regs(int fd)
 	fw_expect(ret == EINVAL && !list.n, "KVM_GET_REG_LIST: %s, n %llu",
 		  strerror(ret), list.n);
 
-	/* What is not an ioctl of a VM does not look at its argument. */
+	/* A request that is not a VM ioctl ignores its argument. */
 	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
 		ret = fw_get_reg_list(fd, (void *)bad_pointers[i]);
 		fw_expect(ret == EINVAL, "KVM_GET_REG_LIST: %s", strerror(ret));
@@ -298,13 +298,13 @@ static void check_capabilities(int mode)
 			  opt_ins[i].name, strerror(ret));
 	}
 
-	/* What was refused does not come with the mode in which it is there. */
+	/* Refused requests do not take effect in the mode rust either. */
 	abi_set_mode("rust");
 	opt_in_expect_parts(vm, 0, "in the end");
 	kvm_vm_free(vm);
 }
 
-/* A VM that has opted in to levels, and then wants more in another mode. */
+/* A VM opts in to levels, and tries to opt in to more in another mode. */
 static void check_no_more(int mode)
 {
 	struct kvm_vm *vm = vm_create(1);
@@ -331,7 +331,7 @@ static void check_no_more(int mode)
 	kvm_vm_free(vm);
 }
 
-/* By behaviour, of VMs whose vCPUs are created in one mode and used in it. */
+/* Tested by behaviour; vCPUs are created and used in the same mode. */
 static void check_parts(int mode)
 {
 	struct kvm_vcpu *vcpu;
@@ -371,7 +371,7 @@ static void check_vgic_v3(int mode)
 	kvm_vm_free(vm);
 }
 
-/* Five bits of GICC_PMR, which are shifted unless the VM has opted in. */
+/* GICC_PMR has five bits, shifted, unless the VM has opted in. */
 static void expect_pmr(struct vgic_v2 *v, bool canonical)
 {
 	u32 val, now, want;
@@ -415,7 +415,7 @@ static void check_vgic_v2(int mode)
 }
 
 static const struct fw_case checks[] = {
-	{ "list: the registers of before, in the same order", check_list },
+	{ "list: the same registers as before, in the same order", check_list },
 	{ "levels: GET is ENOENT, SET EFAULT and then ENOENT", check_levels },
 	{ "scopes: any register with one of bits 28-31 is ENOENT",
 	  check_scope },
@@ -423,14 +423,14 @@ static const struct fw_case checks[] = {
 	{ "VM's fd: GET_ONE_REG is ENODEV, SET and the list EINVAL",
 	  check_vm_regs },
 	{ "masks: ranges but 0 are EINVAL, the array untouched", check_ranges },
-	{ "capabilities: of mode rust alone, and kept by the VM that has them",
+	{ "capabilities: only in mode rust, and kept by the VM that has them",
 	  check_capabilities },
-	{ "capabilities: a VM that opted in keeps that, more in mode rust alone",
+	{ "capabilities: a VM that opted in keeps them, gets more only in mode rust",
 	  check_no_more },
-	{ "behaviour: none of it, and all of it in the VM that opted in",
+	{ "behaviour: no part of it, and all parts in the VM that opted in",
 	  check_parts },
 	{ "GICv3: no CANONICAL_PMR", check_vgic_v3 },
-	{ "GICv2: PMR is shifted, and is not in the VM that opted in",
+	{ "GICv2: PMR is shifted, except in the VM that opted in",
 	  check_vgic_v2 },
 };
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * opt_in_errors - KVM_ENABLE_CAP of the capabilities that a VM can opt in to:
- * what is refused, and that each one gives what it is about and nothing else.
+ * what is refused, and that each one enables its own feature only.
  *
- * All of it is EINVAL: flags, pad and args that have no meaning yet and are not
- * zero, ranges that there are not, and a VM that has a vCPU already. A VMM can
- * rely on that to find out what a later kernel has, and on a refusal to change
- * nothing. What a VM has is told by how it behaves, see opt_in_probe.h.
+ * Refused with EINVAL: flags, pad and args that have no meaning yet and are not
+ * zero, unknown ranges, and a VM that has a vCPU already. A VMM can rely on
+ * this to find out what a later kernel has, and on a refusal to have no effect.
+ * What a VM has enabled is derived from its behaviour, see opt_in_probe.h.
  */
 #include <errno.h>
 
@@ -18,7 +18,7 @@ static int enable(int fd, const struct kvm_enable_cap *cap)
 	return ioctl(fd, KVM_ENABLE_CAP, cap) ? errno : 0;
 }
 
-/* KVM_ENABLE_CAP as it is right for opt_ins[@nr], to be spoilt. */
+/* A valid KVM_ENABLE_CAP for opt_ins[@nr], to be modified by the caller */
 static struct kvm_enable_cap good(int nr)
 {
 	return (struct kvm_enable_cap) {
@@ -39,14 +39,14 @@ static void __expect_refused(int line, struct kvm_vm *vm,
 
 #define expect_refused(...)	__expect_refused(__LINE__, __VA_ARGS__)
 
-/* Cases work in the mode rust, where all of it can be had. */
+/* Cases run in the mode rust, where every capability is available. */
 static struct kvm_vm *begin(void)
 {
 	opt_in_begin();
 	return vm_create(1);
 }
 
-/* They end with a VM that is to have these parts. */
+/* At the end the VM must have exactly these parts. */
 static void finish(struct kvm_vm *vm, u32 parts)
 {
 	opt_in_end();
@@ -54,7 +54,7 @@ static void finish(struct kvm_vm *vm, u32 parts)
 	kvm_vm_free(vm);
 }
 
-/* ---- What there is ---- */
+/* ---- Which capabilities there are ---- */
 
 static void check_extensions(int unused)
 {
@@ -70,7 +70,7 @@ static void check_extensions(int unused)
 			  opt_ins[i].name, ret);
 	}
 
-	/* None of them changes what is told of the others. */
+	/* None of them changes what is reported for the others. */
 	for (i = 0; i < NR_OPT_INS; i++) {
 		opt_in(vm, opt_ins[i].cap, opt_ins[i].arg);
 		opt_in_begin();
@@ -96,7 +96,7 @@ static void check_numbers(int unused)
 		fw_expect(opt_ins[i].cap == caps[i], "%s is %#x",
 			  opt_ins[i].name, opt_ins[i].cap);
 
-	/* Nothing before, between and after. */
+	/* No other number is a capability. */
 	for (cap = 0x41524cf0; cap < 0x41524d20; cap++) {
 		if (cap >= caps[0] && cap <= caps[NR_OPT_INS - 1])
 			continue;
@@ -171,7 +171,7 @@ static void check_args(int nr)
 	struct kvm_vm *vm = begin();
 	int i, bit;
 
-	/* The first one is that of the ranges. */
+	/* args[0] of this capability is the set of ranges. */
 	for (i = nr == OPT_IN_MASKS; i < ARRAY_SIZE(cap.args); i++) {
 		for (bit = 0; bit < 64; bit++) {
 			cap.args[i] = BIT(bit);
@@ -184,7 +184,7 @@ static void check_args(int nr)
 	finish(vm, 0);
 }
 
-/* No range at all, the one that every VM has, and those that there are not. */
+/* No range, the range that every VM has, and unknown ranges */
 static void check_ranges(int had)
 {
 	struct kvm_enable_cap cap = good(OPT_IN_MASKS);
@@ -211,7 +211,7 @@ static void check_ranges(int had)
 	finish(vm, had ? BIT(PART_GIC_RANGE) : 0);
 }
 
-/* Once there is a vCPU, initialised or not. */
+/* Once there is a vCPU, initialised or not */
 static void check_too_late(int nr)
 {
 	struct kvm_enable_cap cap = good(nr);
@@ -232,7 +232,7 @@ static void check_too_late(int nr)
 	fw_expect(!parts, "parts %#x", parts);
 	kvm_vm_free(bare);
 
-	/* Not even what the VM has already. */
+	/* Not even what the VM has enabled already */
 	fw_expect(!enable(vm->fd, &cap), "%s is refused", opt_ins[nr].name);
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&vcpu);
@@ -257,7 +257,7 @@ static void check_bad_pointers(int unused)
 			  strerror(ret));
 	}
 
-	/* All of the structure has to be there, the pad included. */
+	/* The whole structure must be readable, including the pad. */
 	for (nr = 0; nr < NR_OPT_INS; nr++) {
 		cap = good(nr);
 		p = hole - sizeof(cap) + 1;
@@ -269,7 +269,7 @@ static void check_bad_pointers(int unused)
 	finish(vm, 0);
 }
 
-/* It is about VMs. */
+/* The capabilities are those of VMs. */
 static void check_other_fds(int unused)
 {
 	struct kvm_enable_cap cap;
@@ -296,7 +296,7 @@ static void check_other_fds(int unused)
 	kvm_vm_free(vm);
 }
 
-/* A VM that KVM itself keeps away from its host gives none of it away. */
+/* A protected VM, hidden from the host, has none of the capabilities. */
 static void check_protected_vm(int unused)
 {
 	int kvm_fd = open_kvm_dev_path_or_exit(), fd, nr, ret;
@@ -325,7 +325,7 @@ static void check_protected_vm(int unused)
 	opt_in_end();
 }
 
-/* ---- What it gives ---- */
+/* ---- What they enable ---- */
 
 static void check_twice(int nr)
 {
@@ -338,7 +338,7 @@ static void check_twice(int nr)
 		ret = enable(vm->fd, &cap);
 		fw_expect(!ret, "%s again: %s", opt_ins[nr].name,
 			  strerror(ret));
-		/* To be refused something does not take away what one has. */
+		/* A refused request does not disable what is enabled. */
 		expect_refused(vm, &bad, "flags", bad.flags);
 	}
 	finish(vm, opt_in_cap_parts(cap.cap));
@@ -360,7 +360,7 @@ static void check_ranges_add_up(int first)
 	cap.args[0] ^= OPT_IN_RANGES;
 	fw_expect(!enable(vm->fd, &cap), "the other one is refused");
 	fw_expect(opt_in_probe_vm(vm->fd) == parts, "not both ranges");
-	/* What it has, and no longer all that it has. */
+	/* A subset of what it has is accepted. */
 	fw_expect(!enable(vm->fd, &cap), "refused in the end");
 	finish(vm, parts);
 }
@@ -411,20 +411,20 @@ static const struct fw_case each[] = {
 static const struct fw_case once[] = {
 	{ "KVM_CHECK_EXTENSION: the same on /dev/kvm and any VM",
 	  check_extensions },
-	{ "numbers: five, and none around them", check_numbers },
+	{ "numbers: five, and no others around them", check_numbers },
 	{ "SUPPORTED_REG_MASK_RANGES: what the VM enabled, 1 elsewhere",
 	  check_supported_ranges },
 	{ "ranges: none, 0 and unknown ones are EINVAL, nothing changed",
 	  check_ranges, 0 },
-	{ "ranges: so they are with range 1, which stays alone",
+	{ "ranges: the same with range 1, which stays the only one",
 	  check_ranges, BIT(KVM_ARM_GIC_RANGE) },
 	{ "ranges: 1, then 2, add up", check_ranges_add_up, KVM_ARM_GIC_RANGE },
 	{ "ranges: 2, then 1, add up", check_ranges_add_up, KVM_ARM_FW_RANGE },
 	{ "pointer: a bad one is EFAULT, nothing changed", check_bad_pointers },
 	{ "vCPUs and /dev/kvm: EINVAL, nothing changed", check_other_fds },
-	{ "protected VM: nothing is there, EINVAL", check_protected_vm },
-	{ "all combinations: each gives itself alone", check_combinations },
-	{ "all pairs, enabled in the other order: so it is",
+	{ "protected VM: has no capability, EINVAL", check_protected_vm },
+	{ "all combinations: each enables only itself", check_combinations },
+	{ "all pairs, enabled in the other order: the same",
 	  check_descending_pairs },
 };
 

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * opt_in_flip - A VM keeps what it has opted in to while the implementation of
- * KVM's ABI is being switched.
+ * KVM's ABI is switched.
  *
- * It is offered in the mode rust alone. Yet a VM that was given it must not see
- * a switch to another mode: its registers, their scopes, the masks, what is
- * frozen and what KVM_CHECK_EXTENSION says of it stay, on all file descriptors,
- * however a switch falls among concurrent calls. And a VM that opts in at this
- * time has a capability if, and only if, KVM_ENABLE_CAP has succeeded.
+ * Capabilities to opt in to are only offered in the mode rust. But a VM that
+ * has opted in must not notice a switch to another mode: its registers, their
+ * scopes, the masks, what is frozen and the results of KVM_CHECK_EXTENSION stay
+ * the same, on all file descriptors, whenever the mode changes during
+ * concurrent calls. And a VM that opts in meanwhile has a capability if, and
+ * only if, KVM_ENABLE_CAP has succeeded.
  */
 #include <errno.h>
 
 #include "feature_level.h"
 #include "opt_in_probe.h"
 
-/* For threads, which have nothing to go on with after a failure. */
+/* For threads, which cannot go on after a failure */
 static void __assert_set(int line, int fd, u64 id, u64 val, int want)
 {
 	int ret = fw_one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
@@ -37,7 +38,7 @@ static void __assert_reg(int line, int fd, u64 id, u64 want)
 
 #define assert_reg(...)	__assert_reg(__LINE__, __VA_ARGS__)
 
-/* ---- What the VM is to have, as it was before any switch ---- */
+/* ---- What the VM must have: its state before any switch ---- */
 
 #define MAX_LIST	32
 
@@ -71,7 +72,7 @@ static void get_masks(int fd, u32 nr, u64 masks[KVM_ARM_GIC_RANGE_SIZE])
 	TEST_ASSERT(!ret, "range %u: %s", nr, strerror(ret));
 }
 
-/* All of this stays, run or no run; and state and masks if none comes. */
+/* All of this stays the same; the state and masks only without a run. */
 static void learn(void)
 {
 	int n;
@@ -84,14 +85,14 @@ static void learn(void)
 	for (n = 0; n <= KVM_ARM_FW_RANGE; n++)
 		get_masks(rich.vm->fd, n, rich.masks[n]);
 
-	/* There must be something that could get lost. */
+	/* There must be something that could be lost. */
 	TEST_ASSERT_EQ(rich.vm_list[0], NR_FW_REGS + NR_LEVEL_REGS);
 	TEST_ASSERT_EQ(rich.vm_list[1], KVM_REG_ARM_PSCI_VERSION);
 }
 
 static void create_rich(void *code)
 {
-	/* Whatever the last switch has left behind. */
+	/* Restore the mode that offers the capabilities. */
 	abi_set_mode("rust");
 	rich.vm = opt_in_vm_create(OPT_IN_ALL, 3, true, code, rich.vcpus);
 	vcpu_set_reg(rich.vcpus[0], KVM_REG_ARM_PSCI_VERSION,
@@ -114,7 +115,7 @@ static void access_levels(struct abi_worker *w)
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		host = rich.levels[n];
 		for (i = 0; i < ARRAY_SIZE(fds); i++) {
-			/* With and without the scope. */
+			/* With and without the scope */
 			id = LEVEL_REG_0 + n;
 			if (w->rounds & 1)
 				id |= KVM_REG_ARM_SCOPE_VM;
@@ -229,7 +230,7 @@ static void check_running_vm(int unused)
 	fw_run(rich.vcpus[0]);
 	learn();
 
-	/* The others never run, so that access does not wait for them. */
+	/* The others never run, so access to them does not wait. */
 	abi_start_rounds(0, run_guest, rich.vcpus[0]);
 	abi_start_rounds(1, access_levels, rich.vcpus[1]);
 	abi_start_rounds(2, access_frozen, rich.vcpus[2]);
@@ -260,7 +261,7 @@ static void write_own_reg(struct abi_worker *w)
 		w->vcpu->fd, rich.vm->fd, rich.vcpus[2]->fd,
 	};
 
-	/* Twice each, so that in the end of a round it is the second one. */
+	/* Write each value twice, so that a round ends with the second one. */
 	for (i = 0; i < 2 * ARRAY_SIZE(fds); i++) {
 		u64 scope = w->rounds & 1 ? KVM_REG_ARM_SCOPE_VM : 0;
 		u64 val = reg->vals[i & 1];
@@ -283,7 +284,7 @@ static void check_fresh_vm(int unused)
 	abi_start_rounds(3, ask_what_there_is, rich.vcpus[1]);
 	abi_flip_and_join(4);
 
-	/* The guest gets what was written last, and that freezes. */
+	/* The guest sees what was written last, and that is frozen. */
 	fw_expect_state(rich.vcpus[0], &rich.state, "in the end");
 	fw_run(rich.vcpus[1]);
 	fw_expect_set(rich.vcpus[0], FW_PSCI_VERSION, PSCI_VERSION(1, 0), EBUSY,
@@ -311,7 +312,7 @@ static void opt_in_somehow(struct abi_worker *w)
 			parts |= BIT(i);
 		__atomic_add_fetch(ret ? &nr_refused : &nr_accepted, 1,
 				   __ATOMIC_RELAXED);
-		/* Not always as soon as the one before. */
+		/* Vary the time until the next attempt. */
 		usleep(w->seed * 37 + w->rounds % 8 * 100);
 	}
 
@@ -325,7 +326,7 @@ static void opt_in_somehow(struct abi_worker *w)
 	kvm_vm_free(vm);
 }
 
-/* Who asks seldom, on a slow kernel, may find the same mode a few times. */
+/* On a slow kernel a few rounds may all meet the same mode. */
 static bool both_have_occurred(void)
 {
 	return __atomic_load_n(&nr_accepted, __ATOMIC_RELAXED) &&
@@ -341,13 +342,13 @@ static void check_new_vms(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "running VM: levels, lists, masks and capabilities stay, all is frozen",
+	{ "running VM: levels, lists, masks and capabilities stay, all are frozen",
 	  check_running_vm },
 	{ "fresh VM: what is written on one fd is read on all",
 	  check_fresh_vm },
 	{ "VMs that opt in meanwhile have what was accepted, and nothing else",
 	  check_new_vms },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * opt_in_race - KVM_ENABLE_CAP against what else can happen to a VM meanwhile.
+ * opt_in_race - KVM_ENABLE_CAP in races with other operations on the VM.
  *
  * A VM can opt in until it has a vCPU. If one is created at the same time, the
- * request is accepted or refused, and the VM has what was accepted, and nothing
- * else, as soon as the vCPU is there: it gains nothing later. A vCPU whose
- * creation fails does not count. Of two requests at the same time both are
- * accepted, and the VM has both. A file descriptor that is closed meanwhile does
- * not keep a request from being served, and the VM is gone in the end.
+ * request is accepted or refused; as soon as the vCPU exists, the VM has
+ * exactly what was accepted, and gains nothing later. A vCPU whose creation
+ * fails does not count. Two requests at the same time are both accepted, and
+ * the VM has both. Closing the file descriptor meanwhile does not keep a
+ * request from being served, and the VM is destroyed in the end.
  */
 #include <errno.h>
 #include <sys/resource.h>
@@ -15,10 +15,10 @@
 #include "count_vms.h"
 #include "opt_in_probe.h"
 
-/* Enough that each of the ways in which two calls can fall has been seen. */
+/* Enough rounds to see each order of two calls */
 #define NR_ROUNDS	48
 
-/* They start together, one of them later by so many times so long, in us. */
+/* They start together, one of them delayed by up to so many steps, in us. */
 #define NR_DELAYS	8
 #define DELAY_US	50
 
@@ -46,7 +46,7 @@ static void *enable(void *unused)
 	return NULL;
 }
 
-/* Some of the rounds have one of them first, some the other one. */
+/* Some of the rounds delay the one, some the other one. */
 static unsigned int begin_round(pthread_t *thread, int round, int part, int fd)
 {
 	int shift = round % (2 * NR_DELAYS) - NR_DELAYS;
@@ -59,7 +59,7 @@ static unsigned int begin_round(pthread_t *thread, int round, int part, int fd)
 	return shift < 0 ? -shift * DELAY_US : 0;
 }
 
-/* What a VM has, as far as it can be read at once and without a vCPU. */
+/* Whether a VM has a part, as far as this can be read without a vCPU */
 static bool has_part(int fd, int part)
 {
 	struct reg_mask_range range = { .range = part == PART_GIC_RANGE ?
@@ -69,7 +69,7 @@ static bool has_part(int fd, int part)
 	if (part == PART_VM_ONE_REG)
 		return fw_get_reg_list(fd, &list) == E2BIG;
 
-	/* It is there if it is its array that cannot be written to. */
+	/* The range exists if the error is about its array. */
 	return ioctl(fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) &&
 	       errno == EFAULT;
 }
@@ -118,7 +118,7 @@ static void check_create_vcpu(int unused)
 		  refused);
 }
 
-/* Its creation fails for want of a file descriptor, when it is half done. */
+/* Creation fails half-way, as no file descriptor is left. */
 static void check_create_in_vain(int unused)
 {
 	struct rlimit limit, none;
@@ -143,7 +143,7 @@ static void check_create_in_vain(int unused)
 		setrlimit(RLIMIT_NOFILE, &limit);
 		kvm_pthread_join(thread, NULL);
 
-		/* They take turns, and in the end there is no vCPU. */
+		/* The calls take turns, and in the end there is no vCPU. */
 		fw_expect(!other.ret, "KVM_ENABLE_CAP: %s",
 			  strerror(other.ret));
 		fw_expect(has_part(vm->fd, part), "no %s",

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vm_dead - What is left of a VM whose first run has failed half-way.
+ * vm_dead - A VM whose first run has failed half-way cannot be used any more.
  *
  * A KVM_RUN that cannot map the interrupt controller, as it has no address or
- * is not initialised, leaves the VM in a state from which there is no way back.
- * Each ioctl on each of its file descriptors fails with EIO from then on,
- * before it looks at any argument, whatever the VM has opted in to; and others
- * are not affected.
+ * is not initialised, makes the VM dead for good. Each ioctl on each of its
+ * file descriptors fails with EIO from then on, before it uses any argument,
+ * whatever the VM has opted in to. Other VMs are not affected.
  */
 #include "opt_in.h"
 #include "smccc_sysreg.h"
@@ -49,7 +48,7 @@ static const struct request vm_requests[] = {
 	REQUEST(KVM_SET_DEVICE_ATTR),
 	REQUEST(KVM_GET_DEVICE_ATTR),
 	REQUEST(KVM_HAS_DEVICE_ATTR),
-	{ "a request that there is not", _IO(KVMIO, 0xff) },
+	{ "an unknown request", _IO(KVMIO, 0xff) },
 	{ "a request of another kind", _IO('x', 1) },
 };
 
@@ -71,7 +70,7 @@ static const struct request vcpu_requests[] = {
 	REQUEST(KVM_SET_DEVICE_ATTR),
 	REQUEST(KVM_GET_DEVICE_ATTR),
 	REQUEST(KVM_HAS_DEVICE_ATTR),
-	{ "a request that there is not", _IO(KVMIO, 0xff) },
+	{ "an unknown request", _IO(KVMIO, 0xff) },
 	{ "a request of another kind", _IO('x', 1) },
 };
 
@@ -79,15 +78,15 @@ static const struct request gic_requests[] = {
 	REQUEST(KVM_SET_DEVICE_ATTR),
 	REQUEST(KVM_GET_DEVICE_ATTR),
 	REQUEST(KVM_HAS_DEVICE_ATTR),
-	{ "a request that there is not", _IO(KVMIO, 0xff) },
+	{ "an unknown request", _IO(KVMIO, 0xff) },
 };
 
-/* Larger than any structure above, and of a value that none has. */
+/* Larger than any structure above, filled with an invalid value */
 static u8 argument[4096], untouched[4096];
 
 static void expect_eio(int fd, const struct request *requests, int nr)
 {
-	/* NULL, nothing, the kernel's, ours, and no pointer at all. */
+	/* NULL, unmapped, the kernel's, valid, and unaligned */
 	void *args[] = { NULL, (void *)8, (void *)~0xfffUL, argument, (void *)1 };
 	int i, j, ret;
 
@@ -118,7 +117,7 @@ static void expect_vcpu_eio(struct kvm_vcpu *vcpu)
 /* ---- VMs that die ---- */
 
 enum death {
-	/* The GIC has no address, or one, but is not initialised. */
+	/* The GIC has no address; or it has one, but is not initialised. */
 	NO_ADDRESS,
 	NOT_INITIALISED,
 };
@@ -129,7 +128,7 @@ struct dead_vm {
 	int gic_fd;
 };
 
-/* As it is created; it has opted in to all that there is, or to nothing. */
+/* A new VM that has opted in to everything, or to nothing */
 static struct dead_vm dead_vm_create(bool opts_in)
 {
 	struct dead_vm d = { .vm = smccc_vm_create_empty(0) };
@@ -182,7 +181,7 @@ static void check_all(int death)
 	dead_vm_run(&d, death);
 	expect_vm_eio(d.vm->fd);
 	expect_vcpu_eio(d.vcpus[0]);
-	/* It has never been in KVM_RUN. */
+	/* This vCPU has never been in KVM_RUN. */
 	expect_vcpu_eio(d.vcpus[1]);
 	expect_eio(d.gic_fd, gic_requests, ARRAY_SIZE(gic_requests));
 	dead_vm_free(&d);
@@ -201,7 +200,7 @@ static void check_opted_in(int unused)
 	dead_vm_run(&d, NO_ADDRESS);
 	expect_vm_eio(d.vm->fd);
 	expect_vcpu_eio(d.vcpus[0]);
-	/* What it had, can not be had in this mode by others. */
+	/* The same in the mode rust, in which VMs can opt in */
 	opt_in_begin();
 	expect_vm_eio(d.vm->fd);
 	expect_vcpu_eio(d.vcpus[1]);
@@ -209,7 +208,7 @@ static void check_opted_in(int unused)
 	dead_vm_free(&d);
 }
 
-/* One that was made before it died, and one that is made after it. */
+/* A VM made before the other one died, and one made after it */
 static void check_others(int unused)
 {
 	struct kvm_vcpu *before, *after;
@@ -242,9 +241,9 @@ static const struct fw_case cases[] = {
 	  check_all, NO_ADDRESS },
 	{ "a GICv3 that is not initialised: each ioctl is EIO from then on",
 	  check_all, NOT_INITIALISED },
-	{ "a VM that has opted in to all that there is: the same",
+	{ "a VM that has opted in to everything: the same",
 	  check_opted_in },
-	{ "the VMs before it and after it live", check_others },
+	{ "VMs made before and after it work", check_others },
 };
 
 int main(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vm_keeper - Hold a VM while tests make and lose theirs.
+ * vm_keeper - Hold a VM while tests make and destroy theirs.
  *
  * KVM patches the scheduler when the first VM is made and when the last one is
  * gone, and it enables and disables virtualization on each CPU. As long as this
@@ -8,10 +8,11 @@
  * on standard output says that it holds the VM; it lasts until it is killed.
  *
  * An emulator with a thread for each CPU can miss that patch on a CPU that runs
- * the patched code at that moment, and would miss it for as long as the VM
- * lives. So every other CPU is busy with a thread that nothing preempts.
+ * the patched code at that moment, and would go on running the old code while
+ * the VM exists. So every other CPU is kept busy with a thread that nothing
+ * preempts.
  *
- * This is no test, and run_kselftest.sh leaves it alone.
+ * This is not a test, and run_kselftest.sh does not run it.
  */
 #include <pthread.h>
 #include <sched.h>

@@ -4,17 +4,17 @@
  * life: what they read, what they accept, and that the vCPUs agree.
  *
  *	no vCPU yet,	PSCI_VERSION takes any version; the bitmaps and
- *	or none		WORKAROUND_1 and 3 are as ever; WORKAROUND_2, which
- *	initialised	depends on the vCPUs' features, is ENOEXEC
+ *	or none		WORKAROUND_1 and 3 behave as on a vCPU; WORKAROUND_2,
+ *	initialised	which depends on the vCPUs' features, is ENOEXEC
  *
- *	vCPUs		what a vCPU's file descriptor does, and what is written
- *	initialised	on either is read on all others
+ *	vCPUs		the same as a vCPU's file descriptor, and a write
+ *	initialised	on any of them is read on all others
  *
- *	has run		all is frozen: the value that a register has is
+ *	has run		all is frozen: a register's current value is
  *			accepted, another one is EBUSY, unless it is EINVAL
  *
- * vm_one_reg_early tests what becomes of values that were chosen early, and
- * vm_one_reg_errors everything else that fails.
+ * vm_one_reg_early tests values that were chosen early, and vm_one_reg_errors
+ * all other failures.
  */
 #include <errno.h>
 
@@ -22,9 +22,9 @@
 #include "fw_reg_host.h"
 #include "vm_reg.h"
 
-/* Of a VM that has not opted in to anything. */
+/* The state of a VM that has not opted in to anything */
 static struct fw_state stock;
-/* The values of the workaround registers that this host accepts. */
+/* The values of the workaround registers that this host accepts */
 static u64 accepted[NR_FW_REGS];
 static u64 host_levels;
 
@@ -100,7 +100,7 @@ static void check_initial(int stage)
 			continue;
 		}
 
-		/* Of the levels, only those of the workarounds mean anything. */
+		/* Only the register of the workarounds has levels. */
 		want = i < NR_FW_REGS ? stock.val[i] :
 		       i == VM_LEVEL_0 ? host_levels : 0;
 		fw_expect(!ret && val == want, "%#lx reads %#lx (%s), expected %#lx",
@@ -118,7 +118,7 @@ static void check_initial(int stage)
 
 /* ---- What is accepted ---- */
 
-/* Of a VM with the defaults. Before and after KVM_ARM_VCPU_INIT, after a run. */
+/* For a VM with defaults: before and after KVM_ARM_VCPU_INIT, after a run */
 static const struct rule {
 	int nr;
 	u64 val;
@@ -158,7 +158,7 @@ static const struct rule {
 	{ FW_VENDOR_HYP_2, 4, EINVAL, EINVAL, EINVAL },
 	{ FW_VENDOR_HYP_2, BIT(63), EINVAL, EINVAL, EINVAL },
 
-	/* Level registers without a level: as on a host of level 0. */
+	/* Level registers without levels, as on a host of level 0 */
 	{ VM_LEVEL_0 + 1, 0, 0, 0, 0 },
 	{ VM_LEVEL_0 + 1, 0x8f, 0, 0, 0 },
 	{ VM_LEVEL_0 + 1, 1, EINVAL, EINVAL, EINVAL },
@@ -240,7 +240,7 @@ static void check_levels(int stage)
 
 /* ---- vCPUs agree ---- */
 
-/* Write it here, on the one vCPU and on the other one; read it everywhere. */
+/* Write on the VM's fd, on one vCPU, on the other one; read everywhere. */
 static void write_on_all(const struct staged_vm *s, int nr, u64 val, u64 other)
 {
 	int i;
@@ -273,7 +273,7 @@ static void check_views(int unused)
 	kvm_vm_free(s.vm);
 }
 
-/* A vCPU's PSCI_VERSION can be changed at any time, that of the VM cannot. */
+/* PSCI_VERSION can always be changed on a vCPU, but not on the VM's fd. */
 static void check_views_after_run(int unused)
 {
 	struct staged_vm s = staged_vm_create(VM_HAS_RUN, false);
@@ -343,7 +343,7 @@ static void check_frozen(int how)
 	kvm_vm_free(s.vm);
 }
 
-/* Nothing of it is global. */
+/* None of this affects another VM. */
 static void check_other_vm(int unused)
 {
 	struct staged_vm a = staged_vm_create(VM_HAS_RUN, false);
@@ -360,9 +360,9 @@ static void check_other_vm(int unused)
 
 static const struct fw_case cases[] = {
 	{ "list: the firmware registers, at each stage", check_list, false },
-	{ "list: and the level registers if opted in, at each stage",
+	{ "list: also the level registers if opted in, at each stage",
 	  check_list, true },
-	{ "list: that of a vCPU is as ever", check_vcpu_list },
+	{ "list: a vCPU's is that of any VM", check_vcpu_list },
 
 	{ "read: what a vCPU reads, no vCPU yet",
 	  check_initial, VM_EMPTY },

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vm_one_reg_addr - KVM_ARM_SET_DEVICE_ADDR, which has the number that
- * KVM_GET_ONE_REG has, and a structure of the same size: an id and an address.
+ * vm_one_reg_addr - KVM_ARM_SET_DEVICE_ADDR, which has the same number as
+ * KVM_GET_ONE_REG, and a structure of the same size: an id and an address.
  *
- * A VM has always had the former. In a VM that has opted in to
- * KVM_CAP_ARM_VM_ONE_REG, what has KVM_REG_ARM64 in the upper eight bits of its
- * id is a register. All else is a device and the place where the guest finds
- * it, as ever: the one device that has been placed in this way is a GICv2 that
- * KVM_CREATE_IRQCHIP has made. In a VM that has not opted in, everything is.
+ * Any VM has the former. In a VM that has opted in to KVM_CAP_ARM_VM_ONE_REG,
+ * an id with KVM_REG_ARM64 in its upper eight bits is a register. Any other id
+ * is a device and its guest address, as in a VM that has not opted in: the only
+ * device that is placed in this way is a GICv2 that KVM_CREATE_IRQCHIP has
+ * made.
  *
- * Where KVM has none, only the refusals can be tested.
+ * If KVM has no GICv2, only the refusals can be tested.
  */
 #include <errno.h>
 
@@ -38,7 +38,7 @@ static void __expect_addr(int line, struct kvm_vm *vm, u64 id, u64 addr,
 #define V2_DIST		((u64)KVM_ARM_DEVICE_VGIC_V2 << KVM_ARM_DEVICE_ID_SHIFT | \
 			 KVM_VGIC_V2_ADDR_TYPE_DIST)
 #define V2_CPU		(V2_DIST | KVM_VGIC_V2_ADDR_TYPE_CPU)
-/* Ignored, as all bits from 32 on are, but a register's id if opted in. */
+/* Bits from 32 on are ignored, but this is a register's id if opted in. */
 #define V2_DIST_ARM64	(V2_DIST | KVM_REG_ARM64)
 
 static struct kvm_vm *create(bool opted_in)
@@ -46,7 +46,7 @@ static struct kvm_vm *create(bool opted_in)
 	return opted_in ? vm_reg_vm_create(true) : vm_create(1);
 }
 
-/* A VM without a GICv2 has nothing to be placed. */
+/* A VM without a GICv2 has no device to be placed. */
 static void check_no_device(int opted_in)
 {
 	/* The device's number is 0; registers have others in these bits. */
@@ -91,14 +91,14 @@ static void check_device(int opted_in)
 	expect_addr(vm, V2_DIST | BIT(16), GICD_BASE_GPA, ENODEV);
 	if (opted_in)
 		expect_addr(vm, V2_DIST_ARM64, GICD_BASE_GPA, ENOENT);
-	/* So far nothing was placed, or this would be EEXIST. */
+	/* Nothing was placed so far, else this would be EEXIST. */
 	expect_addr(vm, opted_in ? V2_DIST : V2_DIST_ARM64, GICD_BASE_GPA, 0);
 	expect_addr(vm, V2_DIST, GICD_BASE_GPA, EEXIST);
 	/* Any other bits above the lower 32 are ignored. */
 	expect_addr(vm, V2_CPU | 0xa1UL << 56, GICC_BASE_GPA, 0);
 	expect_addr(vm, V2_CPU, GICC_BASE_GPA, EEXIST);
 	if (opted_in)
-		vm_reg_expect_state(vm, &state, "a device placed");
+		vm_reg_expect_state(vm, &state, "a device was placed");
 out:
 	kvm_vm_free(vm);
 }
@@ -131,9 +131,9 @@ static void check_not_opted_in(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "opted in: a device that there is not is ENODEV, as ever",
+	{ "opted in: an absent device is ENODEV, as in any VM",
 	  check_no_device, true },
-	{ "not opted in: so is any id", check_no_device, false },
+	{ "not opted in: any id is ENODEV", check_no_device, false },
 	{ "opted in: a GICv2 is placed, but not by the id of a register",
 	  check_device, true },
 	{ "not opted in: a GICv2 is placed by any id of its own",

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vm_one_reg_early - What becomes of the values that a VM's file descriptor was
- * given before there were vCPUs.
+ * vm_one_reg_early - Values that are written through a VM's file descriptor
+ * before there are vCPUs.
  *
- * They are what the guest sees, on every vCPU. A version of PSCI has to fit the
- * vCPUs' features, though, which come with KVM_ARM_VCPU_INIT:
+ * The guest sees them on every vCPU. But a version of PSCI has to match the
+ * vCPUs' features, which are set by KVM_ARM_VCPU_INIT:
  *
  *	KVM_ARM_VCPU_PSCI_0_2		0.2 and later
  *	without it			0.1
  *
- * If it does not, KVM_ARM_VCPU_INIT is EINVAL and changes nothing, so that
- * either can be corrected. A VM whose version was not chosen takes either kind
- * of vCPUs, as ever.
+ * If it does not, KVM_ARM_VCPU_INIT is EINVAL and has no effect, so that either
+ * can be corrected. A VM whose version was not chosen accepts either kind of
+ * vCPUs.
  */
 #include <errno.h>
 
@@ -39,7 +39,7 @@ static void check_guest_version(int stage)
 	}
 }
 
-/* Version 0.1 has no such call. */
+/* PSCI 0.1 has no PSCI_VERSION call. */
 static void check_guest_version_0_1(int chosen)
 {
 	struct staged_vm s = staged_vm_create(VM_EMPTY, false);
@@ -52,7 +52,7 @@ static void check_guest_version_0_1(int chosen)
 	kvm_vm_free(s.vm);
 }
 
-/* The last of several values counts, and reading stores nothing. */
+/* The last of several values counts, and reading has no effect. */
 static void check_last_version(int unused)
 {
 	struct staged_vm s = staged_vm_create(VM_EMPTY, false);
@@ -130,7 +130,7 @@ static void __expect_init(int line, struct kvm_vcpu *vcpu, u32 features,
 
 #define expect_init(...)	__expect_init(__LINE__, __VA_ARGS__)
 
-/* A VM that has this version, its only vCPU, and an INIT that is refused. */
+/* A VM with this version and one vCPU, whose INIT is refused */
 static struct kvm_vm *refuse_init(u64 version, u32 features,
 				  struct kvm_vcpu **vcpu)
 {
@@ -141,7 +141,7 @@ static struct kvm_vm *refuse_init(u64 version, u32 features,
 
 	vm_reg_expect_set(vm, FW_PSCI_VERSION, version, 0, version);
 	*vcpu = __vm_vcpu_add(vm, 0);
-	/* WORKAROUND_2 is ENOEXEC in it, as long as there are no features. */
+	/* WORKAROUND_2 is ENOEXEC in this state, without features. */
 	state = vm_reg_state_read(vm, VM_MAX_REGS);
 
 	for (i = 0; i < 2; i++) {
@@ -152,7 +152,7 @@ static struct kvm_vm *refuse_init(u64 version, u32 features,
 			  strerror(ret));
 	}
 
-	/* What is refused anyway is refused as ever. */
+	/* Unknown features are refused as in any VM. */
 	expect_init(*vcpu, features | BIT(31), ENOENT);
 	vm_reg_expect_state(vm, &state, "INIT refused");
 	return vm;
@@ -178,7 +178,7 @@ static void conflict(u64 version, u32 features, u64 other_version)
 	vm_reg_expect_set(vm, FW_PSCI_VERSION, other_version, 0, other_version);
 	expect_init(vcpu, features, 0);
 	expect_version(vm, vcpu, other_version);
-	/* From now on it is the vCPUs that it has to fit. */
+	/* From now on the version has to match the vCPUs. */
 	vm_reg_expect_set(vm, FW_PSCI_VERSION, version, EINVAL, other_version);
 	kvm_vm_free(vm);
 
@@ -187,7 +187,7 @@ static void conflict(u64 version, u32 features, u64 other_version)
 	expect_init(vcpu, features ^ PSCI_0_2, 0);
 	expect_version(vm, vcpu, version);
 	vm_reg_expect_set(vm, FW_PSCI_VERSION, other_version, EINVAL, version);
-	/* And stay: all vCPUs of a VM have the same. */
+	/* The features stay: all vCPUs of a VM have the same. */
 	expect_init(vcpu, features, EINVAL);
 	expect_version(vm, vcpu, version);
 	kvm_vm_free(vm);
@@ -201,7 +201,7 @@ static void check_conflict_0_1(int unused)
 		conflict(PSCI_0_1, PSCI_0_2, fw_psci_versions[i]);
 }
 
-/* Even if it is the version that there would have been by default. */
+/* Also if the version is the one that would be the default. */
 static void check_conflict_later(int unused)
 {
 	int i;
@@ -210,7 +210,7 @@ static void check_conflict_later(int unused)
 		conflict(fw_psci_versions[i], 0, PSCI_0_1);
 }
 
-/* Each vCPU is asked; the first one of them to be initialised decides. */
+/* Each vCPU is refused, until the first one is initialised and decides. */
 static void check_conflict_two_vcpus(int unused)
 {
 	struct kvm_vcpu *vcpus[2];

@@ -13,10 +13,10 @@
  *			features of the vCPUs not known		ENOEXEC
  *			value cannot be written			EFAULT
  *
- * KVM_GET_ONE_REG has the number of KVM_ARM_SET_DEVICE_ADDR, which a VM has
- * always had; vm_one_reg_addr tests how they get along.
+ * KVM_GET_ONE_REG has the number of KVM_ARM_SET_DEVICE_ADDR, which any VM has;
+ * vm_one_reg_addr tests how they coexist.
  *
- * After every refusal all registers are read back, and must be what they were.
+ * After every refusal all registers are read back, and must be unchanged.
  */
 #include <errno.h>
 
@@ -35,7 +35,7 @@ static const unsigned long cmds[] = {
 
 static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
 
-/* A VM at each stage, and its registers as every case must leave them. */
+/* A VM at each stage, whose registers every case must leave unchanged. */
 static struct staged_vm vms[NR_VM_STAGES];
 static struct vm_reg_state states[NR_VM_STAGES];
 static enum vm_stage stage;
@@ -81,7 +81,7 @@ static bool is_known(u64 id)
 	return false;
 }
 
-/* Refused with @want, and memory is left alone. */
+/* Refused with @want, and memory is not accessed. */
 static void expect_no_such_reg(u64 id, int want)
 {
 	enum cmd cmd;
@@ -151,7 +151,7 @@ static void check_sizes(int cmd)
 				mem_fill_canary();
 				expect_access(cmd, id, (u64)hole - 8, ENOENT);
 				mem_expect_untouched("size");
-				/* Refused before the pointer is looked at. */
+				/* Refused before the pointer is used */
 				expect_access(cmd, id, (u64)hole, ENOENT);
 				expect_access(cmd, id, 0, ENOENT);
 			}
@@ -159,7 +159,7 @@ static void check_sizes(int cmd)
 	}
 }
 
-/* All that a vCPU has of its own. */
+/* All registers that belong to a vCPU */
 static void check_vcpu_ids(int unused)
 {
 	struct kvm_reg_list *list;
@@ -182,7 +182,7 @@ static void check_vcpu_ids(int unused)
 	free(list);
 }
 
-/* SET has its number for itself: what is no register is refused. */
+/* SET shares its number with no other ioctl: any other id is refused. */
 static void check_set_other_arch(int unused)
 {
 	u64 val = 0, top;
@@ -249,7 +249,7 @@ static void check_read_only(int unused)
 	}
 }
 
-/* The last 8 bytes before a hole, and not one more. */
+/* The last 8 bytes before a hole, and no more */
 static void check_page_end(int cmd)
 {
 	struct vm_reg_state *state;
@@ -279,7 +279,7 @@ static void check_page_end(int cmd)
 	}
 }
 
-/* No register has this value, but it is not looked at before its time. */
+/* No register accepts this value, but other errors come first. */
 static void check_order(int unused)
 {
 	u64 all = -1UL, positive = 0x7777777777777777UL, *val;
@@ -322,7 +322,7 @@ static void check_bad_structs(int unused)
 /* ---- The list ---- */
 
 /*
- * Ask for a list of @n, with room for @room right before the hole, and expect
+ * Get a list of @n, with room for @room right before the hole, and expect
  * @want, the number and @written ids.
  */
 static void expect_list(u64 n, int room, int want, int written)
@@ -351,7 +351,7 @@ static void check_list(int unused)
 	for_each_stage() {
 		for (n = 0; n < VM_MAX_REGS; n++) {
 			expect_list(n, n, E2BIG, 0);
-			/* A page ends too early, at each of the ids. */
+			/* The memory ends too early, at each of the ids. */
 			expect_list(VM_MAX_REGS, n, EFAULT, n);
 		}
 		expect_list(VM_MAX_REGS, VM_MAX_REGS, 0, VM_MAX_REGS);

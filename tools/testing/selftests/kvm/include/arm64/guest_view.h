@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A guest that can be moved to another VM, which notes what it sees of PSCI, of
- * the SMCCC services, and of all ID registers, and what that is to be.
+ * A guest that can be moved to another VM, and records what it sees of PSCI, of
+ * the SMCCC services, and of all ID registers; and what it is expected to see.
  */
 #ifndef SELFTEST_KVM_ARM64_GUEST_VIEW_H
 #define SELFTEST_KVM_ARM64_GUEST_VIEW_H
@@ -13,7 +13,7 @@
 
 #define NOT_THERE	0xbad0bad000000000UL
 
-/* All but the presence of @value_varies calls is compared. */
+/* All results are compared, but only the presence of @value_varies calls. */
 static const struct guest_call {
 	u64 fn;
 	u64 arg;
@@ -54,10 +54,10 @@ struct guest_view {
 	struct fw_regs4 call[ARRAY_SIZE(guest_calls)];
 };
 
-/* A VM's own copy is in its memory, and moves with it. */
+/* Each VM's copy is in its memory, and moves with it. */
 static struct guest_view views[NR_VCPUS];
 
-/* Registers that are not there: UNDEFINED, or with FEAT_IDST a trap. */
+/* Missing registers: UNDEFINED, or with FEAT_IDST a trap */
 static inline void guest_skip_undefined(struct ex_regs *regs)
 {
 	u32 insn = *(u32 *)regs->pc;
@@ -66,7 +66,7 @@ static inline void guest_skip_undefined(struct ex_regs *regs)
 	regs->pc += 4;
 }
 
-/* Into @ids: all registers of these CRm, in order. */
+/* Read all registers of these CRm to @ids, in order. */
 #define guest_read_ids(ids, op1, crms)					\
 do {									\
 	u64 *__p = (ids), __val;					\
@@ -86,12 +86,12 @@ static inline void guest_take_view(struct guest_view *v)
 	u64 round;
 	int i;
 
-	/* Nothing but the register knows the number: the guest has gone on. */
+	/* Only this register has the number: the guest has gone on. */
 	round = read_sysreg(tpidr_el0) + 1;
 	write_sysreg(round, tpidr_el0);
 	v->round = round;
 
-	/* What CCSIDR_EL1 reads below is that of the last selector. */
+	/* CCSIDR_EL1 below is that of the last selector. */
 	for (i = 0; i < NR_CCSIDR; i++) {
 		write_sysreg(i, csselr_el1);
 		isb();
@@ -112,7 +112,7 @@ static inline void guest_take_view(struct guest_view *v)
 		v->call[i] = r;
 	}
 
-	/* One timer has expired, the other never will; neither interrupts. */
+	/* One timer has expired, the other never will; both are masked. */
 	write_sysreg(1, cntv_cval_el0);
 	write_sysreg(CNT_CTL_ENABLE_IMASK, cntv_ctl_el0);
 	write_sysreg(~0UL - round, cntp_cval_el0);
@@ -120,7 +120,7 @@ static inline void guest_take_view(struct guest_view *v)
 	isb();
 }
 
-/* No ucall structures: they have the addresses of the VM they were made in. */
+/* No ucall structures: they have addresses of the VM that made them. */
 static inline void guest_code(void)
 {
 	for (;;) {
@@ -129,9 +129,9 @@ static inline void guest_code(void)
 	}
 }
 
-/* ---- What it is to see ---- */
+/* ---- What it is expected to see ---- */
 
-/* What the guest has seen is what the registers say. */
+/* What the guest has seen agrees with the registers. */
 static inline void expect_view_agrees(const struct guest_view *v,
 				      const struct image *img)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VM is when it is saved, the VM that is to take its place, and the
- * restore, register by register, as a VMM does it that stops at nothing: each
- * register that is refused is noted and must read as before.
+ * A saved VM, the VM that is restored from it, and the restore, register by
+ * register, like a VMM that ignores all errors: each refused register is noted
+ * and must read as before.
  */
 #ifndef SELFTEST_KVM_ARM64_MIGRATION_H
 #define SELFTEST_KVM_ARM64_MIGRATION_H
@@ -22,7 +22,7 @@
 #define IN_FREEZE	BIT(4)
 #define IN_ALL		(BIT(ARRAY_SIZE(opt_ins)) - 1)
 
-/* What can be refused: registers, and that which comes before any of them. */
+/* What can be refused: registers, and the ioctls that come before them */
 #define PSCI		BIT(FW_PSCI_VERSION)
 #define WA_1		BIT(FW_WORKAROUND_1)
 #define WA_2		BIT(FW_WORKAROUND_2)
@@ -33,13 +33,13 @@
 #define VENDOR_2	BIT(FW_VENDOR_HYP_2)
 #define LEVELS(n)	BIT(NR_FW_REGS + (n))
 #define ALL_LEVELS	GENMASK(NR_FW_REGS + NR_LEVEL_REGS - 1, NR_FW_REGS)
-#define NEW		BIT(16)		/* registers that this kernel has not */
+#define NEW		BIT(16)		/* registers unknown to this kernel */
 #define ID_REGS		BIT(17)
 #define ANY_REG		GENMASK(17, 0)
 #define ENABLE_CAP	BIT(18)
 #define VCPU_INIT	BIT(19)
 
-/* Registers whose value is kept; those of levels are compared only. */
+/* Registers whose value is kept; levels are only compared. */
 #define STORED		(PSCI | STD | STD_HYP | VENDOR | VENDOR_2)
 
 static const char * const names[] = {
@@ -77,8 +77,8 @@ static inline int reg_nr(u64 id)
 #define MAX_SAVED	128
 
 /*
- * A VM that was saved: what belongs to all of it, as a stream of (id, value),
- * and its vCPU and memory.
+ * A saved VM: the VM-wide registers, as a stream of (id, value) pairs, and its
+ * vCPU and memory
  */
 struct saved {
 	bool vm_fd;
@@ -98,7 +98,7 @@ struct migrant {
 	struct kvm_vcpu *vcpu;
 };
 
-/* The guest: also counts, with a number that goes with it. */
+/* The guest also counts its calls; the count moves with it. */
 static u64 guest_calls;
 
 static inline void migrant_code(void)
@@ -160,7 +160,7 @@ static inline bool migrant_has(const struct migrant *m, int feature)
 	return m->vcpu->init.features[0] & BIT(feature);
 }
 
-/* What a vCPU needs before its registers can be restored, and it can run. */
+/* What a vCPU needs before its registers can be restored and it can run */
 static inline void migrant_init_pmu(struct migrant *m)
 {
 	if (migrant_has(m, KVM_ARM_VCPU_PMU_V3))
@@ -168,7 +168,7 @@ static inline void migrant_init_pmu(struct migrant *m)
 				     KVM_ARM_VCPU_PMU_V3_INIT, NULL);
 }
 
-/* The lengths of its vectors can be set before, all other SVE registers after. */
+/* SVE_VLS can be set before, all other SVE registers after. */
 static inline void migrant_finalize(struct migrant *m)
 {
 	int feature = KVM_ARM_VCPU_SVE;
@@ -177,14 +177,14 @@ static inline void migrant_finalize(struct migrant *m)
 		vcpu_ioctl(m->vcpu, KVM_ARM_VCPU_FINALIZE, &feature);
 }
 
-/* Of what does the vCPU's own state consist? */
+/* Whether a register is a part of the vCPU's own state */
 static inline bool is_own_reg(u64 id)
 {
 	return !(id & KVM_REG_ARM_SCOPE_MASK) && !is_vm_wide(id) &&
 	       (id & KVM_REG_ARM_COPROC_MASK) != KVM_REG_ARM_FEATURE_LEVEL;
 }
 
-/* All that is listed with the scope, or else what has always been VM-wide. */
+/* Registers listed with the scope, or else those that are always VM-wide */
 static inline bool is_in_stream(u64 id, bool scope)
 {
 	return scope ? id & KVM_REG_ARM_SCOPE_MASK :
@@ -249,7 +249,7 @@ static inline void saved_free(struct saved *s)
 
 /* ---- The destination ---- */
 
-/* The vCPU, with its own registers, and the memory */
+/* Add the vCPU, with its own registers, and the memory. */
 static inline int migrant_add_vcpu(struct migrant *m, bool psci_0_2,
 				   bool all_features)
 {
@@ -288,7 +288,7 @@ static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
 	memcpy(mem->host_mem, s->mem, s->mem_size);
 }
 
-/* As any userspace sees it: through the vCPU, and the VM as long as none is. */
+/* Read through the vCPU, or through the VM if there is no vCPU yet. */
 static inline int migrant_read(struct migrant *m, u64 id, u64 *val)
 {
 	*val = 0;
@@ -297,8 +297,8 @@ static inline int migrant_read(struct migrant *m, u64 id, u64 *val)
 }
 
 /*
- * Write one register of the stream. Returns the positive errno. What was
- * refused reads as before, and so does what is not stored.
+ * Write one register of the stream. Returns 0 or the positive errno. A refused
+ * register reads as before, and so does one that is not stored.
  */
 static inline int migrant_restore_reg(struct migrant *m, const struct saved *s,
 				      const struct one_reg *r)
@@ -322,7 +322,7 @@ static inline int migrant_restore_reg(struct migrant *m, const struct saved *s,
 
 /* ---- What the host's state allows, see feature_level.h and fw_reg_host.h ---- */
 
-/* Is @val above what a VM on this host has in this register? */
+/* Whether @val is above the value of a VM on this host */
 static inline bool is_above_host(struct kvm_vcpu *vcpu, u64 id, u64 val)
 {
 	const struct fw_workaround *row;
@@ -337,9 +337,9 @@ static inline bool is_above_host(struct kvm_vcpu *vcpu, u64 id, u64 val)
 	return row && (val > 63 || !(row->accepted & BIT(val)));
 }
 
-/* ---- The guest, which goes on ---- */
+/* ---- The guest goes on ---- */
 
-/* It sees what the registers say, and counts on from where it was stopped. */
+/* The guest sees the registers' values, and goes on counting. */
 static inline void migrant_expect_guest(struct migrant *m,
 					const struct saved *s, u64 calls)
 {
@@ -350,7 +350,7 @@ static inline void migrant_expect_guest(struct migrant *m,
 	struct kvm_vcpu *vcpu = m->vcpu;
 	int nr;
 
-	/* PSCI 0.1 has no such call. */
+	/* PSCI 0.1 has no PSCI_VERSION call. */
 	fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0,
 		     psci == PSCI_VERSION(0, 1) ? refused : psci);
 	fw_expect_x0(vcpu, ARM_SMCCC_TRNG_VERSION, 0,

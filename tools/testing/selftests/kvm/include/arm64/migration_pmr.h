@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The priority mask of a GICv2, from one VM to another: both have it in the
- * architecture's eight bits, or both in the historical five, or else the guest
- * goes on with another mask than it had. No errno tells.
+ * The priority mask of a GICv2, from one VM to another: both must have it in
+ * the architecture's eight bits, or both in the historical five, else the guest
+ * goes on with a different mask. No errno reports this.
  */
 #ifndef SELFTEST_KVM_ARM64_MIGRATION_PMR_H
 #define SELFTEST_KVM_ARM64_MIGRATION_PMR_H
@@ -13,7 +13,7 @@
 /* What the guest of the source has set, in its own format */
 #define PMR_GUEST	0xf0
 
-/* What userspace saves of it */
+/* What userspace saves */
 #define PMR_5_BITS	0x1e
 #define PMR_CANONICAL	0xf0
 
@@ -40,7 +40,7 @@ static inline struct vgic_v2 pmr_vm(bool canonical)
 	return v;
 }
 
-/* What userspace saves of a VM whose guest has set PMR_GUEST. */
+/* The mask that userspace saves for a VM whose guest has set PMR_GUEST */
 static inline u32 pmr_save(bool canonical)
 {
 	u32 want = canonical ? PMR_CANONICAL : PMR_5_BITS, val;
@@ -54,7 +54,7 @@ static inline u32 pmr_save(bool canonical)
 	return val;
 }
 
-/* Restores it. Returns the mask that the guest then reads. */
+/* Restore the mask. Returns the mask that the guest then reads. */
 static inline u32 pmr_restore(bool canonical, u32 saved)
 {
 	struct vgic_v2 v = pmr_vm(canonical);
@@ -66,7 +66,7 @@ static inline u32 pmr_restore(bool canonical, u32 saved)
 	return val;
 }
 
-/* A kernel that does not know the attribute. Returns 0 or the positive errno. */
+/* On a kernel without the attribute. Returns 0 or the positive errno. */
 static inline int pmr_ask_older_kernel(void)
 {
 	struct vgic_v2 v = vgic_v2_create_guest();

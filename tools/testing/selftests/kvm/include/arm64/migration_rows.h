@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which VM can take the place of which: the destinations, the sources, and what
- * is refused where, with which errno, as the documentation has it.
+ * Which VM can be restored from which: the destinations, the sources, and which
+ * registers are refused with which errno, according to the documentation.
  */
 #ifndef SELFTEST_KVM_ARM64_MIGRATION_ROWS_H
 #define SELFTEST_KVM_ARM64_MIGRATION_ROWS_H
@@ -23,7 +23,7 @@ static const struct dest {
 } dests[NR_DESTS] = {
 	[OLDER] = {
 		"older",
-		"on a kernel that has nothing to opt in to; its VMM asks for what the source has",
+		"on a kernel without opt-ins; its VMM tries to enable what the source has",
 	},
 	[STOCK] = { "stock", "has not opted in" },
 	[STOCK_RUN] = {
@@ -65,7 +65,7 @@ static const struct dest {
 #define NR_CHANGES	5
 #define NR_RULES	4
 
-/* In these columns these registers give this errno, or are accepted (0). */
+/* In these columns these registers return this errno, or are accepted (0). */
 struct rule {
 	u32 dests;
 	int err;
@@ -74,12 +74,12 @@ struct rule {
 
 static const struct row {
 	const char *name;
-	/* The VM that is saved */
+	/* The saved VM */
 	u32 in;
 	bool fewer, psci_0_1, no_ssbs;
-	/* Its vCPU, and the one that takes its place, has all features. */
+	/* Its vCPU, and the destination's, have all features. */
 	bool all_features;
-	/* The stream: as many of its registers, if not all, and then... */
+	/* The number of its registers in the stream, 0 for all; and changes */
 	int nr;
 	struct {
 		u64 id;
@@ -125,10 +125,10 @@ static const struct row {
 	{ "Linux 6.12: 7 registers, PSCI 1.1", .nr = 7, .change = {
 		{ KVM_REG_ARM_PSCI_VERSION, 0, PSCI_VERSION(1, 1) } },
 	  .rules = { { ON(ALL_RUN), EBUSY, PSCI } } },
-	{ "older: WA_1's level alone", IN_LEVELS, .change = {
+	{ "older: only WA_1's level", IN_LEVELS, .change = {
 		{ LEVEL_REG_0, 0xf, 0 } } },
 
-	/* Newer kernels: what this one has never heard of */
+	/* Newer kernels: what this kernel does not know */
 	{ "newer: field at -1, another at -8", IN_LEVELS, .change = {
 		{ LEVEL_REG_0, ~0UL, 0xf000 },
 		{ LEVEL_REG_0 + 5, 0, 0x8000000000000000 } } },
@@ -147,7 +147,7 @@ static const struct row {
 	  .rules = { { ON_LEVELS, EINVAL, LEVELS(6) | LEVELS(7) } } },
 	{ "newer: a ninth register of levels", IN_LEVELS, .change = {
 		{ LEVEL_REG_0 + 8, 0, 0 } } },
-	{ "newer: bitmap 4, all of it 0", .change = {
+	{ "newer: bitmap 4, all 0", .change = {
 		{ KVM_REG_ARM_FW_FEAT_BMAP_REG(4), 0, 0 } } },
 	{ "newer: firmware register 4", .change = {
 		{ KVM_REG_ARM_FW_REG(4), 0, 0 } } },
@@ -162,7 +162,7 @@ static const struct row {
 	  .rules = { { ON_NO_SCOPE, EINVAL, ANY_REG },
 		     { ON_ANY_VCPU, EINVAL, PSCI } } },
 
-	/* Other hosts, without and with levels: nothing but the three workarounds */
+	/* Other hosts, without and with levels: only the workarounds differ */
 	{ "host: vulnerable", .change = {
 		{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_1, 0, 0 },
 		{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, 0, 0 },
@@ -208,9 +208,9 @@ static const struct rule rules[] = {
 	{ ON(OLDER), EINVAL, ENABLE_CAP },
 	{ ON_ANY_VCPU, ENOENT, NEW },
 	{ ON_STOCK, ENOENT, ALL_LEVELS },
-	/* A vCPU without KVM_ARM_VCPU_PSCI_0_2 has PSCI 0.1 and no other. */
+	/* A vCPU without KVM_ARM_VCPU_PSCI_0_2 has only PSCI 0.1. */
 	{ ON(ALL_PSCI_0_1), EINVAL, PSCI },
-	/* These depend on what the vCPUs are to be. */
+	/* These depend on the vCPUs' features. */
 	{ ON(ALL_NO_VCPU), ENOEXEC, WA_2 | LEVELS(0) },
 };
 

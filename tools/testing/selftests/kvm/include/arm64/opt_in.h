@@ -2,9 +2,9 @@
 /*
  * VMs that opt in to what <asm/kvm_migration.h> offers.
  *
- * It can be had in the mode rust alone, and a VM that has it keeps it in the
- * others. So a test does it in the mode rust, whatever the mode is, and then
- * goes on in the mode that was asked for: what it shows holds in all of them.
+ * This is only possible in the mode rust, but lasts in all modes. So a test
+ * opts in while the mode is rust, and then goes on in the mode under test: its
+ * results hold in all modes.
  */
 #ifndef SELFTEST_KVM_ARM64_OPT_IN_H
 #define SELFTEST_KVM_ARM64_OPT_IN_H
@@ -58,20 +58,20 @@ static inline int opt_in_enable(int vm_fd, u32 cap, u64 arg)
 	return ioctl(vm_fd, KVM_ENABLE_CAP, &enable) ? errno : 0;
 }
 
-/* The test goes on in the mode in which it was begun, which may be rust. */
+/* Whether the initial mode, in which the test goes on, is rust */
 static inline bool opt_in_mode_is_rust(void)
 {
 	return !strcmp(abi.initial_mode, "rust");
 }
 
-/* Begins a test: skips it where the kernel has nothing to opt in to. */
+/* Begin a test: skip it if the kernel has nothing to opt in to. */
 static inline void opt_in_require(void)
 {
 	if (!__abi_open())
 		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 }
 
-/* Between the two, what a VM opts in to can be had. */
+/* Between opt_in_begin() and opt_in_end() VMs can opt in. */
 static inline void opt_in_begin(void)
 {
 	if (!opt_in_mode_is_rust())
@@ -95,7 +95,7 @@ static inline void opt_in(struct kvm_vm *vm, u32 cap, u64 arg)
 	TEST_ASSERT(!ret, "KVM_ENABLE_CAP %#x: %s", cap, strerror(ret));
 }
 
-/* As fw_vm_create(), of a VM that opts in to this set of opt_ins[]. */
+/* Like fw_vm_create(), for a VM that opts in to this set of opt_ins[] */
 static inline struct kvm_vm *opt_in_vm_create(u32 set, u32 nr, bool psci_0_2,
 					      void *code,
 					      struct kvm_vcpu *vcpus[])

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a VM has opted in to, told by how it behaves and not by what KVM says of
- * it. Every part of it is either there or as in a VM of any other kernel.
+ * What a VM has opted in to, derived from its behaviour and not from what KVM
+ * reports. Every part either works, or the VM behaves as on any other kernel.
  */
 #ifndef SELFTEST_KVM_ARM64_OPT_IN_PROBE_H
 #define SELFTEST_KVM_ARM64_OPT_IN_PROBE_H
@@ -20,7 +20,7 @@ enum opt_in_part {
 
 #define PARTS_ALL	GENMASK(NR_PARTS - 1, 0)
 
-/* To opt in to one part alone, and the parts of a whole capability. */
+/* How to opt in to one part */
 static const struct opt_in_part_info {
 	const char *name;
 	u32 cap;
@@ -51,7 +51,7 @@ static inline u32 opt_in_cap_parts(u32 cap)
 
 #define PROBE_CANARY	0xa5a5a5a5a5a5a5a5UL
 
-/* Is @range there? If not, the array must not be touched. */
+/* Whether the VM has @range. If not, the array must not be written. */
 static inline bool opt_in_has_range(int vm_fd, u32 range)
 {
 	u64 array[KVM_ARM_GIC_RANGE_SIZE];
@@ -70,7 +70,7 @@ static inline bool opt_in_has_range(int vm_fd, u32 range)
 	return !ret;
 }
 
-/* Is there a list on the VM's fd? What it has is for vm_one_reg to test. */
+/* Whether the VM's fd has a list. vm_one_reg tests its contents. */
 static inline bool opt_in_has_vm_regs(int vm_fd)
 {
 	struct kvm_reg_list list = { .n = 0 };
@@ -82,7 +82,7 @@ static inline bool opt_in_has_vm_regs(int vm_fd)
 	return ret == E2BIG;
 }
 
-/* The parts that can be told before there is a vCPU. */
+/* The parts that can be detected without a vCPU */
 static inline u32 opt_in_probe_vm(int vm_fd)
 {
 	u32 parts = 0;
@@ -98,9 +98,8 @@ static inline u32 opt_in_probe_vm(int vm_fd)
 }
 
 /*
- * All parts, by means of a vCPU with KVM_ARM_VCPU_PSCI_0_2. It runs for the
- * sake of what freezes, if it has not run yet, and leaves before its guest is
- * entered.
+ * All parts, detected with a vCPU with KVM_ARM_VCPU_PSCI_0_2. If it has not run
+ * yet, it is run to freeze registers, without entering its guest.
  */
 static inline u32 opt_in_probe(struct kvm_vcpu *vcpu)
 {
@@ -145,7 +144,7 @@ static inline u32 opt_in_probe(struct kvm_vcpu *vcpu)
 	return parts;
 }
 
-/* @vm, which has no vCPU yet, has these parts and no others. */
+/* @vm, which has no vCPU yet, has exactly these parts. */
 static inline void __opt_in_expect_parts(int line, struct kvm_vm *vm, u32 want,
 					 const char *when)
 {
@@ -171,7 +170,7 @@ static inline void __opt_in_expect_parts(int line, struct kvm_vm *vm, u32 want,
 #define opt_in_expect_parts(...)				\
 	__opt_in_expect_parts(__LINE__, __VA_ARGS__)
 
-/* A case that is run several times: that of @check for @prefix, which is @arg. */
+/* A case that is run several times: @check with @arg, which @prefix names. */
 static inline struct fw_case opt_in_case(const struct fw_case *check,
 					 const char *prefix, int arg)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VMs to be moved: making and configuring one, and having another one, which is
- * made with KVM_ARM_VCPU_INIT alone, take over its registers in some order.
+ * VMs to be moved: making and configuring one, and writing its registers, in
+ * some order, to another one, which is only set up with KVM_ARM_VCPU_INIT.
  */
 #ifndef SELFTEST_KVM_ARM64_VM_MOVE_H
 #define SELFTEST_KVM_ARM64_VM_MOVE_H
@@ -45,7 +45,7 @@ static inline bool has_feature(int nr)
 	return true;
 }
 
-/* PV time has a place in memory, which is no register. */
+/* The address of PV time is not a register. */
 static inline void vm_init_steal_time(struct moved_vm *m)
 {
 	u64 ipa = ST_GPA_BASE;
@@ -67,7 +67,7 @@ static inline struct moved_vm vm_new(int feat, bool is_destination)
 	struct kvm_vcpu_init init = {};
 	int i;
 
-	/* A VMM asks for this on both sides if it does on one. */
+	/* A VMM enables this on both sides or on none. */
 	if (kvm_has_cap(KVM_CAP_ARM_WRITABLE_IMP_ID_REGS))
 		vm_enable_cap(m.vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
 
@@ -112,7 +112,7 @@ static inline void vcpu_finalize(struct kvm_vcpu *vcpu)
 		vcpu_ioctl(vcpu, KVM_ARM_VCPU_FINALIZE, &feature);
 }
 
-/* One round of the guest on each vCPU, leaving nothing that is pending. */
+/* Run one round of the guest on each vCPU, and complete its exit. */
 static inline void vm_run_round(struct moved_vm *m)
 {
 	int i;
@@ -161,7 +161,7 @@ static inline void expect_images(struct moved_vm *m,
 
 /* ---- Configuring the source ---- */
 
-/* To be cleared as far as they are writable. */
+/* Fields to be cleared as far as they are writable */
 static const struct {
 	u32 reg;
 	u64 fields;
@@ -174,10 +174,10 @@ static const struct {
 	  ID_AA64ISAR1_EL1_I8MM | ID_AA64ISAR1_EL1_BF16 |
 	  ID_AA64ISAR1_EL1_LRCPC | ID_AA64ISAR1_EL1_DPB },
 	{ SYS_ID_AA64PFR0_EL1, ID_AA64PFR0_EL1_CSV3 | ID_AA64PFR0_EL1_DIT },
-	/* Without SSBS another level of WORKAROUND_2 may go with the VM. */
+	/* Without SSBS the VM may have another level of WORKAROUND_2. */
 	{ SYS_ID_AA64PFR1_EL1, ID_AA64PFR1_EL1_SSBS },
 	{ SYS_ID_AA64MMFR2_EL1, ID_AA64MMFR2_EL1_E0PD | ID_AA64MMFR2_EL1_ST },
-	/* These take TCR2_EL1, PIR_EL1, ... off the list. */
+	/* Without these TCR2_EL1, PIR_EL1, ... are not listed. */
 	{ SYS_ID_AA64MMFR3_EL1,
 	  ID_AA64MMFR3_EL1_TCRX | ID_AA64MMFR3_EL1_S1PIE |
 	  ID_AA64MMFR3_EL1_S1POE | ID_AA64MMFR3_EL1_SCTLRX },
@@ -191,7 +191,7 @@ static const u64 configured_fw[][NR_FW_REGS] = {
 	  [FW_STD_HYP] = 0, [FW_VENDOR_HYP] = 3, [FW_VENDOR_HYP_2] = 2 },
 };
 
-/* Mean nothing to the guest, apart from TPIDR_EL0, which it counts with. */
+/* The guest does not use these, except TPIDR_EL0, its counter. */
 static const u64 filled[] = {
 	SYS_REG(TPIDR_EL0), SYS_REG(TPIDRRO_EL0), SYS_REG(TTBR1_EL1),
 	SYS_REG(FAR_EL1),
@@ -244,7 +244,7 @@ static inline void change_reg(struct kvm_vcpu *vcpu, u64 id, u64 clear, u64 set)
 	vcpu_set_reg(vcpu, id, (vcpu_get_reg(vcpu, id) & ~clear) | set);
 }
 
-/* The longest SVE vector but one, if there are two. */
+/* The second longest SVE vector, if there are two */
 static inline void configure_sve(struct kvm_vcpu *vcpu)
 {
 	struct reg r = { .id = KVM_REG_ARM64_SVE_VLS };
@@ -278,7 +278,7 @@ static inline void configure_id_regs(struct moved_vm *m, struct kvm_vcpu *vcpu)
 	}
 }
 
-/* Less than the host in everything, VM-wide registers through any vCPU. */
+/* Configure less than the host has; VM-wide registers through any vCPU. */
 static inline void vm_configure(struct moved_vm *m, int variant)
 {
 	struct kvm_random_state rng = new_kvm_random_state(variant + 1);
@@ -296,11 +296,11 @@ static inline void vm_configure(struct moved_vm *m, int variant)
 		vcpu = m->vcpu[i];
 		fill_registers(vcpu, &rng);
 		change_reg(vcpu, SYS_REG(MPIDR_EL1), 0, BIT(8));
-		/* CCSIDR 0: longer lines. */
+		/* CCSIDR 0: longer lines */
 		change_reg(vcpu, KVM_REG_ARM64 | KVM_REG_SIZE_U32 |
 			   KVM_REG_ARM_DEMUX | KVM_REG_ARM_DEMUX_ID_CCSIDR,
 			   0x7, 0x7);
-		/* One counter less, if there are any. */
+		/* One counter less, if there are any */
 		if (m->feat == &features[FEAT_PMU] &&
 		    vcpu_get_reg(vcpu, SYS_REG(PMCR_EL0)) & (0x1f << 11) && !i)
 			vcpu_set_reg(vcpu, SYS_REG(PMCR_EL0),
@@ -309,7 +309,7 @@ static inline void vm_configure(struct moved_vm *m, int variant)
 	}
 }
 
-/* A source, as wanted, whose guest has done @rounds. */
+/* A source whose guest has run @rounds rounds */
 static inline struct moved_vm vm_new_source(int feat, bool configured,
 					    int variant, int rounds)
 {
@@ -332,8 +332,8 @@ static inline struct moved_vm vm_new_source(int feat, bool configured,
 /* ---- Writing the destination ---- */
 
 /*
- * Of all registers only these have to be written in some order. The others can
- * be in any, although some look as if they could not:
+ * Only these registers have to be written in a certain order. For all others
+ * any order works, also for some that seem to depend on others:
  *
  *  - PMCR_EL0.N limits what PMCNTENSET_EL0 and others keep of a write, but what
  *    the source has read is within its own limit, and it only ever goes down;
@@ -343,8 +343,8 @@ static inline struct moved_vm vm_new_source(int feat, bool configured,
  *  - PSTATE makes KVM cut the general purpose registers to 32 bits if it is
  *    that of AArch32, which it is not here.
  *
- * KVM_REG_ARM64_SVE_VLS, before KVM_ARM_VCPU_FINALIZE, and all else of SVE,
- * after it, are not only a matter of order, so restore_vcpu() has them.
+ * restore_vcpu() handles SVE: KVM_REG_ARM64_SVE_VLS must be written before
+ * KVM_ARM_VCPU_FINALIZE, and all other SVE registers after it.
  */
 static const struct {
 	u64 id;
@@ -352,8 +352,8 @@ static const struct {
 } dependencies[] = {
 	/*
 	 * If the host mitigates Spectre-v4, a VM without SSBS reads
-	 * NOT_REQUIRED, which a VM that (still) has SSBS does not accept. In
-	 * the list it is the other way around.
+	 * NOT_REQUIRED, which a VM that (still) has SSBS does not accept. The
+	 * list has them the other way round.
 	 */
 	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, SYS_REG(ID_AA64PFR1_EL1) },
 };
@@ -425,9 +425,9 @@ static inline void restore_vcpu(struct kvm_vcpu *vcpu, struct image *img,
 }
 
 /*
- * From now on the images have the time at which the counters were written. The
- * counters belong to the VM: what was written last, through the last vCPU, is
- * what they went on from in all vCPUs.
+ * Then the images have the time at which the counters were written. The
+ * counters belong to the VM: in all vCPUs they go on from what was written
+ * last, through the last vCPU.
  */
 static inline void vm_restore(struct moved_vm *m, struct image img[NR_VCPUS],
 			      u32 seed)

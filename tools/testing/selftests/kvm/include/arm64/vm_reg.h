@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of the registers of a VM's file descriptor share: VMs that
- * opt in to KVM_CAP_ARM_VM_ONE_REG, taken from one stage of a VM's life to the
- * next, and all of the registers at one moment.
+ * What the tests of the registers of a VM's file descriptor share: VMs that opt
+ * in to KVM_CAP_ARM_VM_ONE_REG, advancing them through the stages of a VM's
+ * life, and all of the registers at one moment.
  */
 #ifndef SELFTEST_KVM_ARM64_VM_REG_H
 #define SELFTEST_KVM_ARM64_VM_REG_H
@@ -12,20 +12,20 @@
 
 #define VM_MAX_REGS	(NR_FW_REGS + KVM_ARM_NR_FEATURE_LEVEL_REGS)
 
-/* The only version without KVM_ARM_VCPU_PSCI_0_2. */
+/* The only version without KVM_ARM_VCPU_PSCI_0_2 */
 #define PSCI_0_1	0x1
 
 /* The level register of the workarounds; like WORKAROUND_2 it needs vCPUs. */
 #define VM_LEVEL_0	NR_FW_REGS
 
-/* The ids, in the order in which KVM_GET_REG_LIST returns them. */
+/* The ids, in the order in which KVM_GET_REG_LIST returns them */
 static inline u64 vm_reg_id(int nr)
 {
 	return nr < NR_FW_REGS ? fw_regs[nr].id :
 	       KVM_REG_ARM_FEATURE_LEVEL_REG(nr - NR_FW_REGS);
 }
 
-/* Whether the register depends on the features of the vCPUs. */
+/* Whether the register depends on the features of the vCPUs */
 static inline bool vm_reg_needs_vcpu(int nr)
 {
 	return nr == FW_WORKAROUND_2 || nr == VM_LEVEL_0;
@@ -41,7 +41,7 @@ static inline int vm_reg_set(struct kvm_vm *vm, u64 id, u64 val)
 	return fw_one_reg(vm->fd, KVM_SET_ONE_REG, id, (u64)&val);
 }
 
-/* Write @val, expect @want, and expect the register to read @after then. */
+/* Write @val, expect @want, and expect the register to read @after. */
 static inline void __vm_reg_expect_set(int line, struct kvm_vm *vm, int nr,
 				       u64 val, int want, u64 after)
 {
@@ -72,7 +72,7 @@ static inline void __vm_reg_expect(int line, struct kvm_vm *vm, int nr,
 
 #define vm_reg_expect(...)	__vm_reg_expect(__LINE__, __VA_ARGS__)
 
-/* All of the registers at one moment: what reading them returns. */
+/* All of the registers at one moment: the results of reading them */
 struct vm_reg_state {
 	int nr;
 	int ret[VM_MAX_REGS];
@@ -112,7 +112,7 @@ static inline void __vm_reg_expect_state(int line, struct kvm_vm *vm,
 
 enum vm_stage {
 	VM_EMPTY,
-	/* There is a vCPU, without KVM_ARM_VCPU_INIT. */
+	/* There is a vCPU, without KVM_ARM_VCPU_INIT */
 	VM_VCPU_CREATED,
 	VM_VCPUS_INITIALISED,
 	VM_HAS_RUN,
@@ -187,7 +187,7 @@ static inline struct staged_vm staged_vm_create(enum vm_stage stage,
 	return s;
 }
 
-/* A VM with vCPUs has @val in the register, whoever is asked. */
+/* Any vCPU reads @val in the register. */
 static inline void __staged_vm_expect(int line, const struct staged_vm *s,
 				      int nr, u64 val)
 {
