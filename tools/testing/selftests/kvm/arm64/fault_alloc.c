@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_alloc - Calls of KVM/arm64's migration ABI while the kernel has no memory
- * to give: ENOMEM from those that need some, nothing changed by it, and all goes
- * well when there is memory again.
+ * fault_alloc - Calls of KVM/arm64's migration ABI while the kernel is out of
+ * memory: those that need memory return ENOMEM and have no effect, and succeed
+ * when there is memory again.
  *
- * All of the registers, lists and masks need none, in C and in Rust. The SMCCC
- * filter is the only one that does: it is told of ranges, in such an order that
- * nodes of its tree are split, and each time the first allocation and all that
- * follow fail, then all but the first, and so on. In all modes a range fails as
- * often. And VMs are made, which opt in to everything, with each of their
- * allocations failing once.
+ * Registers, lists and masks need no memory, in C and in Rust. Only the SMCCC
+ * filter does: ranges are added to it in an order that splits the nodes of its
+ * tree. For each range all allocations fail, then all but the first, and so on.
+ * A range fails equally often in all modes. And VMs are made that opt in to
+ * everything, while each of their allocations fails once.
  */
 #include "fault_inject.h"
 #include "fault_leak.h"
@@ -23,7 +22,7 @@ static void check_no_memory(int kind)
 	struct fault_call *c;
 	int i, pass, ret;
 
-	/* Userspace's own memory is there. */
+	/* Userspace's pages must be present. */
 	mem_fill_canary();
 	inject_select(kind);
 	for (pass = 0; pass < fault_nr_passes(); pass++) {
@@ -32,7 +31,7 @@ static void check_no_memory(int kind)
 			c = &fault_calls[i];
 			if (c->begin)
 				c->begin(c);
-			/* The filter, which does. */
+			/* The filter needs memory. */
 			if (c->once)
 				continue;
 
@@ -52,7 +51,7 @@ static void check_no_memory(int kind)
 #define NR_RANGES	60
 #define MAX_FAULTS	64
 
-/* In no order: each one is put between two others sooner or later. */
+/* Unordered, so that ranges are inserted between others. */
 static u32 range_base(int i)
 {
 	return FILTER_FREE + 8 * (i * 37 % NR_RANGES);
@@ -63,10 +62,10 @@ static u8 range_action(int i)
 	return i % 3 ? FWD : DENY;
 }
 
-/* How often each range has failed for lack of memory, in the first pass. */
+/* How often each range failed with ENOMEM in the first pass */
 static int failed[NR_RANGES];
 
-/* Returns how often it has failed before it was added. */
+/* Returns how often it failed with ENOMEM before it was added. */
 static int add_range(struct kvm_vm *vm, u32 base, u8 action)
 {
 	unsigned int n;
@@ -80,7 +79,7 @@ static int add_range(struct kvm_vm *vm, u32 base, u8 action)
 		if (!ret)
 			break;
 
-		/* Two copies come before the allocations. */
+		/* Two copies from userspace come before the allocations. */
 		fw_expect(ret == (n < 3 ? EFAULT : ENOMEM),
 			  "mode %s, range %#x, fault %u: %s", fault_mode, base,
 			  n, strerror(ret));
@@ -104,7 +103,7 @@ static void check_filter(int kind)
 		fault_begin_pass(pass);
 		vm = filter_vm_create(&vcpu);
 		filter_begin();
-		/* The reserved ranges come with the first one. */
+		/* The first range adds the reserved ranges. */
 		filter_expect_set(vm, FILTER_FREE - 8, 1, FWD, 0);
 
 		total = 0;
@@ -127,10 +126,9 @@ static void check_filter(int kind)
 }
 
 /*
- * The first range, of a VM without a filter. It fails and the VM runs: there is
- * no filter. It fails and is asked for again: there is one, and what is reserved
- * is so. In the modes in which C serves it, it warns of that once: this is C's,
- * and would be taken for a finding.
+ * The first range, of a VM without a filter. If it fails and the VM runs, there
+ * is no filter. If it fails and is added again, there is one, with the reserved
+ * ranges. When C serves it, C warns once, which would be taken for a finding.
  */
 static void check_first_range(int run_at_once)
 {
@@ -140,7 +138,7 @@ static void check_first_range(int run_at_once)
 	int ret = ENOMEM, nr = 0;
 
 	if (!abi.present) {
-		fw_skip("C warns of it");
+		fw_skip("C warns about it");
 		return;
 	}
 	fault_set_mode("rust");
@@ -170,19 +168,19 @@ static void check_first_range(int run_at_once)
 		filter_expect_guest(vcpu);
 		kvm_vm_free(vm);
 	}
-	/* One node has room for the reserved ranges and for this one. */
+	/* (One node has room for the reserved ranges and for this one.) */
 	fw_expect(nr, "never ENOMEM");
 }
 
-/* ---- Lives ---- */
+/* ---- The life of a VM ---- */
 
 #define MAX_LIFE_FAULTS	2000
 
 static struct fw_state good;
 
 /*
- * A VM's creation makes hundreds of files in debugfs, and its first run may need
- * many pages: not all of them fail.
+ * A VM's creation makes hundreds of files in debugfs, and its first run may
+ * need many pages: only some of these allocations fail.
  */
 static unsigned int next_fault(enum life_step step, unsigned int n)
 {
@@ -194,19 +192,19 @@ static unsigned int next_fault(enum life_step step, unsigned int n)
 	return n + 1;
 }
 
-/* Those that this ABI has no part in do not fail. */
+/* Allocations do not fail in steps that do not involve this ABI. */
 static bool is_to_fail(enum life_step step)
 {
 	return step <= LIFE_INIT || step == LIFE_RUN;
 }
 
-/* A VM is dead if its GIC cannot be put in place when it first runs. */
+/* A VM is dead if its GIC cannot be mapped in its first run. */
 static bool can_try_again(enum life_step step)
 {
 	return step != LIFE_RUN;
 }
 
-/* Returns how often the step has failed. */
+/* Returns how often the step failed. */
 static int fail_step(enum life_step step, int kind)
 {
 	unsigned int n = 1, nr_without = 0;
@@ -222,7 +220,7 @@ static int fail_step(enum life_step step, int kind)
 		fw_expect(!ret || (hit && (ret == ENOMEM || ret == EFAULT)),
 			  "mode %s, %s, fault %u: %s", fault_mode,
 			  life_name[step], n, strerror(ret));
-		/* Or it was done without what has failed. */
+		/* Or the step succeeded without the allocation that failed. */
 		if (hit && !ret && step == LIFE_RUN) {
 			life_expect_cpu_on("after a failure");
 			nr_without++;
@@ -234,15 +232,15 @@ static int fail_step(enum life_step step, int kind)
 
 	fw_expect(!hit && !ret, "mode %s, %s: %s in the end", fault_mode,
 		  life_name[step], strerror(ret));
-	ksft_print_msg("mode %s, %s: %d failures, %u faults, done without %u times\n",
+	ksft_print_msg("mode %s, %s: %d failures, %u faults, %u successes without memory\n",
 		       fault_mode, life_name[step], nr, n, nr_without);
-	/* The table of affinities is not needed. */
+	/* The table of affinities is optional. */
 	fw_expect(nr_without || step != LIFE_RUN || kind != INJECT_SLAB,
-		  "mode %s: no KVM_RUN was done without memory", fault_mode);
+		  "mode %s: no KVM_RUN succeeded without memory", fault_mode);
 	return nr;
 }
 
-/* Every allocation of each step fails once; the step then is done again. */
+/* Every allocation of each step fails once; then the step is repeated. */
 static void check_life(int kind)
 {
 	int nr[NR_LIFE_STEPS] = {}, first[NR_LIFE_STEPS] = {};
@@ -262,7 +260,7 @@ static void check_life(int kind)
 			  "no KVM_CREATE_VM has failed");
 		fw_expect(nr[LIFE_RUN], "no KVM_RUN has failed");
 
-		/* Whether a page is needed for once depends on what came before. */
+		/* How many pages are needed depends on what came before. */
 		if (!pass)
 			memcpy(first, nr, sizeof(nr));
 		for (step = LIFE_VCPU; step <= LIFE_INIT; step++)
@@ -289,7 +287,7 @@ static const struct fw_case cases[] = {
 	{ "VMs: each allocation of pages fails once, then they work",
 	  check_life, INJECT_PAGES },
 	{ "no memory is lost", leak_check },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * fault_kill - VMMs are killed while they are at work: at each of the calls of
- * KVM/arm64's migration ABI, at making VMs, and while their guests make
- * hypercalls; and the mode is flipped meanwhile.
+ * fault_kill - VMMs are killed during each call of KVM/arm64's migration ABI,
+ * while they make VMs, and while their guests make hypercalls; and the mode
+ * changes meanwhile.
  *
- * Nothing of them is left: no VM, no memory, and no lock. A new VM has the values
- * that every VM has, its calls succeed, and its filter filters.
+ * They leave no VM, no memory and no lock behind. A new VM has the values that
+ * every VM has, its calls succeed, and its filter works.
  *
- * When a VMM dies is random, but the same for the same seed: -s SEED.
+ * The moments at which VMMs are killed depend on the seed: -s SEED.
  */
 #include <sys/wait.h>
 
@@ -19,9 +19,9 @@
 static const struct work {
 	const char *name;
 	void (*work)(int nr);
-	/* For each of the calls, or in all */
+	/* Number of VMMs: for each of the calls, or in all */
 	int times;
-	/* VMMs live no longer than this when they have begun to work. */
+	/* VMMs are killed within this time after they began to work. */
 	u32 max_us;
 	bool (*possible)(void);
 } works[];
@@ -29,10 +29,10 @@ static const struct work {
 static u64 seed;
 static int nr_killed;
 
-/* VMs that are not of the VMMs which are killed. */
+/* VMs that do not belong to the VMMs that are killed */
 static int nr_others;
 
-/* What every VM has. */
+/* The values that every VM has */
 static struct fw_state fw_want;
 static struct id_state id_want;
 static u64 masks_want[NR_ID_REGS];
@@ -44,7 +44,7 @@ static u32 next_random(void)
 	return seed >> 33;
 }
 
-/* ---- What must be left ---- */
+/* ---- What must remain ---- */
 
 static void expect_no_vms(const char *when)
 {
@@ -115,7 +115,7 @@ static void wait_until_ready(pid_t pid)
 		usleep(200);
 	}
 	kill(pid, SIGKILL);
-	TEST_FAIL("A VMM is not at work after a minute");
+	TEST_FAIL("A VMM has not begun to work after a minute");
 }
 
 /* Have a VMM do @w's work, and kill it. */
@@ -141,7 +141,7 @@ static void kill_one(const struct work *w, int nr)
 	kill(pid, SIGKILL);
 	TEST_ASSERT(waitpid(pid, &status, 0) == pid, "waitpid()");
 	fw_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-		  "VMM %d has ended by itself: %#x", nr, status);
+		  "VMM %d ended by itself: %#x", nr, status);
 	nr_killed++;
 }
 
@@ -171,7 +171,7 @@ static void kill_some(int i)
 	}
 	expect_good(w->name);
 	ksft_print_msg("%s: %d killed, in %lu rounds\n", w->name, n, rounds);
-	fw_expect(rounds > n, "VMMs are killed before they work");
+	fw_expect(rounds > n, "VMMs were killed before they began to work");
 }
 
 static const struct work works[] = {
@@ -202,7 +202,7 @@ static void check_modes(int unused)
 static const struct fw_case last_cases[] = {
 	{ "a new VM is good in all modes", check_modes },
 	{ "no memory is lost", leak_check },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

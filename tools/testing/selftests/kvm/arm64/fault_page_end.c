@@ -2,13 +2,12 @@
 /*
  * fault_page_end - Each copy from and to userspace's memory that KVM/arm64's
  * migration ABI makes, of memory that ends too early, or begins too late, by
- * each number of bytes: before and behind a hole, read-only memory, and the end
+ * each number of bytes: before and after a hole, read-only memory, and the end
  * of user space.
  *
- * A call returns EFAULT then, and has no effect. What it leaves in memory is
- * part of the ABI: lists are written as far as they can be, arrays of masks are
- * wiped as far as they can be. It is what C leaves: calls are made in all modes,
- * and memory is compared.
+ * The call returns EFAULT and has no effect, except in memory: lists are
+ * written, and arrays of masks zeroed, as far as possible. All modes must leave
+ * memory as C does.
  *
  * fw_reg_errors, vm_one_reg_errors, vgic_v2_errors and reg_mask_memory test
  * which errors come before EFAULT.
@@ -18,7 +17,7 @@
 
 static struct fault_state before;
 
-/* With calls being counted, the mode is looked up on each call. */
+/* While calls are counted, each call checks the mode. */
 static const struct pass {
 	const char *mode;
 	const char *count;
@@ -32,10 +31,10 @@ static int nr_passes(void)
 	return abi.present ? ARRAY_SIZE(passes) : 1;
 }
 
-/* What the first pass has left in memory, by the number of bytes. */
+/* What the first pass left in memory, by the number of bytes */
 static u64 *hashes[NR_PLACES];
 
-/* What is in memory if all of it can be accessed. */
+/* The memory's contents after the call if all of it is accessible */
 static u8 *full;
 
 static void begin_pass(struct fault_call *c, int pass)
@@ -49,7 +48,7 @@ static void begin_pass(struct fault_call *c, int pass)
 		c->begin(c);
 }
 
-/* Make the call at @addr, expect @want, and that nothing is changed by it. */
+/* Make the call at @addr, expect @want, and that it has no effect. */
 static void make_call(struct fault_call *c, u64 addr, int want,
 		      const char *where, size_t k)
 {
@@ -63,7 +62,7 @@ static void make_call(struct fault_call *c, u64 addr, int want,
 
 /* ---- The ends of memory ---- */
 
-/* Arrays are long: each number of bytes before a hole, and some elsewhere. */
+/* Arrays are long: try every number of bytes at a hole, some elsewhere. */
 static size_t step(const struct fault_call *c, enum fault_place place, size_t k,
 		   int pass)
 {
@@ -87,7 +86,7 @@ static void sweep(struct fault_call *c, enum fault_place place, int pass)
 		hash = c->writes ? place_hash(&m) : 0;
 		if (!pass)
 			hashes[place][k] = hash;
-		/* Or it is what was expected already. */
+		/* Else the contents have been checked already. */
 		if (!pass || !c->writes || hash != hashes[place][k])
 			place_expect(&m, full);
 		fw_expect(hash == hashes[place][k],
@@ -99,7 +98,7 @@ static void sweep(struct fault_call *c, enum fault_place place, int pass)
 	place_expect_canaries(c->name);
 }
 
-/* ---- Memory that is nowhere, and everywhere ---- */
+/* ---- Bad addresses, and unaligned memory ---- */
 
 static void try_bad_pointers(struct fault_call *c)
 {
@@ -108,7 +107,7 @@ static void try_bad_pointers(struct fault_call *c)
 
 	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
 		make_call(c, bad_pointers[i], EFAULT, "nowhere", i);
-	/* It ends at the end of all addresses, wraps, or would have to. */
+	/* The memory ends at the end of all addresses, or would wrap. */
 	for (i = 0; i < ARRAY_SIZE(end); i++) {
 		make_call(c, -end[i], EFAULT, "before all bits set", end[i]);
 		make_call(c, BIT(55) - end[i], EFAULT, "before bit 55", end[i]);
@@ -125,7 +124,8 @@ static void try_alignments(struct fault_call *c)
 	for (k = 0; k < 16; k++) {
 		p = mem + 64 + k;
 		memcpy(p, c->in, c->in_size);
-		make_call(c, (u64)p, fault_want(c), "aligned to no 8 bytes", k);
+		make_call(c, (u64)p, fault_want(c), "not aligned to 8 bytes",
+			  k);
 		fw_expect(!memcmp(p, full, c->size), "%s: memory at %lu",
 			  c->name, k);
 		memset(p, CANARY, c->size);
@@ -133,7 +133,7 @@ static void try_alignments(struct fault_call *c)
 	place_expect_canaries(c->name);
 }
 
-/* ---- All of it ---- */
+/* ---- All calls ---- */
 
 static void check_call(int nr)
 {
@@ -147,11 +147,12 @@ static void check_call(int nr)
 
 	for (pass = 0; pass < nr_passes(); pass++) {
 		begin_pass(c, pass);
-		/* Calls of VMs of their own succeed only later. */
+		/* Calls with their own VM succeed only after the failures. */
 		memcpy(full, c->in, c->in_size);
 		if (c->writes) {
 			memcpy(mem, c->in, c->in_size);
-			make_call(c, (u64)mem, fault_want(c), "in the open", 0);
+			make_call(c, (u64)mem, fault_want(c),
+				  "in accessible memory", 0);
 			memcpy(full, mem, c->size);
 			mem_fill_canary();
 		}
@@ -166,26 +167,26 @@ static void check_call(int nr)
 	fault_expect_state(&before, c->name);
 }
 
-/* The last page has to be the last one, or that place is like the first one. */
+/* If the last page is not the last one, this place is no special case. */
 static void check_top(int unused)
 {
 	int ret;
 	u8 *next;
 
 	if (!place_top) {
-		fw_skip("the last page of user space cannot be had");
+		fw_skip("the last page of user space cannot be mapped");
 		return;
 	}
 	next = mmap(place_top + page_size, page_size, PROT_READ,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	fw_expect(next == MAP_FAILED, "there is another page behind it");
+	fw_expect(next == MAP_FAILED, "there is another page after it");
 	ret = fw_one_reg(fault_vms.plain_vcpu->fd, KVM_GET_ONE_REG,
 			 KVM_REG_ARM_PSCI_VERSION,
 			 (u64)place_top + page_size - 8);
 	fw_expect(!ret, "the last 8 bytes: %s", strerror(ret));
 }
 
-/* No surface was forgotten. */
+/* The calls cover all surfaces. */
 static void check_surfaces(int unused)
 {
 	static const char * const surfaces[] = {
@@ -204,7 +205,7 @@ static void check_surfaces(int unused)
 }
 
 static const struct fw_case more_cases[] = {
-	{ "the end of user space is one", check_top },
+	{ "no page follows the end of user space", check_top },
 	{ "calls of each surface were served by Rust", check_surfaces },
 };
 

@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * fault_usercopy - Each copy from and to userspace's memory that KVM/arm64's
- * migration ABI makes fails once, although the memory can be accessed: the
- * first copy of a call, the second one, and so on until a call has no further
- * copy that could.
+ * migration ABI makes fails once, although the memory is accessible: the first
+ * copy of a call, the second one, and so on until a call has no further copy.
  *
- * The call returns EFAULT then, and has no effect. In all modes there are as
- * many such copies, and the same come first.
+ * The call then returns EFAULT and has no effect. All modes make equally many
+ * such copies, in the same order.
  *
- * get_user(), put_user() and clear_user() do not take part in this: see
+ * get_user(), put_user() and clear_user() cannot be made to fail like this: see
  * fault_page_end.
  */
 #include "fault_inject.h"
@@ -20,20 +19,20 @@ static struct fault_state before;
 
 #define MAX_COPIES	2000
 
-/* All of the copies, in one call. */
+/* The number of copies that failed, in all calls */
 static int faults;
 
-/* What is in memory if none fails. */
+/* The memory's contents if no copy fails */
 static u8 *full;
 
-/* Make the call in @m's memory, its @n-th copy failing. */
+/* Make the call in @m's memory, with its @n-th copy failing. */
 static bool call_with_fault(struct placed *m, unsigned int n, int *ret)
 {
 	const struct fault_call *c = m->c;
 
 	memset(mem, CANARY, c->size);
 	memcpy(mem, c->in, c->in_size);
-	/* Or there would be a copy of that page first. */
+	/* Write to the page, else it may have to be copied first. */
 	fault_scratch[0] = 0;
 
 	if (n)
@@ -42,7 +41,7 @@ static bool call_with_fault(struct placed *m, unsigned int n, int *ret)
 	return n ? inject_end() : false;
 }
 
-/* Those that certainly can fail; the rest may be by get_user() and the like. */
+/* Copies that can fail for certain; others may use get_user() or similar. */
 static int min_copies(const struct fault_call *c)
 {
 	u64 class = c->id & KVM_REG_ARM_COPROC_MASK;
@@ -53,10 +52,10 @@ static int min_copies(const struct fault_call *c)
 	return c->cmd == KVM_GET_REG_LIST ? 2 : 1;
 }
 
-/* Returns the number of copies that have failed. */
+/* Returns the number of copies that failed. */
 static int fail_each_copy(struct fault_call *c)
 {
-	/* It may have been written, all of it or not. */
+	/* All, some or none of the memory may have been written. */
 	struct placed m = { .c = c, .p = mem, .w = mem, .there = c->size,
 			    .other = 1 };
 	unsigned int n;
@@ -116,7 +115,7 @@ static void check_call(int nr)
 	fault_expect_state(&before, c->name);
 }
 
-/* In this mode, what is read last of several times is what the guest gets. */
+/* In this mode, a range is in force once all of it could be read. */
 static void fail_filter(void)
 {
 	struct kvm_vcpu *vcpu;
@@ -160,9 +159,9 @@ static void check_some(int unused)
 }
 
 static const struct fw_case more_cases[] = {
-	{ "filter: ranges that were read are there, and no others",
+	{ "filter: it has the ranges that were read, and no others",
 	  check_filter },
-	{ "copies were made to fail", check_some },
+	{ "some copies failed", check_some },
 	{ "no memory is lost", leak_check },
 };
 

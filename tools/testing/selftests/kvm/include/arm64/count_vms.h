@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * How many VMs there are, of this process and of others, to see whether one is
- * left behind.
+ * The number of VMs, of this process and of others, to see whether one is left
+ * behind.
  */
 #ifndef SELFTEST_KVM_ARM64_COUNT_VMS_H
 #define SELFTEST_KVM_ARM64_COUNT_VMS_H
@@ -28,21 +28,22 @@ static inline int count_vms(void)
 }
 
 /*
- * To be called before the test has VMs: what others have is what has to be there
- * in the end. One VM may be kept while tests run, so that the scheduler is not
- * patched for the first and the last VM of each; any other one was left by a test.
+ * To be called before the test has VMs: only the VMs of others must exist in
+ * the end. One VM may be kept while tests run, so that the scheduler is not
+ * patched for the first and the last VM of each test; any other VM was left by
+ * a test.
  */
 static inline int count_vms_of_others(void)
 {
 	int nr, tries;
 
-	/* Those of a process that was killed go on their own time. */
+	/* VMs of a process that was killed disappear late. */
 	for (tries = 0; (nr = count_vms()) > 1 && tries < 500; tries++)
 		usleep(10000);
 
 	if (nr > 1)
-		ksft_exit_fail_msg("%d VMs are there already, more than one: "
-				   COUNT_VMS_DIR " says who has them\n", nr);
+		ksft_exit_fail_msg("%d VMs exist already, more than one: "
+				   COUNT_VMS_DIR " lists their owners\n", nr);
 	return nr;
 }
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Every call by which userspace's memory is copied on behalf of KVM/arm64's
- * migration ABI, each with an argument that is legal and would change
- * something, for tests that have it fail, in the midst of a copy or before.
+ * Every call of KVM/arm64's migration ABI that copies from or to userspace's
+ * memory, each with a legal argument that would change something, for tests in
+ * which it fails during a copy or before.
  *
- * VMs have no memory: they are not to run, and are made quickly.
+ * The VMs have no memory: they do not run, and are made quickly.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_CALL_H
 #define SELFTEST_KVM_ARM64_FAULT_CALL_H
@@ -26,24 +26,24 @@
  * struct fault_call - a call that copies from or to userspace's memory
  * @name: for messages
  * @run: make it, with the memory at an address; returns 0 or the errno
- * @fd: of what it is a call
+ * @fd: the file descriptor of the call
  * @cmd: the ioctl
  * @get_cmd: the ioctl that reads back what @cmd writes, if there is one
- * @group: of an attribute
- * @id: of a register or attribute, or the number of a range of masks
+ * @group: the group of an attribute
+ * @id: a register or attribute, or the number of a range of masks
  * @size: bytes of memory that are accessed
  * @in_size: bytes at its beginning that are read
  * @writes: all of the memory is written
- * @zeroes: what could be written is zero if not all could be
+ * @zeroes: if not all could be written, what could be written is zero
  * @ignore: bits of 64-bit words that may be clear if not all could be written
- * @in: what is read
- * @now: of the same size, what restores the state if the call has succeeded
- * @want: what it returns if nothing is wrong
+ * @in: the bytes that are read
+ * @now: bytes of the same size that restore the state after a success
+ * @want: the result if nothing is wrong
  * @once: it succeeds once, then it returns EEXIST
  * @only_rust: in the other modes it returns EINVAL
  * @more_in_rust: further copies that can be made to fail in the mode rust
- * @begin: make a VM of its own, or whatever else depends on the mode
- * @check: check that nothing has been changed
+ * @begin: make a new VM, or prepare what else depends on the mode
+ * @check: check that nothing has changed
  * @undo: restore the state if the call has succeeded
  */
 struct fault_call {
@@ -79,7 +79,7 @@ static char fault_mode[ABI_WORD];
 static struct fault_vms {
 	struct kvm_vm *plain;
 	struct kvm_vcpu *plain_vcpu;
-	/* Has opted in to everything. */
+	/* A VM that has opted in to everything */
 	struct kvm_vm *opted;
 	struct kvm_vcpu *opted_vcpu;
 	/* A GICv2, with and without canonical GICC_PMR */
@@ -87,7 +87,7 @@ static struct fault_vms {
 	struct vgic_v2 canonical;
 } fault_vms;
 
-/* Where results go that are not what a call is about. */
+/* Memory for results that are not under test */
 static u64 fault_scratch[KVM_ARM_GIC_RANGE_SIZE];
 
 static inline __printf(1, 2) struct fault_call *fault_add(const char *fmt, ...)
@@ -111,7 +111,7 @@ static inline void fault_set_mode(const char *mode)
 	abi_set_mode(mode);
 }
 
-/* Calls that nobody counts are served by functions of their own. */
+/* Uncounted calls are served by other functions. */
 static const struct fault_pass {
 	const char *mode;
 	bool count;
@@ -119,7 +119,7 @@ static const struct fault_pass {
 	{ "c", true }, { "rust", true }, { "check", true }, { "rust", false },
 };
 
-/* Without a switch there is the first pass alone. */
+/* Without a switch there is only the first pass. */
 static inline int fault_nr_passes(void)
 {
 	return abi.present ? ARRAY_SIZE(fault_passes) : 1;
@@ -139,7 +139,7 @@ static inline bool fault_mode_is_rust(void)
 	return !strcmp(fault_mode, "rust");
 }
 
-/* What the call returns if all of its memory can be accessed. */
+/* What the call returns if all of its memory is accessible */
 static inline int fault_want(const struct fault_call *c)
 {
 	return c->only_rust && !fault_mode_is_rust() ? EINVAL : c->want;
@@ -164,7 +164,7 @@ static inline int fault_run_masks(const struct fault_call *c, u64 addr)
 	return id_get_masks(c->fd, &request);
 }
 
-/* The memory has what the ioctl itself takes. */
+/* The memory has the ioctl's own argument. */
 static inline int fault_run_struct(const struct fault_call *c, u64 addr)
 {
 	return ioctl(c->fd, c->cmd, addr) ? errno : 0;
@@ -177,7 +177,7 @@ static inline int fault_run_write(const struct fault_call *c, u64 addr)
 	return len < 0 ? errno : len == c->size ? 0 : EIO;
 }
 
-/* What @cmd writes reads as @now. */
+/* Check that what @cmd writes reads as @now. */
 static inline void fault_check(const struct fault_call *c)
 {
 	struct fault_call get;
@@ -197,7 +197,7 @@ static inline void fault_check(const struct fault_call *c)
 		  strerror(ret));
 }
 
-/* After the call has returned @ret, without anything having been wrong. */
+/* Undo the call, which has returned @ret. */
 static inline void fault_undo(struct fault_call *c, int ret)
 {
 	if (ret)
@@ -226,7 +226,7 @@ static inline void fault_add_get(const char *of, const char *reg, int fd,
 	c->writes = true;
 }
 
-/* From the value that it has to @other. */
+/* A write that changes the current value to @other */
 static inline void fault_add_set(const char *of, const char *reg, int fd,
 				 u64 id, u64 other)
 {
@@ -256,7 +256,7 @@ static inline u64 fault_other_value(int nr)
 	}
 }
 
-/* The firmware registers, with these bits in their ids. */
+/* The firmware registers, with @bits in their ids */
 static inline void fault_add_fw_regs(const char *of, int fd, u64 bits)
 {
 	int i;
@@ -289,12 +289,12 @@ static inline void fault_add_id_regs(const char *of, int fd, u64 bits)
 		      KVM_ARM64_SYS_REG(SYS_ID_AA64PFR0_EL1) | bits);
 	fault_add_get(of, "ID_AA64ISAR0_EL1", fd,
 		      KVM_ARM64_SYS_REG(SYS_ID_AA64ISAR0_EL1) | bits);
-	/* Every field of it can be lowered. */
+	/* Every field of this register can be lowered. */
 	fault_add_set(of, "ID_AA64ISAR0_EL1", fd,
 		      KVM_ARM64_SYS_REG(SYS_ID_AA64ISAR0_EL1) | bits, 0);
 }
 
-/* A list of all ids, and one that has no room for them. */
+/* A list of all ids, and one without room for them */
 static inline void fault_add_list(const char *of, int fd, u64 ignore)
 {
 	struct kvm_reg_list none = { .n = 0 };
@@ -319,7 +319,7 @@ static inline void fault_add_list(const char *of, int fd, u64 ignore)
 	c->in_size = 8;
 	c->writes = true;
 	c->ignore = ignore;
-	/* More room than is needed, to see that the number is written. */
+	/* More room than is needed, to see that the number is written */
 	all = none.n + 0x1000;
 	memcpy(c->in, &all, 8);
 }
@@ -335,11 +335,11 @@ static inline void fault_add_masks(const char *of, int fd, u32 range, int nr)
 	c->size = nr * sizeof(u64);
 	c->writes = true;
 	c->zeroes = true;
-	/* C writes the masks of this range one by one, by put_user(). */
+	/* C writes the masks of this range one by one, with put_user(). */
 	c->more_in_rust = !range;
 }
 
-/* ---- What the ioctls themselves take ---- */
+/* ---- The ioctls' own arguments ---- */
 
 static inline struct fault_call *
 fault_add_struct(const char *of, const char *name, int fd, unsigned long cmd,
@@ -366,7 +366,7 @@ static inline void fault_add_structs(const char *of, int fd)
 
 	fault_add_struct(of, "struct kvm_one_reg, GET", fd, KVM_GET_ONE_REG,
 			 &reg, sizeof(reg), 0);
-	/* Of a value that is refused, so that the struct has no effect. */
+	/* The value is refused, so the call has no effect. */
 	fault_scratch[1] = ~0UL;
 	reg.addr = (u64)&fault_scratch[1];
 	fault_add_struct(of, "struct kvm_one_reg, SET", fd, KVM_SET_ONE_REG,
@@ -381,7 +381,7 @@ static inline void fault_add_vm_structs(const char *of, int fd, u32 range)
 	struct kvm_device_attr attr = {
 		.group = KVM_ARM_VM_SMCCC_CTRL, .attr = 1,
 	};
-	/* Of no device that there is */
+	/* An unknown device */
 	struct kvm_arm_device_addr addr = { .id = 0xffffUL << 16 };
 	struct fault_call *c;
 
@@ -410,7 +410,7 @@ static inline void fault_begin_own_vm(struct fault_call *c)
 	c->want = 0;
 }
 
-/* Told by the ranges of the VM, and once more by what C makes of a vCPU. */
+/* Checked by the ranges of the VM, and by the registers of the VM */
 static inline void fault_check_not_enabled(const struct fault_call *c)
 {
 	int ret = opt_in_check(c->fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
@@ -423,7 +423,7 @@ static inline void fault_check_not_enabled(const struct fault_call *c)
 		  c->name);
 }
 
-/* It can be enabled again, so it is not undone, and no longer checked. */
+/* Enabling it again succeeds, so it is neither undone nor checked any more. */
 static inline void fault_forget_check(const struct fault_call *c)
 {
 	((struct fault_call *)c)->check = NULL;
@@ -491,7 +491,7 @@ static inline void fault_undo_mode(const struct fault_call *c)
 	abi_set_mode(fault_mode);
 }
 
-/* To another mode, whose name has five bytes. */
+/* Switch to another mode, whose name has five bytes. */
 static inline void fault_begin_mode(struct fault_call *c)
 {
 	memcpy(c->in, strcmp(fault_mode, "check") ? "check" : "rust\n", 5);

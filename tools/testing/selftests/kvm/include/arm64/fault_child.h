@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VMMs that work until they are killed: what they do, over and over.
+ * VMMs that work until they are killed: the operations that they repeat.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_CHILD_H
 #define SELFTEST_KVM_ARM64_FAULT_CHILD_H
@@ -9,11 +9,11 @@
 
 #include "fault_life.h"
 
-/* What a VMM tells the one who kills it. */
+/* What a VMM reports to the process that kills it */
 static struct child_report {
-	/* It is at work. */
+	/* It has begun to work. */
 	int ready;
-	/* There are so many calls for it to choose from. */
+	/* The number of calls that it can choose from */
 	int nr_calls;
 	u64 rounds;
 } *child_report;
@@ -54,7 +54,7 @@ static inline void child_call_plain(int nr)
 	child_repeat_call(nr);
 }
 
-/* Whatever the mode is when they begin, VMs opt in while it is rust. */
+/* Whatever the mode is at the start, VMs opt in while it is rust. */
 static inline void child_prepare_opt_in(void)
 {
 	snprintf(abi.initial_mode, sizeof(abi.initial_mode), "c");
@@ -80,7 +80,7 @@ static inline void child_live(int unused)
 {
 	int step;
 
-	/* What is refused because the mode is another one is not needed. */
+	/* Calls that fail in other modes are not needed. */
 	snprintf(fault_mode, sizeof(fault_mode), "rust");
 	life_open();
 	child_is_ready();
@@ -118,8 +118,8 @@ static inline void child_filter(int unused)
 /* ---- Guests that make hypercalls ---- */
 
 /*
- * In the page that smccc_vm_create() fills in, behind what is used: the call
- * that x19 to x21 tell, for ever, and a vCPU that turns itself off.
+ * In the page that smccc_vm_create() fills in, after its code: an endless loop
+ * of the call in x19 to x21, and code that turns the vCPU off.
  */
 #define CHILD_LOOP_WORD		64
 #define CHILD_OFF_WORD		80
@@ -144,7 +144,7 @@ static inline u64 child_pc(int word)
 	return SMCCC_CODE_GPA + word * sizeof(u32);
 }
 
-/* The guest does not come back. */
+/* The guest never exits to userspace. */
 static inline void *child_run_vcpu(void *vcpu)
 {
 	for (;;) {
@@ -189,9 +189,9 @@ static inline void child_start_guest(struct kvm_vcpu *vcpu, u64 x19, u64 x20,
 }
 
 /*
- * Of four vCPUs, one makes calls without ever leaving the guest, one turns on
- * another one that turns itself off, and one makes calls of all kinds. Meanwhile
- * userspace accesses a register, and has to wait for the vCPU.
+ * Of four vCPUs, one makes calls without exits to userspace, one turns on
+ * another one that turns itself off, and one makes calls of all kinds.
+ * Meanwhile userspace accesses a register, and has to wait for the vCPU.
  */
 static inline void child_run(int unused)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Making the kernel fail where it could: the n-th copy from or to userspace, or
- * allocation of memory, that this thread asks for from now on, and if that is
- * asked for all allocations that follow.
+ * Fault injection: the n-th copy from or to userspace, or allocation of memory,
+ * that this thread makes from now on fails, and optionally all later
+ * allocations.
  *
  * Documentation/fault-injection/fault-injection.rst; CONFIG_FAULT_INJECTION,
  * CONFIG_FAULT_INJECTION_DEBUG_FS and one for each kind.
@@ -20,19 +20,19 @@
 
 enum inject_kind {
 	INJECT_USERCOPY,
-	/* These also fail copies, whose fault attributes have no filter. */
+	/* These make copies fail as well, which have no filter. */
 	INJECT_SLAB,
 	INJECT_PAGES,
 	NR_INJECT_KINDS,
 };
 
-/* What each kind needs of the files of fault attributes. NULL: as it is. */
+/* The values of fault attributes for each kind. NULL: unchanged */
 static struct inject_setting {
 	const char *file;
 	const char *value[NR_INJECT_KINDS];
 	char initial[INJECT_WORD];
 } inject_settings[] = {
-	/* A report on each of thousands of faults would drown all others. */
+	/* Reports on thousands of faults would hide all others. */
 	{ "fail_usercopy/verbose", { "0", "0", "0" } },
 	{ "failslab/verbose", { "0", "0", "0" } },
 	{ "fail_page_alloc/verbose", { "0", "0", "0" } },
@@ -43,7 +43,7 @@ static struct inject_setting {
 	{ "fail_page_alloc/ignore-gfp-wait", { "Y", "Y", "N" } },
 	{ "fail_page_alloc/ignore-gfp-highmem", { "Y", "Y", "N" } },
 
-	/* Without a number all of them fail, of a thread that asked for it. */
+	/* Without a number all allocations of the thread fail. */
 	{ "failslab/task-filter", { "Y", "Y", "Y" } },
 	{ "failslab/times", { "-1", "-1", "-1" } },
 	{ "failslab/probability", { "0", "100", "0" } },
@@ -86,7 +86,7 @@ static inline bool inject_read(const char *file, char value[INJECT_WORD])
 	return true;
 }
 
-/* In which way the test ends: what follows must not run into faults. */
+/* However the test ends, later tests must not run into faults. */
 static inline void inject_restore(void)
 {
 	int i;
@@ -99,7 +99,7 @@ static inline void inject_restore(void)
 	}
 }
 
-/* Skips the whole test if the kernel cannot do it. */
+/* Skips the whole test if the kernel does not support it. */
 static inline void inject_require(void)
 {
 	int i;
@@ -129,7 +129,7 @@ static inline void inject_select(enum inject_kind kind)
 			    inject_settings[i].value[kind], strerror(errno));
 }
 
-/* Until the next inject_end(), the @n-th fails. */
+/* The @n-th copy or allocation fails, until the next inject_end(). */
 static inline void inject_nth(unsigned int n)
 {
 	char buf[INJECT_WORD];
@@ -140,8 +140,8 @@ static inline void inject_nth(unsigned int n)
 }
 
 /*
- * All allocations fail, or those that come after the n-th fault, which is to be
- * asked for after this.
+ * All allocations fail, or those after the n-th fault, if inject_nth() is
+ * called after this.
  */
 static inline void inject_all(void)
 {
@@ -150,8 +150,8 @@ static inline void inject_all(void)
 }
 
 /*
- * Returns whether there was an n-th. The file is read and written by copies
- * that can fail, too, if the number is not used up.
+ * Returns whether the n-th was reached. If it was not, the copies that access
+ * the file itself can fail, too.
  */
 static inline bool inject_end(void)
 {

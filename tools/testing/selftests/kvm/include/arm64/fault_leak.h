@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a test has made the kernel lose: CONFIG_DEBUG_KMEMLEAK.
+ * Memory that the kernel lost during a test: CONFIG_DEBUG_KMEMLEAK.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_LEAK_H
 #define SELFTEST_KVM_ARM64_FAULT_LEAK_H
@@ -12,10 +12,10 @@
 #define LEAK_FILE	"/sys/kernel/debug/kmemleak"
 #define LEAK_MAX	1024
 
-/* Only what has been lost for five seconds is reported. */
+/* kmemleak only reports objects that are older than five seconds. */
 #define LEAK_AGE_S	6
 
-/* What was lost before. */
+/* Objects that were lost before */
 static u64 leaks_before[LEAK_MAX];
 static int leak_nr_before;
 
@@ -37,13 +37,13 @@ static inline bool leak_is_old(u64 addr)
 	return i < leak_nr_before;
 }
 
-/* Is it @line that begins the report on an object? */
+/* Whether @line begins the report on an object */
 static inline bool leak_parse(const char *line, u64 *addr)
 {
 	return sscanf(line, "unreferenced object 0x%lx", addr) == 1;
 }
 
-/* Report on what is lost and was not before. Returns how many objects it is. */
+/* Print new leaks. Returns the number of objects. */
 static inline int leak_report_new(FILE *f)
 {
 	bool is_new = false;
@@ -85,7 +85,7 @@ static inline void leak_begin(void)
 	fclose(f);
 }
 
-/* A case: nothing has been lost. */
+/* A case: no memory has been lost. */
 static inline void leak_check(int unused)
 {
 	FILE *f;
@@ -97,7 +97,7 @@ static inline void leak_check(int unused)
 	}
 
 	sleep(LEAK_AGE_S);
-	/* What a register has held during one scan is not lost in the next. */
+	/* An object held by a register looks lost: the second scan finds it. */
 	if (!leak_scan() || !leak_scan()) {
 		fw_expect(false, "kmemleak has switched itself off");
 		return;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The life of a VM up to its first hypercall, in steps that can fail for lack of
- * memory: it opts in to everything, gets a vCPU, an interrupt controller and
- * memory, and runs. A second vCPU is there for CPU_ON. No library call takes part,
- * as they do not fail.
+ * The life of a VM up to its first hypercall, in steps that can fail for lack
+ * of memory: it opts in to everything, gets a vCPU, an interrupt controller and
+ * memory, and runs. There is a second vCPU for CPU_ON. No library calls are
+ * used, as they exit on failures.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_LIFE_H
 #define SELFTEST_KVM_ARM64_FAULT_LIFE_H
@@ -30,7 +30,7 @@ static const char * const life_name[NR_LIFE_STEPS] = {
 };
 
 static struct life {
-	/* Has no part in what fails. */
+	/* Not under test */
 	int kvm;
 	size_t run_size;
 	u32 *code;
@@ -44,7 +44,7 @@ static struct life {
 	struct kvm_vcpu_init init;
 } life;
 
-/* A hypercall, and a store to where there is no memory. */
+/* A hypercall, and a store to an unmapped address */
 #define LIFE_CODE_HVC	0xd4000002
 #define LIFE_CODE_STORE	0xb9000128
 
@@ -88,7 +88,7 @@ static inline int life_filter(void)
 {
 	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FWD };
 
-	/* C's WARN_ON_ONCE() of this is not what is looked for. */
+	/* C has a WARN_ON_ONCE() for this failure, which is not under test. */
 	if (!fault_mode_is_rust())
 		return 0;
 	return life_attr(life.vm, KVM_ARM_VM_SMCCC_CTRL, KVM_ARM_VM_SMCCC_FILTER,
@@ -138,7 +138,7 @@ static inline int life_memory(void)
 	return life_errno(ioctl(life.vm, KVM_SET_USER_MEMORY_REGION, &region));
 }
 
-/* Up to KVM_EXIT_MMIO, which follows the hypercall. */
+/* Run up to KVM_EXIT_MMIO, which follows the hypercall. */
 static inline int life_run(void)
 {
 	int ret = life_errno(ioctl(life.vcpu, KVM_RUN, NULL));
@@ -181,7 +181,7 @@ static inline void life_set_x(int i, u64 val)
 		   (u64)&val);
 }
 
-/* The guest is to make this call next. */
+/* Set the call that the guest makes next. */
 static inline void life_set_call(u64 fn, u64 arg1, u64 arg2, u64 arg3)
 {
 	u64 pc = SMCCC_CODE_GPA;
@@ -204,7 +204,7 @@ static inline void life_add_vcpu_off(void)
 	ioctl(life.vcpu_off, KVM_ARM_VCPU_INIT, &init);
 }
 
-/* What has to be ready for a step, and is not to fail. */
+/* Prepare what a step needs and must not fail. */
 static inline void life_prepare(enum life_step step)
 {
 	if (step == LIFE_INIT) {
@@ -238,7 +238,7 @@ static inline void life_end(void)
 	}
 }
 
-/* Without a failure, up to @step. */
+/* Do all steps before @step, without a failure. */
 static inline void life_advance_to(enum life_step step)
 {
 	int i, ret;
@@ -252,7 +252,7 @@ static inline void life_advance_to(enum life_step step)
 	life_prepare(step);
 }
 
-/* A VM that has come to its end has the values that every VM has. */
+/* A VM after the last step has the values that every VM has. */
 static inline void __life_expect_good(int line, const struct fw_state *want,
 				      const char *when)
 {
@@ -277,8 +277,8 @@ static inline void __life_expect_good(int line, const struct fw_state *want,
 #define LIFE_CONTEXT_ID	0xc0de12345678UL
 
 /*
- * A VM that has run turns on its second vCPU. It finds that by a table, which is
- * made at the first run, if there is memory for it, or by looking at all vCPUs.
+ * A VM that has run turns on its second vCPU. KVM finds it by a table, which is
+ * made at the first run if there is memory for it, or by checking all vCPUs.
  */
 static inline void __life_expect_cpu_on(int line, const char *when)
 {

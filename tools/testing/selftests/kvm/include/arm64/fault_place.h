@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Places for userspace's memory of which some bytes can be accessed and the
- * others cannot, and what a call may do to it there.
+ * Places for userspace's memory where some bytes are accessible and others are
+ * not, and what a call may write there.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_PLACE_H
 #define SELFTEST_KVM_ARM64_FAULT_PLACE_H
@@ -10,13 +10,13 @@
 #include "user_mem.h"
 
 enum fault_place {
-	/* The first @k bytes are there, what follows is not, or is read-only. */
+	/* The first @k bytes are accessible, the others not, or read-only. */
 	PLACE_HOLE_BEHIND,
 	PLACE_READ_ONLY_BEHIND,
-	/* The last bytes are there, and @k before them are not. */
+	/* The last bytes are accessible, and @k before them are not. */
 	PLACE_HOLE_BEFORE,
 	PLACE_READ_ONLY_BEFORE,
-	/* The first @k bytes are the last ones that userspace can have. */
+	/* The first @k bytes are the last ones of user space. */
 	PLACE_TOP,
 	NR_PLACES,
 };
@@ -24,20 +24,19 @@ enum fault_place {
 static const char * const place_name[NR_PLACES] = {
 	[PLACE_HOLE_BEHIND] = "before a hole",
 	[PLACE_READ_ONLY_BEHIND] = "before read-only memory",
-	[PLACE_HOLE_BEFORE] = "behind a hole",
-	[PLACE_READ_ONLY_BEFORE] = "behind read-only memory",
+	[PLACE_HOLE_BEFORE] = "after a hole",
+	[PLACE_READ_ONLY_BEFORE] = "after read-only memory",
 	[PLACE_TOP] = "at the end of user space",
 };
 
-/* The last page of user space, NULL if it cannot be had. */
+/* The last page of user space, NULL if it cannot be mapped */
 static u8 *place_top;
 
-/* A page of canaries, and what its neighbours hold if they are read-only. */
+/* A page of canaries */
 static u8 place_canaries[SZ_64K];
 
 /*
- * Addresses have 52 or 48 bits. A page that could be had with one more byte
- * than that is not the last one.
+ * Addresses have 52 or 48 bits: take the higher last page that can be mapped.
  */
 static inline void place_create(void)
 {
@@ -79,8 +78,8 @@ static inline bool place_is_read_only(enum fault_place place)
 }
 
 /*
- * The bytes of one call, which are at @p. @there of them can be written, from
- * @w on; the others, @other of them from @o on, can be read at best.
+ * The bytes of one call, at @p. @there of them, from @w on, can be written; the
+ * @other ones, from @o on, can at best be read.
  */
 struct placed {
 	const struct fault_call *c;
@@ -151,7 +150,7 @@ static inline struct placed place_begin(const struct fault_call *c,
 	return m;
 }
 
-/* What the call has to return here. */
+/* What the call must return in this place */
 static inline int place_want(const struct placed *m)
 {
 	bool all = !m->other ||
@@ -160,19 +159,19 @@ static inline int place_want(const struct placed *m)
 	return all ? fault_want(m->c) : EFAULT;
 }
 
-/* May byte @i, of @m->size, be @now, if @full is there when all goes well? */
+/* May byte @i be @now, if a call without failures leaves @full? */
 static inline bool place_may_be(const struct placed *m, size_t i, u8 now,
 				u8 full)
 {
 	const struct fault_call *c = m->c;
 	size_t unit = c->size < 8 ? c->size : 8, word = i - i % unit;
-	/* What it was before. */
+	/* Unchanged */
 	bool kept = now == (i < c->in_size ? c->in[i] : CANARY);
 	u8 ignore = c->ignore >> 8 * (i % 8);
 
 	if (!c->writes)
 		return kept;
-	/* As soon as something fails, nothing was written before the hole. */
+	/* The call fails at the inaccessible beginning, and writes nothing. */
 	if (m->other && (m->place == PLACE_HOLE_BEFORE ||
 			 m->place == PLACE_READ_ONLY_BEFORE))
 		return kept;
@@ -180,7 +179,7 @@ static inline bool place_may_be(const struct placed *m, size_t i, u8 now,
 	if (m->other && word + unit > m->k)
 		return kept || (c->zeroes ? !now :
 				(now & ~ignore) == (full & ~ignore));
-	/* Wiping is refused as a whole where addresses end, if KVM checks that. */
+	/* At the end of user space KVM may refuse to zero any of it. */
 	if (m->other && c->zeroes)
 		return !now || (kept && m->place == PLACE_TOP);
 	if (m->other)
@@ -189,7 +188,7 @@ static inline bool place_may_be(const struct placed *m, size_t i, u8 now,
 	return now == full;
 }
 
-/* What of the memory was written, in one number. */
+/* A hash of the writable memory */
 static inline u64 place_hash(const struct placed *m)
 {
 	u64 hash = 0xcbf29ce484222325UL;
@@ -200,7 +199,7 @@ static inline u64 place_hash(const struct placed *m)
 	return hash;
 }
 
-/* What is there of the bytes of the call is as @full demands. */
+/* The accessible bytes of the call agree with @full. */
 static inline void __place_expect(int line, const struct placed *m,
 				  const u8 *full)
 {
@@ -218,7 +217,7 @@ static inline void __place_expect(int line, const struct placed *m,
 
 #define place_expect(...)	__place_expect(__LINE__, __VA_ARGS__)
 
-/* Read-only memory holds what it was given. */
+/* Read-only memory is unchanged. */
 static inline void __place_expect_kept(int line, const struct placed *m)
 {
 	const u8 *o = m->o;
@@ -238,18 +237,18 @@ static inline void __place_expect_kept(int line, const struct placed *m)
 
 #define place_expect_kept(...)	__place_expect_kept(__LINE__, __VA_ARGS__)
 
-/* Canaries once more. */
+/* Restore the canaries. */
 static inline void place_end(struct placed *m)
 {
 	memset(m->w, CANARY, m->there);
 }
 
-/* After many calls: nothing was written but what was their own. */
+/* After many calls: they have written only their own memory. */
 static inline void __place_expect_canaries(int line, const char *name)
 {
 	__fw_expect(line, !memcmp(mem, place_canaries, page_size) &&
 		    (!place_top || !memcmp(place_top, place_canaries, page_size)),
-		    "%s: memory that is not its own was written", name);
+		    "%s: other memory was written", name);
 	mem_protect(hole, page_size, PROT_NONE);
 	mem_protect(mem - page_size, page_size, PROT_NONE);
 	mem_fill_canary();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The VMs whose calls are to fail, group by group: a child that makes the calls
- * of one group needs no other VM.
+ * The VMs whose calls must fail, by groups: a child that makes the calls of one
+ * group needs no other VM.
  */
 #ifndef SELFTEST_KVM_ARM64_FAULT_VM_H
 #define SELFTEST_KVM_ARM64_FAULT_VM_H
@@ -18,7 +18,7 @@ static inline struct kvm_vcpu *fault_vcpu_add(struct kvm_vm *vm, u32 id)
 	return vcpu;
 }
 
-/* As any VMM has it. */
+/* A VM that has not opted in to anything */
 static inline void fault_add_plain(void)
 {
 	struct kvm_vm *vm = vm_create_barebones();
@@ -35,7 +35,7 @@ static inline void fault_add_plain(void)
 	fault_add_filter();
 }
 
-/* Of a VM that has opted in to all that there is. */
+/* A VM that has opted in to everything */
 static inline void fault_add_opted(void)
 {
 	struct kvm_vm *vm = vm_create_barebones();
@@ -62,7 +62,7 @@ static inline void fault_add_opted(void)
 
 	fault_add_fw_regs("vCPU, opted in", vcpu->fd, 0);
 	fault_add_levels("vCPU, opted in", vcpu->fd, 0);
-	/* The scopes are added to the ids of system registers in the end. */
+	/* The scopes are added to the ids of system registers at the end. */
 	fault_add_list("vCPU, opted in", vcpu->fd, KVM_REG_ARM_SCOPE_VM);
 	fault_add_structs("vCPU, opted in", vcpu->fd);
 	fault_add_fw_regs("vCPU, scope", vcpu->fd, KVM_REG_ARM_SCOPE_VM);
@@ -114,7 +114,7 @@ static inline void fault_add_gic_reg(const char *of, struct vgic_v2 *v, int nr)
 	memcpy(c->in, &val, 4);
 }
 
-/* The CPU interface of a GICv2. */
+/* The CPU interface of a GICv2 */
 static inline void fault_add_gic(void)
 {
 	struct vgic_v2 *v = &fault_vms.gic;
@@ -141,7 +141,7 @@ static inline void fault_add_gic(void)
 	fault_add_gic_reg("GICv2, canonical", v, gicc_reg_nr(GICC_PMR));
 }
 
-/* ---- All that the calls could have changed ---- */
+/* ---- The state that the calls could have changed ---- */
 
 struct fault_state {
 	struct fw_state fw[2];
@@ -168,7 +168,7 @@ static inline void fault_state_read(struct fault_state *s)
 			continue;
 
 		s->fw[i] = fw_state_read(vcpu[i]);
-		/* Whatever scope it is listed with */
+		/* Whichever scope the id has */
 		list = vcpu_get_reg_list(vcpu[i]);
 		for (j = 0; j < list->n; j++) {
 			for (nr = 0; nr < NR_ID_REGS; nr++) {
@@ -202,7 +202,7 @@ static inline void __fault_expect_state(int line, const struct fault_state *want
 
 #define fault_expect_state(...)	__fault_expect_state(__LINE__, __VA_ARGS__)
 
-/* All calls that this host can make, of VMs that are made here. */
+/* Make the VMs, and add all calls that this host supports. */
 static inline void fault_add_all(void)
 {
 	fault_add_plain();
@@ -228,8 +228,8 @@ static inline void fault_free_all(void)
 }
 
 /*
- * Run a case for each of the calls, @check, then some more, and the one about the
- * switch last; then free everything and end the test.
+ * Run the case @check for each of the calls, then other cases, and the one
+ * about the switch last; then free everything and end the test.
  */
 static inline void fault_run_cases(void (*check)(int nr),
 				   const struct fw_case *more, int nr_more)
@@ -245,7 +245,7 @@ static inline void fault_run_cases(void (*check)(int nr),
 	for (i = 0; i < nr_more; i++)
 		*c++ = more[i];
 	*c = (struct fw_case) {
-		"switch: no mismatch, all served calls, mode restored",
+		"switch: no mismatch, C and Rust served calls, mode restored",
 		abi_check_stats
 	};
 

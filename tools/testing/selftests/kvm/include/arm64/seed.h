@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The seed of a test that makes decisions at random: another one each time, or
- * the one that a failing run has printed.
+ * The seed of a test that makes random decisions: a new one each time, or one
+ * that a failing run has printed.
  */
 #ifndef SELFTEST_KVM_ARM64_SEED_H
 #define SELFTEST_KVM_ARM64_SEED_H
@@ -22,7 +22,7 @@ static inline u64 seed_new(void)
 	return seed;
 }
 
-/* Up to 64 bits, in decimal, or in hexadecimal after 0x. */
+/* Up to 64 bits, in decimal, or in hexadecimal after 0x */
 static inline u64 seed_parse(const char *arg)
 {
 	bool is_hex = arg[0] == '0' && (arg[1] | 0x20) == 'x';
