@@ -3,25 +3,26 @@
  * abi_bench_hypercall - What an SMCCC call costs the guest, by HVC and by SMC.
  *
  * Each number is a round trip as the guest sees it: the world switch there and
- * back, which is the same for all, and KVM's handler. For the former see
+ * back, which costs the same for all calls, and KVM's handler. For the world
+ * switch alone see
  *
  *	floor/guest_loop	the loop alone, around a NOP
  *	floor/world_switch	an SMC whose immediate is not zero, which is no
- *				SMCCC call. KVM looks at nothing but that, sets
- *				x0 to -1 and goes back: the way of all SMCs,
- *				without a handler. The way of HVCs is shorter by
- *				what hvc/unknown is than smc/unknown, as KVM has
- *				to move the PC past an SMC
+ *				SMCCC call. KVM checks only that, sets
+ *				x0 to -1 and goes back: the path of all SMCs,
+ *				without a handler. The path of HVCs is
+ *				shorter, by the difference of smc/unknown and
+ *				hvc/unknown: only for an SMC KVM moves the PC
  *
  * Calls are made in VMs of three kinds: one that offers all services; "gated",
- * in which the bitmap registers take them away; and "filter", with an SMCCC
- * filter. See abi_bench.h for the method and the output.
+ * whose bitmap registers turn them off; and "filter", with an SMCCC filter. See
+ * abi_bench.h for the method and the output.
  */
 #include "abi_bench_guest.h"
 
 #define ST_GPA_BASE	BIT(30)
 
-/* Of a vendor, and of nobody's. */
+/* In a vendor's range, but not a function of any vendor. */
 #define FN_UNKNOWN	0x86001234
 #define FN_DENIED	0xc6001000
 #define FN_FORWARDED	0xc6002000
@@ -35,7 +36,7 @@ DEFINE_GUEST_LOOP(guest_smc_imm, "smc #1")
 
 enum vm_kind { VM_FULL, VM_GATED, VM_FILTER, NR_VM_KINDS };
 
-/* x0 of these depends on the host or on chance. */
+/* x0 may be anything: it depends on the host or on chance. */
 #define ANY	LONG_MIN
 
 static const struct call {
@@ -43,7 +44,7 @@ static const struct call {
 	u64 x[4];
 	s64 want;
 	enum vm_kind vm;
-	/* If not 0, the greatest size of a batch. */
+	/* The largest size of a batch, if not 0 */
 	u32 n;
 	bool forwarded;
 } calls[] = {
@@ -120,9 +121,9 @@ static const struct call {
 	  SMCCC_RET_NOT_SUPPORTED },
 	{ "TRNG_GET_UUID", { ARM_SMCCC_TRNG_GET_UUID }, ANY },
 	/*
-	 * Every so many calls the kernel refills its buffer of random numbers,
-	 * which costs several times as much as the call. With batches of one
-	 * and two calls, the minima are those of calls that it was full for.
+	 * Now and then the kernel refills its buffer of random numbers, which
+	 * costs several times as much as the call. With batches of one and two
+	 * calls, the minima are those of calls without a refill.
 	 */
 	{ "TRNG_RND32", { ARM_SMCCC_TRNG_RND32, 32 }, .n = 1 },
 	{ "TRNG_RND64", { ARM_SMCCC_TRNG_RND64, 64 }, .n = 1 },
@@ -138,7 +139,7 @@ static const struct call {
 	{ "VENDOR_UID:gated", { ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID },
 	  SMCCC_RET_NOT_SUPPORTED, VM_GATED },
 
-	/* The first one is in the filter's reserved range, the others in none. */
+	/* The first function is in a range that the filter reserves. */
 	{ "SMCCC_VERSION:filter", { ARM_SMCCC_VERSION_FUNC_ID },
 	  ARM_SMCCC_VERSION_1_1, VM_FILTER },
 	{ "PSCI_VERSION:filter", { PSCI_0_2_FN_PSCI_VERSION },
@@ -146,7 +147,7 @@ static const struct call {
 	{ "unknown:filter", { FN_UNKNOWN }, SMCCC_RET_NOT_SUPPORTED,
 	  VM_FILTER },
 	{ "denied:filter", { FN_DENIED }, SMCCC_RET_NOT_SUPPORTED, VM_FILTER },
-	/* Userspace goes on without answering, which leaves x0 alone. */
+	/* Userspace goes on without answering, and x0 is unchanged. */
 	{ "forwarded:filter", { FN_FORWARDED }, FN_FORWARDED, VM_FILTER,
 	  .forwarded = true },
 };

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * abi_bench_ioctl - What userspace's accesses to the state of a VM cost: its
- * firmware registers and ID registers, what there is of them, the SMCCC filter
- * and the GICv2's CPU interface, accepted and refused.
+ * abi_bench_ioctl - What userspace's accesses to the state of a VM cost,
+ * accepted and refused: its firmware registers and ID registers, the lists of
+ * registers, the SMCCC filter and the GICv2's CPU interface.
  *
- * floor/ioctl is a request that KVM does not know, which it refuses after
- * having taken the vCPU's mutex as for any other. See abi_bench.h for the
- * method and the output.
+ * floor/ioctl is a request that KVM does not know: it takes the vCPU's mutex,
+ * as for any other, and refuses the request. See abi_bench.h for the method and
+ * the output.
  */
 #include "abi_bench_guest.h"
 #include "abi_bench_ioctl.h"
 #include "id_reg.h"
 
-/* No such request, and no such registers. */
+/* A request and registers that do not exist. */
 #define KVM_UNKNOWN		_IO(KVMIO, 0xff)
 #define NO_FW_REG		KVM_REG_ARM_FW_REG(9)
 #define NO_BMAP_REG		KVM_REG_ARM_FW_FEAT_BMAP_REG(9)
@@ -58,7 +58,7 @@ static void bench_fw_set(struct kvm_vcpu *vcpu, void *nowhere)
 		val = vcpu_get_reg(vcpu, fw_regs[i].id);
 		bench_one_reg(path_of("set_one_reg", fw_regs[i].name, ""), 0,
 			      vcpu->fd, KVM_SET_ONE_REG, fw_regs[i].id, &val);
-		/* No register has it. */
+		/* No register has this bit. */
 		val |= BIT(63);
 		bench_one_reg(path_of("set_one_reg", fw_regs[i].name, ":EINVAL"),
 			      EINVAL, vcpu->fd, KVM_SET_ONE_REG, fw_regs[i].id,
@@ -75,7 +75,7 @@ static void bench_fw_set(struct kvm_vcpu *vcpu, void *nowhere)
 		      KVM_SET_ONE_REG, KVM_REG_ARM_STD_BMAP, nowhere);
 }
 
-/* Of a VM that has run. */
+/* Firmware registers of a VM that has run. */
 static void bench_fw_set_late(struct kvm_vcpu *vcpu)
 {
 	u64 val;

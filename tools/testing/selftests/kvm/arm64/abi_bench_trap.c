@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * abi_bench_trap - What the guest's accesses to system registers and devices
- * cost that KVM emulates, in the kernel or by way of userspace.
+ * abi_bench_trap - What the guest's accesses cost to the system registers and
+ * devices that KVM emulates, in the kernel or through userspace.
  *
- * The registers of the GIC's CPU interface are not trapped, and then cost an
- * instruction, unless the host was booted with kvm-arm.vgic_v3_common_trap=1.
- * For the world switch alone see floor/world_switch of abi_bench_hypercall, and
- * for the method and the output abi_bench.h.
+ * The registers of the GIC's CPU interface cost an instruction, as they are not
+ * trapped unless the host was booted with kvm-arm.vgic_v3_common_trap=1. See
+ * floor/world_switch of abi_bench_hypercall for the world switch alone, and
+ * abi_bench.h for the method and the output.
  */
 #include "abi_bench_guest.h"
 
 #define GICD_IIDR	0x0008
 
-/* Nothing is there. */
+/* No memory and no device in the kernel */
 #define USER_MMIO_GPA	0x0a000000UL
 
 DEFINE_GUEST_LOOP(guest_nop, "nop")
@@ -35,9 +35,9 @@ static const struct trap {
 	u32 exit_reason;
 } traps[] = {
 	{ "trap/nop", guest_nop },
-	/* The VM's ID registers are KVM's, all of them are trapped. */
+	/* KVM traps all ID registers. */
 	{ "trap/ID_AA64PFR0_EL1:read", guest_read_id },
-	/* Not a register of the guest's either, but about the simplest one. */
+	/* Trapped as well, and about the simplest to emulate */
 	{ "trap/OSLSR_EL1:read", guest_read_oslsr },
 
 	{ "icc/ICC_PMR_EL1:read", guest_read_pmr, 0, GICV3 },

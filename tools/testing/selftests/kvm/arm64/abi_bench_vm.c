@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * abi_bench_vm - What it costs to make VMs, and how the cost of saving and
- * restoring what belongs to a VM grows with its vCPUs.
+ * restoring the registers of a VM grows with its vCPUs.
  *
- * save/ and restore/ are the whole VM: all of the firmware registers, and in
- * restore_all/ the feature ID registers, too,
+ * save/ and restore/ move all firmware registers of a VM, and restore_all/ the
+ * feature ID registers as well:
  *
- *	vcpus:N		read or written on each of N vCPUs, as a VMM does it
+ *	vcpus:N		read or written on each of N vCPUs, as VMMs do
  *	once:N		on one of them, if the list shows them to be the VM's
  *	vm_fd:N		on the VM's file descriptor
  *
- * The latter two are only for a VM that has opted in, which is possible in the
- * mode rust alone. They come after all else, in this program and in a boot: once
- * a VM has opted in, access to the registers of any VM looks for that.
+ * The latter two need a VM that has opted in, which only the mode rust allows.
+ * They come last, in this program and in a boot: once a VM has opted in, every
+ * access to registers, of any VM, checks for that.
  *
- * The VMs have no memory and no GIC: neither counts here. See abi_bench.h for
- * the method and the output.
+ * The VMs have no memory and no GIC, as neither matters here. See abi_bench.h
+ * for the method and the output.
  */
 #include "abi_bench_ioctl.h"
 #include "opt_in.h"
@@ -48,7 +48,7 @@ static struct kvm_vcpu_init preferred_init(int vm_fd)
 	return init;
 }
 
-/* With a capability to opt in to, or 0. */
+/* @cap is a capability to opt in to, or 0. */
 static struct bare_vm __bare_vm_create(int nr_vcpus, u32 cap)
 {
 	struct bare_vm vm = {
@@ -89,15 +89,15 @@ static void bare_vm_free(struct bare_vm *vm)
 /* ---- Making VMs ---- */
 
 /*
- * Nothing can be made twice, so each operation has a VM of its own, made up to
- * what is to be timed. With batches of one and two, the numbers are those of
- * the second one, when the allocators' caches are not empty.
+ * Nothing can be made twice, so each operation has a VM of its own, prepared up
+ * to the step that is timed. With batches of one and two, the numbers are those
+ * of the second operation, when the allocators' caches are not empty.
  */
 #define NR_FRESH	2
 
 /*
- * This one depends on the past: a VM has files in debugfs, which end up in hash
- * chains of any length. It is not off by more than 1 %.
+ * This number depends on what was done before: a VM has files in debugfs, and
+ * the length of their hash chains varies. The error is at most 1 %.
  */
 static u64 create_vm_batch(void *unused, u32 n)
 {
@@ -218,7 +218,7 @@ struct ids {
 	u64 id[1024];
 };
 
-/* Who is asked for what belongs to the VM. */
+/* Which file descriptors are used for the VM's registers */
 enum asker { EACH_VCPU, ONE_VCPU, VM_FD, NR_ASKERS };
 
 static const struct {
@@ -234,20 +234,20 @@ static const struct {
 static const struct move {
 	const char *save, *restore;
 	bool all;
-	/* With how many vCPUs, as bits; and with how many if each is asked. */
+	/* Numbers of vCPUs, as bits: in general, and for EACH_VCPU */
 	u32 nr_vcpus, nr_asked;
 } moves[] = {
 	{ "save", "restore", false, GENMASK(6, 0), GENMASK(6, 0) },
 	/*
 	 * The VM's file descriptor has no feature ID registers. On each of 64
-	 * vCPUs they take so long that the timer's interrupt is in every batch.
+	 * vCPUs they take so long that every batch contains a timer interrupt.
 	 */
 	{ "", "restore_all", true, BIT(0) | BIT(3) | BIT(6), BIT(0) | BIT(3) },
 };
 
 /*
- * The list says whose a register is, or it is known. Less what is not moved,
- * and it has to be the same in either case.
+ * The registers of the VM that are moved. With scopes the list says which are
+ * the VM's, and this must agree with is_vm_wide().
  */
 static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 			 struct ids *ids)
@@ -273,7 +273,7 @@ static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 	TEST_ASSERT(ids->n <= MAX_REGS, "Too many registers");
 }
 
-/* Returns whether a VM can be moved in this way, and tells why not. */
+/* Returns whether a VM can be moved in this way, and prints why not. */
 static bool can_move(const char *path, enum asker who, int nr_vcpus)
 {
 	int max = kvm_check_cap(KVM_CAP_MAX_VCPUS);
@@ -282,7 +282,7 @@ static bool can_move(const char *path, enum asker who, int nr_vcpus)
 		bench_run(path, 0, NULL, NULL);
 		return false;
 	}
-	/* No VM opts in for nothing. */
+	/* Opt in only for a benchmark that runs. */
 	if (!bench_wants(path))
 		return false;
 	if (nr_vcpus > max) {
@@ -291,7 +291,7 @@ static bool can_move(const char *path, enum asker who, int nr_vcpus)
 	}
 	if (askers[who].cap && opt_in_check(kvm_fd, askers[who].cap) <= 0) {
 		bench_absent(path, strcmp(bench.mode, "rust") ?
-			     "but in the mode rust, where a VM can opt in to it" :
+			     "except in mode rust, where a VM can opt in to it" :
 			     "the kernel has nothing to opt in to");
 		return false;
 	}
@@ -337,7 +337,7 @@ static void bench_move(const struct move *m, enum asker who, int nr_vcpus)
 		bench_ioctls(save, 0, gets, nr);
 
 	if (can_restore) {
-		/* The values. */
+		/* Read the values to be restored. */
 		for (i = 0; i < nr; i++)
 			xioctl(gets[i].fd, gets[i].cmd, gets[i].arg);
 		bench_ioctls(restore, 0, sets, nr);

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * abi_flip - The ID registers, their writable masks and the GICv2 CPU interface
- * under load, while the implementation behind them is being switched.
+ * under load, while the implementation that serves them is switched.
  *
- * As fw_reg_switch does for the firmware registers: the main thread goes through
- * the modes in a loop, and neither userspace nor a guest must see it. Every
- * worker has registers of its own, or writes what has no effect, so that the
- * result of each call and the value of each register are known. On a kernel
- * without the switch only the load is run.
+ * Like fw_reg_switch for the firmware registers: the main thread goes through
+ * the modes in a loop, and neither userspace nor a guest must notice. Every
+ * worker has its own registers, or makes writes without effect, so the result
+ * of each call and the value of each register are known. On a kernel without
+ * the switch only the load is run.
  */
 #include <errno.h>
 #include <sys/mman.h>
@@ -20,10 +20,10 @@
 
 #define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
 
-/* What the first call has returned. */
+/* The result of the first call */
 static u64 masks[NR_ID_REGS];
 
-/* For each worker: of two pages, the second one cannot be accessed. */
+/* Two pages for each worker, of which the second is inaccessible */
 static u8 *pages[ABI_MAX_WORKERS];
 
 static bool is_filled_with(const u8 *p, const u8 *end, u8 byte)
@@ -54,11 +54,11 @@ static void get_masks(struct abi_worker *w)
 	TEST_ASSERT_EQ(id_get_masks(fd, &range), EINVAL);
 	TEST_ASSERT(is_filled_with(page, hole, poison), "EINVAL, but written");
 
-	/* What there is of the array has been wiped before the failure. */
+	/* The accessible part of the array is zeroed before the failure. */
 	array += sizeof(u64) * (1 + w->rounds % (NR_ID_REGS - 1));
 	range = (struct reg_mask_range) { .addr = (u64)array };
 	TEST_ASSERT_EQ(id_get_masks(fd, &range), EFAULT);
-	TEST_ASSERT(is_filled_with(array, hole, 0), "EFAULT, but not wiped");
+	TEST_ASSERT(is_filled_with(array, hole, 0), "EFAULT, but not zeroed");
 	TEST_ASSERT(is_filled_with(page, array, poison), "Out of bounds");
 }
 
@@ -92,7 +92,7 @@ static void check_masks(int unused)
 
 /* ---- ID registers of a VM that has not run ---- */
 
-/* In each a field that any host has and that can be lowered, and a fixed bit. */
+/* For each register a field that can be lowered on any host, and a fixed bit */
 static struct {
 	u32 reg;
 	int shift;
@@ -118,7 +118,7 @@ static u64 with_field(int i, u64 field)
 	       field << regs[i].shift;
 }
 
-/* Write @val through one vCPU, expect @want, and another one to read @after. */
+/* Write @val through @vcpu: it returns @want, and @reader reads @after. */
 static void assert_set(struct kvm_vcpu *vcpu, struct kvm_vcpu *reader, int i,
 		       u64 val, int want, u64 after)
 {
@@ -135,7 +135,7 @@ static void assert_set(struct kvm_vcpu *vcpu, struct kvm_vcpu *reader, int i,
 
 static struct kvm_vcpu *fresh_vcpus[NR_REGS];
 
-/* From the limit down, and back to it. */
+/* Lower the field step by step, then raise it to the limit again. */
 static void change_own_reg(struct abi_worker *w)
 {
 	int i = w - abi_workers;
@@ -188,7 +188,7 @@ static void guest_check_ids(void)
 	}
 }
 
-/* A VM with fields lowered, not always as much, whose guest has begun to run. */
+/* A VM with fields lowered, by an amount that varies, whose guest has run */
 static struct kvm_vm *create_and_run(struct kvm_vcpu *vcpus[2], int nr)
 {
 	struct kvm_vm *vm = fw_vm_create(2, true, guest_check_ids, vcpus);
@@ -204,7 +204,7 @@ static struct kvm_vm *create_and_run(struct kvm_vcpu *vcpus[2], int nr)
 	return vm;
 }
 
-/* Only the value that a register has is accepted, be it EINVAL before. */
+/* Only a register's current value is accepted, all others are EBUSY now. */
 static void assert_frozen(struct kvm_vcpu *vcpu, struct kvm_vcpu *reader)
 {
 	const u64 *ids = addr_gva2hva(vcpu->vm, (gva_t)guest_ids);
@@ -250,7 +250,7 @@ static void check_running_vms(int unused)
 	vm = create_and_run(vcpus, 0);
 	state = id_vm_state_read(vcpus[0]);
 
-	/* The second vCPU never runs, so that access does not wait for it. */
+	/* The second vCPU never runs, so access to it does not wait. */
 	abi_start_rounds(0, run_guest, vcpus[0]);
 	abi_start_rounds(1, access_frozen, vcpus[1]);
 	abi_start_rounds(2, get_masks, vcpus[1]);
@@ -285,7 +285,7 @@ static void access_gicc(struct abi_worker *w)
 	}
 }
 
-/* A mask in the guest's format. The interrupts' priorities are around it. */
+/* A priority mask in the guest's format, near the interrupts' priorities */
 static struct gic_setup next_setup(const struct abi_worker *w)
 {
 	static const u32 pmr[] = { 0x80, 0x08, 0xf0, 0x10, 0xe8 };
@@ -295,7 +295,7 @@ static struct gic_setup next_setup(const struct abi_worker *w)
 	};
 }
 
-/* Userspace and the guest read what was set up, and the mask is obeyed. */
+/* Userspace and the guest read what was set up, and the mask is in force. */
 static void expect_setup(struct vgic_v2 *v, const struct gic_setup *s,
 			 const char *when)
 {
@@ -317,7 +317,7 @@ static void expect_setup(struct vgic_v2 *v, const struct gic_setup *s,
 	guest_expect_mask(v, when);
 }
 
-/* The guest's mask, which it raises in the end, then the same by userspace. */
+/* The guest sets its mask, and raises it in the end; then userspace does. */
 static void mask_interrupts(struct abi_worker *w)
 {
 	struct vgic_v2 *v = &gics[w - abi_workers];
@@ -329,7 +329,7 @@ static void mask_interrupts(struct abi_worker *w)
 	expect_setup(v, &s, "userspace's mask");
 }
 
-/* What guest_setup() changes in the distributor, the groups apart. */
+/* What guest_setup() changes in the distributor, except the groups */
 static const u32 gicd_regs[] = {
 	GICD_ICFGR + 2 * 4, GICD_IPRIORITYR + MIN_SPI, GICD_ITARGETSR + MIN_SPI,
 	GICD_ISENABLER + 4, GICD_CTLR,
@@ -378,9 +378,9 @@ static void check_vgic_v2(int unused)
 	vgic_v2_free(&gics[1]);
 }
 
-/* ---- Who has served it ---- */
+/* ---- Which implementation served the calls ---- */
 
-/* The last one is not on every host. */
+/* Not every host has the last one. */
 static const char * const surfaces[] = {
 	"id_reg", "reg_masks", "vgic_v2_cpuif",
 };
@@ -405,14 +405,14 @@ static void check_stats(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "masks: constant, refused requests change nothing", check_masks },
+	{ "masks: constant, refused requests have no effect", check_masks },
 	{ "fresh VM: legal values kept and others EINVAL, several vCPUs writing",
 	  check_fresh_vm },
 	{ "running VMs: masks constant, registers frozen, as the guest sees them",
 	  check_running_vms },
-	{ "GICv2: values kept, guests interrupted by their masks, also migrated",
+	{ "GICv2: values kept, masks in force, also after migration",
 	  check_vgic_v2 },
-	{ "switch: no mismatch, all served calls of each surface, mode restored",
+	{ "switch: no mismatch, C and Rust served each surface, mode restored",
 	  check_stats },
 };
 

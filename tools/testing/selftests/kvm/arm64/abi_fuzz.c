@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * abi_fuzz - Ioctls and hypercalls as they come, plausible and hostile, in all
- * modes: whatever a VMM and a guest do, the modes cannot be told apart.
+ * abi_fuzz - Random ioctls and hypercalls, plausible and hostile, in all modes:
+ * whatever a VMM and a guest do, they cannot distinguish the modes.
  *
- * An episode follows from its seed. It is run in the mode check, in which no
- * mismatch must be counted, and again in the mode rust, and now and then in the
- * mode c and with the mode being switched on the way, and each step must return
- * the same as it did before: the errno, the values, the memory, the guest's
- * registers, the exit. A write that is refused must not change what is read, an
- * error must be one that the call may return, and in the end nothing must be
- * left: no descriptor, no VM, no memory.
+ * The seed determines an episode. It is run in the mode check, in which no
+ * mismatch must be counted, and again in the mode rust; sometimes also in the
+ * mode c and with the mode changing between steps. Each step must return the
+ * same in each run: the errno, the values, the memory, the guest's registers,
+ * the exit. A refused write must not change what is read, an error must be one
+ * that the call may return, and nothing must be left in the end: no descriptor,
+ * no VM, no memory.
  *
- * Then threads do all of it at once, with the same VMs, which are destroyed
- * meanwhile, and with the mode being switched.
+ * Then threads do all of this at once with the same VMs, while the VMs are
+ * destroyed and the mode changes.
  *
  * On a failure the command that repeats the episode is printed.
  */
@@ -33,10 +33,10 @@ static const char * const fuzz_run_modes[NR_RUNS] = {
 	[RUN_FLIP] = "check",
 };
 
-/* Of which the first is what the others are compared with. */
+/* The others are compared with the first. */
 static struct fuzz runs[NR_RUNS];
 
-/* Not from the numbers of the episode, which are the same in each run. */
+/* Does not use the episode's random numbers: they are the same in each run. */
 static void flip_mode(struct fuzz *f)
 {
 	static unsigned int nr;
@@ -46,7 +46,7 @@ static void flip_mode(struct fuzz *f)
 	abi_set_count(nr++ % 2);
 }
 
-/* In production nobody counts, and other functions serve what is not counted. */
+/* Uncounted calls, as in production, are served by other functions. */
 static bool is_counted(u64 seed, enum fuzz_run_nr which)
 {
 	return which == RUN_CHECK || fuzz_hash(seed) / 8 % 2;
@@ -81,7 +81,7 @@ static void run_episode(u64 seed, enum fuzz_run_nr which)
 		fuzz_vm_destroy(&f->vms[i]);
 }
 
-/* Once more, and say where it begins to differ. */
+/* Run the episode again, and report the first step that differs. */
 static void run_and_compare(u64 seed, enum fuzz_run_nr which)
 {
 	const struct fuzz *a = &runs[RUN_CHECK], *b = &runs[which];
@@ -94,7 +94,7 @@ static void run_and_compare(u64 seed, enum fuzz_run_nr which)
 			continue;
 
 		fw_failures++;
-		printf("# step %d of %d returns something else:\n", i,
+		printf("# step %d of %d returns a different result:\n", i,
 		       a->nr_steps);
 		for (j = i < 3 ? 0 : i - 3; j < i; j++)
 			fuzz_print_step(&a->steps[j], j, "");
@@ -142,7 +142,7 @@ static void episode(u64 seed)
 /* ---- All of them ---- */
 
 static struct timespec started;
-/* As many steps as can be made in a while, as no number was given. */
+/* No number of steps was given: make as many as FUZZ_SECONDS allow. */
 static bool by_default;
 static u64 nr_episodes;
 
@@ -151,7 +151,7 @@ static double seconds_since(struct timespec start)
 	return timespec_to_ns(timespec_elapsed(start)) / 1e9;
 }
 
-/* The races come after the episodes, and have a fifth of the time. */
+/* The races come after the episodes, and get a fifth of the time. */
 static bool episodes_go_on(void)
 {
 	if (fw_failures)
@@ -182,7 +182,7 @@ static void check_episodes(int unused)
 		       total / seconds);
 }
 
-/* On a slow machine, until the races have been seen, but no longer than this. */
+/* A slow machine may take this long until the races have been seen. */
 #define RACE_LIMIT_S	60
 
 static bool races_took_place(void)
@@ -216,7 +216,7 @@ static void check_races(int unused)
 	now = nr_mismatches();
 	fw_expect(now == before, "%lu mismatches counted", now - before);
 	if (fw_failures)
-		printf("# to try this again: abi_fuzz -n 1 -s %#lx\n",
+		printf("# to repeat this: abi_fuzz -n 1 -s %#lx\n",
 		       seed + nr - 1);
 }
 
@@ -239,7 +239,7 @@ static int nr_fds(void)
 	return nr;
 }
 
-/* What the kernel has taken and cannot give back at once */
+/* The memory that the kernel uses and cannot free at once */
 static long kernel_kib(void)
 {
 	static const char * const names[] = {
@@ -266,10 +266,10 @@ static long kernel_kib(void)
 	return sum;
 }
 
-/* Slabs are not given back while one object is in use, and RCU takes its time. */
+/* A slab with one object in use is not freed, and RCU frees late. */
 #define SLACK_KIB	12288
 
-/* Which keeps for a while what is freed, and has kmemleak to find what is not. */
+/* It delays freeing, and finds leaks with kmemleak. */
 static bool is_debug_kernel(void)
 {
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
@@ -291,11 +291,12 @@ static void check_leaks(int unused)
 		  nr_fds(), nr_fds_before);
 	fw_expect(count_vms() == nr_vms_before, "%d VMs, and there were %d",
 		  count_vms(), nr_vms_before);
-	fw_expect(kib < SLACK_KIB || is_debug_kernel(), "too much memory is gone");
+	fw_expect(kib < SLACK_KIB || is_debug_kernel(),
+		  "too much memory is lost");
 	ksft_print_msg("the kernel has %ld KiB more than before\n", kib);
 }
 
-/* ---- A watch over all ---- */
+/* ---- The watchdog ---- */
 
 #define WATCHDOG_SECONDS	90
 
@@ -313,7 +314,7 @@ static void *watch(void *unused)
 		last = now;
 	}
 
-	printf("# nothing has moved for %d s; episode %#lx\n", WATCHDOG_SECONDS,
+	printf("# no progress for %d s; episode %#lx\n", WATCHDOG_SECONDS,
 	       fuzz_options.seed + nr_episodes);
 	for (i = 0; i < NR_RUNS; i++)
 		fuzz_print_step(fuzz_step(&runs[i]), runs[i].nr_steps,
@@ -324,10 +325,10 @@ static void *watch(void *unused)
 /* ---- What each step loses ---- */
 
 #define GROWTH_EPISODES	6
-/* Less than that comes and goes by itself. */
+/* The memory in use always varies by up to this. */
 #define GROWTH_KIB	96
 
-/* What is freed late has been freed when it does not get less any more. */
+/* Late freeing is over when the number does not fall any more. */
 static long settled_kib(void)
 {
 	long kib = kernel_kib(), last;
@@ -344,7 +345,7 @@ static long settled_kib(void)
 	return min(kib, last);
 }
 
-/* By making the same steps so many times */
+/* By making the same steps @times times */
 static long growth(int times)
 {
 	long before = settled_kib();
@@ -360,8 +361,8 @@ static long growth(int times)
 }
 
 /*
- * A few bytes for each call are too little to be seen above; but twice as many
- * steps lose twice as much.
+ * check_leaks() does not notice a loss of a few bytes per call. But if there is
+ * one, twice as many steps lose twice as much.
  */
 static void check_growth(int unused)
 {
@@ -375,10 +376,10 @@ static void check_growth(int unused)
 	growth(1);
 	once = growth(2);
 	twice = growth(4);
-	ksft_print_msg("%ld KiB more, and %ld KiB by twice as many steps\n",
+	ksft_print_msg("%ld KiB more, and %ld KiB after twice as many steps\n",
 		       once, twice);
 	fw_expect(twice < limit || twice < once + once / 2,
-		  "steps lose memory; %ld KiB are nothing", limit);
+		  "steps lose memory, more than %ld KiB", limit);
 	runs[RUN_CHECK].failed = false;
 	runs[RUN_RUST].failed = false;
 }
@@ -389,7 +390,7 @@ static const struct fw_case cases[] = {
 	{ "races: known errors only, no mismatch, no hang", check_races },
 	{ "nothing is left: descriptors, VMs, memory", check_leaks },
 	{ "twice as many steps do not lose twice as much memory", check_growth },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 
@@ -437,7 +438,7 @@ int main(int argc, char **argv)
 	abi_begin_stats();
 	nr_vms_before = count_vms_of_others();
 
-	/* The first one warms up what is allocated once. */
+	/* The first episode makes the allocations that are made only once. */
 	run_episode(fuzz_options.seed, RUN_CHECK);
 	runs[RUN_CHECK].nr_made = 0;
 	nr_fds_before = nr_fds();

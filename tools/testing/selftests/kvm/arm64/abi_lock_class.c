@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * abi_lock_class - The locks that the Rust code takes are C's, as lockdep sees it.
+ * abi_lock_class - The Rust code takes C's locks, as lockdep sees it.
  *
  * C and Rust exclude each other only if they take the same locks, and lockdep
- * finds a deadlock between them only if these are of the same class. So each
- * call must take kvm->arch.config_lock and vcpu->arch.mp_state_lock as often,
- * and under and above the same locks, whichever implementation serves it; there
- * must be one class of each, and no class that the Rust code has made.
+ * finds a deadlock between them only if these are of the same class. So
+ * whichever implementation serves a call, it must take kvm->arch.config_lock
+ * and vcpu->arch.mp_state_lock equally often, and in the same order with other
+ * locks. Each lock must have one class, and Rust must not make any.
  *
- * Needs CONFIG_PROVE_LOCKING and CONFIG_DEBUG_LOCKDEP, which counts.
+ * Needs CONFIG_PROVE_LOCKING, and CONFIG_DEBUG_LOCKDEP to count.
  */
 #include <errno.h>
 
@@ -104,7 +104,7 @@ static void cpu_on_of_running(int i)
 		    PSCI_RET_ALREADY_ON);
 }
 
-/* When userspace looks at it, the vCPU is reset; then it is off again. */
+/* Userspace's access resets the vCPU; then it is turned off again. */
 static void cpu_on(int i)
 {
 	expect_call(PSCI_0_2_FN64_CPU_ON, 1, SMCCC_CODE_GPA, PSCI_RET_SUCCESS);
@@ -140,10 +140,10 @@ static void system_off(int i)
 }
 
 /*
- * How often C takes each lock for one of them, as can be read in it; and how
- * often mode check takes the config_lock beyond that, so that both sides decide
- * on one PSCI version and one bitmap. For what C sees of other vCPUs it takes
- * no lock: C reports that.
+ * How often C takes each lock in a call, according to its source; and how often
+ * the mode check takes the config_lock in addition, so that both sides decide
+ * on the same PSCI version and bitmap. For C's view of other vCPUs it takes no
+ * lock, since C reports it.
  */
 struct taken {
 	int config_lock;
@@ -173,7 +173,7 @@ static const struct call {
 	  { 0, 0 }, 1 },
 	{ "CPU_ON of a vCPU that is on", cpu_on_of_running, false, { 0, 1 },
 	  1 },
-	/* The call, the reset, and userspace's turning it off. */
+	/* For the call, for the reset, and for userspace turning it off */
 	{ "CPU_ON of a vCPU that is off", cpu_on, false, { 0, 3 }, 1 },
 	{ "SYSTEM_OFF", system_off, false, { 0, NR_VCPUS + 2 }, 1 },
 };
@@ -227,7 +227,7 @@ static void check_calls(const char *mode)
 	kvm_vm_free(vm);
 }
 
-/* ---- What they are taken under and above ---- */
+/* ---- The order of locks ---- */
 
 static struct lock_edges edges_of_c;
 
@@ -246,15 +246,15 @@ static void check_mode_c(int unused)
 
 	edges_of_c = read_edges();
 	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, CONFIG_LOCK),
-		  "%s is not known to be taken under %s", CONFIG_LOCK,
+		  "lockdep has not seen %s taken under %s", CONFIG_LOCK,
 		  VCPU_LOCK);
 	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, STATE_LOCK),
-		  "%s is not known to be taken under %s", STATE_LOCK,
+		  "lockdep has not seen %s taken under %s", STATE_LOCK,
 		  VCPU_LOCK);
 	ksft_print_msg("%d orders of locks\n", edges_of_c.nr);
 }
 
-/* What C has not taken one under the other, nobody else must. */
+/* Locks must not be taken in an order in which C does not take them. */
 static void expect_edges_of_c(void)
 {
 	struct lock_edges now = read_edges();
@@ -274,8 +274,9 @@ static void check_mode_rust(int unused)
 }
 
 /*
- * The config_lock is held where C holds none then, and a vCPU that is preempted
- * there takes what C takes elsewhere; lockdep would tell of an inversion.
+ * Here the config_lock is held where C holds no lock, and preemption of the
+ * vCPU then takes locks that C takes elsewhere. So the orders may differ from
+ * C's, but lockdep would report an inversion.
  */
 static void check_mode_check(int unused)
 {
@@ -309,13 +310,13 @@ static void check_classes(int unused)
 }
 
 static const struct fw_case cases[] = {
-	{ "mode c: each call takes the locks as often as can be read in C",
+	{ "mode c: each call takes the locks as often as C's source says",
 	  check_mode_c },
-	{ "mode rust: as often, and under and above the same locks",
+	{ "mode rust: as often, and in the same order with other locks",
 	  check_mode_rust },
-	{ "mode check: as often, and once more for what C takes no lock for",
+	{ "mode check: as often, plus once for what C reads without a lock",
 	  check_mode_check },
-	{ "one class of each lock, and none that Rust has made",
+	{ "one class of each lock, and none made by Rust",
 	  check_classes },
 };
 
@@ -330,7 +331,7 @@ int main(void)
 	if (!abi_open())
 		ksft_exit_skip("this kernel has one implementation\n");
 
-	/* A VM has been made, so that its classes are known. */
+	/* Make a VM, so that lockdep knows the classes. */
 	kvm_vm_free(vm_create_barebones());
 	lock_class_read(&c);
 	if (!c.nr_classes)

@@ -2,21 +2,21 @@
 /*
  * abi_roundtrip - Move a VM from one implementation of the ABI to another.
  *
- * As a VMM does it: all registers of KVM_GET_REG_LIST are read from the source,
- * one implementation serving, and written to a destination that was made with
- * KVM_ARM_VCPU_INIT alone, another one serving. The memory is copied, and the
- * guest goes on in the destination where it stopped in the source. No matter
- * which implementation served which side:
+ * As a VMM does it: while one implementation serves, all registers of
+ * KVM_GET_REG_LIST are read from the source; while another one serves, they are
+ * written to a destination that was only set up with KVM_ARM_VCPU_INIT. The
+ * memory is copied, and the guest goes on in the destination where it stopped
+ * in the source. Whichever implementation served which side:
  *
  *  - the destination lists the same registers and they read the same;
  *  - after one more round of the guest in each of the two VMs they still do;
  *  - the guest sees the same PSCI, SMCCC services, and ID registers.
  *
- * The registers are written in the order of the list and in shuffled ones. The
- * sources are fresh VMs, VMs that were configured to be less than the host, and
- * VMs whose guest has run, with each vCPU feature, all without a GIC, which has
- * no registers in the list. On a kernel without the switch the VMs are moved
- * all the same, from its only implementation to itself.
+ * The registers are written in the order of the list and in shuffled orders.
+ * The sources are fresh VMs, VMs configured with less than the host has, and
+ * VMs whose guest has run, with each vCPU feature; all without a GIC, which has
+ * no registers in the list. On a kernel without the switch VMs are moved within
+ * its only implementation.
  */
 #include <errno.h>
 
@@ -59,7 +59,7 @@ static void set_mode(const char *mode)
 		abi_set_mode(mode);
 }
 
-/* Without a switch one direction, and one mode, stand for all. */
+/* Without a switch, one direction and one mode are enough. */
 static bool needs_switch(bool needed)
 {
 	if (abi.present || !needed)
@@ -69,7 +69,7 @@ static bool needs_switch(bool needed)
 	return true;
 }
 
-/* A source at the time it is left, and after one more round. */
+/* A source when the guest leaves it, and after one more round */
 struct departure {
 	struct image img[NR_VCPUS], img_next[NR_VCPUS];
 	struct guest_view view_next[NR_VCPUS];
@@ -117,7 +117,7 @@ static void arrive(struct moved_vm *dst, struct departure *d, u32 seed)
 	memcpy(mem->host_mem, d->mem, mem->region.memory_size);
 }
 
-/* What counters went on from. */
+/* Take the values of counters, which go on counting, from @from. */
 static void take_counters(struct image to[NR_VCPUS],
 			  const struct image from[NR_VCPUS])
 {
@@ -150,14 +150,14 @@ static void check_move(int arg)
 		return;
 
 	context = "source";
-	/* Calls that nobody counts are served by functions of their own. */
+	/* Calls that are not counted are served by other functions. */
 	abi_set_count(arg / ARRAY_SIZE(directions) % 2);
 	set_mode(dir->source);
 	src = vm_new_source(sc->feat, sc->configured, arg, sc->rounds);
 	depart(&src, &d);
 
 	set_mode(dir->destination);
-	/* Controls, from an implementation to itself, have the one order. */
+	/* Controls, within one implementation: one order is enough. */
 	same = abi.present && !strcmp(dir->source, dir->destination);
 	for (seed = 0; seed <= (same ? 0 : NR_SEEDS); seed++) {
 		context = seed == 0 ? "order of the list" :
@@ -173,7 +173,7 @@ static void check_move(int arg)
 		for (i = 0; i < NR_VCPUS; i++)
 			expect_same_view(&vm_views(&dst)[i], &d.view_next[i]);
 
-		/* Nor does it matter who reads. */
+		/* The reading implementation must not matter either. */
 		if (!same) {
 			set_mode(dir->source);
 			expect_images(&dst, d.img_next, true, "read by source");
@@ -196,7 +196,7 @@ static u64 above_host(int nr, u64 level)
 		return FW_PSCI_LATEST + 1;
 	if (nr >= FW_FIRST_BMAP)
 		return fw_regs[nr].features + 1;
-	/* WORKAROUND_2 has two levels, of two names each. */
+	/* WORKAROUND_2 has two levels with two values each. */
 	if (nr == FW_WORKAROUND_2 &&
 	    level == KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_NOT_AVAIL)
 		return KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2_AVAIL;
@@ -214,8 +214,9 @@ static void expect_write(struct kvm_vcpu *vcpu, u64 id, u64 val, int want,
 }
 
 /*
- * All fields above the host, in the registers that have one as their limit. The
- * implementation's ID can be anything, and the vCPU's own are never frozen.
+ * All fields above the host's, in the registers that have the host's value as
+ * their limit. The implementation's ID can be anything, and registers of a
+ * single vCPU are never frozen.
  */
 static void expect_id_regs_refused(struct kvm_vcpu *vcpu,
 				   const struct image *img, int want,
@@ -234,7 +235,7 @@ static void expect_id_regs_refused(struct kvm_vcpu *vcpu,
 		    id_is_imp(nr) || nr == id_nr(SYS_CLIDR_EL1))
 			continue;
 
-		/* Writes to AArch32's are ignored if the host has none. */
+		/* AArch32 registers ignore writes if the host lacks AArch32. */
 		ignored = id_is_aarch32(nr) && masks[nr] && !has_aarch32;
 		expect_write(vcpu, id_reg(nr), ~0UL, ignored ? 0 : want, when);
 	}
@@ -292,7 +293,7 @@ static void check_refused(int mode)
 		expect_id_regs_refused(vcpu, &d.img[n], EBUSY, "after the run");
 		expect_images(&dst, d.img_next, true, "refused after the run");
 
-		/* Every register as it reads, like a VMM on reset. */
+		/* Write every register back, as a VMM does on reset. */
 		for (i = 0; i < d.img_next[n].n; i++) {
 			id = d.img_next[n].reg[i].id;
 			if (is_fw_reg(id) || id_reg_nr(id) >= 0)
@@ -308,9 +309,9 @@ static void check_refused(int mode)
 	kvm_vm_free(src.vm);
 }
 
-/* ---- What has to be in order ---- */
+/* ---- Registers that must be written in order ---- */
 
-/* Also the reason for which dependencies[] has WORKAROUND_2. */
+/* This is why dependencies[] has WORKAROUND_2. */
 static void check_workaround_2_order(int mode)
 {
 	u64 id = KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, level, level_without;
@@ -423,7 +424,7 @@ static void add_cases(void)
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		add_case(check_refused, i, modes[i],
-			 "refused writes change nothing, a running VM takes the same values only");
+			 "refused writes have no effect, a running VM accepts only the same values");
 		add_case(check_workaround_2_order, i, modes[i],
 			 "WORKAROUND_2 has to follow ID_AA64PFR1_EL1.SSBS");
 		add_case(check_sve_vls_order, i, modes[i],
@@ -434,7 +435,7 @@ static void add_cases(void)
 		add_case(check_reg_list, i, features[i].name,
 			 "the list is the same in all modes");
 	add_case(abi_check_stats, 0, NULL,
-		 "switch: no mismatch, all served calls, mode restored");
+		 "switch: no mismatch, C and Rust served calls, mode restored");
 }
 
 int main(void)

@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * abi_stress - All at once: storms of CPU_ON, accesses to registers, first runs,
- * filters of hypercalls, VMs that opt in, and a switch that flips all the while.
+ * abi_stress - All at once: storms of CPU_ON, accesses to registers, first
+ * runs, filters of hypercalls, VMs that opt in, and a mode that keeps changing.
  *
  * psci_cpu_on_race, smccc_filter_race, fw_reg_switch and opt_in_flip each have
- * one thing race with another; here each races with all. What is expected holds
- * however a race goes, and all the same in each mode:
+ * one thing race with another; here each races with all. Whatever the outcome
+ * of a race, and in each mode:
  *
- * - a write that races with the first run is accepted or EBUSY, and what was
- *   accepted last is what the guest sees from its first call on, for ever;
- * - a range of the filter that was accepted is in force, any other is not;
+ * - a write that races with the first run is accepted or EBUSY, and the value
+ *   accepted last is what the guest always sees, from its first call on;
+ * - a range of the filter is in force if, and only if, it was accepted;
  * - a vCPU that is turned on begins once for each CPU_ON that was successful,
- *   with the entry point and the context id of this one;
+ *   with the entry point and the context id of that call;
  * - no two implementations differ, and no thread hangs.
  *
- *	-t SECONDS	how long, 4 by default
- *	-s SEED		of what the threads decide, a new one by default
+ *	-t SECONDS	how long to run, 4 by default
+ *	-s SEED		of the threads' decisions, a new one by default
  */
 #include <getopt.h>
 #include <time.h>
@@ -27,7 +27,7 @@
 
 static unsigned int seconds = 4;
 
-/* On a slow machine, until the races have been seen, but no longer than this. */
+/* A slow machine may take this long until the races have been seen. */
 #define LIMIT_S		60
 
 static u64 seed;
@@ -88,21 +88,21 @@ static void run_all(int unused)
 	ksft_print_msg("%lu VMs, %lu first runs, %lu vCPUs turned on, %lu writes, %u flips\n",
 		       stress_seen.vms, stress_seen.frozen, stress_seen.begun,
 		       stress_seen.writes, abi.nr_flips);
-	ksft_print_msg("a first run stopped %lu writers and %lu filters, %lu opt-ins\n",
+	ksft_print_msg("first runs stopped %lu writers and %lu filters, %lu opt-ins\n",
 		       stress_seen.busy, stress_seen.filter_cut,
 		       stress_seen.opted_in);
 }
 
-/* The races that are to be seen have taken place. */
+/* All races that the test is about have taken place. */
 static void check_seen(int unused)
 {
-	fw_expect(all_seen(), "Not all of them, in %u s", LIMIT_S);
+	fw_expect(all_seen(), "Not all races took place in %u s", LIMIT_S);
 }
 
 static const struct fw_case cases[] = {
-	{ "all at once: each result is that of one of the orders", run_all },
+	{ "all at once: each result is possible in some order", run_all },
 	{ "the races took place", check_seen },
-	{ "switch: no mismatch, all served calls, mode restored",
+	{ "switch: no mismatch, C and Rust served calls, mode restored",
 	  abi_check_stats },
 };
 

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * abi_trust - Who may do what with the switch between the implementations of
- * KVM/arm64's ABI, and what its files and tracepoints give away.
+ * abi_trust - Who may use the switch between the implementations of KVM/arm64's
+ * ABI, and what its files and tracepoints disclose.
  *
  * Only root reads or writes the files of the switch and turns tracepoints on,
- * even if it hands out their directory. A write is a word that is known or it
- * changes nothing, wherever in the file it is. Neither the files nor the
- * tracepoints tell an address of the kernel: all 64-bit values in them are those
- * that the test itself has written. abi_trust_log is about the kernel's log.
+ * even if it passes a descriptor of their directory to others. A write is a
+ * known word, or it has no effect, at any offset in the file. Neither the files
+ * nor the tracepoints disclose a kernel address: all 64-bit values in them are
+ * those that the test itself has written. abi_trust_log is about the kernel's
+ * log.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -23,7 +24,7 @@
 static const struct file {
 	const char *dir;
 	const char *name;
-	/* All that anybody may do; and what must not be there at all */
+	/* The permissions; no other bit may be set */
 	mode_t mode;
 } files[] = {
 	{ ABI_DIR, "mode", 0600 },
@@ -72,7 +73,7 @@ static void expect_no_access(int dir_fd, const char *path, const char *name)
 	}
 }
 
-/* By its path, from its directory, and again from root's own descriptor. */
+/* By path, through the directory, and through root's open file. */
 static void try_files(void)
 {
 	char path[128];
@@ -97,14 +98,14 @@ static void check_user(int unused)
 {
 	int i;
 
-	fw_expect(run_child(true, try_files), "A user can");
+	fw_expect(run_child(true, try_files), "A user can access the files");
 
-	/* Should that be so. */
+	/* Restore the modes, in case the user could change them. */
 	for (i = 0; i < NR_FILES; i++)
 		fchmodat(dir_fds[i], files[i].name, files[i].mode, 0);
 }
 
-/* The same attempts by root are successful, so that it is the user that counts. */
+/* Root succeeds in the same way, so check_user() fails due to the user. */
 static void check_root(int unused)
 {
 	int i, fd;
@@ -122,7 +123,7 @@ static void check_root(int unused)
 
 #define LONG	SZ_1M
 
-/* Words that are not known, of a length that is not that of the string. */
+/* Words that are not known; .len can differ from the string's length. */
 static const struct write {
 	const char *file;
 	const char *text;
@@ -167,8 +168,8 @@ static void expect_word(const char *file, const char *want, const char *when)
 }
 
 /*
- * Write where the file has been sought to, if it can be. Returns 0 if all was
- * taken, or the positive errno.
+ * Seek to @offset, if possible, and write. Returns 0 if all was written, or the
+ * positive errno.
  */
 static int write_at(const char *file, const void *text, size_t len, s64 offset)
 {
@@ -214,7 +215,7 @@ static void check_bad_words(int unused)
 	free(text);
 }
 
-/* None of it, or all of it: there is no state from one write to the next. */
+/* Each write is taken as a whole: pieces of a word are not put together. */
 static void check_pieces(int unused)
 {
 	static const char * const pieces[] = { "ru", "st", "che", "ck", "\n" };
@@ -225,7 +226,8 @@ static void check_pieces(int unused)
 	fd = open(ABI_DIR "mode", O_WRONLY);
 	for (i = 0; i < ARRAY_SIZE(pieces); i++) {
 		ret = write(fd, pieces[i], strlen(pieces[i]));
-		fw_expect(ret < 0 && errno == EINVAL, "'%s' is taken", pieces[i]);
+		fw_expect(ret < 0 && errno == EINVAL, "'%s' is accepted",
+			  pieces[i]);
 	}
 	close(fd);
 	expect_word("mode", "c", "pieces");
@@ -241,7 +243,7 @@ static void check_pieces(int unused)
 	expect_word("mode", "c", "nothing");
 }
 
-/* Wherever it is written, and whatever was sought, it is the whole word. */
+/* At any offset, a write is taken as the whole word. */
 static void check_offsets(int unused)
 {
 	static const s64 offsets[] = { 1, 4, 4096, 1L << 40 };
@@ -262,13 +264,13 @@ static void check_offsets(int unused)
 		ret = write_at("count", "01", 2, offsets[i]);
 		fw_expect(!ret, "01 at %ld: %s", offsets[i], strerror(ret));
 		expect_word("count", "1", "sought");
-		expect_word("mode", words[j - 1], "a piece where it was sought");
+		expect_word("mode", words[j - 1], "a piece at an offset");
 
-		/* Behind what there is, there is nothing to read. */
+		/* Past the end there is nothing to read. */
 		fd = open(ABI_DIR "mode", O_RDWR);
 		ret = pwrite(fd, "c", 1, offsets[i]);
 		fw_expect(ret < 0 && errno == ESPIPE, "c at %ld: %s", offsets[i],
-			  ret < 0 ? strerror(errno) : "is taken");
+			  ret < 0 ? strerror(errno) : "is accepted");
 		if (offsets[i] > ABI_WORD && lseek(fd, offsets[i], SEEK_SET) > 0)
 			fw_expect(read(fd, buf, sizeof(buf)) <= 0, "'%s' at %ld",
 				  buf, offsets[i]);
@@ -277,7 +279,7 @@ static void check_offsets(int unused)
 	}
 }
 
-/* ---- What they tell ---- */
+/* ---- What they disclose ---- */
 
 static void check_formats(int unused)
 {
@@ -359,24 +361,24 @@ static void check_addresses(int mode)
 		text_find_addresses(text, expect_own);
 		free(text);
 	}
-	fw_expect(nr_own >= 10, "%d values that the test has written are told",
+	fw_expect(nr_own >= 10, "%d values that the test has written are shown",
 		  nr_own);
 }
 
 static const struct fw_case cases[] = {
-	{ "files: root's alone, by their modes", check_modes },
-	{ "files: a user cannot open them, from root's directory neither",
+	{ "files: only root has access, by their modes", check_modes },
+	{ "files: a user cannot open them, not even through root's directory",
 	  check_user },
-	{ "files: root can", check_root },
-	{ "writes: words that are not known change nothing", check_bad_words },
-	{ "writes: pieces, nothing and bad pointers change nothing",
+	{ "files: root can open them", check_root },
+	{ "writes: unknown words have no effect", check_bad_words },
+	{ "writes: pieces, empty writes and bad pointers have no effect",
 	  check_pieces },
 	{ "writes: the same at each offset", check_offsets },
 	{ "tracepoints: no field is a pointer, no format prints one",
 	  check_formats },
-	{ "mode c: no address of the kernel is told", check_addresses, 0 },
-	{ "mode rust: no address of the kernel is told", check_addresses, 1 },
-	{ "mode check: no address of the kernel is told", check_addresses, 2 },
+	{ "mode c: no kernel address is disclosed", check_addresses, 0 },
+	{ "mode rust: no kernel address is disclosed", check_addresses, 1 },
+	{ "mode check: no kernel address is disclosed", check_addresses, 2 },
 };
 
 int main(void)

@@ -2,11 +2,12 @@
 /*
  * abi_trust_log - Neither a VMM nor a guest can write to the kernel's log.
  *
- * Who can have the kernel print a line can fill the log, slow down the host with
- * a slow console, and with panic_on_warn set end it. So thousands of calls that
- * have to be refused, by root and by an ordinary user who may use /dev/kvm, and
- * by their guests, leave nothing in the log, whichever implementation refuses
- * them. In mode check there would be one report, of a difference; none is there.
+ * Anyone who can make the kernel print a line can fill the log, slow down a
+ * host that has a slow console, and crash it if panic_on_warn is set. So
+ * thousands of calls that must be refused, by root, by an ordinary user who may
+ * use /dev/kvm, and by their guests, leave nothing in the log, whichever
+ * implementation refuses them. In mode check a difference would be reported
+ * once; there is no such report.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -58,22 +59,22 @@ static void check_user(int mode)
 	check_log(true, modes[mode]);
 }
 
-/* A line that is there is found: without it the other cases say nothing. */
+/* A line in the log is found: otherwise the other cases would mean nothing. */
 static void check_reader(int unused)
 {
-	/* Not for the console, on which it could be in the way. */
-	static const char line[] = "<7>abi_trust_log: this line is to be found\n";
+	/* At a level that is not printed on the console */
+	static const char line[] = "<7>abi_trust_log: this line must be found\n";
 	int fd = open("/dev/kmsg", O_WRONLY);
 
 	kernel_log_read(NULL);
 	fw_expect(write(fd, line, strlen(line)) == strlen(line), "%s",
 		  strerror(errno));
 	close(fd);
-	fw_expect(!kernel_log_read("this line is to be found"), "other lines");
+	fw_expect(!kernel_log_read("this line must be found"), "other lines");
 }
 
 static const struct fw_case cases[] = {
-	{ "the log is read: a line that is there is found", check_reader },
+	{ "the log is read: a line in it is found", check_reader },
 	{ "mode c: root's VMM and guest leave no line", check_root, MODE_C },
 	{ "mode rust: root's VMM and guest leave no line", check_root,
 	  MODE_RUST },

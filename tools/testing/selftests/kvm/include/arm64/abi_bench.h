@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the benchmarks of KVM/arm64's userspace and guest ABI share: how the
- * cost of an operation is estimated, in which order the implementations that
- * the kernel can be switched between are measured, and the output.
+ * cost of an operation is estimated, in which order the implementations in the
+ * kernel are measured, and the output.
  *
  * The unit is the tick of CNTVCT_EL0. This is meant for a machine in which such
  * a tick is an instruction: one that QEMU emulates with one CPU,
  * "-icount shift=0,sleep=off" and "-cpu ...,cntfrq=1000000000". Two boots of it
- * print the same.
+ * print the same numbers.
  *
  * For each operation, batches of N and of 2 N of them are timed until the
  * minimum of either has recurred often enough. The cost is the difference of
- * the minima divided by N. The minima leave out what comes between, like the
- * timer's interrupt, and the difference leaves out what a batch costs besides.
- * It is a whole number if each operation costs the same; if not, what remains
- * of the division is printed too.
+ * the minima divided by N. The minima exclude disturbances, like the timer's
+ * interrupt, and the difference excludes the fixed cost of a batch. It is a
+ * whole number if each operation costs the same; if not, the remainder of the
+ * division is printed too.
  *
  * The output is lines of
  *
  *	bench <block> <mode> <path> <ticks>[ <remainder>]
  *
- * and remarks, which begin with '#'. "# approx" instead of "bench" is for a path
- * that no two runs agree on, "# skip <path>: <why>" is for one that is not
- * measured, and "# absent <mode> <path>: <why>" for one that is not in this
- * mode. A block has a VM, or several, of its own. The mode is that of the
- * kernel's switch, "c" or "rust", or "stock" if the kernel has none.
+ * and remarks, which begin with '#'. "# approx" instead of "bench" is for a
+ * path whose cost varies between runs, "# skip <path>: <why>" is for one that
+ * is not measured, and "# absent <mode> <path>: <why>" for one that does not
+ * exist in this mode. Each block has its own VM, or several. The mode is that
+ * of the kernel's switch, "c" or "rust", or "stock" if the kernel has none.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_BENCH_H
 #define SELFTEST_KVM_ARM64_ABI_BENCH_H
@@ -37,14 +37,14 @@
 #include "kvm_util.h"
 #include "test_util.h"
 
-/* Linear drift is the same for both modes in each half of this. */
+/* Linear drift is the same for both modes in each half of this order. */
 #define BENCH_ORDER	"ABBABAAB"
 
-/* At most. It is halved until 2 N operations take fewer than these ticks. */
+/* N at most: it is halved until 2 N operations take fewer than these ticks. */
 #define BENCH_N			100
 #define BENCH_MAX_TICKS		200000
 
-/* A minimum is believed when it has been seen this often. */
+/* A minimum is accepted when it has been seen this often. */
 #define BENCH_MIN_HITS		4
 #define BENCH_MAX_BATCHES	80
 #define BENCH_WARM_UPS		3
@@ -56,17 +56,17 @@ static struct bench {
 	bool list;
 	bool markers;
 	unsigned int marker;
-	/* What is measured now cannot be repeated exactly. */
+	/* The current measurement cannot be repeated exactly. */
 	bool approximate;
 
 	int block;
 	const char *mode;
 } bench;
 
-/* Do @n operations and return how many ticks they took. */
+/* Does @n operations and returns how many ticks they took. */
 typedef u64 (*bench_batch_fn)(void *arg, u32 n);
 
-/* Barriers, lest the counter be read before or after its turn. */
+/* The barriers keep the counter from being read too early or too late. */
 static __always_inline u64 bench_now(void)
 {
 	u64 now;
@@ -78,23 +78,23 @@ static __always_inline u64 bench_now(void)
 /* ---- Marks for a tracer of the emulated machine ---- */
 
 /*
- * MOVZ to XZR does nothing, on any CPU. The pair of, from now on at EL0,
+ * MOVZ to XZR does nothing, on any CPU. The pair at EL0 of
  *
  *	movz xzr, #0x4b56	0xd2896adf
  *	movz xzr, #<index>	0xd280001f | <index> << 5
  *
- * says that what follows belongs to the measurement of this index, which is
- * unique in one boot, and an index of 0xffff that it is over. Warm-ups come
- * before. With markers there is, for each measurement, a line of
+ * marks the beginning of the measurement with this index, which is unique in
+ * one boot; an index of 0xffff marks its end. Warm-ups come before. With
+ * markers there is, for each measurement, a line of
  *
  *	# path <index> <path> <operations> <block> <mode>
  *
- * The instructions have to be in the program's text, in which a tracer looks
- * for them.
+ * The instructions must be in the program's text, where a tracer looks for
+ * them.
  */
 #define BENCH_MARKERS		4096
 #define BENCH_MARKER_SIZE	12
-/* Each program has a part of them. */
+/* Each program has a part of the markers. */
 #define BENCH_PROGRAM_MARKERS	1024
 
 asm(".pushsection .text\n"
@@ -142,8 +142,9 @@ static inline void bench_add(struct bench_min *min, u64 ticks)
 
 /*
  * KVM_RUN takes other branches if the vCPU's thread is not the only one on the
- * CPU's queue, where one that sleeps already may be for a while too. Sleeping
- * oneself empties it. Who joins it during the batch makes that a longer one.
+ * CPU's run queue, where a thread that sleeps already may stay for a while.
+ * Sleeping empties the queue. A thread that joins it during the batch makes the
+ * batch longer.
  */
 static inline u64 bench_batch(bench_batch_fn batch, void *arg, u32 n)
 {
@@ -166,7 +167,7 @@ static inline u32 bench_batch_size(bench_batch_fn batch, void *arg, u32 n)
 	return n;
 }
 
-/* Has this path been asked for? */
+/* Whether this path was selected */
 static inline bool bench_wants(const char *path)
 {
 	return !bench.glob || !fnmatch(bench.glob, path, 0);
@@ -187,7 +188,7 @@ void bench_skip(const char *path, const char *fmt, ...)
 	fprintf(bench.out, "\n");
 }
 
-/* The same of what there is not in this mode. Each has one of two blocks. */
+/* The same for what this mode lacks. Of two blocks each has one mode. */
 static inline void bench_absent(const char *path, const char *why)
 {
 	if (bench.block < 2)
@@ -217,7 +218,7 @@ static inline void bench_print(const char *path, u32 n, u32 ops,
 			path, ops, bench.block, bench.mode);
 }
 
-/* Batches of at most @n and 2 * @n. */
+/* Batches of at most @n and 2 * @n */
 static inline void bench_run(const char *path, u32 n, bench_batch_fn batch,
 			     void *arg)
 {
@@ -259,7 +260,7 @@ static inline void bench_usage(const char *name)
 	fprintf(stderr,
 		"usage: %s [-lm] [-b blocks] [-p glob]\n"
 		"  -b N     as many blocks, 1 to %zu\n"
-		"  -l       list the paths, and measure none\n"
+		"  -l       list the paths, without measuring\n"
 		"  -m       mark each measurement for a tracer\n"
 		"  -p GLOB  only the paths that match, as in -p 'hvc/PSCI_*'\n",
 		name, strlen(BENCH_ORDER));
@@ -299,7 +300,7 @@ static inline void bench_parse(int argc, char **argv)
 		bench.nr_blocks = 1;
 }
 
-/* The library talks on the standard output, first in a constructor. */
+/* The library prints to the standard output, first in a constructor. */
 static __attribute__((constructor(101))) void bench_take_stdout(void)
 {
 	bench.out = fdopen(dup(STDOUT_FILENO), "w");
@@ -321,8 +322,8 @@ static inline void bench_blocks(void (*block)(void))
 }
 
 /*
- * What main() does. @program tells the programs' markers apart. bench_blocks()
- * may be called after it, for what is to come after all of these blocks.
+ * The body of main(). @program distinguishes the programs' markers. More blocks
+ * may be run with bench_blocks() after it.
  */
 static inline int bench_main(int argc, char **argv, int program,
 			     void (*block)(void))

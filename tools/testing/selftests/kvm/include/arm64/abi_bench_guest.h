@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Benchmarks of what a guest does: it runs a loop around one instruction and
- * times it. Each number has the five other instructions of a round too, as
- * those of the loop around a NOP show.
+ * Benchmarks in a guest: it runs a loop around one instruction and times it.
+ * Each number includes the five other instructions of a round, which the loop
+ * around a NOP shows.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_BENCH_GUEST_H
 #define SELFTEST_KVM_ARM64_ABI_BENCH_GUEST_H
@@ -10,18 +10,18 @@
 #include "abi_bench.h"
 #include "vgic_v2.h"
 
-/* What the guest is asked to do, and what came of it. One copy in each VM. */
+/* The guest's task, and the result. Each VM has its own copy. */
 static struct guest_job {
 	void (*loop)(struct guest_job *job);
 	u64 n;
-	/* x0 to x3 of each round, and of the last one after it. */
+	/* x0 to x3 for each round; later those of the last round */
 	u64 x[4];
 	u64 ticks;
 } guest_job;
 
 /*
- * The arguments are loaded in each round, as most results are where they were.
- * What else the loop needs is in registers that calls preserve: x4 and up.
+ * The arguments are loaded in each round, as results overwrite most of them.
+ * Everything else is in registers that calls preserve: x4 and up.
  */
 #define DEFINE_GUEST_LOOP(name, insn)					\
 static void name(struct guest_job *job)					\
@@ -58,7 +58,7 @@ static void bench_guest_code(void)
 	}
 }
 
-/* A VM with a GIC of the kind that the host has. Only the first vCPU is on. */
+/* A VM with the type of GIC that the host has. Only the first vCPU is on. */
 struct bench_vm {
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpu[2];
@@ -106,7 +106,7 @@ struct guest_bench {
 	struct kvm_vcpu *vcpu;
 	void (*loop)(struct guest_job *job);
 	u64 x[4];
-	/* If not 0, each round takes a KVM_RUN that returns with this. */
+	/* If not 0, each round needs a KVM_RUN that returns with this exit. */
 	u32 exit_reason;
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Benchmarks of what userspace asks KVM for: a sequence of ioctls is one
- * operation. Each number has the system call and a few instructions of this
- * program besides, which floor/ioctl shows.
+ * Benchmarks of ioctls: a sequence of ioctls is one operation. Each number
+ * includes the system call and a few instructions of this program, which
+ * floor/ioctl shows.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_BENCH_IOCTL_H
 #define SELFTEST_KVM_ARM64_ABI_BENCH_IOCTL_H

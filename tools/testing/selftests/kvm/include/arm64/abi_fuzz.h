@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * An episode of abi_fuzz: some hundred steps, each an ioctl or a hypercall, that
- * follow from a seed and from what the steps before have returned. All that
- * comes out of a step goes into its digest, by which two runs of an episode are
- * compared.
+ * An episode of abi_fuzz: some hundred steps, each an ioctl or a hypercall,
+ * determined by a seed and by the results of earlier steps. All output of a
+ * step goes into its digest, by which two runs of an episode are compared.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_H
@@ -45,7 +44,7 @@ enum fuzz_op {
 
 static const struct {
 	const char *name;
-	/* The names of the numbers that go in */
+	/* The names of the arguments */
 	const char *in[4];
 	u64 errors;
 } fuzz_ops[NR_OPS] = {
@@ -65,7 +64,7 @@ static const struct {
 			 E(BUSY) },
 	[OP_GET_LIST] = { "KVM_GET_REG_LIST", { "vcpu", "n", "addr" },
 			  E(NOEXEC) | E(FAULT) | E(PERM) | E(2BIG) },
-	/* Which is KVM_ARM_SET_DEVICE_ADDR of a VM that has not opted in. */
+	/* This is KVM_ARM_SET_DEVICE_ADDR if the VM has not opted in. */
 	[OP_VM_GET_REG] = { "KVM_GET_ONE_REG", { "vm", "id", "addr", "at" },
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(NODEV) |
 			    E(INVAL) | E(NXIO) | E(EXIST) | E(2BIG) },
@@ -99,7 +98,7 @@ static const struct {
 	[OP_HYPERCALL] = { "hypercall", { "smc", "x0", "x1", "x2" } },
 };
 
-/* When other threads close, interrupt, and change what is being run. */
+/* While other threads close descriptors, interrupt, and change vCPUs */
 #define FUZZ_RACE_ERRORS	(E(BADF) | E(NOTTY) | E(INTR) | E(INVAL) | \
 				 E(FAULT) | E(NODEV) | E(PERM) | E(NXIO))
 #define FUZZ_RACE_RUN_ERRORS	(E(NOSYS) | E(NOENT))
@@ -121,11 +120,11 @@ struct fuzz_vm {
 	u32 gic_type;
 	/* Which of opt_ins[] */
 	u32 opted_in;
-	/* In races, what it had opted in to when it had a vCPU; or -1 */
+	/* In races, what it had opted in to when it got a vCPU; or -1 */
 	int had;
-	/* Its vCPUs never run, so that nothing freezes. */
+	/* Its vCPUs never run, so nothing freezes. */
 	bool idle;
-	/* What its vCPUs are to be initialised with, and were at first */
+	/* The vCPUs' features, now and at first */
 	u64 features;
 	u64 configured;
 	int nr_vcpus;
@@ -147,16 +146,16 @@ struct fuzz_step {
 	u64 digest;
 };
 
-/* Of the memory that ioctls are given, as much is looked at after each. */
+/* How much of the ioctls' memory is checked after each of them */
 #define FUZZ_WINDOW	128
 #define FUZZ_MEM_SIZE	SZ_64K
 
 struct fuzz {
 	struct fuzz_random random;
-	/* In which it runs; NULL if other threads flip it. */
+	/* The mode in which it runs; NULL if other threads change it */
 	const char *mode;
 	bool racing;
-	/* Memory before a page that cannot be accessed, and that page. */
+	/* Memory before an inaccessible page, and that page */
 	u8 *mem;
 	u8 *hole;
 	struct fuzz_vm vms[FUZZ_MAX_VMS];
@@ -164,13 +163,13 @@ struct fuzz {
 	int nr_steps;
 	int max_steps;
 	u64 nr_made;
-	/* KVM has given up a VM: its GIC could not be put where it was to be. */
+	/* A VM is dead: its GIC could not be mapped. */
 	bool lost_vm;
 	bool failed;
 	bool opts_in;
 };
 
-/* For the watchdog: what has been done by all threads. */
+/* For the watchdog: the number of steps of all threads */
 static u64 fuzz_progress;
 
 static inline void fuzz_init(struct fuzz *f)
@@ -242,7 +241,7 @@ static inline void fuzz_mix_mem(struct fuzz *f, const void *mem, size_t len)
 		fuzz_mix(f, *p++);
 }
 
-/* To be seen by humans as well. */
+/* Also printed */
 static inline void fuzz_out(struct fuzz *f, u64 val)
 {
 	struct fuzz_step *s = fuzz_step(f);
@@ -311,7 +310,7 @@ static inline void fuzz_end(struct fuzz *f, int err)
 	f->nr_steps++;
 }
 
-/* The last ioctl's */
+/* The errno of the last ioctl */
 #define FUZZ_ERR(ret)	((ret) < 0 ? errno : 0)
 
 #endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_H */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The arguments of abi_fuzz's ioctls: ids and values of registers, and where in
- * userspace's memory something is.
+ * The arguments of abi_fuzz's ioctls: ids and values of registers, and
+ * addresses in userspace's memory.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_ARGS_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_ARGS_H
@@ -11,8 +11,8 @@
 /* ---- Pointers ---- */
 
 /*
- * Mostly good ones, within the window; else such that what they point to ends
- * with the last byte that can be accessed, or passes it, or cannot be accessed.
+ * Mostly valid pointers, within the window; else the object ends with the last
+ * accessible byte, or extends beyond it, or is inaccessible.
  */
 static inline u64 fuzz_addr(struct fuzz *f, size_t size)
 {
@@ -35,7 +35,7 @@ static inline u64 fuzz_addr(struct fuzz *f, size_t size)
 	case 7:
 		return (hole - FUZZ_WINDOW) | fuzz_u64(r) << 56;
 	default:
-		/* What is at most as large as a filter is within the window. */
+		/* An object up to the size of a filter fits into the window. */
 		return hole - FUZZ_WINDOW - (size > 32 ? size : 0) +
 		       8 * fuzz_below(r, 8);
 	}
@@ -46,7 +46,7 @@ static inline bool fuzz_is_in_mem(struct fuzz *f, u64 addr)
 	return addr >= (u64)f->mem && addr < (u64)f->hole;
 }
 
-/* As much of it as there is room for. */
+/* Store as much of @val as there is room for. */
 static inline void fuzz_store(struct fuzz *f, u64 addr, const void *val,
 			      size_t len)
 {
@@ -54,7 +54,7 @@ static inline void fuzz_store(struct fuzz *f, u64 addr, const void *val,
 		memcpy((void *)addr, val, min_t(size_t, len, (u64)f->hole - addr));
 }
 
-/* What an ioctl is to leave as it is, but for what it returns. */
+/* Fill the memory that an ioctl must leave unchanged, except its results. */
 static inline void fuzz_fill(struct fuzz *f, size_t size)
 {
 	memset(f->hole - size, CANARY, size);
@@ -65,7 +65,7 @@ static inline void fuzz_mix_window(struct fuzz *f, size_t size)
 	fuzz_mix_mem(f, f->hole - size, size);
 }
 
-/* The structure that an ioctl takes, or sometimes nothing. */
+/* The structure that an ioctl takes, or sometimes a bad pointer */
 static inline void *fuzz_arg(struct fuzz *f, void *arg)
 {
 	return fuzz_one_in(&f->random, 128) ?
@@ -126,7 +126,7 @@ static inline u64 fuzz_id(struct fuzz *f)
 		break;
 	}
 
-	/* The size's code, the scope, the architecture, any bit */
+	/* The size, the scope, the architecture, any bit */
 	switch (fuzz_below(r, 16)) {
 	case 0:
 		id &= ~KVM_REG_SIZE_MASK;
@@ -148,9 +148,9 @@ static inline u64 fuzz_id(struct fuzz *f)
 }
 
 /*
- * Not to be read, as they count by themselves, nor to be written, as the guest
- * would not find its way: system registers but feature IDs, and of the core
- * registers those behind x28, which are the stack pointers, PC and PSTATE.
+ * Registers that must not be read, as they count, or must not be written, as
+ * they would derail the guest: system registers except feature IDs, and the
+ * core registers after x28: the stack pointers, PC and PSTATE.
  */
 static inline bool fuzz_is_off_limits(u64 id, bool is_write)
 {
@@ -177,9 +177,9 @@ static inline u64 fuzz_accessible_id(struct fuzz *f, bool is_write)
 	return id;
 }
 
-/* ---- Their values ---- */
+/* ---- Values of registers ---- */
 
-/* In fields of four bits: one more, one less, or any other one. */
+/* Change fields of four bits: add 1, subtract 1, or set any value. */
 static inline u64 fuzz_change_fields(struct fuzz_random *r, u64 val)
 {
 	int nr = 1 + fuzz_below(r, 3), shift;
@@ -210,7 +210,7 @@ static inline u64 fuzz_psci_version(struct fuzz_random *r)
 	       (fuzz_one_in(r, 8) ? fuzz_below(r, 3) - 1UL : 0);
 }
 
-/* For a register that reads @now. */
+/* A value for a register that reads @now */
 static inline u64 fuzz_reg_value(struct fuzz *f, u64 id, u64 now)
 {
 	struct fuzz_random *r = &f->random;
@@ -237,7 +237,7 @@ static inline u64 fuzz_reg_value(struct fuzz *f, u64 id, u64 now)
 		val = fuzz_value(r);
 	}
 
-	/* Affinities that may be another vCPU's, too */
+	/* Affinities that another vCPU may have, too */
 	if ((id & ~KVM_REG_ARM_SCOPE_MASK) == KVM_ARM64_SYS_REG(SYS_MPIDR_EL1))
 		val = BIT(31) | fuzz_below(r, 4) << (8 * fuzz_below(r, 4));
 
@@ -245,8 +245,8 @@ static inline u64 fuzz_reg_value(struct fuzz *f, u64 id, u64 now)
 }
 
 /*
- * KVM warns if a vCPU that has a PMU is reset and the register says that it has
- * none, whoever serves the write.
+ * KVM warns if a vCPU with a PMU is reset while the register says that there is
+ * none, whichever implementation served the write.
  */
 static inline u64 fuzz_keep_pmu(u64 id, u64 val, u64 now)
 {

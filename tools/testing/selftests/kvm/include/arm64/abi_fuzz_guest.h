@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The guest's side of abi_fuzz: a batch of hypercalls in memory, code that makes
- * them one after the other, and what they are.
+ * The guest's side of abi_fuzz: a batch of hypercalls in memory, the code that
+ * makes them one after the other, and their arguments.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_GUEST_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_GUEST_H
@@ -9,7 +9,7 @@
 #include "abi_fuzz.h"
 #include "smccc_table.h"
 
-/* The guest's memory: its code, its stolen time, the batch; and an exit. */
+/* The guest's memory: its code, its stolen time, the batch; and an exit */
 #define FUZZ_GPA		SMCCC_CODE_GPA
 #define FUZZ_GUEST_SIZE		SZ_128K
 #define FUZZ_STOLEN_TIME	0x8000
@@ -36,9 +36,9 @@ struct fuzz_batch {
 kvm_static_assert(sizeof(struct fuzz_call) == 144);
 
 /*
- * The MMU is off. When all calls are made, and what the last one has returned,
- * which may be random, is gone from the registers: a store to an address at which
- * there is nothing. After it the code begins again.
+ * The MMU is off. After all calls the code clears the registers, as the last
+ * result may be random, and stores to an unmapped address to exit. Then it
+ * begins again.
  */
 extern u8 fuzz_code_64[], fuzz_code_64_end[];
 
@@ -81,7 +81,7 @@ asm("	.pushsection .rodata, \"a\"\n"
 kvm_static_assert(FUZZ_GPA + FUZZ_BATCH == 0x40010000 &&
 		  SMCCC_MMIO_GPA == 0x10000000);
 
-/* The same in A32, which the assembler does not know. */
+/* The same in A32, which the assembler does not support. */
 static const u32 fuzz_code_32[] = {
 	/* ldr r10, batch; ldr r11, [r10], #16; 1: cmp r11, #0; beq 4f */
 	0xe59fa088, 0xe49ab010, 0xe35b0000, 0x0a000018,
@@ -108,7 +108,7 @@ static const u32 fuzz_code_32[] = {
 	SMCCC_MMIO_GPA,
 };
 
-/* The caches that the guest, with its MMU off, passes by. */
+/* Clean the caches, which the guest bypasses with its MMU off. */
 static inline void fuzz_clean(const void *mem, size_t len)
 {
 	const u8 *p;
@@ -135,13 +135,13 @@ static inline bool fuzz_call_waits(u32 fn)
 	return (fn | BIT(30)) == PSCI_0_2_FN64_CPU_SUSPEND;
 }
 
-/* The vCPU is off then, until somebody turns it on. */
+/* The vCPU is off then, until it is turned on. */
 static inline bool fuzz_call_turns_off(u32 fn)
 {
 	return fn == PSCI_0_2_FN_CPU_OFF || fn == KVM_PSCI_FN_CPU_OFF;
 }
 
-/* Those after which the caller is off are made rarely: one has to wait. */
+/* Calls that turn the caller off are rare, as they take time. */
 static inline u64 fuzz_function(struct fuzz_random *r)
 {
 	u64 fn = fuzz_pick(r, smccc_fns).id;
@@ -207,7 +207,7 @@ static inline struct fuzz_call fuzz_random_call(struct fuzz_random *r,
 	return c;
 }
 
-/* Of @nr random bits in x3, x2 and x1 those that are in register @x */
+/* The bits in register x@x, of @nr random bits in x3, x2 and x1 */
 static inline u64 fuzz_entropy_mask(u32 nr, int x, int width)
 {
 	int first = (3 - x) * width;
@@ -217,7 +217,7 @@ static inline u64 fuzz_entropy_mask(u32 nr, int x, int width)
 	return ~0UL >> (64 - min_t(u32, nr - first, width));
 }
 
-/* What cannot be the same twice: entropy, of which there is enough, and time. */
+/* The bits that differ each time: those of entropy and of time */
 static inline u64 fuzz_call_mask(const struct fuzz_call *c, int x)
 {
 	u32 fn = c->in[0];

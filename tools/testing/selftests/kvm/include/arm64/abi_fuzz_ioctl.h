@@ -18,7 +18,7 @@ static inline unsigned long fuzz_attr_cmd(struct fuzz_random *r)
 				   fuzz_pick(r, fuzz_attr_cmds);
 }
 
-/* @fd's attribute, whose value is where @attr says. */
+/* An attribute of @fd, whose value is at @attr->addr. */
 static inline void fuzz_attr(struct fuzz *f, int fd, unsigned long cmd,
 			     struct kvm_device_attr *attr)
 {
@@ -36,7 +36,7 @@ static inline void fuzz_attr(struct fuzz *f, int fd, unsigned long cmd,
 
 /* ---- The filter of hypercalls ---- */
 
-/* Most of it concerns what guests call. */
+/* Most filters cover functions that guests call. */
 static inline struct kvm_smccc_filter fuzz_filter(struct fuzz_random *r)
 {
 	static const u32 sizes[] = { 1, 1, 2, 16, 0x1000, 0 };
@@ -82,7 +82,7 @@ static inline void fuzz_set_filter(struct fuzz *f, struct fuzz_vm *vm)
 
 /* ---- The GIC ---- */
 
-/* A GICv2's way to opt in, which is there in the mode rust only. */
+/* A GICv2's way to opt in, which only exists in the mode rust. */
 static inline bool fuzz_is_canonical_pmr(const struct kvm_device_attr *attr)
 {
 	return attr->group == KVM_DEV_ARM_VGIC_GRP_CTRL &&
@@ -117,7 +117,7 @@ static inline void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 		break;
 	}
 
-	/* Tables are saved to the guest's memory, which is not what this is for. */
+	/* Do not save tables to the guest's memory: that is not under test. */
 	if (vm->gic_type == KVM_DEV_TYPE_ARM_VGIC_V3 &&
 	    attr.group == KVM_DEV_ARM_VGIC_GRP_CTRL && attr.attr)
 		return;
@@ -137,8 +137,8 @@ static inline void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 /* ---- vCPUs ---- */
 
 /*
- * Where a vCPU's stolen time is: in the guest's memory at a place of its own, or
- * outside. KVM writes there, so it is not to be where the code is.
+ * The address of a vCPU's stolen time: its own place in the guest's memory, or
+ * outside. KVM writes there, so it must not overlap the code.
  */
 static inline void fuzz_set_stolen_time(struct fuzz *f, struct fuzz_vm *vm, int nr)
 {
@@ -156,7 +156,7 @@ static inline void fuzz_set_stolen_time(struct fuzz *f, struct fuzz_vm *vm, int 
 
 	fuzz_begin(f, OP_VCPU_ATTR, nr, attr.group, attr.attr, gpa);
 	fuzz_fill(f, FUZZ_WINDOW);
-	/* Else part of it might be another address. */
+	/* Else a part of it might be a different address. */
 	if (attr.addr + 8 <= (u64)f->hole)
 		fuzz_store(f, attr.addr, &gpa, sizeof(gpa));
 	fuzz_attr(f, vm->vcpus[nr].fd, cmd, &attr);
@@ -187,7 +187,7 @@ static inline void fuzz_mp_state(struct fuzz *f, struct fuzz_vm *vm, int nr)
 	fuzz_end(f, FUZZ_ERR(ret));
 }
 
-/* As its VM's vCPUs are, or with other features, or with those there are not. */
+/* With the features of the VM's vCPUs, with others, or with unknown ones */
 static inline void fuzz_reinit(struct fuzz *f, struct fuzz_vm *vm, int nr)
 {
 	struct fuzz_random *r = &f->random;
@@ -257,7 +257,7 @@ static inline bool fuzz_mode_is_rust(const struct fuzz *f)
 	return f->mode && !strcmp(f->mode, "rust");
 }
 
-/* Whether a VM can opt in is the mode's, and not the VM's until it has. */
+/* Whether a VM can opt in depends on the mode, until it has done so. */
 static inline void fuzz_check_extension(struct fuzz *f, struct fuzz_vm *vm)
 {
 	u32 cap = fuzz_cap(&f->random);
@@ -270,14 +270,15 @@ static inline void fuzz_check_extension(struct fuzz *f, struct fuzz_vm *vm)
 	if (!of_mode)
 		fuzz_out(f, ret);
 	else if (!f->racing && ret >= 0 && !!ret != fuzz_mode_is_rust(f))
-		fuzz_fail(f, "to be opted in to: %d, and the mode is %s", ret,
+		fuzz_fail(f, "KVM_CHECK_EXTENSION returns %d in the mode %s", ret,
 			  f->mode);
 	fuzz_end(f, FUZZ_ERR(ret));
 }
 
 /*
- * To opt in is tried in the mode rust in all runs of an episode, or in that of
- * the run, but not if it is rust: then it is known what the others have to say.
+ * Opting in is tried in the mode rust in all runs of an episode, or in the
+ * run's own mode. If that is rust, the request is skipped in the latter case,
+ * and the result of the other modes is assumed.
  */
 static inline void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm)
 {
@@ -301,13 +302,13 @@ static inline void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm)
 		break;
 	}
 
-	/* The switch is slow, as the kernel's text is patched. */
+	/* Changing the mode is slow, as it patches the kernel's text. */
 	absent = opts_in && !f->racing && !(f->opts_in && fuzz_one_in(r, 4));
 	if (opts_in && !absent)
 		fuzz_rust_begin(f);
 	fuzz_begin(f, OP_ENABLE_CAP, vm - f->vms, cap.cap, cap.args[0], cap.flags);
 	if (absent && fuzz_mode_is_rust(f)) {
-		/* Whatever the capability, a VM that KVM has given up says so. */
+		/* A dead VM returns EIO, whatever the capability. */
 		ret = ioctl(vm->fd, KVM_CHECK_EXTENSION, (unsigned long)cap.cap);
 		if (ret >= 0)
 			errno = arg == &cap ? EINVAL : EFAULT;
@@ -316,7 +317,7 @@ static inline void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm)
 		ret = ioctl(vm->fd, KVM_ENABLE_CAP, arg);
 	}
 	if (absent && !ret)
-		fuzz_fail(f, "a VM opted in, and the mode is %s", f->mode);
+		fuzz_fail(f, "a VM opted in, in the mode %s", f->mode);
 	fuzz_end(f, FUZZ_ERR(ret));
 	if (opts_in && !absent)
 		fuzz_rust_end(f);

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The races of abi_fuzz: threads that do what an episode does, all with the same
- * VMs, while one of them destroys these under the others and makes new ones, and
- * the mode is switched.
+ * The races of abi_fuzz: threads make the steps of an episode, all with the
+ * same VMs, while one of them destroys the VMs and makes new ones, and the mode
+ * changes.
  *
- * What a call returns cannot be known then, but which errors it may return is.
+ * The result of a call is unknown then, but the errors that it may return are
+ * known.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_RACE_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_RACE_H
@@ -13,11 +14,11 @@
 
 static struct fuzz racers[ABI_MAX_WORKERS];
 
-/* The VMs of all, and who may look at them; their use is not protected. */
+/* The shared VMs, and the lock for copying them; it does not cover use. */
 static struct fuzz_vm shared_vms[FUZZ_MAX_VMS];
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* How often KVM_ENABLE_CAP raced with the first KVM_CREATE_VCPU, and who won. */
+/* How often KVM_ENABLE_CAP won or lost against the first KVM_CREATE_VCPU */
 static unsigned long nr_opted_in, nr_too_late;
 
 static inline void fuzz_skip_races(void)
@@ -38,8 +39,8 @@ static inline void fuzz_race_init(u8 *guest_mem[FUZZ_MAX_VMS])
 }
 
 /*
- * As they are now. Descriptors may be closed, and be those of something else, at
- * any time from then on. What is mapped is the owner's alone.
+ * Copy the current state. From then on descriptors may be closed, and reused
+ * for something else, at any time. Mappings belong to the owner only.
  */
 static inline void fuzz_look_at_shared(struct fuzz *f)
 {
@@ -55,7 +56,7 @@ static inline void fuzz_look_at_shared(struct fuzz *f)
 	}
 }
 
-/* One of the CPU_ONs of a storm, among calls of all sorts. */
+/* A CPU_ON of a storm, among calls of all kinds */
 static inline void fuzz_fill_storm(struct fuzz *f, struct fuzz_vm *vm)
 {
 	struct fuzz_batch *batch = fuzz_batch(vm);
@@ -102,8 +103,8 @@ static inline void fuzz_race_vcpu(struct abi_worker *w)
 }
 
 /*
- * Two of the opt-ins that a VM has, as all of its file descriptors tell in each
- * mode; -1 if KVM has given it up.
+ * Two of the opt-ins of a VM, which its file descriptor reports in each mode;
+ * -1 if the VM is dead.
  */
 static inline int fuzz_opted_in(int vm_fd)
 {
@@ -117,7 +118,7 @@ static inline int fuzz_opted_in(int vm_fd)
 	       (ret == E2BIG ? BIT(OPT_IN_VM_ONE_REG) : 0);
 }
 
-/* A VM that has a vCPU gets no more than it has, whoever tries and when. */
+/* A VM that has a vCPU cannot opt in to more. */
 static inline void fuzz_note_opted_in(struct fuzz_vm *vm)
 {
 	vm->had = vm->nr_vcpus ? fuzz_opted_in(vm->fd) : -1;
@@ -128,11 +129,11 @@ static inline void fuzz_expect_opted_in(struct fuzz_vm *vm)
 	int now = fuzz_opted_in(vm->fd);
 
 	fw_expect(vm->had < 0 || now < 0 || now == vm->had,
-		  "a VM with a vCPU has opted in to %#x, and had to %#x", now,
+		  "a VM with a vCPU has opted in to %#x, before to %#x", now,
 		  vm->had);
 }
 
-/* All of them, over and over, of a VM that is about to get its first vCPU. */
+/* Try all opt-ins repeatedly on a VM that is about to get its first vCPU. */
 static inline void fuzz_race_opt_ins(struct fuzz *f, struct fuzz_vm *vm)
 {
 	int i, ret;
@@ -148,7 +149,7 @@ static inline void fuzz_race_opt_ins(struct fuzz *f, struct fuzz_vm *vm)
 	}
 }
 
-/* All but KVM_RUN, by two threads */
+/* All ioctls except KVM_RUN, by two threads */
 static inline void fuzz_race_ioctls(struct abi_worker *w)
 {
 	struct fuzz *f = &racers[w - abi_workers];
@@ -178,7 +179,7 @@ static inline void fuzz_race_ioctls(struct abi_worker *w)
 
 #define FUZZ_DESCRIPTORS	32
 
-/* Returns the one that was there. */
+/* Returns the VM that was shared before. */
 static inline struct fuzz_vm fuzz_share_vm(struct fuzz *f, int nr)
 {
 	struct fuzz_vm old;
@@ -192,8 +193,8 @@ static inline struct fuzz_vm fuzz_share_vm(struct fuzz *f, int nr)
 }
 
 /*
- * They come and go. KVM names a directory of debugfs after the descriptor, which
- * is not to be the one of a VM that was closed, but is in use elsewhere.
+ * Replace VMs. KVM names a directory in debugfs after the descriptor, which
+ * must not be reused while a closed VM is still in use elsewhere.
  */
 static inline void fuzz_race_vms(struct abi_worker *w)
 {
@@ -207,7 +208,7 @@ static inline void fuzz_race_vms(struct abi_worker *w)
 	f->vms[nr].mem = shared_vms[nr].mem;
 	fuzz_vm_create(f, &f->vms[nr]);
 
-	/* The others have it before it has a vCPU, and while it gets them. */
+	/* The others use the VM before and while it gets vCPUs. */
 	old = fuzz_share_vm(f, nr);
 	usleep(fuzz_below(&f->random, 4000));
 	fuzz_vm_fill(f, &f->vms[nr]);
@@ -226,7 +227,7 @@ static void (*const fuzz_race_rounds[ABI_MAX_WORKERS])(struct abi_worker *w) = {
 	fuzz_race_vms,
 };
 
-/* Interrupted again and again, as nobody turns on what is off. */
+/* KVM_RUN is interrupted by signals, as a vCPU that is off may stay off. */
 static inline void *fuzz_racer(void *data)
 {
 	struct abi_worker *w = data;
@@ -244,7 +245,7 @@ static inline void *fuzz_racer(void *data)
 	return NULL;
 }
 
-/* A second or so of it. */
+/* Races for about a second */
 static inline void fuzz_race(u64 seed)
 {
 	struct fuzz *f;

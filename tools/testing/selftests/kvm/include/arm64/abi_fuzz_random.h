@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What abi_fuzz is told on its command line, and its random numbers: the same
- * ones for the same seed, on each machine and in each mode.
+ * The command line of abi_fuzz, and its random numbers: the same for the same
+ * seed, on each machine and in each mode.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_RANDOM_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_RANDOM_H
@@ -13,15 +13,15 @@
 #include "seed.h"
 #include "test_util.h"
 
-/* By default, and that long at most; the debug kernel is slow. */
+/* The default, and the limit in time, as the debug kernel is slow */
 #define FUZZ_SECONDS		10
 #define FUZZ_STEPS		20000
 #define FUZZ_STEPS_DEBUG	4000
 
 static struct fuzz_options {
-	/* To be made in the mode check; 0: by default. */
+	/* Steps in the mode check; 0: the default */
 	u64 steps;
-	/* If not 0, for how long, whatever the number of steps. */
+	/* If not 0, how long to run, whatever the number of steps */
 	u64 seconds;
 	u64 seed;
 	bool verbose;
@@ -89,7 +89,7 @@ struct fuzz_random {
 	u64 state;
 };
 
-/* A bijection in which each bit of the argument decides on all of the result's. */
+/* A bijection in which each bit of the argument affects the whole result */
 static inline u64 fuzz_hash(u64 x)
 {
 	x = (x ^ x >> 32) * 0xd6e8feb86659fd93UL;
@@ -132,7 +132,7 @@ static inline u64 fuzz_noise(struct fuzz_random *r, u64 val, int n)
 	return val;
 }
 
-/* A number at which something may change, or any other. */
+/* A number near a boundary, or any other */
 static inline u64 fuzz_value(struct fuzz_random *r)
 {
 	switch (fuzz_below(r, 8)) {

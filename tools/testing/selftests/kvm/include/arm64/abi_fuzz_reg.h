@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What abi_fuzz does to registers, by a vCPU's file descriptor and by a VM's:
- * reads, writes, lists and masks. A write that is refused must not have changed
- * what is read.
+ * What abi_fuzz does to registers, through a vCPU's file descriptor and a VM's:
+ * reads, writes, lists and masks. A refused write must not change what is read.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_REG_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_REG_H
@@ -10,7 +9,7 @@
 #include "abi_fuzz_vm.h"
 #include "id_reg.h"
 
-/* Whose registers they are: a vCPU's, or @nr < 0 those of the VM's own. */
+/* The registers' owner: a vCPU, or the VM if @nr < 0 */
 struct fuzz_regs {
 	int fd;
 	int nr;
@@ -22,13 +21,13 @@ static inline bool fuzz_is_vm(const struct fuzz_regs *regs)
 	return regs->nr < 0;
 }
 
-/* In the digest: which one it is, and not the descriptor. */
+/* For the digest: the owner's number, not its descriptor */
 static inline u64 fuzz_whose(struct fuzz *f, const struct fuzz_regs *regs)
 {
 	return (regs->vm - f->vms) << 4 | (regs->nr & 0xf);
 }
 
-/* A VM has these ioctls, under numbers that other ones have, too. */
+/* A VM has these ioctls, under numbers that other ioctls share. */
 static inline struct fuzz_regs fuzz_pick_regs(struct fuzz *f, struct fuzz_vm *vm)
 {
 	bool has_vm_regs = vm->opted_in & BIT(OPT_IN_VM_ONE_REG);
@@ -41,7 +40,7 @@ static inline struct fuzz_regs fuzz_pick_regs(struct fuzz *f, struct fuzz_vm *vm
 	return (struct fuzz_regs) { vm->vcpus[nr].fd, nr, vm };
 }
 
-/* Into the window, which then ends with the value. Returns 0 or the errno. */
+/* Read into the end of the window. Returns 0 or the errno. */
 static inline int fuzz_read(struct fuzz *f, const struct fuzz_regs *regs, u64 id,
 			    u64 *val)
 {
@@ -58,7 +57,7 @@ static inline int fuzz_read(struct fuzz *f, const struct fuzz_regs *regs, u64 id
 	return ret;
 }
 
-/* A read for its own sake, of anything to anywhere */
+/* A read of any register to any address */
 static inline void fuzz_get_reg(struct fuzz *f, const struct fuzz_regs *regs)
 {
 	struct kvm_one_reg reg = {
@@ -109,7 +108,7 @@ static inline void fuzz_set_reg(struct fuzz *f, const struct fuzz_regs *regs)
 	}
 }
 
-/* The buffer has room for as many as asked for, or less. */
+/* The buffer has room for the requested number of ids, or less. */
 static inline void fuzz_get_list(struct fuzz *f, const struct fuzz_regs *regs)
 {
 	struct fuzz_random *r = &f->random;

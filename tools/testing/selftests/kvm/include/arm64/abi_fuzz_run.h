@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM_RUN of abi_fuzz, of a vCPU that makes a batch of hypercalls, each of which
- * is a step of its own; and the choice of the next step.
+ * KVM_RUN of abi_fuzz, for a vCPU that makes a batch of hypercalls, each of
+ * which is a separate step; and the choice of the next step.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_RUN_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_RUN_H
@@ -11,14 +11,14 @@
 #include "run_alarm.h"
 
 /*
- * A vCPU that is off blocks, and is interrupted by a signal. If it is not off the
- * next signal comes later, so that a slow machine makes progress; after so many
- * of them, and 20 s, the guest is somewhere else than where it was to be.
+ * A vCPU that is off blocks, and is interrupted by a signal. If it is not off,
+ * the next signal comes later, so that a slow machine makes progress; after so
+ * many of them, and 20 s, the guest is lost.
  */
 #define FUZZ_ALARM_NS	1500000
 #define FUZZ_MAX_ALARMS	200
 
-/* One that is suspended blocks as well, unless an interrupt wakes it meanwhile. */
+/* A suspended vCPU blocks as well, unless an interrupt wakes it. */
 #define FUZZ_WAKE_ALARMS	8
 
 static inline struct fuzz_batch *fuzz_batch(struct fuzz_vm *vm)
@@ -26,13 +26,13 @@ static inline struct fuzz_batch *fuzz_batch(struct fuzz_vm *vm)
 	return (struct fuzz_batch *)(vm->mem + FUZZ_BATCH);
 }
 
-/* Without an interrupt controller there is an interrupt to wait for. */
+/* An interrupt can only be injected without an interrupt controller. */
 static inline bool fuzz_has_irq(struct fuzz_vm *vm)
 {
 	return vm->gic_fd < 0;
 }
 
-/* Returns whether the caller may come to be off. */
+/* Returns whether the calls may turn the caller off. */
 static inline bool fuzz_fill_batch(struct fuzz *f, struct fuzz_vm *vm)
 {
 	struct fuzz_batch *batch = fuzz_batch(vm);
@@ -57,8 +57,8 @@ static inline int fuzz_set_core(struct fuzz_vcpu *vcpu, u64 id, u64 val)
 }
 
 /*
- * The vCPU is to begin with the batch. In AArch32 it may have been turned on to
- * begin with T32. Returns 0 or the errno.
+ * Let the vCPU begin with the batch. In AArch32 it may have been turned on in
+ * T32. Returns 0 or the errno.
  */
 static inline int fuzz_set_pc(struct fuzz_vm *vm, struct fuzz_vcpu *vcpu)
 {
@@ -112,7 +112,7 @@ static inline void fuzz_lost_guest(struct fuzz *f, struct fuzz_vm *vm,
 	u64 pc = 0;
 
 	fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, ARM64_CORE_REG(regs.pc), (u64)&pc);
-	fuzz_fail(f, "the guest does not come back, its PC is %#lx", pc);
+	fuzz_fail(f, "the guest does not exit, its PC is %#lx", pc);
 	for (; c < fuzz_batch(vm)->calls + fuzz_batch(vm)->nr; c++)
 		printf("#      %s %#lx(%#lx, %#lx, %#lx) -> %#lx\n",
 		       c->smc ? "SMC" : "HVC", c->in[0], c->in[1], c->in[2],
@@ -120,8 +120,8 @@ static inline void fuzz_lost_guest(struct fuzz *f, struct fuzz_vm *vm,
 }
 
 /*
- * Until the guest has made all calls, or the vCPU does not run any longer.
- * Interruptions by signals are not seen in the digest. Returns 0 or the errno.
+ * Run until the guest has made all calls, or the vCPU does not run any longer.
+ * Signals have no effect on the digest. Returns 0 or the errno.
  */
 static inline int fuzz_run_batch(struct fuzz *f, struct fuzz_vm *vm,
 				 struct fuzz_vcpu *vcpu, bool immediate)
@@ -155,7 +155,7 @@ static inline int fuzz_run_batch(struct fuzz *f, struct fuzz_vm *vm,
 			fuzz_mix_exit(f, run);
 			break;
 		case KVM_EXIT_SYSTEM_EVENT:
-			/* Off, or woken and to be made runnable by userspace */
+			/* Off, or woken and userspace must make it runnable */
 			fuzz_mix_exit(f, run);
 			if (fuzz_get_mp_state(vcpu) != KVM_MP_STATE_RUNNABLE)
 				return 0;
@@ -169,7 +169,7 @@ static inline int fuzz_run_batch(struct fuzz *f, struct fuzz_vm *vm,
 	}
 }
 
-/* Each one's result, with what cannot be the same twice masked. */
+/* Add each call's result to the digest, without the bits that vary. */
 static inline void fuzz_mix_calls(struct fuzz *f, struct fuzz_vm *vm)
 {
 	struct fuzz_batch *batch = fuzz_batch(vm);
@@ -198,7 +198,7 @@ static inline void fuzz_run(struct fuzz *f, struct fuzz_vm *vm, int nr)
 		ioctl(vcpu->fd, KVM_SET_MP_STATE, &runnable);
 		state = KVM_MP_STATE_RUNNABLE;
 	}
-	/* One that is off, or waits, does not come back. */
+	/* A vCPU that is off or suspended would block. */
 	immediate = fuzz_one_in(&f->random, 16);
 	if (state != KVM_MP_STATE_RUNNABLE &&
 	    !(state == KVM_MP_STATE_SUSPENDED && fuzz_has_irq(vm)))
@@ -220,7 +220,7 @@ static inline void fuzz_run(struct fuzz *f, struct fuzz_vm *vm, int nr)
 
 /* ---- The next step ---- */
 
-/* Of a VM's vCPUs, which are the same ones whichever way it is made. */
+/* A step on one of the VM's vCPUs */
 static inline void fuzz_vcpu_step(struct fuzz *f, struct fuzz_vm *vm)
 {
 	int nr = fuzz_below(&f->random, vm->nr_vcpus);
@@ -246,7 +246,7 @@ static inline void fuzz_vcpu_step(struct fuzz *f, struct fuzz_vm *vm)
 	}
 }
 
-/* Those that were not there when the VM was looked at */
+/* Drop vCPUs that did not exist when the VM was copied. */
 static inline void fuzz_drop_vcpus(struct fuzz_vm *vm)
 {
 	struct fuzz_vcpu *vcpu;
@@ -302,7 +302,7 @@ static inline void fuzz_vm_step(struct fuzz *f, struct fuzz_vm *vm)
 		if (vm->nr_vcpus < FUZZ_MAX_VCPUS && fuzz_one_in(&f->random, 4))
 			fuzz_vcpu_create(f, vm, fuzz_one_in(&f->random, 2) ?
 					 vm->nr_vcpus : fuzz_value(&f->random));
-		/* Only who has made a VM keeps what belongs to it. */
+		/* Only the thread that has made a VM keeps its vCPUs. */
 		if (f->racing)
 			fuzz_drop_vcpus(vm);
 		break;

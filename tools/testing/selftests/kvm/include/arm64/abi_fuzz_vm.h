@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The VMs of abi_fuzz: made and destroyed, with vCPUs, features, interrupt
- * controllers and what they opt in to as it comes.
+ * The VMs of abi_fuzz: making and destroying them, with random vCPUs, features,
+ * interrupt controllers and opt-ins.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_VM_H
 #define SELFTEST_KVM_ARM64_ABI_FUZZ_VM_H
@@ -10,7 +10,7 @@
 #include "abi_fuzz_guest.h"
 #include "vgic_v2.h"
 
-/* What there is on this machine; set once. */
+/* The features of this machine; set once */
 static struct {
 	int kvm_fd;
 	size_t run_size;
@@ -71,7 +71,7 @@ static inline u32 fuzz_opt_in(struct fuzz *f, int vm_fd)
 	u32 set = fuzz_below(&f->random, OPT_IN_ALL + 1), done = 0;
 	int i;
 
-	/* Threads that race take what the mode of the moment gives. */
+	/* Racing threads take what the current mode offers. */
 	fuzz_rust_begin(f);
 	for (i = 0; i < NR_OPT_INS; i++) {
 		if ((set & BIT(i)) &&
@@ -83,7 +83,7 @@ static inline u32 fuzz_opt_in(struct fuzz *f, int vm_fd)
 	return done;
 }
 
-/* ---- Making them ---- */
+/* ---- Making VMs ---- */
 
 static inline u64 fuzz_features(struct fuzz *f)
 {
@@ -101,7 +101,7 @@ static inline u64 fuzz_features(struct fuzz *f)
 	if (fuzz_host.ptrauth && fuzz_one_in(r, 8))
 		features |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
 			    BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
-	/* These take long. */
+	/* VMs with EL2 are slow. */
 	if (fuzz_host.el2 && !f->racing && fuzz_one_in(r, 16))
 		features |= BIT(KVM_ARM_VCPU_HAS_EL2) |
 			    (fuzz_one_in(r, 2) ? BIT(KVM_ARM_VCPU_HAS_EL2_E2H0) : 0);
@@ -111,7 +111,7 @@ static inline u64 fuzz_features(struct fuzz *f)
 
 static inline u32 fuzz_gic_type(struct fuzz *f, u64 features)
 {
-	/* Without one such a VM does not run. */
+	/* Without a GIC a VM with EL2 does not run. */
 	if ((features & BIT(KVM_ARM_VCPU_HAS_EL2)) && !fuzz_one_in(&f->random, 8))
 		return KVM_DEV_TYPE_ARM_VGIC_V3;
 	if (!fuzz_one_in(&f->random, fuzz_host.vgic_v2 ? 2 : 3))
@@ -137,7 +137,7 @@ static inline void fuzz_vm_create(struct fuzz *f, struct fuzz_vm *vm)
 	for (i = 0; i < FUZZ_MAX_VCPUS; i++)
 		vm->vcpus[i].fd = -1;
 
-	/* A signal interrupts the taking of all the process's locks. */
+	/* KVM_CREATE_VM takes many locks, which a signal can interrupt. */
 	do {
 		vm->fd = __kvm_ioctl(fuzz_host.kvm_fd, KVM_CREATE_VM, NULL);
 	} while (vm->fd < 0 && errno == EINTR);
@@ -218,7 +218,7 @@ static inline int fuzz_gic_set(struct fuzz *f, struct fuzz_vm *vm, u32 group,
 	return ret;
 }
 
-/* At addresses above the guest's memory; initialised, or not yet. */
+/* At addresses above the guest's memory; initialised or not */
 static inline void fuzz_gic_create(struct fuzz *f, struct fuzz_vm *vm)
 {
 	struct kvm_create_device create = { .type = vm->gic_type };
@@ -245,7 +245,7 @@ static inline void fuzz_gic_create(struct fuzz *f, struct fuzz_vm *vm)
 			     KVM_DEV_ARM_VGIC_CTRL_INIT, 0);
 }
 
-/* What a VMM gives to a VM that it has created, now and then left half-done. */
+/* Complete a new VM as a VMM does, sometimes only in part. */
 static inline void fuzz_vm_fill(struct fuzz *f, struct fuzz_vm *vm)
 {
 	int i, nr = 1 + fuzz_below(&f->random, 3);

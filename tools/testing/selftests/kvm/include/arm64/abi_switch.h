@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The switch between implementations of KVM/arm64's userspace and guest ABI,
- * and flipping it while threads work. A kernel that has several has
+ * and flipping it while threads work. A kernel with several implementations has
  *
- *	/sys/kernel/debug/kvm/arm_abi/mode	the one in use, writable
+ *	/sys/kernel/debug/kvm/arm_abi/mode	the current one, writable
  *	/sys/kernel/debug/kvm/arm_abi/count	1: count the calls of each
  *	/sys/kernel/debug/kvm/arm_abi/stats	these counts, the mismatches
  *						found between implementations,
  *						and the calls not judged
  *
- * However a test ends, the switch is left as it was found.
+ * However a test ends, the switch is restored to its initial state.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_SWITCH_H
 #define SELFTEST_KVM_ARM64_ABI_SWITCH_H
@@ -41,7 +41,7 @@ static struct abi_switch {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
-/* The kernel need not have the last column. */
+/* The last column may be missing. */
 struct abi_stats {
 	u64 c;
 	u64 rust;
@@ -49,7 +49,7 @@ struct abi_stats {
 	u64 unjudged;
 };
 
-/* The first word in a file of the switch, opened anew: they cannot be sought. */
+/* The first word in a file of the switch, which is not seekable */
 static inline bool abi_read_word(const char *file, char buf[ABI_WORD])
 {
 	int fd = open(file, O_RDONLY);
@@ -82,8 +82,8 @@ static inline int abi_write_word(const char *file, const char *word)
 }
 
 /*
- * At exit, in whichever way. Several threads may be on their way out after a
- * failure, and the main thread is not to switch again after this.
+ * For any kind of exit. Several threads may exit after a failure, and the main
+ * thread must not switch again after this.
  */
 static inline void abi_restore(void)
 {
@@ -110,7 +110,7 @@ static inline void *abi_exit_on_signal(void *signals)
 	return NULL;
 }
 
-/* Have a thread of its own turn these signals into an orderly exit. */
+/* Start a thread that turns these signals into an orderly exit. */
 static inline void abi_catch_signals(void)
 {
 	static sigset_t signals;
@@ -126,7 +126,7 @@ static inline void abi_catch_signals(void)
 
 /*
  * Returns false, with errno set, if this kernel has no switch. This is for a
- * program that has to stay single-threaded; signals end it as they always do.
+ * program that has to stay single-threaded; signals simply end it.
  */
 static inline bool __abi_open(void)
 {
@@ -152,10 +152,7 @@ static inline bool abi_open(void)
 	return true;
 }
 
-/*
- * Calls that nobody counts are served by functions of their own. Nothing is done
- * without the switch.
- */
+/* Uncounted calls are served by other functions. A no-op without the switch. */
 static inline void abi_set_count(bool count)
 {
 	bool ok = true;
@@ -166,10 +163,10 @@ static inline void abi_set_count(bool count)
 	abi.uncounted = !count;
 	pthread_mutex_unlock(&abi.lock);
 
-	TEST_ASSERT(ok, "Failed to have calls counted, or not");
+	TEST_ASSERT(ok, "Failed to turn counting of calls on or off");
 }
 
-/* False if the kernel cannot trace. If it can, the tracepoints have to be there. */
+/* False if the kernel cannot trace. If it can, the tracepoints must exist. */
 static inline bool abi_can_trace(void)
 {
 	char line[64];
@@ -187,7 +184,7 @@ static inline bool abi_can_trace(void)
 	return can;
 }
 
-/* Calls that are traced are served by functions of their own, too. */
+/* Traced calls are served by other functions, too. */
 static inline void abi_toggle_events(void)
 {
 	bool ok = true;
@@ -220,8 +217,8 @@ static inline void abi_set_mode(const char *mode)
 }
 
 /*
- * Of one surface, or the sum over all if @surface is NULL; the header line is
- * "surface c rust mismatches unjudged".
+ * The counts of one surface, or the sum over all if @surface is NULL; the
+ * header line is "surface c rust mismatches unjudged".
  */
 static inline struct abi_stats abi_read_surface(const char *surface)
 {
@@ -256,14 +253,14 @@ static inline struct abi_stats abi_read_stats(void)
 
 static struct abi_stats abi_stats_before;
 
-/* Have calls counted from now on, for abi_check_stats(). */
+/* Turn counting of calls on, for abi_check_stats(). */
 static inline void abi_begin_stats(void)
 {
 	abi_set_count(true);
 	abi_stats_before = abi_read_stats();
 }
 
-/* Without the switch only the load of a test runs; returns whether it is there. */
+/* Returns whether there is a switch, else only the test's load runs. */
 static inline bool abi_begin(void)
 {
 	if (abi_open()) {
@@ -271,14 +268,14 @@ static inline bool abi_begin(void)
 		return true;
 	}
 
-	ksft_print_msg(ABI_DIR "mode: %s, the load alone is run\n",
+	ksft_print_msg(ABI_DIR "mode: %s, only the load is run\n",
 		       strerror(errno));
 	return false;
 }
 
 /*
- * Mode check looks away if the mode changes during a call, or if others write what
- * has no lock: that is for a few of the calls, and says so.
+ * Mode check does not judge a call if the mode changes during it, or if others
+ * write state that has no lock. Such calls are counted, and must be few.
  */
 #define ABI_UNJUDGED_SOME	64
 #define ABI_UNJUDGED_PART	16
@@ -315,7 +312,7 @@ static inline void abi_check_stats(int unused)
 
 /* ---- Flipping it while threads work ---- */
 
-/* Of one phase: at least this long, and this many flips, or it has hung. */
+/* A phase takes at least this long and this many flips, or it has hung. */
 #define ABI_PHASE_MS		1000
 #define ABI_PHASE_FLIPS		12
 #define ABI_PHASE_LIMIT_MS	60000
@@ -331,10 +328,10 @@ static struct abi_worker {
 
 static bool abi_stop;
 
-/* So many modes counted, then as many that are not: this ends in each mode. */
+/* Count in so many modes, then not in as many: this ends in each mode. */
 #define ABI_COUNT_FLIPS		5
 
-/* Every mode follows every other one. */
+/* Every mode follows every other mode. */
 static inline void abi_next_mode(void)
 {
 	static const char * const sequence[] = {
@@ -347,7 +344,7 @@ static inline void abi_next_mode(void)
 		abi_set_count(abi.uncounted);
 }
 
-/* What a worker's loop ends on, and what it says at the end of each round. */
+/* For workers: whether to stop, and the end of a round */
 static inline bool abi_stopping(void)
 {
 	return __atomic_load_n(&abi_stop, __ATOMIC_RELAXED);
@@ -380,7 +377,7 @@ static inline void abi_start_worker(int nr, pthread_fn_t fn,
 	kvm_pthread_create(&w->thread, NULL, fn, w);
 }
 
-/* What each worker that abi_start_rounds() has started does over and over. */
+/* The function that each worker of abi_start_rounds() repeats */
 static void (*abi_rounds[ABI_MAX_WORKERS])(struct abi_worker *w);
 
 static inline void *abi_repeat(void *data)
@@ -402,10 +399,10 @@ static inline void abi_start_rounds(int nr, void (*round)(struct abi_worker *w),
 	abi_start_worker(nr, abi_repeat, vcpu);
 }
 
-/* As many modes with and without the tracepoints */
+/* So many modes with the tracepoints on, then as many with them off */
 #define ABI_EVENTS_FLIPS	7
 
-/* On to the next mode, and stay in it for as long as getting there took. */
+/* Switch to the next mode, and stay in it as long as the switch took. */
 static inline void abi_flip(void)
 {
 	struct timespec start;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VMM and a guest that ask for what they must not get: unknown and misshaped
- * registers, bad pointers, masks, capabilities, attributes and filters, and
- * hypercalls of all kinds with arguments of all kinds. Whether each is refused
- * as it has to be is not looked at here; other tests do that one by one.
+ * A VMM and a guest that make invalid requests: unknown and malformed register
+ * ids, bad pointers, masks, capabilities, attributes and filters, and
+ * hypercalls of all kinds with arguments of all kinds. The results are not
+ * checked here: other tests do that one by one.
  */
 #ifndef SELFTEST_KVM_ARM64_HOSTILE_H
 #define SELFTEST_KVM_ARM64_HOSTILE_H
@@ -12,20 +12,20 @@
 #include "smccc_filter.h"
 #include "user_mem.h"
 
-/* Values that could be taken for addresses of the kernel, but are the test's. */
+/* Values of the test that look like kernel addresses */
 #define HOSTILE_ADDRESS		0xffff5eed5eed0000UL
 
-/* The most that an ioctl could write: a list of any length that is real. */
+/* Room for the longest result of an ioctl, a list of registers */
 #define HOSTILE_BUF_SIZE	SZ_64K
 
 struct hostile {
-	/* It runs, and has a filter. */
+	/* A VM that runs, and has a filter */
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpus[2];
-	/* It does not, so that all that is asked for can still be had. */
+	/* A VM that does not run, so that all requests are still possible */
 	struct kvm_vm *fresh_vm;
 	struct kvm_vcpu *fresh_vcpus[2];
-	/* A vGICv2 of the latter, or -1 */
+	/* The latter's vGICv2, or -1 */
 	int vgic;
 	u64 *buf;
 };
@@ -60,7 +60,7 @@ static inline u64 hostile_value(void)
 	}
 }
 
-/* Half of the time where there is memory. */
+/* Valid half of the time */
 static inline u64 hostile_pointer(struct hostile *h)
 {
 	if (hostile_random(2))
@@ -128,7 +128,7 @@ static inline void hostile_fw_reg(struct hostile *h)
 		id = (id & ~(u64)KVM_REG_ARM_COPROC_MASK) |
 		     (0x14 + hostile_random(12)) << KVM_REG_ARM_COPROC_SHIFT;
 		break;
-	case 3:		/* with a scope, or what is none */
+	case 3:		/* with a scope, or with other bits there */
 		id ^= 1UL << (28 + hostile_random(4));
 		break;
 	}
@@ -223,7 +223,7 @@ static inline void hostile_vgic(struct hostile *h)
 		.addr = hostile_pointer(h),
 	};
 
-	/* There is nothing that it could be initialised with. */
+	/* The VM has nothing for the vGIC to be initialised with. */
 	if (h->vgic < 0 || (attr.group == KVM_DEV_ARM_VGIC_GRP_CTRL &&
 			    attr.attr == KVM_DEV_ARM_VGIC_CTRL_INIT))
 		return;
@@ -263,7 +263,7 @@ static inline u32 hostile_fn(void)
 	return bases[hostile_random(ARRAY_SIZE(bases))] + hostile_random(0x20);
 }
 
-/* What would stop the vCPU, or exit with an event, is not for here. */
+/* Calls that stop the vCPU or exit with an event are left out. */
 static inline bool hostile_may_call(u32 fn)
 {
 	u32 nr = fn & ~PSCI_0_2_64BIT;

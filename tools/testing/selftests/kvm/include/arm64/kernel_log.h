@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the kernel has written to its log since a test began, or looked last.
+ * What the kernel has written to its log since a test began, or read it last.
  */
 #ifndef SELFTEST_KVM_ARM64_KERNEL_LOG_H
 #define SELFTEST_KVM_ARM64_KERNEL_LOG_H
@@ -12,7 +12,7 @@
 
 static int kernel_log = -1;
 
-/* From now on. */
+/* Ignore all earlier lines. */
 static inline void kernel_log_open(void)
 {
 	kernel_log = open("/dev/kmsg", O_RDONLY | O_NONBLOCK);
@@ -20,7 +20,7 @@ static inline void kernel_log_open(void)
 		    "/dev/kmsg: %s", strerror(errno));
 }
 
-/* What passing time, a busy machine, and a task that ends make the kernel say. */
+/* Lines due to passing time, a busy machine, or a task that ends */
 static inline bool kernel_log_is_unrelated(const char *line)
 {
 	static const char * const unrelated[] = {
@@ -38,7 +38,7 @@ static inline bool kernel_log_is_unrelated(const char *line)
 	return false;
 }
 
-/* The number of lines since the last time, without those that have @expected. */
+/* The number of lines since the last call, except those with @expected */
 static inline int kernel_log_read(const char *expected)
 {
 	char record[8192], *text;
@@ -49,7 +49,7 @@ static inline int kernel_log_read(const char *expected)
 		len = read(kernel_log, record, sizeof(record) - 1);
 		if (len < 0 && errno == EAGAIN)
 			break;
-		/* Overwritten before it could be read: there were many. */
+		/* Lines were overwritten before they could be read. */
 		if (len < 0 && errno == EPIPE) {
 			nr++;
 			continue;

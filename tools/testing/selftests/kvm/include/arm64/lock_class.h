@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What lockdep knows of a class of locks, from /proc/lockdep. With
+ * What lockdep knows about a class of locks, from /proc/lockdep. With
  * CONFIG_DEBUG_LOCKDEP it has a line for each class,
  *
  *	<key> OPS:<times it was taken> FD:... BD:... <usage>: <name>
@@ -9,7 +9,7 @@
  *
  *	 -> [<key>] <name>
  *
- * The name is the initialiser's argument, with "#2" and so on behind it if there
+ * The name is the initialiser's argument, followed by "#2" and so on if there
  * is more than one class of this name.
  */
 #ifndef SELFTEST_KVM_ARM64_LOCK_CLASS_H
@@ -30,11 +30,11 @@
 struct lock_class {
 	char name[LOCK_NAME];
 	unsigned long ops;
-	/* Of this name */
+	/* With this name */
 	int nr_classes;
 };
 
-/* Which lock was taken right under which. */
+/* Which lock was taken directly under which */
 struct lock_edge {
 	char outer[LOCK_NAME];
 	char inner[LOCK_NAME];
@@ -45,7 +45,7 @@ struct lock_edges {
 	struct lock_edge edge[MAX_LOCK_EDGES];
 };
 
-/* Without what tells classes of the same name from each other. */
+/* Drop the suffix that distinguishes classes of the same name. */
 static inline void lock_set_name(char *to, const char *from)
 {
 	size_t len = strcspn(from, "#/\n");
@@ -73,7 +73,7 @@ static inline bool lock_parse_class(const char *line, char *name,
 	if (!p || sscanf(p, " OPS:%lu", ops) != 1)
 		return false;
 
-	/* "FD:    1" has blanks behind a colon, too: the last one counts. */
+	/* "FD:    1" has blanks after a colon, too: the last colon counts. */
 	for (; sep; sep = next) {
 		next = strstr(sep + 1, ": ");
 		if (!next)
@@ -91,7 +91,7 @@ static inline const char *lock_parse_edge(const char *line)
 	return p ? p + 2 : NULL;
 }
 
-/* Fill in what there is of the class that @c names. */
+/* Fill in the data of the class that @c names. */
 static inline void lock_class_read(struct lock_class *c)
 {
 	char line[256], name[LOCK_NAME];
@@ -139,7 +139,7 @@ static inline bool lock_has_edge(const struct lock_edges *e, const char *outer,
 	return false;
 }
 
-/* Add the edges from and to a class, each of them once. */
+/* Add the edges from and to a class, each once. */
 static inline void lock_edges_read(struct lock_edges *e, const char *class)
 {
 	char line[256], outer[LOCK_NAME] = "", inner[LOCK_NAME];

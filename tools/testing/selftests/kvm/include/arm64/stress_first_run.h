@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * First runs of a stress test: two vCPUs of a VM that nobody has run enter the
- * guest while two threads write the firmware registers, and a third one sets the
- * filter of hypercalls. What the guest sees from its first call on must be what
- * userspace was told that it has set.
+ * First runs of a stress test: two vCPUs of a VM that has not run enter the
+ * guest while two threads write the firmware registers, and a third one sets
+ * the filter of hypercalls. From its first call on, the guest must see exactly
+ * what userspace has set with success.
  */
 #ifndef SELFTEST_KVM_ARM64_STRESS_FIRST_RUN_H
 #define SELFTEST_KVM_ARM64_STRESS_FIRST_RUN_H
@@ -11,11 +11,11 @@
 #include "stress_vm.h"
 
 #define NR_RUNNERS	2
-/* The other vCPUs never run, so that access to them does not wait. */
+/* The other vCPUs never run, so access to them does not wait. */
 #define NR_WRITERS	2
 #define FIRST_RUN_VCPUS	(NR_RUNNERS + NR_WRITERS)
 
-/* Ranges that a filter gets at most, of one function each. */
+/* The maximum number of ranges of a filter, of one function each */
 #define NR_FILTERED	64
 
 struct first_run {
@@ -25,7 +25,7 @@ struct first_run {
 	int nr_filtered;
 };
 
-/* ---- What the guest asks ---- */
+/* ---- The guest's calls ---- */
 
 static const struct first_call {
 	u32 fn;
@@ -42,11 +42,11 @@ static const struct first_call {
 struct first_runner {
 	struct first_run *r;
 	struct kvm_vcpu *vcpu;
-	/* x0-x3 of the first time that each call was made */
+	/* The first x0-x3 of each call */
 	struct fw_regs4 answer[NR_FIRST_CALLS];
 };
 
-/* What a VM that holds this is to answer; not for a version that may change. */
+/* The expected answer of a VM with the values @held; not if they may change. */
 static inline struct fw_regs4 first_call_answer(const u64 *held, bool psci_0_2,
 						int nr)
 {
@@ -131,7 +131,7 @@ static inline void first_writer_run(void *arg)
 	int i;
 
 	while (!stress_get_flag(&w->v->stop)) {
-		/* Then leave the CPU to the others for a while. */
+		/* Then let the others use the CPU for a while. */
 		for (i = 0; i < 8; i++)
 			stress_access(w);
 		stress_look(w->v, w->vcpu);
@@ -152,7 +152,7 @@ static inline void first_filter_run(void *arg)
 		ret = smccc_set_filter(r->v->vm, FILTER_FREE + i, 1, FWD);
 		if (!ret) {
 			TEST_ASSERT(!ran && !busy,
-				    "A filter is accepted of a VM that has run");
+				    "A VM that has run accepts a filter");
 			r->nr_filtered++;
 		} else {
 			TEST_ASSERT(ret == EBUSY &&
@@ -167,7 +167,7 @@ static inline void first_filter_run(void *arg)
 		stress_saw(filter_cut);
 }
 
-/* ---- What came of it ---- */
+/* ---- The results ---- */
 
 static inline void first_expect_answers(struct first_runner *f)
 {
@@ -221,7 +221,7 @@ static inline void stress_first_run(void)
 	r.v = stress_vm_create(FIRST_RUN_VCPUS, 0);
 	pthread_barrier_init(&r.barrier, NULL, NR_RUNNERS + 1);
 
-	/* The first writer has the version, and each bitmap one of them. */
+	/* The first writer owns the version, and each bitmap has one owner. */
 	owned = (stress_random(1 << NR_FW_REGS) & STRESS_BMAPS) |
 		BIT(FW_PSCI_VERSION);
 	for (i = 0; i < NR_WRITERS; i++) {

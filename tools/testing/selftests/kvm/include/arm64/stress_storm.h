@@ -4,8 +4,8 @@
  * any of the others, turns on others itself for a while, and turns off, by
  * CPU_OFF or by userspace. The code of the guest is that of psci_cpu_on_race.
  *
- * Each call has an entry point and a context id that belong together. A vCPU has
- * to begin once for each call that was successful, with what this one call says.
+ * Each call has an entry point and a context id that belong together. A vCPU
+ * must begin once for each successful call, with the values of this call.
  */
 #ifndef SELFTEST_KVM_ARM64_STRESS_STORM_H
 #define SELFTEST_KVM_ARM64_STRESS_STORM_H
@@ -14,17 +14,17 @@
 #include "stress_vm.h"
 
 #define NR_STORM_VCPUS	4
-/* One more, which is off; its registers are accessed. */
+/* One more vCPU is off; its registers are accessed. */
 #define STORM_VCPUS	(NR_STORM_VCPUS + 1)
 
-/* Calls made at a time, and by one vCPU at most in all. */
+/* Calls per run, and the maximum for each vCPU */
 #define STORM_CALLS	8
 #define STORM_MAX_CALLS	BIT(15)
 
 /* The last of the vCPUs makes 32-bit calls, if there are any. */
 #define STORM_32BIT	(NR_STORM_VCPUS - 1)
 
-/* Behind the code that smccc_vm_create_empty() has put there. */
+/* After the code that smccc_vm_create_empty() has put there */
 #define STORM_GPA	(SMCCC_CODE_GPA + 0x400)
 
 struct storm;
@@ -57,7 +57,7 @@ static inline bool storm_is_32bit(const struct storm_vcpu *s)
 	return s->storm->v->psci_0_2 && s->vcpu->id == STORM_32BIT;
 }
 
-/* The upper half of its context ids says who has made the call. */
+/* The upper half of a context id identifies the caller. */
 static inline u64 storm_upper(const struct storm_vcpu *s)
 {
 	return storm_is_32bit(s) ? PSCI_GARBAGE : (s->vcpu->id + 1UL) << 32;
@@ -83,7 +83,7 @@ static inline void storm_call_others(struct storm_vcpu *s)
 	u64 upper = storm_upper(s), id = s->vcpu->id, target;
 	struct kvm_vcpu *vcpu = s->vcpu;
 
-	/* Not the first one, which is always on, nor itself. */
+	/* Neither the first vCPU, which is always on, nor the caller itself */
 	do {
 		target = 1 + stress_random(NR_STORM_VCPUS - 1);
 	} while (target == id);
@@ -123,7 +123,7 @@ static inline void storm_call_others(struct storm_vcpu *s)
 
 /* ---- Being turned on ---- */
 
-/* The entry point and the context id must be of one call: which is it? */
+/* Find the call to which both the entry point and the context id belong. */
 static inline u8 *storm_find_call(struct storm *storm, u64 entry,
 				  u64 context_id)
 {
@@ -139,7 +139,7 @@ static inline u8 *storm_find_call(struct storm *storm, u64 entry,
 	return &storm->vcpus[caller].has_begun[nr];
 }
 
-/* It has begun, and has stored its entry's number. */
+/* The vCPU has begun, and has stored its entry's number. */
 static inline void storm_begin(struct storm_vcpu *s)
 {
 	struct kvm_run *run = s->vcpu->run;
@@ -163,7 +163,7 @@ static inline void storm_begin(struct storm_vcpu *s)
 	stress_saw(begun);
 }
 
-/* Off, or about to begin: then with what one call says, also before it runs. */
+/* The vCPU is off, or about to begin: then with the values of one call. */
 static inline void storm_look(struct storm_vcpu *s)
 {
 	u64 pc = psci_get_pc(s->vcpu), x0 = smccc_get_x(s->vcpu, 0);
@@ -199,7 +199,7 @@ static inline void storm_vcpu_run(void *arg)
 	struct storm_vcpu *s = arg;
 	int n;
 
-	/* KVM_RUN of a vCPU that is off counts, too. */
+	/* KVM_RUN of a vCPU that is off also counts as a run. */
 	stress_set_flag(&s->storm->v->started);
 
 	if (!s->vcpu->id) {
@@ -208,7 +208,7 @@ static inline void storm_vcpu_run(void *arg)
 		return;
 	}
 
-	/* In the end until it is off, so that nothing is left that must begin. */
+	/* At the end run until it is off: no successful call is pending. */
 	while (!stress_get_flag(&s->storm->v->stop) ||
 	       smccc_get_mp_state(s->vcpu) != KVM_MP_STATE_STOPPED) {
 		if (!storm_run(s)) {
@@ -241,7 +241,7 @@ static inline void storm_write(void *arg)
 	}
 }
 
-/* Turned on after its thread has ended. */
+/* Run a vCPU that was turned on after its thread has ended. */
 static inline void storm_finish(struct storm_vcpu *s)
 {
 	if (s->vcpu->id &&
@@ -286,7 +286,7 @@ static inline void stress_storm(unsigned int ms)
 						      &storm->vcpus[i]);
 	}
 
-	/* Signals interrupt KVM_RUN, and end it for who is off for good. */
+	/* Signals interrupt KVM_RUN, and end it for a vCPU that stays off. */
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	for (nr = 0; nr < NR_STORM_VCPUS;) {
 		stress_step();
@@ -309,7 +309,7 @@ static inline void stress_storm(unsigned int ms)
 	for (i = 0; i < NR_STORM_VCPUS; i++)
 		TEST_ASSERT(!memcmp(storm->vcpus[i].turned_on,
 				    storm->vcpus[i].has_begun, STORM_MAX_CALLS),
-			    "vCPU %d: a call was successful and none began, or another one",
+			    "vCPU %d: a call was successful, but no vCPU or another one began",
 			    i);
 	stress_expect_frozen(v);
 	stress_vm_free(v);

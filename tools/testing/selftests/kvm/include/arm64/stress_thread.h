@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Threads of a stress test: each says where it is, so that one which hangs can
- * be told of, and draws its decisions from a seed.
+ * Threads of a stress test: each records its position, so that a hang can be
+ * reported, and draws its decisions from a seed.
  */
 #ifndef SELFTEST_KVM_ARM64_STRESS_THREAD_H
 #define SELFTEST_KVM_ARM64_STRESS_THREAD_H
@@ -14,7 +14,7 @@
 
 #define STRESS_MAX_THREADS	24
 
-/* A thread that takes no step for this long hangs. */
+/* A thread that makes no step for this long has hung. */
 #define STRESS_LIMIT_S		90
 
 static struct stress_thread {
@@ -34,20 +34,20 @@ static pthread_mutex_t stress_threads_lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread struct stress_thread *stress_self;
 static __thread struct kvm_random_state stress_rng;
 
-/* A number below @n. */
+/* A number below @n */
 static inline u32 stress_random(u32 n)
 {
-	/* The lowest bits of the generator are not worth much. */
+	/* The lowest bits of the generator are not very random. */
 	return (kvm_random_u32(&stress_rng) >> 8) % n;
 }
 
-/* One in @n times. */
+/* True one in @n times */
 static inline bool stress_one_in(u32 n)
 {
 	return !stress_random(n);
 }
 
-/* What the thread does next is what stands on this line. */
+/* Record this line as the thread's position. */
 #define stress_step()							\
 do {									\
 	__atomic_store_n(&stress_self->line, __LINE__, __ATOMIC_RELAXED); \
@@ -67,7 +67,7 @@ static inline void *stress_thread_fn(void *data)
 	return NULL;
 }
 
-/* It has returned, and waits to be joined. */
+/* Whether it has returned, and waits to be joined */
 static inline bool stress_has_ended(const struct stress_thread *t)
 {
 	return __atomic_load_n(&t->tid, __ATOMIC_ACQUIRE) &&
@@ -86,7 +86,7 @@ stress_start(const char *name, u32 seed, void (*run)(void *), void *arg)
 	t->name = name;
 	t->run = run;
 	t->arg = arg;
-	/* The generator stays at 0 once it is there. */
+	/* The generator would stay at 0. */
 	t->seed = 1 + seed % ((1U << 31) - 3);
 	pthread_mutex_unlock(&stress_threads_lock);
 
@@ -121,7 +121,7 @@ static inline void stress_print_file(pid_t tid, const char *file)
 	fclose(f);
 }
 
-/* Where each thread is, in the test and in the kernel. */
+/* Print where each thread is, in the test and in the kernel. */
 static inline void stress_report(void)
 {
 	struct stress_thread *t;
@@ -160,7 +160,7 @@ static inline void *stress_watch(void *unused)
 			stress_report();
 			ksft_test_result_fail("no thread hangs\n");
 			fflush(NULL);
-			/* Nothing is restored: what hangs may be the switch. */
+			/* Restore nothing: the switch itself may hang. */
 			_exit(KSFT_FAIL);
 		}
 	}

@@ -3,10 +3,10 @@
  * VMs of a stress test, and threads that access their firmware registers while
  * the VMs begin to run.
  *
- * Each register that can be written has one writer, on the file descriptor of a
- * vCPU or of the VM. So it is known at any time what the register holds: what
- * its writer was the last to write, or else its initial value. Once the VM has
- * run this is so for ever, if it is a register that freezes.
+ * Each writable register has one writer, on the file descriptor of a vCPU or of
+ * the VM. So the register's value is always known: the last one that its writer
+ * wrote, or its initial value. Once the VM has run, a register that freezes
+ * keeps its value.
  */
 #ifndef SELFTEST_KVM_ARM64_STRESS_VM_H
 #define SELFTEST_KVM_ARM64_STRESS_VM_H
@@ -23,18 +23,18 @@ struct stress_vm {
 	struct kvm_vcpu *vcpus[STRESS_MAX_VCPUS];
 	int nr_vcpus;
 	bool psci_0_2;
-	/* Of opt_ins[] */
+	/* A set of opt_ins[] */
 	u32 opted_in;
-	/* What each register holds, kept by the one who writes it. */
+	/* The value of each register, updated by its writer */
 	u64 held[NR_FW_REGS];
-	/* A vCPU may have run, and has run for sure. */
+	/* A vCPU may have run; a vCPU has run for sure. */
 	bool started;
 	bool ran;
 	/* Its writers and readers have to stop. */
 	bool stop;
 };
 
-/* What came about, so that a stress that stresses nothing is seen. */
+/* Events, to detect a test in which no races took place */
 static struct {
 	unsigned long vms;
 	unsigned long opted_in;
@@ -59,8 +59,8 @@ static inline void stress_set_flag(bool *flag)
 }
 
 /*
- * It can be had in one of the modes, between which others flip meanwhile: wait
- * until they have gone through all of them, but not if they have stopped.
+ * Opting in is only possible in one of the modes, while another thread changes
+ * the mode: try until it has gone through all of them, or has stopped.
  */
 #define STRESS_FLIPS	6
 #define STRESS_TRIES	400
@@ -137,9 +137,9 @@ struct stress_writer {
 	struct kvm_vcpu *vcpu;
 	/* The VM's file descriptor, or the vCPU's */
 	int fd;
-	/* The registers that are its own */
+	/* The registers that it owns */
 	u32 owned;
-	/* It was told that the VM has run. */
+	/* A write has returned EBUSY. */
 	bool busy;
 };
 
@@ -173,7 +173,7 @@ static inline u64 stress_legal_value(const struct stress_vm *v, int nr)
 	if (nr == FW_PSCI_VERSION)
 		return PSCI_VERSION(0, 1);
 
-	/* A question, of which the answer is yes. */
+	/* A workaround: these values are always accepted. */
 	return stress_one_in(2) ? v->held[nr] : 0;
 }
 
@@ -199,7 +199,7 @@ static inline void stress_write_legal(struct stress_writer *w, int nr)
 			    strerror(ret));
 	} else if (!ret) {
 		TEST_ASSERT(!ran && !w->busy,
-			    "%s <- %#lx is accepted of a VM that has run",
+			    "%s <- %#lx is accepted by a VM that has run",
 			    fw_regs[nr].name, val);
 	} else {
 		TEST_ASSERT(ret == EBUSY && stress_get_flag(&w->v->started),
@@ -224,7 +224,7 @@ static inline void stress_expect_error(const struct stress_writer *w,
 		    strerror(want));
 }
 
-/* One access to one of the registers that are its own, and one to look. */
+/* One write to a register that it owns, and a read to check it */
 static inline void stress_access(struct stress_writer *w)
 {
 	u64 id, bad = BIT(63);
@@ -274,7 +274,7 @@ static inline void stress_look(struct stress_vm *v, struct kvm_vcpu *vcpu)
 		    strerror(ret));
 }
 
-/* After the first run: what a register held then is what all vCPUs read. */
+/* After the first run all vCPUs read the values that the registers had then. */
 static inline void stress_expect_frozen(struct stress_vm *v)
 {
 	u64 val;

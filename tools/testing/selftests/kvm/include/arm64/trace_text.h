@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The text that the kernel gives out in files, and whether there is the address
- * of something in the kernel in it.
+ * Text in files of the kernel, and whether it contains kernel addresses.
  */
 #ifndef SELFTEST_KVM_ARM64_TRACE_TEXT_H
 #define SELFTEST_KVM_ARM64_TRACE_TEXT_H
@@ -15,7 +14,7 @@
 #define TRACE_DIR	"/sys/kernel/tracing/"
 #define EVENTS_DIR	TRACE_DIR "events/kvm_arm64_rust/"
 
-/* All of a file, to be freed; NULL if it cannot be read. */
+/* The whole file, to be freed; NULL if it cannot be read */
 static inline char *text_read(const char *path)
 {
 	size_t len = 0, size = SZ_64K;
@@ -39,12 +38,12 @@ static inline char *text_read(const char *path)
 	return text;
 }
 
-/* Where the kernel is, with as few as 48 bits of addresses. */
+/* The first kernel address, with 48 bits of addresses */
 #define TEXT_FIRST_ADDRESS	0xffff000000000000UL
 
 /*
- * In hexadecimal, with or without 0x in front, or in decimal: is @word, of @len
- * characters, such a value?
+ * Whether @word, of @len characters, is such a value: in hexadecimal, with or
+ * without 0x, or in decimal
  */
 static inline bool text_is_address(const char *word, size_t len, u64 *val)
 {
@@ -68,7 +67,7 @@ static inline bool text_is_address(const char *word, size_t len, u64 *val)
 
 typedef void (*text_address_fn)(u64 val, const char *where);
 
-/* Call @fn with each of them in @text. */
+/* Call @fn with each address in @text. */
 static inline void text_find_addresses(const char *text, text_address_fn fn)
 {
 	size_t len;

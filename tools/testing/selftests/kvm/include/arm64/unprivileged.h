@@ -22,7 +22,7 @@
 
 #define NOBODY	65534
 
-/* Nothing of it can be had back. */
+/* No privilege can be regained. */
 static inline void become_nobody(void)
 {
 	struct __user_cap_header_struct header = {
@@ -41,7 +41,7 @@ static inline void become_nobody(void)
 		    !syscall(SYS_capget, &header, caps), "%s", strerror(errno));
 	TEST_ASSERT(!caps[0].permitted && !caps[1].permitted &&
 		    !caps[0].effective && !caps[1].effective,
-		    "There are capabilities left");
+		    "Some capabilities are left");
 	TEST_ASSERT(setuid(0) && errno == EPERM, "It can be root again");
 }
 
@@ -73,7 +73,7 @@ static inline bool run_child(bool unprivileged, void (*fn)(void))
 	pid = fork();
 	TEST_ASSERT(pid >= 0, "fork(): %s", strerror(errno));
 	if (!pid) {
-		/* The switch is the parent's to restore. */
+		/* The parent restores the switch. */
 		abi.restored = true;
 		fw_failures = 0;
 		if (unprivileged) {
