@@ -1,27 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# apt with sources, lists and cache of its own, below the user's cache folder:
-# the machine's sources are read to learn its mirror and are never changed.
-# Sourced after lib.sh.
+# apt with separate sources, lists and cache, below the user's cache directory. The
+# machine's sources are only read, to find its mirror. Sourced after lib.sh.
 #
 #   apt_state NAME SUITE...		choose the state NAME with these suites
 #   apt_refresh				fetch its lists, verified with Debian's keyring
 #   apt_do TOOL ARGS...			apt-get, apt-cache … in that state
-#   apt_reason LOG			say in a line what went wrong, and what to do
+#   apt_reason LOG MISSING		print in one line what went wrong and what to do
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 # shellcheck source=/dev/null
 . /etc/os-release
 
-# mirror_of SUITE: where this machine takes it from. DEBIAN_MIRROR= overrides.
-# A suite that the machine does not use is on the mirror of its main suite; the
-# security archive stands beside the main one, by Debian's own convention.
+# mirror_of SUITE: the mirror from which this machine takes the suite. DEBIAN_MIRROR=
+# overrides it. For a suite that the machine does not use, it is the mirror of the main
+# suite; by Debian's convention the security archive has that URI plus "-security".
 mirror_of()
 {
 	local main uri
-	# Lists need not have been fetched for this.
+	# This works before any list has been fetched.
 	machine_uri()
 	{
 		# shellcheck disable=SC2016 # these are apt's own
@@ -33,14 +32,14 @@ mirror_of()
 	if [[ -z $uri ]]; then
 		main=${DEBIAN_MIRROR:-$(machine_uri "$VERSION_CODENAME")}
 		[[ -n $main ]] ||
-			die "this machine's apt has no source for $VERSION_CODENAME; give one with DEBIAN_MIRROR=<URI of a Debian archive>"
+			die "this machine's apt has no source for $VERSION_CODENAME; set DEBIAN_MIRROR=<URI of a Debian archive>"
 		uri=${main%/}
 		[[ $1 != *-security ]] || uri+=-security
 	fi
 	printf '%s' "${uri%/}"
 }
 
-# apt_sources SUITE...: the lines of a sources.list.
+# apt_sources SUITE...: print the lines of a sources.list.
 apt_sources()
 {
 	local suite
@@ -50,8 +49,8 @@ apt_sources()
 	done
 }
 
-# apt_options DIR: set APT_OPTIONS so that apt works in DIR alone, where
-# sources.list and empty/ are.
+# apt_options DIR: set APT_OPTIONS so that apt works only in DIR, which holds
+# sources.list and empty/.
 apt_options()
 {
 	APT_OPTIONS=(
@@ -70,8 +69,8 @@ apt_options()
 	)
 }
 
-# APT_ARCH, if set, is the architecture of the state's packages. No state knows
-# anything as installed: they are good for downloads only.
+# APT_ARCH, if set, is the architecture of the state's packages. In each state no
+# package is installed: the states serve for downloads only.
 apt_state()
 {
 	local arch=${APT_ARCH:-$(dpkg --print-architecture)}
@@ -83,7 +82,7 @@ apt_state()
 	apt_options "$APT_DIR"
 	APT_OPTIONS+=(
 		-o "APT::Architecture=$arch" -o "APT::Architectures=$arch" -o "Dir::State::status=$APT_DIR/status"
-		# apt's own user cannot read below a private home directory.
+		# The user _apt cannot read below a private home directory.
 		-o APT::Sandbox::User=root
 	)
 }
@@ -102,32 +101,32 @@ apt_refresh()
 		die "the package lists could not be fetched: $(apt_reason "$log" "the mirror lacks this suite")"
 }
 
-# apt_reason LOG MISSING: MISSING is what "not found" means. A signature that is
-# not good is never taken for a network that is not there.
+# apt_reason LOG MISSING: MISSING is the explanation of a "not found". Bad signatures
+# are looked for first, so that they are never reported as a missing network.
 apt_reason()
 {
 	local elsewhere="DEBIAN_MIRROR=<URI of a Debian archive> names another mirror"
 	says() { grep -qiE "$1" "$log"; }
 	local log=$1
 	if says 'NO_PUBKEY|EXPKEYSIG|REVKEYSIG|Missing key'; then
-		echo "the lists are signed with a key that Debian's keyring on this machine lacks, or knows as expired; as root: apt-get install debian-archive-keyring"
+		echo "the lists are signed with a key that is missing in this machine's Debian keyring, or recorded there as expired; as root: apt-get install debian-archive-keyring"
 	elif says 'BADSIG|ERRSIG|signatures? (was|were) invalid|signature verification failed|is not signed|Clearsigned file|NOSPLIT|NODATA'; then
-		echo "the signature of the lists is bad, and nothing of them was used; $elsewhere"
+		echo "the signature of the lists is bad, so they were not used; $elsewhere"
 	elif says 'is not valid yet|is expired'; then
-		echo "by this machine's clock ($(date -u '+%F %H:%M') UTC) the lists are of the future or expired; set the clock, or $elsewhere"
+		echo "by this machine's clock ($(date -u '+%F %H:%M') UTC) the lists are expired or from the future; set the clock, or $elsewhere"
 	elif says 'Hash Sum mismatch|unexpected size'; then
-		echo "what the mirror sent is not what it should be by its checksum, and it was not used; $elsewhere"
+		echo "a file from the mirror has the wrong checksum and was not used; $elsewhere"
 	elif says 'No space left'; then
 		echo "the disk is full"
 	elif says '404 +Not Found|File not found|does not have a Release file'; then
 		echo "$2"
 	elif says 'Could not (resolve|connect)|Temporary failure|Connection (timed out|failed)|Network is unreachable|Failed to fetch|Some index files failed'; then
-		echo "there is no way to the mirror (no network?); $elsewhere"
+		echo "the mirror cannot be reached (no network?); $elsewhere"
 	elif says 'Unable to locate package|has no installation candidate'; then
 		echo "the mirror lacks a package; $elsewhere"
 	elif says 'Could not get lock'; then
-		echo "another apt is at work; try again when it is done"
+		echo "another apt is running; try again when it has finished"
 	else
-		echo "apt says why in $log"
+		echo "for the reason see $log"
 	fi
 }

@@ -3,17 +3,16 @@
 #
 # Usage: scripts/bench.sh check|bench-kernel|bench-plugin|bench-build|bench|lint-plugin
 #
-# The steps of `make bench`. What is compared: the C and the Rust code of the
-# built kernel, and in $O/kernel-without a kernel of the pristine sources, which
-# has nothing of this project in it.
+# The steps of `make bench`. They compare the C and the Rust code of the built kernel,
+# and both with a kernel built from the pristine sources in $O/kernel-without.
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/config.sh"
 
 TIMES=$STATE/bench-build.json
 
-# fragment without|with: configs/base.config for a kernel of that kind, less the
-# tests, which neither has. The pristine sources do not know our options.
+# fragment without|with: configs/base.config for the kernel without or with the
+# overlay. Neither has the KUnit tests. The pristine sources lack our options.
 fragment()
 {
 	if [[ $1 == with ]]; then
@@ -40,7 +39,7 @@ configure_as()
 kernel()
 {
 	local log=$LOGS/kernel-without.log
-	# If they are not measured again, this run has none.
+	# Without bench-build, this run must not report old build times.
 	rm -f "$TIMES"
 	configure_as without "$WITHOUT"
 	logged "$log" kbuild "$(sources without)" "$WITHOUT" Image ||
@@ -58,7 +57,7 @@ plugin()
 		die "the plugin did not build; the whole log: $log"
 }
 
-# seconds LOG COMMAND...: how long it takes
+# seconds LOG COMMAND...: print how long the command takes
 seconds()
 {
 	local begin end
@@ -68,8 +67,8 @@ seconds()
 	printf '%d.%d' $(((end - begin) / 1000000000)) $(((end - begin) / 100000000 % 10))
 }
 
-# The two directories from scratch and without ccache, in an output directory
-# of their own; what they need of the others is built before.
+# Measure how long arch/arm64/kvm and rust/ take to build from scratch and without
+# ccache, in separate output directories; their prerequisites are built before.
 build_times()
 {
 	local kind output log rust kvm tree times=''
@@ -90,7 +89,7 @@ build_times()
 	mv "$TIMES.tmp" "$TIMES"
 }
 
-# The machines that are asked for, and what to compare with.
+# The user's choice of machines, and the result to compare with.
 choices()
 {
 	args=()
@@ -118,5 +117,5 @@ bench-plugin)	out_dir; plugin "$LOGS/bench-plugin.log" build --release ;;
 lint-plugin)	out_dir; plugin "$LOGS/lint-plugin.log" clippy -- -D warnings ;;
 bench-build)	out_dir; build_times ;;
 bench)		out_dir; run ;;
-*)		die "no such step: ${1:-}" ;;
+*)		die "there is no step '${1:-}'" ;;
 esac

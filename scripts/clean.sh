@@ -14,5 +14,5 @@ case $1 in
 clean)		find "$OUT" -mindepth 1 -maxdepth 1 ! -name linux ! -name state \
 			! -name lock ! -name .kvm-arm64-rust -exec rm -rf {} + ;;
 distclean)	rm -rf "$OUT" ;;
-*)		die "no such thing to do: $1" ;;
+*)		die "usage: scripts/clean.sh clean|distclean" ;;
 esac

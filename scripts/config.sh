@@ -14,7 +14,7 @@ merged()
 	cat "${FRAGMENTS[@]}" | tac | awk -F= '!/^CONFIG_/ || !seen[$1]++' | tac
 }
 
-# configure TREE OUTPUT: allnoconfig plus the fragments, made anew only when a
+# configure TREE OUTPUT: allnoconfig plus the fragments; repeated only when a
 # fragment, a Kconfig file of the overlay or a compiler changed.
 configure()
 {
@@ -34,7 +34,7 @@ configure()
 	echo "$now" >"$stamp"
 }
 
-# allnoconfig LOG TREE OUTPUT: all symbols off but those of the fragments, which
+# allnoconfig LOG TREE OUTPUT: all symbols off except those of the fragments, which
 # kbuild takes as one file.
 allnoconfig()
 {
@@ -44,8 +44,8 @@ allnoconfig()
 	logged "$1" kbuild "$2" "$3" KCONFIG_ALLCONFIG="$all" allnoconfig
 }
 
-# configured FILE: every line of the fragments is as asked for. Kconfig drops
-# what it does not know and what lacks a dependency without a word.
+# configured FILE: check that FILE has every line of the fragments. Kconfig silently
+# drops unknown symbols and symbols with an unmet dependency.
 configured()
 {
 	local line symbol bad=''
@@ -59,6 +59,6 @@ configured()
 	done < <(merged | grep '^CONFIG_')
 	[[ -z $bad ]] || {
 		rm -f "$1"
-		die "asked for in configs/, but not in the kernel's configuration (an unknown symbol or an unmet dependency):$bad"
+		die "these lines of configs/ are missing in the kernel's configuration (unknown symbol or unmet dependency):$bad"
 	}
 }

@@ -4,19 +4,18 @@
 # Usage: scripts/fuzz-host.sh [SECONDS [SEED]]
 #        scripts/fuzz-host.sh replay TARGET FILE
 #
-# Fuzz the core crate on the host: its targets (rust/kvm_abi/fuzz) share SECONDS,
-# 60 if none are given, and libFuzzer mutates the inputs of each that led to new
-# code, from SEED on, any number of 64 bits as in the guest; without one it draws
-# one and prints it. What it has found stays in $O/fuzz/corpus for the next run;
-# the same seed gives the same inputs as long as that is the same. An input that
-# fails is kept in $O/fuzz/failed, and `replay` runs it again.
+# Fuzz the core crate on the host with libFuzzer. The targets (rust/kvm_abi/fuzz)
+# share SECONDS (default 60). SEED is a number of up to 64 bits, as in the guest;
+# without it a random seed is drawn and printed. Inputs that reach new code stay in
+# $O/fuzz/corpus for the next run: the same seed gives the same inputs only with the
+# same corpus. Inputs that fail are kept in $O/fuzz/failed; `replay` runs one again.
 
 . "$(dirname "$0")/lib.sh"
 
 PACKAGE=$ROOT/rust/kvm_abi/fuzz
 HOST=x86_64-unknown-linux-gnu
-# Of the compiler's LLVM: count edges, and show the fuzzer what is compared. Only
-# what is linked to the fuzzer can be built so, which --target= tells apart.
+# LLVM's instrumentation: count edges, and report comparisons to the fuzzer. Build
+# scripts and macros cannot be built with it; --target= exempts them from these flags.
 COVERAGE=(
 	-Cpasses=sancov-module
 	-Cllvm-args=-sanitizer-coverage-level=4
@@ -26,13 +25,13 @@ COVERAGE=(
 )
 FUZZER=$OUT/cargo-fuzz/$HOST/release/coverage
 FUZZ=$OUT/fuzz
-# As long as the longest input that a target looks at.
+# 256 bytes: the longest input that a target reads.
 LIMITS=(-max_len=256 -timeout=10 -rss_limit_mb=1024)
 
 build()
 {
 	local flags
-	# As cargo separates them.
+	# cargo separates them by this character.
 	printf -v flags '\x1f%s' "${COVERAGE[@]}"
 	CRATE_FLAGS=${flags:1} CXX=/usr/bin/clang++-22 \
 		logged "$LOGS/fuzz-host-build.log" debian_cargo cargo-fuzz build \
@@ -54,7 +53,7 @@ fuzzer()
 	clean_env env KVM_ABI_FUZZ_TARGET="$target" "$FUZZER" "${LIMITS[@]}" "$@"
 }
 
-# figure LOG REGEXP: the last number that follows it, 0 if there is none.
+# figure LOG REGEXP: print the last number that follows a match, 0 without a match.
 figure()
 {
 	grep -oE "$2 *[0-9]+" "$1" | tail -n1 | grep -oE '[0-9]+$' || echo 0
@@ -74,7 +73,7 @@ fuzz()
 	input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n1)
 	{
 		grep -A2 -m1 'panicked at' "$log" || tail -n5 "$log"
-		[[ -z $input ]] || echo "again: scripts/fuzz-host.sh replay $target $input"
+		[[ -z $input ]] || echo "to repeat: scripts/fuzz-host.sh replay $target $input"
 	} | sed 's/^/      | /' >&2
 	return 1
 }
@@ -92,7 +91,7 @@ if [[ ${1:-} == replay ]]; then
 	exit
 fi
 
-# libfuzzer_seed SEED: of 32 bits and not 0, which libFuzzer takes for "any".
+# libfuzzer_seed SEED: reduce it to 32 bits, but not to 0, which means "any" to libFuzzer.
 libfuzzer_seed()
 {
 	local seed=$(($1))

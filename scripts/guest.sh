@@ -3,7 +3,7 @@
 #
 # Usage: scripts/guest.sh run|quick|kunit|judge|fuzz|boot
 #
-# Hand the built kernel and the user's choices to the VM runner.
+# Run scripts/vm.py with the built kernel and the user's choices.
 
 . "$(dirname "$0")/lib.sh"
 

@@ -3,10 +3,10 @@
 #
 # Usage: scripts/lay.sh
 #
-# Make $O/linux: a copy of the pristine tree with the payload and the patches on
-# it. All is put together apart and compared by content, so that a file that did
-# not change keeps its time and kbuild rebuilds only what did; and a patch that
-# does not apply leaves the tree as it was. The pristine tree is only read.
+# Make $O/linux: a copy of the pristine tree with the payload and the patches. The
+# files are staged elsewhere and copied only if their content changed: unchanged
+# files keep their times, so kbuild rebuilds only what changed, and a patch that does
+# not apply leaves the tree unchanged. The pristine tree is only read.
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/overlay.sh"
@@ -23,8 +23,8 @@ series >/dev/null
 stage_payload "$stage"
 stage_patches "$stage"
 
-# Another base has older files in it than the objects that are built: nothing
-# of what was made from the last one can be kept. ccache has the rest.
+# The files of another base may be older than the objects built from the previous
+# one, so kbuild would keep stale objects: remove them all. ccache makes up for it.
 if [[ ! -d $TREE || $(cat "$STATE/base" 2>/dev/null) != "$identity" ]]; then
 	rm -f "$STATE/base"
 	rm -rf "$TREE" "$manifest" "$OUT"/kernel{,-*} "$OUT/lint" "$OUT/kselftest" "$OUT/series-build" "$KSELFTEST"
@@ -38,13 +38,13 @@ if [[ ! -d $TREE || $(cat "$STATE/base" 2>/dev/null) != "$identity" ]]; then
 	mv -T "$tmp" "$TREE"
 	printf '%s\n' "$identity" >"$STATE/base"
 elif [[ -n $KERNEL_SRC ]]; then
-	# The user's tree may have changed; the laid files are none of its.
+	# The user's tree may have changed: copy it again, except for the laid files.
 	touch "$manifest"
 	sed 's|^|/|' "$manifest" | rsync -a --delete --exclude=/.git --exclude-from=- "$base/" "$TREE/" \
 		>"$LOGS/copy.log"
 fi
 
-# Laid once and not any more: back to what the base has, by the same comparison.
+# Restore or remove the files that an earlier run laid and this one does not.
 touch "$manifest"
 while read -r file; do
 	[[ ! -e $stage/$file ]] || continue
@@ -55,7 +55,7 @@ while read -r file; do
 	fi
 done <"$manifest"
 
-# The manifest comes first: what is killed halfway is still known as laid.
+# Write the manifest first: if this is killed halfway, all laid files are still listed.
 (cd "$stage" && find . -type f -printf '%P\n') | sort -u - "$manifest" >"$manifest.tmp"
 mv "$manifest.tmp" "$manifest"
 changed=$(rsync -rpc --out-format='%n' "$stage/" "$TREE/" | grep -v '/$' || :)

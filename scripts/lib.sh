@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Common to the driver's scripts: `. "$(dirname "$0")/lib.sh"`.
-# Messages, logged commands, locks, and the one way in which kbuild is called.
+# Messages, logged commands, locks, and the calls of kbuild and cargo.
 
 set -euo pipefail
 umask 022
@@ -21,7 +21,7 @@ note()
 
 . "$(dirname "${BASH_SOURCE[0]}")/vars.sh"
 
-# What an interrupted or failed script takes with it.
+# What to clean up when a script ends, also when it fails or is interrupted.
 TICKER='' TEMPORARY=()
 on_exit()
 {
@@ -30,20 +30,20 @@ on_exit()
 }
 trap on_exit EXIT
 
-# A script that another one calls leaves the word to that one.
+# Only the outermost script reports an interruption.
 [[ -n ${CALLED:-} ]] || trap 'interrupted' INT
 export CALLED=y
 interrupted()
 {
-	echo "$(basename "$0"): interrupted; what is complete stays, and the same command goes on from there" >&2
+	echo "$(basename "$0"): interrupted; completed work is kept, and the same command continues from there" >&2
 	on_exit
 	trap - EXIT INT
 	kill -INT "$$"
 }
 
-# fresh_tmp VAR PATH: set VAR to an unused name beside PATH, to be renamed to it
-# once complete. Nothing trusts such a name, so that a script may be killed at
-# any point; what a killed one left is removed here (the caller holds the lock).
+# fresh_tmp VAR PATH: set VAR to an unused name next to PATH, to be renamed to PATH
+# once complete. Such names are never used as results, so a script may be killed at
+# any point; leftovers of a killed one are removed here (the caller holds the lock).
 fresh_tmp()
 {
 	local -n name=$1
@@ -54,36 +54,36 @@ fresh_tmp()
 	TEMPORARY+=("$name")
 }
 
-# lock FILE: held until the caller exits; descriptor 9 is closed for children
-# that may outlive us.
+# lock FILE: hold it until the caller exits; children that may live longer close
+# descriptor 9.
 lock()
 {
 	mkdir -p "$(dirname "$1")"
 	exec 9>"$1"
 	flock -n 9 && return
-	note "another make holds $1, waiting for it"
+	note "waiting for another make, which holds $1"
 	flock 9
 }
 
-# out_dir: create $OUT with the mark by which it is known as ours.
+# out_dir: create $OUT, with the file that marks it as ours.
 out_dir()
 {
 	mkdir -p "$OUT" "$LOGS" "$STATE" "$RESULTS"
 	: >>"$OUT/.kvm-arm64-rust"
 }
 
-# need_space DIR MIB WHAT: whether it fits on the disk, before it fills up.
+# need_space DIR MIB WHAT: die now if WHAT would not fit on the disk.
 need_space()
 {
 	local dir=$1 free
 	while [[ ! -d $dir ]]; do dir=$(dirname "$dir"); done
 	free=$(df --output=avail -BM -- "$dir" | tail -n1)
 	((${free//[!0-9]/} >= $2)) ||
-		die "$1 has room for ${free//[!0-9]/} MiB, and $3 takes $2; make room, or choose another place with O= or XDG_CACHE_HOME"
+		die "$1 has room for ${free//[!0-9]/} MiB, but $3 takes $2; free some space, or choose another directory with O= or XDG_CACHE_HOME"
 }
 
-# logged LOG COMMAND...: run it with its output in LOG; say every half minute
-# where it is, and on failure show the end of the log.
+# logged LOG COMMAND...: run it with its output in LOG; every half minute print the
+# last line of the log, and on failure the end of it.
 logged()
 {
 	local log=$1 rc=0
@@ -94,7 +94,7 @@ logged()
 		trap 'kill "$nap" 2>/dev/null; exit' TERM
 		SECONDS=0
 		while sleep 30 & nap=$!; wait "$nap"; do
-			# Our parent may have been killed without a word.
+			# The script may have been killed without running its trap.
 			kill -0 "$$" 2>/dev/null || exit
 			printf '      %d:%02d %s\n' $((SECONDS / 60)) $((SECONDS % 60)) \
 				"$(tail -n1 "$log" | tr -d '\r' | cut -c1-68)"
@@ -116,16 +116,16 @@ logged()
 	return "$rc"
 }
 
-# count STAGE PASSED FAILED SKIPPED: what `make test` adds up.
+# count STAGE PASSED FAILED SKIPPED: write down what scripts/total.sh adds up.
 count()
 {
 	mkdir -p "$RESULTS"
 	printf '%d %d %d\n' "$2" "$3" "$4" >"$RESULTS/$1.count"
 }
 
-# Debian's tools by their place: a toolchain of the user's that is earlier in
-# PATH (rustup, for one) has another LLVM. Nothing of the user's environment
-# gets in, so that two clones, and two users, build the same.
+# Run a command with Debian's tools: another toolchain in the user's PATH (rustup,
+# for example) has another LLVM. The user's environment is dropped, so that all
+# clones and all users build the same.
 BINDGEN=$CACHE/bindgen/bin/bindgen
 clean_env()
 {
@@ -138,8 +138,8 @@ clean_env()
 		nice "$@"
 }
 
-# kbuild TREE OUTPUT ARGS...: the kernel's make. HOSTCC is a file name to rustc,
-# which links host tools with it: no ccache there.
+# kbuild TREE OUTPUT ARGS...: the kernel's make. HOSTCC has no ccache, since rustc
+# links host tools with it and takes it for a file name.
 kbuild()
 {
 	local tree=$1 output=$2
@@ -148,10 +148,10 @@ kbuild()
 		CC="ccache clang-22" BINDGEN="$BINDGEN" "$@"
 }
 
-# cargo_env COMMAND...: run it with Debian's compiler and nothing else. It goes to
-# the registry like any cargo, so that the user's proxy and such stay; what would
-# change the compiler does not, neither from the environment nor, as far as
-# a variable has priority over it, from a configuration file of the user's.
+# cargo_env COMMAND...: run it with Debian's compiler only. Settings for the network,
+# such as the user's proxy, stay. Variables that change the compiler or its options
+# are removed or overridden; the ones set here also override cargo's configuration
+# files.
 cargo_env()
 {
 	local name drop=()
@@ -163,22 +163,22 @@ cargo_env()
 			drop+=(-u "$name") ;;
 		esac
 	done < <(compgen -e)
-	# An empty wrapper is none, and empty flags are none.
+	# Empty values mean no wrapper and no flags.
 	env "${drop[@]}" PATH=/usr/bin:/bin RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
 		RUSTC_WRAPPER= RUSTC_WORKSPACE_WRAPPER= CARGO_ENCODED_RUSTDOCFLAGS= \
 		CARGO_ENCODED_RUSTFLAGS="${CRATE_FLAGS:-}" \
 		CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=/usr/bin/cc CARGO_TERM_COLOR=never "$@"
 }
 
-# debian_cargo NAME COMMAND ARGS...: Debian's cargo, building in $O/NAME what the
-# Cargo.lock says. `make setup` has fetched it: nothing else asks the network, and
-# nothing is written beside the sources.
+# debian_cargo NAME COMMAND ARGS...: Debian's cargo, building in $O/NAME the versions
+# in Cargo.lock. `make setup` has fetched the crates: only `fetch` and `install` use
+# the network. Nothing is written into the source directories.
 debian_cargo()
 {
 	local target=$OUT/$1 command=$2 offline=true cargo=/usr/bin/cargo
 	shift 2
 	[[ $command != fetch && $command != install ]] || offline=false
-	# cargo looks for its subcommands in ~/.cargo/bin first, where rustup has its own.
+	# cargo looks for subcommands in ~/.cargo/bin first, where rustup's clippy may be.
 	[[ $command != clippy ]] || cargo=/usr/bin/cargo-clippy
 	cargo_env CARGO_NET_OFFLINE="$offline" CARGO_TARGET_DIR="$target" \
 		nice "$cargo" "$command" --locked "$@"

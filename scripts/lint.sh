@@ -3,9 +3,9 @@
 #
 # Usage: scripts/lint.sh
 #
-# Everything that looks at the sources without running them. The base tree's own
-# warnings are not ours: in a file that a patch changes only added lines count.
-# Needs $O/linux; builds with warnings in $O/lint, apart from the kernel.
+# All static checks. Warnings of the base tree are ignored: in a file that a patch
+# changes, only the added lines count. Needs $O/linux; builds with warnings enabled
+# in $O/lint, apart from the kernel.
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/overlay.sh"
@@ -13,7 +13,7 @@
 
 LINT=$OUT/lint
 PLANTED=$LINT/planted
-# sparse 0.6.4 does not know __typeof_unqual__; for its checks they are the same.
+# sparse 0.6.4 lacks __typeof_unqual__; for its checks __typeof__ does as well.
 CHECK_FLAGS='-D__CHECK_ENDIAN__ -D__typeof_unqual__=__typeof__'
 passed=0 failed=0
 
@@ -39,26 +39,26 @@ repo_files()
 	done
 }
 
-# refuses WORD COMMAND...: the command fails over what is planted, and says WORD of
-# it; else its silence about the sources says nothing.
+# refuses WORD COMMAND...: check that the command fails on the planted mistake and
+# prints WORD; otherwise its success on the sources would prove nothing.
 refuses()
 {
 	local word=$1 said
 	shift
 	if said=$("$@" 2>&1) || [[ $said != *"$word"* ]]; then
-		printf '%s\n' "$said" "$1 does not see the $word that is planted for it" >&2
+		printf '%s\n' "$said" "$1 does not report the planted mistake ($word)" >&2
 		return 1
 	fi
 }
 
-# named PATTERN: set `files` to the files of that name, of which there have to be some.
+# named PATTERN: set `files` to the files whose names match; fail if there are none.
 named()
 {
 	mapfile -t files < <(repo_files | grep "$1")
-	((${#files[@]})) || { echo "there is no file that matches $1" >&2; return 1; }
+	((${#files[@]})) || { echo "no file matches $1" >&2; return 1; }
 }
 
-# What the tools below have to refuse.
+# Write a mistake for each of the tools below, which they must report.
 plant()
 {
 	rm -rf "$PLANTED"
@@ -138,12 +138,12 @@ series_listed()
 {
 	local wrong
 	wrong=$(diff <(series | sort) <(cd "$PATCHES" && find . -name '*.patch' -printf '%P\n' | sort) |
-		sed -n 's/^< /not there: /p; s/^> /not in the series: /p')
+		sed -n 's/^< /in the series file, but missing: /p; s/^> /not in the series file: /p')
 	[[ -z $wrong ]] || { printf '%s\n' "$wrong" >&2; return 1; }
 }
 
-# ours LOG [FILE:WHAT...]: print the warnings of a log that are about our files or
-# lines, and the files that have to be in it and are not; fail if there are any.
+# ours LOG [FILE:WHAT...]: print the warnings of a log about our files or lines, and
+# each FILE without a line WHAT in the log; fail if it prints anything.
 ours()
 {
 	local log=$1
@@ -152,23 +152,23 @@ ours()
 		{ echo "the whole log: $log" >&2; return 1; }
 }
 
-# kernel_warnings: clippy, W=1 and sparse over our objects, and those only.
+# kernel_warnings: clippy, W=1 and sparse, only on our objects.
 kernel_warnings()
 {
 	local objects=() seen=() file log=$LOGS/lint-kernel.log
 	configure "$TREE" "$LINT" || return
 	while read -r file; do
 		case $file in
-		rust/*)			;;	# by way of `prepare`
+		rust/*)			;;	# built by `prepare`
 		*/rust/*.rs)		;;	# modules of the crate below
-		arch/*.c)			# not what another file includes
+		arch/*.c)			# except what another file includes
 			grep -rqE "^#include \"([^\"]*/)?${file##*/}\"" "$stage" && continue
 			objects+=("${file%.c}.o") seen+=("$file:CHECK") ;;
 		esac
 	done < <(cd "$stage" && find . -type f -printf '%P\n')
 	objects+=(arch/arm64/kvm/rust/kvm_arm64.o)
 	seen+=({arch/arm64/kvm/rust/kvm_arm64,rust/kvm_abi,rust/kernel}.o:CLIPPY)
-	# A warning is printed only when the object is made.
+	# Warnings are printed only when an object is built.
 	(cd "$LINT" && rm -f "${objects[@]}" rust/kernel.o rust/libkernel.rmeta rust/kvm_abi.o rust/helpers/helpers.o)
 	logged "$log" kbuild "$TREE" "$LINT" CLIPPY=1 W=1 C=2 CF="$CHECK_FLAGS" prepare "${objects[@]}" || return
 	ours "$log" "${seen[@]}"
@@ -177,12 +177,12 @@ kernel_warnings()
 htmldocs()
 {
 	local log=$LOGS/htmldocs.log page html=$LINT/Documentation/output
-	# Sphinx says something about a page only when it reads it.
+	# Sphinx reports warnings only for pages that it reads.
 	rm -rf "$html"
 	logged "$log" kbuild "$TREE" "$LINT" htmldocs SPHINXDIRS=virt/kvm || return
 	while read -r page; do
 		page=${page#Documentation/} page=${page%.rst}.html
-		[[ -n $(find "$html" -path "*/${page#virt/kvm/}") ]] || { echo "there is no page $page: see $log" >&2; return 1; }
+		[[ -n $(find "$html" -path "*/${page#virt/kvm/}") ]] || { echo "htmldocs made no page $page: see $log" >&2; return 1; }
 	done < <(cd "$stage" && find Documentation -name '*.rst')
 	ours "$log"
 }
@@ -200,11 +200,11 @@ plant
 check "shellcheck" shell_check
 check "python compiles" python_check
 check "rustfmt" rustfmt_check
-check "clippy of a planted mistake" planted_clippy
-check "clippy of the core crate" core_clippy
-check "clippy of the fuzz targets" fuzz_clippy
-check "clippy of the model" model_clippy
-check "clippy of the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
+check "clippy on a planted mistake" planted_clippy
+check "clippy on the core crate" core_clippy
+check "clippy on the fuzz targets" fuzz_clippy
+check "clippy on the model" model_clippy
+check "clippy on the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
 check "planted mutants apply" python mutants.check "$ROOT" "$TREE"

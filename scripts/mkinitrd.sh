@@ -7,7 +7,7 @@
 #
 # usage: BUSYBOX_ARM64=<static arm64 busybox> mkinitrd.sh <output> [<kselftest_install>]
 #
-# The output appears whole or not at all, and only changes when an input did.
+# The output is replaced as a whole, and only if an input changed.
 
 set -eu
 
@@ -27,7 +27,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 [ -z "$selftests" ] || [ -f "$selftests/kselftest-list.txt" ] || die "no installed kselftests in $selftests"
 command -v cpio >/dev/null || die "cpio not found: apt-get install cpio"
 
-# A changed file shows in its size or time, a removed one in the list.
+# Changed files show in their size or time, removed ones in the list.
 inputs=$(find ${selftests:+"$selftests"} "$busybox" "$here/mkinitrd.sh" "$here/vm/init" "$here/vm/timeout" \
 	-type f -printf '%p %s %T@ %m\n' | LC_ALL=C sort | sha256sum)
 if [ -f "$output" ] && [ -f "$output.inputs" ] && [ "$(cat "$output.inputs")" = "$inputs" ]; then
@@ -35,7 +35,7 @@ if [ -f "$output" ] && [ -f "$output.inputs" ] && [ "$(cat "$output.inputs")" = 
 fi
 
 mkdir -p "$(dirname "$output")"
-# What a killed one left. Nobody else is at it: the callers hold a lock.
+# Remove leftovers of a killed run. No other run is active: the callers hold a lock.
 rm -rf "$output".tmp.??????
 work=$(mktemp -d "$output.tmp.XXXXXX")
 trap 'rm -rf "$work"' EXIT
@@ -50,7 +50,7 @@ cp "$here/vm/timeout" "$root/usr/bin/timeout"
 chmod 755 "$root/bin/busybox" "$root/init" "$root/usr/bin/timeout"
 if [ -n "$selftests" ]; then
 	cp -R "$selftests" "$root/opt/kselftest"
-	# Debug information is half of each test, and each boot unpacks it.
+	# Debug information is half of each test's size, and each boot unpacks it.
 	strip=${STRIP:-aarch64-linux-gnu-strip}
 	if command -v "$strip" >/dev/null; then
 		find "$root/opt/kselftest/kvm" -type f -perm -100 -exec "$strip" --strip-debug {} +

@@ -3,10 +3,10 @@
 #
 # Usage: scripts/mutants.sh
 #
-# Change a copy of this repository by one slip at a time, and see that a test
-# notices each. TESTS= selects: M1, X7 (scripts/mutants/planted), a file of the
-# core such as level.rs, `core` or `planted`. All is built in $O/mutants; what a
-# killed run left there is put right by the next one.
+# Mutation tests: put one bug at a time into a copy of this repository, and check that
+# a test finds each. TESTS= selects mutants: M1, X7 (scripts/mutants/planted), a file
+# of the core such as level.rs, `core` or `planted`. Everything is built in $O/mutants;
+# a run repairs what a killed one left there.
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/overlay.sh"
@@ -29,7 +29,7 @@ cargo_mutants()
 	rm -rf "$OUT/cargo-mutants"
 }
 
-# The sources as they are now, whatever is edited while this runs.
+# Copy the sources now, so that edits during the run have no effect.
 pristine()
 {
 	local files
@@ -45,10 +45,10 @@ pristine()
 }
 
 out_dir
-# A lock of its own, and not for longer: no other clone waits for this.
+# A separate lock, held only for this: no other clone has to wait for the mutants.
 (trap on_exit EXIT; lock "$TOOL.lock"; cargo_mutants)
 pristine
-# The environment of debian_cargo, for whatever is called from there on.
+# The environment of debian_cargo, for everything that mutants.py calls.
 cargo_env env -u CARGO_ENCODED_RUSTFLAGS CARGO_NET_OFFLINE=true \
 	PATH="$TOOL/bin:/usr/bin:/bin:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
 	/usr/bin/python3 -B "$ROOT/scripts/mutants.py" --pristine "$WORK/pristine" --work "$WORK" \

@@ -3,11 +3,11 @@
 #
 # Usage: scripts/objgate.sh
 #
-# Promises about what was built: no Rust of ours can panic, since a panic is a
-# BUG() of the host; whatever C can call is declared in the header that bindgen
-# compares with the Rust side; nothing is indexed by a guest or a VMM but with a
-# clamp that speculation does not pass; and the headers of the userspace ABI are
-# those of the base.
+# Check the built objects and headers: our Rust code cannot panic (a panic is a BUG()
+# of the host); every function that C can call is declared in the header that bindgen
+# compares with the Rust side; every index from a guest or a VMM has a clamp that
+# holds under speculation; and the headers of the userspace ABI are those of the base,
+# except for the one that the project adds.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -15,7 +15,7 @@ HEADER=$TREE/include/kvm/arm_rust.h
 NM=/usr/bin/llvm-nm-22
 passed=0 failed=0
 
-# check WHAT FOUND: good if nothing was found.
+# check WHAT FOUND: passed if FOUND is empty.
 check()
 {
 	if [[ -z $2 ]]; then
@@ -27,9 +27,9 @@ check()
 }
 
 KVM_ARM64=$KOUT/arch/arm64/kvm/rust/kvm_arm64.o
-[[ -f $KVM_ARM64 ]] || die "$KVM_ARM64 was not built"
+[[ -f $KVM_ARM64 ]] || die "$KVM_ARM64 is missing: run 'make kernel'"
 
-# Rust's own names are mangled (_R…); the rest is meant for C.
+# Symbols without Rust's mangling (_R…) are meant for C.
 undeclared=$("$NM" --defined-only -g "$KVM_ARM64" |
 	awk '$2 ~ /^[TDBRW]$/ && $3 !~ /^(_R|__|_ZN)/ { print $3 }' |
 	while read -r symbol; do
@@ -45,9 +45,9 @@ python()
 found=$(python objgate.panics "$KOUT") || found=${found:-(did not run)}
 check "Rust that can panic" "$found"
 found=$(python objgate.nospec "$KOUT") || found=${found:-(did not run)}
-check "indexed by a guest or a VMM under speculation" "$found"
+check "index from a guest or a VMM without a clamp" "$found"
 found=$(python objgate.uapi "$(base_tree)" "$TREE") || found=${found:-(did not run)}
-check "headers of the userspace ABI" "$found"
+check "changed headers of the userspace ABI" "$found"
 
 count objgate "$passed" "$failed" 0
 note "$passed passed, $failed failed"

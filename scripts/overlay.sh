@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
 #
-# What the overlay consists of, and how it is put together from the pristine
-# tree. Sourced after lib.sh by lay.sh, series.sh and lint.sh.
+# The overlay's files, and functions that stage them over copies from the pristine
+# tree. Sourced after lib.sh.
 
 # shellcheck disable=SC2153 # set by vars.sh
 PATCHES=$ROOT/patches/$LINUX
 
-# our_git: on this repository, whoever owns it (sudo).
+# our_git: git on this repository, even if another user owns it (sudo).
 our_git()
 {
 	git -C "$ROOT" -c safe.directory='*' "$@"
 }
 
-# payload: the files of this repository that go into the kernel tree by their
-# own path: below the payload directories, known to git or not ignored by it.
-# Of the core crate only the sources are the kernel's. Without a git repository
+# payload: print the files of this repository that go into the kernel tree under the
+# same path: those below the payload directories that git tracks or does not ignore.
+# Of the core crate, only the sources go into the kernel. Without a git repository
 # (an unpacked archive) every file counts.
 payload()
 {
@@ -35,14 +35,15 @@ payload()
 	)
 }
 
-# series: the patches in their order.
+# series: print the names of the patches, in order.
 series()
 {
-	[[ -f $PATCHES/series ]] || die "there is no $PATCHES/series"
+	[[ -f $PATCHES/series ]] || die "$PATCHES/series is missing"
 	sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"
 }
 
-# git on files of ours: never the repository that happens to lie above them.
+# git_apply DIR ARGS...: git apply on the files in DIR, without using a repository
+# that happens to contain DIR.
 git_apply()
 {
 	local dir=$1
@@ -51,13 +52,13 @@ git_apply()
 		git -C "$dir" apply --allow-empty --whitespace=nowarn "$@"
 }
 
-# patched PATCH: the existing files that it changes.
+# patched PATCH: print the existing files that it changes.
 patched()
 {
 	git_apply "$PATCHES" --numstat "$PATCHES/$1" | cut -f3
 }
 
-# stage_payload DIR: the payload, links followed.
+# stage_payload DIR: copy the payload there, following links.
 stage_payload()
 {
 	local file base bad=''
@@ -65,35 +66,35 @@ stage_payload()
 	while read -r file; do
 		[[ ! -e $base/$file ]] || { echo "$file exists in the base tree: change it by a patch" >&2; bad=y; }
 		[[ -e $ROOT/$file ]] || { echo "$file is a broken link" >&2; bad=y; }
-		[[ $file != include/uapi/* ]] || { echo "$file: the overlay has no business in include/uapi" >&2; bad=y; }
+		[[ $file != include/uapi/* ]] || { echo "$file: the overlay must not add files to include/uapi" >&2; bad=y; }
 	done < <(payload)
-	[[ -z $bad ]] || die "the payload cannot be laid"
+	[[ -z $bad ]] || die "the payload cannot be laid; fix the files above"
 	payload | rsync -L --perms --chmod=F644 --files-from=- "$ROOT/" "$1/"
 }
 
-# stage_base DIR FILE...: pristine copies.
+# stage_base DIR FILE...: copy pristine files there.
 stage_base()
 {
 	local dir=$1 base file
 	shift
 	base=$(base_tree)
 	for file in "$@"; do
-		[[ -e $base/$file ]] || die "$file is not in the base tree: a new file belongs to the payload"
+		[[ -e $base/$file ]] || die "$file is not in the base tree: add new files to the payload, not by a patch"
 	done
 	((!$#)) || printf '%s\n' "$@" | rsync --perms --files-from=- "$base/" "$dir/"
 }
 
-# stage_patches DIR: every file that the series touches, patched. git apply
-# knows no fuzz: context must match, only its line number may be off.
+# stage_patches DIR: copy every file that the series changes there and apply the
+# patches. git apply has no fuzz: the context must match, only line numbers may differ.
 stage_patches()
 {
 	local patch files
 	mapfile -t files < <(series | while read -r patch; do
-		[[ -f $PATCHES/$patch ]] || die "patches/$LINUX/series names $patch, which is not there"
+		[[ -f $PATCHES/$patch ]] || die "patches/$LINUX/series names $patch, which does not exist"
 		patched "$patch"
 	done | sort -u)
 	wait "$!" || exit 1
-	[[ ${files[*]} != *include/uapi/* ]] || die "a patch changes include/uapi, which is none of the overlay's business"
+	[[ ${files[*]} != *include/uapi/* ]] || die "a patch changes include/uapi: the overlay must not touch it"
 	stage_base "$1" "${files[@]}"
 	while read -r patch; do
 		git_apply "$1" "$PATCHES/$patch" ||

@@ -7,5 +7,5 @@
 
 . "$(dirname "$0")/lib.sh"
 
-[[ -f $IMAGE ]] || die "there is no kernel yet: run 'make kernel'"
+[[ -f $IMAGE ]] || die "the kernel is not built yet: run 'make kernel'"
 printf '%s\n' "$IMAGE"

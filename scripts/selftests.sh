@@ -3,16 +3,16 @@
 #
 # Usage: scripts/selftests.sh
 #
-# Build the KVM selftests of $O/linux for arm64, statically, since the guest has
-# no C library, and install them into $O/kselftest_install. What the documentation
-# shows of C has to compile, too. If neither the sources nor the result changed since
-# the last time, there is nothing to do.
+# Build the KVM selftests of $O/linux for arm64 (statically, since the guest has no C
+# library) and install them into $O/kselftest_install. The C examples of the
+# documentation must compile, too. Does nothing if neither the sources nor the result
+# changed since the last time.
 
 . "$(dirname "$0")/lib.sh"
 
 EXAMPLES=$TREE/Documentation/virt/kvm/arm/rust-opt-in-migration.rst
 
-# The code blocks of a page are the pieces of one file.
+# The code blocks of the page form one file.
 examples()
 {
 	awk '/^\.\. code-block:: c$/ { c = 1; next } /^[^ ]/ { c = 0 } c' "$EXAMPLES" |
@@ -24,9 +24,10 @@ build()
 {
 	kbuild "$TREE" "$KOUT" headers || return
 	examples || return
-	# LDFLAGS through the environment: KVM's Makefile appends to it.
-	# FORCE_TARGETS makes a test that does not build an error. With a base
-	# directory ccache names what depends on a header otherwise than make does.
+	# LDFLAGS comes from the environment, since KVM's Makefile appends to it.
+	# FORCE_TARGETS makes a test that does not build an error. CCACHE_BASEDIR is
+	# empty: with it, ccache would write paths into dependency files that make does
+	# not use.
 	clean_env env CCACHE_BASEDIR= LDFLAGS=-static make -C "$TREE/tools/testing/selftests" -j"$JOBS" \
 		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc" \
 		TARGETS=kvm FORCE_TARGETS=1 O="$OUT/kselftest" KSFT_INSTALL_PATH="$KSELFTEST" \
@@ -35,7 +36,7 @@ build()
 
 STAMP=$STATE/selftests
 
-# A changed file shows in its size or its time, a removed one in the list.
+# Changed files show in their size or time, removed ones in the list.
 inputs_and_result()
 {
 	{

@@ -3,23 +3,23 @@
 #
 # Usage: scripts/series.sh (BUILD=1 in the environment: build every step too)
 #
-# Make $O/series: the overlay as patches for `git am` on the base tree. An entry
-# of patches/<base>/series is one commit: its diff, and the payload that its
-# header names in lines "Payload: <file or directory>". Checked: every payload
-# file is in exactly one commit, `git am` yields what lay.sh lays, and
-# checkpatch.pl --strict has nothing to say.
+# Make $O/series: the overlay as patches for `git am` on the base tree. Each entry
+# of patches/<base>/series becomes one commit: its diff, plus the payload named by
+# the lines "Payload: <file or directory>" in its header. Checks that every payload
+# file is in exactly one commit, that `git am` gives the same tree as lay.sh, and
+# that checkpatch.pl --strict reports nothing.
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/overlay.sh"
 . "$ROOT/scripts/config.sh"
 
-# Not of this tree: a series of new files that MAINTAINERS would list once it is
-# merged, and whose sender adds the Signed-off-by.
+# Not for this series: MAINTAINERS will list the new files once they are merged, and
+# the sender adds the Signed-off-by.
 CHECKPATCH_IGNORE=FILE_PATH_CHANGES,MISSING_SIGN_OFF
-# Trace events are laid out like no other code, everywhere in the kernel.
+# Trace events have their own layout everywhere in the kernel.
 CHECKPATCH_TRACE='include/trace/events/[^:]*:[0-9]+: CHECK:(OPEN_ENDED_LINE|PARENTHESIS_ALIGNMENT):'
 
-# The repository holds only the files that the series touches: git needs no more.
+# The repository holds only the files that the series touches; git needs no others.
 repo_git()
 {
 	GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1 \
@@ -27,7 +27,7 @@ repo_git()
 		-c core.autocrlf=false -c core.hooksPath=/dev/null -c gc.auto=0 -c advice.detachedHead=false "$@"
 }
 
-# header FIELD: of the mail that `git mailinfo` took apart.
+# header FIELD: print a field of the mail that `git mailinfo` parsed.
 header()
 {
 	sed -n "s/^$1: //p" "$work/info"
@@ -39,7 +39,7 @@ claim()
 	payload | awk -v path="${1%/}" '$0 == path || index($0, path "/") == 1'
 }
 
-# commit PATCH: one entry of the series.
+# commit PATCH: commit one entry of the series.
 commit()
 {
 	local path file files author email when
@@ -52,7 +52,7 @@ commit()
 		mapfile -t files < <(claim "$path")
 		((${#files[@]})) || die "patches/$LINUX/$1: Payload: $path matches no payload file"
 		for file in "${files[@]}"; do
-			[[ ! -e $repo/$file ]] || die "patches/$LINUX/$1: $file is in an earlier patch already"
+			[[ ! -e $repo/$file ]] || die "patches/$LINUX/$1: an earlier patch already has $file as payload"
 			mkdir -p "$repo/$(dirname "$file")"
 			cp "$stage/$file" "$repo/$file"
 		done
@@ -65,24 +65,24 @@ commit()
 		die "patches/$LINUX/$1 changes nothing"
 }
 
-# verify: what `git am` of the result gives is what is laid.
+# verify: check that `git am` of the result gives the laid tree.
 verify()
 {
 	local missing
 	missing=$(comm -23 <(payload) <(repo_git ls-files | sort))
-	[[ -z $missing ]] || die "in no patch's Payload: $(paste -sd ' ' <<<"$missing")"
+	[[ -z $missing ]] || die "not in the Payload: of any patch: $(paste -sd ' ' <<<"$missing")"
 	repo_git checkout -q base
-	repo_git am -q "$work"/series/*.patch || die "git am refuses the series"
-	diff -r --exclude=.git "$stage" "$repo" || die "the series is not what is laid"
+	repo_git am -q "$work"/series/*.patch || die "git am rejects the series"
+	diff -r --exclude=.git "$stage" "$repo" || die "the series gives another tree than lay.sh"
 }
 
-# checkpatch PATCH: print what it says; fail if it did not look.
+# checkpatch PATCH: print its reports; die if checkpatch.pl itself fails.
 checkpatch()
 {
 	local said rc=0
 	said=$(cd "$TREE" && clean_env /usr/bin/perl scripts/checkpatch.pl --strict --terse --showfile \
 		--no-summary --show-types --ignore "$CHECKPATCH_IGNORE" "$1" 2>&1) || rc=$?
-	# 1 is a patch that it dislikes.
+	# Exit status 1: it reported something.
 	((rc == 0)) || [[ $rc -eq 1 && -n $said ]] || die "checkpatch.pl ended with $rc: $said"
 	[[ -z $said ]] || printf '%s\n' "$said" | sed "s|^|${1##*/}: |"
 }
@@ -90,21 +90,21 @@ checkpatch()
 check()
 {
 	local patch said wrong='' planted=$work/planted.patch
-	# It sees a mistake, or its silence says nothing.
+	# It must report a planted mistake, or its silence would prove nothing.
 	printf '%s\n' 'Subject: [PATCH] Plant a mistake' '' 'It is planted.' --- \
 		'--- a/arch/arm64/kvm/guest.c' '+++ b/arch/arm64/kvm/guest.c' '@@ -1,1 +1,2 @@' \
 		' /* A line */' '+int planted; ' >"$planted"
-	[[ $(checkpatch "$planted") == *TRAILING_WHITESPACE* ]] || die "checkpatch.pl does not see a planted mistake"
+	[[ $(checkpatch "$planted") == *TRAILING_WHITESPACE* ]] || die "checkpatch.pl does not report a planted mistake"
 	for patch in "$work"/series/*.patch; do
 		said=$(checkpatch "$patch") || exit
 		said=$(grep -vE "$CHECKPATCH_TRACE" <<<"$said" || :)
 		wrong+=${said:+$said$'\n'}
 	done
-	[[ -z $wrong ]] || { printf '%s' "$wrong" >&2; die "checkpatch.pl --strict is not content"; }
+	[[ -z $wrong ]] || { printf '%s' "$wrong" >&2; die "checkpatch.pl --strict has the complaints above"; }
 }
 
-# build: every step by itself, in a tree of its own that changes file by file: what
-# the patches touch. The last step is the laid tree, which `make kernel` builds.
+# build: build every step of the series, in a separate tree in which only the files
+# that change are replaced. The last step equals the tree that `make kernel` builds.
 build()
 {
 	local tree=$OUT/series-build/linux output=$OUT/series-build/kernel n=0 id log tmp
@@ -119,12 +119,12 @@ build()
 		repo_git checkout -q "$id"
 		log=$LOGS/series-$n.log
 		note "building step $n: $(repo_git log -1 --format=%s) … log: $log"
-		# Files of later steps, left by the last run, would hide what is missing.
+		# Files of later steps, left by the previous run, would hide missing ones.
 		(cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
 			[[ -e $repo/$file ]] || rm -f "$tree/$file"
 		done
 		rsync -rpc --exclude=/.git "$repo/" "$tree/"
-		# Not `configure`: early steps do not have every symbol yet.
+		# Not `configure`: early steps lack some symbols.
 		rm -f "$output/.configured"
 		if ! allnoconfig "$log" "$tree" "$output" ||
 			! logged "$log" kbuild "$tree" "$output" prepare arch/arm64/kvm/; then
@@ -142,8 +142,8 @@ mkdir -p "$stage" "$repo" "$work/series"
 stage_payload "$stage"
 stage_patches "$stage"
 
-# The sender of a patch without From: is whoever made this repository's last
-# commit, at that time, so that the same commit gives the same series.
+# A patch without From: gets author and date of this repository's last commit, so
+# that the same commit gives the same series.
 default_author=$(our_git log -1 --format='%an%x09%ae' 2>/dev/null) ||
 	default_author=nobody$'\t'nobody@localhost
 date=$(our_git log -1 --format=%cI 2>/dev/null) || date=$(date -Iseconds)

@@ -3,15 +3,14 @@
 #
 # Usage: scripts/setup.sh
 #
-# Install what is missing to build and to test: Debian packages (as root or with
-# sudo), bindgen, the crates of the host's tests, and an arm64 busybox for the
-# guest's initramfs. With nothing missing it asks neither the network nor for root,
-# and takes a moment.
-# DEBIAN_MIRROR=<URI> is used instead of the mirror of the machine's own apt.
+# Install what is needed to build and test and is missing: Debian packages (as root
+# or with sudo), bindgen, the crates of the host tests, and an arm64 busybox for the
+# guest's initramfs. If nothing is missing, it needs neither network nor root and
+# takes a moment. DEBIAN_MIRROR=<URI> replaces the mirror of the machine's apt.
 
 . "$(dirname "$0")/lib.sh"
 
-# A package, or package>=version where an older one is not enough.
+# A package, or package>=version if older ones do not do.
 PACKAGES=(
 	# the compilers: one LLVM for C and for Rust
 	clang-22 lld-22 llvm-22 libclang-22-dev
@@ -22,7 +21,7 @@ PACKAGES=(
 	make flex bison bc libelf-dev libssl-dev cpio rsync kmod perl python3
 	# the driver
 	git patch xz-utils gzip ca-certificates
-	# The key of trixie, from which the kernel source is, came with this version.
+	# The first version with the key of trixie, where the kernel source comes from.
 	'debian-archive-keyring>=2023.3+deb12u2'
 	# make bench
 	gnuplot-nox
@@ -37,13 +36,13 @@ check_system()
 {
 	[[ ! -r /etc/os-release ]] || . /etc/os-release
 	[[ ${ID:-} == debian && (${VERSION_ID:-} == 12 || ${VERSION_ID:-} == 13) ]] ||
-		die "this is ${PRETTY_NAME:-an unknown system}; supported are Debian 12 (bookworm) and Debian 13 (trixie), e.g. in a container of one of them"
+		die "this is ${PRETTY_NAME:-an unknown system}; use Debian 12 (bookworm) or Debian 13 (trixie), for instance in a container"
 	[[ $(dpkg --print-architecture) == amd64 ]] ||
-		die "this machine is $(dpkg --print-architecture); supported is amd64"
+		die "this machine is $(dpkg --print-architecture); only amd64 is supported"
 }
 
-# missing SPEC...: print those that are not installed or too old. One of another
-# architecture does not count.
+# missing SPEC...: print the packages that are not installed or too old. Packages of
+# another architecture do not count.
 missing()
 {
 	local spec name version
@@ -74,9 +73,9 @@ as_root()
 	fi
 }
 
-# Run as root with the text of a sources.list and apt's options, in which @DIR@ is
-# a directory that nobody else can write to: root trusts no list and no package
-# that lies among a user's files.
+# Run as root, with the text of a sources.list and apt's options as arguments. @DIR@
+# in the options stands for a new directory that only root can write to: root must not
+# trust lists and packages among a user's files.
 # shellcheck disable=SC2016 # for the shell of root
 INSTALL='
 	set -euo pipefail
@@ -94,21 +93,21 @@ INSTALL='
 	apt-get "${options[@]}" -o DPkg::Lock::Timeout=600 install -y --no-install-recommends --no-remove "$@"
 '
 
-# install_packages [-t SUITE] PACKAGE...: nothing that the machine has is removed.
+# install_packages [-t SUITE] PACKAGE...: install them without removing any package.
 install_packages()
 {
 	local suites=("$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates")
 	local sources log=$LOGS/apt-install.log
 	[[ $1 != -t ]] || suites+=("$2")
 	is_root || command -v sudo >/dev/null ||
-		die "packages are missing, and this is neither root nor is there sudo; as root: apt-get install $*"
+		die "packages are missing, but this was not run as root, and there is no sudo; as root: apt-get install $*"
 	sources=$(apt_sources "${suites[@]}")
 	apt_options @DIR@
 	note "installing $* … log: $log"
-	# sudo may ask for a password: not behind the log.
+	# sudo may ask for a password: here, since below the log hides its prompt.
 	is_root || as_root true
 	logged "$log" as_root bash -c "$INSTALL" install "$sources" "${APT_OPTIONS[@]}" -- "$@" ||
-		die "these packages could not be installed: $*: $(apt_reason "$log" "the mirror lacks one of ${suites[*]}, or a package of it")"
+		die "these packages could not be installed: $*: $(apt_reason "$log" "the mirror lacks one of the suites ${suites[*]}, or one of their packages")"
 }
 
 packages()
@@ -116,7 +115,7 @@ packages()
 	local specs from=()
 	mapfile -t specs < <(missing "${PACKAGES[@]}")
 	((${#specs[@]} == 0)) || install_packages "${specs[@]%%>=*}"
-	# Debian 12 itself has an older one.
+	# Debian 12 itself has an older QEMU.
 	[[ $VERSION_ID != 12 ]] || from=(-t "$VERSION_CODENAME-backports")
 	mapfile -t specs < <(missing "$QEMU")
 	((${#specs[@]} == 0)) || install_packages "${from[@]}" "${specs[@]%%>=*}"
@@ -124,7 +123,7 @@ packages()
 	((${#specs[@]} == 0)) || die "still missing or too old after installing: ${specs[*]}"
 }
 
-# bindgen is not in Debian in this version: built with Debian's own cargo.
+# Debian lacks this version of bindgen: build it with Debian's cargo.
 bindgen()
 {
 	local tmp
@@ -139,7 +138,8 @@ bindgen()
 	rm -rf "$OUT/cargo-bindgen"
 }
 
-# The crates of the locks, for this machine: with them no test asks the network.
+# Download the crates named in each Cargo.lock, for this machine: the tests need no
+# network then.
 crates()
 {
 	local manifest args
@@ -148,11 +148,11 @@ crates()
 		! debian_cargo "${args[@]}" --offline >/dev/null 2>&1 || continue
 		note "getting the crates of $manifest … log: $LOGS/crates.log"
 		logged "$LOGS/crates.log" debian_cargo "${args[@]}" ||
-			die "the crates of $manifest/Cargo.lock could not be downloaded; cargo says why in $LOGS/crates.log"
+			die "the crates of $manifest/Cargo.lock could not be downloaded; for the reason see $LOGS/crates.log"
 	done
 }
 
-# The guest's user space: a static busybox of the target's architecture.
+# The guest's user space: a static arm64 busybox.
 busybox()
 {
 	local tmp
@@ -163,23 +163,24 @@ busybox()
 	apt_refresh
 	mkdir -p "$tmp"
 	(cd "$tmp" && logged "$LOGS/busybox.log" apt_do apt-get download busybox-static) ||
-		die "busybox-static:arm64 could not be downloaded"
+		die "busybox-static:arm64 could not be downloaded; for the reason see $LOGS/busybox.log"
 	dpkg-deb -x "$tmp"/busybox-static_*_arm64.deb "$tmp/x"
 	cp -L "$tmp"/x/*bin/busybox "$tmp/busybox" 2>/dev/null || cp -L "$tmp"/x/usr/bin/busybox "$tmp/busybox"
 	rm -rf "$tmp/x" "$tmp"/*.deb
 	mv -T "$tmp" "$(dirname "$BUSYBOX")"
 }
 
-# at_least WHAT MINIMUM COMMAND...: the first version number that it prints.
+# at_least WHAT MINIMUM COMMAND...: compare MINIMUM with the first version number that
+# COMMAND prints; set `bad` if it is too low.
 at_least()
 {
 	local what=$1 minimum=$2 version
 	shift 2
 	version=$("$@" 2>/dev/null | grep -oE -m1 '[0-9]+\.[0-9]+(\.[0-9]+)?' | head -n1) || :
 	if [[ -z $version ]]; then
-		echo "$what is missing or does not run ($1); needed: $minimum or newer" >&2
+		echo "$what is missing or does not run ($1); version $minimum or newer is needed" >&2
 	elif [[ $(printf '%s\n' "$minimum" "$version" | sort -V | head -n1) != "$minimum" ]]; then
-		echo "$what is $version ($1); needed: $minimum or newer" >&2
+		echo "$what has version $version ($1); version $minimum or newer is needed" >&2
 	else
 		return 0
 	fi
@@ -188,14 +189,14 @@ at_least()
 
 tools()
 {
-	local bad='' how="run 'make setup' as root; if it stays: apt-get install --reinstall the package that owns it"
+	local bad='' how="run 'make setup' as root; if that does not help: apt-get install --reinstall the package that owns the tool"
 	at_least clang 22.1 /usr/bin/clang-22 --version
 	at_least lld 22.1 /usr/bin/ld.lld-22 --version
 	at_least rustc 1.85 /usr/bin/rustc --version
 	at_least cargo 1.85 /usr/bin/cargo --version
 	at_least qemu-system-aarch64 10.0 /usr/bin/qemu-system-aarch64 --version
 	at_least bindgen "$BINDGEN_VERSION" "$BINDGEN" --version
-	[[ -z $bad ]] || die "$how (bindgen: remove $CACHE/bindgen)"
+	[[ -z $bad ]] || die "$how (for bindgen: remove $CACHE/bindgen)"
 }
 
 check_system

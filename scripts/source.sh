@@ -3,11 +3,11 @@
 #
 # Usage: scripts/source.sh
 #
-# Have the pristine kernel source that patches/<base>/base pins by version and
-# checksum. In this order: the cache, KERNEL_DEB=<the package as a file>, and the
-# pool of the machine's Debian mirror or of DEBIAN_MIRROR=, which is asked for this
-# very package, whatever its suites are at. A tree in the cache is complete, since
-# it got its name last; with it nobody asks the network.
+# Get the pristine kernel source that patches/<base>/base pins by version and
+# checksum: from the cache, else from KERNEL_DEB=<the package as a file>, else from
+# the pool of the machine's Debian mirror or of DEBIAN_MIRROR=, which is asked for
+# exactly this version, whichever one the suite lists. A tree in the cache is complete,
+# since it is renamed last; with it the network is not used.
 #
 # BASE_UPDATE=1 pins the suite's newest version instead, or that of KERNEL_DEB=, if
 # the patches apply to it: `scripts/source.sh fits` tries them on KERNEL_SRC=.
@@ -22,44 +22,44 @@ sha256()
 	sha256sum <"$1" | cut -d' ' -f1
 }
 
-# given FIELD: of the package that the user gives.
+# given FIELD: print a field of the package that the user gives.
 given()
 {
 	dpkg-deb -f "$KERNEL_DEB" "$1" 2>/dev/null
 }
 
-# What the user has is another one: said before anything is downloaded.
+# Reject a wrong package before anything else is done.
 check_given()
 {
 	[[ $(given Package) == "$PACKAGE" ]] ||
-		die "KERNEL_DEB=$KERNEL_DEB is not a package $PACKAGE; give one of Debian's, ${PACKAGE}_$(pinned Version)_all.deb"
+		die "KERNEL_DEB=$KERNEL_DEB is not a package $PACKAGE; give Debian's ${PACKAGE}_$(pinned Version)_all.deb"
 	[[ $BASE_UPDATE == 1 || $(sha256 "$KERNEL_DEB") == "$(pinned SHA256)" ]] ||
-		die "KERNEL_DEB=$KERNEL_DEB is version $(given Version), or was changed; patches/$LINUX/base pins $(pinned Version), SHA256 $(pinned SHA256); 'make setup BASE_UPDATE=1 KERNEL_DEB=...' moves to another"
+		die "KERNEL_DEB=$KERNEL_DEB has version $(given Version) or was modified; patches/$LINUX/base pins $(pinned Version), SHA256 $(pinned SHA256); to use this package instead: make setup BASE_UPDATE=1 KERNEL_DEB=..."
 }
 
-# download FILENAME SHA256 DEB: from the pool of a mirror.
+# download FILENAME SHA256 DEB: get it from the pool of a mirror.
 download()
 {
 	local mirror log=$LOGS/source.log
 	mirror=$(mirror_of "$SUITE")
 	note "downloading ${1##*/} … log: $log"
-	# The sandbox's user cannot write below a private home directory.
+	# The user _apt cannot write below a private home directory.
 	PATH=$PATH:/usr/lib/apt logged "$log" apt-helper -o Acquire::Retries=3 -o APT::Sandbox::User=root \
 		download-file "$mirror/$1" "$3" "SHA256:$2" && return
-	die "${1##*/} could not be had from $mirror: $(apt_reason "$log" "that mirror has it no more, as suites keep the newest only").
+	die "${1##*/} could not be downloaded from $mirror: $(apt_reason "$log" "that mirror no longer has it, since it keeps only the newest version").
       Other ways: DEBIAN_MIRROR=<URI of an archive that still has pool/…/${1##*/}>,
       KERNEL_DEB=<that file>, KERNEL_SRC=<a tree of Linux $LINUX>, or 'make setup BASE_UPDATE=1',
-      which moves to the newest version of $SUITE if the patches apply to it"
+      which moves to the newest version in $SUITE if the patches apply to it"
 }
 
-# unpack DEB VERSION SHA256: check it, and make the tree of that version of it.
+# unpack DEB VERSION SHA256: check it, and make the tree of that version from it.
 unpack()
 {
 	local tree=$CACHE/source/$LINUX/linux-$2
-	[[ $(sha256 "$1") == "$3" ]] || die "$1 does not have the SHA256 $3"
+	[[ $(sha256 "$1") == "$3" ]] || die "$1 does not have the checksum SHA256 $3"
 	note "unpacking"
 	mkdir "$tmp/tree"
-	# Not through a file: the archive within the package need not hit the disk.
+	# Through pipes: the archive inside the package need not be stored on disk.
 	# shellcheck disable=SC2016 # for the inner shell
 	logged "$LOGS/source.log" bash -c '
 		set -euo pipefail
@@ -67,7 +67,7 @@ unpack()
 			tar -x -C "$3/tree" --strip-components=1' unpack "$1" "$PACKAGE" "$tmp" ||
 		die "$PACKAGE $2 could not be unpacked"
 	[[ $(tree_version "$tmp/tree") == "$LINUX".* ]] ||
-		die "$PACKAGE $2 holds Linux $(tree_version "$tmp/tree")"
+		die "$PACKAGE $2 holds Linux $(tree_version "$tmp/tree"), but the patches are for $LINUX"
 	mv -T "$tmp/tree" "$tree"
 }
 
@@ -86,7 +86,7 @@ fetch()
 	rm -rf "$tmp"
 }
 
-# candidate: the fields of the newest one.
+# candidate: print the fields of the newest package.
 candidate()
 {
 	if [[ -n $KERNEL_DEB ]]; then
@@ -98,7 +98,7 @@ candidate()
 	fi
 }
 
-# update: pin it, with nothing changed if the patches do not apply.
+# update: pin the newest package; if the patches do not apply, change nothing.
 update()
 {
 	local file=$ROOT/patches/$LINUX/base new version tree was
@@ -107,19 +107,19 @@ update()
 	field() { sed -n "s/^$1: //p" <<<"$new"; }
 	version=$(field Version) tree=$CACHE/source/$LINUX/linux-$version
 	[[ -n $version ]] ||
-		die "$SUITE has no $PACKAGE any more, so there is no newer one; patches/$LINUX/base still pins $(pinned Version)"
+		die "$SUITE no longer has $PACKAGE, so there is no newer version; patches/$LINUX/base still pins $(pinned Version)"
 	[[ $(field SHA256) != "$(pinned SHA256)" || ! -d $tree ]] ||
 		{ note "$(pinned Version) is the newest"; return; }
 	[[ -d $tree ]] || fetch "$version" "$(field Filename)" "$(field SHA256)"
 	KERNEL_SRC=$tree KERNEL_DEB='' BASE_UPDATE='' "$0" fits ||
-		die "patches/$LINUX does not fit $PACKAGE $version, and patches/$LINUX/base still pins $(pinned Version); to port the patches: KERNEL_SRC=$tree"
+		die "the patches do not apply to $PACKAGE $version; patches/$LINUX/base still pins $(pinned Version); to port the patches use KERNEL_SRC=$tree"
 	was=$(pinned Version)
 	if ! printf '%s\nPackage: %s\nVersion: %s\nSuite: %s\nFilename: %s\nSHA256: %s\n' "$(grep '^#' "$file")" \
 		"$PACKAGE" "$version" "$SUITE" "$(field Filename)" "$(field SHA256)" >"$file.tmp" ||
 		! mv "$file.tmp" "$file"; then
 		die "$file could not be written"
 	fi
-	note "patches/$LINUX/base pins $version now, was $was ('git diff' shows it); 'make test' comes next"
+	note "patches/$LINUX/base now pins $version instead of $was (see 'git diff'); run 'make test' next"
 }
 
 fits()
@@ -135,7 +135,7 @@ fits()
 case ${1:-} in
 '')	;;
 fits)	fits; exit ;;
-*)	die "no such thing to do: $1" ;;
+*)	die "usage: scripts/source.sh [fits]" ;;
 esac
 [[ -z $KERNEL_SRC ]] || exit 0
 [[ -z $KERNEL_DEB ]] || check_given

@@ -3,9 +3,9 @@
 #
 # Usage: scripts/steps.sh [--test] STEP...
 #
-# Run the steps in turn, each a script of its own that does only what changed,
-# and say which one of how many it is. With --test a step whose tests fail does
-# not keep the next ones from running, and the last line is the sum of all.
+# Run the steps in turn, printing a numbered title for each. A step is a separate
+# script, which redoes only what changed. With --test the steps after one with failed
+# tests still run, and the last line is the sum of all counts.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -17,7 +17,7 @@ first_time()
 	[[ -e $1 ]] || printf ' (%s)' "$2"
 }
 
-# A step debug-STEP is that step for the debug kernel.
+# Step debug-STEP is STEP for the debug kernel.
 title()
 {
 	local kernel=kernel minutes=10 image=$IMAGE fuzz=${FUZZ_SECONDS:-60}
@@ -36,27 +36,27 @@ title()
 	objgate)	echo "checking the Rust objects" ;;
 	builds)		echo "building and booting other configurations$(first_time "$OUT/kernel-cfi" "an hour or more on 2 cores the first time")" ;;
 	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
-	test-host)	echo "testing the core crate and the benchmark on the host" ;;
+	test-host)	echo "testing the core crate and the scripts on the host" ;;
 	kunit)		echo "running KUnit on the $kernel in QEMU" ;;
 	run)		echo "running the KVM selftests on the $kernel in QEMU" ;;
 	quick)		echo "running the short KVM selftests on the $kernel in QEMU" ;;
-	judge)		echo "booting the $kernel with planted mistakes, to see that they are found" ;;
+	judge)		echo "booting the $kernel with planted mistakes, to test that they are found" ;;
 	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
-	mutants)	echo "putting bugs into the Rust code, to see the tests find them" ;;
+	mutants)	echo "running mutation tests" ;;
 	boot)		echo "booting" ;;
 	bench-kernel)	echo "building a kernel without the overlay$(first_time "$WITHOUT/arch/arm64/boot/Image" "5 minutes or more on 2 cores the first time")" ;;
-	bench-plugin)	echo "building the plugin that counts in QEMU" ;;
-	bench-build)	echo "measuring how long KVM takes to build (about 4 minutes on 2 cores; BUILD=0 leaves it out)" ;;
+	bench-plugin)	echo "building the QEMU plugin that counts instructions" ;;
+	bench-build)	echo "measuring how long KVM takes to build (about 4 minutes on 2 cores; BUILD=0 skips this)" ;;
 	bench)		echo "counting instructions in QEMU" ;;
 	lint)		echo "checking style and warnings" ;;
 	series)		echo "making the patch series" ;;
-	*)		die "no step '$1'" ;;
+	*)		die "there is no step '$1'" ;;
 	esac
 }
 
-# A misspelt test is refused now, not after the build. A machine that has no
-# Python yet is told by the runner itself.
+# Reject a misspelt test now, not after the build. If Python is not installed yet,
+# vm.py rejects it later.
 check_tests()
 {
 	[[ -n $TESTS && -x /usr/bin/python3 && " $* " =~ " "(run|quick)" " ]] || return 0
@@ -69,19 +69,19 @@ except matrix.BadSelection as why:
     sys.exit(f"error: TESTS: {why}")' "$TESTS" "$CONFIG"
 }
 
-# So is an older result that none can be compared with.
+# Reject an unusable result in BASE= now, too.
 check_base()
 {
 	[[ -n $BASE && " $* " == *" bench "* && -x /usr/bin/python3 ]] || return 0
 	"$ROOT/scripts/bench.sh" check
 }
 
-# run_step STEP: by its script; what runs in QEMU has one in common.
+# run_step STEP: run its script; all steps that run tests in QEMU share guest.sh.
 run_step()
 {
 	local config=$CONFIG
 	[[ $1 != debug-* ]] || config=debug
-	# `make test` has no time for every machine in every mode.
+	# In `make test`, only some machines run in all modes.
 	[[ -z $keep_going ]] || local -x BRIEF=y
 	case ${1#debug-} in
 	run|quick|kunit|judge|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
@@ -109,17 +109,17 @@ for step in "$@"; do
 	SECONDS=0
 	rm -f "$RESULTS/$step.count"
 	before=$(counts)
-	# The kernel is in QEMU's memory once it runs: others may build meanwhile.
+	# Once QEMU has loaded the kernel, other makes may build: release the lock.
 	[[ $step != boot ]] || exec 9>&-
 	rc=0
 	run_step "$step" || rc=$?
 	((SECONDS < 2)) || note "done in $((SECONDS / 60)):$(printf %02d $((SECONDS % 60)))"
 	((rc)) || continue
 	status=1
-	# Tests that fail leave their count; without one the step itself broke.
+	# Failed tests leave a count; without one the step itself failed.
 	[[ -z $keep_going || $(counts) == "$before" ]] || continue
 	[[ $(counts) != "$before" ]] || count "$step" 0 1 0
-	((n == $#)) || echo "$step failed: the steps after it are not run" >&2
+	((n == $#)) || echo "$step failed; the remaining steps are not run" >&2
 	break
 done
 

@@ -3,10 +3,9 @@
 #
 # Usage: scripts/test-host.sh
 #
-# What needs no kernel: the core crate's tests, with Debian's cargo, its fuzz
-# targets for a moment, the model of the locks, and the tests of the benchmark's,
-# the object gate's, the judge's and these scripts' own code. A suite that passes
-# fewer tests than scripts/vm/floors says has failed.
+# Run the tests that need no kernel: those of the core crate (with Debian's cargo), of
+# its fuzz targets and of the model of its locks, and the unit tests of the scripts. A
+# suite that passes fewer tests than scripts/vm/floors requires has failed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -25,14 +24,14 @@ model()
 	debian_cargo cargo-model test --no-fail-fast --manifest-path "$ROOT/rust/kvm_abi/model/Cargo.toml"
 }
 
-# The part of QEMU's plugin that needs no QEMU.
+# The part of the QEMU plugin that can be tested without QEMU.
 plugin()
 {
 	clean_env /usr/bin/rustc --edition 2021 --test -o "$OUT/test-plugin" \
 		"$ROOT/scripts/bench/plugin/src/insn.rs" && "$OUT/test-plugin"
 }
 
-# suite DIRECTORY: the unit tests of the driver's Python there.
+# suite DIRECTORY: run the unit tests of the Python code there.
 suite()
 {
 	(cd "$ROOT/scripts" &&
@@ -44,8 +43,8 @@ out_dir
 floors=$(cd "$ROOT/scripts" && clean_env /usr/bin/python3 -B -m vm.rules)
 passed=0 failed=0 skipped=0 status=0
 
-# tests WHAT [COMMAND...]: count what the command, WHAT by default, reports in the
-# manner of Rust or of Python.
+# tests WHAT [COMMAND...]: run the command (default: WHAT) and count the tests that it
+# reports in the format of Rust or of Python.
 tests()
 {
 	local log=$LOGS/test-host-$1.log rc=0 p f s least
@@ -61,14 +60,14 @@ tests()
 			}
 		}
 		END { print p + 0, f + 0, s + 0 }' "$log")
-	# No result line: it did not compile, which is a failure of its own.
+	# Without a result line it did not compile: count one failure.
 	((rc == 0 || f)) || f=1
 	least=$(awk -v suite="$1" '$1 == suite { print $2 }' <<<"$floors")
 	if [[ -z $least ]]; then
-		note "$1: nobody knows how many tests it has: add the row 'host | $1 | * | $p' to scripts/vm/floors"
+		note "$1: its number of tests is not listed: add the row 'host | $1 | * | $p' to scripts/vm/floors"
 		f=$((f + 1)) rc=1
 	elif ((p < least && f == 0)); then
-		note "$1: $p tests passed, $least at least are expected (scripts/vm/floors)"
+		note "$1: $p tests passed, at least $least are expected (scripts/vm/floors)"
 		f=1 rc=1
 	fi
 	((rc == 0)) || status=1

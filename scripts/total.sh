@@ -3,8 +3,8 @@
 #
 # Usage: scripts/total.sh [--all]
 #
-# Add up what the stages of `make test` counted (--all: `make lint` too), print
-# the sum in one line, and fail if any failed, none ran, or a stage's count is
+# Add up the counts of the stages of `make test` (--all: also of `make lint`), print
+# the sum in one line, and fail if a test failed, no test ran, or a stage's count is
 # missing or is not three numbers.
 
 . "$(dirname "$0")/lib.sh"
@@ -14,11 +14,11 @@ stages=(test-host objgate kunit judge vm debug/kunit debug/judge debug/vm)
 
 mkdir -p "$RESULTS"
 passed=0 failed=0 skipped=0 status=0
-# Steps that broke have a count of their own name.
+# Steps that broke have a count, too, under their own name.
 while IFS= read -r stage; do
 	[[ $stage != lint || " ${stages[*]} " == *" lint "* ]] || continue
 	if [[ ! -e $RESULTS/$stage.count ]]; then
-		echo "$stage gave no count: it did not come to its end" >&2
+		echo "$stage gave no count: it did not finish" >&2
 		status=1
 	elif [[ ! $(<"$RESULTS/$stage.count") =~ ^([0-9]+)\ ([0-9]+)\ ([0-9]+)$ ]]; then
 		echo "$RESULTS/$stage.count is not three numbers" >&2

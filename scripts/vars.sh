@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash disable=SC2034
 #
-# The user's variables, checked, and every path that follows from them.
-# Sourced by lib.sh, so that no script does anything before all of them are good.
+# Check the user's variables and set every path that depends on them.
+# Sourced by lib.sh, so that no script does anything before all variables are valid.
 
-# The values that are accepted; an empty variable means "the default", for the
-# VM tests the whole table.
+# The accepted values. An empty variable means the default, for the VM tests the
+# whole table.
 ABI_VALUES="c rust check"
 GIC_VALUES="2 3"
 MODE_VALUES="vhe nvhe protected nested"
@@ -28,8 +28,8 @@ one_of()
 		die "$1=$2 is not known; good values: ${3// /, }"
 }
 
-# is_seed TEXT: whether it is a number of 64 bits, as C reads it.
-# shellcheck disable=SC2071 # more than bash has; of one length, text compares as numbers do
+# is_seed TEXT: whether it is a number of up to 64 bits in C's notation.
+# shellcheck disable=SC2071 # too large for bash; texts of the same length compare as numbers
 is_seed()
 {
 	[[ $1 =~ ^(0|0[xX][0-9A-Fa-f]{1,16}|[1-9][0-9]{0,18})$ ||
@@ -55,15 +55,15 @@ CONFIG=${CONFIG:-base}
 	die "SEED=$SEED is not known; good values: a number of up to 64 bits, e.g. the one that a failing test printed"
 [[ -z $TESTS || $TESTS =~ ^[A-Za-z0-9_./-]+([,\ ]+[A-Za-z0-9_./-]+)*$ ]] ||
 	die "TESTS=$TESTS is not known; good values: names of tests separated by commas, e.g. TESTS=hypercalls,psci_test"
-[[ $CMDLINE != *$'\n'* ]] || die "CMDLINE= holds more than one line"
+[[ $CMDLINE != *$'\n'* ]] || die "CMDLINE= holds more than one line; give kernel parameters on one line"
 TESTS=${TESTS// /,}
-[[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give a bench.json of an earlier \`make bench\`"
+[[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give the bench.json of an earlier \`make bench\`"
 BASE=${BASE:+$(realpath -- "$BASE")}
 one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 [[ -z $DEBIAN_MIRROR || $DEBIAN_MIRROR =~ ^[a-z][a-z0-9+.-]*:/[^][:space:][]+$ ]] ||
-	die "DEBIAN_MIRROR=$DEBIAN_MIRROR is no URI of a Debian archive, such as http://<host>/debian or file:/<directory>"
+	die "DEBIAN_MIRROR=$DEBIAN_MIRROR is not the URI of a Debian archive, such as http://<host>/debian or file:/<directory>"
 
-# What no machine is. (scripts/vm/matrix.py knows the same; this is told first.)
+# Impossible machines. (scripts/vm/matrix.py has the same rules; these reject earlier.)
 [[ $MODE != vhe || " $CPU_WITHOUT_VHE " != *" $CPU "* ]] ||
 	die "MODE=vhe: $CPU is Armv8.0 and has no VHE; good values with it: nvhe, protected"
 [[ $MODE != nested || ${CPU:-max} == max ]] ||
@@ -71,7 +71,7 @@ one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 [[ $MODE != nested && $MODE != protected || ${GIC:-3} == 3 ]] ||
 	die "MODE=$MODE needs GIC=3"
 
-# PART: what makes this run one of a part only, for the closing line.
+# PART: the variables that narrow this run, for the closing line.
 PART=''
 for name in ABI GIC CPU MODE TESTS CMDLINE; do
 	[[ -z ${!name} ]] || PART+="${PART:+ }$name=${!name}"
@@ -79,57 +79,58 @@ done
 [[ $CONFIG == base ]] || PART+="${PART:+ }CONFIG=$CONFIG"
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-# These, and only these, are what the overlay may lay into a kernel tree.
+# The only directories from which the overlay lays files into a kernel tree.
 PAYLOAD_DIRS=(arch include rust tools Documentation)
 
-# The cache is shared by all clones of this user; nothing in it belongs to one.
-[[ -n ${XDG_CACHE_HOME:-} || -n ${HOME:-} ]] || die "neither HOME nor XDG_CACHE_HOME is set"
+# The cache is shared by all clones of this user.
+[[ -n ${XDG_CACHE_HOME:-} || -n ${HOME:-} ]] || die "neither HOME nor XDG_CACHE_HOME is set; set one of them"
 CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/kvm-arm64-rust
-[[ $CACHE == /* ]] || die "XDG_CACHE_HOME=$XDG_CACHE_HOME is not an absolute path"
+[[ $CACHE == /* ]] || die "XDG_CACHE_HOME=$XDG_CACHE_HOME is not an absolute path; give one"
 
-# OUT: everything that is built for this clone.
+# OUT: the output directory of this clone.
 if [[ -z $O ]]; then
 	OUT=$CACHE/work/$(basename "$ROOT")-$(printf %s "$ROOT" | sha256sum | cut -c1-8)
 else
 	OUT=$(realpath -m -- "${O/#\~\//${HOME:-}/}")
 	[[ ! -e $OUT || -d $OUT ]] || die "O=$O is a file; give a directory"
-	[[ $OUT != / && $ROOT/ != "$OUT/"* ]] || die "O=$O holds this repository; give a directory of its own"
+	[[ $OUT != / && $ROOT/ != "$OUT/"* ]] || die "O=$O holds this repository; give a separate directory"
 	# What is built there would count as sources.
 	[[ $OUT/ != "$ROOT/"* ]] || die "O=$O lies within this repository; give a directory outside of it"
-	# An output directory is cleaned and removed by us: never adopt another's.
+	# These scripts clean and remove their output directory: never adopt one that was not
+	# created by them for this user.
 	for file in "$OUT" "$OUT/.kvm-arm64-rust"; do
 		[[ ! -e $file || -O $file ]] ||
-			die "O=$O belongs to the user $(stat -c %U -- "$file"); give a directory of your own"
+			die "O=$O belongs to the user $(stat -c %U -- "$file"); give your own directory"
 	done
 	[[ ! -d $OUT || -e $OUT/.kvm-arm64-rust || -z $(ls -A -- "$OUT") ]] ||
 		die "O=$O holds other files; give an empty or a new directory"
-	# Wherever a script of ours calls another from.
+	# The absolute path, for scripts called from another directory.
 	O=$OUT
 fi
 [[ $OUT != *[[:space:]:%\']* ]] ||
-	die "the output directory '$OUT' has a space, ':', '%' or quote in its path, which the kernel's build refuses; choose another one with O="
+	die "the path of the output directory '$OUT' has a space, ':', '%' or quote, which the kernel's build rejects; choose another directory with O="
 
-# supported_bases: the kernel versions that there are patches for.
+# supported_bases: print the kernel versions that have patches.
 supported_bases()
 {
 	find "$ROOT/patches" -mindepth 1 -maxdepth 1 -type d -printf '%f\n' 2>/dev/null | sort -V | paste -sd ' '
 }
 
-# tree_version DIR: VERSION.PATCHLEVEL.SUBLEVEL of a kernel tree.
+# tree_version DIR: print VERSION.PATCHLEVEL.SUBLEVEL of a kernel tree.
 tree_version()
 {
 	awk '$2 == "=" && /^(VERSION|PATCHLEVEL|SUBLEVEL) / { v = v sep $3; sep = "." } /^NAME/ { exit } END { print v }' "$1/Makefile"
 }
 
 DEFAULT_LINUX=7.3
-[[ -z $KERNEL_SRC || -z $KERNEL_DEB ]] || die "KERNEL_SRC= and KERNEL_DEB= are two kernel sources; give one"
+[[ -z $KERNEL_SRC || -z $KERNEL_DEB ]] || die "KERNEL_SRC= and KERNEL_DEB= both name a kernel source; give one of them"
 [[ -z $KERNEL_SRC || $BASE_UPDATE != 1 ]] ||
-	die "BASE_UPDATE=1 is about Debian's kernel source, which KERNEL_SRC= replaces; give one of them"
+	die "BASE_UPDATE=1 updates Debian's kernel source, which KERNEL_SRC= replaces; give one of them"
 [[ -z $KERNEL_DEB || -f $KERNEL_DEB ]] ||
-	die "KERNEL_DEB=$KERNEL_DEB is not a file; give a package linux-source-$DEFAULT_LINUX of Debian's, a .deb"
+	die "KERNEL_DEB=$KERNEL_DEB is not a file; give the .deb of Debian's package linux-source-$DEFAULT_LINUX"
 KERNEL_DEB=${KERNEL_DEB:+$(realpath -- "$KERNEL_DEB")}
 if [[ -n $KERNEL_SRC ]]; then
-	[[ -d $KERNEL_SRC ]] || die "KERNEL_SRC=$KERNEL_SRC is not a directory"
+	[[ -d $KERNEL_SRC ]] || die "KERNEL_SRC=$KERNEL_SRC is not a directory; give a Linux source tree"
 	KERNEL_SRC=$(cd "$KERNEL_SRC" && pwd -P)
 	[[ -f $KERNEL_SRC/Kbuild && -f $KERNEL_SRC/Makefile && -d $KERNEL_SRC/arch/arm64/kvm ]] ||
 		die "KERNEL_SRC=$KERNEL_SRC is not a Linux source tree (no Kbuild, Makefile or arch/arm64/kvm)"
@@ -138,29 +139,29 @@ if [[ -n $KERNEL_SRC ]]; then
 	[[ -n $version && -d $ROOT/patches/$LINUX ]] ||
 		die "KERNEL_SRC=$KERNEL_SRC is Linux ${version:-of an unknown version}; supported: $(supported_bases)"
 	[[ ! -e $KERNEL_SRC/.config && ! -d $KERNEL_SRC/include/config ]] ||
-		die "KERNEL_SRC=$KERNEL_SRC has been built in; run 'make mrproper' in it or give a clean copy"
+		die "KERNEL_SRC=$KERNEL_SRC holds the results of a build; run 'make mrproper' in it or give a clean copy"
 	[[ $OUT/ != "$KERNEL_SRC/"* ]] ||
 		die "O= lies within KERNEL_SRC, which is never modified; give another directory"
 else
 	LINUX=$DEFAULT_LINUX
 fi
 
-# pinned FIELD: of the kernel source that the patches are made for.
+# pinned FIELD: print a field of the kernel source for which the patches are made.
 pinned()
 {
 	sed -n "s/^$1: //p" "$ROOT/patches/$LINUX/base"
 }
 
-# Debian's source in the version that is pinned, one tree for all clones.
+# Debian's source in the pinned version: one tree for all clones.
 DEBIAN_TREE=$CACHE/source/$LINUX/linux-$(pinned Version)
 [[ $(pinned SHA256) =~ ^[0-9a-f]{64}$ && $DEBIAN_TREE =~ /linux-[0-9][A-Za-z0-9.+~-]*$ ]] ||
-	die "patches/$LINUX/base names no version or no SHA256; 'git checkout patches/$LINUX/base' puts it right"
+	die "patches/$LINUX/base lacks a valid version or SHA256; to restore it: git checkout patches/$LINUX/base"
 
-# base_tree: the pristine tree, the user's or that one.
+# base_tree: print the path of the pristine tree: the user's or Debian's.
 base_tree()
 {
 	local tree=${KERNEL_SRC:-$DEBIAN_TREE}
-	[[ -d $tree ]] || die "the kernel source $(pinned Version) is not there yet: run 'make setup'"
+	[[ -d $tree ]] || die "the kernel source $(pinned Version) is missing: run 'make setup'"
 	printf '%s\n' "$tree"
 }
 

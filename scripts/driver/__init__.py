@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of the scripts that set up, fetch, build and add up, with neither network nor root."""
+"""Tests of setup.sh, source.sh, the variables, total.sh and .ci/run, without network and root."""

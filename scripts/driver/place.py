@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A place to run the scripts in: a home, a cache, a PATH with fakes, and a small repository."""
+"""An environment to run the scripts in: home, cache, PATH with fakes, and a small repository."""
 
 import hashlib
 import os
@@ -18,7 +18,7 @@ PAYLOAD_DIRS = ("arch", "include", "rust", "tools", "Documentation")
 
 @dataclass
 class Ran:
-    """What a command returned and said."""
+    """A command's exit status and output."""
     status: int
     out: str
     err: str
@@ -29,7 +29,7 @@ def sha256(path: Path) -> str:
 
 
 class Place(unittest.TestCase):
-    """Each test has its own."""
+    """The environment; each test has its own."""
 
     def setUp(self) -> None:
         there = tempfile.TemporaryDirectory(prefix="driver-test.")
@@ -43,7 +43,7 @@ class Place(unittest.TestCase):
         self.source = self.cache / "source/7.3"
 
     def environment(self, changes: dict[str, str | None]) -> dict[str, str]:
-        """What a script gets; None takes a variable away."""
+        """The environment variables of a script; None removes one."""
         env: dict[str, str | None] = {
             "HOME": str(self.home), "PATH": f"{self.bin}:/usr/bin:/bin:/usr/sbin:/sbin",
             "TMPDIR": str(self.dir / "tmp"), "CALLS": str(self.calls),
@@ -65,7 +65,7 @@ class Place(unittest.TestCase):
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
 
     def fake(self, name: str, body: str) -> None:
-        """A program in PATH before the real one; each call leaves a line."""
+        """Put a program into PATH before the real one; each call writes a line to $CALLS."""
         path = self.bin / name
         path.write_text(f'#!/bin/bash\necho "{name} $*" >>"$CALLS"\n{body}\n', encoding="utf-8")
         path.chmod(0o755)
@@ -74,7 +74,7 @@ class Place(unittest.TestCase):
         return self.calls.read_text(encoding="utf-8").splitlines() if self.calls.exists() else []
 
     def assert_died(self, ran: Ran, *words: str) -> None:
-        """With a line of its own that has these words."""
+        """It died with exactly one error, and that has these words."""
         self.assertNotEqual(ran.status, 0, ran)
         errors = [line for line in ran.err.splitlines() if ": error: " in line]
         self.assertEqual(len(errors), 1, ran.err)
@@ -82,7 +82,7 @@ class Place(unittest.TestCase):
             self.assertIn(word, errors[0])
 
     def kernel(self, version: str, text: str = "int x;\n") -> Path:
-        """A package like Debian's, of a kernel of three files."""
+        """Build a package like Debian's, with a kernel of three files."""
         work = self.dir / f"deb-{version}-{len(text)}"
         tree = work / PACKAGE
         (tree / "arch/arm64/kvm").mkdir(parents=True)
@@ -105,7 +105,7 @@ class Place(unittest.TestCase):
         return deb
 
     def repository(self, pinned: str = "7.3.4-1", deb: Path | None = None) -> Path:
-        """The scripts with an overlay of one patch; what they make goes to the cache."""
+        """Make a repository with the scripts and an overlay of one patch."""
         repo = self.dir / "repo"
         shutil.copytree(ROOT / "scripts", repo / "scripts",
                         ignore=shutil.ignore_patterns("__pycache__", "driver"))
@@ -132,5 +132,5 @@ class Place(unittest.TestCase):
         return (repo / "patches/7.3/base").read_text(encoding="utf-8")
 
     def trees(self) -> list[str]:
-        """All that is where the kernel sources are, complete or not."""
+        """The kernel sources in the cache, complete or not."""
         return sorted(path.name for path in self.source.glob("*")) if self.source.is_dir() else []

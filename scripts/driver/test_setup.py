@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What setup installs, how apt gets it as root, and the crates."""
+"""setup.sh: what it installs, how it runs apt as root, and the crates."""
 
 import os
 import re
@@ -10,7 +10,7 @@ from pathlib import Path
 from driver.place import ROOT, Place
 
 PUBLIC = "registry+https://github.com/rust-lang/crates.io-index"
-# Says where apt works, and whether it is root's alone.
+# Records in which directories apt works, and with which owner and mode.
 APT = r"""
 [[ $1 != indextargets ]] || { echo "http://m.invalid/debian $VERSION_CODENAME"; exit; }
 for word; do
@@ -26,7 +26,7 @@ done
 class Setup(Place):
     def setUp(self) -> None:
         super().setUp()
-        # Of the machine, which is set up: the tests would not run on another.
+        # Everything else that setup looks for is installed here, or the tests could not run.
         version = re.search(r"^BINDGEN_VERSION=(.*)$", (ROOT / "scripts/setup.sh").read_text(), re.M)
         assert version
         for name, body in (("bindgen/bin/bindgen", f"echo bindgen {version[1]}"),
@@ -37,7 +37,7 @@ class Setup(Place):
             path.chmod(0o755)
 
     def installed(self, change: str) -> None:
-        """The list of what is installed, changed by sed."""
+        """Change the list of installed packages by sed."""
         self.fake("dpkg-query", f"/usr/bin/dpkg-query \"$@\" | sed -E '{change}'")
 
     def setup(self, **changes: str | None) -> tuple[int, str]:
@@ -52,13 +52,13 @@ class Setup(Place):
         return [line.rpartition(" --no-remove ")[2] for line in self.called()
                 if line.startswith("apt-get") and " install " in line]
 
-    def test_with_nothing_missing_nobody_is_asked(self) -> None:
+    def test_with_nothing_missing_no_tool_is_called(self) -> None:
         for name in ("apt-get", "sudo", "apt-cache", "curl", "wget"):
             self.fake(name, "exit 1")
         self.assertEqual(self.setup(), (0, ""))
         self.assertEqual(self.called(), [])
 
-    def test_one_of_another_architecture_is_not_the_one(self) -> None:
+    def test_a_package_of_another_architecture_does_not_count(self) -> None:
         self.installed("s/^installed amd64 ccache /installed arm64 ccache /")
         self.user(0)
         self.fake("apt-get", APT)
@@ -66,14 +66,14 @@ class Setup(Place):
         self.assertEqual((status, self.installs()), (1, ["ccache"]), said)
         self.assertIn("still missing or too old after installing: ccache", said)
 
-    def test_an_old_keyring_is_renewed(self) -> None:
+    def test_an_old_keyring_is_updated(self) -> None:
         self.installed("s/ debian-archive-keyring .*/ debian-archive-keyring 2023.3/")
         self.user(0)
         self.fake("apt-get", APT)
         self.setup()
         self.assertEqual(self.installs(), ["debian-archive-keyring"])
 
-    def test_roots_apt_works_where_nobody_else_can_write(self) -> None:
+    def test_apt_as_root_works_where_only_root_can_write(self) -> None:
         self.installed("/ ccache /d")
         self.fake("apt-get", APT)
         for user, by_sudo in ((0, 0), (1000, 2)):
@@ -87,16 +87,16 @@ class Setup(Place):
             for _, place, owner, mode in places:
                 self.assertFalse(Path(place).is_relative_to(self.home), place)
                 self.assertEqual((owner, mode), (str(os.geteuid()), "755"))
-                self.assertFalse(Path(place).exists(), "it is left behind")
+                self.assertFalse(Path(place).exists(), "apt's directory was not removed")
 
-    def test_what_apt_says_is_told_apart(self) -> None:
+    def test_each_error_of_apt_has_its_explanation(self) -> None:
         self.installed("/ ccache /d")
         self.user(0)
         for text, words in (("BADSIG 648ACFD622F3D138", "signature of the lists is bad"),
                             ("Could not resolve 'm.invalid'", "no network?"),
                             ("x: No space left on device", "the disk is full"),
                             ("x  404  Not Found", "lacks one of"),
-                            ("something else", "apt says why in ")):
+                            ("something else", "for the reason see ")):
             self.fake("apt-get", f'echo "E: {text}"; exit 100')
             status, said = self.setup()
             self.assertEqual(status, 1)
@@ -114,8 +114,8 @@ class Setup(Place):
                 (everything / path.name).symlink_to(path)
         ran = self.run_it("scripts/setup.sh", PATH=f"{self.bin}:{everything}",
                           DEBIAN_MIRROR="http://m.invalid/debian")
-        self.assert_died(ran, "apt-get install ccache", "neither root nor is there sudo")
-        # Debian 12 itself has an older one.
+        self.assert_died(ran, "apt-get install ccache", "not run as root, and there is no sudo")
+        # Debian 12 itself has an older QEMU.
         self.installed("/ qemu-system-arm /d")
         suite = "-t bookworm-backports " if '"12"' in Path("/etc/os-release").read_text() else ""
         ran = self.run_it("scripts/setup.sh", PATH=f"{self.bin}:{everything}",
@@ -145,7 +145,7 @@ class Crates(Place):
 
 
 class Cargo(Place):
-    """Debian's cargo, on a crate of one line."""
+    """Debian's cargo, on a minimal crate."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -168,7 +168,7 @@ class Cargo(Place):
         self.assertEqual(self.cargo("test")[0], 0)
         self.assertEqual(sorted(self.crate.rglob("*")), before)
 
-    def test_what_is_not_locked_is_refused(self) -> None:
+    def test_a_crate_without_a_lock_is_refused(self) -> None:
         (self.crate / "Cargo.lock").unlink()
         status, said = self.cargo("build")
         self.assertNotEqual(status, 0)
@@ -191,7 +191,7 @@ class Cargo(Place):
             '[build]\nrustc = "/nonexistent"\nrustc-wrapper = "/nonexistent"\n'
             'rustflags = ["--nonexistent"]\n[target.x86_64-unknown-linux-gnu]\n'
             'linker = "/nonexistent"\nrustflags = ["--nonexistent"]\n', encoding="utf-8")
-        # Links a program, too
+        # `cargo test` links a program, too.
         self.assertEqual(self.cargo("test", CARGO_HOME=str(home))[0], 0)
         bad = {name: "/nonexistent" for name in (
             "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "CARGO_BUILD_RUSTC",

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Where the kernel source comes from, and what is said when it does not."""
+"""source.sh: where the kernel source comes from, and the errors if it cannot be had."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from driver.place import PACKAGE, Place, sha256
 
 VERSION = "7.3.4-1"
 TREE = f"linux-{VERSION}"
-# What apt says, less its prefixes, and what has to be said of it
+# apt's messages without their prefixes, and the words of the error that each must give
 REASONS = (
     ("The following signatures couldn't be verified because the public key is not available: "
      "NO_PUBKEY 6ED0E7B82643E131", "debian-archive-keyring"),
@@ -54,9 +54,9 @@ class Source(Place):
         self.assert_died(ran, "checksum")
         self.assertEqual(self.trees(), [])
 
-    def test_a_mirror_that_has_it_no_more(self) -> None:
+    def test_a_mirror_that_no_longer_has_it(self) -> None:
         ran = self.run_it(self.script, repo=self.repo, DEBIAN_MIRROR=f"file://{self.mirror}")
-        self.assert_died(ran, self.deb.name, str(self.mirror), "has it no more")
+        self.assert_died(ran, self.deb.name, str(self.mirror), "no longer has it")
         for way in ("DEBIAN_MIRROR=", "KERNEL_DEB=", "KERNEL_SRC=", "BASE_UPDATE=1"):
             self.assertIn(way, ran.err)
         self.assertEqual(self.trees(), [])
@@ -81,7 +81,7 @@ class Source(Place):
         self.assert_died(ran, f"not a package {PACKAGE}")
         self.assertEqual(self.trees(), [])
 
-    def test_with_the_tree_there_nobody_is_asked(self) -> None:
+    def test_with_the_tree_in_the_cache_apt_is_not_called(self) -> None:
         (self.source / TREE).mkdir(parents=True)
         for name in ("apt-get", "apt-helper", "apt-cache"):
             self.fake(name, "exit 1")
@@ -119,7 +119,7 @@ class Source(Place):
         self.assertEqual(output.count("source.sh: interrupted; "), 1, output)
         self.assertEqual(self.trees(), [])
 
-    def test_what_was_killed_is_no_tree_and_goes(self) -> None:
+    def test_leftovers_of_a_killed_run_are_not_used_and_are_removed(self) -> None:
         for name in (f"{TREE}.tmp.1/tree", f"{TREE}.tmp.2"):
             (self.source / name).mkdir(parents=True)
         ran = self.run_it(self.script, repo=self.repo, KERNEL_DEB=str(self.deb))
@@ -140,7 +140,7 @@ class Update(Place):
         self.assertEqual((ran.status, self.trees()), (0, [TREE, "linux-7.3.9-1"]), ran)
         self.assertEqual(self.pinned(self.repo), self.before.replace("7.3.4-1", "7.3.9-1").replace(
             self.before.split()[-1], sha256(deb)))
-        self.assertIn("pins 7.3.9-1 now, was 7.3.4-1", ran.out)
+        self.assertIn("now pins 7.3.9-1 instead of 7.3.4-1", ran.out)
 
     def test_patches_that_do_not_apply_change_nothing(self) -> None:
         deb = self.kernel("7.3.9-1", "int z;\n")
@@ -156,8 +156,8 @@ class Update(Place):
         self.assert_died(ran, "holds Linux 7.4.1")
         self.assertEqual((self.pinned(self.repo), self.trees()), (self.before, [TREE]))
 
-    def test_what_apt_says_is_told_apart(self) -> None:
-        """Whatever it is, the old tree is no way out."""
+    def test_each_error_of_apt_has_its_explanation(self) -> None:
+        """And the pin stays unchanged."""
         for text, words in REASONS:
             with self.subTest(text):
                 self.fake("apt-get", f"[[ $* != *update ]] || {{ echo \"E: {text}\"; exit 100; }}")
@@ -166,8 +166,8 @@ class Update(Place):
                 self.assert_died(ran, words)
                 self.assertEqual(self.pinned(self.repo), self.before)
 
-    def test_a_list_that_nobody_signed(self) -> None:
-        """By the machine's own apt."""
+    def test_an_unsigned_list(self) -> None:
+        """Rejected by the machine's real apt."""
         dist = self.dir / "mirror/dists/trixie-backports"
         dist.mkdir(parents=True)
         (dist / "Release").write_text(
@@ -178,12 +178,12 @@ class Update(Place):
         self.assert_died(ran, "signature of the lists is bad")
         self.assertEqual(self.pinned(self.repo), self.before)
 
-    def test_a_suite_that_lists_it_no_more(self) -> None:
+    def test_a_suite_that_no_longer_lists_it(self) -> None:
         for name in ("apt-get", "apt-cache"):
             self.fake(name, "exit 0")
         ran = self.run_it(self.script, repo=self.repo, BASE_UPDATE="1",
                           DEBIAN_MIRROR="http://m.invalid/debian")
-        self.assert_died(ran, f"no {PACKAGE} any more", f"still pins {VERSION}")
+        self.assert_died(ran, f"no longer has {PACKAGE}", f"still pins {VERSION}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Variables: which are good, where from, and that a bad one is refused before anything is done."""
+"""Variables: valid values and their source; invalid ones are rejected before anything is done."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from driver.place import ROOT, Place
 
-# Prints what a script gets, whatever the step.
+# Prints the variables that a script gets, whatever the step.
 PRINT = """#!/bin/bash
 for name in ABI GIC CPU MODE TESTS CMDLINE CONFIG O SEED BRIEF FUZZ_SECONDS; do
 	[[ -z ${!name:-} ]] || echo "$name=${!name}"
@@ -30,9 +30,9 @@ BAD = (
     ({"KERNEL_SRC": "/etc", "BASE_UPDATE": "1"}, "give one of them"),
     ({"KERNEL_DEB": "/nonexistent"}, "is not a file"),
     ({"BASE_UPDATE": "yes"}, "good values: 0, 1"),
-    ({"DEBIAN_MIRROR": "debian"}, "no URI"),
+    ({"DEBIAN_MIRROR": "debian"}, "not the URI"),
     ({"DEBIAN_MIRROR": "http://m.invalid/debian x main\ndeb file:/y"}, "DEBIAN_MIRROR="),
-    ({"DEBIAN_MIRROR": "[trusted=yes] http://m.invalid/debian"}, "no URI"),
+    ({"DEBIAN_MIRROR": "[trusted=yes] http://m.invalid/debian"}, "not the URI"),
     ({"XDG_CACHE_HOME": "relative"}, "not an absolute path"),
     ({"HOME": None}, "neither HOME nor XDG_CACHE_HOME is set"),
     ({"O": "/etc/os-release"}, "is a file"),
@@ -52,7 +52,7 @@ class Variables(Place):
         ran = self.run_it("bash", "-c", ". scripts/lib.sh", **changes)
         return ran.status, ran.err
 
-    def test_a_bad_one_is_refused_and_nothing_is_done(self) -> None:
+    def test_an_invalid_one_is_rejected_and_nothing_is_done(self) -> None:
         before = sorted(ROOT.iterdir())
         for changes, words in BAD:
             with self.subTest(changes):
@@ -77,11 +77,11 @@ class Variables(Place):
         self.assertTrue(all(0 < n < 1 << 32 for n in found), found)
         self.assertEqual((found[1], found[2], found[4], found[-2]), (1, 42, 0x2a33bdfd, 5))
 
-    def test_without_home_if_nothing_is_to_be_there(self) -> None:
+    def test_home_is_not_needed_if_nothing_goes_there(self) -> None:
         status, said = self.script(HOME=None, XDG_CACHE_HOME=str(self.dir), O=f"{self.dir}/out")
         self.assertEqual((status, said), (0, ""))
 
-    def test_a_directory_of_somebody_else(self) -> None:
+    def test_a_directory_of_another_user(self) -> None:
         out = self.dir / "out"
         out.mkdir()
         (out / ".kvm-arm64-rust").touch()
@@ -99,7 +99,7 @@ class Variables(Place):
         (self.dir / "out/file").touch()
         self.assertIn("holds other files", self.script(O=f"{self.dir}/out")[1])
 
-    def test_the_sum_says_of_which_part_it_is(self) -> None:
+    def test_the_sum_names_the_part_that_ran(self) -> None:
         out = self.dir / "out"
         (out / "results/debug").mkdir(parents=True)
         (out / ".kvm-arm64-rust").touch()
@@ -123,7 +123,7 @@ class Make(Place):
         self.assertEqual(ran.status, 0, ran)
         return ran.out, ran.err
 
-    def test_the_environment_narrows_nothing_and_is_named(self) -> None:
+    def test_variables_of_the_environment_are_ignored_and_named(self) -> None:
         environment = {"MODE": "nested", "TESTS": "a$b", "CPU": "x86_64", "CONFIG": "Release",
                        "CMDLINE": "x", "O": "/nonexistent", "SEED": "1", "BRIEF": "y"}
         for words in ((), ("-e",)):
@@ -138,7 +138,7 @@ class Make(Place):
         self.assertEqual(out.split(), ["MODE=nested", "SEED=0x1"])
         self.assertIn(" CPU=max", err)
 
-    def test_nothing_is_said_without_a_cause(self) -> None:
+    def test_without_a_cause_there_is_no_warning(self) -> None:
         self.assertEqual(self.make("run"), ("", ""))
 
     def test_base_update_is_for_setup(self) -> None:
@@ -153,7 +153,7 @@ class Make(Place):
         self.assertNotEqual(ran.status, 0)
 
 
-# The goals of .ci/run, as if they were made.
+# A fake `make` with the goals of .ci/run.
 STAGES = re.findall(r"^stages=\((.*)\)$", (ROOT / "scripts/total.sh").read_text(), re.M)[0]
 MAKE = f"""
 tested()
@@ -196,15 +196,15 @@ class Ci(Place):
     def test_a_goal_that_dies_is_a_failure(self) -> None:
         self.assertEqual(self.ci("die")[:2], (1, "0 passed, 1 failed, 0 skipped"))
 
-    def test_nothing_of_the_caller_decides(self) -> None:
+    def test_the_callers_environment_has_no_effect(self) -> None:
         self.assertEqual(self.ci("pass", MODE="nested", O="/nonexistent", TESTS="x", CALLED="y")[:2],
                          (0, "15 passed, 0 failed, 1 skipped"))
 
-    def test_it_drops_every_variable_that_make_knows(self) -> None:
+    def test_it_unsets_every_variable_of_the_makefile(self) -> None:
         known = re.search(r"^VARIABLES := ((?:.*\\\n)*.*)$", (ROOT / "Makefile").read_text(), re.M)
         drops = re.search(r"^unset ((?:.*\\\n)*.*)$", (ROOT / ".ci/run").read_text(), re.M)
         assert known and drops
-        # SECONDS is a variable of every bash; make passes it on by another name.
+        # bash has a variable SECONDS; make passes on its own under another name.
         self.assertEqual(set(known[1].replace("\\", "").split()) - {"SECONDS"}
                          - set(drops[1].replace("\\", "").split()), set())
 
@@ -217,7 +217,7 @@ class Ci(Place):
         self.assertEqual((status, last), (1, "10 passed, 1 failed, 0 skipped"))
         self.assertIn("make test was ended: the time limit of 85 minutes is up", said)
 
-    def test_whoever_ends_it_gets_the_sum(self) -> None:
+    def test_a_signal_ends_it_with_the_sum(self) -> None:
         child = self.start(".ci/run", repo=self.repo, DO="hang", RESULTS=str(self.results))
         hanging = self.dir / "tmp/hanging"
         while not (hanging.exists() and hanging.read_text()):

@@ -68,7 +68,7 @@ class Total(unittest.TestCase):
             with self.subTest(stage):
                 (self.results / f"{stage}.count").unlink()
                 self.is_red(line(passed=SUM - 10 ** number, skipped=SKIPPED - number),
-                            f"{stage} gave no count: it did not come to its end")
+                            f"{stage} gave no count: it did not finish")
                 self.count(stage, f"{10 ** number} 0 {number}\n")
 
     def test_what_is_not_three_numbers(self) -> None:
