@@ -3,14 +3,15 @@
 #
 # Usage: scripts/flake/boots.sh BOOTS [QEMU OPTION...]
 #
-# Boot a kernel so many times, with many_vms as its only program, and count how
-# the boots end. docs/flake.md says what this is about. From the environment:
+# Boot a kernel BOOTS times, with many_vms as its only program, and count how the
+# boots end. See docs/flake.md. Environment variables:
 #
-#   IMAGE			the kernel, by default the one that `make` built
-#   QEMU			by default qemu-system-aarch64
-#   STORE_DELAY_US		how long QEMU waits before it stores, by default 300; 0: no wait
-#   KEEP=1			vm_keeper, as `make` built it, holds a VM
-#   MODEL, CMDLINE		the CPU, by default neoverse-n1; more for the kernel
+#   IMAGE			the kernel (default: the one that `make` built)
+#   QEMU			default: qemu-system-aarch64
+#   STORE_DELAY_US		how long QEMU waits before it stores (default: 300; 0: no wait)
+#   KEEP=1			let vm_keeper, as `make` built it, hold a VM
+#   MODEL			the CPU (default: neoverse-n1)
+#   CMDLINE			additional kernel parameters
 #
 # For instance: scripts/flake/boots.sh 10 -accel tcg,thread=single
 
@@ -58,7 +59,7 @@ boot()
 {
 	local log=$1 preload=()
 	shift
-	# This shell's own programs are left alone.
+	# Preloaded into QEMU only, not into the programs of this shell.
 	((!delay)) || preload=("STORE_DELAY_US=$delay" "LD_PRELOAD=$work/store_delay.so")
 	env "${preload[@]}" timeout "$BOOT_SECONDS" "${QEMU:-qemu-system-aarch64}" \
 		-M virt,virtualization=on,gic-version=3 -cpu "${MODEL:-neoverse-n1}" -smp 2 -m 1024 "$@" \
@@ -68,7 +69,7 @@ boot()
 		>"$log.qemu" 2>&1 || echo "QEMU ended with $?" >>"$log.qemu"
 }
 
-# The worst that a boot said.
+# verdict CONSOLE: print the worst problem in a boot's console.
 verdict()
 {
 	if grep -q 'WARNING: .* kvm_vcpu_load_debug' "$1"; then

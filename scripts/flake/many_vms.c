@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * many_vms SECONDS - Make and lose VMs, one after the other, as the
+ * many_vms SECONDS - Create and destroy VMs, one after the other, as the
  * tests do, with a vCPU that is preempted all the time.
  *
- * The guest is an endless loop. A timer interrupts it, and a thread for each
- * CPU gives it away as soon as it has it. Prints how many VMs there were.
+ * The guest is an endless loop. A timer interrupts it, and a thread on each
+ * CPU yields in a loop, to force context switches. Prints the number of VMs.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -59,7 +59,7 @@ static void interrupt(int signal)
 {
 }
 
-/* Again and again, since it may come before the guest runs. */
+/* Periodic, since the first signal may come before the guest runs. */
 static void set_timer(int us)
 {
 	struct itimerval timer = {

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * store_delay.so - Make a race of QEMU's multi-threaded TCG frequent.
+ * store_delay.so - Make a race in QEMU's multi-threaded TCG frequent.
  *
- * QEMU invalidates the translations of an instruction, and then stores what
- * replaces it. This library, preloaded, waits in between, so that another
- * thread has the time to translate the old instruction once more. Only stores
- * that invalidated something are delayed. docs/flake.md has the whole story.
+ * When a guest overwrites an instruction, QEMU first invalidates the
+ * translations of the old instruction, then stores the new one. This
+ * library, when preloaded, waits in between, which gives another thread
+ * time to translate the old instruction again. Only stores that invalidated
+ * a translation are delayed. See docs/flake.md.
  *
  *	gcc -O2 -shared -fPIC -o store_delay.so store_delay.c
  *	STORE_DELAY_US=300 LD_PRELOAD=./store_delay.so qemu-system-aarch64 ...
  *
- * It changes one call in the memory of the process, and needs no build of
- * QEMU: Debian's exports the names that are needed. x86-64 hosts only.
+ * It changes one call in the memory of the process. QEMU need not be rebuilt:
+ * Debian's build exports the symbols that are needed. x86-64 hosts only.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -31,7 +32,7 @@
 typedef void invalidate_fn(uintptr_t, uintptr_t, uintptr_t, uintptr_t);
 
 static invalidate_fn *invalidate;
-/* QEMU's count of invalidated translations, the last word of its tb_ctx. */
+/* QEMU's count of invalidated translations: the last word of its tb_ctx. */
 static const unsigned int *invalidated;
 static struct timespec delay;
 static unsigned long delays;
@@ -58,7 +59,7 @@ struct text {
 	size_t size;
 };
 
-/* The first object is the program. */
+/* The first object is the program itself: return 1 to stop after it. */
 static int find_text(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct text *text = data;
@@ -74,7 +75,7 @@ static int find_text(struct dl_phdr_info *info, size_t size, void *data)
 	return 1;
 }
 
-/* Where a call can reach it. */
+/* Returns a new page within reach of a call in the program. */
 static uint8_t *page_near(uint8_t *text)
 {
 	uintptr_t hint = (uintptr_t)text & ~0xffffUL;
@@ -105,7 +106,7 @@ static void redirect(uint8_t *call)
 	memcpy(page, jump, sizeof(jump));
 	memcpy(page + sizeof(jump), &target, sizeof(target));
 	if (mprotect((void *)first, size, PROT_READ | PROT_WRITE | PROT_EXEC))
-		die("the program cannot be changed");
+		die("the program's code cannot be made writable");
 	memcpy(call + 1, &offset, sizeof(offset));
 	mprotect((void *)first, size, PROT_READ | PROT_EXEC);
 }
@@ -126,13 +127,13 @@ __attribute__((constructor)) static void start(void)
 	Dl_info info;
 
 	invalidate = dlsym(RTLD_DEFAULT, INVALIDATE);
-	/* Another program, started with the same environment. */
+	/* Another program than QEMU, started with the same environment. */
 	if (!invalidate || !us)
 		return;
 
 	context = dlsym(RTLD_DEFAULT, "tb_ctx");
 	if (!context || !dladdr1(context, &info, (void **)&symbol, RTLD_DL_SYMENT))
-		die("this QEMU exports no tb_ctx");
+		die("this QEMU does not export tb_ctx: use Debian's");
 	invalidated = (unsigned int *)(context + symbol->st_size) - 1;
 
 	dl_iterate_phdr(find_text, &text);
