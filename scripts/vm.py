@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
 
-  run    KVM's selftests on two configurations, with --all on each, in every mode of kvm-arm.abi
-  quick  the short ones of them on one machine, in mode check
+  run    the KVM selftests in every mode of kvm-arm.abi, on two configurations (--all: on each)
+  quick  the short selftests on one machine, in mode check
   fuzz   the test abi_fuzz, for longer
   kunit  the KUnit suites kvm_arm64* on every CPU model and GIC
-  judge  boots with a planted mistake, which must fail, and for the right reason
+  judge  boots with a planted mistake each, which must fail for the right reason
   boot   a shell in the booted kernel
-  list   the configurations and tests
+  list   list the configurations and tests
 """
 
 import argparse
@@ -31,12 +31,12 @@ from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
 
 HERE = Path(__file__).resolve().parent
-# TCG is slow and the machine may be busy: these end a hang, nothing else.
+# Limits that only a hang exceeds, though TCG is slow and the machine may be busy.
 TEST_SECONDS = 600
 BOOT_SECONDS = 1800
 DEBUG_SLOWER = 3
 SILENT_SECONDS = 60
-# For how long the timed tests run, without --seconds.
+# How long the timed tests run without --seconds.
 FUZZ_SECONDS = 60
 DEBUG_SECONDS = 15
 SELFTESTS = ("run", "quick", "fuzz")
@@ -50,11 +50,11 @@ def die(message: str) -> NoReturn:
 
 
 def seed(word: str) -> str:
-    """A number of 64 bits, as the tests take it."""
+    """A number of up to 64 bits, in the notation of the tests."""
     if re.fullmatch(r"0[xX][0-9A-Fa-f]{1,16}", word) or (
             re.fullmatch(r"0|[1-9][0-9]{0,19}", word) and int(word) < 1 << 64):
         return word
-    raise argparse.ArgumentTypeError(f"{word} is no decimal or hexadecimal number of 64 bits")
+    raise argparse.ArgumentTypeError(f"{word} is not a decimal or hexadecimal number of 64 bits")
 
 
 def arguments() -> argparse.Namespace:
@@ -72,25 +72,25 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--gic", type=int, choices=matrix.GIC_VERSIONS)
     parser.add_argument("--mode", choices=matrix.KVM_MODES, help="KVM's mode")
     parser.add_argument("--tests", help="names separated by commas")
-    parser.add_argument("--cmdline", default="", help="more kernel parameters")
+    parser.add_argument("--cmdline", default="", help="additional kernel parameters")
     parser.add_argument("--debug", action="store_true", help="the Image is the debug kernel")
-    parser.add_argument("--brief", action="store_true", help="what `make test` runs of it")
+    parser.add_argument("--brief", action="store_true", help="only the part that `make test` runs")
     parser.add_argument("--all", action="store_true", help="every configuration")
     parser.add_argument("--seconds", type=int, help="how long the timed tests run")
     parser.add_argument("--seed", type=seed, default=hex(secrets.randbits(64)),
-                        help="where random numbers begin (default: another one each time)")
+                        help="seed of the random numbers (default: a new one each time)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="VMs at a time (default: the number of CPUs), if memory allows it")
     parser.add_argument("--stock", action="store_true",
-                        help="the kernel has no overlay: one boot for each configuration, no "
-                        "counters. Shows what the C code fails by itself (scripts/vm/expected)")
+                        help="the kernel lacks the overlay: one boot for each configuration, no "
+                        "counters. Shows which tests the C code fails (scripts/vm/expected)")
     args = parser.parse_args()
     if args.jobs < 1:
-        parser.error("--jobs: at least 1")
+        parser.error("--jobs: must be at least 1")
     if "--" in args.cmdline.split():
-        parser.error("--cmdline: kernel parameters only, no '--'")
+        parser.error("--cmdline: must be kernel parameters only, without '--'")
     if args.stock and args.abi not in (None, "c"):
-        parser.error("--stock: that kernel knows no --abi")
+        parser.error("--stock: a kernel without the overlay has no modes: omit --abi")
     if args.default_abi and (args.abi or args.stock):
         parser.error("--default-abi: not with --abi or --stock")
     needs = {"list": (), "kunit": ("image", "busybox", "out")}
@@ -106,7 +106,7 @@ def prepare(args: argparse.Namespace) -> qemu.Machine:
         if not shutil.which(tool):
             die(f"{tool} not found: apt-get install {package}")
     if not args.image.is_file():
-        die(f"no kernel at {args.image}")
+        die(f"there is no kernel at {args.image}: run 'make kernel'")
     args.out.mkdir(parents=True, exist_ok=True)
     initrd = args.out / ("initrd.cpio" if args.selftests else "initrd-kunit.cpio")
     command = [HERE / "mkinitrd.sh", initrd, *([args.selftests] if args.selftests else [])]
@@ -116,28 +116,30 @@ def prepare(args: argparse.Namespace) -> qemu.Machine:
         sys.exit(done.returncode)
     memory = qemu.DEBUG_MEMORY_MIB if args.debug else qemu.MEMORY_MIB
     if (fitting := qemu.fitting(args.jobs, memory)) < args.jobs:
-        print(f"memory for {fitting} VMs at a time, not {args.jobs}", flush=True)
+        print(f"running {fitting} VMs at a time, not {args.jobs}: there is not enough memory",
+              flush=True)
         args.jobs = fitting
-    # What fills freed pages with a pattern, and looks at it, does so on demand alone.
+    # Page poisoning is off without this parameter.
     cmdline = f"page_poison=1 {args.cmdline}".strip() if args.debug else args.cmdline
     return qemu.Machine(args.image, initrd, cmdline, memory)
 
 
 def installed(args: argparse.Namespace, wanted: tuple[str, ...]) -> None:
-    """A test that was not built is an error, not a skip."""
+    """Die if a test was not built: that must not look like a skip."""
     path = args.selftests / "kselftest-list.txt"
     if not path.is_file():
-        die(f"no installed selftests in {args.selftests}")
+        die(f"there are no installed selftests in {args.selftests}: run 'make selftests'")
     if not (args.selftests / "kvm" / "vm_keeper").is_file():
-        die(f"no kvm/vm_keeper in {args.selftests}: install the selftests with the overlay")
+        die(f"there is no kvm/vm_keeper in {args.selftests}: install the selftests of a tree "
+            "with the overlay")
     there = path.read_text(encoding="utf-8").split()
     missing = [name for name in wanted if f"kvm:{name}" not in there]
     if missing:
-        die(f"not in {path}: {', '.join(missing)}")
+        die(f"these tests were not built: {', '.join(missing)} (not in {path})")
 
 
 class Progress:
-    """A line for each boot that ended and, on a terminal, one for those that run."""
+    """Prints a line for each boot that ended and, on a terminal, one for the running boots."""
 
     def __init__(self, total: int) -> None:
         self.total = total
@@ -171,8 +173,8 @@ class Progress:
 
 
 def run_all(boots: list[Boot], jobs: int, count: Path, one: RunBoot) -> list[BootResult]:
-    """Boot them, the slow ones first; results in the order of the table."""
-    # An earlier run's count must not vouch for one that is cut short.
+    """Boot them, the slow ones first; returns the results in the given order."""
+    # If this run is cut short, an earlier run's count must not stand for it.
     count.unlink(missing_ok=True)
     progress = Progress(len(boots))
 
@@ -214,7 +216,7 @@ def files(out: Path, kind: str, boot: Boot, suffix: str = "") -> tuple[Path, Pat
 
 
 def options(args: argparse.Namespace) -> Options:
-    """What the tests get that are timed, or random."""
+    """The options of the timed and the random tests."""
     seconds = args.seconds
     if not seconds and (args.task == "fuzz" or args.debug):
         seconds = FUZZ_SECONDS if args.task == "fuzz" else DEBUG_SECONDS
@@ -222,7 +224,7 @@ def options(args: argparse.Namespace) -> Options:
 
 
 def machines(args: argparse.Namespace) -> tuple[Config, ...]:
-    """The configurations that are asked for, and where nobody asks, enough of them."""
+    """The configurations that the user chose, or a default set for the task."""
     if args.task == "quick":
         one = matrix.select(args.cpu, args.gic, args.mode, main=True)
         return one[:1]
@@ -231,7 +233,7 @@ def machines(args: argparse.Namespace) -> tuple[Config, ...]:
 
 
 def chosen(args: argparse.Namespace) -> list[Boot]:
-    """The boots that are asked for."""
+    """The boots that the user's choices select."""
     modes: tuple[str, ...] = matrix.DEBUG_MODES if args.debug else matrix.ABI_MODES
     if args.task == "fuzz":
         tests, modes = ("abi_fuzz",), ("check",)
@@ -254,19 +256,19 @@ def chosen(args: argparse.Namespace) -> list[Boot]:
 
 
 def remarks(args: argparse.Namespace, boots: list[Boot]) -> tuple[str, ...]:
-    """How to repeat a run, and what it left out."""
-    said = [f"Seed of what is random: {args.seed}. SEED={args.seed} repeats it."]
+    """How to repeat a run, and what it did not run."""
+    said = [f"Random seed: {args.seed}. SEED={args.seed} repeats it."]
     if args.task != "run" or args.cpu or args.gic or args.mode:
         return tuple(said)
     if missing := matrix.left_out(boots):
         said += [f"Not run: {', '.join(missing)}."]
     if long := [name for name in matrix.LONG if args.brief and not args.debug and not args.tests]:
-        said += [f"On the two main machines alone: {', '.join(long)}; modes c and rust."]
-    return (*said, "`make run ALL=1` runs them, too.") if said[1:] else tuple(said)
+        said += [f"Only on the two main machines: {', '.join(long)}; modes c and rust."]
+    return (*said, "`make run ALL=1` runs them everywhere.") if said[1:] else tuple(said)
 
 
 class Selftests:
-    """Boots that run KVM's selftests, and what is said of them."""
+    """Boots KVM's selftests and judges them."""
 
     def __init__(self, args: argparse.Namespace, machine: qemu.Machine) -> None:
         self.args = args
@@ -280,14 +282,15 @@ class Selftests:
 
     def attempt(self, boot: Boot, suffix: str = "", sent: Boot | None = None,
                 plant: str = "") -> BootResult:
-        """Boot it, or what differs from it in the tests that the guest is sent, and judge."""
+        """Boot and judge. If `sent` is given, the guest gets its tests instead of `boot`'s."""
         kind = "run" if self.args.task == "run" else self.args.task
         console, results = files(self.args.out, kind, boot, suffix)
         params = "" if self.args.stock else boot.kernel_params
         task = f"run {self.test_seconds} {(sent or boot).order} {plant}".strip()
         argv = qemu.command(self.machine, boot.config, params, task,
                             options=qemu.tcg(boot.threads))
-        # The guest reports a test that it ends: silence after that is the end of the guest.
+        # The guest ends a test that takes too long and reports it: a longer silence means that
+        # the guest hangs.
         outcome = qemu.run(argv, console, results, self.boot_seconds,
                            self.test_seconds + SILENT_SECONDS)
         if boot.config.expected_kvm is None:
@@ -300,7 +303,8 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
     racy = rules.read_racy()
     boots = chosen(args)
     if not boots:
-        raise BadSelection("none of these tests runs there in this mode")
+        raise BadSelection("none of these tests runs on that machine in that mode; see "
+                           "`scripts/vm.py list`")
     runner = Selftests(args, machine)
     stem, count = {"run": ("results", "vm.count"), "quick": ("quick", "quick.count"),
                    "fuzz": ("fuzz", "fuzz.count")}[args.task]
@@ -320,7 +324,8 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
 
 
 def whole(args: argparse.Namespace, boots: list[Boot]) -> bool:
-    """Nobody has narrowed the run: it has to show what mode rust serves, if it runs in it."""
+    """Whether nothing narrows the run and it includes mode rust, which must then show that Rust
+    serves every surface."""
     narrowed = (args.cpu, args.gic, args.mode, args.abi, args.default_abi, args.tests, args.stock,
                 args.cmdline)
     rust = not args.debug or any(boot.abi == "rust" for boot in boots)
@@ -328,7 +333,7 @@ def whole(args: argparse.Namespace, boots: list[Boot]) -> bool:
 
 
 def judge_planted(args: argparse.Namespace, machine: qemu.Machine) -> bool:
-    """Boot with each mistake that is planted, and see that the judge finds it."""
+    """Boot with each planted mistake, and check that the judge finds it."""
     runner = Selftests(args, machine)
     cases = planted.cases(args.debug)
     boots = {case.boot: case for case in cases}
@@ -346,7 +351,7 @@ def judge_planted(args: argparse.Namespace, machine: qemu.Machine) -> bool:
 def kunit(args: argparse.Namespace, machine: qemu.Machine, version: str) -> bool:
     configs = matrix.select(args.cpu, args.gic, args.mode, args.debug)
     boots = [Boot(config, args.abi or "", ()) for config in matrix.kunit_machines(configs)]
-    # Without the slowest, or with those that the user asks for.
+    # Skip the slowest cases.
     quick = args.debug and args.brief
     skips = rules.read_skips(debug=args.debug)
     floors = None if "kunit." in args.cmdline else rules.read_floors()
@@ -373,7 +378,7 @@ def shell(args: argparse.Namespace, machine: qemu.Machine) -> NoReturn:
     params = f"quiet kvm-arm.abi={args.abi}" if args.abi else "quiet"
     argv = qemu.command(machine, config, params, f"boot {size.lines} {size.columns}")
     print(f"booting {config.name}; Ctrl-A x ends QEMU", flush=True)
-    # The terminal is the guest's from here on.
+    # From here on the terminal belongs to the guest.
     os.execvp(argv[0], [*argv, "-serial", "mon:stdio"])
 
 
@@ -392,7 +397,7 @@ def main() -> int:
     if args.task == "list":
         show_list()
         return 0
-    # As Ctrl-C: the VMs must not outlive this.
+    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if args.task in SELFTESTS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Boots in which KVM must not come up: the kernel does, and nothing of the overlay shows."""
+"""Boots in which KVM must not come up: the kernel must boot without a trace of the overlay."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from vm.qemu import Outcome
 def problems(log: console.KernelLog, found: console.Results, outcome: Outcome) -> list[str]:
     wrong = [outcome.problem] if outcome.problem else []
     if not found.ended and not outcome.problem:
-        wrong.append("the guest ended before init did")
+        wrong.append("the guest ended before init finished")
     if log.kvm is not None:
         wrong.append(f"KVM came up as '{log.kvm}'")
     wrong += splats(log)
     if found.ended and found.has is None:
-        wrong.append("init did not look for /dev/kvm")
+        wrong.append("init did not report whether /dev/kvm exists (no '# vm: has')")
     return wrong + [f"{name} exists without KVM" for name in sorted(found.has or ())] \
         + found.problems
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Read what a boot left: the kernel's log and the guest's results."""
+"""Read the output of a boot: the kernel's log and the guest's results."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,19 +18,19 @@ _SPLAT = re.compile(
     r"|lockdep is turned off|inconsistent lock state|suspicious RCU usage"
     r"|detected (?:expedited )?stall|kthread starved for|soft lockup|hard lockup"
     r"|INFO: task .* blocked|\bpagealloc: "
-    # In lower case these say that they are there.
+    # In lower case these only report that they are enabled.
     r"|(?-i:\b(?:UBSAN|KASAN|KCSAN|KFENCE): )"
     r"|page dumped because|kmemleak: .*(?:Memory pool empty|leak detector disabled|Cannot allocate)"
     r"|rust_kernel: panicked|hyp panic|Initramfs unpacking failed",
     re.IGNORECASE)
-# Of mode check; KUnit plants differences, and says the same of them.
+# A mismatch in mode check. KUnit plants mismatches, which are logged in the same words.
 _DIFFERENCE = re.compile(r"\bC gives .*\bRust gives ")
 _RESULT = re.compile(r"^(ok|not ok) \d+ selftests: kvm: (\S+)\s*(?:#\s*(.*))?$")
 _START = re.compile(r"^# selftests: kvm: (\S+)$")
 _SKIP = re.compile(r"SKIP[\s:-]*(\S.*)")
 _ASSERT = "==== Test Assertion Failure ===="
 _CSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# Inside of a test: its plan, a case, the sum of its cases
+# In a test's output: its plan, a case, the totals of its cases
 _PLAN = re.compile(r"^1\.\.([1-9]\d*)\b")
 _CASE = re.compile(r"^(ok|not ok) \d+(?: -)?(?: (.*))?$")
 _DIRECTIVE = re.compile(r"(?:^|\s)#\s+(SKIP|XFAIL|XPASS|TODO|error)\b\s*(.*)$")
@@ -40,11 +40,11 @@ _TOTALS = re.compile(r"^# Totals: pass:(\d+) fail:(\d+) xfail:(\d+) xpass:(\d+) 
 
 @dataclass(frozen=True)
 class Calls:
-    """A surface's numbers, as the kernel had counted them at some time."""
+    """The kernel's counters of a surface at some time."""
     c: int = 0
     rust: int = 0
     mismatches: int = 0
-    # Calls that mode check looked away from; None: the kernel does not count them.
+    # Calls that mode check did not judge; None: the kernel does not count them.
     unjudged: int | None = None
 
     def since(self, before: "Calls") -> "Calls":
@@ -62,7 +62,7 @@ def read(path: Path) -> list[str]:
 
 
 def unstamped(lines: list[str]) -> list[str]:
-    """The kernel's messages without their times."""
+    """The kernel's messages without their timestamps."""
     return [_STAMP.sub("", line) for line in lines]
 
 
@@ -93,7 +93,7 @@ def kernel_log(lines: list[str]) -> KernelLog:
 
 @dataclass(frozen=True)
 class Case:
-    """A line of a test's own: pass, fail, skip, or the directive that it carries."""
+    """A case of a test. Its status is pass, fail or skip, or another directive in lower case."""
     name: str
     status: str
     reason: str = ""
@@ -101,7 +101,7 @@ class Case:
 
 @dataclass
 class RawTest:
-    """A test as kselftest's runner saw it: pass, fail or skip."""
+    """A test as reported by kselftest's runner: pass, fail or skip."""
     status: str
     reason: str
     log: list[str]
@@ -111,18 +111,18 @@ class RawTest:
         return sum(case.status == status for case in self.cases)
 
 
-# Something that init was to do before the tests, and could not
+# What init could not do before the tests
 _FAILED = {"nokeeper": "no VM was held", "noprobe": "the probe failed",
            "noplant": "the mistake was not planted"}
 
 
 @dataclass
 class Results:
-    """What the guest's init and kselftest's runner wrote."""
+    """The output of the guest's init and of kselftest's runner."""
     ended: bool = False
-    # Of /dev/kvm and the directory arm_abi of debugfs, those that exist; None: not looked
+    # Those of /dev/kvm and debugfs' directory arm_abi that exist; None: init did not look
     has: frozenset[str] | None = None
-    # A VM was held while the tests ran, and so many were there at the end.
+    # Whether a VM was held while the tests ran, and the number of VMs at the end
     keeper: bool = False
     vms: int | None = None
     modes: dict[str, str] = field(default_factory=dict)
@@ -130,13 +130,13 @@ class Results:
     tests: dict[str, RawTest] = field(default_factory=dict)
     # How long each test took
     seconds: dict[str, float] = field(default_factory=dict)
-    # The report of kmemleak about what ran
+    # kmemleak's report about the tests
     leaks: list[str] = field(default_factory=list)
     # Checks of the debug kernel that switched themselves off
     off: list[str] = field(default_factory=list)
-    # What is wrong with the report itself, and what init could not do
+    # Errors in the output itself, and what init could not do
     problems: list[str] = field(default_factory=list)
-    # The test that had begun last and gave no result
+    # The last test that began, if it has no result
     unfinished: str | None = None
     unfinished_log: list[str] = field(default_factory=list)
     tail: list[str] = field(default_factory=list)
@@ -146,13 +146,13 @@ def _skip_reason(log: list[str]) -> str:
     for line in log:
         if found := _SKIP.search(line):
             return found.group(1)
-    # A test without a harness says it in its last words.
+    # A test without a harness prints the reason last.
     words = [line.strip() for line in log if line.strip()]
     return words[-1] if words else "no reason given"
 
 
 def _assertion(log: list[str]) -> str | None:
-    """KVM's selftests print: place and expression, pid, backtrace, message."""
+    """The failed assertion. KVM's selftests print place and expression, pid, backtrace, message."""
     lines = [line.strip() for line in log]
     if _ASSERT not in lines:
         return None
@@ -190,7 +190,7 @@ def _cases(log: list[str]) -> list[Case]:
 
 
 def _contradiction(test: RawTest) -> str | None:
-    """Why a test that says that it passed did not."""
+    """Why a test that is reported as passed did not pass."""
     for case in test.cases:
         if case.status not in ("pass", "skip"):
             return f"it passed, but its case '{case.name}' did not: {case.status} {case.reason}"
@@ -199,8 +199,8 @@ def _contradiction(test: RawTest) -> str | None:
         return f"{plan} cases planned, {len(test.cases)} reported"
     totals = next((found.groups() for line in test.log if (found := _TOTALS.match(line))), None)
     if totals and (int(totals[0]), int(totals[4])) != (test.count("pass"), test.count("skip")):
-        return (f"{totals[0]} cases passed and {totals[4]} were skipped by its totals, "
-                f"{test.count('pass')} and {test.count('skip')} by its lines")
+        return (f"its totals report {totals[0]} cases passed and {totals[4]} skipped, its lines "
+                f"{test.count('pass')} and {test.count('skip')}")
     return None
 
 
@@ -209,9 +209,10 @@ def _outcome(ok: str, directive: str, log: list[str]) -> RawTest:
     if ok != "ok":
         return RawTest("fail", _fail_reason(directive, log), log, cases)
     if directive.startswith("XFAIL"):
-        return RawTest("fail", "the test says: expected to fail", log, cases)
+        return RawTest("fail", "the test reported XFAIL; list it in scripts/vm/expected instead",
+                       log, cases)
     if directive.startswith("SKIP"):
-        # A test must not hide behind its end what it found before.
+        # A skip at the end must not hide an earlier failure.
         failed = any(case.status == "fail" for case in cases) or _ASSERT in map(str.strip, log)
         if failed:
             return RawTest("fail", f"{_fail_reason('', log)}, and then it skipped the rest", log,
@@ -227,14 +228,14 @@ def _outcome(ok: str, directive: str, log: list[str]) -> RawTest:
 
 
 def _number(text: str) -> int:
-    """int() takes signs, blanks and underscores, too."""
+    """Decimal digits only: int() would accept signs, blanks and underscores, too."""
     if not text.isascii() or not text.isdecimal():
         raise ValueError
     return int(text)
 
 
 def _note(found: Results, line: str) -> None:
-    """A line of init's."""
+    """Read a line that init wrote."""
     try:
         match line.split()[2:]:
             case ["end", *_]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which side served the calls: what the kernel's counters have to say in each mode."""
+"""Which side served the calls: check the kernel's counters against the mode."""
 
 from collections.abc import Iterator
 
@@ -8,10 +8,10 @@ from vm.matrix import FLIPPING, TESTS, Boot, Config
 from vm.rules import SURFACES, Floors
 
 CALLS = {test.name: test.calls for test in TESTS}
-# In each mode these sides serve a call, and no other does.
+# The sides that serve a call in each mode. The other side must not.
 SERVING = {"c": ("c",), "rust": ("rust",), "check": ("c", "rust")}
-# When init reads them: before and after a probe, before and after the tests that keep the
-# mode, and after those that flip it.
+# When init reads the counters: before and after the probe, before and after the tests that keep
+# the mode, and after those that flip it.
 PROBE = ("probe0", "probe")
 TESTED = ("before", "after")
 LAST = "last"
@@ -24,16 +24,16 @@ def difference(found: Results, begin: str, end: str) -> Stats:
 
 
 def within_reach(config: Config) -> list[str]:
-    """The surfaces that a guest of the machine can call."""
+    """The surfaces that can be called on the machine."""
     return [name for name in SURFACES if name != "vgic_v2_cpuif" or config.gic == 2]
 
 
 def _incomplete(boot: Boot, found: Results, whens: list[str]) -> Iterator[str]:
-    """The counters and the mode were read each time, and of each surface."""
+    """Counters that were not read, and wrong modes."""
     for when in whens:
         if missing := [name for name in SURFACES if name not in found.stats.get(when, {})]:
             yield f"no counters of {', '.join(missing)} ({when})"
-        # The tests that flip the mode leave whichever they end with.
+        # Tests that flip the mode may leave any mode.
         if when != LAST and (mode := found.modes.get(when, "unknown")) != boot.abi:
             yield f"mode is {mode} {when} the tests, not {boot.abi}"
 
@@ -49,7 +49,7 @@ def _wrong_side(boot: Boot, stats: Stats, called: set[str], where: str) -> Itera
 
 
 def _differ(found: Results) -> Iterator[str]:
-    """They are counted even where calls are not, and whatever the mode is just then."""
+    """Mismatches. They are counted even where calls are not, and in any mode."""
     for surface in SURFACES:
         if most := max((stats[surface].mismatches for stats in found.stats.values()
                         if surface in stats), default=0):
@@ -66,11 +66,11 @@ def _unjudged(found: Results, floors: Floors) -> Iterator[str]:
                    f"'unjudged | {surface} | * | 1 % + 100' to scripts/vm/floors")
         # Mode check counts a call on both sides.
         elif calls.unjudged > (most := ceiling.of(min(calls.c, calls.rust))):
-            yield f"{calls.unjudged} calls of {surface} were not judged, {most} may be"
+            yield f"{calls.unjudged} calls of {surface} were not judged, at most {most} may be"
 
 
 def _switched(found: Results) -> bool:
-    """Both sides served calls while the tests ran that flip the mode."""
+    """Whether both sides served calls during the tests that flip the mode."""
     last = difference(found, TESTED[1], LAST).values()
     return any(calls.c > 0 for calls in last) and any(calls.rust > 0 for calls in last)
 
@@ -82,7 +82,7 @@ def problems(boot: Boot, found: Results, floors: Floors) -> list[str]:
     probed = bool(found.stats.keys() & set(PROBE))
     whens = [*(PROBE if probed else ()), *TESTED, LAST]
     if not found.ended:
-        # That it hung, say, has been reported.
+        # The cause, such as a hang, is reported already.
         whens = [when for when in whens if when in found.stats]
     wrong = [*_incomplete(boot, found, whens), *_differ(found), *_unjudged(found, floors)]
     if probed:
@@ -91,19 +91,20 @@ def problems(boot: Boot, found: Results, floors: Floors) -> list[str]:
     elif not boot.counted:
         wrong.append("the surfaces were not probed before the tests")
     if not boot.counted:
-        return wrong + [f"calls of {surface} were counted" for surface, calls in counts.items()
-                        if calls.c or calls.rust]
-    # That a side does not serve shows in any test; that it serves, in those that call it.
+        return wrong + [f"calls of {surface} were counted, though counting is off"
+                        for surface, calls in counts.items() if calls.c or calls.rust]
+    # A side that must not serve is checked in all tests; one that must serve, in those that call
+    # the surface.
     passed = {name for name, test in found.tests.items() if test.status == "pass"}
     called = {surface for name in passed for surface in CALLS.get(name, ())}
     wrong += _wrong_side(boot, counts, called, "")
     if (flipped := passed & FLIPPING) and not _switched(found):
-        wrong.append(f"{', '.join(sorted(flipped))} passed, but not on both sides")
+        wrong.append(f"{', '.join(sorted(flipped))} passed, but not both sides served calls")
     return wrong
 
 
 def by_rust_alone(boot: Boot, found: Results) -> set[str]:
-    """The surfaces that were seen to be served by Rust, and not by C."""
+    """The surfaces for which the counters show calls served by Rust, and none by C."""
     if boot.abi != "rust":
         return set()
     return {surface for when in (PROBE, TESTED)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""For the tests of this package: what a guest leaves, written without one.
+"""For the tests of this package: the output of a guest, made up without booting one.
 
-A Guest is one of which nothing is wrong; a test changes what it is about.
+By default nothing is wrong with a Guest; each test changes what it tests.
 """
 
 import argparse
@@ -30,7 +30,7 @@ SECONDS = 12.0
 
 
 def tap(*cases: str) -> list[str]:
-    """A test's output: "name", "!name" failed, "~name: reason" was skipped."""
+    """A test's output. Cases: "name" passed, "!name" failed, "~name: reason" was skipped."""
     lines = ["TAP version 13", f"1..{len(cases)}"]
     for number, case in enumerate(cases, 1):
         lines.append({"!": f"not ok {number} {case[1:]}", "~": f"ok {number} # SKIP {case[1:]}"}
@@ -49,7 +49,7 @@ def assertion(place: str, message: str) -> list[str]:
 
 @dataclass
 class Said:
-    """A test's output and how it ended: ok or not ok, and the runner's words."""
+    """A test's output, its result (ok or not ok), and the runner's remark."""
     output: list[str]
     ok: bool = True
     words: str = ""
@@ -68,7 +68,7 @@ def failed(*output: str, words: str = "exit=254") -> Said:
 
 
 def _as_listed(boot: Boot, test: str, skips: rules.Skips, floors: rules.Floors) -> Said:
-    """What the files say that a good test does on a machine."""
+    """The output of a test that behaves on the machine as the files skips and floors require."""
     rows = skips.on(boot.config, test) or []
     if whole := next((row for row in rows if row.case is None), None):
         return skipped(whole.reason.replace("*", "x"))
@@ -87,11 +87,11 @@ class Guest:
     boot: Boot
     splats: list[str] = field(default_factory=list)
     said: dict[str, Said] = field(default_factory=dict)
-    # What init says besides, in place of lines that begin alike.
+    # Lines of init. Each replaces the line that begins alike, or is added.
     notes: list[str] = field(default_factory=list)
     stats: dict[str, dict[str, Calls]] = field(default_factory=dict)
     problem: str | None = None
-    # The test in which nothing comes any more
+    # The test in which the guest goes silent
     hangs_in: str | None = None
     ends: bool = True
 
@@ -165,7 +165,7 @@ class Guest:
     def results(self) -> str:
         lines = list(self._lines())
         for note in self.notes:
-            # The last word is what it says: "# vm: vms 3" is said instead of "# vm: vms 0".
+            # A number at the end is a value: "# vm: vms 3" replaces "# vm: vms 0".
             head = note.rsplit(" ", 1)[0] if note[-1].isdecimal() else note
             at = next((i for i, line in enumerate(lines) if line.startswith(head)), None)
             if at is None:
@@ -175,7 +175,7 @@ class Guest:
         return "\n".join([*lines, ""])
 
     def without(self, start: str) -> "Guest":
-        """The same guest, but init does not say that."""
+        """Drop the lines with that start from the results."""
         whole = self._lines
         self._lines = lambda: (line for line in whole()  # type: ignore[method-assign]
                                if not line.startswith(start))
@@ -218,15 +218,15 @@ class Ran:
 
 
 def _leave_bare(console: Path, results: Path) -> Outcome:
-    """As a machine does on which KVM cannot run."""
+    """The output of a machine on which KVM cannot run."""
     console.write_text("Linux version 7.3.4 (kvm@arm64)\n", encoding="utf-8")
     results.write_text("# vm: begin run\n# vm: has\n# vm: end run\n", encoding="utf-8")
     return Outcome(SECONDS, None)
 
 
 def run(*arguments: str, change: Callable[[Guest], None] = lambda guest: None) -> Ran:
-    """`vm.py ARGUMENTS` where QEMU is replaced: each boot leaves what `change` makes of a guest
-    of which nothing is wrong."""
+    """`vm.py ARGUMENTS` without QEMU: each boot has the output of a good guest that `change` may
+    have changed."""
     runner = the_runner()
     out = Path(tempfile.mkdtemp(prefix="fake-"))
     image, install = out / "Image", out / "kselftest_install"
@@ -268,7 +268,7 @@ def forget(ran: Ran) -> None:
     shutil.rmtree(ran.out)
 
 
-# Of the tests that the invented boots run
+# The floors of the tests that the made-up boots run
 FLOORS = Floors((Floor("selftest", "hypercalls", ("*",), 2),
                  *(Floor("selftest", name, ("*",), 1) for name in (
                      "psci_test", "set_id_regs", "abi_flip", "vgic_v2_busy", "steal_time"))),
@@ -281,7 +281,7 @@ def skips(*rows: tuple[str, str, str | None, str]) -> Skips:
 
 
 def guest(config: Config = TABLE[0], abi: str = "check", **said: Said) -> Guest:
-    """With the tests that are given, or one that passes."""
+    """A guest that runs the given tests, or one that passes."""
     given = said or {"hypercalls": passed("a", "b")}
     return Guest(Boot(config, abi, tuple(given)), said=dict(given))
 
@@ -303,7 +303,7 @@ class Case(TestCase):
         self.assertEqual([f"{v.name}: {v.reason}" for v in result.failed], [])
 
     def boot_fails(self, result: BootResult, *words: str) -> None:
-        """It has these faults and no other."""
+        """The boot has exactly these problems."""
         reason = self.verdict(result, BOOT).reason
         self.assertEqual(self.verdict(result, BOOT).status, "fail")
         for word in words:

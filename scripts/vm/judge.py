@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Turn what a boot left into verdicts."""
+"""Turn the output of a boot into verdicts."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -10,11 +10,11 @@ from vm.matrix import Boot, Config
 from vm.qemu import Outcome
 from vm.rules import SURFACES, Expected, Floors, Racy, Skip, Skips, matches
 
-# The row of the table for the kernel itself: came up as asked, no splat, the
-# counters say that the asked side served the calls.
+# The row of the table for the kernel itself: KVM came up in the requested mode, there
+# is no splat, and the counters show that the requested side served the calls.
 BOOT = "boot"
 NO_RESULT = "no result"
-# In a whole run; each is of a test that is known to lose a race of its own.
+# In a whole run. Only the tests listed in scripts/vm/racy are retried.
 MOST_RETRIES = 1
 
 
@@ -39,7 +39,7 @@ class BootResult:
     counts: console.Stats
     verdicts: list[Verdict]
     console: Path
-    # What was found when a test was tried again, each in a boot of its own
+    # The boots in which single tests were retried
     attempts: list["BootResult"] = field(default_factory=list)
     # Surfaces that only Rust served
     rust_alone: set[str] = field(default_factory=set)
@@ -53,7 +53,7 @@ class BootResult:
 
 
 def linux(lines: list[str]) -> str | None:
-    """The version that the kernel's log begins with."""
+    """The version at the beginning of the kernel's log."""
     for line in console.unstamped(lines[:20]):
         if line.startswith("Linux version "):
             return line.split()[2]
@@ -61,7 +61,7 @@ def linux(lines: list[str]) -> str | None:
 
 
 def splats(log: console.KernelLog) -> list[str]:
-    """The first report of the kernel's, and how many there are."""
+    """The first splat, and the number of further ones."""
     more = f" (and {len(log.splats) - 1} more)" if len(log.splats) > 1 else ""
     return [f"kernel: {line}{more}" for line in log.splats[:1]]
 
@@ -77,30 +77,30 @@ def _kernel_problems(config: Config, log: console.KernelLog, outcome: Outcome,
         problems.append(f"the host's GIC is {log.gic}, not {config.gic}")
     problems += splats(log)
     if not found.ended and not outcome.problem:
-        problems.append("the guest ended before its tests did")
+        problems.append("the guest ended before its tests finished")
     return problems + found.problems
 
 
 def _guest_problems(found: console.Results) -> list[str]:
-    """What init says once the tests have run, the debug kernel's findings among it."""
+    """Problems that init reports after the tests, including the debug kernel's findings."""
     problems = [f"kmemleak: {found.leaks[0]}"] if found.leaks else []
     problems += [f"{what} switched itself off" for what in found.off]
     if not found.keeper and (found.ended or found.tests):
         problems.append("no VM was held while the tests ran (no '# vm: keeper')")
     if found.vms is None and found.ended:
-        problems.append("nobody counted the VMs at the end (no '# vm: vms')")
+        problems.append("the VMs were not counted at the end (no '# vm: vms')")
     if found.vms:
         problems.append(f"{found.vms} VMs are left")
     return problems
 
 
 def _row_to_add(config: Config, what: str, reason: str) -> str:
-    return f"add to scripts/vm/skips if it is right: '{config.name} | {what} | {reason}'"
+    return f"if that is right, add to scripts/vm/skips: '{config.name} | {what} | {reason}'"
 
 
 def _wrong_skips(config: Config, test: str, cases: list[console.Case],
                  rows: list[Skip]) -> list[str]:
-    """Cases that are skipped and should not be, and the reverse."""
+    """Cases that are skipped but not listed, or listed but not skipped."""
     problems = []
     for case in cases:
         named = [row for row in rows if row.case and matches(row.case, case.name)]
@@ -111,8 +111,8 @@ def _wrong_skips(config: Config, test: str, cases: list[console.Case],
             instead = f", where {named[0].where} says '{named[0].reason}'" if named else ""
             problems.append(f"'{case.name}' is skipped: {case.reason}{instead}; "
                             + _row_to_add(config, f"{test}: {case.name}", case.reason))
-    return problems + [f"'{row.case}' should be skipped ({row.where}: {row.reason}), but is not "
-                       "there" for row in rows
+    return problems + [f"'{row.case}' should be skipped ({row.where}: {row.reason}), but is "
+                       "missing" for row in rows
                        if row.case and not any(matches(row.case, case.name) for case in cases)]
 
 
@@ -120,7 +120,7 @@ def _skip_problems(config: Config, name: str, raw: console.RawTest, skips: Skips
     if (rows := skips.on(config, name)) is None:
         return []
     whole = [row for row in rows if row.case is None]
-    # A test that ran is judged case by case, even if each of them was skipped.
+    # A test that ran is judged case by case, even if all its cases were skipped.
     if raw.cases or raw.status != "skip":
         return [f"should be skipped ({row.where}: {row.reason}), but ran" for row in whole] + \
             _wrong_skips(config, name, raw.cases, rows)
@@ -134,9 +134,9 @@ def _floor_problem(floors: Floors, kind: str, name: str, config: Config,
                    number: int) -> str | None:
     least = floors.least(kind, name, config.name)
     if least is None:
-        return (f"nobody knows how many cases it has: add the row '{kind} | {name} | * | {number}' "
+        return (f"its number of cases is not listed: add the row '{kind} | {name} | * | {number}' "
                 "to scripts/vm/floors")
-    return f"{number} cases, {least} at least are expected" if number < least else None
+    return f"{number} cases, at least {least} are expected" if number < least else None
 
 
 def _ran(config: Config, name: str, raw: console.RawTest, skips: Skips,
@@ -178,7 +178,7 @@ def selftests(boot: Boot, outcome: Outcome, console_path: Path, results_path: Pa
     log = console.kernel_log(lines)
     found = console.results(console.read(results_path))
     problems = _kernel_problems(boot.config, log, outcome, found)
-    # Problems are separated by a semicolon, which that line has as well.
+    # Semicolons separate problems, but the line has one, too.
     problems += [f"kernel: {line.replace(';', ',')}" for line in log.differences[:1]]
     problems += _guest_problems(found)
     if not stock and (found.ended or counters.TESTED[1] in found.stats):
@@ -199,23 +199,24 @@ def selftests(boot: Boot, outcome: Outcome, console_path: Path, results_path: Pa
 
 
 def lost_race(result: BootResult, racy: Racy) -> list[Verdict]:
-    """The failures that may be tried again: where the kernel is well, and as a known race says."""
+    """The failures that may be retried: a known race's message, in a boot without other problems
+    of the kernel."""
     if any(v.name == BOOT for v in result.failed):
         return []
     return [v for v in result.failed if v.name in racy and racy[v.name].says(v.reason)]
 
 
 def retry(result: BootResult, verdict: Verdict, again: BootResult) -> None:
-    """Add a second try of one test. It speaks for that test alone; all else that the first one
-    found stays as it was, and so does the failure unless everything is well this time."""
+    """Add a retry of one test. It decides only about that test: all other verdicts of the first
+    boot stay, and so does this failure unless everything passes in the retry."""
     result.attempts.append(again)
     good = not again.failed and any(v.name == verdict.name and v.status == "pass"
                                     for v in again.verdicts)
     if good:
-        verdict.status, verdict.reason = "pass", f"said {verdict.reason}"
+        verdict.status, verdict.reason = "pass", f"first failed with {verdict.reason}"
     else:
         why = "; ".join(f"{v.name}: {v.reason}" for v in again.failed) or "not passed"
-        verdict.reason += f" (tried again: {why})"
+        verdict.reason += f" (retried: {why})"
 
 
 def tries_again(results: list[BootResult]) -> int:
@@ -223,13 +224,13 @@ def tries_again(results: list[BootResult]) -> int:
 
 
 def run_problems(results: list[BootResult], whole: bool) -> list[str]:
-    """What no single boot shows; whole: nobody has narrowed the run."""
+    """Problems that no single boot shows. whole: nothing narrowed the run."""
     problems = []
     if (number := tries_again(results)) > MOST_RETRIES:
-        problems.append(f"{number} tests were tried again, {MOST_RETRIES} at most may be")
+        problems.append(f"{number} tests were retried, at most {MOST_RETRIES} may be")
     if whole:
         seen = {surface for result in results for surface in result.rust_alone}
-        problems += [f"no boot in mode rust shows that Rust serves {surface}, and C does not"
+        problems += [f"no boot in mode rust shows that only Rust serves {surface}"
                      for surface in SURFACES if surface not in seen]
     return problems
 
@@ -246,7 +247,7 @@ def _kunit_skips(config: Config, suites: list[ktap.Suite], skips: Skips) -> list
 
 def _kunit_floors(config: Config, suites: list[ktap.Suite], floors: Floors,
                   quick: bool) -> list[str]:
-    """quick: without the slowest cases."""
+    """Suites with too few cases. quick: the slowest cases did not run."""
     there = {suite.name: len(suite.cases) for suite in suites}
     problems = []
     for name in dict.fromkeys([*floors.names("kunit"), *there]):
@@ -260,7 +261,7 @@ def _kunit_floors(config: Config, suites: list[ktap.Suite], floors: Floors,
 
 def kunit(boot: Boot, outcome: Outcome, console_path: Path, results_path: Path, skips: Skips,
           floors: Floors | None, quick: bool) -> BootResult:
-    """floors: None if somebody chose among the cases. quick: without the slowest of them."""
+    """floors: None if the user selected cases. quick: the slowest cases did not run."""
     lines = console.read(console_path)
     log = console.kernel_log(lines)
     found = console.results(console.read(results_path))

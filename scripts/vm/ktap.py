@@ -24,7 +24,7 @@ class Suite:
     ok: bool = False
     ended: bool = False
     cases: list[Case] = field(default_factory=list)
-    # Of cases with parameters: those that were skipped
+    # Skipped parameters of parameterised cases
     parameters: list[Case] = field(default_factory=list)
 
     @property
@@ -33,15 +33,15 @@ class Suite:
 
 
 def _case(name: str, ok: str, skip: str | None, why: str | None, log: list[str]) -> Case:
-    # What failed has not been skipped, whatever it says.
+    # A failed case is not a skip, even with a SKIP directive.
     status = "fail" if ok != "ok" else "skip" if skip else "pass"
     return Case(name, status, why or ("no reason given" if skip else ""), log)
 
 
 def parse(lines: list[str]) -> tuple[list[Suite], list[str]]:
-    """Suites, and what is wrong with the report itself.
+    """Returns the suites, and errors in the report itself.
 
-    Nesting is by four spaces: suites at 0, cases at 4, parameters below.
+    Nesting is by four spaces: suites at 0, cases at 4, parameters deeper.
     """
     suites: list[Suite] = []
     problems: list[str] = []

@@ -15,13 +15,13 @@ WITHOUT_KVM = (NONE, NO_EL2)
 CPUS_WITHOUT_VHE = ("cortex-a53", "cortex-a57", "cortex-a72")
 CPUS = ("max", "neoverse-n1", "neoverse-n2", "neoverse-v1", *CPUS_WITHOUT_VHE,
         "cortex-a76", "cortex-a710", "a64fx")
-# FEAT_NV2, which KVM wants for nested virtualization
+# CPUs with FEAT_NV2, which KVM needs for nested virtualization
 CPUS_WITH_NV2 = ("max",)
 
-# What these expect depends on how the host mitigates.
+# What these tests expect depends on the host's mitigations.
 HOST_STATE_TESTS = ("fw_reg_matrix", "fw_reg_services")
 
-# What a VM opts in to can be had in the mode rust: these opt in there, and come back.
+# VMs can opt in only in mode rust: these tests switch to it, opt in, and switch back.
 OPT_IN_TESTS = (
     "feature_levels", "feature_level_errors", "psci_version_freeze",
     "reg_mask_gic", "reg_mask_gic_ctlr", "reg_mask_fw", "reg_mask_opt_in",
@@ -37,8 +37,8 @@ CHECK = ("check",)
 RUST = ("rust",)
 OPTED_IN = ("rust", "check")
 
-# How TCG runs the CPUs: all in one host thread, in turn, or each in its own. With one for
-# each, a CPU can keep a translation of code that another one has just patched.
+# How TCG runs the CPUs: all in turn in one host thread, or each in a thread. With a thread
+# for each, a CPU can keep a translation of code that another CPU has just patched.
 SINGLE = "single"
 MULTI = "multi"
 
@@ -50,24 +50,25 @@ class Test:
     calls: tuple[str, ...] = ()
     # Flips the mode: it runs last, after the counters of the chosen mode were read.
     flips: bool = False
-    # These modes are enough: it calls no surface, goes through all modes by itself, or
-    # is about VMs that opt in, for which check serves as c does and compares the rest.
+    # The modes to run it in. Some are enough if it calls no surface, goes through all modes
+    # by itself, or tests VMs that opt in, for which check serves as c does and compares the
+    # rest.
     only_in: tuple[str, ...] = ABI_MODES
-    # The models of the debug kernel's machines that `make test` runs it on: it has no time
-    # for all of them on each
+    # The CPU models of the debug kernel's machines on which `make test` runs it: there is no
+    # time to run all tests on both
     brief: tuple[str, ...] = ()
-    # `make test` runs it on the main machines alone: it takes more than ten seconds, or may
-    # lose a race of its own.
+    # `make test` runs it only on the main machines: it takes more than ten seconds, or is
+    # flaky by itself.
     long: bool = False
     # The debug kernel runs it in mode rust, too.
     alone: bool = False
-    # Needs what only the debug kernel has, and must not skip there.
+    # Needs the debug kernel, and must not skip there.
     debug: bool = False
-    # Runs for as long as -t says.
+    # Option -t sets how long it runs.
     timed: bool = False
-    # Takes the seed of its random numbers by -s.
+    # Option -s sets the seed of its random numbers.
     seeded: bool = False
-    # Needs threads that run at the same time: its boot has a host thread for each CPU.
+    # Needs threads that run in parallel: its boot has a host thread for each CPU.
     races: bool = False
 
 
@@ -82,7 +83,7 @@ TESTS = (
     Test("no-vgic"),
     Test("aarch32_id_regs"),
     Test("vcpu_width_config"),
-    # It can lose a race of its own (racy), more often where CPUs share a thread.
+    # Flaky by itself (see racy), more often where CPUs share a thread.
     Test("steal_time", calls=("smccc",), only_in=CHECK, long=True),
     Test("hidden_features"),
     Test("idreg-idst"),
@@ -137,7 +138,7 @@ TESTS = (
     Test("nested_calls", flips=True),
     Test("opt_in_flip", only_in=CHECK, flips=True, brief=N1, races=True),
     Test("opt_in_race", only_in=CHECK, flips=True, races=True),
-    # Hard to break
+    # Robustness
     Test("abi_trust", only_in=CHECK, flips=True),
     Test("abi_trust_log", only_in=CHECK, flips=True, brief=N1),
     Test("abi_lock_class", only_in=CHECK, flips=True, debug=True, brief=A72),
@@ -154,8 +155,8 @@ ONLY_IN = {test.name: test.only_in for test in TESTS}
 RACING = frozenset(test.name for test in TESTS if test.races)
 TIMED = tuple(test.name for test in TESTS if test.timed)
 LONG = tuple(test.name for test in TESTS if test.long)
-# `make quick`: what reaches each surface and what VMs opt in to, at two seconds each on
-# average, 45 seconds together.
+# `make quick`: tests of each surface and of each opt-in that take two seconds on average,
+# 45 seconds together.
 QUICK = tuple(name for name in TEST_NAMES if name in frozenset((
     "get-reg-list", "hypercalls", "psci_test", "smccc_filter", "set_id_regs", "kvm-uuid",
     "vgic_init", "fw_reg_services", "fw_reg_errors", "fw_reg_list", "fw_reg_trace",
@@ -172,7 +173,7 @@ DEBUG = frozenset(test.name for test in TESTS if test.debug)
 
 
 class BadSelection(Exception):
-    """What the user asked for does not exist; the message says what does."""
+    """What the user selected does not exist; the message says what does."""
 
 
 @dataclass(frozen=True)
@@ -181,9 +182,9 @@ class Config:
     cpu: str
     gic: int
     kvm: str
-    # Host state: mitigation parameters of the kernel under test
+    # Host state: kernel parameters such as those of mitigations
     params: str = ""
-    # A configuration of the table runs every test, a host state only some.
+    # A host state runs only these tests; a configuration of TABLE runs every test.
     only: tuple[str, ...] = field(default=())
     modes: tuple[str, ...] = ABI_MODES
 
@@ -201,7 +202,7 @@ class Config:
 
     @property
     def el2(self) -> bool:
-        """The machine has the exception level that KVM needs."""
+        """Whether the machine has EL2, which KVM needs."""
         return self.kvm != NO_EL2
 
     @property
@@ -216,7 +217,7 @@ class Config:
 
     @property
     def expected_kvm(self) -> str | None:
-        """What KVM says of itself in the kernel's log, or None: it must not come up."""
+        """The mode that KVM reports in the kernel's log, or None if it must not come up."""
         if self.kvm in WITHOUT_KVM:
             return None
         if self.kvm == "protected":
@@ -235,25 +236,25 @@ TABLE = (
     Config("max", 3, "nested"),
 )
 
-# VHE and nVHE, GICv3 and GICv2: `make run` begins with these, and the debug kernel, which is
-# slow, runs on these alone. Mode rust does not count here, as in production: Rust alone
-# serves, by the exports that neither count nor trace. Any machine can be asked for.
+# VHE and nVHE, GICv3 and GICv2: without a selection, `make run` and the slow debug kernel run
+# only on these. Mode rust runs here as in production, without counting: Rust alone serves,
+# through the exports that neither count nor trace.
 MAIN = (TABLE[2], TABLE[3])
 DEBUG_MODES = ("check", "rust")
 
-# What a guest may see of the workarounds depends on the host's own state: these
-# boots reach the values that the table's machines do not.
+# Which workarounds a guest may see depends on the state of the host: these boots reach
+# the values that the machines of TABLE do not.
 HOST_STATES = (
     Config("neoverse-n1", 3, "vhe", "mitigations=off", HOST_STATE_TESTS),
     Config("neoverse-n1", 3, "vhe", "nospectre_bhb", HOST_STATE_TESTS),
     Config("cortex-a53", 2, "nvhe", "", HOST_STATE_TESTS),
-    # The time that a guest is given comes from the counter, or not at all.
+    # PTP answers only if the host's clock is the counter.
     Config("neoverse-n1", 3, "vhe", "clocksource=jiffies", ("smccc_services", "time_offset"),
            CHECK),
-    # What is wrong in the parameter leaves the default.
+    # An invalid parameter leaves the default mode.
     Config("neoverse-n1", 3, "vhe", "kvm-arm.abi=bogus", ("kvm-uuid",), RUST),
     Config("neoverse-n1", 3, "vhe", "kvm-arm.abi", ("kvm-uuid",), RUST),
-    # Without KVM there is nothing to test but the boot.
+    # Without KVM only the boot itself is tested.
     Config("neoverse-n1", 3, NONE, "", ("boot",), RUST),
     Config("neoverse-n1", 3, NO_EL2, "", ("boot",), RUST),
 )
@@ -261,7 +262,7 @@ HOST_STATES = (
 
 @dataclass(frozen=True)
 class Options:
-    """For how long the timed tests run, and where random numbers begin."""
+    """How long the timed tests run, and the seed of the random numbers."""
     seconds: int | None = None
     seed: str | None = None
 
@@ -301,7 +302,7 @@ class Boot:
 
     @property
     def kernel_params(self) -> str:
-        """What the boot, not the machine, asks of the overlay; nothing overrides a host state's."""
+        """The overlay's parameters for this boot. A host state's kvm-arm.abi is not overridden."""
         if self.by_default:
             return ""
         mode = "" if "kvm-arm.abi" in self.config.params else f"kvm-arm.abi={self.abi}"
@@ -309,8 +310,8 @@ class Boot:
 
     @property
     def order(self) -> str:
-        """The tests as the guest's init wants them: those that flip the mode apart, "-" if there
-        are none, and then the options of each test that has some."""
+        """The arguments of the guest's init: the tests that keep the mode, those that flip it ("-"
+        if there are none), and the options of the tests that have some."""
         first = ",".join(t for t in self.tests if t not in FLIPPING)
         last = ",".join(t for t in self.tests if t in FLIPPING)
         given = [f"{t}={','.join(words)}" for t in self.tests if (words := self.options.of(t))]
@@ -318,7 +319,7 @@ class Boot:
 
 
 def check_tests(names: str | None, debug: bool = True) -> tuple[str, ...]:
-    """The tests that are asked for; without the debug kernel some cannot be."""
+    """The tests of these names, by default all; some need the debug kernel."""
     if not names:
         return tuple(name for name in TEST_NAMES if debug or name not in DEBUG)
     asked = [name.removeprefix("arm64/") for name in names.replace(",", " ").split()]
@@ -343,8 +344,8 @@ def _possible(cpu: str, gic: int, kvm: str) -> str | None:
 
 def select(cpu: str | None, gic: int | None, kvm: str | None,
            main: bool = False) -> tuple[Config, ...]:
-    """The configurations that match; failing that, the one machine described. Of all of them,
-    those of MAIN alone if that is enough."""
+    """The configurations that match, or else the one machine described. With `main` and no
+    selection, only those of MAIN."""
     if main and not (cpu or gic or kvm):
         return MAIN
     found = tuple(c for c in TABLE + HOST_STATES
@@ -361,7 +362,7 @@ def select(cpu: str | None, gic: int | None, kvm: str | None,
 
 
 def _with_kvm(config: Config, abi: str, tests: tuple[str, ...], options: Options) -> list[Boot]:
-    """The tests that race need a boot of their own."""
+    """The tests that race run in a separate boot."""
     wanted = config.wanted(tests)
     parts = ((SINGLE, tuple(t for t in wanted if t not in RACING)),
              (MULTI, tuple(t for t in wanted if t in RACING)))
@@ -370,13 +371,14 @@ def _with_kvm(config: Config, abi: str, tests: tuple[str, ...], options: Options
 
 def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str, ...],
           options: Options = Options(), bare: bool = True) -> list[Boot]:
-    """The boots of each configuration and mode in which there is a test to run, and if wanted
-    those without KVM."""
+    """The boots of each configuration and mode that have a test to run; with `bare`, also those
+    without KVM."""
     def here(config: Config, abi: str, test: str) -> bool:
-        # If it is the only mode that is asked for, nothing is left out.
+        # If the user selects a single mode, all tests run in it.
         if len(modes) == 1:
             return True
-        # As check goes to rust for them, so does rust, but where it does not count.
+        # These tests switch from check to rust by themselves: rust adds something only where it
+        # runs without counting.
         if test in OPT_IN_TESTS and abi == "rust" and config not in MAIN:
             return False
         return abi in ONLY_IN[test]
@@ -393,33 +395,34 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
 
 
 def left_out(asked: list[Boot]) -> tuple[str, ...]:
-    """The configurations of which no boot is asked for."""
+    """The configurations without a boot among these."""
     there = {boot.config for boot in asked}
     return tuple(c.name for c in TABLE + HOST_STATES if c not in there)
 
 
 def kunit_machines(configs: tuple[Config, ...]) -> tuple[Config, ...]:
-    """What KUnit sees depends on the CPU and the GIC, and of KVM's modes on nested alone."""
+    """One machine for each kind: for KUnit, only the CPU, the GIC and mode nested make a
+    difference."""
     def key(config: Config) -> tuple[str, int, bool]:
         return config.cpu, config.gic, config.kvm == "nested"
 
     usable = [c for c in configs if c.expected_kvm is not None]
-    # The first of a kind, without what makes it a host state.
+    # The first of each kind, without the parameters of a host state.
     found = {key(c): replace(c, only=(), params="", modes=ABI_MODES) for c in reversed(usable)}
     return tuple(found[k] for k in dict.fromkeys(map(key, usable)))
 
 
 def alone(found: list[Boot]) -> list[Boot]:
-    """Of the debug kernel, which has no time for more, mode rust runs what is marked so."""
+    """For the debug kernel: in mode rust, keep only the tests marked `alone`, to save time."""
     part = [replace(boot, tests=tuple(t for t in boot.tests if boot.abi != "rust" or t in ALONE))
             for boot in found]
     return [boot for boot in part if boot.tests]
 
 
 def briefly(found: list[Boot], debug: bool) -> list[Boot]:
-    """What `make test` has time for: of the debug kernel what is marked so for the machine,
-    else all modes of the main machines and of host states, and check of the others, less what
-    takes long."""
+    """The part that `make test` has time for. On the debug kernel: the tests marked `brief` for
+    the machine. Otherwise: all modes on the main machines and host states, and on the other
+    machines mode check without the tests marked `long`."""
     def marked(boot: Boot, test: str) -> bool:
         return boot.abi == "rust" or test in BRIEF and (
             boot.config not in MAIN or boot.config.cpu in BRIEF[test])

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Boots with a planted mistake, each of which has to be judged red for that mistake alone, and
-one without, which has to be green."""
+"""Boots with a planted mistake, each of which must be judged red for only that mistake, and one
+boot without a mistake, which must be green."""
 
 import re
 from dataclasses import dataclass, replace
@@ -11,20 +11,21 @@ from vm.matrix import MAIN, Boot
 
 COUNT = "judge.count"
 N1, A72 = MAIN
-# Short ones. The boots differ in them, so that each has a place of its own.
+# Short tests. The boots differ in their tests, which makes each boot unique.
 TESTS = ("kvm-uuid", "hypercalls", "psci_test")
 
 
 @dataclass(frozen=True)
 class Case:
     name: str
-    # What the judge expects to see
+    # The boot as the judge expects it
     boot: Boot
-    # The verdicts that have to be red: name -> what each part of the reason must match, and the
-    # first of which has to be there
+    # The verdicts that must be red: name -> patterns. Each part of the reason must match one of
+    # them, and one part must match the first.
     red: dict[str, tuple[str, ...]]
-    # What the guest's init gets that differs
+    # A test that the guest's init does not get
     lost: str = ""
+    # A mistake that the guest's init plants
     mistake: str = ""
 
     @property
@@ -60,12 +61,12 @@ _DEBUG = (
 
 
 def cases(debug: bool) -> tuple[Case, ...]:
-    """The debug kernel alone sees the order of locks."""
+    """The cases. Only the debug kernel checks the order of locks."""
     return _DEBUG if debug else _BASE
 
 
 def wrong(case: Case, result: BootResult) -> list[str]:
-    """What the judge should have said and did not, and what it said beside."""
+    """What the judge missed, and what it reported in addition."""
     reds = {v.name: v.reason for v in result.failed}
     said = [f"{name} is red: {reason}" for name, reason in reds.items() if name not in case.red]
     for name, patterns in case.red.items():
@@ -74,14 +75,14 @@ def wrong(case: Case, result: BootResult) -> list[str]:
             continue
         parts = reds[name].split("; ")
         if not any(re.fullmatch(patterns[0], part) for part in parts):
-            said.append(f"{name} is red, but not for the mistake: {reds[name]}")
-        said += [f"{name} is red for something else, too: {part}" for part in parts
+            said.append(f"{name} is red, but not because of the mistake: {reds[name]}")
+        said += [f"{name} is red for another reason, too: {part}" for part in parts
                  if not any(re.fullmatch(pattern, part) for pattern in patterns)]
     return said
 
 
 def report(out: Path, judged: list[tuple[Case, BootResult]]) -> bool:
-    """Print how each was judged, and count those that were judged rightly."""
+    """Print how each was judged, and count those that were judged correctly."""
     bad = 0
     for case, result in judged:
         found = wrong(case, result)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""QEMU: the command line, and running it for so long and no longer."""
+"""QEMU: its command line, and running it with time limits."""
 
 import shlex
 import subprocess
@@ -13,18 +13,18 @@ from vm import qmp
 from vm.matrix import Config
 
 QEMU = "qemu-system-aarch64"
-# Of util-linux. The signal comes when the thread that started QEMU ends, however that is.
+# From util-linux: sends the signal when the thread that started QEMU ends for any reason.
 WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
 MEMORY_MIB = 1024
-# KASAN and lockdep want theirs, too.
+# KASAN and lockdep need memory, too.
 DEBUG_MEMORY_MIB = 2048
-# What a VM takes of the host's memory: its own, and as much again by half for QEMU.
+# Host memory for a VM, as a multiple of the guest's: QEMU itself takes up to half as much again.
 MEMORY_FACTOR = 1.5
 CPUS = 2
-# A host that is busy lets a guest stand still for half a minute and more. Its detectors must
-# not take that for a deadlock; one that is real lasts until they speak.
+# A busy host can stop a guest for half a minute and more, which the guest's hang detectors must
+# not take for a deadlock. A real deadlock lasts until they report it.
 PATIENCE = ("watchdog_thresh=60", "rcupdate.rcu_cpu_stall_timeout=120")
-# Begins what is said of a guest that has gone silent.
+# Begins the problem of a guest that has gone silent.
 HUNG = "hung"
 POLL_SECONDS = 5.0
 
@@ -39,7 +39,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class Machine:
-    """What all boots of one call have in common."""
+    """What all boots of one run have in common."""
     image: Path
     initrd: Path
     cmdline: str
@@ -47,7 +47,7 @@ class Machine:
 
 
 def fitting(jobs: int, memory_mib: int, meminfo: Path = Path("/proc/meminfo")) -> int:
-    """As many VMs of `jobs` as there is memory for, one at least."""
+    """Returns how many VMs, `jobs` at most and one at least, fit into memory."""
     for line in meminfo.read_text(encoding="utf-8").splitlines():
         if line.startswith("MemAvailable:"):
             return max(1, min(jobs, int(int(line.split()[1]) / 1024 / memory_mib / MEMORY_FACTOR)))
@@ -55,26 +55,26 @@ def fitting(jobs: int, memory_mib: int, meminfo: Path = Path("/proc/meminfo")) -
 
 
 def tcg(threads: str) -> tuple[str, ...]:
-    """The option that says how CPUs are spread over host threads."""
+    """The option for how CPUs are distributed over host threads."""
     return ("-accel", f"tcg,thread={threads}")
 
 
 @dataclass(frozen=True)
 class Outcome:
     seconds: float
-    # None: ended by itself
+    # None: QEMU ended by itself.
     problem: str | None
 
 
 def _cpu(model: str) -> str:
-    # The architected pointer authentication hash costs TCG half of the time, a fifth level of
-    # page tables a third.
+    # TCG spends half of its time on the architected pointer authentication hash, and a third on
+    # the fifth level of page tables.
     return "max,pauth-impdef=on,lpa2=off" if model == "max" else model
 
 
 def command(machine: Machine, config: Config, params: str, task: str,
             cpus: int = CPUS, cpu_options: str = "", options: tuple[str, ...] = ()) -> list[str]:
-    """The command, less where the console goes."""
+    """The command without the options for the console and the results."""
     append = " ".join(word for word in (
         "console=ttyAMA0", "panic=-1", *PATIENCE, config.kernel_params, params, machine.cmdline,
         "rdinit=/init", "--", task) if word)
@@ -88,7 +88,7 @@ def command(machine: Machine, config: Config, params: str, task: str,
 
 def _wait(child: subprocess.Popen[bytes], said: tuple[Path, ...], timeout: float,
           silence: float | None) -> tuple[bytes, str | None]:
-    """What QEMU wrote to its standard error, and why it must be killed, or None."""
+    """Returns QEMU's standard error, and why QEMU must be killed, or None."""
     begin = last = time.monotonic()
     sizes: tuple[int, ...] = ()
     while True:
@@ -102,11 +102,11 @@ def _wait(child: subprocess.Popen[bytes], said: tuple[Path, ...], timeout: float
         if now - begin > timeout:
             return b"", f"timeout: killed after {timeout:.0f} s"
         if silence and now - last > silence:
-            return b"", f"{HUNG}: no word for {silence:.0f} s, killed"
+            return b"", f"{HUNG}: no output for {silence:.0f} s, killed"
 
 
 def _save_registers(monitor: Path, path: Path) -> str:
-    """Write down what all CPUs are at; where that is, or why it cannot be had."""
+    """Save the registers of all CPUs; returns where, or why that failed."""
     try:
         path.write_text(qmp.monitor(monitor, "info registers -a"), encoding="utf-8")
     except qmp.NoAnswer as why:
@@ -116,9 +116,10 @@ def _save_registers(monitor: Path, path: Path) -> str:
 
 def run(argv: list[str], console: Path, results: Path, timeout: float,
         silence: float | None = None) -> Outcome:
-    """Boot with the kernel's console and the tests' output in a file each, for so many seconds at
-    most, and so many without a word in either. What has to be killed leaves its registers."""
-    # The path of a socket has 107 characters at most.
+    """Boot with the kernel's console and the tests' output in a file each. QEMU is killed after
+    `timeout` seconds, or `silence` seconds without output to either file; its registers are saved
+    first."""
+    # The path of a socket can have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="vm-") as place:
         monitor = Path(place, "qmp")
         argv = [*argv, "-serial", f"file:{console}",
@@ -160,7 +161,7 @@ def _run(argv: list[str], said: tuple[Path, ...], timeout: float, silence: float
 
 
 def stop_all() -> None:
-    """Kill what runs and start nothing more."""
+    """Kill the running VMs and start no others."""
     global _stopping
     with _lock:
         _stopping = True

@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Ask a running QEMU, by its monitor protocol (QMP)."""
+"""Ask a running QEMU through its monitor protocol (QMP)."""
 
 import json
 import socket
 from pathlib import Path
 from typing import BinaryIO
 
-# QEMU answers at once, unless it hangs itself.
+# QEMU answers at once unless QEMU itself hangs.
 ANSWER_SECONDS = 10.0
 
 
 class NoAnswer(Exception):
-    """QEMU gave none, or not the one that was asked for."""
+    """QEMU gave no answer, or an error."""
 
 
 def _ask(stream: BinaryIO, request: dict[str, object]) -> object:
@@ -27,19 +27,19 @@ def _ask(stream: BinaryIO, request: dict[str, object]) -> object:
 
 
 def monitor(path: Path, command: str) -> str:
-    """What a command of the human monitor prints."""
+    """Returns the output of a command of the human monitor."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(ANSWER_SECONDS)
             connection.connect(str(path))
             with connection.makefile("rwb", buffering=0) as stream:
                 if b'"QMP"' not in stream.readline():
-                    raise NoAnswer("no greeting")
+                    raise NoAnswer("QEMU sent no greeting")
                 _ask(stream, {"execute": "qmp_capabilities"})
                 said = _ask(stream, {"execute": "human-monitor-command",
                                      "arguments": {"command-line": command}})
     except (OSError, ValueError) as why:
         raise NoAnswer(str(why)) from why
     if not isinstance(said, str) or not said.strip():
-        raise NoAnswer("an empty answer")
+        raise NoAnswer("QEMU's answer is empty")
     return said.replace("\r", "")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a reader gets: the table, and the files for other programs."""
+"""Output for people (the table and its sections) and for programs (JSON, TAP, counts)."""
 
 import json
 import textwrap
@@ -15,7 +15,7 @@ from vm.rules import MACHINES
 WIDTH = 100
 _LETTER = {"pass": "p", "fail": "F", "skip": "s", "xfail": "x", "": "-"}
 _WORD = {"fail": "FAIL", "": "-"}
-# Of the verdicts of several boots, the first of these is shown.
+# Of the verdicts of several boots, the one that comes first here is shown.
 _WORST = ("fail", "xfail", "skip", "pass", "")
 
 
@@ -28,7 +28,7 @@ def _modes(results: list[BootResult]) -> list[str]:
 
 
 def _cell(results: list[BootResult], config: Config, test: str) -> str:
-    """A word if all modes agree in which it is to run, else a letter for each."""
+    """A word if all modes in which the test is to run agree, else a letter for each mode."""
     boots = [r for r in results if r.boot.config == config]
     status: dict[str, str] = {}
     for r in boots:
@@ -42,7 +42,7 @@ def _cell(results: list[BootResult], config: Config, test: str) -> str:
 
 
 def _columns(rows: list[list[str]], heads: int) -> list[str]:
-    """Rows of cells as lines, with a rule under the heads."""
+    """Rows of cells as lines, with a line of dashes under the headings."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
              for row in rows]
@@ -71,7 +71,7 @@ def _matrix(results: list[BootResult]) -> list[str]:
 
 
 def _counters(results: list[BootResult]) -> list[str]:
-    """Calls by which side served them: of each machine, and of each surface."""
+    """The calls that each side served: by machine, and by surface."""
     if not any(r.counts for r in results):
         return []
     modes = _modes(results)
@@ -81,13 +81,13 @@ def _counters(results: list[BootResult]) -> list[str]:
         for config in _configs(results)])
     by_surface = _rows(modes, [(surface, results, [surface]) for surface in surfaces])
     lines = _columns([*machines, *by_surface[2:]], 2)
-    # The surfaces again add up what the machines do.
+    # The rows of surfaces count the same calls as those of machines: separate them.
     lines.insert(len(machines) + 1, lines[2])
     return ["", *lines]
 
 
 def _sides(mode: str, unjudged: bool) -> dict[str, str]:
-    """The columns of a mode, and the number that each shows."""
+    """The columns of a mode, and the counter that each shows."""
     sides = {"C": "c", "Rust": "rust"}
     if mode == "check":
         sides["differ"] = "mismatches"
@@ -97,7 +97,7 @@ def _sides(mode: str, unjudged: bool) -> dict[str, str]:
 
 
 def _rows(modes: list[str], what: list[tuple[str, list[BootResult], list[str]]]) -> list[list[str]]:
-    """Two heads, and a row for each (name, results, surfaces) to be added up."""
+    """Two rows of headings, and a row of sums for each (name, results, surfaces)."""
     unjudged = any(calls.unjudged is not None for _, results, _ in what for r in results
                    for calls in r.counts.values())
     heads = [[], ["calls served"]]
@@ -123,7 +123,7 @@ def _wrap(text: str, indent: str) -> list[str]:
 
 
 def _reasons(results: list[BootResult], status: str) -> list[str]:
-    """Each reason once, with where it applied."""
+    """Each reason once, with its tests and machines."""
     where: dict[tuple[str, str], list[str]] = {}
     for result in results:
         for v in result.verdicts:
@@ -131,7 +131,7 @@ def _reasons(results: list[BootResult], status: str) -> list[str]:
                 names = where.setdefault((v.name, v.reason), [])
                 if result.boot.config.name not in names:
                     names.append(result.boot.config.name)
-    # Tests that say the same of the same machines share a line.
+    # Tests with the same reason on the same machines share a line.
     tests: dict[tuple[str, str], list[str]] = {}
     for (name, reason), names in sorted(where.items()):
         tests.setdefault((reason, ", ".join(names)), []).append(name)
@@ -143,9 +143,9 @@ def _reasons(results: list[BootResult], status: str) -> list[str]:
 
 def _sections(results: list[BootResult]) -> list[str]:
     lines: list[str] = []
-    for status, title in (("pass", "Lost a race of its own, and passed when tried again:"),
+    for status, title in (("pass", "Flaky by itself; passed on retry:"),
                           ("skip", "Skipped:"),
-                          ("xfail", "xfail: the C code alone fails here too, and for this cause:")):
+                          ("xfail", "Expected failures (xfail): plain C fails here as well:")):
         if reasons := _reasons(results, status):
             lines += ["", title, *reasons]
     return lines
@@ -158,7 +158,7 @@ def _failure(result: BootResult, name: str, v: Verdict) -> list[str]:
 
 
 def failures(results: list[BootResult]) -> list[str]:
-    """Every failure with the end of its log; tests that were not reached in one."""
+    """Every failure with the end of its log. Tests without a result share one entry."""
     lines: list[str] = []
     for result in results:
         missing = [v for v in result.failed if v.reason == NO_RESULT]
@@ -175,7 +175,8 @@ def run_failures(problems: list[str]) -> list[str]:
 
 
 def total(results: list[BootResult], problems: list[str]) -> tuple[int, int, int]:
-    """Tests that passed, what failed, tests that were skipped; a boot is no test."""
+    """Numbers of passed, failed and skipped tests. Failed boots and problems of the run count as
+    failed tests; good boots do not count."""
     tally = Counter(v.status for r in results for v in r.verdicts
                     if v.name != BOOT or v.status == "fail")
     return tally["pass"], tally["fail"] + len(problems), tally["skip"]
@@ -188,7 +189,7 @@ def total_line(results: list[BootResult], problems: list[str]) -> str:
     boots = len(results) + tries_again(results)
     words = [f"{passed} passed", f"{failed} failed", f"{skipped} skipped",
              *([f"{expected} failed as expected"] if expected else []),
-             f"{tries_again(results)} tried again"]
+             f"{tries_again(results)} retried"]
     return (f"{boots} boots, {sum(v.cases for v in verdicts)} cases "
             f"({sum(v.skipped for v in verdicts)} skipped); tests: {', '.join(words)}")
 
@@ -198,29 +199,30 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
     lines = [f"KVM selftests, Linux {results[0].linux}, {qemu} (TCG), "
              f"kvm-arm.abi={'|'.join(modes)}", "", *_matrix(results)]
     if len(modes) > 1:
-        lines += ["", *_wrap("A word holds in all modes that a machine ran in; else one letter "
-                             f"each for {'/'.join(modes)}: p pass, F fail, s skip, x xfail.", "")]
+        lines += ["", *_wrap("One word: the same result in every mode that ran there. Letters: "
+                             f"one for each of {'/'.join(modes)}: p pass, F fail, s skip, "
+                             "x xfail.", "")]
         run = {v.name for r in results for v in r.verdicts}
         for some in dict.fromkeys(ONLY_IN.values()):
             names = [name for name in ONLY_IN if name in run and ONLY_IN[name] == some]
             if names and some != ABI_MODES:
                 lines += _wrap(f"Only in {' and '.join(some)}: {', '.join(names)}.", "")
-    lines += [f'"{BOOT}": came up as asked, no splat, no VM left, the counters agree with the '
-              "mode."]
+    lines += [f'"{BOOT}": KVM came up in the requested mode, no splat, no VM left, counters match '
+              "the mode."]
     if others := [c.name for c in _configs(results) if c.name not in MACHINES]:
-        lines += _wrap("Nobody has listed what is skipped on these machines: "
-                       + ", ".join(others), "")
+        lines += _wrap("Skips are not checked on these machines, which scripts/vm/skips does not "
+                       "cover: " + ", ".join(others), "")
     lines += _counters(results) + _sections(results)
     return "\n".join(lines) + "\n"
 
 
 def _steps(v: Verdict) -> str:
-    """How many steps of how many a second, as abi_fuzz says at its end."""
+    """How many steps abi_fuzz made, and how many a second, as it prints at its end."""
     return next((line for line in reversed(v.log) if "steps" in line), "").lstrip("# ")
 
 
 def fuzz_text(results: list[BootResult], qemu: str) -> str:
-    rows = [["machine", "mode", "boot", "result", "what it did"]]
+    rows = [["machine", "mode", "boot", "result", "steps"]]
     for r in results:
         status = {v.name: _WORD.get(v.status, v.status) for v in r.verdicts}
         rows += [[r.boot.config.name, r.boot.abi, status[BOOT], status[v.name], _steps(v)]
@@ -230,7 +232,7 @@ def fuzz_text(results: list[BootResult], qemu: str) -> str:
 
 
 def kunit_text(results: list[BootResult], qemu: str) -> str:
-    """One row for each suite and machine is enough: cases are in the TAP file."""
+    """A row for each suite, a column for each machine. The cases are in the TAP file."""
     suites = list(dict.fromkeys(v.name.split(".")[0] for r in results for v in r.verdicts))
     rows = [["suite", *(f"{c.cpu} GICv{c.gic}{' nested' * (c.kvm == 'nested')}"
                         for r in results for c in [r.boot.config])]]
@@ -261,7 +263,7 @@ def tap(results: list[BootResult], problems: list[str]) -> str:
         for point, v in enumerate(result.verdicts, 1):
             lines.append(_tap_line(point, v))
             if v.status == "pass" and v.reason:
-                lines.append(f"    # {v.name} was tried again: {v.reason}")
+                lines.append(f"    # {v.name} was retried: {v.reason}")
             if v.status == "fail":
                 lines += ["      ---", f"      message: {json.dumps(v.reason)}", "      ..."]
         lines.append(f"{'not ok' if result.failed else 'ok'} {number} - {name}")
@@ -299,5 +301,5 @@ def write(out: Path, stem: str, results: list[BootResult], text: str,
 
 
 def write_count(path: Path, results: list[BootResult], problems: list[str]) -> None:
-    """Last of all: that it exists says that the run came to its end."""
+    """Written last: a run that did not finish has no such file."""
     _put(path, " ".join(str(n) for n in total(results, problems)) + "\n")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is known of the tests before they run: the files expected, racy, skips and floors."""
+"""What is known about the tests before they run: the files expected, racy, skips and floors."""
 
 import re
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ MACHINES = tuple(config.name for config in TABLE + HOST_STATES)
 KUNIT_PREFIX = "kvm_arm64"
 SURFACES = ("fw_reg", "id_reg", "reg_masks", "vgic_v2_cpuif", "smccc", "smccc_filter")
 KERNELS = ("base", "debug")
-# Whatever `make test-host` calls a suite
+# A name of a suite in scripts/test-host.sh
 HOST_SUITE = re.compile(r"[a-z][a-z0-9_-]*")
 
 
@@ -43,7 +43,7 @@ def _rows(path: Path, columns: str) -> list[tuple[Where, list[str]]]:
             continue
         words = [word.strip() for word in line.split("|")]
         if len(words) != len(columns.split("|")) or not all(words):
-            raise Where(path, number).bad(f"not '{columns}'")
+            raise Where(path, number).bad(f"the columns must be '{columns}'")
         rows.append((Where(path, number), words))
     return rows
 
@@ -54,7 +54,7 @@ def _pattern(text: str) -> re.Pattern[str]:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """The whole text is as the pattern says, in which "*" is any text."""
+    """Whether the pattern matches the whole text; "*" matches any text."""
     return _pattern(pattern).fullmatch(text) is not None
 
 
@@ -68,7 +68,7 @@ def _machines(where: Where, text: str) -> tuple[str, ...]:
 
 def _known_test(where: Where, name: str) -> str:
     if name not in TEST_NAMES and not name.startswith(KUNIT_PREFIX):
-        raise where.bad(f"no test '{name}'; `scripts/vm.py list` shows them")
+        raise where.bad(f"no test '{name}'; `scripts/vm.py list` lists them")
     return name
 
 
@@ -81,7 +81,7 @@ def _message(where: Where, text: str) -> re.Pattern[str]:
 
 @dataclass(frozen=True)
 class Failure:
-    """What a failure says, as a regular expression of the whole, and its cause."""
+    """The message of a failure, as a regular expression for the whole of it, and its cause."""
     message: re.Pattern[str]
     cause: str
 
@@ -96,7 +96,7 @@ Racy = dict[str, Failure]
 
 
 def read_expected(path: Path = HERE / "expected") -> Expected:
-    """Tests that fail with C alone, too."""
+    """Tests that fail with plain C, too."""
     found: Expected = {}
     for where, (config, test, message, cause) in _rows(
             path, "configuration | test | message | cause"):
@@ -110,9 +110,9 @@ def read_expected(path: Path = HERE / "expected") -> Expected:
 
 
 def read_racy(path: Path = HERE / "racy") -> Racy:
-    """Tests that lose a race of their own, and what they say then."""
+    """Tests that are flaky by themselves, and their messages when they fail."""
     found: Racy = {}
-    for where, (test, message, cause) in _rows(path, "test | message | cause that was proven"):
+    for where, (test, message, cause) in _rows(path, "test | message | proven cause"):
         if _known_test(where, test) in found:
             raise where.bad(f"{test} is listed twice")
         found[test] = Failure(_message(where, message), cause)
@@ -121,7 +121,7 @@ def read_racy(path: Path = HERE / "racy") -> Racy:
 
 @dataclass(frozen=True)
 class Skip:
-    """On these machines the test, or each of its cases that the pattern names, is skipped."""
+    """On these machines the test is skipped, or each of its cases that the pattern matches."""
     where: Where
     machines: tuple[str, ...]
     test: str
@@ -137,7 +137,7 @@ class Skips:
     rows: tuple[Skip, ...]
 
     def on(self, config: Config, test: str) -> list[Skip] | None:
-        """The rows of a test, None if nobody has looked what is skipped on that machine."""
+        """The rows of a test, None if the file does not cover that machine."""
         if config.name not in MACHINES:
             return None
         return [row for row in self.rows if row.test == test
@@ -145,7 +145,7 @@ class Skips:
 
 
 def read_skips(path: Path = HERE / "skips", debug: bool = False) -> Skips:
-    """What is skipped on the base kernel, or on the debug kernel."""
+    """The skips on the base kernel, or on the debug kernel."""
     rows = []
     for where, (machines, what, reason) in _rows(path, "machines | test or test: case | reason"):
         kernel = None
@@ -171,7 +171,7 @@ class Floor:
 
 @dataclass(frozen=True)
 class Ceiling:
-    """Of mode check's calls of a surface, so many may be left unjudged."""
+    """How many of mode check's calls of a surface may be left unjudged."""
     percent: float
     more: int
 
@@ -185,7 +185,7 @@ class Floors:
     unjudged: dict[str, Ceiling]
 
     def least(self, kind: str, name: str, machine: str) -> int | None:
-        """The highest number of those that match; None if there is none."""
+        """The highest number in the matching rows; None without a matching row."""
         return max((row.least for row in self.rows if (row.kind, row.name) == (kind, name)
                     and any(matches(pattern, machine) for pattern in row.machines)), default=None)
 
@@ -208,13 +208,13 @@ def read_floors(path: Path = HERE / "floors") -> Floors:
     unjudged: dict[str, Ceiling] = {}
     for where, (kind, name, machines, number) in _rows(path, "what | name | machines | number"):
         if kind not in KINDS:
-            raise where.bad(f"no '{kind}'; there are: {', '.join(KINDS)}")
+            raise where.bad(f"no kind '{kind}'; the kinds are: {', '.join(KINDS)}")
         _known_name(where, kind, name)
         if kind == "unjudged":
             if not (found := re.fullmatch(r"(\d+(?:\.\d+)?) % \+ (\d+)", number)):
-                raise where.bad(f"'{number}' is not like '1 % + 100'")
+                raise where.bad(f"'{number}' is not of the form '1 % + 100'")
             if name in unjudged or machines != "*":
-                raise where.bad(f"{name} has one ceiling, for all machines ('*')")
+                raise where.bad(f"{name} must have one ceiling, for all machines ('*')")
             unjudged[name] = Ceiling(float(found.group(1)), int(found.group(2)))
             continue
         if not re.fullmatch(r"\d+", number):
@@ -224,7 +224,7 @@ def read_floors(path: Path = HERE / "floors") -> Floors:
 
 
 def host_floors(floors: Floors) -> Iterable[str]:
-    """For scripts/test-host.sh: "suite number" in a line."""
+    """For scripts/test-host.sh: a line "suite number" for each suite."""
     return (f"{name} {floors.least('host', name, MACHINES[0])}" for name in floors.names("host"))
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the counters of invented guests say of each mode."""
+"""Checking the counters of made-up guests in each mode."""
 
 import unittest
 
@@ -30,7 +30,7 @@ class Counters(Case):
             one.notes = ["# vm: mode before rust"]
             self.boot_fails(judged(one), f"mode is rust before the tests, not {abi}")
 
-    def test_mismatch_whenever_it_was(self) -> None:
+    def test_a_mismatch_at_any_time(self) -> None:
         for when in ("before", "after", "last"):
             with self.subTest(when):
                 one = guest()
@@ -42,14 +42,14 @@ class Counters(Case):
         one.put("probe", "smccc", Calls(0, 10, 1))
         self.assertIn("1 mismatches", self.verdict(judged(one), BOOT).reason)
 
-    def test_wrong_side_serves(self) -> None:
+    def test_the_wrong_side_serves(self) -> None:
         for abi, calls, words in (("c", Calls(10, 1), "1 calls of id_reg served by rust"),
                                   ("rust", Calls(4, 9), "4 calls of id_reg served by c")):
             one = guest(V2, abi)
             one.put("after", "id_reg", calls)
             self.boot_fails(judged(one), f"{words} in mode {abi}")
 
-    def test_what_was_called_has_to_be_served(self) -> None:
+    def test_a_called_surface_must_be_served_by_each_side_of_the_mode(self) -> None:
         for abi, calls, side in (("c", Calls(0, 0), "c"), ("rust", Calls(0, 0), "rust"),
                                  ("check", Calls(0, 10), "c"), ("check", Calls(10, 0), "rust")):
             with self.subTest(abi, side=side):
@@ -62,13 +62,13 @@ class Counters(Case):
         one.put("after", "fw_reg", Calls(0, 1))
         self.good(judged(one))
 
-    def test_mode_in_the_end_is_whatever_a_flip_left(self) -> None:
+    def test_the_last_mode_may_be_any(self) -> None:
         one = guest()
         written = one.results().replace("mode last check", "mode last c")
         one.results = lambda: written  # type: ignore[method-assign]
         self.good(judged(one))
 
-    def test_what_no_test_called_need_not_be_served(self) -> None:
+    def test_a_surface_that_no_test_called_need_not_be_served(self) -> None:
         one = guest(V2, "rust", psci_test=passed("a"))
         one.put("after", "fw_reg", Calls())
         self.good(judged(one))
@@ -82,7 +82,7 @@ class Counters(Case):
         one.put("after", "id_reg", Calls(7, 20))
         self.good(judged(one))
 
-    def test_flips_have_to_be_seen_on_both_sides(self) -> None:
+    def test_both_sides_must_serve_calls_of_tests_that_flip(self) -> None:
         one = guest(abi_flip=passed("a"))
         self.good(judged(one))
         one.stats["last"] = dict(one.stats["after"])
@@ -92,9 +92,9 @@ class Counters(Case):
             one.stats["last"] = {name: Calls(calls.c + 5 * (side == "c"),
                                              calls.rust + 5 * (side == "rust"))
                                  for name, calls in one.stats["after"].items()}
-            self.boot_fails(judged(one), "abi_flip passed, but not on both sides")
+            self.boot_fails(judged(one), "abi_flip passed, but not both sides served calls")
 
-    def test_uncounted_boot_is_probed(self) -> None:
+    def test_a_boot_without_counting_is_probed(self) -> None:
         for config in MAIN:
             with self.subTest(config.name):
                 one = guest(config, "rust")
@@ -102,7 +102,7 @@ class Counters(Case):
                 del one.stats["probe0"], one.stats["probe"]
                 self.boot_fails(judged(one), "the surfaces were not probed before the tests")
 
-    def test_counted_boot_may_be_probed_too(self) -> None:
+    def test_a_boot_with_counting_may_be_probed_too(self) -> None:
         one = guest(V2, "rust")
         one.stats["probe0"] = one.stats["before"]
         one.stats["probe"] = dict(one.stats["after"])
@@ -114,7 +114,7 @@ class Counters(Case):
         del one.stats["probe0"]
         self.assertIn("(probe0)", self.verdict(judged(one), BOOT).reason)
 
-    def test_probe_finds_c_behind_rust(self) -> None:
+    def test_the_probe_finds_calls_served_by_c_in_mode_rust(self) -> None:
         for surface in rules.SURFACES:
             with self.subTest(surface):
                 one = guest(A72, "rust")
@@ -124,14 +124,14 @@ class Counters(Case):
                 self.boot_fails(judged(one),
                                 f"3 calls of {surface} served by c in mode rust (probe)")
 
-    def test_probe_knows_that_a_gicv3_has_no_gicv2(self) -> None:
+    def test_the_probe_of_a_gicv3_host_need_not_call_the_gicv2_surface(self) -> None:
         one = guest(N1, "rust")
         one.put("probe", "vgic_v2_cpuif", Calls())
         self.good(judged(one))
         one.put("probe", "id_reg", Calls())
         self.boot_fails(judged(one), "no call of id_reg served by rust in mode rust (probe)")
 
-    def test_uncounted_boot_counts_nothing(self) -> None:
+    def test_a_boot_without_counting_counts_nothing(self) -> None:
         one = guest(N1, "rust")
         one.put("after", "smccc", Calls(0, 11))
         self.boot_fails(judged(one), "calls of smccc were counted")
@@ -142,11 +142,11 @@ class Counters(Case):
         one = guest()
         for name in rules.SURFACES:
             one.put("last", name, Calls(1000, 1000, 0, 0))
-        # 1 % of the calls that were on both sides, and three.
+        # The ceiling: 1 % of the calls that both sides served, plus three.
         one.put("last", "smccc", Calls(1000, 700, 0, 10))
         self.good(judged(one))
         one.put("last", "smccc", Calls(1000, 700, 0, 11))
-        self.boot_fails(judged(one), "11 calls of smccc were not judged, 10 may be")
+        self.boot_fails(judged(one), "11 calls of smccc were not judged, at most 10 may be")
         del one.stats["last"]
         one.put("after", "smccc", Calls(1000, 700, 0, 11))
         self.assertIn("11 calls of smccc", self.verdict(judged(one), BOOT).reason)
@@ -157,7 +157,7 @@ class Counters(Case):
         self.boot_fails(judged(one, floors=Floors(FLOORS.rows, {})),
                         "'unjudged | smccc | * | 1 % + 100'")
 
-    def test_surfaces_that_rust_served_alone(self) -> None:
+    def test_surfaces_that_only_rust_served(self) -> None:
         result = judged(guest(V2, "rust"))
         self.assertEqual(result.rust_alone, set(rules.SURFACES))
         self.assertEqual(judged(guest(A72, "rust")).rust_alone, set(rules.SURFACES))

@@ -51,12 +51,12 @@ class Parse(unittest.TestCase):
                           ("c", "pass", "")])
         self.assertEqual([case.name for case in suites[1].cases], ["d"])
 
-    def test_log_of_a_case_is_its_own(self) -> None:
+    def test_each_case_has_its_own_log(self) -> None:
         suites, _ = parse(GOOD)
         self.assertIn("    # b: said on the way", suites[0].cases[1].log)
         self.assertNotIn("    # b: said on the way", suites[0].cases[2].log)
 
-    def test_skipped_parameter_of_a_good_case_is_seen(self) -> None:
+    def test_a_skipped_parameter_of_a_passed_case_is_reported(self) -> None:
         suites, _ = parse(GOOD)
         self.assertEqual([(case.name, case.status, case.reason) for case in suites[0].parameters],
                          [("c, second", "skip", "not here")])
@@ -64,11 +64,11 @@ class Parse(unittest.TestCase):
         self.assertIn("        ok 1 first", suites[0].cases[2].log)
         self.assertEqual(suites[1].parameters, [])
 
-    def test_skip_without_a_reason_says_so(self) -> None:
+    def test_a_skip_without_a_reason(self) -> None:
         suites, _ = parse(GOOD.replace(" the host has no GICv3", ""))
         self.assertEqual(suites[0].cases[1].reason, "no reason given")
 
-    def test_what_failed_was_not_skipped(self) -> None:
+    def test_a_failed_case_is_not_a_skip(self) -> None:
         suites, _ = parse(GOOD.replace("ok 2 b # SKIP", "not ok 2 b # SKIP"))
         self.assertEqual(suites[0].cases[1].status, "fail")
 
@@ -88,7 +88,7 @@ class Parse(unittest.TestCase):
             with self.subTest(problem):
                 self.assertEqual(parse(GOOD.replace(old, new))[1], [problem])
 
-    def test_end_of_a_suite_that_is_lost(self) -> None:
+    def test_a_suite_without_its_end(self) -> None:
         suites, problems = parse(GOOD.replace("\nok 1 kvm_arm64_one", ""))
         self.assertEqual(len(suites), 1)
         self.assertIn("2 suites planned, 1 run", problems)

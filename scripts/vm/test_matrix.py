@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Which boots there are, and what runs in each."""
+"""Which boots there are, and which tests run in each."""
 
 import unittest
 from collections import Counter
@@ -27,16 +27,16 @@ class Boots(unittest.TestCase):
             here = {t for t in BASE_TESTS if "check" in matrix.ONLY_IN[t]}
             self.assertEqual(ran, Counter(here), config.name)
 
-    def test_those_that_race_have_threads_and_a_boot_of_their_own(self) -> None:
+    def test_tests_that_race_run_in_a_separate_boot_with_threads(self) -> None:
         for boot in everything():
             racing = RACING.intersection(boot.tests)
             self.assertEqual(racing, set(boot.tests) if boot.threads == MULTI else set(), boot.name)
 
-    def test_a_race_alone_takes_no_second_boot(self) -> None:
+    def test_a_single_test_that_races_needs_only_one_boot(self) -> None:
         found = matrix.boots(MAIN[:1], ("check",), ("abi_flip",))
         self.assertEqual([boot.threads for boot in found], [MULTI])
 
-    def test_each_side_alone_serves_a_machine_with_a_gicv2_and_one_with_a_gicv3(self) -> None:
+    def test_each_mode_runs_on_a_machine_with_a_gicv2_and_one_with_a_gicv3(self) -> None:
         for abi in ABI_MODES:
             gics = {boot.config.gic for boot in everything() if boot.abi == abi and boot.tests
                     and boot.config in MAIN}
@@ -47,7 +47,7 @@ class Boots(unittest.TestCase):
             self.assertEqual(boot.counted, boot.abi != "rust" or boot.config not in MAIN)
             self.assertIn(f"kvm-arm.abi_count={int(boot.counted)}", boot.kernel_params)
 
-    def test_a_bad_mode_is_not_corrected_by_a_good_one(self) -> None:
+    def test_an_invalid_mode_of_a_host_state_is_not_overridden(self) -> None:
         bad = [boot for boot in everything() if "kvm-arm.abi" in boot.config.params]
         self.assertEqual(len(bad), 2)
         for boot in bad:
@@ -68,13 +68,13 @@ class Boots(unittest.TestCase):
         named = matrix.boots(TABLE + HOST_STATES, ABI_MODES, ("hypercalls",), bare=False)
         self.assertTrue(all(boot.tests for boot in named))
 
-    def test_the_order_names_what_keeps_the_mode_first(self) -> None:
+    def test_tests_that_keep_the_mode_come_first(self) -> None:
         boot = Boot(MAIN[0], "check", ("hypercalls", "abi_roundtrip", "psci_test"))
         self.assertEqual(boot.order, "hypercalls,psci_test abi_roundtrip")
         self.assertEqual(Boot(MAIN[0], "check", ("hypercalls",)).order, "hypercalls -")
         self.assertEqual(Boot(MAIN[0], "check", ()).order, "- -")
 
-    def test_options_go_to_those_that_take_them(self) -> None:
+    def test_options_go_to_the_tests_that_take_them(self) -> None:
         boot = Boot(MAIN[0], "check", ("abi_flip", "fault_kill", "abi_fuzz"),
                     Options(7, "0x123"), MULTI)
         self.assertEqual(boot.order, "- abi_flip,fault_kill,abi_fuzz fault_kill=-s,0x123 "
@@ -82,25 +82,25 @@ class Boots(unittest.TestCase):
 
 
 class Selection(unittest.TestCase):
-    def test_main_machines_alone(self) -> None:
+    def test_only_the_main_machines(self) -> None:
         self.assertEqual(matrix.select(None, None, None, main=True), MAIN)
         found = matrix.boots(MAIN, ABI_MODES, BASE_TESTS)
         self.assertEqual(set(matrix.left_out(found)),
                          {c.name for c in TABLE + HOST_STATES if c not in MAIN})
 
-    def test_nothing_is_left_out_of_everything(self) -> None:
+    def test_a_run_of_everything_leaves_nothing_out(self) -> None:
         self.assertEqual(matrix.left_out(everything()), ())
 
-    def test_a_machine_that_is_asked_for_comes_with_its_host_states(self) -> None:
+    def test_a_selected_machine_comes_with_its_host_states(self) -> None:
         found = matrix.select("neoverse-n1", None, None, main=True)
         self.assertEqual({c.cpu for c in found}, {"neoverse-n1"})
         self.assertTrue(set(found) & set(HOST_STATES))
 
-    def test_one_that_is_not_in_the_table(self) -> None:
+    def test_a_machine_that_is_not_in_the_table(self) -> None:
         self.assertEqual(matrix.select("cortex-a76", 2, "nvhe"),
                          (Config("cortex-a76", 2, "nvhe"),))
 
-    def test_one_that_there_is_not(self) -> None:
+    def test_an_impossible_machine(self) -> None:
         for cpu, gic, mode in (("cortex-a72", None, "vhe"), ("a64fx", None, "nested"),
                                ("max", 2, "protected")):
             with self.assertRaises(BadSelection):
@@ -114,7 +114,7 @@ class Selection(unittest.TestCase):
         self.assertEqual(matrix.check_tests("arm64/psci_test, hypercalls"),
                          ("hypercalls", "psci_test"))
 
-    def test_kunit_sees_each_cpu_and_gic_and_nested_virtualization(self) -> None:
+    def test_kunit_runs_on_each_cpu_and_gic_and_with_nested_virtualization(self) -> None:
         found = matrix.kunit_machines(TABLE + HOST_STATES)
         kinds = Counter((c.cpu, c.gic, c.kvm == "nested") for c in found)
         self.assertEqual(set(kinds.values()), {1})
@@ -137,7 +137,7 @@ class Brief(unittest.TestCase):
         there = {test for boot in self.brief() + self.brief(debug=True) for test in boot.tests}
         self.assertEqual(set(TEST_NAMES) - there, set())
 
-    def test_what_takes_long_runs_on_the_main_machines_alone(self) -> None:
+    def test_long_tests_run_only_on_the_main_machines(self) -> None:
         for test in matrix.LONG:
             ran = {boot.config for boot in self.brief() if test in boot.tests}
             self.assertEqual(ran, set(MAIN), test)
@@ -147,12 +147,12 @@ class Brief(unittest.TestCase):
             modes = {boot.abi for boot in self.brief() if boot.config == config}
             self.assertEqual(modes, set(ABI_MODES))
 
-    def test_on_the_debug_kernel_rust_serves_alone_in_some(self) -> None:
+    def test_on_the_debug_kernel_the_main_machines_run_mode_rust_too(self) -> None:
         rust = [boot for boot in self.brief(debug=True) if boot.abi == "rust"]
         self.assertEqual({boot.config for boot in rust}, set(MAIN))
         self.assertTrue(all(boot.tests and not boot.counted for boot in rust))
 
-    def test_what_needs_the_debug_kernel_runs_on_it(self) -> None:
+    def test_tests_that_need_the_debug_kernel_run_on_it(self) -> None:
         there = {test for boot in self.brief(debug=True) for test in boot.tests}
         self.assertEqual(matrix.DEBUG - there, set())
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Running QEMU, with programs in its place that do what a guest may do."""
+"""Running QEMU, replaced by programs that behave as guests may."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ from vm.qemu import Machine
 
 SCRIPTS = Path(qemu.__file__).resolve().parent.parent
 
-# The places that run() adds to the command, and a monitor that knows one command.
+# Finds the paths that run() adds to the command; serve() is a monitor with canned answers.
 FAKE = """\
 import json, os, socket, sys, time
 
@@ -52,8 +52,8 @@ REFUSES = 'serve({"qmp_capabilities": {"return": {}}})'
 
 
 class Clock:
-    """For _wait(): stands still until the guest has written something, and then jumps each time
-    it is looked at, however busy the machine of this test is."""
+    """For _wait(): stands still until the guest has written something, then jumps at each look,
+    independent of the load on this machine."""
 
     def __init__(self, results: Path, step: float) -> None:
         self.results = results
@@ -70,7 +70,7 @@ class Fakes(unittest.TestCase):
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
         self.addCleanup(place.cleanup)
-        # Longer than the path of a socket may be
+        # Longer than the path of a socket can be
         self.place = Path(place.name, "long" * 30)
         self.place.mkdir()
         patch = mock.patch.object(qemu, "POLL_SECONDS", 0.05)
@@ -91,28 +91,28 @@ class Fakes(unittest.TestCase):
 
 
 class Running(Fakes):
-    def test_one_that_ends_by_itself_has_no_problem(self) -> None:
+    def test_a_guest_that_ends_by_itself_has_no_problem(self) -> None:
         outcome = self.run_fake('open(results, "w").write("said")')
         self.assertIsNone(outcome.problem)
         self.assertEqual(self.results.read_text(encoding="utf-8"), "said")
         self.assertFalse(self.console.with_suffix(".registers").exists())
 
-    def test_one_that_fails_is_named_with_its_last_words(self) -> None:
+    def test_a_failure_of_qemu_is_reported_with_its_last_line(self) -> None:
         outcome = self.run_fake('sys.exit("no such machine")')
         self.assertEqual(outcome.problem, "QEMU ended with 1: no such machine")
 
-    def test_one_that_is_killed_by_a_signal_is_a_problem(self) -> None:
+    def test_a_qemu_killed_by_a_signal_is_a_problem(self) -> None:
         outcome = self.run_fake("os.kill(os.getpid(), 9)")
         self.assertEqual(outcome.problem, "QEMU ended with -9: no message")
 
-    def test_a_silent_one_leaves_its_registers(self) -> None:
+    def test_the_registers_of_a_silent_guest_are_saved(self) -> None:
         outcome = self.run_fake(SPEAKS, silence=1.0)
         saved = self.console.with_suffix(".registers")
-        self.assertEqual(outcome.problem, "hung: no word for 1 s, killed "
+        self.assertEqual(outcome.problem, "hung: no output for 1 s, killed "
                                           f"(registers of all CPUs: {saved})")
         self.assertEqual(saved.read_text(encoding="utf-8"), "CPU#0\n PC=42\n")
 
-    def test_one_that_talks_too_long_leaves_its_registers(self) -> None:
+    def test_the_registers_of_a_guest_that_runs_too_long_are_saved(self) -> None:
         outcome = self.run_fake(SPEAKS, timeout=1.0)
         self.assertIn("timeout: killed after 1 s (registers", outcome.problem or "")
         self.assertTrue(self.console.with_suffix(".registers").exists())
@@ -123,7 +123,7 @@ class Running(Fakes):
         self.assertIn("(no registers: what?)", outcome.problem or "")
         self.assertFalse(self.console.with_suffix(".registers").exists())
 
-    def test_one_whose_monitor_is_dead_is_killed_all_the_same(self) -> None:
+    def test_a_guest_whose_monitor_does_not_answer_is_killed(self) -> None:
         with mock.patch.object(qmp, "ANSWER_SECONDS", 0.3):
             outcome = self.run_fake("ready(); time.sleep(600)", silence=1.0)
             self.assertIn("killed (no registers:", outcome.problem or "")
@@ -132,8 +132,8 @@ class Running(Fakes):
             self.assertIn("killed (no registers:", outcome.problem or "")
 
     def waited(self, written: list[Path]) -> str | None:
-        """What is said of one that runs for ten looks, each of them ten seconds after the last,
-        and has written to one of these files before each."""
+        """The problem of a guest that runs for ten looks of ten seconds each and writes to one of
+        these files before each look."""
         looks = 0
 
         def communicate(timeout: float) -> tuple[bytes, bytes]:
@@ -151,13 +151,13 @@ class Running(Fakes):
             return qemu._wait(mock.Mock(communicate=communicate), (self.console, self.results),
                               600.0, 25.0)[1]
 
-    def test_words_in_either_file_count(self) -> None:
+    def test_output_to_either_file_counts(self) -> None:
         self.assertIsNone(self.waited([self.console, self.results]))
         self.assertIsNone(self.waited([self.console]))
         self.assertIsNone(self.waited([self.results]))
         self.assertIn("hung", self.waited([]) or "")
 
-    def test_it_does_not_outlive_a_parent_that_is_killed(self) -> None:
+    def test_it_ends_if_its_parent_is_killed(self) -> None:
         command = self.fake(SPEAKS)
         parent = subprocess.Popen(
             [sys.executable, "-B", "-c", "import sys; from pathlib import Path\n"
@@ -184,7 +184,7 @@ class Running(Fakes):
                 return
             time.sleep(0.05)
         os.kill(pid, signal.SIGKILL)
-        self.fail("it ran on")
+        self.fail("QEMU still runs after its parent was killed")
 
 
 class Command(unittest.TestCase):
@@ -193,7 +193,7 @@ class Command(unittest.TestCase):
         return " ".join(qemu.command(machine, config, "params=1", "run 1 a -",
                                      options=qemu.tcg("single")))
 
-    def test_how_cpus_are_spread_over_threads(self) -> None:
+    def test_the_option_for_threads(self) -> None:
         self.assertIn(" -accel tcg,thread=single ", self.command(Config("max", 3, "vhe")))
 
     def test_parameters_come_before_the_task(self) -> None:
@@ -218,13 +218,13 @@ class Memory(unittest.TestCase):
             meminfo.flush()
             return qemu.fitting(jobs, 1024, Path(meminfo.name))
 
-    def test_as_many_as_there_is_memory_for(self) -> None:
+    def test_as_many_as_fit_into_memory(self) -> None:
         self.assertEqual(self.fitting(16 << 20, 16), 10)
 
     def test_no_more_than_asked_for(self) -> None:
         self.assertEqual(self.fitting(16 << 20, 2), 2)
 
-    def test_one_at_least(self) -> None:
+    def test_at_least_one(self) -> None:
         self.assertEqual(self.fitting(1 << 20, 4), 1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is written of verdicts."""
+"""The reports made of verdicts."""
 
 import json
 import tempfile
@@ -31,23 +31,23 @@ EXPECTED = Verdict("set_id_regs", "xfail", "a cause")
 
 
 class Totals(unittest.TestCase):
-    def test_boots_and_expected_failures_are_no_passed_or_skipped_tests(self) -> None:
+    def test_boots_and_expected_failures_do_not_count_as_passed_or_skipped(self) -> None:
         results = [good(A, SKIPPED, EXPECTED), good(A, FAILED)]
         self.assertEqual(report.total(results, []), (2, 1, 1))
         self.assertEqual(report.total_line(results, []),
                          "2 boots, 8 cases (4 skipped); tests: 2 passed, 1 failed, 1 skipped, "
-                         "1 failed as expected, 0 tried again")
+                         "1 failed as expected, 0 retried")
 
-    def test_boot_and_run_that_fail_are_failures(self) -> None:
+    def test_a_failed_boot_and_problems_of_the_run_are_failures(self) -> None:
         results = [result(Verdict(BOOT, "fail", "splat"), A)]
         self.assertEqual(report.total(results, ["a", "b"]), (1, 3, 0))
         self.assertIn("3 failed", report.total_line(results, ["a", "b"]))
 
-    def test_second_tries_are_counted_apart(self) -> None:
+    def test_retries_are_counted_separately(self) -> None:
         one = good(A)
         one.attempts.append(good(A))
         self.assertEqual(report.total_line([one], []), "2 boots, 3 cases (1 skipped); tests: "
-                         "1 passed, 0 failed, 0 skipped, 1 tried again")
+                         "1 passed, 0 failed, 0 skipped, 1 retried")
 
     def test_count_file(self) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -73,7 +73,7 @@ class Table(unittest.TestCase):
         self.assertEqual(self.row(text, "hypercalls"), ["FAIL"])
         self.assertIn("no such thing [max GICv3 vhe]", text)
 
-    def test_of_two_boots_of_a_machine_the_worse_is_shown(self) -> None:
+    def test_of_two_boots_of_a_machine_the_worse_result_is_shown(self) -> None:
         bad = result(Verdict(BOOT, "fail", "splat"), FAILED)
         for results in ((good(A), bad), (bad, good(A))):
             text = self.text(*results)
@@ -90,16 +90,17 @@ class Table(unittest.TestCase):
         self.assertIn("differ  not judged", text)
         self.assertEqual(self.row(text, "smccc"), ["1", "0", "5", "6", "7", "8"])
 
-    def test_second_try_has_a_section(self) -> None:
-        again = Verdict("steal_time", "pass", "said rc: 3")
+    def test_retries_have_a_section(self) -> None:
+        again = Verdict("steal_time", "pass", "first failed with rc: 3")
         text = self.text(good(again))
-        self.assertIn("Lost a race of its own, and passed when tried again:\n"
-                      "  steal_time: said rc: 3", text)
+        self.assertIn("Flaky by itself; passed on retry:\n"
+                      "  steal_time: first failed with rc: 3", text)
 
-    def test_machine_of_which_no_skips_are_listed(self) -> None:
-        self.assertNotIn("Nobody has listed", self.text(good(A)))
-        self.assertIn("Nobody has listed what is skipped on these machines: cortex-a76 GICv3 vhe",
-                      self.text(good(A, config=Config("cortex-a76", 3, "vhe"))))
+    def test_a_machine_without_listed_skips(self) -> None:
+        self.assertNotIn("Skips are not checked", self.text(good(A)))
+        text = self.text(good(A, config=Config("cortex-a76", 3, "vhe")))
+        self.assertIn("Skips are not checked on these machines, which scripts/vm/skips does not "
+                      "cover: cortex-a76 GICv3 vhe", " ".join(text.split()))
 
     def test_kunit(self) -> None:
         text = report.kunit_text([good(Verdict("kvm_arm64_x.a", "pass"),
@@ -112,13 +113,13 @@ class Table(unittest.TestCase):
 
 
 class Failures(unittest.TestCase):
-    def test_failure_has_reason_log_and_console(self) -> None:
+    def test_a_failure_has_reason_log_and_console(self) -> None:
         lines = report.failures([good(A, FAILED)])
         self.assertIn("FAIL: hypercalls on max GICv3 vhe, mode check: it broke", lines)
         self.assertIn("  | a line", lines)
         self.assertIn("  console: /x.console", lines)
 
-    def test_tests_that_were_not_reached_share_one(self) -> None:
+    def test_tests_without_a_result_share_one_entry(self) -> None:
         lost = [Verdict(name, "fail", "no result") for name in ("psci_test", "no-vgic")]
         self.assertEqual(sum(line.startswith("FAIL") for line in report.failures([good(*lost)])), 1)
 
@@ -129,19 +130,19 @@ class Failures(unittest.TestCase):
 
 class ForPrograms(unittest.TestCase):
     def test_tap(self) -> None:
-        again = Verdict("steal_time", "pass", "said rc: 3")
+        again = Verdict("steal_time", "pass", "first failed with rc: 3")
         lines = report.tap([good(A, SKIPPED, EXPECTED, FAILED, again), good(A)], []).splitlines()
         self.assertEqual(lines[:4], ["TAP version 14", "1..3",
                                      "# Subtest: max GICv3 vhe check", "    1..6"])
         for line in ("    ok 2 - psci_test", "    ok 3 - no-vgic # SKIP no such thing",
                      "    not ok 4 - set_id_regs # TODO a cause", "    not ok 5 - hypercalls",
                      '      message: "it broke"', "    ok 6 - steal_time",
-                     "    # steal_time was tried again: said rc: 3",
+                     "    # steal_time was retried: first failed with rc: 3",
                      "not ok 1 - max GICv3 vhe check", "ok 2 - max GICv3 vhe check",
                      "ok 3 - the run"):
             self.assertIn(line, lines)
 
-    def test_tap_of_a_run_that_failed(self) -> None:
+    def test_tap_of_a_failed_run(self) -> None:
         lines = report.tap([good(A)], ["too many"]).splitlines()
         self.assertEqual(lines[-2:], ["# too many", "not ok 2 - the run"])
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The files of what is expected, racy, skipped and at least there."""
+"""The files expected, racy, skips and floors."""
 
 import re
 import tempfile
@@ -32,7 +32,7 @@ class Rows(unittest.TestCase):
         self.assertIn("rows:3: ", str(caught.exception))
         self.assertIn(why, str(caught.exception))
 
-    def test_project_s_own_files_are_good(self) -> None:
+    def test_the_files_of_the_project_are_valid(self) -> None:
         rules.read_expected()
         rules.read_racy()
         for debug in (False, True):
@@ -50,29 +50,29 @@ class Rows(unittest.TestCase):
         self.assertGreater(len(suites), 8)
         self.assertEqual(suites, set(rules.read_floors().names("host")))
 
-    def test_no_race_of_the_kernel_is_tried_again(self) -> None:
+    def test_only_steal_time_is_retried(self) -> None:
         self.assertEqual(set(rules.read_racy()), {"steal_time"})
 
     def test_wrong_columns(self) -> None:
         for reader, columns in ((rules.read_expected, "configuration | test | message | cause"),
-                                (rules.read_racy, "test | message | cause that was proven"),
+                                (rules.read_racy, "test | message | proven cause"),
                                 (rules.read_skips, "machines | test or test: case | reason"),
                                 (rules.read_floors, "what | name | machines | number")):
             for row in ("a | b", "a | b | c | d | e", "psci_test | | a", "* | psci_test | | 1"):
-                self.refused(reader, row, f"not '{columns}'")
+                self.refused(reader, row, f"must be '{columns}'")
 
     def test_wrong_words(self) -> None:
         for reader, row, why in (
                 (rules.read_expected, "max | psci_test | a | b", "no machine 'max'"),
                 (rules.read_expected, f"{V3.name} | psci | a | b", "no test 'psci'"),
                 (rules.read_expected, f"{V3.name} | psci_test | ( | b", "not a regular expression"),
-                (rules.read_racy, "boot | hung: no word | QEMU", "no test 'boot'"),
+                (rules.read_racy, "boot | hung: no output | QEMU", "no test 'boot'"),
                 (rules.read_racy, "psci_test | [ | QEMU", "not a regular expression"),
                 (rules.read_skips, "max | psci_test | a", "no machine 'max'"),
                 (rules.read_skips, "*, maxi* | psci_test | a", "no machine 'maxi*'"),
                 (rules.read_skips, "* | psci | a", "no test 'psci'"),
                 (rules.read_skips, "* (kcsan) | psci_test | a", "no kernel 'kcsan'"),
-                (rules.read_floors, "test | psci_test | * | 1", "no 'test'"),
+                (rules.read_floors, "test | psci_test | * | 1", "no kind 'test'"),
                 (rules.read_floors, "selftest | psci | * | 1", "no selftest 'psci'"),
                 (rules.read_floors, "kunit | psci_test | * | 1", "no kunit 'psci_test'"),
                 (rules.read_floors, "host | A B | * | 1", "no host 'A B'"),
@@ -80,8 +80,8 @@ class Rows(unittest.TestCase):
                 (rules.read_floors, "selftest | psci_test | * | some", "'some' is not a number"),
                 (rules.read_floors, "selftest | psci_test | * | -1", "'-1' is not a number"),
                 (rules.read_floors, "unjudged | kvm | * | 1 % + 1", "no unjudged 'kvm'"),
-                (rules.read_floors, "unjudged | smccc | * | 1", "'1' is not like"),
-                (rules.read_floors, "unjudged | smccc | max * | 1 % + 1", "has one ceiling")):
+                (rules.read_floors, "unjudged | smccc | * | 1", "'1' is not of the form"),
+                (rules.read_floors, "unjudged | smccc | max * | 1 % + 1", "must have one ceiling")):
             self.refused(reader, row, why)
 
     def test_same_row_twice(self) -> None:
@@ -96,7 +96,7 @@ class Rows(unittest.TestCase):
 
 
 class Words(unittest.TestCase):
-    def test_pattern_is_of_the_whole(self) -> None:
+    def test_a_pattern_matches_the_whole_text(self) -> None:
         for pattern, text, good in (
                 ("abc", "abc", True), ("abc", "abcd", False), ("abc", "xabc", False),
                 ("a*c", "abbc", True), ("a*c", "ac", True), ("*", "", True), ("a.c", "abc", False),
@@ -104,7 +104,7 @@ class Words(unittest.TestCase):
             with self.subTest(pattern, text=text):
                 self.assertEqual(rules.matches(pattern, text), good)
 
-    def test_message_is_of_the_whole(self) -> None:
+    def test_a_message_matches_the_whole_reason(self) -> None:
         failure = read(rules.read_racy, r"psci_test | a\.c:\d+: b | c")["psci_test"]
         self.assertTrue(failure.says("a.c:12: b"))
         for text in ("a.c:12: bc", "xa.c:12: b", "abc:12: b"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/total.sh, which decides whether all stages together are good."""
+"""scripts/total.sh, which decides whether all stages together passed."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 SCRIPTS = Path(__file__).resolve().parent.parent
 STAGES = ("test-host", "objgate", "kunit", "judge", "vm",
           "debug/kunit", "debug/judge", "debug/vm")
-# Each passes ten times as many as the one before it, and skips one more.
+# Each stage passes ten times as many tests as the one before it, and skips one more.
 SUM = sum(10 ** number for number in range(len(STAGES)))
 SKIPPED = sum(range(len(STAGES)))
 

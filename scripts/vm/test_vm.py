@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The runner: what it boots and how often, what it says of it, and whether the judge is believed.
-Guests are made up; how their words are judged is tested elsewhere."""
+"""The runner: what it boots and how often, what it prints, and how it uses the judge's verdicts.
+Guests are made up; the judge has its own tests."""
 
 import contextlib
 import importlib.util
@@ -39,7 +39,7 @@ def result(boot: Boot, verdicts: list[Verdict] | None = None) -> BootResult:
 
 
 class Runs(unittest.TestCase):
-    """main() with a guest that says INIT, and a judge that finds all is well."""
+    """main() with guests whose output is INIT, and a judge that finds no fault."""
 
     def setUp(self) -> None:
         place = tempfile.TemporaryDirectory()
@@ -50,7 +50,7 @@ class Runs(unittest.TestCase):
         (self.place / "kvm" / "vm_keeper").touch()
         names = "".join(f"kvm:{name}\n" for name in matrix.TEST_NAMES)
         (self.place / "kselftest-list.txt").write_text(names, encoding="utf-8")
-        # Each boot's command, and its verdicts where they are not all good
+        # The command of each boot, and the verdicts of boots that are not all green
         self.booted: list[str] = []
         self.verdicts: dict[str, list[Verdict]] = {}
         self.judged: list[Boot] = []
@@ -96,12 +96,12 @@ class Runs(unittest.TestCase):
 
 
 class Run(Runs):
-    def test_two_machines_first_and_how_to_have_the_others(self) -> None:
+    def test_by_default_it_runs_two_machines_and_prints_how_to_run_all(self) -> None:
         status, said = self.main("run")
         self.assertEqual(status, 0)
         self.assertEqual({boot.config for boot in self.judged}, set(MAIN))
         self.assertIn("Not run: max GICv3 vhe, max GICv2 vhe, a64fx GICv3 vhe,", said)
-        self.assertIn("`make run ALL=1` runs them, too.", said)
+        self.assertIn("`make run ALL=1` runs them everywhere.", said)
 
     def test_all_of_them(self) -> None:
         status, said = self.main("run", "--all")
@@ -111,7 +111,7 @@ class Run(Runs):
             matrix.check_tests(None, debug=False))))
         self.assertNotIn("Not run:", said)
 
-    def test_one_machine_that_is_asked_for_leaves_nothing_out(self) -> None:
+    def test_a_selected_machine_prints_no_list_of_others(self) -> None:
         _, said = self.main("run", "--cpu", "a64fx", "--abi", "c", "--tests", "hypercalls")
         self.assertEqual([boot.name for boot in self.judged], ["a64fx GICv3 vhe c"])
         self.assertNotIn("Not run:", said)
@@ -141,7 +141,7 @@ class Run(Runs):
         self.assertIn("thread=multi", two)
         self.assertIn(" - abi_flip", two)
 
-    def test_a_seed_is_drawn_said_and_passed_on(self) -> None:
+    def test_a_seed_is_drawn_printed_and_passed_on(self) -> None:
         _, said = self.main("run", "--tests", "abi_fuzz", "--cpu", "a64fx")
         seed = said.split("seed ")[1].split()[0]
         self.assertIn(f"abi_fuzz=-s,{seed}'", self.booted[0])
@@ -155,20 +155,20 @@ class Run(Runs):
             self.main("run", "--tests", "fault_kill", "--cpu", "a64fx", "--seed", seed)
             self.assertIn(f"fault_kill=-s,{seed}'", self.booted[0])
 
-    def test_a_seed_that_is_none(self) -> None:
+    def test_an_invalid_seed(self) -> None:
         for seed in ("0x10000000000000000", "18446744073709551616", "-1", "1_0", "0x", "x"):
             status, said = self.main("run", f"--seed={seed}")
             self.assertEqual(status, 2, seed)
             self.assertIn("number of 64 bits", said)
 
-    def test_a_hang_is_not_tried_again(self) -> None:
-        hung = "hung: no word for 660 s, killed (registers of all CPUs: x)"
+    def test_a_hang_is_not_retried(self) -> None:
+        hung = "hung: no output for 660 s, killed (registers of all CPUs: x)"
         self.verdicts["a64fx GICv3 vhe c"] = [Verdict(BOOT, "fail", hung)]
         status, said = self.main("run", "--cpu", "a64fx", "--abi", "c", "--tests", "hypercalls")
         self.assertEqual((status, len(self.booted)), (1, 1))
         self.assertIn("registers of all CPUs: x", said)
 
-    def test_boots_without_kvm_are_not_the_judges(self) -> None:
+    def test_boots_without_kvm_do_not_go_to_the_judge(self) -> None:
         status, said = self.main("run", "--cpu", "neoverse-n1")
         self.assertEqual(status, 0)
         self.assertIn("neoverse-n1 GICv3 none", said)
@@ -184,7 +184,7 @@ class Run(Runs):
         (self.place / "kvm" / "vm_keeper").unlink()
         self.assertEqual(self.main("run")[0], 2)
 
-    def test_the_quick_ones_run_in_one_boot(self) -> None:
+    def test_the_quick_tests_run_in_one_boot(self) -> None:
         status, _ = self.main("quick")
         self.assertEqual((status, len(self.booted)), (0, 1))
         self.assertEqual((self.judged[0].config, self.judged[0].abi), (MAIN[0], "check"))
@@ -223,7 +223,7 @@ class Planted(Runs):
         self.assertEqual(self.main("judge", "--debug")[0], 0)
         self.assertTrue(any("plant=lockdep" in argv for argv in self.booted))
 
-    def test_a_judge_that_is_blind_fails(self) -> None:
+    def test_a_judge_that_finds_nothing_fails(self) -> None:
         for verdicts in self.verdicts.values():
             for verdict in verdicts:
                 verdict.status, verdict.reason = "pass", ""
@@ -257,12 +257,12 @@ class Bare(unittest.TestCase):
     def test_a_kernel_without_kvm_is_good(self) -> None:
         self.assertEqual(self.problems(), [])
 
-    def test_what_must_not_be_there(self) -> None:
+    def test_kvm_or_arm_abi_that_must_not_exist(self) -> None:
         self.assertEqual(self.problems(INIT), ["arm_abi exists without KVM",
                                                "kvm exists without KVM"])
         self.assertEqual(self.problems(INIT.replace(" kvm", "")), ["arm_abi exists without KVM"])
 
-    def test_kvm_that_comes_up_all_the_same(self) -> None:
+    def test_kvm_that_comes_up_nevertheless(self) -> None:
         log = LOG + "[    0.1] kvm [1]: VHE mode initialized successfully\n"
         self.assertEqual(self.problems(log=log), ["KVM came up as 'VHE'"])
 
@@ -270,12 +270,13 @@ class Bare(unittest.TestCase):
         log = LOG + "[    0.1] WARNING: CPU: 0 PID: 1 at abi.c:1\n"
         self.assertIn("WARNING", self.problems(log=log)[0])
 
-    def test_an_end_that_came_early(self) -> None:
-        self.assertEqual(self.problems(""), ["the guest ended before init did"])
+    def test_a_guest_that_ends_early(self) -> None:
+        self.assertEqual(self.problems(""), ["the guest ended before init finished"])
         self.assertEqual(self.problems("", problem="hung: x"), ["hung: x"])
 
-    def test_an_init_that_did_not_look(self) -> None:
-        self.assertEqual(self.problems("# vm: end run"), ["init did not look for /dev/kvm"])
+    def test_an_init_that_does_not_report(self) -> None:
+        self.assertEqual(self.problems("# vm: end run"), [
+            "init did not report whether /dev/kvm exists (no '# vm: has')"])
 
     def test_a_console_without_a_kernel(self) -> None:
         with tempfile.TemporaryDirectory() as place:
@@ -298,7 +299,7 @@ class Init(unittest.TestCase):
         self.assertEqual(found.problems, ["the probe failed: hypercalls 254",
                                           "the mistake was not planted: warn"])
 
-    def test_a_test_does_not_speak_for_init(self) -> None:
+    def test_a_test_cannot_write_lines_of_init(self) -> None:
         self.assertIsNone(console.results(["# # vm: has kvm"]).has)
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/vm.py from the command line to the exit status, with guests that were invented.
+"""scripts/vm.py from the command line to the exit status, with made-up guests.
 
-The guests do what scripts/vm/skips and scripts/vm/floors say, unless a test changes them.
+The guests behave as scripts/vm/skips and scripts/vm/floors require, unless a test changes them.
 """
 
 import unittest
@@ -15,7 +15,7 @@ RACE = failed(*assertion("include/kvm_syscalls.h:101: !r",
                          "pthread_getaffinity_np failed, rc: 3 errno: 4 (Interrupted system call)"))
 
 
-# What these tests really say: scripts/vm/expected has to know it.
+# The real output of these tests, which scripts/vm/expected must match.
 EXPECTED = {
     ("max GICv3 nested", "set_id_regs"): failed(*assertion(
         "arm64/set_id_regs.c:690: val == reset_mutable_bits(uc.args[2], uc.args[3])",
@@ -50,13 +50,13 @@ class Whole(unittest.TestCase):
 class OneMachine(Whole):
     WHERE = ("--cpu", "neoverse-n1", "--abi", "check", "--tests", "psci_test,steal_time,hypercalls")
 
-    def test_good_one(self) -> None:
+    def test_a_good_guest(self) -> None:
         ran = self.run_it(*self.WHERE)
         self.assertEqual(ran.status, 0, ran.text)
-        self.assertIn("tests: 3 passed, 0 failed, 0 skipped, 0 tried again", ran.closing)
+        self.assertIn("tests: 3 passed, 0 failed, 0 skipped, 0 retried", ran.closing)
         self.assertEqual(ran.read("vm.count"), "3 0 0\n")
 
-    def test_the_seconds_of_each_test_are_written_down(self) -> None:
+    def test_the_seconds_of_each_test_are_in_the_results(self) -> None:
         def change(guest: Guest) -> None:
             guest.notes = ["# vm: seconds hypercalls 3.10 4.90",
                            "# vm: seconds psci_test 5.00 7.00"]
@@ -69,15 +69,16 @@ class OneMachine(Whole):
             guest.without("# vm: keeper").notes = ["# vm: nokeeper /dev/kvm: EIO"]
         self.is_red(self.run_it(*self.WHERE, change=change), "no VM was held: /dev/kvm: EIO")
 
-    def test_hang_is_never_tried_again_and_hides_nothing(self) -> None:
+    def test_a_hang_is_not_retried_and_hides_nothing(self) -> None:
         def change(guest: Guest) -> None:
             guest.said["psci_test"] = failed("not ok 3 the vCPU began twice")
-            guest.hangs_in, guest.problem = "steal_time", "hung: no word for 660 s, killed"
+            guest.hangs_in, guest.problem = "steal_time", "hung: no output for 660 s, killed"
         ran = self.run_it(*self.WHERE, change=change)
-        self.is_red(ran, "hung: no word for 660 s", "not ok 3 the vCPU began twice", "did not end")
+        self.is_red(ran, "hung: no output for 660 s", "not ok 3 the vCPU began twice",
+                    "did not end")
         self.assertEqual(len(ran.boots), 1)
 
-    def test_test_that_vanishes(self) -> None:
+    def test_a_test_without_a_result(self) -> None:
         def change(guest: Guest) -> None:
             del guest.said["psci_test"]
         self.is_red(self.run_it(*self.WHERE, change=change), "psci_test", "no result")
@@ -92,7 +93,7 @@ class OneMachine(Whole):
             guest.put("last", "smccc", Calls(20, 20, 1))
         self.is_red(self.run_it(*self.WHERE, change=change), "1 mismatches between C and Rust")
 
-    def test_skip_that_is_not_listed(self) -> None:
+    def test_an_unlisted_skip(self) -> None:
         def change(guest: Guest) -> None:
             guest.said = {name: skipped("not here") for name in guest.boot.tests}
         ran = self.run_it(*self.WHERE, change=change)
@@ -100,19 +101,19 @@ class OneMachine(Whole):
                     "'neoverse-n1 GICv3 vhe | psci_test | not here'")
         self.assertEqual(ran.read("vm.count"), "0 3 0\n")
 
-    def test_cases_that_get_fewer(self) -> None:
+    def test_too_few_cases(self) -> None:
         def change(guest: Guest) -> None:
             guest.said["psci_test"] = fake.Said([])
             guest.said["hypercalls"] = passed()
             guest.said["steal_time"] = passed("vcpu0")
-        self.is_red(self.run_it(*self.WHERE, change=change), "1 cases, 4 at least")
+        self.is_red(self.run_it(*self.WHERE, change=change), "1 cases, at least 4")
 
     def test_garbled_statistics_do_not_end_the_run(self) -> None:
         def change(guest: Guest) -> None:
             guest.notes = ["# vm: stats last smccc 1 2 three"]
         self.is_red(self.run_it(*self.WHERE, change=change), "garbled: '# vm: stats last smccc")
 
-    def test_race_of_steal_time_alone_is_tried_again(self) -> None:
+    def test_a_race_of_steal_time_is_retried_alone(self) -> None:
         boots: list[Guest] = []
 
         def change(guest: Guest) -> None:
@@ -122,12 +123,13 @@ class OneMachine(Whole):
         ran = self.run_it(*self.WHERE, change=change)
         self.assertEqual(ran.status, 0, ran.text)
         self.assertEqual([boot.tests for boot in ran.boots][1:], [("steal_time",)])
-        self.assertIn("3 passed, 0 failed, 0 skipped, 1 tried again", ran.closing)
-        self.assertIn("steal_time was tried again: said include/kvm", ran.read("results.tap"))
+        self.assertIn("3 passed, 0 failed, 0 skipped, 1 retried", ran.closing)
+        self.assertIn("steal_time was retried: first failed with include/kvm",
+                      ran.read("results.tap"))
         (boot,) = ran.results()
         self.assertEqual([again["tests"][1]["name"] for again in boot["attempts"]], ["steal_time"])
 
-    def test_second_try_keeps_what_the_first_found(self) -> None:
+    def test_a_retry_keeps_other_failures(self) -> None:
         boots: list[Guest] = []
 
         def change(guest: Guest) -> None:
@@ -137,33 +139,33 @@ class OneMachine(Whole):
                 guest.said["psci_test"] = failed("not ok 3 the vCPU began twice")
         ran = self.run_it(*self.WHERE, change=change)
         self.is_red(ran, "the vCPU began twice")
-        self.assertIn("2 passed, 1 failed, 0 skipped, 1 tried again", ran.closing)
+        self.assertIn("2 passed, 1 failed, 0 skipped, 1 retried", ran.closing)
 
-    def test_race_that_is_lost_twice(self) -> None:
+    def test_a_retry_that_fails_again(self) -> None:
         def change(guest: Guest) -> None:
             guest.said["steal_time"] = RACE
         ran = self.run_it(*self.WHERE, change=change)
-        self.is_red(ran, "tried again: steal_time: include")
+        self.is_red(ran, "retried: steal_time: include")
         self.assertEqual(len(ran.boots), 2)
 
 
 class SeveralMachines(Whole):
-    def test_second_race_of_a_run_fails_it(self) -> None:
+    def test_a_second_retry_fails_the_run(self) -> None:
         def change(guest: Guest) -> None:
             if len(guest.boot.tests) > 1:
                 guest.said["steal_time"] = RACE
         ran = self.run_it("--abi", "check", "--gic", "2", "--tests", "steal_time,kvm-uuid",
                           change=change)
-        self.is_red(ran, "FAIL: the run: 2 tests were tried again, 1 at most may be")
-        self.assertIn("4 passed, 1 failed, 0 skipped, 2 tried again", ran.closing)
+        self.is_red(ran, "FAIL: the run: 2 tests were retried, at most 1 may be")
+        self.assertIn("4 passed, 1 failed, 0 skipped, 2 retried", ran.closing)
         self.assertEqual(ran.read("vm.count"), "4 1 0\n")
         self.assertIn("not ok 3 - the run", ran.read("results.tap"))
 
-    def test_whole_run_is_good(self) -> None:
+    def test_a_whole_run_passes(self) -> None:
         ran = self.run_it("--brief")
         self.assertEqual(ran.status, 0, ran.text[-3000:])
 
-    def test_c_behind_rust_is_seen(self) -> None:
+    def test_calls_served_by_c_in_mode_rust_are_found(self) -> None:
         for arguments in ((), ("--brief",)):
             def change(guest: Guest) -> None:
                 if guest.boot.abi == "rust":
@@ -174,7 +176,7 @@ class SeveralMachines(Whole):
             with self.subTest(arguments):
                 self.is_red(self.run_it(*arguments, change=change),
                             "calls of id_reg served by c in mode rust",
-                            "no boot in mode rust shows that Rust serves id_reg")
+                            "no boot in mode rust shows that only Rust serves id_reg")
 
 
 if __name__ == "__main__":
