@@ -1,10 +1,10 @@
 #!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: GPL-2.0
-"""Change the code by a slip at a time, and see that a test notices each.
+"""Mutation tests: put one bug at a time into the code, and check that a test finds each.
 
-Two kinds of mutants: those that cargo-mutants makes of the core crate, a function or an operator at
-a time, which the tests on the host have to notice; and those in scripts/mutants/planted, slips that
-a port from C to Rust can make, each with the tests that have to notice it.
+There are two kinds of mutants. cargo-mutants changes one function or operator of the core crate at
+a time, and the host tests must find the change. The patches in scripts/mutants/planted are mistakes
+that are typical of a port from C to Rust, each with a list of tests that must all find it.
 """
 
 import argparse
@@ -26,19 +26,20 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pristine", type=Path, required=True,
-                        help="a copy of the repository that nobody changes meanwhile")
+                        help="a copy of the repository that does not change during the run")
     parser.add_argument("--work", type=Path, required=True, help="where to change and to build")
     parser.add_argument("--busybox", type=Path, required=True, help="a static arm64 busybox")
-    parser.add_argument("--base", default="", help="the kernel source, if not Debian's")
+    parser.add_argument("--base", default="", help="the kernel source (default: Debian's)")
     parser.add_argument("--out", type=Path, required=True, help="directory for the tables")
     parser.add_argument("--tests", default="", help="names separated by commas: M1, X7, a file of "
-                        "the core such as level.rs, all of `core` or all of `planted`")
+                        "the core such as level.rs, `core` or `planted`")
     return parser.parse_args()
 
 
 def chosen(words: list[str], mutants: list[planted.Planted]
            ) -> tuple[list[planted.Planted], set[str] | None]:
-    """The planted mutants and the files of the core, the latter None if none are asked for."""
+    """The selected planted mutants, and files of the core. An empty set means the whole core, None
+    that nothing of the core was selected."""
     if not words:
         return mutants, set()
     some: list[planted.Planted] = []
@@ -56,7 +57,7 @@ def chosen(words: list[str], mutants: list[planted.Planted]
         elif found := [m for m in mutants if m.name == name]:
             some += found
         else:
-            raise Broken(f"no mutant '{word}'; good ones: core, a file of the core such as "
+            raise Broken(f"no mutant '{word}'; good values: core, a file of the core such as "
                          f"level.rs, planted, {', '.join(m.name for m in mutants)}")
     wanted = [m for m in mutants if m in some]
     return wanted, set() if whole else files or None

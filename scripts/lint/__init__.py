@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What scripts/lint.sh makes of the logs of its tools."""
+"""How scripts/lint.sh reads the logs of its tools."""

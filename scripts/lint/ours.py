@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The warnings of a kernel build's log that are about our files or lines.
+"""Find the warnings about our files or lines in the log of a kernel build.
 
 Usage: python3 -m lint.ours STAGE BASE TREE LOG [FILE:WHAT...]
 
 STAGE holds the files that the overlay adds or changes, BASE is the pristine tree, TREE
-the one with the overlay on it. In a file of Linux's only the lines that a patch adds
-count. Each further argument is a file that has to have been looked at, and the word by
-which kbuild says so: kbuild goes on without a checker that it does not like.
+the tree with the overlay. In a file of BASE only the lines that a patch adds count.
+Each FILE must have a line with the word WHAT in the log, by which kbuild reports that a
+checker ran on FILE: if the checker does not work, kbuild continues without it.
 
-What it prints is what is wrong, a line for each.
+Prints a line for each problem.
 """
 
 import re
@@ -21,25 +21,25 @@ _RUSTC = re.compile(r"(?:warning|error)(?:\[|:)")
 _WARNING = re.compile(r"(?:[Ww]arning|WARNING|[Ee]rror|ERROR):?|^ *--> ")
 _PLACE = re.compile(r"([A-Za-z0-9_./-]+):([0-9]+)")
 
-# Of a file all lines are ours, or these
+# File -> its lines that are ours; None: all of them
 Places = dict[str, set[int] | None]
 
 
 class Unusable(Exception):
-    """Nothing can be said of the log."""
+    """The log cannot be judged; the message says why."""
 
 
 def places(stage: Path, base: Path, tree: Path) -> Places:
-    """What is ours."""
+    """The files and lines that are ours."""
     files = [str(path.relative_to(stage)) for path in sorted(stage.rglob("*")) if path.is_file()]
     if not files:
-        raise Unusable(f"there is nothing in {stage}")
+        raise Unusable(f"there are no files in {stage}")
     return {file: added(base / file, tree / file) if (base / file).is_file() else None
             for file in files}
 
 
 def added(before: Path, after: Path) -> set[int]:
-    """The numbers of the lines of a file that it did not have before."""
+    """The numbers of the lines that were added to a file."""
     done = subprocess.run(
         ["diff", "--old-line-format=", "--unchanged-line-format=", "--new-line-format=%dn\n",
          str(before), str(after)], check=False, capture_output=True, text=True)
@@ -49,14 +49,14 @@ def added(before: Path, after: Path) -> set[int]:
 
 
 def shown(log: Iterable[str], tree: str) -> Iterator[str]:
-    """The lines of a log, with the names of files as they are within the tree."""
+    """The lines of a log, with the names of files relative to the tree."""
     for line in log:
         yield line.rstrip().replace(f"{tree}/", "").replace("../linux/", "")
 
 
 def warnings(log: Iterable[str], ours: Places) -> Iterator[str]:
-    """Those of a log that are ours. A place is in the line itself (C, sparse, kernel-doc, Sphinx),
-    or in one after it (rustc)."""
+    """The warnings that are ours. The place is in the line itself (C, sparse, kernel-doc, Sphinx)
+    or in a later line (rustc)."""
     message = ""
     for line in log:
         if _RUSTC.match(line):
@@ -72,11 +72,11 @@ def warnings(log: Iterable[str], ours: Places) -> Iterator[str]:
 
 
 def unseen(log: Iterable[str], wanted: Iterable[str]) -> Iterator[str]:
-    """The files that no line of a log says were looked at."""
+    """The files for which the log does not show that the checker ran."""
     words = [line.split() for line in log]
     for file, _, what in (entry.rpartition(":") for entry in wanted):
         if not any(line[:1] == [what] and file in line for line in words):
-            yield f"{file}: the build's log has no {what} of it"
+            yield f"{file}: not checked: the build's log has no line {what} for it"
 
 
 def main() -> int:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""That a warning about a line of ours is found in a log, and no other one is."""
+"""Finding the warnings about our lines in a log, and no others."""
 
 import contextlib
 import io
@@ -31,7 +31,7 @@ OURS = {
     "clippy": "   --> ../linux/arch/arm64/kvm/rust/opt_in.rs:51:5",
 }
 OTHERS = {
-    "another line of Linux's": "../linux/arch/arm64/kvm/guest.c:12:5: warning: symbol 'f' was not declared.",
+    "a line of Linux": "../linux/arch/arm64/kvm/guest.c:12:5: warning: symbol 'f' was not declared.",
     "another file": "../linux/arch/arm64/kvm/arm.c:10:5: warning: unused variable 'x'",
     "another file of that name": "../linux/drivers/arch/arm64/kvm/rust/abi.c:31:6: warning: unused",
     "no warning": "  CC      arch/arm64/kvm/rust/abi.o",
@@ -45,21 +45,21 @@ def found(*lines: str) -> list[str]:
 
 
 class Warnings(unittest.TestCase):
-    def test_those_of_ours_are_found(self) -> None:
+    def test_warnings_of_ours_are_found(self) -> None:
         for what, line in OURS.items():
             with self.subTest(what):
                 self.assertEqual(len(found("  CC      a.o", line, "    5 | int x;")), 1)
 
-    def test_those_of_others_are_not(self) -> None:
+    def test_other_lines_are_not_found(self) -> None:
         for what, line in OTHERS.items():
             with self.subTest(what):
                 self.assertEqual(found(line), [])
 
-    def test_what_rustc_says_before_the_place_is_printed_with_it(self) -> None:
+    def test_the_message_of_rustc_before_the_place_is_printed_with_it(self) -> None:
         self.assertEqual(found(CLIPPY, OURS["clippy"]),
                          [f"{CLIPPY}   --> arch/arm64/kvm/rust/opt_in.rs:51:5"])
 
-    def test_all_of_a_log_are_found(self) -> None:
+    def test_all_warnings_of_a_log_are_found(self) -> None:
         self.assertEqual(len(found(*OTHERS.values(), *OURS.values(), *OTHERS.values())), len(OURS))
 
 
@@ -68,12 +68,12 @@ class Unseen(unittest.TestCase):
            "  CHECK   ../linux/arch/arm64/kvm/guest.c",
            "  CHECK   /out/linux/arch/arm64/kvm/arm.c", "  CC      arch/arm64/kvm/psci.o")
 
-    def test_what_was_looked_at_is_not_missing(self) -> None:
+    def test_checked_files_are_not_reported(self) -> None:
         wanted = ("arch/arm64/kvm/rust/kvm_arm64.o:CLIPPY", "rust/kernel.o:CLIPPY",
                   "arch/arm64/kvm/guest.c:CHECK", "arch/arm64/kvm/arm.c:CHECK")
         self.assertEqual(list(ours.unseen(ours.shown(self.LOG, TREE), wanted)), [])
 
-    def test_what_was_not_is(self) -> None:
+    def test_unchecked_files_are_reported(self) -> None:
         for entry in ("rust/kvm_abi.o:CLIPPY", "rust/kernel.o:CHECK", "arch/arm64/kvm/psci.c:CHECK",
                       "arch/arm64/kvm/psci.o:CHECK"):
             with self.subTest(entry):
@@ -98,7 +98,7 @@ class Program(unittest.TestCase):
         with mock.patch("sys.argv", ["ours", *args, *more]), contextlib.redirect_stdout(out):
             return ours.main(), out.getvalue()
 
-    def test_a_line_that_a_patch_adds_is_ours_and_a_new_file_is(self) -> None:
+    def test_lines_added_by_a_patch_and_new_files_are_ours(self) -> None:
         self.assertEqual(ours.places(*(self.path / part for part in ("stage", "base", "linux"))),
                          {"new.c": None, "old.c": {2}})
 
@@ -111,9 +111,9 @@ class Program(unittest.TestCase):
 
     def test_a_checker_that_did_not_run_is_wrong(self) -> None:
         self.assertEqual(self.run_main("new.c:CHECK"),
-                         (1, "new.c: the build's log has no CHECK of it\n"))
+                         (1, "new.c: not checked: the build's log has no line CHECK for it\n"))
 
-    def test_what_cannot_be_read_is_wrong(self) -> None:
+    def test_unreadable_input_is_wrong(self) -> None:
         (self.path / "empty").mkdir()
         self.assertEqual(self.run_main(log="no-log")[0], 1)
         self.assertEqual(self.run_main(stage="empty")[0], 1)

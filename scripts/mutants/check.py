@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The planted mutants fit the code as it is: each patch applies, each test that it names exists.
+"""Check that the planted mutants fit the current code: each patch applies, and each test that it
+names exists.
 
 Usage: python3 -m mutants.check REPOSITORY TREE
 
-TREE is the kernel tree with the overlay on it. It takes a second; `make mutants`, which would
-notice as well, takes an hour. What it prints is what is wrong, a line for each.
+TREE is the kernel tree with the overlay. This takes a second; `make mutants`, which would find
+the same problems, takes an hour. Prints a line for each problem.
 """
 
 import os
@@ -25,7 +26,7 @@ _C_SUITE = re.compile(r"^\t\.name = \"(\w+)\"", re.MULTILINE)
 
 
 def suites(tree: Path) -> dict[str, set[str]]:
-    """The KUnit suites of ours, and their cases."""
+    """Our KUnit suites, and their cases."""
     found: dict[str, set[str]] = {}
     for path in sorted((tree / "arch" / "arm64" / "kvm" / "rust").glob("*kunit*")):
         text = path.read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def suites(tree: Path) -> dict[str, set[str]]:
             found |= {name: set(_RUST_TEST.findall(body))
                       for name, body in zip(parts[1::2], parts[2::2], strict=True)}
         else:
-            # A file has one suite, or several with cases of their own.
+            # Each suite comes after its cases.
             rest = text
             while suite := _C_SUITE.search(rest):
                 found[suite.group(1)] = set(_C_CASE.findall(rest[:suite.start()]))
@@ -43,7 +44,7 @@ def suites(tree: Path) -> dict[str, set[str]]:
 
 
 def missing(mutant: Planted, repo: Path, tree: Path, cases: dict[str, set[str]]) -> Iterator[str]:
-    """The tests that a mutant names and that do not exist."""
+    """The tests that a mutant names but that do not exist."""
     for test in mutant.tests["Host"]:
         file, _, name = test.partition("::")
         path = repo / "rust" / "kvm_abi" / "tests" / f"{file}.rs"
@@ -65,21 +66,21 @@ def applies(patch: Path, repo: Path) -> str | None:
         ["git", "-C", str(repo), "apply", "--check", str(patch.resolve())], check=False, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, "GIT_CEILING_DIRECTORIES": str(repo.resolve().parent)})
-    return done.stdout.strip() or "git fails" if done.returncode else None
+    return done.stdout.strip() or "git apply failed" if done.returncode else None
 
 
 def findings(mutants: Iterable[Planted], repo: Path, tree: Path) -> Iterator[str]:
-    """What is wrong with the mutants."""
+    """The problems of the mutants."""
     cases = suites(tree)
     none = True
     for mutant in mutants:
         none = False
         if why := applies(mutant.patch, repo):
-            yield f"{mutant.patch.name} does not apply any more, make it anew: {why}"
+            yield f"{mutant.patch.name} no longer applies; update the patch: {why}"
         for test in missing(mutant, repo, tree, cases):
             yield f"{mutant.patch.name} names {test}, which does not exist"
     if none:
-        yield "there are no planted mutants"
+        yield f"there are no patches in {planted.PLANTED}"
 
 
 def main() -> int:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The core crate: its tests as one program, and cargo-mutants over its sources.
+"""Run cargo-mutants over the core crate, with its tests in one program.
 
-A copy of the crate has its tests in one program, which builds in a tenth of the time that a
-program for each file takes and ends with the first test that fails. Of each source file the tests
-of the same name are tried first; what they miss is left to all of them.
+A copy of the crate has all its tests in one program: it builds in a tenth of the time that a
+program for each file takes, and it ends with the first test that fails. The mutants of a source
+file are first tested with the tests of the same name; all tests then run on the ones they miss.
 """
 
 import json
@@ -18,33 +18,34 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 EQUIVALENT = HERE / "equivalent"
-# These end what does not end by itself: the tests take a second, the machine may be busy.
+# Limits for mutants that do not end. The tests take a second, but the machine may be busy.
 TEST_SECONDS = 60
 BUILD_SECONDS = 1200
 
-# Optimised a little, as some tests try all there is; nothing looks at debug information. Without
-# LTO among the units of a crate, which incremental builds have been seen to link wrongly.
+# Slightly optimised, since some tests try every value, and without debug information, which is not
+# used. Without LTO among the units of a crate: with it, incremental builds were linked wrongly.
 PROFILE = {"CARGO_PROFILE_DEV_OPT_LEVEL": "1", "CARGO_PROFILE_DEV_DEBUG": "0",
            "CARGO_PROFILE_DEV_LTO": "off", "CARGO_TERM_COLOR": "never",
            "RUSTFLAGS": "-Clinker=clang-22 -Clink-arg=--ld-path=/usr/bin/ld.lld-22"}
 
 _FIRST = re.compile(r"^first failure: ([\w:]+): panicked at (\S+?):?$", re.MULTILINE)
 _DOC = re.compile(r"^test (src/\S+ - .*) \.\.\. FAILED$", re.MULTILINE)
-# "src/level.rs:41:9: replace ..." is the same mutant wherever the line goes.
 _COMPILE_ERROR = re.compile(r"^error\[E\d+\]", re.MULTILINE)
+# In "src/level.rs:41:9: replace ...": without line and column a name survives other changes.
 _PLACE = re.compile(r"^(src/\w+\.rs):\d+:\d+: ")
 
 
 class Broken(Exception):
-    """Something that has to be mended before mutants can be judged; the message says what."""
+    """A problem that must be fixed before mutants can be judged; the message says which."""
 
 
 def _one_program(crate: Path, only: str) -> dict[Path, str]:
-    """The crate's files, with all tests, or those of one file, as modules of one program."""
+    """The files of a crate whose tests (all, or those of one file) are modules of one program."""
     manifest = (crate / "Cargo.toml").read_text(encoding="utf-8")
     if "[[test]]" in manifest or "[lib]" in manifest:
-        raise Broken(f"{crate}/Cargo.toml: scripts/mutants/core.py knows no [lib] and no [[test]]")
-    files = {Path("Cargo.toml"): manifest + "\n# There are no tests in it.\n[lib]\ntest = false\n"}
+        raise Broken(f"{crate}/Cargo.toml: scripts/mutants/core.py does not support [lib] and "
+                     "[[test]]")
+    files = {Path("Cargo.toml"): manifest + "\n# The library has no tests.\n[lib]\ntest = false\n"}
     for path in (crate / "Cargo.lock", *sorted((crate / "src").rglob("*.rs"))):
         files[path.relative_to(crate)] = path.read_text(encoding="utf-8")
 
@@ -64,7 +65,7 @@ def _one_program(crate: Path, only: str) -> dict[Path, str]:
 
 
 def copy(crate: Path, to: Path, only: str = "") -> None:
-    """Make the copy what it has to be; a file that is as it should be keeps its time."""
+    """Make or update the copy; unchanged files keep their times."""
     files = _one_program(crate, only)
     for path in [p for top in ("src", "tests") for p in (to / top).rglob("*.rs")]:
         if path.relative_to(to) not in files:
@@ -86,7 +87,8 @@ def failing_test(output: str) -> str | None:
 
 
 def run_tests(crate: Path, names: list[str]) -> tuple[bool, str]:
-    """Whether these tests pass, all if none is named; one that does not exist is an error."""
+    """Whether these tests pass (all tests if none is named), and their output. A test that does not
+    exist is an error."""
     done = subprocess.run(["nice", "cargo", "test", "--locked", "--test", "all", "--", "--exact", *names],
                           cwd=crate, env={**os.environ, **PROFILE}, check=False, text=True,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -94,14 +96,14 @@ def run_tests(crate: Path, names: list[str]) -> tuple[bool, str]:
     if not ran:
         raise Broken("the core crate's tests do not build:\n" + done.stdout[-2000:])
     if names and int(ran.group(1)) != len(names):
-        raise Broken(f"of the host tests {', '.join(names)} only {ran.group(1)} exist")
+        raise Broken(f"only {ran.group(1)} of these host tests exist: {', '.join(names)}")
     return done.returncode == 0, done.stdout
 
 
 @dataclass(frozen=True)
 class CoreMutant:
-    """A change by cargo-mutants, and what became of it."""
-    full: str  # as cargo-mutants says it
+    """A change by cargo-mutants, and its outcome."""
+    full: str  # the name that cargo-mutants prints
     status: str  # caught, timeout, missed, equivalent or unviable
     test: str
 
@@ -133,18 +135,18 @@ def _read(out: Path) -> list[CoreMutant]:
         log = (out / outcome["log_path"]).read_text(encoding="utf-8", errors="replace")
         test = ""
         if status == "caught":
-            test = failing_test(log) or "no test that says its name"
+            test = failing_test(log) or "a test whose name is not in the log"
         elif status == "timeout":
             test = "does not end"
         elif status == "unviable" and not _COMPILE_ERROR.search(log):
             where = out / outcome["log_path"]
-            raise Broken(f"{full} was not built, for no fault of its own: {where}")
+            raise Broken(f"{full} was not built, but it has no compile error; see {where}")
         mutants.append(CoreMutant(full, status, test))
     return mutants
 
 
 def read_equivalent(path: Path = EQUIVALENT) -> dict[str, tuple[int, str]]:
-    """name -> (in how many places, why no test can tell)"""
+    """name -> (number of places, reason why no test can find it)"""
     found: dict[str, tuple[int, str]] = {}
     name = ""
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -155,17 +157,19 @@ def read_equivalent(path: Path = EQUIVALENT) -> dict[str, tuple[int, str]]:
             continue
         places, _, reason = line.strip().partition(": ")
         if not name or not places.isdigit() or not reason or name in found:
-            raise Broken(f"{path}:{number}: not a mutant and below it '<places>: <reason>'")
+            raise Broken(f"{path}:{number}: an entry must be the name of a mutant and, on the next "
+                         "line, '<places>: <reason>'")
         found[name] = (int(places), reason)
         name = ""
     if name:
-        raise Broken(f"{path}: {name} has no reason")
+        raise Broken(f"{path}: the last entry, {name}, has no '<places>: <reason>'")
     return found
 
 
 def excuse(mutants: list[CoreMutant], equivalent: dict[str, tuple[int, str]],
            files: set[str]) -> tuple[list[CoreMutant], list[str]]:
-    """Take the equivalent ones out of the missed; an entry that excuses nothing is an error."""
+    """Turn missed mutants that are listed as equivalent into equivalent ones. An entry whose number
+    of places differs from that of the missed mutants is an error."""
     missed = Counter(m.name for m in mutants if m.status == "missed")
     problems = []
     for name, (places, _) in equivalent.items():
@@ -173,7 +177,7 @@ def excuse(mutants: list[CoreMutant], equivalent: dict[str, tuple[int, str]],
         if files and file not in files:
             continue
         if missed[name] != places:
-            problems.append(f"listed as equivalent in {places} places, missed in {missed[name]}: "
+            problems.append(f"{EQUIVALENT} lists {places} places, but {missed[name]} were missed: "
                             f"{name}")
     judged = [replace(m, status="equivalent", test=equivalent[m.name][1])
               if m.status == "missed" and missed[m.name] == equivalent.get(m.name, (0, ""))[0]
@@ -182,7 +186,7 @@ def excuse(mutants: list[CoreMutant], equivalent: dict[str, tuple[int, str]],
 
 
 class CargoMutants:
-    """Runs of cargo-mutants in a copy of the crate; the next puts right what a killed one left."""
+    """Runs cargo-mutants in a copy of the crate; a run repairs what a killed one left there."""
 
     def __init__(self, crate: Path, work: Path) -> None:
         self.crate = crate
@@ -192,18 +196,18 @@ class CargoMutants:
         self.work.mkdir(parents=True)
 
     def every(self, files: set[str]) -> list[str]:
-        """The mutants, as cargo-mutants says them."""
+        """The names of the mutants, as cargo-mutants prints them."""
         copy(self.crate, self.place)
         unknown = [name for name in sorted(files) if not (self.place / "src" / name).is_file()]
         if unknown:
-            raise Broken(f"no file {unknown[0]} in rust/kvm_abi/src")
+            raise Broken(f"there is no file {unknown[0]} in rust/kvm_abi/src")
         chosen = [word for name in sorted(files) for word in ("--file", f"src/{name}")]
         done = subprocess.run(["cargo", "mutants", "--list", "--colors", "never", *chosen],
                               cwd=self.place, check=True, text=True, stdout=subprocess.PIPE)
         return done.stdout.splitlines()
 
     def run(self, name: str, only: str, mutants: list[str]) -> list[CoreMutant]:
-        """Try these mutants with the tests of one file, or with all."""
+        """Test these mutants with the tests of one file, or with all tests."""
         copy(self.crate, self.place, only)
         out = self.work / name
         out.mkdir()
@@ -224,13 +228,14 @@ class CargoMutants:
             child.terminate()
             child.wait()
             raise
-        # 2: some were missed; 3: some did not end; both are in the outcomes.
+        # 2: some mutants were missed; 3: some did not end. Both are in the outcomes.
         if child.returncode not in (0, 2, 3):
             end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
-            raise Broken(f"cargo-mutants ended with {child.returncode}; {log}:\n{end}")
+            raise Broken(f"cargo-mutants ended with {child.returncode}; the end of {log}:\n{end}")
         found = _read(out / "mutants.out")
         if len(found) != len(mutants):
-            raise Broken(f"cargo-mutants tried {len(found)} of {len(mutants)} mutants; {log}")
+            raise Broken(f"cargo-mutants tried only {len(found)} of {len(mutants)} mutants; "
+                         f"see {log}")
         return found
 
 
@@ -240,10 +245,10 @@ def mutate(crate: Path, work: Path, files: set[str], say: Callable[[str], None]
     runs = CargoMutants(crate, work)
     every = runs.every(files)
     say(f"core: {len(every)} mutants of {', '.join(sorted(files)) or 'rust/kvm_abi/src'}")
-    # What all of them miss says something only if they pass.
+    # A missed mutant means something only if the tests pass without one.
     passed, output = run_tests(runs.place, [])
     if not passed:
-        raise Broken(f"the core's own tests fail: {failing_test(output)}")
+        raise Broken(f"the core's tests fail without any mutant: {failing_test(output)}")
 
     found: dict[str, CoreMutant] = {}
     by_file: dict[str, list[str]] = {}
@@ -254,10 +259,10 @@ def mutate(crate: Path, work: Path, files: set[str], say: Callable[[str], None]
         if (crate / "tests" / file).is_file():
             found.update({m.full: m for m in runs.run(stem, stem, mutants)})
         number = Counter(found[m].status if m in found else "missed" for m in mutants)
-        say(f"core: {file}: {len(mutants)} mutants, {number['missed']} left for the tests of other "
+        say(f"core: {file}: {len(mutants)} mutants, {number['missed']} left for the tests of all "
             "files")
     rest = [m for m in every if m not in found or found[m].status == "missed"]
     if rest:
-        say(f"core: {len(rest)} mutants are tried with all tests")
+        say(f"core: testing {len(rest)} mutants with all tests")
         found.update({m.full: m for m in runs.run("all", "", rest)})
     return excuse([found[m] for m in every], read_equivalent(), files)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ends the tests with the first that fails, and says which one it was.
+//! Ends the test program at the first failed test, and prints its name.
 //!
-//! Who changes the code and wants to know whether a test notices needs no other one.
+//! One failed test is enough to know that the tests find a mutant.
 
 use std::io::Write;
 
@@ -11,13 +11,14 @@ extern "C" fn install() {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("unknown");
         let line = format!("\nfirst failure: {name}: {info}\n");
-        // Not through `eprintln!`, which the test harness captures; at once, as others write, too.
+        // Not through `eprintln!`, which the test harness captures. In one write, since other
+        // threads write, too.
         let _ = std::io::stderr().write_all(line.as_bytes());
         std::process::exit(101);
     }));
 }
 
-// Before `main()`, which is the harness's.
+// Runs before `main()`, which belongs to the harness.
 #[used]
 #[link_section = ".init_array"]
 static INSTALL: extern "C" fn() = install;

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The mutants in scripts/mutants/planted: slips that a port to Rust can make, as patches.
+"""The mutants in scripts/mutants/planted: patches with mistakes typical of a port to Rust.
 
-A patch begins with what is wrong, and names the tests of which each has to fail:
+A patch begins with a description of the mistake and the tests that must all fail:
 
   Machine: <cpu> GICv<2|3> [<mode>] [<parameter>=<value>...]
-                                    where it runs; neoverse-n1 GICv3 if it is not said
+                                    where the tests run (default: neoverse-n1 GICv3)
   Host: <file>::<test>, ...
   KUnit: <suite>.<case>, ...
   Kselftest: <test>, ...            in mode rust
@@ -32,7 +32,7 @@ _ASSERTION = re.compile(r"not ok |Bail out!|Test Assertion Failure|EXPECTATION F
 
 @dataclass(frozen=True)
 class Planted:
-    """A patch and the tests that have to fail with it."""
+    """A patch and the tests that must fail with it."""
     name: str  # M01, X07
     patch: Path
     what: str
@@ -46,8 +46,8 @@ class Planted:
 
 @dataclass
 class Result:
-    """What the tests of a mutant, or of the unmutated tree, made of it."""
-    # (kind, test) -> what it says of its failure; None if it passed
+    """The results of the tests on a mutant or on the unmutated tree."""
+    # (kind, test) -> the message of its failure; None if it passed
     said: dict[tuple[str, str], str | None] = field(default_factory=dict)
 
 
@@ -57,11 +57,11 @@ def _parse(patch: Path) -> Planted:
     found: dict[str, str] = {}
     for line in lines.strip().splitlines():
         if not (match := _HEADER.match(line)) or match.group(1) in found:
-            raise Broken(f"{patch}: '{line}' is not one of its headers")
+            raise Broken(f"{patch}: '{line}' is not a header, or the second one of its kind")
         found[match.group(1)] = match.group(2)
     tests = {kind: tuple(found.get(kind, "").replace(",", " ").split()) for kind in KINDS}
     if not what or not any(tests.values()):
-        raise Broken(f"{patch}: says not what is wrong, or names no test")
+        raise Broken(f"{patch}: the description of the mistake or the tests are missing")
     return Planted(patch.name.partition("-")[0], patch, " ".join(what.split()),
                    found.get("Machine", MACHINE), tests)
 
@@ -71,7 +71,7 @@ def read() -> list[Planted]:
 
 
 class Tree:
-    """A copy of the repository to which patches are applied, and what is built of it."""
+    """A copy of the repository to which patches are applied, and what is built from it."""
 
     def __init__(self, pristine: Path, work: Path, busybox: Path, base: str) -> None:
         self.pristine = pristine
@@ -84,7 +84,7 @@ class Tree:
         self.env = {**env, "O": str(self.out), "KERNEL_SRC": base}
 
     def restore(self) -> None:
-        """The unmutated sources: by content, so that what changes gets a new time."""
+        """Restore the unmutated sources: by content, so that only changed files get new times."""
         self.repo.mkdir(parents=True, exist_ok=True)
         subprocess.run(["rsync", "-rlp", "--checksum", "--delete", f"{self.pristine}/",
                         f"{self.repo}/"], check=True)
@@ -94,7 +94,7 @@ class Tree:
                               env={**self.env, "GIT_CEILING_DIRECTORIES": str(self.work)},
                               text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         if done.returncode:
-            raise Broken(f"{patch} does not apply any more: make it anew\n{done.stdout}")
+            raise Broken(f"{patch} no longer applies; update it:\n{done.stdout}")
 
     def _step(self, script: str) -> str:
         done = subprocess.run([self.repo / "scripts" / script], check=False, env=self.env,
@@ -114,7 +114,7 @@ class Tree:
     def host(self, tests: tuple[str, ...], result: Result) -> None:
         crate = self.work / "host"
         core.copy(self.repo / "rust" / "kvm_abi", crate)
-        # One by one, since the first failure ends the program.
+        # One by one, since the test program ends at the first failure.
         for test in tests:
             passed, output = core.run_tests(crate, [test])
             result.said["Host", test] = None if passed else core.failing_test(output)
@@ -126,7 +126,7 @@ class Tree:
         cpu, gic, *more = machine.split()
         mode = [word for word in more if "=" not in word]
         params = [word for word in more if "=" in word]
-        # The initramfs in it is packed once.
+        # One directory for each task, so that the initramfs in it is packed only once.
         results = self.work / "results" / task
         path = results / ("results.json" if task == "run" else "kunit.json")
         path.unlink(missing_ok=True)
@@ -139,7 +139,7 @@ class Tree:
             command += ["--abi", "rust", "--tests", ",".join(tests),
                         "--selftests", self.out / "kselftest_install"]
         elif len(tests) == 1:
-            # Of two that say which, the kernel takes the last.
+            # This comes after vm.py's own kunit.filter_glob, and the kernel takes the last one.
             params.append(f"kunit.filter_glob={tests[0]}")
         if params:
             command += ["--cmdline", " ".join(params)]
@@ -173,16 +173,16 @@ class Tree:
 
 
 def failure(verdicts: list[dict[str, object]]) -> str | None:
-    """What a test that ran on some machines says of its failure, None if it found nothing.
+    """The message of a test's failure, None if it found nothing.
 
-    One that hung, or was never reached, has found nothing: it says nothing of the cause.
+    A test that hung or did not run has found nothing: its failure does not show the cause.
     """
     for verdict in verdicts:
         log = [str(line).strip() for line in verdict["log"]]
         lines = [str(verdict["reason"]), *log]
         said = next((line for line in lines if _ASSERTION.search(line)), None)
         if verdict["status"] == "fail" and said:
-            # Where an expectation stands says more than that it failed.
+            # The reason, if any, has the place of the assertion.
             return str(verdict["reason"]) or said.removeprefix("# ")
     return None
 
@@ -192,8 +192,8 @@ def _union(mutants: Iterable[Planted], kind: str) -> tuple[str, ...]:
 
 
 def unmutated(tree: Tree, mutants: list[Planted], say: Callable[[str], None]) -> None:
-    """All tests that are to fail with a mutant pass without one."""
-    say("planted: building the unmutated tree and running the tests that are named")
+    """Check that all tests that must fail with a mutant pass without one."""
+    say("planted: building the unmutated tree and running all tests that the mutants name")
     tree.restore()
     wrong = []
     machines = dict.fromkeys(m.machine for m in mutants if m.booted)
@@ -213,7 +213,7 @@ def unmutated(tree: Tree, mutants: list[Planted], say: Callable[[str], None]) ->
 
 
 def _passing(tree: Tree, tests: dict[str, tuple[str, ...]], machine: str) -> Result:
-    """Here to skip, to hang or not to be reached is a failure, too."""
+    """Tests on the unmutated tree: here a skip, a hang or a missing result is a failure, too."""
     result = Result()
     for kind, task in (("KUnit", "kunit"), ("Kselftest", "run")):
         if not tests[kind]:
@@ -222,7 +222,7 @@ def _passing(tree: Tree, tests: dict[str, tuple[str, ...]], machine: str) -> Res
         for test in tests[kind]:
             found = [v for v in verdicts if v["name"] == test]
             bad = [f"{v['status']}: {v['reason']}" for v in found if v["status"] != "pass"]
-            result.said[kind, test] = bad[0] if bad else None if found else "was not run"
+            result.said[kind, test] = bad[0] if bad else None if found else "did not run"
     return result
 
 

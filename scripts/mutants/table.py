@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a reader gets: which test caught which mutant."""
+"""Output for people: which test caught which mutant."""
 
 from collections import Counter
 from pathlib import Path
@@ -7,12 +7,12 @@ from pathlib import Path
 from mutants.core import CoreMutant
 from mutants.planted import KINDS, Planted, Result
 
-# How many of cargo-mutants' are told one by one, not by file
+# Up to so many mutants of the core are listed one by one; of more, only the missed ones
 FEW = 100
 
 
 def _planted(slips: list[tuple[Planted, Result]]) -> list[str]:
-    lines = ["Planted mutants, and what the tests said that had to catch them:", ""]
+    lines = ["Planted mutants, and how each of their tests failed:", ""]
     for mutant, result in slips:
         lines.append(f"{mutant.name}  {mutant.what}")
         for kind in KINDS:
@@ -20,8 +20,8 @@ def _planted(slips: list[tuple[Planted, Result]]) -> list[str]:
                 said = result.said[kind, test]
                 where = f" on {mutant.machine}" if kind == "Kselftest" else ""
                 lines.append(f"     {kind:10}{test}{where}")
-                told = said or "MISSED: it passed, or gave no result"
-                lines.append(f"     {'':10}  {told}"[:160])
+                outcome = said or "MISSED: the test passed or gave no result"
+                lines.append(f"     {'':10}  {outcome}"[:160])
         lines.append("")
     return lines
 
@@ -30,9 +30,9 @@ def _core(mutants: list[CoreMutant]) -> list[str]:
     """Every mutant and the first test that failed."""
     lines = ["Mutants of the core, and the first test that failed:", ""]
     for m in mutants:
-        told = {"caught": m.test, "timeout": m.test, "equivalent": f"equivalent: {m.test}",
-                "missed": "MISSED", "unviable": "does not compile"}[m.status]
-        lines += [f"{m.place}  {m.name.partition(': ')[2]}", f"     {told}"]
+        outcome = {"caught": m.test, "timeout": m.test, "equivalent": f"equivalent: {m.test}",
+                   "missed": "MISSED", "unviable": "does not compile"}[m.status]
+        lines += [f"{m.place}  {m.name.partition(': ')[2]}", f"     {outcome}"]
     return [*lines, ""]
 
 
@@ -54,7 +54,7 @@ def _core_by_file(mutants: list[CoreMutant]) -> list[str]:
 
 def finish(out: Path, slips: list[tuple[Planted, Result]], made: list[CoreMutant],
            problems: list[str]) -> int:
-    """Write the tables, print what is new in them, and say how it ends."""
+    """Write the full tables to a file, print a summary, and return the exit status."""
     out.mkdir(parents=True, exist_ok=True)
     path = out / "mutants.txt"
     whole = (_planted(slips) if slips else []) + (_core(made) + _core_by_file(made) if made else [])
@@ -72,5 +72,5 @@ def finish(out: Path, slips: list[tuple[Planted, Result]], made: list[CoreMutant
     print("\n".join(["", *lines]))
     print(f"{caught} caught, {missed} missed, {n['equivalent']} equivalent"
           + (f"; {n['unviable']} more do not compile" if n["unviable"] else "")
-          + f"; every mutant and its test: {path}")
+          + f"; all mutants and their tests: {path}")
     return 1 if missed or problems else 0

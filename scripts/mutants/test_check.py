@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
-"""That a planted mutant that fits the code no longer is found."""
+"""Finding planted mutants that no longer fit the code."""
 
 import tempfile
 import unittest
 from pathlib import Path
 
-from mutants import check
+from mutants import check, planted
 from mutants.planted import Planted
 
 RUST = "arch/arm64/kvm/rust/smccc.rs"
@@ -63,9 +63,9 @@ class Check(unittest.TestCase):
     def test_a_patch_that_does_not_apply_is_found(self) -> None:
         self.write(RUST, "one\nTWO\nthree\n")
         (line,) = self.found(Host=("level::levels",))
-        self.assertIn("X99-slip.patch does not apply any more", line)
+        self.assertIn("X99-slip.patch no longer applies", line)
 
-    def test_a_patch_of_a_file_that_is_gone_is_found(self) -> None:
+    def test_a_patch_of_a_missing_file_is_found(self) -> None:
         (self.repo / RUST).unlink()
         self.assertEqual(len(self.found()), 1)
 
@@ -77,9 +77,9 @@ class Check(unittest.TestCase):
                 self.assertEqual(self.found(**{kind: (test,)}),
                                  [f"X99-slip.patch names {test}, which does not exist"])
 
-    def test_no_mutants_at_all_are_wrong(self) -> None:
+    def test_no_patches_at_all_are_wrong(self) -> None:
         self.assertEqual(list(check.findings([], self.repo, self.repo)),
-                         ["there are no planted mutants"])
+                         [f"there are no patches in {planted.PLANTED}"])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is said of mutants: which test failed, which are excused and which entries are stale."""
+"""Results of mutants: which test failed, which mutants are excused, and which entries are stale."""
 
 import subprocess
 import tempfile
@@ -24,46 +24,46 @@ def equivalent(text: str) -> dict[str, tuple[int, str]]:
 
 
 class Names(unittest.TestCase):
-    def test_line_and_column_are_no_part_of_a_name(self) -> None:
+    def test_a_name_has_no_line_and_column(self) -> None:
         self.assertEqual(MISSED.name, NAME)
         self.assertEqual(MISSED.place, "level.rs:10:5")
         self.assertEqual(MISSED.file, "level.rs")
 
-    def test_first_failure_is_found_in_the_output(self) -> None:
+    def test_the_first_failure_is_found_in_the_output(self) -> None:
         output = ("test a::passes ... ok\n\nfirst failure: bitmap::some_test: panicked at "
                   "tests/all/bitmap.rs:38:9:\nassertion failed\nerror: test failed\n")
         self.assertEqual(core.failing_test(output), "bitmap::some_test (bitmap.rs:38:9)")
 
-    def test_failing_example_of_the_documentation_is_found(self) -> None:
+    def test_a_failed_example_of_the_documentation_is_found(self) -> None:
         output = "test src/gicc.rs - gicc::GiccPmr (line 18) ... FAILED\n"
         self.assertEqual(core.failing_test(output),
                          "documentation of src/gicc.rs - gicc::GiccPmr (line 18)")
 
-    def test_what_failed_for_another_cause_names_no_test(self) -> None:
+    def test_other_errors_name_no_test(self) -> None:
         self.assertIsNone(core.failing_test("error: could not compile `kvm_abi`\n"))
 
 
 class Equivalent(unittest.TestCase):
-    def test_entry_has_places_and_a_reason(self) -> None:
+    def test_an_entry_has_places_and_a_reason(self) -> None:
         text = f"# comment\n\n{NAME}\n  2: the bits are disjoint\n"
         self.assertEqual(equivalent(text), {NAME: (2, "the bits are disjoint")})
 
-    def test_entry_without_reason_is_refused(self) -> None:
+    def test_an_entry_without_a_reason_is_rejected(self) -> None:
         for text in (f"{NAME}\n", f"{NAME}\n  2\n", f"{NAME}\n  why: not\n", "  1: of nothing\n"):
             with self.subTest(text), self.assertRaises(Broken):
                 equivalent(text)
 
-    def test_missed_ones_are_excused_if_all_of_them_are_listed(self) -> None:
+    def test_missed_mutants_are_excused_if_all_places_are_listed(self) -> None:
         judged, problems = core.excuse([MISSED, ANOTHER, CAUGHT], {NAME: (2, "why")}, set())
         self.assertEqual([m.status for m in judged], ["equivalent", "equivalent", "caught"])
         self.assertEqual(problems, [])
 
-    def test_one_more_than_are_listed_excuses_none(self) -> None:
+    def test_if_more_are_missed_than_listed_none_is_excused(self) -> None:
         judged, problems = core.excuse([MISSED, ANOTHER], {NAME: (1, "why")}, set())
         self.assertEqual([m.status for m in judged], ["missed", "missed"])
         self.assertEqual(len(problems), 1)
 
-    def test_listed_one_that_is_caught_or_gone_is_an_error(self) -> None:
+    def test_a_listed_mutant_that_is_caught_or_missing_is_an_error(self) -> None:
         for mutants in ([CAUGHT], []):
             self.assertEqual(len(core.excuse(mutants, {NAME: (1, "why")}, set())[1]), 1)
 
@@ -72,11 +72,11 @@ class Equivalent(unittest.TestCase):
 
 
 class Verdicts(unittest.TestCase):
-    def test_an_assertion_that_failed_is_a_finding(self) -> None:
+    def test_a_failed_assertion_is_a_finding(self) -> None:
         verdict = {"status": "fail", "reason": "not ok 3 name", "log": ["not ok 3 name"]}
         self.assertEqual(planted.failure([verdict]), "not ok 3 name")
 
-    def test_a_hang_a_skip_and_a_test_that_was_not_reached_are_none(self) -> None:
+    def test_a_hang_a_skip_and_a_missing_result_are_not_findings(self) -> None:
         for status, reason in (("fail", "did not end"), ("fail", "no result"), ("skip", "no GIC"),
                                ("pass", "")):
             verdict = {"status": status, "reason": reason, "log": ["ok 1 name"]}
@@ -112,11 +112,11 @@ class Boot(unittest.TestCase):
         for words in ("--cpu max --gic 3", "--mode nested", "--cmdline a.b=c d=e"):
             self.assertIn(words, command)
 
-    def test_without_them_there_are_none(self) -> None:
+    def test_a_machine_without_mode_and_parameters(self) -> None:
         command = self.command("run", "neoverse-n1 GICv3", "one")
         self.assertFalse({"--mode", "--cmdline"} & set(command))
 
-    def test_a_single_case_of_kunit_is_asked_for_beside_them(self) -> None:
+    def test_a_single_kunit_case_adds_a_filter_to_the_parameters(self) -> None:
         command = self.command("kunit", "max GICv2 a=b", "suite.case")
         self.assertEqual(command[command.index("--cmdline") + 1], "a=b kunit.filter_glob=suite.case")
 
