@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What is promised of the built objects, from their disassembly."""
+"""Checks of the built objects, in their disassembly, and of the userspace ABI's headers."""

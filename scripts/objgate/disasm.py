@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""AArch64 functions from llvm-objdump's output: instructions, blocks, what is written."""
+"""AArch64 functions from llvm-objdump's output: instructions, blocks, written registers."""
 
 import re
 import subprocess
@@ -14,14 +14,14 @@ _INSN = re.compile(r"^\s*([0-9a-f]+):\s+([a-z][a-z0-9.]*)\s*(.*)$")
 _TARGET = re.compile(r"\b0x([0-9a-f]+) <")
 _REGISTER = re.compile(r"\b[wx](\d+)\b")
 
-# What has no register for a result
+# Instructions that write no general register
 _NO_RESULT = re.compile(
     r"(cmp|cmn|tst|ccmp|ccmn|b|b\..*|bl|blr.*|br.*|cbn?z|tbn?z|ret.*|nop|hint|csdb|dmb|dsb|isb|sb"
     r"|prf.*|brk|hvc|smc|svc|eret|msr|dc|ic|at|tlbi|bti|pac.*|aut.*|clrex|sev|sevl|wf[ei]|yield|udf"
     r"|st(r|rb|rh|ur|urb|urh|p|np|tr|trb|trh|lr|lrb|lrh|lur|lurb|lurh|add.*|clr.*|eor.*|set.*"
     r"|smax.*|smin.*|umax.*|umin.*))$")
 _PAIR = re.compile(r"ld(p|psw|np|xp|axp)$")
-# The second register gets what was in memory
+# Instructions that load memory into their second register
 _SECOND = re.compile(r"(swp|ldadd|ldclr|ldeor|ldset|ldsmax|ldsmin|ldumax|ldumin)")
 _BRANCH = re.compile(r"(b|b\..*|cbn?z|tbn?z)$")
 _END = re.compile(r"(b|br.*|ret.*|eret|brk|udf)$")
@@ -41,13 +41,13 @@ class Insn:
 
     @property
     def target(self) -> int | None:
-        """Where it jumps to, if it says so and may."""
+        """The target of a branch, if it is an operand; calls have none."""
         found = _TARGET.search(self.operands[-1]) if self.operands else None
         return int(found.group(1), 16) if found and _BRANCH.match(self.name) else None
 
     @property
     def ends(self) -> bool:
-        """Whether what follows is not executed next."""
+        """Whether the next instruction is never executed directly after this one."""
         return bool(_END.match(self.name))
 
     @property
@@ -59,7 +59,7 @@ class Insn:
         return None
 
     def written(self) -> tuple[int, ...]:
-        """The numbers of the registers that it changes."""
+        """The numbers of the general registers that it writes."""
         if self.name == "bl" or self.name.startswith("blr"):
             return _CALLER_SAVED
         found: list[str] = []
@@ -67,7 +67,7 @@ class Insn:
             first = 1 if _SECOND.match(self.name) else 0
             found += self.operands[first:first + (2 if _PAIR.match(self.name) else 1)]
         for place, operand in enumerate(self.operands):
-            # Writes the address back: [x0, #8]!, or [x0], #8
+            # The address is written back: [x0, #8]!, or [x0], #8
             after = place + 1 < len(self.operands)
             if operand.startswith("[") and (after or operand.endswith("!")):
                 found.append(split(operand[1:operand.index("]")])[0])
@@ -81,7 +81,7 @@ def register(operand: str) -> int | None:
 
 
 def split(operands: str) -> tuple[str, ...]:
-    """Operands by the commas that are not within an address."""
+    """Split operands at the commas outside of addresses."""
     parts = re.split(r",\s*(?![^\[]*\])", operands.strip())
     return tuple(part.strip() for part in parts if part.strip())
 
@@ -103,7 +103,7 @@ def functions(text: str) -> Iterator[tuple[str, list[Insn]]]:
 
 
 def blocks(function: list[Insn]) -> Iterator[list[Insn]]:
-    """Its blocks: each is entered at its beginning alone."""
+    """The basic blocks of a function: each can be entered only at its beginning."""
     begins = {insn.target for insn in function}
     block: list[Insn] = []
     for insn in function:
@@ -119,7 +119,7 @@ def blocks(function: list[Insn]) -> Iterator[list[Insn]]:
 
 
 def disassemble(path: Path) -> str:
-    """llvm-objdump's output for an object."""
+    """Returns llvm-objdump's output for an object."""
     return subprocess.run(
         [OBJDUMP, "-d", "--no-show-raw-insn", "--demangle", str(path)],
         check=True, capture_output=True, text=True).stdout

@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
-"""No array is indexed, not even under speculation, by what a guest or a VMM says.
+"""Check that an index from a guest or a VMM is clamped also under speculation.
 
 Usage: python3 -m objgate.nospec KOUT
 
-A CPU that takes a bounds check for passed reads, for a while, whatever the index
-leads to; what it reads can be told from what it does next (Spectre-v1). C's remedy
-is array_index_nospec(): compare, make a mask of the result, CSDB, index & mask.
+A CPU that mispredicts a bounds check reads memory at an unchecked index, and its later
+actions reveal the value that it read (Spectre-v1). C uses array_index_nospec(): compare,
+turn the result into a mask, CSDB, index & mask.
 
-Two things are looked for, in the objects of a build (KOUT):
+This checks the objects of a build (KOUT):
 
-- In the Rust code, accesses to memory by an index that is neither masked in that
-  way nor within a page whatever happens, and jumps through a table. Rust
-  here has no arrays that are indexed from outside: but the compiler makes arrays
-  of `match`, which nobody sees in the source.
-- In C code that shares a file with the shims, or that the Rust code relies on,
-  that the mask is there, and that what it has masked is used.
+- The Rust code must not access memory by an index that is neither masked in that way
+  nor always within a page, and must not jump through a table. Our Rust code has no
+  arrays that are indexed from outside, but the compiler can turn a `match` into an
+  array, which the source does not show.
+- The C code that shares a file with the shims, or that the Rust code relies on, must
+  have the mask and use the masked index.
 
-What is not found: an index of bytes, which has no scale, that is added to the address
-before it is compared, or in another function than the one that compares it, or after it
-was in memory; nothing tells the sum from a pointer then.
+Not found is an index into bytes, which has no scale, if it is added to the address
+before the comparison, in another function than the comparison, or after it was stored in
+memory: then the sum looks like any pointer.
 
-What it prints is what is wrong, a line for each.
+Prints a line for each problem.
 """
 
 import re
@@ -32,21 +32,22 @@ from pathlib import Path
 from objgate import disasm
 from objgate.disasm import Insn, register
 
-# What is known of a register's value: how many bits it has at most, whatever was
-# taken for true, or one of these. Of what a state does not have, nothing is known.
-COMPARED = "compared"		# nothing, but that it was compared: it may be an index
+# What is known about a register's value: the number of bits that it has at most, even
+# under speculation, or one of the kinds below. Nothing is known about a register that
+# is not in the state.
+COMPARED = "compared"		# it was compared: it may be an index
 MASK = "mask"			# all ones or zeros by a comparison, before CSDB
-SAFE_MASK = "safe mask"		# after it
+SAFE_MASK = "safe mask"		# the same after CSDB
 MASKED = "masked"		# an index with its mask applied, before CSDB
-CLAMPED = "clamped"		# after it
-SCALED = "scaled"		# an index times the size of an entry
-INDEXED = "indexed"		# an address that an index has led to
-CLAMPED_ADDRESS = "clamped address"
+CLAMPED = "clamped"		# the same after CSDB
+SCALED = "scaled"		# an unclamped index times the size of an entry
+INDEXED = "indexed"		# an address computed from an unclamped index
+CLAMPED_ADDRESS = "clamped address"	# an address computed from a clamped index
 
 Kind = str | int | None
 State = dict[int, str | int]
 
-# The bits of an index in bytes that stays near what it is an index of: a page
+# The bits of an offset in bytes that stays within a page
 REACH = 12
 
 _COMPARISONS = ("cmp", "cmn", "ccmp", "ccmn")
@@ -57,7 +58,7 @@ _WIDTHS = {"ldrb": 8, "ldurb": 8, "ldtrb": 8, "ldrh": 16, "ldurh": 16, "uxtb": 8
 
 @dataclass
 class Found:
-    """What there is in a function."""
+    """Accesses and jumps found in a function."""
     unclamped: list[Insn] = field(default_factory=list)
     tables: list[Insn] = field(default_factory=list)
     clamped: int = 0
@@ -68,8 +69,8 @@ def look(function: list[Insn]) -> Found:
     blocks = list(disasm.blocks(function))
     place = {block[0].address: i for i, block in enumerate(blocks)}
     ways = [_ways(block, i, place) for i, block in enumerate(blocks)]
-    # What no branch leads to is led to by something else: an exception table, a
-    # static key, a jump table.
+    # Blocks that no branch leads to are entered by other means, such as an exception
+    # table, a static key or a jump table: nothing is known at their beginning.
     reached = {following for way in ways for following in way}
     begin: dict[int, State] = {i: {} for i in range(len(blocks)) if i == 0 or i not in reached}
     todo = list(begin)
@@ -86,7 +87,7 @@ def look(function: list[Insn]) -> Found:
 
     found = Found()
     for i, block in enumerate(blocks):
-        # A loop that nothing leads to has no beginning.
+        # An unreachable loop has no state at its beginning.
         state = dict(begin.get(i, {}))
         for insn in block:
             _judge(insn, state, found)
@@ -104,7 +105,7 @@ def _ways(block: list[Insn], number: int, place: dict[int, int]) -> list[int]:
 
 
 def _meet(one: State | None, other: State) -> State:
-    """What is known where two ways join: the worse."""
+    """What is known where two paths join: for each register the worse of both."""
     if one is None:
         return dict(other)
     met: State = {}
@@ -138,7 +139,7 @@ def _immediate(operand: str) -> int | None:
 
 
 def _result(insn: Insn, state: State) -> Kind:
-    """What is known of the first register that an instruction changes."""
+    """What is known about the first register that an instruction writes."""
     ops = insn.operands
     kinds = [_kind(op, state) for op in ops[1:]]
     widths = [kind for kind in kinds if isinstance(kind, int)]
@@ -179,7 +180,7 @@ def _result(insn: Insn, state: State) -> Kind:
 
 
 def _extended(kind: Kind, how: tuple[str, ...]) -> Kind:
-    """What an index becomes by a shift or an extension within another instruction."""
+    """The kind of an index after a shift or an extension within another instruction."""
     if not how or not (found := _EXTENDED.match(how[0])):
         return kind
     if _unknown(kind) and found.group(1) == "uxtb":
@@ -197,9 +198,9 @@ def _product(kinds: list[Kind]) -> Kind:
 
 
 def _address(index: Kind, base: Kind) -> Kind:
-    """Of an index that is added to a base; the two may have changed places."""
+    """The kind of the sum of an index and a base, in either order."""
     kinds = (index, base)
-    # Of a table of bytes the index has no scale.
+    # An index into bytes has no scale.
     of_bytes = COMPARED in kinds and all(map(_unknown, kinds))
     if SCALED in kinds or INDEXED in kinds or of_bytes:
         return INDEXED
@@ -249,18 +250,18 @@ def _stored(insn: Insn, state: State) -> list[Kind]:
     return [_kind(op, state) for op in insn.operands[:-1]] if insn.name.startswith("st") else []
 
 
-# ---- What is looked at ----
+# ---- What is checked ----
 
-# Objects with Rust code, and the functions of each that are the project's
+# Objects with Rust code, and which of their functions belong to the project
 RUST = (
     ("arch/arm64/kvm/rust/kvm_arm64.o", re.compile("")),
     ("rust/kvm_abi.o", re.compile("")),
     ("rust/kernel.o", re.compile(r"\bkernel::kvm\b|\bkvm_abi\b")),
 )
-# Neither a guest nor a VMM comes here.
+# Neither a guest nor a VMM can call these.
 TESTS = re.compile("kunit", re.IGNORECASE)
 
-# Functions of C, and how often each uses an index that it has clamped
+# C functions, and how often each uses an index that it has clamped
 C = (
     ("arch/arm64/kvm/vgic/vgic-mmio-v2.o", "vgic_mmio_read_apr", 1),
     ("arch/arm64/kvm/vgic/vgic-mmio-v2.o", "vgic_mmio_write_apr", 1),
@@ -272,7 +273,7 @@ C = (
     ("arch/arm64/kvm/guest.o", "sve_reg_to_region", 1),
 )
 
-# How many accesses of a function have an index of the code's own
+# How many accesses of a function have an index that does not come from outside
 ALLOWED = (
     # A loop over an array that ends where the array does
     ("kvm_arm_rust_copy_vm_reg_indices", 1),
@@ -280,13 +281,13 @@ ALLOWED = (
     ("kvm_arm_rust_enable_cap", 1),
     ("kvm_arm_rust_judge_nr_reg_masks", 2),
     ("kvm_arm_rust_check_smccc_call", 1),
-    # The flags of a VM, of which there is one word
+    # The flags of a VM, which are a single word
     ("<kernel::kvm::opt_in::NoVcpus>::opt_in", 1),
 )
 
 
 def rust_findings(path: str, text: str, wanted: re.Pattern[str]) -> Iterator[str]:
-    """What is wrong with the Rust code of an object."""
+    """The problems in the Rust code of an object."""
     allowed = dict(ALLOWED)
     for name, function in disasm.functions(text):
         if TESTS.search(name) or not wanted.search(name):
@@ -300,16 +301,16 @@ def rust_findings(path: str, text: str, wanted: re.Pattern[str]) -> Iterator[str
 
 
 def c_findings(path: str, text: str, name: str, uses: int) -> Iterator[str]:
-    """Whether a function of C clamps as it did."""
+    """The problems of a C function that must clamp its indices."""
     function = dict(disasm.functions(text)).get(name)
     if function is None:
-        yield f"{path}: there is no {name}"
+        yield f"{path}: there is no function {name}"
     elif (clamped := look(function).clamped) < uses:
-        yield f"{path}: {name}: {clamped} of {uses} indices are clamped"
+        yield f"{path}: {name}: only {clamped} of {uses} indices are clamped"
 
 
 def findings(output: Path) -> list[str]:
-    """All that is wrong with a build."""
+    """All problems of a build."""
     texts = {path: disasm.disassemble(output / path)
              for path in sorted({path for path, *_ in RUST + C})}
     found: list[str] = []

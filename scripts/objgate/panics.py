@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
-"""No Rust of ours can panic: in the kernel a panic is a BUG() of the host.
+"""Check that our Rust code cannot panic: in the kernel a panic is a BUG() of the host.
 
 Usage: python3 -m objgate.panics KOUT
 
-The compiler leaves a call of `core` where a panic is possible. Those functions have
-many names (core::panicking::panic_fmt, core::option::unwrap_failed,
-core::slice::index::slice_index_fail, ...), and each release of Rust has others. So the
-names of the panics are not listed here, but what an object may take from `core`: all
-else is refused.
+Where a panic is possible, the compiler leaves a call of a function of `core`. Those
+functions have many names (core::panicking::panic_fmt, core::option::unwrap_failed,
+core::slice::index::slice_index_fail, ...), which change with each release of Rust. So
+this does not list the functions that panic, but those that an object may use from
+`core`; all others are rejected.
 
-Of the kernel's own crate, those functions are looked at that are ours, those that the
-other objects use, and what these call within the object. A pointer to a function in data
-is not followed.
+In the kernel's own crate, this checks our functions, the functions that our other
+objects use, and what these call within the object. Pointers to functions in data are
+not followed.
 
-What it prints is what is wrong, a line for each.
+Prints a line for each problem.
 """
 
 import re
@@ -26,12 +26,11 @@ from objgate import disasm
 
 NM = "/usr/bin/llvm-nm-22"
 
-# The crates of the kernel, of whose functions objects make use; a method of a trait of theirs is
-# in one of them, too.
+# Functions of the kernel's crates, including methods of their types and traits
 _KERNEL = re.compile(r"(?:[<&*\[(]*(?:mut |dyn )?|<.+ as )"
                      r"(?:kernel|bindings|uapi|ffi|pin_init|zerocopy|kvm_abi)::")
 
-# What cannot panic, and is there for the messages of the kernel and of KUnit
+# Functions of `core` that cannot panic, used for the messages of the kernel and of KUnit
 ALLOWED = re.compile(
     r"<[\w:&\[\]() ]+ as core::fmt::(?:Binary|Debug|Display|LowerHex|UpperHex|Pointer|Write)>::\w+"
     r"|<core::fmt::Formatter>::\w+|<core::fmt::builders::\w+>::\w+|core::fmt::write")
@@ -46,7 +45,7 @@ class Unusable(Exception):
 
 
 def output(*command: str) -> str:
-    """What a tool prints; a tool that fails, or an object that it does not like, is an error."""
+    """Returns a tool's output. It is an error if the tool fails or prints a message."""
     try:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
     except OSError as why:
@@ -57,20 +56,20 @@ def output(*command: str) -> str:
 
 
 def undefined(path: Path) -> set[str]:
-    """What an object takes from others."""
+    """The symbols that an object uses from others."""
     lines = output(NM, "-u", "--demangle", str(path)).splitlines()
     return {line.strip().partition(" ")[2] for line in lines if line.strip()}
 
 
 def refused(symbols: set[str]) -> set[str]:
-    """Those of other crates that are not allowed. C has no `::` in its names."""
+    """The symbols of other crates that are not allowed. Names of C have no `::`."""
     return {name for name in symbols
             if ("::" in name or "panic" in name or "unwind" in name)
             and not _KERNEL.match(name) and not ALLOWED.fullmatch(name)}
 
 
 def references(text: str) -> dict[str, set[str]]:
-    """To what each function of a disassembly with relocations refers."""
+    """What each function in a disassembly with relocations refers to."""
     found: dict[str, set[str]] = {}
     name = ""
     for line in text.splitlines():
@@ -84,7 +83,7 @@ def references(text: str) -> dict[str, set[str]]:
 
 def callers(graph: dict[str, set[str]], ours: Iterable[str], bad: set[str]
             ) -> Iterator[tuple[str, str]]:
-    """The functions that are ours, or are called by one, and what is refused of each."""
+    """Our functions and those that they call, each with a rejected symbol that it uses."""
     todo = list(ours)
     seen = set(todo)
     while todo:
@@ -99,8 +98,8 @@ def callers(graph: dict[str, set[str]], ours: Iterable[str], bad: set[str]
 
 def findings(path: Path, shown: str, wanted: re.Pattern[str] | None, used: Iterable[str] = ()
              ) -> list[str]:
-    """What is wrong with an object; all of it is ours if nothing says which functions are, and
-    which of the others are used."""
+    """The problems of an object. Our functions are those that match `wanted` (None: all); the other
+    functions in `used` are checked, too."""
     bad = refused(undefined(path))
     graph = references(output(disasm.OBJDUMP, "-dr", "--demangle", str(path)))
     if not wanted:
@@ -109,23 +108,23 @@ def findings(path: Path, shown: str, wanted: re.Pattern[str] | None, used: Itera
     else:
         ours = [name for name in graph if wanted.search(name)]
         if not ours:
-            return [f"{shown}: has no function that matches {wanted.pattern}"]
+            return [f"{shown}: no function matches {wanted.pattern}"]
         found = list(callers(graph, {*ours, *graph.keys() & set(used)}, bad))
         rest = []
     return (sorted(f"{shown}: {name} can panic: {what}" for name, what in found)
             + [f"{shown}: refers to {what}" for what in rest])
 
 
-# Objects that are ours, and the one of which a part is
+# Our objects, and the object of which a part is ours
 OURS = ("arch/arm64/kvm/rust/kvm_arm64.o", "rust/kvm_abi.o")
 KERNEL = "rust/kernel.o"
-# The kernel's own arithmetic, of which KUnit makes use for its messages
+# Code of the kernel that KUnit uses for its messages, with arithmetic that can panic
 EXCUSED = {"<core::ffi::c_str::CStr as kernel::fmt::Display>::fmt"}
 PART = re.compile(r"\bkernel::kvm\b|\bkvm_abi\b")
 
 
 def of_build(output_dir: Path) -> list[str]:
-    """What is wrong with a build."""
+    """The problems of a build."""
     found: list[str] = []
     used: set[str] = set()
     for path in OURS:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""That an index without its clamp is found, and one with it is not."""
+"""Finding unclamped indices, and accepting clamped ones."""
 
 import re
 import unittest
@@ -7,7 +7,7 @@ import unittest
 from objgate import disasm, nospec
 from objgate.disasm import Insn
 
-# array[array_index_nospec(n, 4)], as clang makes it
+# array[array_index_nospec(n, 4)], as compiled by clang
 CLAMPED = """
 0000000000000974 <read_apr>:
      974:      \tubfx\tw8, w1, #2, #5
@@ -25,7 +25,7 @@ CLAMPED = """
      9a4:      \tret
 """
 
-# What rustc made of a match on a number of the guest's
+# A match on a number from the guest, as compiled by rustc
 TABLE = """
 000000000000a79c <handler>:
     a79c:      \tldr\tx10, [x0, #0x110]
@@ -69,23 +69,23 @@ def unclamped(*insns: str) -> list[str]:
 
 
 class Clamp(unittest.TestCase):
-    def test_it_is_there(self) -> None:
+    def test_the_clamp_is_recognised(self) -> None:
         self.assertEqual(look(CLAMPED).clamped, 1)
         self.assertEqual(list(nospec.c_findings("o", CLAMPED, "read_apr", 1)), [])
 
-    def test_nothing_of_it_can_be_left_out(self) -> None:
+    def test_each_instruction_of_the_clamp_is_needed(self) -> None:
         for name in ("ngc", "and", "csdb"):
             with self.subTest(name):
                 text = re.sub(rf".*\t{name}\b.*\n", "", CLAMPED)
                 self.assertNotEqual(text, CLAMPED)
                 self.assertEqual(list(nospec.c_findings("o", text, "read_apr", 1)),
-                                 ["o: read_apr: 0 of 1 indices are clamped"])
+                                 ["o: read_apr: only 0 of 1 indices are clamped"])
 
-    def test_the_clamped_index_is_the_one_that_is_used(self) -> None:
+    def test_the_clamped_index_must_be_used(self) -> None:
         text = CLAMPED.replace("and\tw8, w8, w9", "and\tw10, w8, w9")
         self.assertEqual(look(text).clamped, 0)
 
-    def test_the_barrier_comes_before_the_access(self) -> None:
+    def test_the_barrier_must_come_before_the_access(self) -> None:
         barrier = "     990:      \tcsdb\n"
         text = CLAMPED.replace(barrier, "")
         text = text.replace("     99c:", "     99c:      \tcsdb\n     99d:")
@@ -95,24 +95,24 @@ class Clamp(unittest.TestCase):
         before = text.replace("     984:", "     983:      \tcsdb\n     984:")
         self.assertEqual(look(before).clamped, 0)
 
-    def test_barrier_and_mask_may_change_places(self) -> None:
+    def test_barrier_and_mask_may_come_in_either_order(self) -> None:
         found = look(function("cmp x1, x2", "ngc x3, xzr", "csdb", "and x1, x1, x3",
                               "str w4, [x0, x1, lsl #2]", "ret"))
         self.assertEqual((found.clamped, found.unclamped), (1, []))
 
-    def test_a_call_a_result_and_what_is_stored_are_uses(self) -> None:
+    def test_arguments_results_and_stored_values_are_uses(self) -> None:
         clamp = ("cmp x1, x2", "ngc x3, xzr", "csdb", "and w1, w1, w3")
         for uses in (("bl 0x100 <xa_load>",), ("str x1, [x9]",), ("umaddl x0, w1, w8, x10", "ret")):
             self.assertEqual(look(function(*clamp, *uses)).clamped, 1, uses)
 
-    def test_all_ways_to_an_access_count(self) -> None:
+    def test_all_paths_to_an_access_count(self) -> None:
         found = look(function("cbz x1, 0x14 <f+0x14>", "cmp x1, x2", "ngc x3, xzr", "csdb",
                               "and x1, x1, x3", "ldr x0, [x0, x1, lsl #3]", "ret"))
         self.assertEqual((found.clamped, len(found.unclamped)), (0, 1))
 
-    def test_a_function_that_is_not_there_is_told(self) -> None:
+    def test_a_missing_function_is_reported(self) -> None:
         self.assertEqual(list(nospec.c_findings("o", CLAMPED, "write_apr", 1)),
-                         ["o: there is no write_apr"])
+                         ["o: there is no function write_apr"])
 
 
 class Index(unittest.TestCase):
@@ -125,12 +125,12 @@ class Index(unittest.TestCase):
                          ["o: handler: a jump through a table: br x11",
                           "o: handler: the index is not clamped: ldrh w13, [x9, x8, lsl #1]"])
 
-    def test_other_functions_and_tests_are_not_looked_at(self) -> None:
+    def test_other_functions_and_tests_are_not_checked(self) -> None:
         self.assertEqual(list(nospec.rust_findings("o", TABLE, re.compile("kvm"))), [])
         kunit = TABLE.replace("<handler>", "<kvm_arm64::kunit::oracle>")
         self.assertEqual(list(nospec.rust_findings("o", kunit, re.compile(""))), [])
 
-    def test_what_the_list_allows_is_no_more_than_it_says(self) -> None:
+    def test_no_more_accesses_are_allowed_than_listed(self) -> None:
         name, allowed = nospec.ALLOWED[0]
         access = "ldr x2, [x8, x10, lsl #3]"
         for more in (0, 1):
@@ -138,13 +138,13 @@ class Index(unittest.TestCase):
             found = list(nospec.rust_findings("o", text, re.compile("")))
             self.assertEqual(len(found), (allowed + more) * more)
 
-    def test_an_index_within_a_page_is_not_found(self) -> None:
+    def test_an_index_within_a_page_is_accepted(self) -> None:
         for narrow in ("and x1, x1, #0x3", "ubfx w1, w1, #4, #9", "ldrb w1, [x5]", "cset w1, eq",
                        "mov w1, #0x8"):
             self.assertEqual(unclamped(narrow, "ldr x2, [x8, x1, lsl #3]"), [], narrow)
         self.assertEqual(unclamped("ldr x2, [x8, w1, uxtb #3]"), [])
 
-    def test_a_wider_one_is(self) -> None:
+    def test_a_wider_index_is_found(self) -> None:
         access = "ldr x2, [x8, x1, lsl #3]"
         for wide in ("ldr w1, [x5]", "ldrh w1, [x5]", "ubfx w1, w1, #4, #10", "and x1, x1, #0x400",
                      "and x1, x1, #0xfffffffffffffff8", "sub w1, w1, #0x4", "mov w1, w2",
@@ -152,37 +152,37 @@ class Index(unittest.TestCase):
             self.assertEqual(unclamped("ldrb w1, [x5]" if wide.startswith(("ldr x9", "bl")) else
                                        "nop", wide, access), [access], wide)
 
-    def test_an_address_that_was_computed_is_one_of_an_index(self) -> None:
+    def test_an_address_computed_from_an_index_is_found(self) -> None:
         for address in (("add x8, x0, w1, uxtw #2",), ("lsl x1, x1, #3", "add x8, x0, x1"),
                         ("madd x8, x1, x2, x0",), ("add x8, x0, x1, lsl #3", "add x8, x8, #0x10")):
             self.assertEqual(unclamped(*address, "ldr w3, [x8, #0xd4]"), ["ldr w3, [x8, #0xd4]"])
 
-    def test_an_index_of_bytes_is_one_if_it_was_compared(self) -> None:
+    def test_an_index_into_bytes_is_found_if_it_was_compared(self) -> None:
         for compare in ("cmp x1, x9", "cmp x9, x1", "cmp w1, #0x40", "ccmp x1, x9, #0x0, ne"):
             for address in (("add x8, x0, x1",), ("add x8, x1, x0",), ("add x8, x0, w1, uxtw",),
                             ("mov x2, x1", "add x8, x0, x2"), ("sub x1, x1, #0x4", "add x8, x0, x1")):
                 self.assertEqual(unclamped(compare, "b.hs 0x40 <f+0x40>", *address, "ldrb w3, [x8]"),
                                  ["ldrb w3, [x8]"], (compare, address))
 
-    def test_it_is_one_on_whichever_way_it_was_compared(self) -> None:
+    def test_a_comparison_on_one_path_is_enough(self) -> None:
         self.assertEqual(unclamped("cbz x5, 0x8 <f+0x8>", "cmp x1, x9", "add x8, x0, x1",
                                    "strb w3, [x8]"), ["strb w3, [x8]"])
 
-    def test_a_sum_of_which_nothing_was_compared_is_a_pointer(self) -> None:
+    def test_a_sum_without_a_comparison_is_taken_for_a_pointer(self) -> None:
         for before in ("nop", "cmp x4, x9", "add x1, x2, x3"):
             self.assertEqual(unclamped("cmp x1, x9" if before.startswith("add") else "nop", before,
                                        "add x8, x0, x1", "ldrb w3, [x8]"), [], before)
 
-    def test_the_clamp_counts_for_an_index_of_bytes(self) -> None:
+    def test_a_clamped_index_into_bytes_is_accepted(self) -> None:
         found = look(function("cmp x1, x2", "ngc x3, xzr", "csdb", "and x1, x1, x3",
                               "add x8, x0, x1", "ldrb w4, [x8]", "ret"))
         self.assertEqual((found.clamped, found.unclamped), (1, []))
 
-    def test_plain_pointers_are_not(self) -> None:
+    def test_plain_pointers_are_accepted(self) -> None:
         self.assertEqual(unclamped("ldr x8, [x0, #0x10]", "add x8, x8, #0x8", "ldr x9, [x8]",
                                    "str x9, [sp, #0x10]!", "ldr x0, [x9], #8", "blr x9", "ret"), [])
 
-    def test_a_loop_comes_to_an_end(self) -> None:
+    def test_a_loop_can_be_followed(self) -> None:
         self.assertEqual(unclamped("mov x1, xzr", "ldr x2, [x8, x1, lsl #3]", "cinc x1, x1, ne",
                                    "cbnz x2, 0x4 <f+0x4>", "ret"), ["ldr x2, [x8, x1, lsl #3]"])
 
@@ -202,7 +202,7 @@ class Disassembly(unittest.TestCase):
             self.assertEqual(Insn(0, name, disasm.split(operands)).written(), written, text)
         self.assertIn(0, Insn(0, "bl", ("0x10 <f>",)).written())
 
-    def test_comments_are_no_operands(self) -> None:
+    def test_comments_are_not_operands(self) -> None:
         (_, (insn,)), = disasm.functions(function("mov w12, #-0x7a000001     // =-2046820353"))
         self.assertEqual(insn.operands, ("w12", "#-0x7a000001"))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""That an object that can panic is refused, whichever way it panics, and another one is not."""
+"""Rejecting objects that can panic in any way, and accepting others."""
 
 import contextlib
 import io
@@ -16,7 +16,7 @@ RUSTC = "/usr/bin/rustc"
 TESTDATA = Path(__file__).resolve().parent / "testdata"
 OURS = panics.PART
 
-# Of a crate `kernel`, the part that is ours and the rest
+# A crate `kernel` with a part that is ours (kernel::kvm) and a part that is not
 HEAD = """
 #[inline(never)]
 pub fn not_ours(value: Option<u32>) -> u32 { value.unwrap() }
@@ -28,7 +28,7 @@ TAIL = "}\n"
 
 
 class Objects(unittest.TestCase):
-    """Objects for this machine: what the gate looks at are names, which all machines share."""
+    """Objects built for this machine: the gate checks names, which all architectures share."""
 
     def setUp(self) -> None:
         directory = tempfile.TemporaryDirectory()
@@ -52,7 +52,7 @@ class Objects(unittest.TestCase):
 
 
 class Panics(Objects):
-    def test_each_way_to_panic_is_refused(self) -> None:
+    def test_each_way_to_panic_is_rejected(self) -> None:
         source = TESTDATA / "panics.rs"
         functions = re.findall(r"^pub fn (\w+)", source.read_text(), re.MULTILINE)
         self.assertEqual(len(functions), 17)
@@ -62,22 +62,22 @@ class Panics(Objects):
                 self.assertTrue([line for line in found
                                  if line.startswith(f"o: of_a_test::{name} can panic: core::")])
 
-    def test_what_cannot_panic_is_not_refused(self) -> None:
+    def test_code_that_cannot_panic_is_accepted(self) -> None:
         self.assertEqual(self.findings(self.build(TESTDATA / "sound.rs")), [])
 
-    def test_a_pointer_to_a_function_of_core_is_refused(self) -> None:
+    def test_a_pointer_to_a_function_of_core_is_rejected(self) -> None:
         built = self.build_text("pub static F: fn(&[u8]) -> Result<&str, core::str::Utf8Error> "
                                 "= core::str::from_utf8;")
         self.assertEqual(self.findings(built), ["o: refers to core::str::converts::from_utf8"])
 
-    def test_names_of_c_are_not_of_core(self) -> None:
+    def test_c_functions_are_accepted(self) -> None:
         self.assertEqual(panics.refused({"memcpy", "kvm_arm_abi_mismatch"}), set())
 
-    def test_the_panic_handler_is_refused_by_any_name(self) -> None:
+    def test_the_panic_handler_is_rejected_under_any_name(self) -> None:
         for name in ("rust_begin_unwind", "__rustc::rust_begin_unwind", "rust_panic"):
             self.assertEqual(panics.refused({name}), {name})
 
-    def test_what_the_kernel_has_is_not_of_core(self) -> None:
+    def test_functions_of_the_kernel_are_accepted(self) -> None:
         for name in ("kernel::print::call_printk", "<kernel::error::Error>::name",
                      "<kernel::error::Error as core::fmt::Debug>::fmt", "<u64 as core::fmt::LowerHex>::fmt",
                      "<core::ffi::c_str::CStr as kernel::fmt::Display>::fmt", "kvm_abi::psci::LATEST"):
@@ -88,7 +88,7 @@ class Panics(Objects):
 
 
 class OfTheKernelsCrate(Objects):
-    """rust/kernel.o, where only a part is ours."""
+    """rust/kernel.o, of which only a part is ours."""
 
     def test_others_may_panic(self) -> None:
         self.assertEqual(self.findings(self.build_text(HEAD + TAIL, "kernel"), OURS), [])
@@ -100,18 +100,18 @@ class OfTheKernelsCrate(Objects):
         self.assertEqual(self.findings(built, OURS),
                          ["o: kernel::kvm::ours can panic: core::panicking::panic_bounds_check"])
 
-    def test_nor_may_what_ours_call(self) -> None:
+    def test_functions_called_by_ours_may_not(self) -> None:
         built = self.build_text(HEAD + """
             #[inline(never)]
             pub fn ours(value: Option<u32>) -> u32 { super::not_ours(value) ^ 1 }""" + TAIL, "kernel")
         self.assertEqual(self.findings(built, OURS),
                          ["o: kernel::not_ours can panic: core::option::unwrap_failed"])
 
-    def test_nor_may_what_other_objects_use(self) -> None:
+    def test_functions_used_by_our_other_objects_may_not(self) -> None:
         self.assertEqual(self.findings(self.build_text(HEAD + TAIL, "kernel"), OURS, "kernel::not_ours"),
                          ["o: kernel::not_ours can panic: core::option::unwrap_failed"])
 
-    def test_an_object_without_any_of_ours_is_refused(self) -> None:
+    def test_an_object_without_our_functions_is_rejected(self) -> None:
         built = self.build(TESTDATA / "sound.rs")
         self.assertEqual(len(self.findings(built, OURS)), 1)
 
@@ -122,18 +122,18 @@ class Tools(Objects):
         with mock.patch("sys.argv", ["panics", str(output)]), contextlib.redirect_stdout(out):
             return panics.main(), out.getvalue()
 
-    def test_an_object_that_is_not_there_is_refused(self) -> None:
+    def test_a_missing_object_is_an_error(self) -> None:
         status, out = self.run_main(self.path)
         self.assertEqual(status, 1)
         self.assertIn("kvm_arm64.o", out)
 
-    def test_a_file_that_is_no_object_is_refused(self) -> None:
+    def test_a_file_that_is_not_an_object_is_an_error(self) -> None:
         for content in (b"", b"no object"):
             (self.path / "o").write_bytes(content)
             with self.assertRaises(panics.Unusable):
                 self.findings(self.path / "o")
 
-    def test_a_tool_that_fails_or_is_missing_is_told(self) -> None:
+    def test_a_tool_that_fails_or_is_missing_is_an_error(self) -> None:
         for tool in ("/bin/false", str(self.path / "no-nm")):
             with mock.patch.object(panics, "NM", tool):
                 status, out = self.run_main(self.path)

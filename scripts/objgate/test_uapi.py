@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""That a header of the userspace ABI that changes is found."""
+"""Finding changes of the userspace ABI's headers."""
 
 import tempfile
 import unittest
@@ -36,20 +36,20 @@ class Headers(unittest.TestCase):
         self.write(self.tree, KVM, BITMAP + "\n")
         self.assertEqual(self.found(), [f"{KVM}: differs from Linux's"])
 
-    def test_gone(self) -> None:
+    def test_missing(self) -> None:
         (self.tree / KVM).unlink()
-        self.assertEqual(self.found(), [f"{KVM}: is gone"])
+        self.assertEqual(self.found(), [f"{KVM}: is missing"])
 
     def test_added(self) -> None:
         self.write(self.tree, "include/uapi/linux/new.h", "")
         self.assertEqual(self.found(), [
-            "include/uapi/linux/new.h: is not among the headers that the project adds"])
+            "include/uapi/linux/new.h: is new, but not in the list of the project's headers"])
 
-    def test_number_of_what_may_become_more(self) -> None:
+    def test_a_count_that_can_grow(self) -> None:
         self.write(self.tree, MIGRATION, "enum { KVM_REG_ARM_STD_BMAP_BIT_COUNT };\n")
         self.assertEqual(self.found(), [
-            f"{MIGRATION}: KVM_REG_ARM_STD_BMAP_BIT_COUNT tells how many there are of what may "
-            "become more"])
+            f"{MIGRATION}: KVM_REG_ARM_STD_BMAP_BIT_COUNT is a count that can grow; do not expose "
+            "it to userspace"])
 
     def test_no_tree(self) -> None:
         self.assertEqual(list(uapi.findings(self.base / "x", self.tree / "x")),

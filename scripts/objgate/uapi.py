@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The headers of the userspace ABI are Linux's, but for those that the project adds.
+"""Check that the headers of the userspace ABI are those of Linux, plus the project's.
 
 Usage: python3 -m objgate.uapi BASE TREE
 
-BASE is a pristine kernel tree, TREE the one with the overlay on it. What userspace
-sees in a header it may rely on for ever. So nothing in Linux's own changes, and
-what is added must not tell how many there are of something that may become more:
-KVM once showed the number of bits in its bitmap registers, and had to hide it again.
+BASE is a pristine kernel tree, TREE the tree with the overlay. Userspace may rely on
+everything in these headers, and no later kernel may change it. So Linux's headers must
+stay unchanged, and the added ones must not define a count that can grow: KVM once
+exposed the number of bits in its bitmap registers, and had to hide it again.
 
-What it prints is what is wrong, a line for each.
+Prints a line for each problem.
 """
 
 import re
@@ -29,19 +29,19 @@ def _headers(tree: Path) -> dict[str, Path]:
 
 
 def findings(base: Path, tree: Path) -> Iterator[str]:
-    """What is wrong with the headers of a tree."""
+    """The problems of the headers in a tree."""
     before, after = _headers(base), _headers(tree)
     if not before:
         yield f"there are no headers in {base}"
     for name in sorted(before.keys() | after.keys()):
         if name not in after:
-            yield f"{name}: is gone"
+            yield f"{name}: is missing"
         elif name not in before:
             if name not in ADDED:
-                yield f"{name}: is not among the headers that the project adds"
+                yield f"{name}: is new, but not in the list of the project's headers"
             for what in dict.fromkeys(found.group() for found in
                                       _GROWS.finditer(after[name].read_text())):
-                yield f"{name}: {what} tells how many there are of what may become more"
+                yield f"{name}: {what} is a count that can grow; do not expose it to userspace"
         elif before[name].read_bytes() != after[name].read_bytes():
             yield f"{name}: differs from Linux's"
 

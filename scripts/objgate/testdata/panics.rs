@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One function for each way in which `core` panics: the object must be refused for each of them.
+//! One function for each way in which `core` panics: each of them must be reported.
 
 #![no_std]
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What cannot panic, and what KUnit's messages need of `core`: nothing to be refused.
+//! Code that cannot panic, including what KUnit's messages use from `core`: nothing is reported.
 
 #![no_std]
 
