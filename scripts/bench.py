@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Measure what the C and the Rust code cost, in instructions, and compare the two.
 
-  run    boot the kernels in QEMU, count, judge, and write the result
-  check  whether BASE= is a result that a run can be compared with
-  list   the machines and the boots
+  run    boot the kernels in QEMU, count, check the goals, and write the result
+  check  check that --base is a result with which a run can be compared
+  list   list the boots
 """
 
 import argparse
@@ -39,24 +39,25 @@ def arguments() -> argparse.Namespace:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=("run", "check", "list"))
     parser.add_argument("--kernel", type=Path, help="output directory of the kernel's build")
-    parser.add_argument("--without", type=Path, help="the same of a kernel without the overlay")
+    parser.add_argument("--without", type=Path,
+                        help="output directory of the build without the overlay")
     parser.add_argument("--selftests", type=Path, help="kselftest_install directory")
     parser.add_argument("--busybox", type=Path, help="a static arm64 busybox")
-    parser.add_argument("--plugin", type=Path, help="libhandlers.so")
-    parser.add_argument("--build", type=Path, help="build times, if they were measured")
+    parser.add_argument("--plugin", type=Path, help="QEMU's plugin, libhandlers.so")
+    parser.add_argument("--build", type=Path, help="build times (JSON), if they were measured")
     parser.add_argument("--out", type=Path, help="directory for results and logs")
     parser.add_argument("--base", type=Path, help="an older result to compare with")
     parser.add_argument("--cpu", choices=matrix.CPUS)
     parser.add_argument("--gic", type=int, choices=matrix.GIC_VERSIONS)
     parser.add_argument("--mode", choices=matrix.KVM_MODES, help="KVM's mode")
-    parser.add_argument("--cmdline", default="", help="more kernel parameters")
+    parser.add_argument("--cmdline", default="", help="additional kernel parameters")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1,
                         help="VMs at a time (default: the number of CPUs)")
     args = parser.parse_args()
     if args.jobs < 1:
-        parser.error("--jobs: at least 1")
+        parser.error("--jobs: must be at least 1")
     if "--" in args.cmdline.split():
-        parser.error("--cmdline: kernel parameters only, no '--'")
+        parser.error("--cmdline: must be kernel parameters only, without '--'")
     needs = {"list": (), "check": ("base",)}
     for name in needs.get(args.task, ("kernel", "without", "selftests", "busybox", "plugin",
                                       "out")):
@@ -66,7 +67,7 @@ def arguments() -> argparse.Namespace:
 
 
 def base(args: argparse.Namespace, configs: tuple[Config, ...]) -> Result | None:
-    """The older result, read before this run could replace it."""
+    """The older result. It is read first, since this run may replace the file."""
     if args.base is None:
         return None
     old = result.load(args.base)
@@ -79,7 +80,7 @@ def kernel(directory: Path) -> Kernel:
                    directory / "vmlinux")
     for path in (found.image, found.map, found.vmlinux):
         if not path.is_file():
-            die(f"no kernel at {path}")
+            die(f"{path} is missing: run 'make bench', which builds both kernels")
     return found
 
 
@@ -89,10 +90,10 @@ def prepare(args: argparse.Namespace) -> Lab:
         if not shutil.which(tool):
             die(f"{tool} not found: run 'make setup'")
     if not args.plugin.is_file():
-        die(f"no plugin at {args.plugin}")
+        die(f"{args.plugin} is missing: run 'make bench', which builds the plugin")
     programs = tuple(sorted(path.name for path in args.selftests.glob(f"kvm/{boots.PROGRAMS}")))
     if not programs:
-        die(f"no {boots.PROGRAMS} in {args.selftests}/kvm")
+        die(f"there are no {boots.PROGRAMS} in {args.selftests}/kvm: run 'make selftests'")
     kernels = {WITH: kernel(args.kernel), WITHOUT: kernel(args.without)}
     logs = args.out / "bench"
     logs.mkdir(parents=True, exist_ok=True)
@@ -105,14 +106,14 @@ def prepare(args: argparse.Namespace) -> Lab:
 
 
 def version(*argv: str) -> str:
-    """The first line of --version, less the packager's words."""
+    """The first line of --version, without the packager's additions."""
     line = subprocess.run([*argv, "--version"], check=True, capture_output=True,
                           text=True).stdout.splitlines()[0]
     return line.split("(")[0].replace("emulator version ", "").strip()
 
 
 def failures(ended: list[Ended]) -> list[str]:
-    """What is wrong with the boots, each with the end of its log, and between them."""
+    """The problems of each boot, with the end of its log, and the differences between boots."""
     lines: list[str] = []
     for one in ended:
         if one.problems:
@@ -123,7 +124,7 @@ def failures(ended: list[Ended]) -> list[str]:
                 lines += [f"  | {line}" for line in one.tail]
             lines.append(f"  console: {one.console}")
     if differ := boots.pairs(ended):
-        lines += ["", "FAIL: two boots of the same do not agree:", *(f"  {x}" for x in differ)]
+        lines += ["", "FAIL: two boots of the same kind differ:", *(f"  {x}" for x in differ)]
     return lines
 
 
@@ -152,14 +153,14 @@ def measured(args: argparse.Namespace, lab: Lab, configs: tuple[Config, ...],
 
 
 def comparison(path: Path, old: Result, new: Result) -> list[str]:
-    """Print it; the paths that lost."""
+    """Print the comparison; returns the paths that cost more or are missing."""
     lost, remarks = result.compare(old, new)
     print(f"\nCompared with {path}:", *(f"  {line}" for line in remarks), sep="\n")
     if lost:
-        print(f"FAIL: more than {result.TOLERANCE} instructions more than before, or gone:",
+        print(f"FAIL: over {result.TOLERANCE} instructions more than before, or missing:",
               *(f"  {line}" for line in lost), sep="\n")
     else:
-        print(f"  none costs more than {result.TOLERANCE} instructions more than before")
+        print(f"  no path takes over {result.TOLERANCE} instructions more than before")
     return lost
 
 
@@ -177,7 +178,7 @@ def run(args: argparse.Namespace, configs: tuple[Config, ...], old: Result | Non
     new["goals"] = [{"goal": goal.name, "met": goal.met, "of": goal.of,
                      "missed": goal.missed} for goal in found]
     for remark in dict.fromkeys(line for one in ended for line in one.run.remarks):
-        print(f"  a minimum that was rarely seen, but the boots agree: {remark}")
+        print(f"  the minimum was rarely seen, but all boots have the same: {remark}")
     print(f"\n{table.text(new, found, everything=False)}", end="")
     result.put(lab.logs / "bench.txt", table.text(new, found, everything=True))
     result.put(lab.logs / "bench.md", table.markdown(new, found))
@@ -191,7 +192,7 @@ def run(args: argparse.Namespace, configs: tuple[Config, ...], old: Result | Non
 
 def main() -> int:
     args = arguments()
-    # As Ctrl-C: the VMs must not outlive this.
+    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         configs = machines.select(args.cpu, args.gic, args.mode)

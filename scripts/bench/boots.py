@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Run the boots, and make one machine's numbers of what they say."""
+"""Run the boots, and turn their output into the numbers of each machine."""
 
 import re
 import threading
@@ -17,11 +17,11 @@ from vm import console, qemu
 from vm.matrix import Config
 from vm.qemu import Machine, Outcome
 
-# Ends a hang, nothing else
+# A limit that only a hang exceeds
 BOOT_SECONDS = 3600
 PROGRAMS = "abi_bench_*"
-# Whatever is entered from outside of the code that exists twice; after "+" the entry of
-# the Rust code, where the caller chooses
+# The functions by which the code that exists in C and in Rust is entered; after "+" the Rust
+# one, if the caller chooses between them
 HANDLERS = (
     "kvm_smccc_call_handler+kvm_arm_rust_smccc_call_handler", "kvm_psci_call",
     "kvm_vm_smccc_set_attr+kvm_arm_rust_smccc_set_attr",
@@ -34,7 +34,7 @@ HANDLERS = (
 
 @dataclass(frozen=True)
 class Kernel:
-    """A built kernel, to be booted and to be looked at."""
+    """A built kernel, to boot and to analyse."""
     image: Path
     map: Path
     vmlinux: Path
@@ -45,14 +45,14 @@ class Kernel:
 
 
 def entries(symbols: dict[str, int]) -> str:
-    """HANDLERS that this kernel has, as the plugin takes them."""
+    """Those of HANDLERS that the kernel has, in the plugin's notation."""
     found = ("+".join(name for name in names.split("+") if name in symbols) for names in HANDLERS)
     return ":".join(names for names in found if names)
 
 
 @dataclass
 class Ended:
-    """A boot, and what is wrong with it."""
+    """A boot, its numbers and its problems."""
     boot: Boot
     seconds: float = 0.0
     linux: str = ""
@@ -84,7 +84,7 @@ class Lab:
             args = {"map": kernel.map, "out": trace,
                     "handlers": entries(kernel.symbols())}
             words = [str(self.plugin), *(f"{key}={value}" for key, value in args.items())]
-            # A comma in a name is doubled.
+            # QEMU wants commas in names doubled.
             options += ("-plugin", ",".join(word.replace(",", ",,") for word in words))
         argv = qemu.command(Machine(kernel.image, self.initrd, self.cmdline), boot.config,
                             boot.params, " ".join(["bench", ",".join(self.programs),
@@ -105,7 +105,8 @@ class Lab:
 
 
 def judge(boot: Boot, outcome: Outcome, log: list[str], results: list[str]) -> Ended:
-    """As the tests' boots: came up as asked, no splat, came to its end; then the numbers."""
+    """Check what the boots of tests are checked for: KVM's mode, splats, the end. Then read the
+    numbers."""
     facts = console.kernel_log(log)
     run = parse.guest(results)
     problems = [outcome.problem] if outcome.problem else []
@@ -115,7 +116,7 @@ def judge(boot: Boot, outcome: Outcome, log: list[str], results: list[str]) -> E
         problems.append(f"the host's GIC is {facts.gic}, not {boot.config.gic}")
     problems += [f"kernel: {line}" for line in facts.splats[:1]]
     if not run.ended and not outcome.problem:
-        problems.append("the guest ended before its programs did")
+        problems.append("the guest ended before its programs finished")
     problems += run.problems
     if not run.costs:
         problems.append("nothing was measured")
@@ -123,7 +124,8 @@ def judge(boot: Boot, outcome: Outcome, log: list[str], results: list[str]) -> E
     modes = {mode for cost in costs.values() for mode in cost}
     wanted = {"stock"} if boot.kernel == WITHOUT else {"c", "rust"}
     if run.costs and modes != wanted:
-        problems.append(f"measured were the modes {', '.join(sorted(modes))}")
+        problems.append(f"the modes {', '.join(sorted(modes))} were measured, not "
+                        f"{', '.join(sorted(wanted))}")
     found = re.search(r"Linux version (\S+)", "\n".join(log))
     tail = [line for line in results if line and not line.startswith(("bench ", "# path "))][-20:]
     return Ended(boot, outcome.seconds, found.group(1) if found else "unknown", run, costs,
@@ -131,7 +133,8 @@ def judge(boot: Boot, outcome: Outcome, log: list[str], results: list[str]) -> E
 
 
 def run_all(boots: list[Boot], jobs: int, one: Callable[[Boot], Ended]) -> list[Ended]:
-    """Boot them, the slow ones first, with a line for each that ended; in the order given."""
+    """Boot them, the slow ones first, and print a line for each that ended. Returns the results in
+    the given order."""
     lock = threading.Lock()
     done = 0
 
@@ -158,7 +161,7 @@ def run_all(boots: list[Boot], jobs: int, one: Callable[[Boot], Ended]) -> list[
 
 
 def pairs(ended: list[Ended]) -> list[str]:
-    """Where the two boots of the same do not agree."""
+    """The differences between two boots of the same kind."""
     problems: list[str] = []
     by_kind: dict[tuple[Config, str, bool], list[Ended]] = {}
     for one in ended:
@@ -179,7 +182,7 @@ def _cost(cost: Cost) -> dict[str, int]:
 
 
 def machine(config: Config, ended: list[Ended]) -> Result:
-    """The numbers of one machine from its boots, which agree."""
+    """The numbers of one machine, from boots without differences."""
     paths: dict[str, dict[str, dict[str, int]]] = {}
     handlers: dict[str, dict[str, dict[str, Result]]] = {}
     skipped: dict[str, str] = {}

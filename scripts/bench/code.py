@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What instruction counts do not show: the built code, function by function."""
+"""Static properties of the built code: each function, and sizes."""
 
 import re
 import struct
@@ -24,15 +24,15 @@ KERNEL_OBJECT = "rust/kernel.o"
 
 @dataclass(frozen=True)
 class Surface:
-    """The C functions that exist in Rust, too, and how the Rust ones are named."""
+    """The C functions of a surface, and a pattern for the names of the Rust ones."""
     name: str
     c: tuple[str, ...]
     rust: str
-    # Tables of theirs
+    # Tables of the C functions
     data: tuple[str, ...] = ()
 
 
-# The compiler has its say in which of them exist apart.
+# Some of these functions may be missing, since the compiler can inline them.
 SURFACES = (
     Surface("smccc", (
         "kvm_smccc_call_handler", "kvm_smccc_default_allowed",
@@ -61,13 +61,13 @@ SURFACES = (
         "vgic_mmio_write_vcpuif"), r"^kvm_arm_rust_(vgic_v2|read_vcpuif|write_vcpuif)"),
 )
 
-# Functions of the mode check and of the tests, which do not serve
+# Functions of mode check, which compare and do not serve; functions of the tests
 CHECKING = re.compile(r"kvm_arm_rust_(judge|expect|check_(?!features))"
                       r"|\d(fw_reg|smccc\w*|psci\w*|id_reg|reg_masks|vgic_v2)_check")
 KUNIT = re.compile(r"kunit|KUNIT")
 KERNEL_KVM = re.compile(r"^_R.*_6kernel3kvm")
 
-# "[0123456789abcdef]" after the name of a crate
+# The hash "[0123456789abcdef]" after the name of a crate
 _HASH = re.compile(r"\[[0-9a-f]+\]")
 _HEAD = re.compile(r"^[0-9a-f]+ <(\S+)>:$")
 _INSN = re.compile(r"^\s*[0-9a-f]+:\s+([a-z][a-z0-9.]*)\s*(.*)$")
@@ -82,20 +82,20 @@ _ATOMICS = ("ldxr", "ldaxr", "stxr", "stlxr", "ldxp", "ldaxp", "stxp", "stlxp", 
 
 @dataclass
 class Function:
-    """A function's code, as it lies there: not what of it a call executes."""
+    """A function's static code, whether or not a call executes it."""
     instructions: int = 0
     barriers: int = 0
     ordered: int = 0
     atomics: int = 0
     calls: int = 0
-    # Calls of rust_helper_*: what C has inline
+    # Calls of rust_helper_*: functions that are inline in C
     helpers: int = 0
     frame: int = 0
     static_keys: int = 0
 
 
 def disassembled(text: str) -> dict[str, Function]:
-    """llvm-objdump's output, without raw instructions, function by function."""
+    """The functions in llvm-objdump's output without raw instructions."""
     found: dict[str, Function] = {}
     now = Function()
     for line in text.split("\n"):
@@ -121,7 +121,7 @@ def _count(function: Function, name: str, operands: str) -> None:
 
 
 def jump_table(vmlinux: bytes, begin: int, end: int) -> list[int]:
-    """Where in the code the static keys' branches are, in order of their addresses."""
+    """The sorted addresses of the static keys' branches."""
     data = _memory(vmlinux, begin, end)
     places = [begin + offset + struct.unpack_from("<i", data, offset)[0]
               for offset in range(0, len(data) - 15, 16)]
@@ -129,16 +129,16 @@ def jump_table(vmlinux: bytes, begin: int, end: int) -> list[int]:
 
 
 def _memory(elf: bytes, begin: int, end: int) -> bytes:
-    """What an ELF file has at these addresses."""
+    """The contents of an ELF file at these addresses."""
     if elf[:6] != b"\x7fELF\x02\x01":
-        raise ValueError("not a 64-bit little-endian ELF file")
+        raise ValueError("it is not a 64-bit little-endian ELF file")
     offset, = struct.unpack_from("<Q", elf, 0x20)
     size, number = struct.unpack_from("<HH", elf, 0x36)
     for place in range(offset, offset + size * number, size):
         kind, _, at, address, _, length = struct.unpack_from("<IIQQQQ", elf, place)
         if kind == 1 and address <= begin and end <= address + length:
             return elf[at + begin - address:at + end - address]
-    raise ValueError(f"nothing at {begin:#x} in the ELF file")
+    raise ValueError(f"the ELF file has no segment at {begin:#x}")
 
 
 def _output(*argv: str | Path) -> str:
@@ -147,7 +147,8 @@ def _output(*argv: str | Path) -> str:
 
 
 def sizes(nm: str) -> dict[str, tuple[str, int]]:
-    """llvm-nm -S: the kind and the size of each symbol; static ones may share a name."""
+    """The kind and size of each symbol in the output of llvm-nm -S; the sizes of static symbols
+    with the same name are added."""
     found: dict[str, tuple[str, int]] = {}
     for line in nm.splitlines():
         words = line.split()
@@ -162,10 +163,8 @@ def _nm(path: Path) -> dict[str, tuple[str, int]]:
 
 
 def functions(kernel: Kernel, seen: set[str]) -> list[Result]:
-    """Each function of the table that there is, of either side, and what Rust calls of its own.
-
-    `seen`: functions that the handlers executed.
-    """
+    """The functions of SURFACES on both sides that exist in the kernel, and the Rust functions in
+    `seen`, which are those that the handlers executed."""
     symbols = kernel.symbols()
     names: list[tuple[str, str, str]] = []
     for surface in SURFACES:
@@ -193,7 +192,7 @@ def functions(kernel: Kernel, seen: set[str]) -> list[Result]:
 
 
 def demangled(names: Iterable[str]) -> dict[str, str]:
-    """Rust's names as they are in the sources."""
+    """Rust's names as in the sources."""
     asked = list(dict.fromkeys(names))
     found = _output(CXXFILT, *asked).splitlines() if asked else []
     return {name: _HASH.sub("", plain) for name, plain in zip(asked, found, strict=True)}
@@ -201,11 +200,11 @@ def demangled(names: Iterable[str]) -> dict[str, str]:
 
 @dataclass
 class Sizes:
-    """Bytes."""
-    # Of the C functions in the kernel without the overlay
+    """Sizes in bytes."""
+    # The C functions in the kernel without the overlay
     c_text: int = 0
     c_data: int = 0
-    # Of the Rust code: what serves, what compares (mode check), tests
+    # The Rust code that serves, that compares (mode check), and the tests
     serving: int = 0
     checking: int = 0
     kunit: int = 0
@@ -240,7 +239,7 @@ def rust_sizes(into: Sizes, kvm: dict[str, tuple[str, int]], kernel: dict[str, t
 
 
 def section_data(size_output: str) -> int:
-    """llvm-size -A: what is data of its own in an object."""
+    """The size of an object's data sections, from the output of llvm-size -A."""
     return sum(int(words[1]) for line in size_output.splitlines()
                if len(words := line.split()) == 3 and words[1].isdigit()
                and re.match(r"\.(ro)?data|\.bss", words[0]))
@@ -258,7 +257,7 @@ def measure_sizes(output: Path, without: Kernel | None) -> Sizes:
         found.c_text = sum(found.c_functions.values())
     kvm = _nm(output / KVM_OBJECT)
     rust_sizes(found, kvm, _nm(output / KERNEL_OBJECT), _nm(output / CORE_OBJECT))
-    # Constants have no names: those of the tests are among them.
+    # Subtract the named data of the tests. Constants have no names: those of the tests remain.
     named = sum(size for name, (kind, size) in kvm.items()
                 if not _is_text(kind) and KUNIT.search(name))
     found.rust_data += section_data(_output(SIZE, "-A", output / KVM_OBJECT)) - named

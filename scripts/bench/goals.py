@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the Rust code is to reach, and whether it does."""
+"""The goals for the Rust code, and whether it meets them."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -11,30 +11,30 @@ from bench.result import Result
 HANDLER = "kvm_smccc_call_handler"
 MASKS = "list/GET_REG_WRITABLE_MASKS"
 HYPERCALL = re.compile(r"^(hvc|smc)/")
-# What belongs to a VM: written once, however many vCPUs it has, and as without opting in
+# Restoring the state of a VM: written once for all vCPUs, or for each vCPU as without opting in
 ONCE = ("restore/once", "restore/vm_fd", "restore_all/once")
 EACH = "restore/vcpus:1"
-# The calls that every guest makes, as it boots or when it comes back
+# The calls that every guest makes when it boots or after a migration
 COMMON = re.compile(r"^(hvc|smc)/(SMCCC_VERSION|ARCH_FEATURES:[^:]+|PSCI_VERSION"
                     r"|PSCI_FEATURES:[^:]+|VENDOR_UID|VENDOR_FEATURES)$")
 HANDLER_PERCENT = 20
 MASKS_FACTOR = 12
 SHIM_INSTRUCTIONS = 2
-# How many numbers there are at least on all machines of the table, in the order of
-# GOALS: a path that is skipped, or gone, must not make a goal easier to reach.
+# The least number of measurements for each of GOALS, if all machines of the table were
+# measured: a skipped or missing path must not make a goal easier to meet.
 LEAST = (578, 72, 3, 276, 555, 9)
-# What a path may miss its goal by without being an error; as in a comparison
+# By how many instructions a path may miss a goal without an error, as in a comparison
 TOLERATED = 2
 
 
 @dataclass
 class Goal:
-    """A promise: of how many numbers, and which do not keep it."""
+    """A goal, the number of measurements it applies to, and those that miss it."""
     name: str
     of: int = 0
     least: int = 1
     missed: list[str] = field(default_factory=list)
-    # Missed by more than what is tolerated
+    # Missed by more than is tolerated
     failed: bool = False
 
     def check(self, good: bool, message: str, tolerated: bool = False) -> None:
@@ -49,7 +49,7 @@ class Goal:
 
     @property
     def met(self) -> bool:
-        """What was not measured is not met."""
+        """A goal that was not measured is not met."""
         return self.measured and not self.missed
 
     @property
@@ -64,7 +64,7 @@ class Goal:
 
 
 def _paths(result: Result, *modes: str) -> Iterator[tuple[str, str, list[dict[str, int]]]]:
-    """(machine, path, costs of the modes) where all of these were measured."""
+    """(machine, path, costs of the modes) for the paths with all these modes."""
     for name, machine in result["machines"].items():
         for path, costs in machine["paths"].items():
             if all(mode in costs for mode in modes):
@@ -73,7 +73,7 @@ def _paths(result: Result, *modes: str) -> Iterator[tuple[str, str, list[dict[st
 
 def _handlers(result: Result, wanted: re.Pattern[str]) -> Iterator[
         tuple[str, dict[str, int], dict[str, int]]]:
-    """(place, the handler in C, in Rust) for each path."""
+    """(machine and path, the handler in C, the handler in Rust) for each path."""
     for name, machine in result["machines"].items():
         for path, modes in machine["handlers"].items():
             c, rust = (modes.get(mode, {}).get(HANDLER) for mode in ("c", "rust"))
@@ -95,10 +95,10 @@ def _paths_goal(result: Result) -> Goal:
 
 
 def _handler_goal(result: Result) -> Goal:
-    goal = Goal(f"the handler itself takes {HANDLER_PERCENT} % fewer on the common calls")
+    goal = Goal(f"the handler alone takes {HANDLER_PERCENT} % fewer instructions on common calls")
     for place, c, rust in _handlers(result, COMMON):
         one, two = c["instructions"], rust["instructions"]
-        served = "" if rust["rust"] else ", which C serves"
+        served = "" if rust["rust"] else ", but C serves it in mode rust, too"
         goal.check(bool(rust["rust"]) and 100 * two <= (100 - HANDLER_PERCENT) * one,
                    f"{place}: C {one}, Rust {two}{served}")
     return goal
@@ -115,7 +115,7 @@ def _masks_goal(result: Result) -> Goal:
 
 
 def _barriers_goal(result: Result) -> Goal:
-    goal = Goal("no more barriers, atomics or out-of-line helpers on the hypercall path")
+    goal = Goal("no more barriers, atomics or out-of-line helpers than C on the hypercall path")
     for place, c, rust in _handlers(result, HYPERCALL):
         more = [f"{key} {c[key]} in C, {rust[key]} in Rust"
                 for key in ("barriers", "ordered", "atomics", "helpers") if rust[key] > c[key]]
@@ -123,7 +123,7 @@ def _barriers_goal(result: Result) -> Goal:
     return goal
 
 
-# How often an operation passes a shim: of a surface, or of what VMs can opt in to
+# How often an operation passes a shim, of a surface or of the opt-ins
 _SHIMS = tuple((re.compile(path), number) for path, number in (
     (r"(hvc|smc)/(CPU_ON|AFFINITY_INFO):", 2),
     (r"[gs]et_one_reg/", 2),
@@ -141,18 +141,18 @@ _SHIMS = tuple((re.compile(path), number) for path, number in (
 def shims(path: str) -> int:
     """How often an operation of the path passes a shim."""
     if found := re.fullmatch(r"(?:save|restore(_all)?)/vcpus:(\d+)", path):
-        # Eight firmware registers, and more than forty ID registers: twice each
+        # Eight firmware registers, with restore_all also forty ID registers: two shims each
         return (96 if found[1] else 16) * int(found[2])
     return next((number for pattern, number in _SHIMS if pattern.match(path)), 1)
 
 
 def _shim_goal(result: Result) -> Goal:
     goal = Goal(f"in mode c a shim costs at most {SHIM_INSTRUCTIONS} instructions, "
-                "against a kernel without it")
+                "compared with a kernel without the overlay")
     for name, path, (c, stock) in _paths(result, "c", "stock"):
         if path.endswith("EFAULT"):
-            # Most of it is the search of the exception table, which another kernel has sorted
-            # in another order.
+            # Most of the cost is the search in the exception table, which has another order in
+            # another kernel.
             continue
         more = c["instructions"] - stock["instructions"]
         goal.check(more <= SHIM_INSTRUCTIONS * shims(path),
@@ -162,8 +162,8 @@ def _shim_goal(result: Result) -> Goal:
 
 
 def _growth_goal(result: Result) -> Goal:
-    """A VM that has opted in: with one vCPU, and with as many as were measured."""
-    goal = Goal("what belongs to a VM is restored at a cost that does not grow with its vCPUs")
+    """Compare the cost for a VM that has opted in with one vCPU and with the most vCPUs."""
+    goal = Goal("the cost of restoring the state of a VM does not grow with its number of vCPUs")
     for name, path, _ in _paths(result, "rust"):
         if path == EACH:
             for way in ONCE:
@@ -174,9 +174,9 @@ def _growth_goal(result: Result) -> Goal:
 
 
 def _growth(goal: Goal, machine: str, way: str, costs: dict[int, dict[str, int]]) -> None:
-    """It is the same code that runs, so that it is the same to the instruction."""
+    """The same code runs for any number of vCPUs, so the counts must be equal."""
     if 1 not in costs or len(costs) == 1:
-        # Else there could be no such path on this machine, and nobody would know.
+        # Otherwise a missing path would go unnoticed.
         goal.check(False, f"{machine}, {way}: not measured")
         return
     most = max(costs)

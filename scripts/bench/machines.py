@@ -1,26 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The machines that are measured, and the boots that it takes."""
+"""The machines that are measured, and the boots for each."""
 
 from dataclasses import dataclass
 
 from vm import matrix
 from vm.matrix import Config
 
-# VHE with everything that QEMU has, VHE of today's servers, nVHE
+# VHE with all features of QEMU, VHE of current servers, nVHE
 TABLE = (
     Config("max", 3, "vhe"),
     Config("neoverse-n1", 3, "vhe"),
     Config("cortex-a72", 2, "nvhe"),
 )
 
-# A tick of the guest's counter is a nanosecond, which is an instruction.
+# One tick of the guest's counter is one nanosecond, which is one instruction.
 ICOUNT = ("-icount", "shift=0,sleep=off")
 CPU_OPTIONS = "cntfrq=1000000000"
-# At the addresses of System.map, for the plugin
+# The plugin needs the addresses of System.map
 PARAMS = "nokaslr"
 COMMON_TRAP = "kvm-arm.vgic_v3_common_trap=1"
 COMMON_TRAP_PATHS = "icc/*"
-# What tells their paths from those of the other boots
+# Marks the paths of these boots
 COMMON_TRAP_MARK = "+common_trap"
 
 WITH, WITHOUT = "with", "without"
@@ -30,15 +30,15 @@ WITH, WITHOUT = "with", "without"
 class Boot:
     """One run of QEMU."""
     config: Config
-    # With the overlay, or a kernel without it
+    # WITH or WITHOUT the overlay
     kernel: str = WITH
     common_trap: bool = False
-    # 1 or 2: the same again, and the two have to agree
+    # 1 or 2: each kind is booted twice, with the same numbers
     number: int = 1
 
     @property
     def traced(self) -> bool:
-        """The second boot has the plugin: it may see, but not change anything."""
+        """The second boot has the plugin, which must not change the numbers."""
         return self.number == 2
 
     @property
@@ -67,7 +67,7 @@ class Boot:
 
 
 def select(cpu: str | None, gic: int | None, kvm: str | None) -> tuple[Config, ...]:
-    """The machines that match; failing that, the one machine described."""
+    """The machines that match, or else the one machine described."""
     found = tuple(c for c in TABLE
                   if cpu in (None, c.cpu) and gic in (None, c.gic) and kvm in (None, c.kvm))
     return found or matrix.select(cpu, gic, kvm)[:1]

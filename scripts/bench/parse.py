@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Read what the programs in the guest print, and what the plugin writes."""
+"""Read the output of the programs in the guest and of the plugin."""
 
 import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 _BENCH = re.compile(r"^bench (\d+) (c|rust|stock) (\S+) (-?\d+)(?: (-?\d+))?$")
-# Of a path that no two runs agree on
+# The cost of a path that varies from run to run
 _APPROX = re.compile(r"^# approx \d+ (c|rust|stock) (\S+) (-?\d+)(?: -?\d+)?$")
 _PATH = re.compile(r"^# path (\d+) (\S+) (\d+) (\d+) (c|rust|stock)$")
 _SKIP = re.compile(r"^# skip (\S+?):? (.*)$")
-# Of a path that there is in another mode
+# A path that exists only in another mode
 _ABSENT = re.compile(r"^# absent (c|rust|stock) (\S+): (.*)$")
 _UNSTABLE = re.compile(r"^# unstable (\S+): (.*)$")
 _EXIT = re.compile(r"^# vm: exit (\S+) (\d+)$")
@@ -22,7 +22,7 @@ COUNTS = ("instructions", "barriers", "ordered", "atomics", "calls", "loads", "s
 
 @dataclass(frozen=True, order=True)
 class Cost:
-    """Instructions of an operation; a remainder says that they are not always as many."""
+    """Instructions of an operation; with a remainder, some operations took more."""
     instructions: int
     remainder: int = 0
 
@@ -32,7 +32,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Mark:
-    """A measurement that the plugin knows by its number."""
+    """A measurement, to which the plugin refers by number."""
     path: str
     operations: int
     block: int
@@ -41,16 +41,16 @@ class Mark:
 
 @dataclass
 class GuestRun:
-    """What one boot printed."""
+    """The output of one boot."""
     begun: bool = False
     ended: bool = False
     # path -> (block, mode) -> cost
     costs: dict[str, dict[tuple[int, str], Cost]] = field(default_factory=dict)
-    # path -> mode -> what it cost, about
+    # path -> mode -> approximate costs
     approximate: dict[str, dict[str, list[int]]] = field(default_factory=dict)
     marks: dict[int, Mark] = field(default_factory=dict)
     skipped: dict[str, str] = field(default_factory=dict)
-    # path -> mode -> why it is not there
+    # path -> mode -> why the path does not exist there
     absent: dict[str, dict[str, str]] = field(default_factory=dict)
     exits: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -84,12 +84,12 @@ def guest(lines: list[str]) -> GuestRun:
             mode, path, why = found.groups()
             run.absent.setdefault(path, {})[mode] = why
         elif found := _UNSTABLE.match(line):
-            # Not wrong as long as all blocks and boots agree.
+            # Not a problem as long as all blocks and boots have the same value.
             run.remarks.append(f"{found.group(1)}: {found.group(2)}")
         elif found := _EXIT.match(line):
             run.exits[found.group(1)] = int(found.group(2))
         elif line.startswith("bench "):
-            run.problems.append(f"not understood: {line}")
+            run.problems.append(f"garbled line: {line}")
     for program, status in run.exits.items():
         if status not in (0, KSFT_SKIP):
             run.problems.append(f"{program} ended with {status}")
@@ -97,7 +97,7 @@ def guest(lines: list[str]) -> GuestRun:
 
 
 def by_mode(run: GuestRun) -> tuple[dict[str, dict[str, Cost]], list[str]]:
-    """path -> mode -> cost, and where blocks of one mode are not equal (A/A)."""
+    """Returns path -> mode -> cost, and the differences between blocks of one mode (A/A)."""
     found: dict[str, dict[str, Cost]] = {}
     problems: list[str] = []
     blocks = {(block, mode) for costs in run.costs.values() for block, mode in costs}
@@ -105,24 +105,24 @@ def by_mode(run: GuestRun) -> tuple[dict[str, dict[str, Cost]], list[str]]:
         for mode in sorted({mode for _, mode in costs}):
             values = [cost for (_, m), cost in sorted(costs.items()) if m == mode]
             if len(set(values)) > 1:
-                problems.append(f"{path}, mode {mode}: blocks of the same mode are not equal: "
+                problems.append(f"{path}, mode {mode}: blocks of the same mode differ: "
                                 f"{', '.join(map(str, values))}")
             found.setdefault(path, {})[mode] = min(values)
         absent = run.absent.get(path, {})
-        problems += [f"{path} is absent in mode {mode}, yet was measured"
+        problems += [f"{path} is absent in mode {mode}, but was measured"
                      for mode in sorted(absent) if any(m == mode for _, m in costs)]
         if lacking := {(b, m) for b, m in blocks if m not in absent} - costs.keys():
             where = ", ".join(f"{block} ({mode})" for block, mode in sorted(lacking))
             problems.append(f"{path} was not measured in block {where}")
     for mode in sorted({mode for _, mode in blocks}):
         if sum(m == mode for _, m in blocks) < 2:
-            problems.append(f"only one block of mode {mode}: nothing to compare it with")
+            problems.append(f"only one block of mode {mode}: a second one is needed to compare")
     return found, problems
 
 
 def disagreements(first: dict[str, dict[str, Cost]],
                   second: dict[str, dict[str, Cost]]) -> list[str]:
-    """What two boots of one machine do not have in common."""
+    """The differences between two boots of one machine."""
     problems: list[str] = []
     for path in dict.fromkeys([*first, *second]):
         modes = dict.fromkeys([*first.get(path, {}), *second.get(path, {})])
@@ -139,8 +139,8 @@ def disagreements(first: dict[str, dict[str, Cost]],
 
 @dataclass
 class Handler:
-    """What a handler costs in one operation of a path."""
-    # Calls of it, and in how many of those Rust served
+    """The cost of a handler in one operation of a path."""
+    # Calls of the handler, and how many of them Rust served
     entered: int = 0
     rust: int = 0
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
@@ -150,7 +150,7 @@ class Handler:
 
 @dataclass(frozen=True)
 class _Kind:
-    """Calls that execute the same."""
+    """Calls that execute the same instructions."""
     handler: str
     rust: bool
     calls: int
@@ -159,13 +159,13 @@ class _Kind:
 
 
 class BadTrace(Exception):
-    """The plugin did not write what it should."""
+    """The plugin's output is incomplete or garbled."""
 
 
 def _kinds(lines: list[str]) -> dict[int, list[_Kind]]:
     found: dict[int, list[_Kind]] = {}
     if not lines or lines[-1] != "end":
-        raise BadTrace("the plugin's results are not complete")
+        raise BadTrace("the plugin's results are incomplete: they have no line 'end'")
     for line in lines[:-1]:
         match line.split():
             case ["call", number, handler, side, calls, *rest] if len(rest) >= len(COUNTS):
@@ -177,12 +177,12 @@ def _kinds(lines: list[str]) -> dict[int, list[_Kind]]:
             case ["interrupted", _, _, _]:
                 pass
             case _:
-                raise BadTrace(f"not understood: {line}")
+                raise BadTrace(f"garbled line of the plugin: {line}")
     return found
 
 
 def _operation(kinds: list[_Kind], operations: int) -> dict[str, Handler]:
-    """The handlers in one operation: what happens once in a while is not part of it."""
+    """The handlers in one operation, without calls that happen only occasionally."""
     found: dict[str, Handler] = {}
     functions: dict[str, Counter[str]] = {}
     for kind in kinds:
@@ -206,11 +206,12 @@ Handlers = dict[str, dict[str, dict[str, Handler]]]
 
 
 def trace(lines: list[str], run: GuestRun) -> tuple[Handlers, list[str]]:
-    """path -> mode -> handler -> its cost, and where blocks of one mode are not equal."""
+    """Returns path -> mode -> handler -> its cost, and the differences between blocks of one
+    mode."""
     marks = run.marks
     kinds = _kinds(lines)
     found: Handlers = {}
-    problems = [f"the plugin counted for number {number}, which nobody measured"
+    problems = [f"the plugin counted for number {number}, but no measurement has it"
                 for number in sorted(kinds.keys() - marks.keys())]
     for number, mark in sorted(marks.items()):
         if mark.path in run.approximate:
@@ -222,5 +223,5 @@ def trace(lines: list[str], run: GuestRun) -> tuple[Handlers, list[str]]:
                 one, two = (side[handler].counts["instructions"] if handler in side else 0
                             for side in (other, cost))
                 problems.append(f"{handler} on {mark.path}, mode {mark.mode}: blocks of the "
-                                f"same mode are not equal: {one}, {two}")
+                                f"same mode differ: {one}, {two}")
     return found, problems

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Plots, by gnuplot: the same result makes the same file."""
+"""Plots by gnuplot; the same result always gives the same file."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ C_COLOR, RUST_COLOR, ONCE_COLOR = "#4878a8", "#d9822b", "#5a9a4a"
 
 
 def _machine(result: Result) -> tuple[str, Result]:
-    """One plot shows one machine: a server of today, if it was measured."""
+    """The machine to plot: that of a current server, if it was measured."""
     machines: dict[str, Result] = result["machines"]
     name = next((name for name in machines if name.startswith("neoverse-n1")), next(iter(machines)))
     return name, machines[name]
@@ -33,7 +33,7 @@ def _start(height: int, title: str) -> list[str]:
 
 
 def hypercalls(result: Result) -> str | None:
-    """C against Rust: the handler's instructions on each path, a pair of bars."""
+    """The handler's instructions in C and in Rust: a pair of bars for each path."""
     name, machine = _machine(result)
     rows = []
     for path, modes in machine["handlers"].items():
@@ -60,7 +60,8 @@ def hypercalls(result: Result) -> str | None:
 
 
 def growth(result: Result) -> str | None:
-    """How what it costs to save and to restore grows: a flat line is linear, a falling one less."""
+    """The cost per vCPU of saving and restoring: a flat line means linear growth, a falling line
+    less."""
     name, machine = _machine(result)
     series: dict[str, list[tuple[int, int, int]]] = {}
     once: dict[str, list[tuple[int, int]]] = {}
@@ -101,7 +102,8 @@ def draw(script: str, path: Path) -> None:
 
 
 def write(result: Result, out: Path) -> list[str]:
-    """Which plots there are; one of nothing is none, also not one of an earlier run."""
+    """Draw the plots; returns their names. Without data there is no plot, and that of an earlier
+    run is removed."""
     made = []
     for name, script in (("hypercalls.svg", hypercalls(result)), ("growth.svg", growth(result))):
         (out / name).unlink(missing_ok=True)

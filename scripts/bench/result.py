@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The result of a run as it is stored, and its comparison with an older one."""
+"""The stored result of a run, and its comparison with an older one."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,14 @@ from typing import Any
 KIND = "kvm-arm64-rust bench"
 SCHEMA = 1
 MODES = ("c", "rust", "stock")
-# A path may cost so many instructions more than before.
+# How many instructions more than before a path may take
 TOLERANCE = 2
 
 Result = dict[str, Any]
 
 
 class BadResult(Exception):
-    """A file that is no result, or none that can be compared with."""
+    """A file that is not a result, or cannot be compared with; the message says why."""
 
 
 def load(path: Path) -> Result:
@@ -24,18 +24,18 @@ def load(path: Path) -> Result:
     except OSError as why:
         raise BadResult(f"{path}: {why.strerror}") from None
     except ValueError:
-        raise BadResult(f"{path} is no result of `make bench`: not JSON") from None
+        raise BadResult(f"{path} is not a result of `make bench`: it is not JSON") from None
     if not isinstance(found, dict) or found.get("kind") != KIND:
-        raise BadResult(f"{path} is no result of `make bench`")
+        raise BadResult(f"{path} is not a result of `make bench`; give its bench.json")
     if found.get("schema") != SCHEMA:
-        raise BadResult(f"{path} has schema {found.get('schema')}, this is schema {SCHEMA}: "
+        raise BadResult(f"{path} has schema {found.get('schema')}, but schema {SCHEMA} is needed: "
                         "measure that kernel again")
     _well_formed(path, found)
     return found
 
 
 def _well_formed(path: Path, result: Result) -> None:
-    """Just what a comparison reads."""
+    """Check the parts that a comparison reads."""
     try:
         for machine in result["machines"].values():
             for modes in machine["paths"].values():
@@ -48,18 +48,18 @@ def _well_formed(path: Path, result: Result) -> None:
                         if type(handler["instructions"]) is not int:
                             raise TypeError
     except (AttributeError, KeyError, TypeError):
-        raise BadResult(f"{path} is damaged: not what `make bench` writes") from None
+        raise BadResult(f"{path} is damaged: `make bench` did not write it like this") from None
 
 
 def check_machines(path: Path, old: Result, wanted: list[str]) -> None:
-    """Every machine of this run has to be in the old result, or nothing is compared there."""
+    """Every machine of this run must be in the old result."""
     if missing := [name for name in wanted if name not in old["machines"]]:
-        raise BadResult(f"{path} is of other machines: it has {', '.join(old['machines'])}, "
-                        f"not {', '.join(missing)}")
+        raise BadResult(f"{path} has no numbers for {', '.join(missing)}, only for "
+                        f"{', '.join(old['machines'])}")
 
 
 def _numbers(machine: Result) -> dict[tuple[str, str], int]:
-    """What is compared: (what, mode) -> instructions."""
+    """The numbers to compare: (path, or handler on path; mode) -> instructions."""
     found = {(path, mode): cost["instructions"]
              for path, modes in machine["paths"].items() for mode, cost in modes.items()}
     found |= {(f"{handler} on {path}", mode): cost["instructions"]
@@ -69,7 +69,7 @@ def _numbers(machine: Result) -> dict[tuple[str, str], int]:
 
 
 def compare(old: Result, new: Result) -> tuple[list[str], list[str]]:
-    """What costs more than before, or is measured no more, and remarks."""
+    """Returns what costs more than before or is no longer measured, and remarks."""
     lost: list[str] = []
     remarks = [f"{what} {old.get('versions', {}).get(what)} before, {version} now"
                for what, version in new["versions"].items()
@@ -88,26 +88,26 @@ def compare(old: Result, new: Result) -> tuple[list[str], list[str]]:
                 lost.append(f"{place}: {one} before, {two} now (+{two - one})")
             else:
                 better += two < one
-        remarks.append(f"{name}: {len(before.keys() & now.keys())} compared, {better} cost less")
+        remarks.append(f"{name}: {len(before.keys() & now.keys())} compared, {better} cheaper")
     remarks += [f"{name}: only in the old result"
                 for name in old["machines"] if name not in new["machines"]]
     return lost, remarks
 
 
 def put(path: Path, content: str) -> None:
-    """Whole or not at all."""
+    """Write a file as a whole or not at all."""
     temp = path.with_name(f".{path.name}.new")
     temp.write_text(content, encoding="utf-8")
     temp.replace(path)
 
 
 def dump(result: Result) -> str:
-    """One line for each path, so that a difference can be read."""
+    """JSON with one line for each path, for readable diffs."""
     return _flat(json.dumps(result, indent=1)) + "\n"
 
 
 def _flat(text: str) -> str:
-    """Innermost objects on one line."""
+    """Put innermost objects and lists on one line."""
     lines: list[str] = []
     held: list[str] = []
     for line in text.split("\n"):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The result for people: a text for the terminal, and Markdown."""
+"""The result for people, as text and as Markdown."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -12,11 +12,11 @@ SIDES = ("c", "rust", "stock")
 
 @dataclass
 class Table:
-    """Heads, and rows of cells; a row of one cell is a title within."""
+    """Headings and rows of cells; a row of one cell is a subtitle."""
     title: str
     heads: list[str]
     rows: list[list[str]] = field(default_factory=list)
-    # Two heads of the terminal's table: (words, how many columns)
+    # The upper headings: (words, number of columns)
     above: list[tuple[str, int]] = field(default_factory=list)
 
     def text(self) -> list[str]:
@@ -39,12 +39,13 @@ class Table:
         return "  ".join(cells)
 
     def markdown(self) -> list[str]:
-        """A machine's columns are one here, or the page would not hold them."""
+        """A table with one column for each machine, to save space."""
         groups = self.above or [(head, 1) for head in self.heads]
         heads = [words or head for (words, _), head in zip(groups, self.heads, strict=False)]
         lines = [f"### {self.title}", ""]
         if self.above:
-            lines += [f"Of each machine: {' / '.join(self.heads[1:1 + self.above[-1][1]])}.", ""]
+            lines += ["Each column of a machine has: "
+                      f"{' / '.join(self.heads[1:1 + self.above[-1][1]])}.", ""]
         lines += [_pipes(heads), _pipes(["---", *["---:"] * (len(heads) - 1)])]
         for row in self.rows:
             if len(row) == len(self.heads):
@@ -79,7 +80,7 @@ def _difference(costs: dict[str, dict[str, int]]) -> str:
 
 
 def grouped(names: Iterable[str]) -> list[str]:
-    """Each once, what has the same beginning together, else in the order of their coming."""
+    """Each name once, names with the same first part together, otherwise in the given order."""
     groups: dict[str, dict[str, None]] = {}
     for name in names:
         groups.setdefault(name.split("/")[0], {})[name] = None
@@ -88,7 +89,7 @@ def grouped(names: Iterable[str]) -> list[str]:
 
 def paths(result: Result) -> Table:
     machines = result["machines"]
-    table = Table("Instructions of an operation", ["path"], above=[("", 1)])
+    table = Table("Instructions per operation", ["path"], above=[("", 1)])
     for name in machines:
         table.above.append((name, 4))
         table.heads += ["C", "Rust", "diff", "stock"]
@@ -116,9 +117,9 @@ def _percent(c: int, rust: int) -> str:
 
 
 def handlers(result: Result) -> Table:
-    """The hypercalls' handler alone; of HVC, since SMC is the same to it."""
+    """The handler of hypercalls alone; only for HVC, since it treats SMC the same."""
     machines = result["machines"]
-    table = Table(f"Instructions of {HANDLER}() and all that it calls, per call",
+    table = Table(f"Instructions of {HANDLER}(), including its callees, per call",
                   ["path"], above=[("", 1)])
     for name in machines:
         table.above.append((name, 4))
@@ -147,9 +148,9 @@ def handlers(result: Result) -> Table:
 
 
 def _mix(result: Result) -> Table:
-    """What a handler's instructions are, where it is not just arithmetic and branches."""
+    """The handler's instructions other than arithmetic and branches."""
     keys = ("loads", "stores", "calls", "barriers", "ordered", "atomics", "helpers")
-    table = Table("In the handler, per call: C/Rust", ["path", *keys])
+    table = Table("Kinds of instructions in the handler, per call: C/Rust", ["path", *keys])
     for name, machine in result["machines"].items():
         rows = []
         for path, modes in machine["handlers"].items():
@@ -163,7 +164,7 @@ def _mix(result: Result) -> Table:
 
 
 def _self(result: Result) -> list[str]:
-    """Which functions the handler's instructions are in."""
+    """The handler's instructions by function."""
     for name, machine in result["machines"].items():
         lines = []
         for path, modes in machine["handlers"].items():
@@ -173,14 +174,14 @@ def _self(result: Result) -> list[str]:
                     f"{function} {number}" for function, number in side["functions"].items())
                     for title, side in (("C", c), ("Rust", rust)))]
         if lines:
-            return [f"Instructions in each function of {HANDLER}() ({name})", "", *lines]
+            return [f"Instructions of {HANDLER}() by function ({name})", "", *lines]
     return []
 
 
 def code(result: Result) -> Table:
     keys = ("instructions", "barriers", "ordered", "atomics", "calls", "helpers", "frame",
             "static_keys")
-    table = Table("The code of the functions (not what a call executes)",
+    table = Table("Static code of the functions (not executed instructions)",
                   ["function", *(key.replace("_", " ") for key in keys)])
     group = None
     for row in result["code"]:
@@ -196,12 +197,12 @@ def sizes(result: Result) -> list[str]:
     found = result["sizes"]
     text = found["serving"] + found["abstractions"] + found["core"]
     lines = ["Bytes:",
-             f"  the C functions that exist in Rust, too: text {found['c_text']}, "
+             f"  C functions that have a Rust counterpart: text {found['c_text']}, "
              f"data {found['c_data']} (in the kernel without the overlay)",
-             f"  the Rust code that serves: text {text} "
+             f"  Rust code that serves: text {text} "
              f"({found['abstractions']} of them in kernel::kvm, {found['core']} in the core), "
-             f"data {found['rust_data']} with the constants of the tests",
-             f"  of the mode check: text {found['checking']}; of KUnit: text {found['kunit']}"]
+             f"data {found['rust_data']} (including constants of the tests)",
+             f"  mode check: text {found['checking']}; KUnit tests: text {found['kunit']}"]
     if build := result.get("build"):
         lines += ["Seconds to build arch/arm64/kvm and rust/ from scratch, without ccache, "
                   f"{build['jobs']} jobs:"]
@@ -222,7 +223,7 @@ def skipped(result: Result) -> list[str]:
 
 
 def _numbered(paths: list[str]) -> list[str]:
-    """Paths that differ in the number at their end as one: save/vcpus:16,32,64."""
+    """Join paths that differ only in the number at their end: save/vcpus:16,32,64."""
     numbers: dict[str, list[str]] = {}
     for path in paths:
         begin, _, end = path.rpartition(":")
@@ -255,10 +256,11 @@ def head(result: Result) -> str:
 
 
 def text(result: Result, found: list[Goal], everything: bool) -> str:
-    """For the terminal; with everything, for bench.txt."""
+    """The text for the terminal or, with everything, for bench.txt."""
     lines = [f"Benchmark, {head(result)}", "", *paths(result).text(),
-             "123+: not always as many; ~123: about, since no two runs agree (not compared)", "",
-             *handlers(result).text(), "* a common call", ""]
+             "123+: some operations took more; ~123: approximate, varies from run to run (not "
+             "compared)", "",
+             *handlers(result).text(), "* a call that every guest makes", ""]
     if everything:
         lines += [*_mix(result).text(), "", *_self(result), "", *code(result).text(), ""]
     lines += [*sizes(result), "", *skipped(result), "", *goals(found)]
@@ -269,7 +271,7 @@ def text(result: Result, found: list[Goal], everything: bool) -> str:
 
 def markdown(result: Result, found: list[Goal]) -> str:
     lines = [f"Measured by `make bench` on {head(result)}.", "",
-             *handlers(result).markdown(), "", "\\* a common call", "",
+             *handlers(result).markdown(), "", "\\* a call that every guest makes", "",
              *paths(result).markdown(), "", *code(result).markdown(), "", "```",
              *sizes(result), "```", "", "### Goals", ""]
     lines += [f"- {goal.name}: **{goal.word.lower()}** ({goal.of - len(goal.missed)} of "

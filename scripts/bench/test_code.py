@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The built code, from the tools' output; the boots."""
+"""Reading the tools' output about the built code; judging the boots."""
 
 import struct
 import unittest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the guest and the plugin write, and when it is not to be believed."""
+"""Reading the output of the guest and of the plugin, and rejecting wrong output."""
 
 import unittest
 
@@ -47,7 +47,7 @@ class Guest(unittest.TestCase):
     def test_half_a_line(self) -> None:
         self.assertEqual(len(parse.guest(["bench 0 c hvc/PSCI_"]).problems), 1)
 
-    def test_twice(self) -> None:
+    def test_measured_twice(self) -> None:
         self.assertEqual(len(parse.guest(["bench 0 c a 1", "bench 0 c a 1"]).problems), 1)
         self.assertEqual(len(parse.guest(["# path 1 a 9 0 c", "# path 1 b 9 0 c"]).problems), 1)
 
@@ -60,7 +60,7 @@ class Guest(unittest.TestCase):
 
 
 class Blocks(unittest.TestCase):
-    """A/A: blocks of one mode have to be equal."""
+    """A/A: blocks of one mode must be equal."""
 
     def test_equal(self) -> None:
         costs, problems = parse.by_mode(parse.guest(output("a", 10, 7)))
@@ -95,21 +95,21 @@ class Blocks(unittest.TestCase):
         _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + rust_only))
         self.assertEqual(len(problems), 1)
 
-    def test_absent_yet_measured(self) -> None:
+    def test_absent_but_measured(self) -> None:
         _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + ["# absent c a: why"]))
-        self.assertEqual(problems, ["a is absent in mode c, yet was measured"])
+        self.assertEqual(problems, ["a is absent in mode c, but was measured"])
 
-    def test_no_control(self) -> None:
+    def test_a_single_block_of_a_mode(self) -> None:
         _, problems = parse.by_mode(parse.guest(output("a", 10, 7)[:2]))
         self.assertEqual(len(problems), 2)
 
 
 class Boots(unittest.TestCase):
-    def test_agree(self) -> None:
+    def test_no_difference(self) -> None:
         costs = {"a": {"c": Cost(10)}}
         self.assertEqual(parse.disagreements(costs, {"a": {"c": Cost(10)}}), [])
 
-    def test_one_instruction(self) -> None:
+    def test_a_difference_of_one_instruction(self) -> None:
         found = parse.disagreements({"a": {"c": Cost(10)}, "b": {"c": Cost(1)}},
                                     {"a": {"c": Cost(11)}, "b": {"c": Cost(1)}})
         self.assertEqual(found, ["a, mode c: 10 in the first boot, 11 in the second"])

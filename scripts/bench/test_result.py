@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Comparing with an older result, and the goals."""
+"""Comparing with an older result, the goals, and the reports."""
 
 import copy
 import json
@@ -52,7 +52,7 @@ class Compare(unittest.TestCase):
     def test_the_same(self) -> None:
         lost, remarks = result.compare(self.old, self.new)
         self.assertEqual(lost, [])
-        self.assertEqual(remarks, [f"{MACHINE}: 27 compared, 0 cost less"])
+        self.assertEqual(remarks, [f"{MACHINE}: 27 compared, 0 cheaper"])
 
     def test_two_more_are_tolerated_three_are_not(self) -> None:
         for more, losses in ((2, 0), (3, 1)):
@@ -62,21 +62,21 @@ class Compare(unittest.TestCase):
                 lost, _ = result.compare(self.old, new)
                 self.assertEqual(len(lost), losses)
 
-    def test_handler_lost(self) -> None:
+    def test_a_handler_that_costs_more(self) -> None:
         cost = self.new["machines"][MACHINE]["handlers"]["hvc/PSCI_VERSION"]["rust"][HANDLER]
         cost["instructions"] += 3
         lost, _ = result.compare(self.old, self.new)
         self.assertEqual(lost, [f"{MACHINE}, {HANDLER} on hvc/PSCI_VERSION, mode rust: "
                                 "80 before, 83 now (+3)"])
 
-    def test_a_path_that_is_gone_is_lost_and_a_new_one_is_not(self) -> None:
+    def test_a_missing_path_is_reported_and_a_new_one_is_only_a_remark(self) -> None:
         self.paths["hvc/new"] = self.paths.pop(MASKS)
         lost, remarks = result.compare(self.old, self.new)
         self.assertEqual(lost, [f"{MACHINE}, {MASKS}, mode {mode}: {cost} before, not measured now"
                                 for mode, cost in (("c", 2400), ("rust", 200), ("stock", 2398))])
         self.assertEqual(sum("only in the new" in line for line in remarks), 3)
 
-    def test_a_mode_of_a_path_that_is_gone(self) -> None:
+    def test_a_missing_mode_of_a_path(self) -> None:
         del self.paths[MASKS]["rust"]
         self.assertEqual(len(result.compare(self.old, self.new)[0]), 1)
 
@@ -103,7 +103,7 @@ class Load(unittest.TestCase):
     def test_round_trip(self) -> None:
         self.assertEqual(self.load(result.dump(sample())), sample())
 
-    def test_others(self) -> None:
+    def test_invalid_files(self) -> None:
         changes: list[Result] = [{"schema": 0}, {"kind": "x"}, {"machines": []},
                                  {"machines": {"a": {}}}]
         damaged = [json.dumps(sample() | change) for change in changes]
@@ -125,7 +125,7 @@ class Goals(unittest.TestCase):
     def test_met(self) -> None:
         self.assertEqual(self.missed(sample()), [])
 
-    def test_as_many_is_good_enough(self) -> None:
+    def test_as_many_instructions_as_c_meet_the_goal(self) -> None:
         new = sample()
         new["machines"][MACHINE]["paths"]["save/vcpus:1"]["rust"]["instructions"] = 600
         self.assertEqual(self.missed(new), [])
@@ -143,14 +143,14 @@ class Goals(unittest.TestCase):
             rust[HANDLER] |= change
             self.assertEqual(self.missed(new), [number])
 
-    def test_two_instructions_are_no_error(self) -> None:
+    def test_two_instructions_more_are_tolerated(self) -> None:
         for cost, good in ((601, True), (602, True), (603, False)):
             new = sample()
             new["machines"][MACHINE]["paths"]["save/vcpus:1"]["rust"]["instructions"] = cost
             found = goals.check(new)[0]
             self.assertEqual((found.met, found.good_enough), (False, good))
 
-    def test_each_shim_of_an_operation_may_cost(self) -> None:
+    def test_number_of_shims_of_each_operation(self) -> None:
         for path, shims in (("hvc/SMCCC_VERSION", 1), ("set_one_reg/STD_BMAP", 2),
                             ("set_id_reg/PFR0:lower+restore", 4), ("set_id_reg/PFR0", 2),
                             ("gicc_get/PMR", 3), ("gicc_set/PMR", 4), ("restore/vcpus:1", 16),
@@ -158,7 +158,7 @@ class Goals(unittest.TestCase):
                             ("smccc_filter/EFAULT", 2), ("create/SMCCC_filter", 3)):
             self.assertEqual(goals.shims(path), shims, path)
 
-    def test_restore_must_not_grow(self) -> None:
+    def test_the_cost_of_restoring_must_not_grow(self) -> None:
         for more, met, good in ((-1, True, True), (0, True, True), (1, False, True),
                                 (2, False, True), (3, False, False)):
             new = sample()
@@ -166,24 +166,24 @@ class Goals(unittest.TestCase):
             found = goals.check(new)[-1]
             self.assertEqual((found.of, found.met, found.good_enough), (3, met, good))
 
-    def test_growth_is_from_one_vcpu_to_the_most(self) -> None:
+    def test_growth_compares_one_vcpu_with_the_most(self) -> None:
         new = sample()
         paths = new["machines"][MACHINE]["paths"]
         paths["restore/once:8"]["rust"]["instructions"] += 9
         self.assertEqual(self.missed(new), [])
         del paths["restore/once:64"]
         self.assertIn("580 with one vCPU, 589 with 8", goals.check(new)[-1].missed[0])
-        # As ever, with more vCPUs it takes longer to ask each.
+        # Restoring each vCPU separately may grow.
         new = sample()
         new["machines"][MACHINE]["paths"]["restore/vcpus:64"] = {"rust": {"instructions": 37760}}
         self.assertEqual(self.missed(new), [])
 
-    def test_growth_not_measured_is_not_met(self) -> None:
+    def test_growth_that_was_not_measured_is_not_met(self) -> None:
         for path in ("restore/vm_fd:1", "restore_all/once:1"):
             new = sample()
             cost = new["machines"][MACHINE]["paths"].pop(path)
             self.assertFalse(goals.check(new)[-1].good_enough)
-            # The mode is another one, and so is the machine.
+            # The same path in another mode, and on another machine, does not count.
             new["machines"][MACHINE]["paths"][path] = {"c": cost["rust"]}
             new["machines"]["another"] = {"paths": {path: cost}, "handlers": {}}
             self.assertFalse(goals.check(new)[-1].good_enough)
@@ -198,13 +198,13 @@ class Goals(unittest.TestCase):
             "instructions": 600, "remainder": 1}
         self.assertEqual(self.missed(new), [0])
 
-    def test_not_measured_is_not_met(self) -> None:
+    def test_a_goal_that_was_not_measured_is_not_met(self) -> None:
         new = sample()
         new["machines"][MACHINE] |= {"paths": {}, "handlers": {}}
         found = goals.check(new)
         self.assertEqual([goal.word for goal in found], ["NOT MEASURED"] * len(found))
 
-    def test_on_all_machines_fewer_numbers_than_there_were_are_not_met(self) -> None:
+    def test_on_all_machines_each_goal_needs_its_least_number_of_measurements(self) -> None:
         new = sample()
         new["machines"] = {config.name: new["machines"][MACHINE] for config in machines.TABLE}
         counts = tuple(goal.of for goal in goals.check(new))
@@ -218,7 +218,7 @@ class Goals(unittest.TestCase):
                 self.assertEqual([i for i, goal in enumerate(found) if not goal.met], [number])
                 self.assertFalse(found[number].good_enough)
                 self.assertEqual(found[number].word, f"ONLY {count} OF {count + 1} MEASURED")
-                # One machine that was asked for is no table.
+                # If the user selects one machine, the minimum does not hold.
                 one = new | {"machines": {MACHINE: new["machines"][MACHINE]}}
                 self.assertTrue(all(goal.met for goal in goals.check(one)))
 
@@ -237,7 +237,7 @@ class Skipped(unittest.TestCase):
             boots.Ended(machines.Boot(config, kernel), run=parse.guest([line]))
             for kernel, line in runs])
 
-    def test_absent_paths_are_told(self) -> None:
+    def test_absent_paths_are_listed_as_skipped(self) -> None:
         c = (machines.WITH, "# absent c restore/vm_fd:8: in the mode rust only")
         stock = (machines.WITHOUT, "# absent stock restore/vm_fd:8: in the mode rust only")
         self.assertEqual(self.machine(c, stock)["skipped"],
@@ -245,7 +245,7 @@ class Skipped(unittest.TestCase):
         rust = (machines.WITH, "# absent rust restore/vm_fd:8: not at all")
         self.assertEqual(self.machine(c, rust, stock)["skipped"], {"restore/vm_fd:8": "not at all"})
 
-    def test_numbers_are_told_together(self) -> None:
+    def test_paths_that_differ_in_a_number_are_joined(self) -> None:
         new = sample()
         new["machines"][MACHINE]["skipped"] = dict.fromkeys(
             ("save/vcpus:16", "set_id_reg/DFR0:refused", "save/vcpus:32", "icc/*"), "why")

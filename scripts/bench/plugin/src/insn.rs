@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What an A64 instruction is, as far as its cost is not just "one more".
+//! Classifies the A64 instructions that are counted separately.
 
 /// Instructions of each kind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Counts {
     pub calls: u64,
     pub loads: u64,
     pub stores: u64,
-    /// Helpers of Rust for what C inlines, entered.
+    /// Calls of Rust's helpers for functions that are inline in C.
     pub helpers: u64,
 }
 
@@ -26,7 +26,7 @@ impl Counts {
         }
     }
 
-    /// In the order in which they are written out.
+    /// Returns the counts in the order of the output.
     pub fn fields(&self) -> [u64; 8] {
         [
             self.instructions,
@@ -84,7 +84,7 @@ fn bit(word: u32, number: u32) -> bool {
 }
 
 fn kind(word: u32) -> Kind {
-    // CRn 3: barriers, but for CLREX (op2 2) and WFET (op2 0).
+    // CRn 3: barriers, except CLREX (op2 2) and WFET (op2 0).
     if word & 0xffff_f01f == 0xd503_301f && !matches!(word >> 5 & 7, 0 | 2) {
         return Kind::Barrier;
     }
@@ -105,16 +105,16 @@ fn kind(word: u32) -> Kind {
 fn memory(word: u32) -> Kind {
     let load = |load| if load { Kind::Load } else { Kind::Store };
     match word >> 24 & 0x3f {
-        // LDAR, STLR and their kind have o2, and no o1; CAS has both.
+        // LDAR, STLR and their variants have o2 set and o1 clear; CAS has both set.
         0b001000 if bit(word, 23) && !bit(word, 21) => Kind::Ordered,
         0b001000 => Kind::Atomic,
-        // LDAPUR, STLUR; with bit 21 tags of memory, which the kernel's code has not.
+        // LDAPUR, STLUR. With bit 21 set: memory tag instructions, which the kernel does not use.
         0b011001 if !bit(word, 21) => Kind::Ordered,
         0b011000 | 0b011100 => Kind::Load,
-        // Pairs, and the structures of SIMD.
+        // Pairs and SIMD structures.
         0b101000 | 0b101001 | 0b101100 | 0b101101 | 0b001100 | 0b001101 => load(bit(word, 22)),
         0b111000 if word & 0x0020_0c00 == 0x0020_0000 => {
-            // LDAPR is among the atomics.
+            // LDAPR is encoded among the atomics.
             if word & 0x3fff_fc00 == 0x38bf_c000 {
                 Kind::Ordered
             } else {
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn kinds() {
-        // As llvm-mc encodes them.
+        // Encodings by llvm-mc.
         for (word, text, expected) in [
             (0xd503_3bbf, "dmb ish", Kind::Barrier),
             (0xd503_3f9f, "dsb sy", Kind::Barrier),

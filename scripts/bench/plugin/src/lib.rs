@@ -4,14 +4,14 @@
 //!
 //! `-plugin libhandlers.so,map=<System.map>,out=<file>,handlers=<name>[+<name>]:...`
 //!
-//! A handler that has two names has an entry point for each implementation, and
-//! the first one is what it is called.
+//! Several names of a handler are its entry points, one for each implementation. The
+//! first one names it in the output.
 //!
-//! A call begins where its handler is entered and ends where the handler returns
-//! to; what it calls belongs to it. A call that an exception or another thread
-//! comes into is left out: what is left are the same few sequences, over and over.
-//! Calls count only while a program in EL0 says that it measures:
-//! `movz xzr, #0x4b56; movz xzr, #<number>`, and 0xffff for a number at the end.
+//! A call begins when its handler is entered and ends when the handler returns; the
+//! functions that it calls belong to it. A call that an exception or another thread
+//! interrupts is dropped: the remaining ones are a few sequences that repeat. Calls
+//! count only while a program at EL0 measures. It marks the begin of a measurement by
+//! `movz xzr, #0x4b56; movz xzr, #<number>`, and the end by the number 0xffff.
 //!
 //! With icount and one CPU all of this runs in one thread.
 
@@ -36,7 +36,7 @@ const OVER: u32 = 0xffff;
 const KERNEL: u64 = 1 << 63;
 const VECTORS_SIZE: u64 = 0x800;
 
-/// The immediate of `movz xzr, #<imm16>`, a NOP that no compiler writes.
+/// Returns the immediate of `movz xzr, #<imm16>`, a NOP that no compiler emits.
 fn marker(word: u32) -> Option<u32> {
     (word & 0xffe0_001f == MOVZ_XZR).then_some(word >> 5 & 0xffff)
 }
@@ -46,13 +46,13 @@ struct Call {
     handler: usize,
     returns_to: u64,
     sp: u64,
-    /// It got to an entry point of the Rust code.
+    /// Whether it reached an entry point of the Rust code.
     rust: bool,
     counts: Counts,
     functions: BTreeMap<usize, u64>,
 }
 
-/// The same sequence of instructions, as far as the numbers tell.
+/// Calls with the same counts, which have most likely executed the same instructions.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Kind {
     path: u32,
@@ -64,9 +64,9 @@ struct Kind {
 
 #[derive(Default)]
 struct State {
-    /// The measurement that goes on, if any.
+    /// The current measurement, if any.
     path: Option<u32>,
-    /// The marker's first half has been executed.
+    /// Whether the first half of the marker has been executed.
     magic: bool,
     calls: Vec<Call>,
     seen: BTreeMap<Kind, u64>,
@@ -82,18 +82,18 @@ struct Registers {
 }
 
 fn value(register: &RegisterDescriptor<'_>) -> u64 {
-    let bytes = register.read().expect("a register cannot be read");
+    let bytes = register.read().expect("QEMU cannot read a register");
     u64::from_le_bytes(bytes[..8].try_into().expect("a register has 8 bytes"))
 }
 
-/// What is known of a block when it is translated.
+/// What is known about a block when it is translated.
 struct Block {
     address: u64,
     /// The handler that begins here.
     handler: Option<usize>,
-    /// An entry point of the Rust code.
+    /// Whether it is an entry point of the Rust code.
     rust: bool,
-    /// The exception vectors, or the switch to another thread.
+    /// Whether it belongs to the exception vectors or to the switch to another thread.
     elsewhere: bool,
     counts: Counts,
     functions: Vec<(usize, u64)>,
@@ -121,7 +121,7 @@ impl State {
         *self.seen.entry(kind).or_default() += 1;
     }
 
-    /// A block begins to be executed.
+    /// Called when the execution of a block begins.
     fn executed(&mut self, block: &Block) {
         if block.elsewhere {
             for call in std::mem::take(&mut self.calls) {
@@ -157,7 +157,8 @@ impl State {
         }
     }
 
-    /// A handler begins. One that calls itself, or its other implementation, is one call.
+    /// Called when a handler begins. If it calls itself, or its other implementation, that is
+    /// part of the same call.
     fn entered(&mut self, handler: usize) {
         if self.calls.iter().all(|call| call.handler != handler) {
             let registers = REGISTERS.get().expect("no registers");
@@ -179,20 +180,20 @@ struct Handlers {
     handlers: Vec<(String, Vec<u64>)>,
     vectors: u64,
     switch: u64,
-    /// Not zero while a handler runs: else its blocks need no call of ours.
+    /// Not zero while a handler runs; otherwise most blocks need no callback.
     active: PluginU64,
 }
 
-/// The plugin proper; it exists once its arguments are known.
+/// The plugin itself, set once its arguments have been read.
 static PLUGIN: OnceLock<Handlers> = OnceLock::new();
 
-// SAFETY: The one field that is not `Send` is a handle to what QEMU owns.
+// SAFETY: The only field that is not `Send` is a handle to an object that QEMU owns.
 unsafe impl Send for Handlers {}
 // SAFETY: As above.
 unsafe impl Sync for Handlers {}
 
 fn set_active(vcpu: VCPUIndex, state: &State) {
-    let plugin = PLUGIN.get().expect("not installed");
+    let plugin = PLUGIN.get().expect("plugin not installed");
     qemu_plugin::qemu_plugin_u64_set(plugin.active, vcpu, state.calls.len() as u64);
 }
 
@@ -209,8 +210,8 @@ impl Handlers {
         };
         let path = text("map")?;
         let map = std::fs::read_to_string(&path).map_err(|why| format!("{path}: {why}"))?;
-        let map = Map::parse(&map).ok_or(format!("{path} is no System.map"))?;
-        let address = |name: &str| map.address(name).ok_or(format!("{path} has no {name}"));
+        let map = Map::parse(&map).ok_or(format!("{path} is not a System.map"))?;
+        let address = |name: &str| map.address(name).ok_or(format!("{path} lacks {name}"));
         let handlers = text("handlers")?
             .split(':')
             .map(|names| {
@@ -223,7 +224,7 @@ impl Handlers {
             })
             .collect::<std::result::Result<Vec<_>, String>>()?;
         let (vectors, switch) = (address("vectors")?, address("cpu_switch_to")?);
-        // SAFETY: It is called while the plugin is installed, as it may be.
+        // SAFETY: QEMU allows this call while it installs a plugin, as it does now.
         let score = unsafe { sys::qemu_plugin_scoreboard_new(std::mem::size_of::<u64>()) };
         let active = PluginU64 { score, offset: 0 };
         Ok((
@@ -283,7 +284,7 @@ impl Handlers {
                 let _ = writeln!(text, "interrupted {path} {handler} {calls}");
             }
         });
-        // Whoever reads it knows by the last line that it is whole.
+        // The last line shows a reader that the file is complete.
         text.push_str("end\n");
         if let Err(why) = std::fs::write(out, text) {
             eprintln!("handlers: {out}: {why}");
@@ -304,7 +305,7 @@ impl Register for Plugin {
         };
         assert!(PLUGIN.set(handlers).is_ok(), "installed twice");
         qemu_plugin_register_atexit_cb(id, move |_| {
-            PLUGIN.get().expect("not installed").write(&out);
+            PLUGIN.get().expect("plugin not installed").write(&out);
         })
     }
 }
@@ -329,7 +330,7 @@ impl HasCallbacks for Plugin {
         _id: PluginId,
         tb: TranslationBlock<'_>,
     ) -> Result<()> {
-        let plugin = PLUGIN.get().expect("not installed");
+        let plugin = PLUGIN.get().expect("plugin not installed");
         let address = tb.vaddr();
         if plugin.map.text.contains(&address) {
             let words: Vec<_> = tb.instructions().map(|i| (i.vaddr(), word(&i))).collect();

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where the kernel's functions are: its System.map.
+//! The addresses of the kernel's functions, from its System.map.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// The kernel's text, at the addresses that it is linked to: boot with `nokaslr`.
+/// The kernel's text at its link addresses: the kernel must be booted with `nokaslr`.
 pub struct Map {
     /// Addresses and names, in the order of the addresses.
     functions: Vec<(u64, String)>,
@@ -22,7 +22,7 @@ impl Map {
             let (address, kind, name) = (words.next()?, words.next()?, words.next()?);
             let address = u64::from_str_radix(address, 16).ok()?;
             addresses.insert(name.to_string(), address);
-            // Of several names of a place the last one stays, as in a backtrace.
+            // If an address has several names, use the last one, as backtraces do.
             if matches!(kind, "T" | "t" | "W" | "w") {
                 match functions.last_mut() {
                     Some(last) if last.0 == address => last.1 = name.to_string(),
@@ -43,7 +43,7 @@ impl Map {
         self.addresses.get(name).copied()
     }
 
-    /// The number of the function that holds `address`.
+    /// Returns the number of the function that contains `address`.
     pub fn function(&self, address: u64) -> usize {
         self.functions
             .partition_point(|(start, _)| *start <= address)
@@ -54,7 +54,7 @@ impl Map {
         &self.functions[function].1
     }
 
-    /// Whether `address` is where a function begins whose name has this prefix.
+    /// Returns whether a function whose name has this prefix begins at `address`.
     pub fn begins(&self, address: u64, prefix: &str) -> bool {
         let (start, name) = &self.functions[self.function(address)];
         *start == address && name.starts_with(prefix)
