@@ -44,7 +44,7 @@ allnoconfig()
 	logged "$1" kbuild "$2" "$3" KCONFIG_ALLCONFIG="$all" allnoconfig
 }
 
-# configured FILE: check that FILE has every line of the fragments. Kconfig silently
+# configured FILE: check that FILE contains each line of the fragments. Kconfig silently
 # drops unknown symbols and symbols with an unmet dependency.
 configured()
 {

@@ -14,7 +14,7 @@
 out_dir
 base=$(base_tree)
 identity="$base $(tree_version "$base")"
-manifest=$STATE/laid		# every path that was ever laid in this tree
+manifest=$STATE/laid		# all paths ever laid in this tree
 
 stage=
 fresh_tmp stage "$OUT/stage"

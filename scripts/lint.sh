@@ -117,7 +117,7 @@ shell_check()
 		! head -n1 "$file" | grep -qE '^#!.*\b(ba)?sh\b|^# shellcheck shell' &&
 			[[ $file != *.sh ]] || echo "$file"
 	done)
-	((${#files[@]})) || { echo "there is no shell script" >&2; return 1; }
+	((${#files[@]})) || { echo "no shell scripts were found" >&2; return 1; }
 	(cd "$ROOT" && /usr/bin/shellcheck "${files[@]}")
 }
 

@@ -21,7 +21,7 @@ O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
 BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
 
-# one_of NAME VALUE LIST: refuse a VALUE that is not a word of LIST.
+# one_of NAME VALUE LIST: reject a VALUE that is neither empty nor a word of LIST.
 one_of()
 {
 	[[ -z $2 || " $3 " == *" $2 "* && $2 != *" "* ]] ||

@@ -58,7 +58,7 @@ class Place(unittest.TestCase):
         return Ran(done.returncode, done.stdout, done.stderr)
 
     def start(self, *argv: str | Path, repo: Path, **changes: str | None) -> subprocess.Popen[str]:
-        """In a process group of its own that Ctrl-C reaches, whatever started the tests."""
+        """Start a command in a separate process group, which does not ignore Ctrl-C."""
         return subprocess.Popen(
             argv, cwd=repo, env=self.environment(changes), text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,

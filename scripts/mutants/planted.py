@@ -157,7 +157,7 @@ class Tree:
         for test in tests:
             found = [v for v in verdicts if v["name"] == test]
             if not found:
-                raise Broken(f"there is no {kind} {test} on {machine}")
+                raise Broken(f"{kind} {test} did not run on {machine}")
             result.said[kind, test] = failure(found)
 
     def run(self, tests: dict[str, tuple[str, ...]], machine: str) -> Result:

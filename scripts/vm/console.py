@@ -177,7 +177,7 @@ def _case(ok: str, text: str) -> Case:
     if found := _DIRECTIVE.search(text):
         name, (directive, reason) = text[:found.start()].strip(), found.groups()
         if not name:
-            # kselftest.h puts the name after the directive; names have colons of their own.
+            # kselftest.h puts the name after the directive; names can contain colons, too.
             split = reason.rpartition(": ") if ": " in reason else reason.partition(", ")
             name, _, reason = split
     status = "fail" if ok != "ok" else directive.lower() if directive else "pass"
