@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Range 1 of writable masks: the CPU interface of a GICv3, and its virtualisation control.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The GICv2 CPU interface of a vCPU, as userspace saves and restores it.
 //!

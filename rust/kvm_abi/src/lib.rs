@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! What KVM/arm64 lets a guest see and userspace change, decided by pure functions.
 //!
@@ -8,13 +8,15 @@
 //! function is total; a value that the ABI does not allow is a [`Reject`], never a panic.
 //!
 //! The kernel builds this crate from `rust/Makefile`. It is an ordinary `no_std` crate as well, so
-//! that its tests run on the host and a virtual machine monitor can ask the same questions before
-//! it migrates a guest.
+//! its tests run on the host.
+//!
+//! The answers are those of this kernel, for the firmware registers and the feature levels. Other
+//! registers, and other kernels, may refuse what these functions accept.
 //!
 //! # Examples
 //!
-//! Will a mitigated host that hides SSBS from the VM take what the source says of
-//! `SMCCC_ARCH_WORKAROUND_2`?
+//! Does a host that mitigates Spectre-v4 and hides SSBS from the VM accept the source's value of
+//! `SMCCC_ARCH_WORKAROUND_2`? And does a vulnerable host?
 //!
 //! ```
 //! use kvm_abi::{Mitigation, RanOnce, Reject, Snapshot};

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The ranges of `KVM_ARM_GET_REG_WRITABLE_MASKS`: which bits of a register userspace may change.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Whose a register is: a vCPU's own, or one that all vCPUs of the VM share.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Calls that depend on other vCPUs, decided by what somebody else has seen of them.
 //!

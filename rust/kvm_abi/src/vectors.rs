@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! What the ABI is, as tables: the vectors of the host's tests and of the kernel's KUnit suites.
 //!

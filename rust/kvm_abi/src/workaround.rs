@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The levels of the three firmware workarounds, `SMCCC_ARCH_WORKAROUND_{1,2,3}`.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! `AFFINITY_INFO`: which vCPUs are meant, and what the caller is told of them.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Bitmaps of hypercall services: which bits exist, which a new VM has, and the freeze when a vCPU
 //! has run.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Calls other than those of PSCI: what the guest gets, by the services of its VM and the state of
 //! the host.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The feature-level registers: their ids, what a host's say, and what a host accepts.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Writable masks of a GICv3: a bit is set if, and only if, an accepted write changes it.
 //!

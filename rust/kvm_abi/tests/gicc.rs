@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The CPU interface of a GICv2: its registers as userspace has them, and the word they live in.
 //!

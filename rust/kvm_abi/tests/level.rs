@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Feature levels: fields as numbers, and registers of 4-bit fields compared field by field.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! What a VM can opt in to: the capabilities, what `KVM_CHECK_EXTENSION` says of them, and which
 //! requests of `KVM_ENABLE_CAP` are understood.

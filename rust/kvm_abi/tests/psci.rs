@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Versions of PSCI: which a vCPU may be given, with the feature `PSCI_0_2` and without, and which
 //! one it sees; and the same of a VM, whose vCPUs may be unknown yet, and whose version may freeze.

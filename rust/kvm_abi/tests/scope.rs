@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Scopes: which registers all vCPUs of a VM share, how their ids are listed and understood, and
 //! which of them the VM's file descriptor has.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! A register with its state: it reads and writes as its parts do, accepts what it presents, and
 //! changes nothing else.

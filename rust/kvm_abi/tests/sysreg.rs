@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Encodings of system registers, and which of them are feature ID registers, or shared by all
 //! vCPUs of a VM.

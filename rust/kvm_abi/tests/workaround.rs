@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Levels of the firmware workarounds: what each state of the host presents, and what it accepts.
 //!

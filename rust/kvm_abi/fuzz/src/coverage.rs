@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Has libFuzzer drive the target that `KVM_ABI_FUZZ_TARGET` names.
 

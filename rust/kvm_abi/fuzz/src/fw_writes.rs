@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! A VM's life: writes to what it stores, a first run, and writes after that.
 //!

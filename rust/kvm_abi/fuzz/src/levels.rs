@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Fields as numbers, and registers of sixteen of them, stated with numbers of 128 bits.
 

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Calls of PSCI, stated after the tables of Arm DEN 0022: which function there is in which version
 //! and form, and what it returns. Where KVM restricts it,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! A model of the protocol in which KVM/arm64 asks the core and carries out what it decides.
 //!

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The ways by which userspace writes: that of Rust, that of C, and that of C being checked.
 

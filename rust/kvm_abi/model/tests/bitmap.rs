@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! Bitmaps: written under the `config_lock`, frozen by the first run, read by guests without a
 //! lock.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! C and Rust at once: the mode `check`, and a mode that changes while calls are under way.
 

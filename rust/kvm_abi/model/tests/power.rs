@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! `CPU_ON`: under the `mp_state_lock` of the vCPU that is turned on; it looks without one.
 

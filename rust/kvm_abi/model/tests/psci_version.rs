@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: GPL-2.0 OR MIT
+// SPDX-License-Identifier: GPL-2.0
 
 //! The version of PSCI: one word without a lock, but of VMs that opted in to have it freeze.
 
