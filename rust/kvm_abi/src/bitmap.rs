@@ -45,7 +45,7 @@ impl FeatureBitmap {
 
     /// Returns the services that a new VM offers.
     ///
-    /// All that exist, but for `VENDOR_HYP_BMAP_2`: its services must be opted in to.
+    /// All that exist, except those of `VENDOR_HYP_BMAP_2`, which userspace must opt in to.
     #[inline]
     pub const fn initial(self) -> u64 {
         match self {
@@ -58,7 +58,7 @@ impl FeatureBitmap {
     ///
     /// # Errors
     ///
-    /// [`Reject::InvalidValue`] if a bit is set for which there is no service. This comes before
+    /// [`Reject::InvalidValue`] if a bit without a service is set. This check comes before that for
     /// [`Reject::Frozen`].
     #[inline]
     pub const fn admit(self, value: u64) -> Result<(), Reject> {
@@ -68,15 +68,15 @@ impl FeatureBitmap {
         Ok(())
     }
 
-    /// Decides a write, and returns the bitmap to be stored.
+    /// Decides a write, and returns the bitmap to store.
     ///
-    /// `current` and `ran` are to be read under the lock under which the result is stored.
+    /// Read `current` and `ran`, and store the result, under one hold of the lock.
     ///
     /// # Errors
     ///
     /// - [`Reject::InvalidValue`] as in [`FeatureBitmap::admit`].
-    /// - [`Reject::Frozen`] if the VM has run and `value` differs from `current`; to write what is
-    ///   there already is always allowed.
+    /// - [`Reject::Frozen`] if the VM has run and `value` differs from `current`; writing the
+    ///   current value is always accepted.
     #[inline]
     pub fn write(self, value: u64, current: u64, ran: RanOnce) -> Result<u64, Reject> {
         self.admit(value)?;

@@ -21,8 +21,8 @@ use crate::{
     FeatureBitmap, //
 };
 
-/// An identifier in two, as [`FuncId::split()`] does it: the compiler first asks whose function it
-/// is, and then compares with small numbers.
+/// An identifier in two parts, see [`FuncId::split()`]: the compiler first compares the owner, and
+/// then small numbers.
 type Split = (u8, u32);
 
 const fn arch(number: u16) -> Split {
@@ -73,7 +73,7 @@ const SYSTEM_RESET2: Split = psci(0x12);
 const SYSTEM_RESET2_64: Split = psci64(0x12);
 const SYSTEM_OFF2: Split = psci(0x15);
 const SYSTEM_OFF2_64: Split = psci64(0x15);
-/// The last number of the standard services that is PSCI's.
+/// The last number of PSCI among those of the standard services.
 const PSCI_LAST: u16 = 0x1f;
 
 /// `KVM_PSCI_FN_BASE`: PSCI 0.1 left the identifiers to the implementation.
@@ -95,18 +95,18 @@ const VENDOR_HYP_FEATURES: Split = vendor_hyp(0x0);
 const VENDOR_HYP_PTP: Split = vendor_hyp(0x1);
 const VENDOR_HYP_UID: Split = vendor_hyp(0xff01);
 
-/// What is done with a function, once it is known which one.
+/// What to do with a decoded function.
 ///
-/// A closure would do, if it could be told to be inlined always.
+/// A trait and not a closure, because closures cannot be `#[inline(always)]`.
 pub(crate) trait Next {
-    /// What comes out of it.
+    /// The result.
     type Output;
 
-    /// Goes on with a function.
+    /// Handles a function.
     fn with(self, call: Call) -> Self::Output;
 }
 
-/// The function itself.
+/// Returns the function itself.
 struct Decoded;
 
 impl Next for Decoded {
@@ -125,7 +125,7 @@ pub enum Call {
     Version,
     /// `SMCCC_ARCH_FEATURES`.
     ArchFeatures,
-    /// `SMCCC_ARCH_WORKAROUND_1`, which only the host's firmware serves, and KVM at EL2.
+    /// `SMCCC_ARCH_WORKAROUND_1`, which only the host's firmware and KVM at EL2 serve.
     Workaround1,
     /// `SMCCC_ARCH_WORKAROUND_2`, likewise.
     Workaround2,
@@ -143,11 +143,11 @@ pub enum Call {
     VendorHypPtp,
     /// A function of the true random number generator.
     Trng(TrngFunction),
-    /// A function of PSCI 0.2 or later, or an identifier that is reserved for one.
+    /// A function of PSCI 0.2 or later, or an identifier reserved for one.
     Psci(PsciCall),
     /// A function of KVM's PSCI 0.1.
     Psci01(Psci01Function),
-    /// No function of KVM.
+    /// A function that KVM does not serve.
     Unknown,
 }
 
@@ -160,7 +160,7 @@ pub enum TrngFunction {
     Features,
     /// `TRNG_GET_UUID`.
     GetUuid,
-    /// `TRNG_RND`, of so many bits in each register.
+    /// `TRNG_RND`; the convention is the width of the registers that it fills.
     Rnd(Convention),
 }
 
@@ -178,7 +178,7 @@ pub enum Service {
 }
 
 impl Service {
-    /// Returns the bitmap that the service has a bit in.
+    /// Returns the bitmap that has the service's bit.
     #[inline]
     pub const fn bitmap(self) -> FeatureBitmap {
         match self {
@@ -188,7 +188,7 @@ impl Service {
         }
     }
 
-    /// Returns the bit that it has there.
+    /// Returns the service's bit in that bitmap.
     #[inline]
     pub const fn mask(self) -> u64 {
         match self {
@@ -205,7 +205,7 @@ pub enum Gate {
     Open,
     /// The guest of a VM that offers the service.
     Service(Service),
-    /// None.
+    /// No guest.
     Closed,
 }
 
@@ -228,10 +228,10 @@ impl Call {
         Self::dispatch(id, Decoded)
     }
 
-    /// Goes on with the function that has this identifier.
+    /// Handles the function that has this identifier.
     ///
-    /// The result is that of `next.with(Call::decode(id))`. But there is one place of it for each
-    /// function, with a constant, so that the compiler makes one switch of what is two otherwise.
+    /// The result is that of `next.with(Call::decode(id))`. Each arm calls `next` with a constant,
+    /// so that the compiler merges decoding and handling into one switch.
     #[inline(always)]
     pub(crate) fn dispatch<N: Next>(id: FuncId, next: N) -> N::Output {
         match id.split() {
@@ -278,7 +278,7 @@ impl Call {
             VENDOR_HYP_PTP => next.with(Self::VendorHypPtp),
             VENDOR_HYP_UID => next.with(Self::VendorHypUid),
 
-            // Fast or yielding, and whatever the reserved bits are.
+            // Fast or yielding, with any reserved bits.
             _ if id.owner() == FuncId::OWNER_STANDARD && id.number() <= PSCI_LAST => {
                 next.with(Self::psci(PsciFunction::Unknown, id.convention()))
             }

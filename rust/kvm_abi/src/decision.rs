@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What becomes of a call.
+//! What KVM does for a call.
 //!
 //! Reference: `kvm_smccc_call_handler()`, `kvm_trng_call()`, `kvm_hypercall_pv_features()`.
 
@@ -48,28 +48,28 @@ const TRNG_UUID: [u64; 4] = [0x00e0_210d, 0xeb11_8443, 0x4452_7080, 0x4c5a_4e55]
 /// 28b46fb6-2ec5-11e9-a9ca-4b564d003a74, KVM's, in words as SMCCC lays them out.
 const VENDOR_HYP_UID: [u64; 4] = [0xb66f_b428, 0xe911_c52e, 0x564b_caa9, 0x743a_004d];
 
-/// Who calls: the state on which a decision may depend.
+/// The vCPU that calls: the state on which a decision may depend.
 ///
-/// A decision asks only for what it needs, when it needs it.
+/// A decision reads only the state that it needs, when it needs it.
 pub trait Caller {
     /// The registers `x0` to `x3`.
     fn registers(&self) -> [u64; 4];
 
-    /// Whether the caller is in AArch32 state.
+    /// Whether the vCPU is in AArch32 state.
     fn is_32bit(&self) -> bool;
 
-    /// The version of PSCI that the caller sees, as in [`PsciVersion::seen`].
+    /// The version of PSCI that the vCPU sees, as in [`PsciVersion::seen`].
     ///
     /// [`PsciVersion::seen`]: crate::PsciVersion::seen
     fn psci_version(&self) -> u32;
 
-    /// The services that the caller's VM offers.
+    /// The services that the VM offers.
     fn bitmap(&self, map: FeatureBitmap) -> u64;
 
-    /// The guest physical address of the caller's stolen time, if userspace gave it one.
+    /// The guest physical address of the vCPU's stolen time, if userspace set one.
     fn stolen_time(&self) -> Option<u64>;
 
-    /// Whether userspace takes care of `SYSTEM_SUSPEND`.
+    /// Whether userspace handles `SYSTEM_SUSPEND`.
     fn may_suspend_system(&self) -> bool;
 }
 
@@ -85,7 +85,7 @@ pub enum WorkaroundQuery {
 }
 
 impl WorkaroundQuery {
-    /// Returns what the caller gets.
+    /// Returns the result of the call.
     ///
     /// `host` is the state of the vulnerability on the host; `ssbs` is whether the guest sees SSBS
     /// in `ID_AA64PFR1_EL1`, which matters only to `SMCCC_ARCH_WORKAROUND_2`.
@@ -124,7 +124,7 @@ pub struct SystemTime {
 }
 
 impl SystemTime {
-    /// Returns what the caller gets: the upper and the lower half of each.
+    /// Returns the result of the call: the upper and the lower half of each.
     #[inline]
     pub const fn to_registers(self) -> [u64; 4] {
         const LOW: u64 = 0xffff_ffff;
@@ -137,68 +137,68 @@ impl SystemTime {
     }
 }
 
-/// What is to be done for a call.
+/// The decision about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// The caller gets this in `x0` to `x3`, and goes on.
+    /// Return these values in `x0` to `x3`.
     Return([u64; 4]),
-    /// Something has to be done.
+    /// Perform an action, which determines the result.
     Perform(Action),
 }
 
-/// What has to be done for a call.
+/// What to do for a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// The caller is told whether the host has a workaround for it.
+    /// Return whether the host has a workaround for the guest.
     Workaround(WorkaroundQuery),
-    /// The time stolen from the caller is counted from now on, at this address, which it gets.
+    /// Start to count the vCPU's stolen time at this address, and return the address.
     StolenTime(u64),
-    /// The caller gets the host's time of day, and its own counter at that time, as
+    /// Return the host's time of day and the guest's counter at that time, as
     /// [`SystemTime::to_registers`] lays them out; or `NOT_SUPPORTED`, if the host's time does not
     /// come from that counter.
     SystemTime(PtpCounter),
-    /// The caller gets random bits: so many, in three registers of this width.
+    /// Return random bits in three registers.
     Random {
         /// The number of bits, at most three times the width.
         bits: u32,
         /// The width of the registers.
         convention: Convention,
     },
-    /// The caller waits for an interrupt, and gets `SUCCESS` then.
+    /// Wait for an interrupt, then return `SUCCESS`.
     CpuSuspend,
-    /// The caller is turned off.
+    /// Turn the calling vCPU off.
     CpuOff,
-    /// Another vCPU is turned on.
+    /// Turn another vCPU on.
     CpuOn(PowerOn),
-    /// The caller is told whether other vCPUs are on.
+    /// Return whether the vCPUs of an affinity instance are on.
     AffinityInfo(AffinityQuery),
-    /// Userspace is told, and the caller's `x0` to `x3` become these.
+    /// Set `x0` to `x3`, and exit to userspace.
     SystemEvent {
-        /// What userspace is told.
+        /// The event that userspace gets.
         event: SystemEvent,
-        /// The registers that userspace finds, and the caller if it is run again.
+        /// The registers that userspace finds, and the guest if the vCPU runs again.
         registers: [u64; 4],
     },
 }
 
 impl Decision {
-    /// The caller is told that there is no such function.
+    /// Return that there is no such function.
     pub const NOT_SUPPORTED: Self = Self::value(NOT_SUPPORTED);
 
-    /// The caller gets a value in `x0`, and zeros.
+    /// Return a value in `x0`, and zeros in `x1` to `x3`.
     #[inline]
     pub const fn value(x0: u64) -> Self {
         Self::Return([x0, 0, 0, 0])
     }
 
-    /// Decides a call that no filter has withheld from KVM.
+    /// Decides a call that the VM's filter leaves to KVM.
     #[inline(always)]
     pub fn of(caller: &impl Caller, id: FuncId) -> Self {
         Call::dispatch(id, Decide(caller))
     }
 }
 
-/// Decides a call of this caller.
+/// Decides a call by this caller.
 struct Decide<'a, C>(&'a C);
 
 impl<C: Caller> Next for Decide<'_, C> {
@@ -242,14 +242,14 @@ impl<C: Caller> Next for Decide<'_, C> {
     }
 }
 
-/// Returns the first argument of a function that takes 32 bits of it, whatever its form.
+/// Returns the first argument of a function that reads only 32 bits of it in either convention.
 #[inline(always)]
 fn argument(caller: &impl Caller) -> u32 {
     let [_, x1, ..] = caller.registers();
     low_half(x1)
 }
 
-/// `SMCCC_ARCH_FEATURES`: what this caller is told of a function.
+/// `SMCCC_ARCH_FEATURES`: answers whether there is a function.
 struct ArchFeatures<'a, C>(&'a C);
 
 impl<C: Caller> Next for ArchFeatures<'_, C> {
@@ -285,7 +285,7 @@ fn trng(function: TrngFunction, caller: &impl Caller) -> Decision {
     match function {
         TrngFunction::Version => Decision::value(TRNG_VERSION_1_0),
         TrngFunction::Features => {
-            // KVM looks at all of the register here, unlike elsewhere.
+            // KVM reads the whole register here, unlike elsewhere.
             let known = u32::try_from(x1).is_ok_and(|id| {
                 matches!(
                     Call::decode(FuncId::from_raw(id)).gate(),

@@ -2,9 +2,9 @@
 
 //! Writes to ID registers: whether each field asks for no more than the host can give.
 //!
-//! What "more" is depends on the field. Its rule says which of two levels is the safe one, for a
-//! guest that relies on the feature; a value is accepted if each of its fields is the safe one of
-//! itself and the limit.
+//! The meaning of "more" depends on the field. The field's rule picks the safe one of two levels,
+//! for a guest that relies on the feature. A value is accepted if each of its fields is the safe
+//! one of itself and the limit.
 //!
 //! Reference: `arm64_check_features()`, `arm64_ftr_safe_value()`.
 
@@ -15,11 +15,11 @@ use crate::{FeatureLevel, Field, Reject};
 pub enum SafeValue {
     /// This one, whatever the two are.
     Exact(i64),
-    /// The lower one: a guest does without what it is not told of.
+    /// The lower one: a guest does without a feature that it does not see.
     LowerSafe,
-    /// The higher one, such as of sizes by which a guest must not be too short.
+    /// The higher one, such as for a size that a guest must not underestimate.
     HigherSafe,
-    /// The higher one, but 0 stands for what is higher than all.
+    /// The higher one, where 0 is the highest of all.
     HigherOrZeroSafe,
 }
 
@@ -38,12 +38,12 @@ impl SafeValue {
     }
 }
 
-/// A field of an ID register, and what is safe in it.
+/// A field of an ID register, and its rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FeatureField<R = SafeValue> {
     /// Where the field is, and its sign.
     pub field: Field,
-    /// Which of two levels is safe, or what says so: it is asked only if there are two.
+    /// Which of two levels is safe; converted to a [`SafeValue`] only if the levels differ.
     pub rule: R,
 }
 
@@ -57,16 +57,17 @@ impl<R: Into<SafeValue>> FeatureField<R> {
     }
 }
 
-/// An ID register, as a VM that has not run yet may be given a value for it.
+/// An ID register of a VM that has not run yet, and the values that it accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FeatureRegister {
     /// Reads as zero for this vCPU.
     Raz,
-    /// Says what the host can give.
+    /// Limited by what the host can give.
     Limited {
         /// The most that the host can give.
         limit: u64,
-        /// The bits that userspace may change. A field of which one bit is missing cannot be.
+        /// The bits that userspace may change. A field cannot be changed unless all its bits are
+        /// set here.
         writable: u64,
     },
 }
@@ -74,12 +75,12 @@ pub enum FeatureRegister {
 impl FeatureRegister {
     /// Checks a value, field by field.
     ///
-    /// `fields` are those that the register has; they are not looked at if it reads as zero.
+    /// `fields` are the fields of the register; they are not read if the register reads as zero.
     ///
     /// # Errors
     ///
-    /// [`Reject::UnsafeValue`] if a field is not safe, or a bit that is in no writable field is not
-    /// the limit's.
+    /// [`Reject::UnsafeValue`] if a field is not safe, or a bit outside the writable fields differs
+    /// from the limit.
     #[inline]
     pub fn write<R: Into<SafeValue>>(
         self,
@@ -92,7 +93,7 @@ impl FeatureRegister {
             Self::Limited { limit, writable } => (limit, writable),
         };
 
-        // What is the limit's is safe, so that only what differs has to be looked at.
+        // Bits that equal the limit's are safe: check only those that differ.
         let differs = value ^ limit;
         if differs == 0 {
             return Ok(());

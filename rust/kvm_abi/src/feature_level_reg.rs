@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The feature-level registers: what a host has, in numbers that are compared without being
-//! understood.
+//! The feature-level registers: what a host has, as numbers whose meaning need not be known to
+//! compare them.
 //!
-//! There are as many of them now as there will ever be, so that no kernel lists one that another
-//! does not know. A field that a kernel does not know reads as zero, "unknown", and what is written
-//! to it is compared with that: an older kernel takes what a newer one has to say of it, unless the
-//! guest was promised something.
+//! Their number is fixed, so no kernel lists a register that another one lacks. A field that a
+//! kernel does not know reads as zero, "unknown", and a write to it is compared with zero: an older
+//! kernel accepts a newer kernel's value, unless that value promises a feature.
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
@@ -21,7 +20,7 @@ use crate::{
     WorkaroundLevel2, //
 };
 
-/// The ids of the group, less the number: `KVM_REG_ARM64 | KVM_REG_SIZE_U64 |
+/// The ids of the group, without the number: `KVM_REG_ARM64 | KVM_REG_SIZE_U64 |
 /// KVM_REG_ARM_FEATURE_LEVEL`.
 const IDS: u64 = 0x6030_0000_0017_0000;
 
@@ -33,7 +32,7 @@ const IDS: u64 = 0x6030_0000_0017_0000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeatureLevelReg(u8);
 
-/// What the host does about the vulnerabilities that the three workarounds are for.
+/// The state of the host's mitigations of the vulnerabilities of the three workarounds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct HostWorkarounds {
     /// Spectre-v2, `SMCCC_ARCH_WORKAROUND_1`.
@@ -98,10 +97,10 @@ impl FeatureLevelReg {
     /// The number of registers, `KVM_ARM_NR_FEATURE_LEVEL_REGS`.
     pub const COUNT: usize = 8;
 
-    /// The register of the workarounds, which is the only one that depends on the host.
+    /// The register of the workarounds, the only one that depends on the host.
     pub const WORKAROUNDS: Self = Self(0);
 
-    /// The first register of those that are KVM's own, and have no names.
+    /// The first of KVM's private registers, which have no names.
     pub const FIRST_PRIVATE: Self = Self(6);
 
     /// Returns all registers, in the order of their numbers.
@@ -117,10 +116,10 @@ impl FeatureLevelReg {
         IDS | u64::from(self.0)
     }
 
-    /// Returns whether the id is in the group of these registers, whatever its size and number.
+    /// Returns whether the id is in the group of these registers, with any size and number.
     #[inline]
     pub const fn is_in_group(id: u64) -> bool {
-        // All but size and number: with the scope, and what is reserved.
+        // All bits except size and number; scope and reserved bits are included.
         const MASK: u64 = !((0xf << 52) | 0xffff);
         id & MASK == IDS & MASK
     }
@@ -139,7 +138,7 @@ impl FeatureLevelReg {
             .ok_or(Reject::UnknownRegister)
     }
 
-    /// Returns what the register reads on this host; only that of the workarounds asks for it.
+    /// Returns the value of the register on this host. Only that of the workarounds calls `host`.
     #[inline]
     pub fn levels(self, host: impl FnOnce() -> HostWorkarounds) -> FeatureLevels {
         if self == Self::WORKAROUNDS {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Function identifiers: what a guest writes to `w0` to say which function it calls.
+//! Function identifiers: the value of `w0` that names the function a guest calls.
 //!
 //! Reference: Arm DEN 0028 (SMCCC), section "SMC and HVC function identifiers".
 
@@ -39,7 +39,7 @@ impl FuncId {
         Self(raw)
     }
 
-    /// Returns the identifier that a register holds, whose upper half has no meaning.
+    /// Returns the identifier in the lower half of a register; the upper half is ignored.
     #[inline]
     pub const fn from_register(value: u64) -> Self {
         Self(low_half(value))
@@ -67,7 +67,7 @@ impl FuncId {
         self.0
     }
 
-    /// Returns bits 31:24, which say what kind of call it is and whose, and bits 23:0.
+    /// Returns bits 31:24, the kind and the owner of the call, and bits 23:0.
     #[inline]
     pub(crate) const fn split(self) -> (u8, u32) {
         let [a, b, c, kind] = self.0.to_le_bytes();

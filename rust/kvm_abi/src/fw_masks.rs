@@ -6,14 +6,14 @@
 
 use crate::{FeatureBitmap, FwReg, RanOnce, VcpuFeatures};
 
-/// What the masks depend on.
+/// The state that the masks depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FwState {
     /// The features of the VM's vCPUs.
     pub features: VcpuFeatures,
     /// Whether the VM has run, which freezes the bitmaps.
     pub ran: RanOnce,
-    /// Whether that freezes the version of PSCI as well.
+    /// Whether the first run freezes the version of PSCI as well.
     pub psci_version_freezes: bool,
 }
 
@@ -43,17 +43,17 @@ impl FwState {
         }
     }
 
-    /// Returns the bits of a register that userspace can change, now.
+    /// Returns the bits of a register that userspace can change now.
     ///
-    /// Those of the workarounds it cannot: a write checks, and stores nothing. Where the features
-    /// of the vCPUs are not known yet, they may come to be those with which the version of PSCI can
-    /// be chosen.
+    /// The masks of the workarounds are zero: a write checks the value, and stores nothing. While
+    /// the features of the vCPUs are unknown, the version of PSCI counts as writable, because the
+    /// vCPUs may still get the feature that lets userspace choose it.
     #[inline]
     pub fn mask(self, reg: FwReg) -> u64 {
         let ran = self.ran == RanOnce::Yes;
         match reg {
             FwReg::PsciVersion if self.psci_version_freezes && ran => 0,
-            // Without PSCI 0.2 there is one version to choose from.
+            // Without the feature for PSCI 0.2, the only version is 0.1.
             FwReg::PsciVersion if self.features == (VcpuFeatures::Known { psci_0_2: false }) => 0,
             FwReg::PsciVersion => Self::PSCI_VERSIONS,
             FwReg::Workaround1 | FwReg::Workaround2 | FwReg::Workaround3 => 0,

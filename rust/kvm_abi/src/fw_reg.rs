@@ -19,12 +19,12 @@ const FW_FEAT_BMAP: u64 = 0x16 << 16;
 
 /// Bits 15:0 of an id, the number in the group.
 const NUMBER_MASK: u64 = 0xffff;
-/// The ids of the first group, less the number.
+/// The ids of the first group, without the number.
 const FW_IDS: u64 = ARM64 | SIZE_U64 | FW;
-/// The ids of the second group, less the number.
+/// The ids of the second group, without the number.
 const BITMAP_IDS: u64 = ARM64 | SIZE_U64 | FW_FEAT_BMAP;
 
-/// A firmware pseudo-register, all of which are 64 bits wide.
+/// A firmware pseudo-register. All are 64 bits wide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FwReg {
     /// `KVM_REG_ARM_PSCI_VERSION`.
@@ -79,18 +79,17 @@ impl FwReg {
         Self::dispatch(id, Itself)
     }
 
-    /// Goes on with the register that has this id.
+    /// Handles the register that has this id.
     ///
-    /// The result is that of `FwReg::from_id(id).map(|reg| next.with(reg))`. But there is one place
-    /// of it for each register, with a constant, so that the compiler makes one switch of what is
-    /// two otherwise.
+    /// The result is that of `FwReg::from_id(id).map(|reg| next.with(reg))`. Each arm calls `next`
+    /// with a constant, so that the compiler merges decoding and handling into one switch.
     ///
     /// # Errors
     ///
     /// Those of [`FwReg::from_id`].
     #[inline(always)]
     pub fn dispatch<N: NextFwReg>(id: u64, next: N) -> Result<N::Output, Reject> {
-        // Looked at first, as it is otherwise the only one that takes longer than in C.
+        // Compared first: in the `match` below it would be the only register slower than in C.
         if id == FW_IDS {
             return Ok(next.with(Self::PsciVersion));
         }
@@ -109,7 +108,7 @@ impl FwReg {
         })
     }
 
-    /// Checks what does not depend on the state of host and VM, before it is looked at.
+    /// Checks what does not depend on the state of host and VM, before that state is read.
     ///
     /// # Errors
     ///
@@ -127,7 +126,7 @@ impl FwReg {
 
     /// Checks the size field of an id, known or not.
     ///
-    /// A write checks it before it reads the value, and looks the register up after that: of an
+    /// A write checks the size, reads the value, and looks the register up, in this order: for an
     /// unknown register, an unreadable value is found first.
     ///
     /// # Errors
@@ -142,18 +141,18 @@ impl FwReg {
     }
 }
 
-/// What is done with a register, once it is known which one.
+/// What to do with a decoded register.
 ///
-/// A closure would do, if it could be told to be inlined always.
+/// A trait and not a closure, because closures cannot be `#[inline(always)]`.
 pub trait NextFwReg {
-    /// What comes out of it.
+    /// The result.
     type Output;
 
-    /// Goes on with a register.
+    /// Handles a register.
     fn with(self, reg: FwReg) -> Self::Output;
 }
 
-/// The register itself.
+/// Returns the register itself.
 struct Itself;
 
 impl NextFwReg for Itself {

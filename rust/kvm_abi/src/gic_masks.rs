@@ -2,19 +2,19 @@
 
 //! Range 1 of writable masks: the CPU interface of a GICv3, and its virtualisation control.
 //!
-//! A bit is in the mask of a register if a write of userspace can change it. Those of a read-only
-//! field are not, even if a write of what they read anyway is accepted.
+//! A bit is in the mask of a register if a write by userspace can change it. Bits of a read-only
+//! field are not in the mask, even if a write of their current value is accepted.
 //!
 //! Reference: Arm IHI 0069; `gic_v3_icc_reg_descs[]` and the functions in it.
 
-/// What the masks depend on.
+/// The state that the masks depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GicV3State {
     /// The bits of a priority that a vCPU has, which userspace can lower: 1 to 8.
     pub pri_bits: u32,
     /// `ICC_CTLR_EL1.IDbits` of a vCPU, which userspace can lower: 0 for 16 bits, 1 for 24.
     pub id_bits: u32,
-    /// In a VM with EL2, the bits of `ICH_HCR_EL2` that mean something there.
+    /// In a VM with EL2, the bits of `ICH_HCR_EL2` that are not reserved.
     pub ich_hcr: Option<u64>,
 }
 
@@ -30,8 +30,8 @@ impl GicMaskIndex {
     /// The number of places, `KVM_ARM_GIC_RANGE_SIZE`.
     pub const COUNT: usize = 256;
 
-    /// Returns all places. What is there: op1, as 0 for 0 and 1 for 4, in bit 7, CRm in bits 6:3
-    /// and op2 in 2:0; op0 is 3 and CRn is 12.
+    /// Returns all places. A place names a register: op1 in bit 7, as 0 for 0 and 1 for 4, CRm in
+    /// bits 6:3 and op2 in 2:0; op0 is 3 and CRn is 12.
     #[inline]
     pub fn all() -> impl Iterator<Item = Self> {
         (0..=u8::MAX).map(Self)
@@ -77,7 +77,7 @@ impl GicV3State {
             (12, 4) => self.ctlr(),
             // ICC_IGRPEN0_EL1, ICC_IGRPEN1_EL1
             (12, 6 | 7) => 0x1,
-            // ICC_SRE_EL1, and what userspace has no access to.
+            // ICC_SRE_EL1, and registers that userspace cannot access.
             _ => 0,
         }
     }
@@ -89,7 +89,7 @@ impl GicV3State {
             (11, 0) => ich_hcr,
             // ICH_VMCR_EL2, ICH_LR<n>_EL2
             (11, 7) | (12 | 13, _) => u64::MAX,
-            // ICC_SRE_EL2 and ICH_VTR_EL2, and what userspace has no access to.
+            // ICC_SRE_EL2, ICH_VTR_EL2, and registers that userspace cannot access.
             _ => 0,
         }
     }
@@ -116,8 +116,7 @@ impl GicV3State {
     }
 }
 
-/// Returns the bits in which numbers up to `max`, which has three bits, differ from another one of
-/// them.
+/// Returns the bits in which two numbers from 0 to `max` can differ; `max` has three bits.
 #[inline]
 const fn lowerable(max: u32) -> u64 {
     match max & 7 {

@@ -9,8 +9,8 @@
 //! Reference: Arm IHI 0048B (GICv2), `GICC_*` in 4.4 and `GICH_VMCR` in 5.3; Arm IHI 0069,
 //! `ICH_VMCR_EL2`; `vgic_mmio_read_vcpuif()`, `vgic_mmio_write_vcpuif()`.
 
-/// The priority mask as the architecture has it, `GICC_PMR.Priority`: 8 bits, of which a GICv2 may
-/// implement the upper five. An interrupt is signalled if its priority is lower in number.
+/// The priority mask of the architecture, `GICC_PMR.Priority`: 8 bits, of which a GICv2 may
+/// implement the upper five only. An interrupt is signalled if its priority is lower in number.
 ///
 /// What userspace gets is a [`VmPriMask`]:
 ///
@@ -19,7 +19,7 @@
 /// assert_eq!(mask.get(), 0x1e);
 /// ```
 ///
-/// What has been shifted cannot be shifted again:
+/// A shifted mask cannot be shifted again:
 ///
 /// ```compile_fail,E0599
 /// let mask = kvm_abi::GiccPmr::new(0xf0).to_vm_pri_mask();
@@ -44,20 +44,20 @@ impl GiccPmr {
     /// Drops the lower three bits of the priority.
     #[inline]
     pub const fn to_vm_pri_mask(self) -> VmPriMask {
-        // INVARIANT: Of eight bits three are shifted out.
+        // INVARIANT: Of eight bits, five remain after the shift.
         VmPriMask(self.0 >> 3)
     }
 }
 
 /// The priority mask as `GICH_VMCR.VMPriMask` holds it: the upper five bits of [`GiccPmr`], in bits
-/// 4:0. For historical reasons it is this form that userspace gets and gives.
+/// 4:0. For historical reasons userspace reads and writes this form.
 ///
 /// ```
 /// let pmr = kvm_abi::VmPriMask::from_user(0x1e).to_pmr();
 /// assert_eq!(pmr.get(), 0xf0);
 /// ```
 ///
-/// Neither can it be shifted twice, nor taken for the other form:
+/// It cannot be shifted twice, and cannot be mistaken for the other form:
 ///
 /// ```compile_fail,E0599
 /// let twice = kvm_abi::VmPriMask::from_user(0x1e).to_pmr().to_pmr();
@@ -76,10 +76,10 @@ impl GiccPmr {
 pub struct VmPriMask(u8);
 
 impl VmPriMask {
-    /// Returns the mask that userspace means by a value; bits above the lower five are ignored.
+    /// Returns the mask in a value from userspace; bits above the lower five are ignored.
     #[inline]
     pub const fn from_user(value: u64) -> Self {
-        // CAST: Five bits are left. INVARIANT: They are.
+        // CAST: Five bits are left. INVARIANT: The value has five bits.
         #[expect(clippy::as_conversions)]
         let bits = (value & 0x1f) as u8;
         Self(bits)
@@ -91,7 +91,7 @@ impl VmPriMask {
         self.0
     }
 
-    /// Puts the five bits where the architecture has them; the lower three become zero.
+    /// Moves the five bits to their architectural place; the lower three become zero.
     #[inline]
     pub const fn to_pmr(self) -> GiccPmr {
         GiccPmr(self.0 << 3)
@@ -110,7 +110,7 @@ impl BinaryPoint {
     /// Returns the binary point in bits 2:0; the other bits are ignored.
     #[inline]
     pub const fn from_bits(value: u64) -> Self {
-        // CAST: Three bits are left. INVARIANT: They are.
+        // CAST: Three bits are left. INVARIANT: The value has three bits.
         #[expect(clippy::as_conversions)]
         let bits = (value & 0x7) as u8;
         Self(bits)
@@ -123,7 +123,7 @@ impl BinaryPoint {
     }
 }
 
-/// The bits of `GICC_CTLR` that a vCPU has.
+/// The bits of `GICC_CTLR` that a vCPU implements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct GiccCtlr {
     /// `EnableGrp0`, bit 0: interrupts of group 0 are signalled.
@@ -148,7 +148,7 @@ impl GiccCtlr {
     const CBPR: u32 = 1 << 4;
     const EOI_MODE_NS: u32 = 1 << 9;
 
-    /// Returns the bits in a register; those that a vCPU has not are ignored.
+    /// Returns the bits in a register; bits that a vCPU does not implement are ignored.
     ///
     /// `GICC_CTLR` and both control registers of virtual machines have them at the same places.
     #[inline]
@@ -163,7 +163,7 @@ impl GiccCtlr {
         }
     }
 
-    /// Returns the bits where a register has them.
+    /// Returns the bits at their places in a register.
     #[inline]
     const fn to_bits(self) -> u32 {
         const fn bit(set: bool, bit: u32) -> u32 {
@@ -182,10 +182,10 @@ impl GiccCtlr {
     }
 }
 
-/// The control register of a virtual machine, by the host's GIC that it is for.
+/// The control register of a virtual machine, in the layout of the host's GIC.
 ///
-/// Both have the bits of [`GiccCtlr`] at their places, the aliased binary point in bits 20:18 and
-/// the binary point in 23:21.
+/// Both layouts have the bits of [`GiccCtlr`] at their places, the aliased binary point in bits
+/// 20:18 and the binary point in 23:21.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Vmcr {
     /// `GICH_VMCR`: a [`VmPriMask`] in bits 31:27.
@@ -205,8 +205,7 @@ impl Vmcr {
 
     /// Returns the register that holds this state in the same layout.
     ///
-    /// Bits that mean nothing here become zero. `GICH_VMCR` loses the lower three bits of the
-    /// priority mask.
+    /// Other bits become zero. `GICH_VMCR` loses the lower three bits of the priority mask.
     #[inline]
     pub fn with(self, state: CpuInterface) -> Self {
         let common = state.ctlr.to_bits()
@@ -253,7 +252,7 @@ impl From<Vmcr> for CpuInterface {
     }
 }
 
-/// A register of the CPU interface whose state the control register of the virtual machine holds.
+/// A register of the CPU interface, other than the active priorities `GICC_APR<n>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum GiccReg {
     /// `GICC_CTLR`, at 0x00.
@@ -269,7 +268,7 @@ pub enum GiccReg {
 }
 
 impl GiccReg {
-    /// Returns the register at an address, of which bits 7:0 count; `None` if there is none.
+    /// Returns the register at an address, `None` if there is none; only bits 7:0 count.
     #[inline]
     pub const fn from_addr(addr: u64) -> Option<Self> {
         match addr & 0xff {
@@ -288,7 +287,7 @@ impl CpuInterface {
     /// (0x43b) in 11:0.
     pub const IIDR: u32 = (0x4b << 20) | (0x2 << 16) | 0x43b;
 
-    /// Returns what a read of a register gives.
+    /// Returns the value of a register.
     #[inline]
     pub fn read(self, reg: GiccReg) -> u32 {
         match reg {
@@ -300,8 +299,8 @@ impl CpuInterface {
         }
     }
 
-    /// Returns the state after a write to a register. Bits that a register has not are ignored, and
-    /// `GICC_IIDR` has none that could be written.
+    /// Returns the state after a write to a register. Bits that a vCPU does not implement are
+    /// ignored, and so is any write to `GICC_IIDR`.
     #[inline]
     pub fn written(mut self, reg: GiccReg, value: u64) -> Self {
         match reg {
@@ -316,13 +315,13 @@ impl CpuInterface {
         self
     }
 
-    /// Returns what userspace reads of `GICC_PMR` where it has opted in to all eight bits.
+    /// Returns the `GICC_PMR` that userspace reads if it has opted in to all eight bits.
     #[inline]
     pub fn canonical_pmr(self) -> u32 {
         self.pmr.get().into()
     }
 
-    /// Returns the state after such a write to `GICC_PMR`; bits above the lower eight are ignored.
+    /// Returns the state after a write of all eight bits to `GICC_PMR`; higher bits are ignored.
     #[inline]
     pub const fn with_canonical_pmr(mut self, value: u32) -> Self {
         // CAST: Eight bits are left.

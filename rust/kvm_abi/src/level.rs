@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Feature levels: fields of a register as numbers that are compared without being understood.
+//! Feature levels: fields of a register as numbers whose meaning need not be known to compare them.
 //!
-//! A higher level is a better one, 0 says that nothing is known, and a negative level that the
-//! feature is known to be absent. Fields of ID registers are levels, of any width and with or
-//! without a sign, and so are the sixteen signed 4-bit fields of [`FeatureLevels`]: there, a write
-//! asks for no more than the host has if each of its fields is at most the host's, whether or not
-//! anyone knows what the field means.
+//! A higher level is better, 0 means unknown, and a negative level means known to be absent. Fields
+//! of ID registers are levels, of any width and with or without a sign. So are the sixteen signed
+//! 4-bit fields of [`FeatureLevels`]: a write of those asks for no more than the host has if none
+//! of its fields is above the host's, whatever the field means.
 //!
 //! Reference: the scheme of the Arm ARM for fields in ID registers ("Principles of the ID scheme"),
 //! `cpuid_feature_extract_field_width()`.
 
-/// How a field is read as a number.
+/// How to read a field as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sign {
     /// Two's complement: four bits are -8 to 7.
@@ -20,12 +19,12 @@ pub enum Sign {
     Unsigned,
 }
 
-/// What a field says, as a number.
+/// The value of a field as a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeatureLevel(i32);
 
 impl FeatureLevel {
-    /// Nothing is known of the feature.
+    /// Nothing is known about the feature.
     pub const UNKNOWN: Self = Self(0);
 
     /// Returns the level of this number.
@@ -47,7 +46,7 @@ impl FeatureLevel {
     }
 }
 
-/// A field of a register: where it is, and how it is read.
+/// A field of a register: its place, and how to read it.
 ///
 /// # Invariants
 ///
@@ -88,17 +87,18 @@ impl Field {
     /// Returns the number of bits above the field.
     #[inline]
     const fn above(self) -> u32 {
-        // By the type invariant nothing wraps, nor is there a seventh bit.
+        // By the type invariant this does not wrap and is below 64; the mask shows it to the
+        // compiler.
         self.unused().wrapping_sub(self.shift_u32()) & 63
     }
 
-    /// Returns the number of the register's bits that are not the field's, at most 63.
+    /// Returns the number of the register's bits outside the field, at most 63.
     #[inline]
     const fn unused(self) -> u32 {
         // CAST: Widens, `u32::from()` is not `const`.
         #[expect(clippy::as_conversions)]
         let width = self.width as u32;
-        // By the type invariant nothing wraps, nor is there a seventh bit.
+        // By the type invariant this does not wrap and is below 64, as in `above()`.
         64u32.wrapping_sub(width) & 63
     }
 
@@ -118,12 +118,12 @@ impl Field {
 
     /// Returns the level in the field of this register.
     ///
-    /// As in C a level has 32 bits and a sign: of a wider field the lower bits count, and one of 32
-    /// bits has a sign whether it is to be read with one or not.
+    /// As in C, a level is a signed number of 32 bits: only the lower 32 bits of a wider field
+    /// count, and bit 31 is the sign even of an unsigned field.
     #[inline]
     pub const fn level(self, register: u64) -> FeatureLevel {
         let top = register << self.above();
-        // CAST: Reinterprets the bits; then keeps those that C keeps.
+        // CAST: Reinterprets the bits, then keeps the 32 that C keeps.
         #[expect(clippy::as_conversions)]
         let level = match self.sign {
             Sign::Signed => ((top as i64) >> self.unused()) as i32,
@@ -162,7 +162,7 @@ impl FieldIndex {
     /// Returns the field at this position.
     #[inline]
     pub const fn field(self, sign: Sign) -> Field {
-        // INVARIANT: At most 60, and four bits more are 64.
+        // INVARIANT: The shift is at most 60, so the field ends at bit 63 at the latest.
         Field {
             shift: (self.0 & 15) << 2,
             width: 4,
@@ -235,11 +235,11 @@ impl FeatureLevels {
         field.field(Sign::Signed).level(self.0)
     }
 
-    /// Returns the register with a level in a field; of the level, the lower four bits count.
+    /// Returns the register with a level in a field; only the lower four bits of the level count.
     #[inline]
     pub const fn with(self, field: FieldIndex, level: FeatureLevel) -> Self {
         let field = field.field(Sign::Signed);
-        // CAST: Sign-extends, and what is not the field's is cut off.
+        // CAST: Sign-extends; the mask below removes bits outside the field.
         #[expect(clippy::as_conversions)]
         let bits = (level.get() as u64) << field.shift_u32();
         Self((self.0 & !field.mask()) | (bits & field.mask()))

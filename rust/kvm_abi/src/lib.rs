@@ -2,10 +2,10 @@
 
 //! What KVM/arm64 lets a guest see and userspace change, decided by pure functions.
 //!
-//! The functions of this crate take values and return decisions. They know no kernel type, no
-//! lock, no user pointer and no errno: the caller takes a [`Snapshot`] of the state that a decision
+//! The functions of this crate take values and return decisions. They use no kernel type, no lock,
+//! no user pointer and no errno: the caller takes a [`Snapshot`] of the state that a decision
 //! depends on, asks for the decision, and commits the [`Effect`] under the same lock. Every
-//! function is total; a value that the ABI does not allow is a [`Reject`], never a panic.
+//! function is total: a value that the ABI does not allow gives a [`Reject`], never a panic.
 //!
 //! The kernel builds this crate from `rust/Makefile`. It is an ordinary `no_std` crate as well, so
 //! its tests run on the host.

@@ -6,7 +6,7 @@
 
 use crate::{FeatureIdIndex, OptIns, Reject, SysReg};
 
-/// What userspace asks for, less where it wants it.
+/// A request from userspace, without the address for the result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct MaskRequest {
     /// The number of a range.
@@ -20,14 +20,14 @@ pub struct MaskRequest {
 pub enum MaskRange {
     /// Range 0, the feature ID registers.
     FeatureId,
-    /// Range 1, the registers of a GICv3, of VMs that have opted in to it.
+    /// Range 1, the registers of a GICv3; only for VMs that have opted in to it.
     Gic,
-    /// Range 2, the firmware registers, of VMs that have opted in to it.
+    /// Range 2, the firmware registers; only for VMs that have opted in to it.
     Firmware,
 }
 
 impl MaskRange {
-    /// Returns the bit of the range where ranges are told by bits.
+    /// Returns the range's bit in a set of ranges.
     #[inline]
     pub const fn bit(self) -> u32 {
         match self {
@@ -39,7 +39,7 @@ impl MaskRange {
 }
 
 impl MaskRequest {
-    /// Returns the range that is asked for, of a VM that has opted in to this much.
+    /// Returns the range that userspace asks for; `opt_ins` is what the VM has opted in to.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl MaskRequest {
 }
 
 /// Range 0: for each feature ID register, at its [`FeatureIdIndex`], the bits that userspace may
-/// change. Of a register that does not exist, or cannot be written, it may change none.
+/// change. The mask of a register that does not exist, or that is read-only, is zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeatureIdMasks([u64; FeatureIdIndex::COUNT]);
 
@@ -70,7 +70,7 @@ impl FeatureIdMasks {
 
     /// Picks the feature ID registers from a table of system registers and their masks.
     ///
-    /// As [`FeatureIdMasks::fill`] of no masks.
+    /// As [`FeatureIdMasks::fill`], starting with zeros.
     #[inline]
     pub fn from_table(table: impl Iterator<Item = (SysReg, u64)>, aarch32_el0: bool) -> Self {
         let mut masks = Self::NONE;
@@ -81,8 +81,7 @@ impl FeatureIdMasks {
     /// Picks the feature ID registers from a table of system registers and their masks, and sets
     /// the masks of those that have one.
     ///
-    /// Without AArch32 at EL0 the AArch32 ID registers have no fields to be changed, whatever the
-    /// table says.
+    /// Without AArch32 at EL0, the masks of the AArch32 ID registers in the table are ignored.
     #[inline]
     pub fn fill(&mut self, table: impl Iterator<Item = (SysReg, u64)>, aarch32_el0: bool) {
         for (reg, mask) in table {
@@ -93,7 +92,7 @@ impl FeatureIdMasks {
                 .feature_id_index()
                 .and_then(|index| self.0.get_mut(index.get()))
             {
-                // A register without mask leaves alone what another entry has said of it.
+                // An entry without a mask must not clear the mask of another entry.
                 if mask != 0 {
                     *entry = mask;
                 }

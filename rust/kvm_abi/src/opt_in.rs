@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a VM can opt in to, and the capabilities by which it does.
+//! The features that a VM can opt in to, and the capabilities for it.
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
 use crate::{MaskRange, Reject};
 
-/// A set of what a VM has opted in to.
+/// A set of features that a VM has opted in to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct OptIns(u32);
 
 impl OptIns {
-    /// Nothing: the VM is as ever.
+    /// The empty set: the VM behaves as under the C code.
     pub const NONE: Self = Self(0);
     /// Feature-level registers, [`crate::FeatureLevelReg`].
     pub const FEATURE_LEVELS: Self = Self(1 << 0);
@@ -25,12 +25,12 @@ impl OptIns {
     pub const REG_SCOPE: Self = Self(1 << 4);
     /// The version of PSCI freezes when the VM runs.
     pub const PSCI_VERSION_FREEZE: Self = Self(1 << 5);
-    /// `GICC_PMR` has eight bits for userspace.
+    /// Userspace reads and writes eight bits of `GICC_PMR`.
     pub const CANONICAL_PMR: Self = Self(1 << 6);
-    /// All that there is.
+    /// All features.
     pub const ALL: Self = Self(0x7f);
 
-    /// Returns the set in the lower bits of a word, bit `n` being `1 << n` of the constants here.
+    /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]
     pub const fn from_bits(bits: u32) -> Self {
         Self(bits & Self::ALL.0)
@@ -42,31 +42,31 @@ impl OptIns {
         self.0
     }
 
-    /// Returns whether all of the other set is in this one.
+    /// Returns whether the other set is a subset of this one.
     #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
     }
 
-    /// Returns what is in either set.
+    /// Returns the union of both sets.
     #[inline]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// Returns what is in both sets.
+    /// Returns the intersection of both sets.
     #[inline]
     pub const fn intersection(self, other: Self) -> Self {
         Self(self.0 & other.0)
     }
 
-    /// Returns whether nothing is in the set.
+    /// Returns whether the set is empty.
     #[inline]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Returns the ranges of writable masks in the set, a bit for each range's number.
+    /// Returns the ranges of writable masks in the set, as a set of [`MaskRange::bit`].
     #[inline]
     pub const fn mask_ranges(self) -> u32 {
         let gic = if self.contains(Self::GIC_MASKS) {
@@ -128,7 +128,7 @@ impl OptInCap {
             .find(|cap| u64::from(cap.number()) == number)
     }
 
-    /// Returns all that a VM can have by the capability.
+    /// Returns the features that a VM can opt in to by the capability.
     #[inline]
     pub const fn opt_ins(self) -> OptIns {
         match self {
@@ -140,8 +140,9 @@ impl OptInCap {
         }
     }
 
-    /// Returns what `KVM_CHECK_EXTENSION` returns where this much of the capability is there: 0 for
-    /// none of it, the number of feature-level registers, the ranges of masks, or 1.
+    /// Returns the result of `KVM_CHECK_EXTENSION` if KVM has the features of the set `there`: 0 if
+    /// none of them is the capability's; otherwise the number of feature-level registers, the
+    /// ranges of masks, or 1.
     #[inline]
     pub const fn extension(self, there: OptIns) -> u32 {
         let there = there.intersection(self.opt_ins());
@@ -159,21 +160,21 @@ impl OptInCap {
 pub struct EnableCap {
     /// The number of a capability.
     pub cap: u32,
-    /// Flags, of which there are none.
+    /// Flags; none is defined.
     pub flags: u32,
-    /// What is wanted of the capability.
+    /// The arguments: for the masks, the ranges in the first one; otherwise zeros.
     pub args: [u64; 4],
     /// Reserved for later; zero.
     pub pad: [u8; 64],
 }
 
 impl EnableCap {
-    /// Returns what the VM wants to opt in to.
+    /// Returns the features that the VM asks for.
     ///
     /// # Errors
     ///
-    /// [`Reject::InvalidValue`] if there is no such capability, if the ranges of masks that are
-    /// wanted are none, or not there, and if a flag or what is reserved is not zero.
+    /// [`Reject::InvalidValue`] if the capability does not exist, if a flag or a reserved field is
+    /// not zero, or if the set of wanted ranges is empty or has a range that does not exist.
     #[inline]
     pub fn opt_ins(&self) -> Result<OptIns, Reject> {
         let cap = OptInCap::from_number(self.cap.into()).ok_or(Reject::InvalidValue)?;
@@ -196,7 +197,7 @@ impl EnableCap {
             .into_iter()
             .filter(|range| wanted & u64::from(range.mask_ranges()) != 0)
             .fold(OptIns::NONE, OptIns::union);
-        // Nothing is found of nothing, and what is not there is not found.
+        // Reject an empty set, and one with unknown ranges.
         if found.is_empty() || u64::from(found.mask_ranges()) != wanted {
             return Err(Reject::InvalidValue);
         }

@@ -6,12 +6,12 @@
 
 use crate::{func_id::low_half, RanOnce, Reject};
 
-/// What is known of the features of a VM's vCPUs, which are the same for all of them.
+/// The features of a VM's vCPUs, which all of them share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum VcpuFeatures {
     /// No vCPU was initialised yet.
     Unknown,
-    /// They are those of the first `KVM_ARM_VCPU_INIT`.
+    /// The features of the first `KVM_ARM_VCPU_INIT`.
     Known {
         /// `KVM_ARM_VCPU_PSCI_0_2`.
         psci_0_2: bool,
@@ -48,7 +48,7 @@ impl PsciVersion {
         Self::V1_3,
     ];
 
-    /// The version of a VM that has not been told another one.
+    /// The version of a VM until userspace sets another one.
     pub const LATEST: Self = Self::V1_3;
 
     /// Returns the value of the version in a register.
@@ -76,8 +76,8 @@ impl PsciVersion {
     ///
     /// # Errors
     ///
-    /// [`Reject::InvalidValue`] if KVM does not implement the version, or if it is not of the kind
-    /// that the feature `KVM_ARM_VCPU_PSCI_0_2` asks for.
+    /// [`Reject::InvalidValue`] if KVM does not implement the version, or if vCPUs with, or
+    /// without, the feature `KVM_ARM_VCPU_PSCI_0_2` cannot have it.
     #[inline(always)]
     pub fn write(value: u64, has_psci_0_2: bool) -> Result<Self, Reject> {
         let version = Self::from_raw(value).ok_or(Reject::InvalidValue)?;
@@ -89,8 +89,8 @@ impl PsciVersion {
 
     /// Returns the version that a vCPU sees, as the value of a register.
     ///
-    /// `stored` is what the VM was told last, 0 if nothing. It is shared by all vCPUs, so a vCPU
-    /// without the feature sees 0.1 whatever it says.
+    /// `stored` is the version that userspace set last, 0 if none. A vCPU without the feature
+    /// always sees 0.1.
     #[inline]
     pub const fn seen(stored: u32, has_psci_0_2: bool) -> u32 {
         match (has_psci_0_2, stored) {
@@ -100,7 +100,7 @@ impl PsciVersion {
         }
     }
 
-    /// Returns the version that a VM has, as the value of a register: what its vCPUs see, or will
+    /// Returns the version of a VM, as the value of a register: the one that its vCPUs see, or will
     /// see if they have the feature `KVM_ARM_VCPU_PSCI_0_2`.
     #[inline]
     pub const fn seen_by_vm(stored: u32, features: VcpuFeatures) -> u32 {
@@ -111,11 +111,11 @@ impl PsciVersion {
         }
     }
 
-    /// Decides a write of the version where it freezes when the VM runs.
+    /// Decides a write of the version in a VM whose version freezes when it runs.
     ///
-    /// Before the features of the vCPUs are known, each version may come to fit them:
-    /// [`PsciVersion::fits`] says whether it does. `stored`, `features` and `ran` are to be read
-    /// under the lock under which the result is stored.
+    /// Until the features of the vCPUs are known, any version is accepted; [`PsciVersion::fits`]
+    /// checks it against them later. Read `stored`, `features` and `ran`, and store the result,
+    /// under one hold of the lock.
     ///
     /// # Errors
     ///
@@ -140,8 +140,8 @@ impl PsciVersion {
         }
     }
 
-    /// Returns whether vCPUs with this feature, or without it, can have what the VM was told before
-    /// their features were known, 0 if nothing.
+    /// Returns whether vCPUs with these features can have the version that userspace set before the
+    /// features were known. `stored` is that version, 0 if none.
     #[inline]
     pub const fn fits(stored: u32, psci_0_2: bool) -> bool {
         stored == 0 || Self(stored).needs_psci_0_2() == psci_0_2

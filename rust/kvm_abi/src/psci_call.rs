@@ -18,7 +18,7 @@ use crate::{
     PsciVersion, //
 };
 
-/// What PSCI functions return in `x0`; negative values as 64 bits, also to 32-bit callers.
+/// The values of `x0` that PSCI functions return; negative ones in 64 bits even to 32-bit callers.
 pub mod ret {
     use crate::func_id::negative;
 
@@ -38,13 +38,13 @@ pub mod ret {
     pub const AFFINITY_OFF: u64 = 1;
 }
 
-/// `MIGRATE_INFO_TYPE`: there is no Trusted OS that would have to be migrated.
+/// `MIGRATE_INFO_TYPE`: no Trusted OS needs to be migrated.
 const TOS_MP: u64 = 2;
 /// `SYSTEM_OFF2`: bit 0 of its features, and its only type.
 const HIBERNATE_OFF: u32 = 1;
 /// `SYSTEM_RESET2`: the one reset type that the architecture defines.
 const SYSTEM_WARM_RESET: u32 = 0;
-/// `SYSTEM_RESET2`: where the reset types of vendors begin.
+/// `SYSTEM_RESET2`: the first reset type of vendors.
 const VENDOR_RESET_START: u32 = 0x8000_0000;
 /// The affinity fields of `MPIDR_EL1`: Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0.
 const AFFINITY_MASK: u64 = 0xff_00ff_ffff;
@@ -76,7 +76,7 @@ pub enum PsciFunction {
     SystemReset2,
     /// `SYSTEM_OFF2`.
     SystemOff2,
-    /// One that KVM does not implement.
+    /// A function that KVM does not implement.
     Unknown,
 }
 
@@ -93,7 +93,7 @@ pub enum Psci01Function {
     Migrate,
 }
 
-/// What a system-wide function asks of userspace.
+/// A request to userspace by a system-wide function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SystemEvent {
     /// `SYSTEM_OFF`.
@@ -104,12 +104,12 @@ pub enum SystemEvent {
     Reset,
     /// `SYSTEM_RESET2`.
     Reset2,
-    /// `SYSTEM_SUSPEND`, which userspace carries out, or refuses, from the caller's registers.
+    /// `SYSTEM_SUSPEND`, which userspace carries out or refuses, by the vCPU's registers.
     Suspend,
 }
 
 impl SystemEvent {
-    /// Returns whether no vCPU may run from now on, until it is initialised again.
+    /// Returns whether the event stops all vCPUs until they are initialised again.
     #[inline]
     pub const fn stops_vcpus(self) -> bool {
         !matches!(self, Self::Suspend)
@@ -121,25 +121,25 @@ impl SystemEvent {
 pub struct PowerOn {
     /// The affinity of the vCPU, as in its `MPIDR_EL1`.
     pub target: u64,
-    /// The address where it begins.
+    /// The address where the vCPU begins.
     pub entry: u64,
-    /// What it finds in `x0`.
+    /// The initial value of the vCPU's `x0`.
     pub context_id: u64,
-    /// What the caller gets if the vCPU is on.
+    /// The result of the call if the vCPU is on.
     pub already_on: u64,
 }
 
 impl PowerOn {
-    /// What the caller gets if there is no such vCPU.
+    /// The result of the call if there is no such vCPU.
     pub const NO_SUCH_CPU: u64 = ret::INVALID_PARAMETERS;
 
-    /// Decides whether the vCPU is to be turned on, from whether it is off.
+    /// Decides whether to turn the vCPU on; `stopped` is whether it is off.
     ///
-    /// `stopped` is to be read under the lock under which the decision is carried out.
+    /// Read `stopped`, and carry the decision out, under one hold of the lock.
     ///
     /// # Errors
     ///
-    /// What the caller gets instead of [`ret::SUCCESS`].
+    /// The result of the call, instead of [`ret::SUCCESS`].
     #[inline]
     pub const fn decide(&self, stopped: bool) -> Result<(), u64> {
         if stopped {
@@ -162,8 +162,8 @@ impl AffinityQuery {
         if lowest_level > 3 || target & !AFFINITY_MASK != 0 {
             return None;
         }
-        // No `match` on the level, which would become a table that the guest indexes, under
-        // speculation beyond its end.
+        // A `match` on the level would become a table with a guest-controlled index, which
+        // speculation could read out of bounds.
         let aff0 = if lowest_level == 0 { 0xff } else { 0 };
         let aff1 = if lowest_level <= 1 { 0xff } else { 0 };
         let aff2 = if lowest_level <= 2 { 0xff } else { 0 };
@@ -174,21 +174,21 @@ impl AffinityQuery {
         })
     }
 
-    /// Returns the affinity that is asked for, zeros where it does not matter.
+    /// Returns the affinity in the query, with zeros in the fields that do not matter.
     #[inline]
     pub const fn target(&self) -> u64 {
         self.target
     }
 
-    /// Returns whether a vCPU of this affinity belongs to the affinity instance.
+    /// Returns whether a vCPU with this affinity belongs to the affinity instance.
     #[inline]
     pub const fn matches(&self, affinity: u64) -> bool {
         affinity & self.mask == self.target
     }
 
-    /// Returns what the caller gets.
+    /// Returns the result of the call.
     ///
-    /// `stopped` is asked only of vCPUs that belong to the affinity instance, until one is on.
+    /// Calls `stopped` only for vCPUs that belong to the affinity instance, until one is on.
     #[inline]
     pub fn answer<V>(
         &self,
@@ -214,7 +214,7 @@ impl AffinityQuery {
 pub struct PsciCall {
     /// The function.
     pub function: PsciFunction,
-    /// Its form.
+    /// Its form, 32-bit or 64-bit.
     pub convention: Convention,
 }
 
@@ -238,7 +238,7 @@ impl PsciCall {
         }
     }
 
-    /// Returns whether the caller has the function at all.
+    /// Returns whether KVM offers the function to the caller.
     #[inline(always)]
     fn exists(self, version: PsciVersion, caller: &impl Caller) -> bool {
         let Some(since) = self.since() else {
@@ -253,7 +253,7 @@ impl PsciCall {
     /// Decides the call.
     #[inline(always)]
     pub(crate) fn decide(self, caller: &impl Caller) -> Decision {
-        // Nothing else can have a version that KVM does not implement.
+        // The version is always one of KVM's; this only gives it its type.
         let Some(version) = PsciVersion::from_raw(caller.psci_version().into()) else {
             return Decision::NOT_SUPPORTED;
         };
@@ -299,7 +299,7 @@ impl PsciCall {
         }
     }
 
-    /// Returns the registers as the function sees them: only the lower halves in its 32-bit form.
+    /// Returns the arguments: only the lower halves of `x1` to `x3` in the 32-bit form.
     #[inline(always)]
     fn arguments(self, [x0, x1, x2, x3]: [u64; 4]) -> [u64; 4] {
         match self.convention {
@@ -343,7 +343,7 @@ fn cpu_on(target: u64, entry: u64, context_id: u64, already_on: u64) -> Decision
     }))
 }
 
-/// If userspace runs the vCPU nevertheless, it finds that the function has failed.
+/// If userspace runs the vCPU again, the guest sees that the function has failed.
 #[inline(always)]
 fn system_event(event: SystemEvent) -> Decision {
     Decision::Perform(Action::SystemEvent {
@@ -352,7 +352,7 @@ fn system_event(event: SystemEvent) -> Decision {
     })
 }
 
-/// `PSCI_FEATURES`: what a caller of this version is told of a function.
+/// `PSCI_FEATURES`: answers whether there is a function in this version of PSCI.
 struct Features<'a, C>(PsciVersion, &'a C);
 
 impl<C: Caller> Next for Features<'_, C> {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Whose a register is: a vCPU's own, or one that all vCPUs of the VM share.
+//! The scope of a register: each vCPU has its own, or all vCPUs of the VM share it.
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
@@ -14,12 +14,12 @@ const VM: u64 = 1 << 28;
 pub enum Scope {
     /// Each vCPU has its own.
     Vcpu,
-    /// A write by one vCPU is read by all others: once is enough.
+    /// All vCPUs share it: writing it on one of them is enough.
     Vm,
 }
 
 impl Scope {
-    /// Returns the scope of the register that has this id, bit 28 being zero.
+    /// Returns the scope of the register that has this id; bit 28 of the id is zero.
     #[inline]
     pub fn of(id: u64) -> Self {
         let shared = FwReg::from_id(id).is_ok()
@@ -32,7 +32,7 @@ impl Scope {
         }
     }
 
-    /// Returns the id as it is listed: with the scope, if the VM has opted in to that.
+    /// Returns the id in a list of registers: with the scope, if the VM has opted in to it.
     #[inline]
     pub fn list(id: u64, opt_ins: OptIns) -> u64 {
         if opt_ins.contains(OptIns::REG_SCOPE) && Self::of(id) == Self::Vm {
@@ -42,8 +42,8 @@ impl Scope {
         }
     }
 
-    /// Returns the id less its scope, if the VM has opted in to that and the scope is right; else
-    /// the id as it is.
+    /// Returns the id without its scope, if the VM has opted in to scopes and the scope is right;
+    /// otherwise the id unchanged.
     #[inline]
     pub fn strip(id: u64, opt_ins: OptIns) -> u64 {
         let plain = id & !VM;
@@ -65,8 +65,7 @@ pub enum VmReg {
 }
 
 impl VmReg {
-    /// Returns the registers of a VM that has opted in to this much, in the order in which they are
-    /// listed.
+    /// Returns the registers of a VM with these opt-ins, in the order of the list.
     #[inline]
     pub fn all(opt_ins: OptIns) -> impl Iterator<Item = Self> {
         let levels = FeatureLevelReg::all().take(Self::count_levels(opt_ins));
@@ -101,12 +100,12 @@ impl VmReg {
         }
     }
 
-    /// Returns the register that has this id in a VM that has opted in to this much.
+    /// Returns the register that has this id in a VM with these opt-ins.
     ///
     /// # Errors
     ///
     /// - [`Reject::WrongSize`] if the id's size field is not 64 bits.
-    /// - [`Reject::UnknownRegister`] if the VM has no register of the id.
+    /// - [`Reject::UnknownRegister`] if the VM has no register with this id.
     #[inline]
     pub fn from_id(id: u64, opt_ins: OptIns) -> Result<Self, Reject> {
         let id = Scope::strip(id, opt_ins);
@@ -116,11 +115,11 @@ impl VmReg {
         FwReg::from_id(id).map(Self::Fw)
     }
 
-    /// Returns whether the register depends on the features of the VM's vCPUs so much that it
-    /// cannot be accessed before they are known.
+    /// Returns whether the register cannot be accessed before the features of the VM's vCPUs are
+    /// known.
     ///
-    /// These do: `SMCCC_ARCH_WORKAROUND_2`, and the levels of the workarounds with it. What guests
-    /// are told of it depends on whether they have SSBS.
+    /// This holds for `SMCCC_ARCH_WORKAROUND_2` and for the levels of the workarounds, which
+    /// include it: its value depends on whether the guest has SSBS.
     #[inline]
     pub fn needs_features(self) -> bool {
         match self {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls that depend on other vCPUs, decided by what somebody else has seen of them.
+//! Calls that depend on other vCPUs, judged by what the code that served them has seen.
 //!
 //! Other vCPUs change at any time: they are turned on and off, userspace creates more of them, and
-//! gives them other affinities. Whoever judges how a call was carried out cannot look for himself,
-//! before or after; the vCPUs may have been others in between. So the one who carries the call out
-//! says what he sees, and the decision follows from that alone.
+//! changes their affinities. To look at the vCPUs before or after the call is therefore not enough
+//! to judge it. Instead, the code that serves the call reports what it sees, and the decision
+//! follows from these reports alone.
 
 use crate::{
     psci_call::ret,
@@ -13,47 +13,45 @@ use crate::{
     PowerOn, //
 };
 
-/// Which call it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Call {
     On(PowerOn),
     Affinity(AffinityQuery),
 }
 
-/// What was seen of other vCPUs while a call was carried out.
+/// The reports about other vCPUs during a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seen {
     call: Call,
     answer: Option<u64>,
-    /// The affinity of a vCPU that the call depends on, and whose power state is yet to be seen.
+    /// The affinity of a vCPU that the call depends on, if its power state was not reported yet.
     open: Option<u64>,
-    /// How many vCPUs there are, at least, that were not looked at.
+    /// The least number of vCPUs that were not looked at yet.
     rest: u32,
-    /// The affinity where somebody looked at something else than the call asks for.
+    /// The affinity to report as [`Verdict::LooksAt`].
     otherwise: Option<u64>,
 }
 
-/// What follows from what was seen.
+/// What follows from the reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// Nothing: nobody has said what he saw.
+    /// Nothing: there was no report.
     Unknown,
-    /// The caller gets this.
+    /// The call returns this.
     Returns(u64),
-    /// The call asks for vCPUs of another affinity than those that were looked at. This one was
-    /// left out, or is the one that is asked for.
+    /// The code that served the call did not look at the vCPUs that the call depends on. It left
+    /// out a vCPU of this affinity, or this is the affinity in the call.
     LooksAt(u64),
 }
 
 impl Seen {
-    /// Returns what was seen before a call of `CPU_ON` is carried out.
+    /// Begins a call of `CPU_ON`.
     #[inline]
     pub const fn power_on(request: PowerOn) -> Self {
         Self::nothing(Call::On(request), 0)
     }
 
-    /// Returns what was seen before a call of `AFFINITY_INFO` is carried out. The VM has so many
-    /// `vcpus`, or more.
+    /// Begins a call of `AFFINITY_INFO` in a VM with at least this many `vcpus`.
     #[inline]
     pub const fn affinity_info(query: AffinityQuery, vcpus: u32) -> Self {
         Self::nothing(Call::Affinity(query), vcpus)
@@ -69,7 +67,7 @@ impl Seen {
         }
     }
 
-    /// A vCPU of this affinity was looked for, to turn it on; and whether one was found.
+    /// Reports the search for a vCPU of this affinity, to turn it on, and whether one was found.
     #[inline]
     pub fn target(&mut self, affinity: u64, found: bool) {
         match self.call {
@@ -84,7 +82,7 @@ impl Seen {
         }
     }
 
-    /// One vCPU after the other is looked at: one of this affinity.
+    /// Reports the next vCPU in the walk over all vCPUs, by its affinity.
     #[inline]
     pub fn vcpu(&mut self, affinity: u64) {
         let Call::Affinity(query) = self.call else {
@@ -96,7 +94,7 @@ impl Seen {
         self.answer = self.answer.or(Some(ret::INVALID_PARAMETERS));
     }
 
-    /// The vCPU that was found, or looked at last, is off; or on.
+    /// Reports whether the vCPU in the report before this one is off.
     #[inline]
     pub fn power(&mut self, stopped: bool) {
         if self.open.take().is_none() {
@@ -111,14 +109,14 @@ impl Seen {
                 ret::AFFINITY_OFF
             }
             Call::Affinity(_) => {
-                // One that is on is enough.
+                // One vCPU that is on decides the result: no need to look at the others.
                 self.rest = 0;
                 ret::AFFINITY_ON
             }
         });
     }
 
-    /// Returns what follows from what was seen.
+    /// Returns what follows from the reports.
     #[inline]
     pub fn verdict(&self) -> Verdict {
         if let Some(affinity) = self.otherwise.or(self.open) {
@@ -136,7 +134,7 @@ impl Seen {
         self.otherwise = self.otherwise.or(Some(self.asked_for()));
     }
 
-    /// Returns the affinity that the call asks for.
+    /// Returns the affinity in the call.
     #[inline]
     pub const fn asked_for(&self) -> u64 {
         match self.call {

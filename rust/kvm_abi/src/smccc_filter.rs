@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The filter by which userspace takes calls away from KVM.
+//! The filter of hypercalls that userspace installs.
 //!
 //! Reference: `Documentation/virt/kvm/devices/vm.rst`, `KVM_ARM_VM_SMCCC_FILTER`;
 //! `kvm_smccc_set_filter()`.
@@ -12,7 +12,7 @@ use crate::{
     Reject, //
 };
 
-/// What becomes of a call before KVM looks at it.
+/// What the filter does with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum FilterAction {
     /// KVM handles it.
@@ -49,12 +49,12 @@ impl FilterAction {
     }
 }
 
-/// What the filter holds for a function: an action, or that the function is not in it.
+/// The filter's entry for a function: an action, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FilterEntry(u64);
 
 impl FilterEntry {
-    /// Returns the entry that has this value: that of an action, zero without one.
+    /// Returns the entry that has this value: the value of an action, zero if there is none.
     #[inline]
     pub const fn from_raw(raw: u64) -> Self {
         Self(raw)
@@ -72,7 +72,7 @@ impl FilterEntry {
         self.0 == FilterAction::ForwardToUser.to_raw()
     }
 
-    /// Returns what becomes of the function. What no request could have asked for denies it.
+    /// Returns the action for the function. A value that is no action means to deny the call.
     #[inline]
     pub const fn action(self) -> FilterAction {
         if self.handles() {
@@ -85,26 +85,26 @@ impl FilterEntry {
     }
 }
 
-/// A range of functions, and what becomes of their calls.
+/// A range of functions, and the action for them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FilterRange {
     /// The first function.
     pub first: FuncId,
     /// The last function, not lower than the first.
     pub last: FuncId,
-    /// What becomes of them.
+    /// The action for the functions.
     pub action: FilterAction,
 }
 
 impl FilterRange {
-    /// The calls of the architecture, in both conventions, which KVM handles in any VM: userspace
-    /// must not tell a guest how the host mitigates Spectre.
+    /// The calls of the architecture, in both conventions. KVM always handles them, because
+    /// userspace must not answer how the host mitigates Spectre.
     pub const RESERVED: [Self; 2] = [
         Self::architecture(Convention::Smc32),
         Self::architecture(Convention::Smc64),
     ];
 
-    /// Decides whether the range may be added; whether it is free is known to the filter alone.
+    /// Decides whether the range may be added. The filter itself checks that it is free.
     ///
     /// # Errors
     ///
@@ -131,15 +131,15 @@ impl FilterRange {
 pub struct FilterRequest {
     base: u32,
     nr_functions: u32,
-    /// Bits 7:0: the action. The others are reserved: zeros.
+    /// The action in bits 7:0 of the first word; all other bits are reserved and zero.
     action: [u64; 2],
 }
 
 impl FilterRequest {
     /// Returns the request that has these fields.
     ///
-    /// `base` is the first function, `nr_functions` how many there are, and `action` is what
-    /// becomes of them; the bytes of `pad` are reserved.
+    /// `base` is the first function, `nr_functions` their number, and `action` the action for them;
+    /// the bytes of `pad` are reserved.
     pub const fn new(base: u32, nr_functions: u32, action: u8, pad: [u8; 15]) -> Self {
         let [b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = pad;
         Self {
@@ -173,16 +173,16 @@ impl FilterRequest {
     ///
     /// # Errors
     ///
-    /// [`Reject::InvalidValue`] if a reserved byte is not zero, if there are no functions or more
-    /// than there are identifiers from the first one on, or if there is no such action. This comes
-    /// before [`Reject::Frozen`].
+    /// [`Reject::InvalidValue`] if a reserved byte is not zero, if the range is empty or goes
+    /// beyond the last identifier, or if the action does not exist. This check comes before that
+    /// for [`Reject::Frozen`].
     #[inline]
     pub fn admit(&self) -> Result<FilterRange, Reject> {
         let [action, pad] = self.action;
         if pad != 0 {
             return Err(Reject::InvalidValue);
         }
-        // With a reserved byte in it, this is no action either.
+        // This also rejects a reserved byte in the word that is not zero.
         let action = FilterAction::from_raw(action).ok_or(Reject::InvalidValue)?;
         let last = self
             .nr_functions

@@ -13,12 +13,12 @@ use crate::{
     WorkaroundLevel2, //
 };
 
-/// A register and the state on which an access to it is decided, taken at one moment.
+/// A register, and the state that decides an access to it, read at one moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Snapshot {
     /// [`FwReg::PsciVersion`].
     PsciVersion {
-        /// What the VM was told last, 0 if nothing.
+        /// The version that userspace set last, 0 if none.
         stored: u32,
         /// Whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`.
         has_psci_0_2: bool,
@@ -38,7 +38,7 @@ pub enum Snapshot {
     Bitmap {
         /// Which of the bitmaps.
         map: FeatureBitmap,
-        /// What it holds.
+        /// Its value.
         current: u64,
     },
 }
@@ -46,11 +46,11 @@ pub enum Snapshot {
 /// What an accepted write changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Effect {
-    /// Nothing: the write was a question.
+    /// Nothing: the write only compared the value with the host.
     None,
-    /// The VM is to have this version of PSCI.
+    /// Set the VM's version of PSCI.
     StorePsciVersion(PsciVersion),
-    /// The VM is to have these services.
+    /// Set the VM's services.
     StoreBitmap(FeatureBitmap, u64),
 }
 
@@ -67,7 +67,7 @@ impl Snapshot {
         }
     }
 
-    /// Returns the value that a read gives.
+    /// Returns the value that userspace reads.
     #[inline(always)]
     pub fn value(&self) -> u64 {
         match *self {
@@ -88,8 +88,8 @@ impl Snapshot {
     /// # Errors
     ///
     /// Those of [`PsciVersion::write`], [`WorkaroundLevel::write`], [`WorkaroundLevel2::write`] and
-    /// [`FeatureBitmap::write`]. Only the bitmaps freeze when the VM has run, so that only they
-    /// ask whether it has.
+    /// [`FeatureBitmap::write`]. Only the bitmaps freeze when the VM has run, so only they call
+    /// `ran`.
     #[inline(always)]
     pub fn write(&self, value: u64, ran: impl FnOnce() -> RanOnce) -> Result<Effect, Reject> {
         match *self {

@@ -11,30 +11,30 @@
 pub struct SysReg(u32);
 
 impl SysReg {
-    /// Returns the register of an encoding; other bits than those named there are ignored.
+    /// Returns the register of an encoding; other bits are ignored.
     #[inline]
     pub const fn from_encoding(encoding: u32) -> Self {
         Self(encoding & 0x1f_ffe0)
     }
 
-    /// Returns the register with these numbers, of which excess bits are ignored.
+    /// Returns the register with these numbers; excess bits are ignored.
     #[inline]
     pub const fn new(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> Self {
         let high = ((op0 & 3) << 19) | ((op1 & 7) << 16);
         Self(high | ((crn & 0xf) << 12) | ((crm & 0xf) << 8) | ((op2 & 7) << 5))
     }
 
-    /// Returns the register that has this id in `KVM_GET_ONE_REG`, `None` if it is an id of
-    /// something else.
+    /// Returns the register that has this id in `KVM_GET_ONE_REG`, `None` if it is not the id of a
+    /// system register.
     ///
-    /// Below `KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG` there is op0 in bits 15:14,
+    /// An id is `KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG`, with op0 in bits 15:14,
     /// op1 in 13:11, CRn in 10:7, CRm in 6:3 and op2 in 2:0.
     #[inline]
     pub const fn from_id(id: u64) -> Option<Self> {
         if id >> 16 != 0x6030_0000_0013 {
             return None;
         }
-        // CAST: The lower 16 bits count, which are the encoding, shifted.
+        // CAST: Keeps the lower 16 bits, the shifted encoding.
         #[expect(clippy::as_conversions)]
         let number = (id & 0xffff) as u32;
         Some(Self(number << 5))
@@ -89,8 +89,8 @@ impl SysReg {
         self.op0() == 3 && self.op1() == 0 && self.crn() == 0 && matches!(self.crm(), 1..=3)
     }
 
-    /// Returns the register's place among the feature ID registers, `None` if it is none of them:
-    /// op0 3, op1 0, 1 or 3, CRn 0, CRm 0 to 7.
+    /// Returns the register's place among the feature ID registers, op0 3, op1 0, 1 or 3, CRn 0,
+    /// CRm 0 to 7; `None` for any other register.
     #[inline]
     pub const fn feature_id_index(self) -> Option<FeatureIdIndex> {
         if self.op0() != 3 || self.crn() != 0 || self.crm() > 7 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the ABI is, as tables: the vectors of the host's tests and of the kernel's KUnit suites.
+//! The ABI as tables: test vectors for the host's tests and for the kernel's KUnit suites.
 //!
-//! The tables are written from the documentation and from observed hosts, not computed from the
-//! code that they test.
+//! The tables come from the documentation and from observed hosts, not from the code that they
+//! test.
 
 use crate::{FeatureBitmap, FwReg, Mitigation, PsciVersion, RanOnce, Reject};
 
@@ -38,7 +38,8 @@ pub const PSCI_VERSIONS: [(PsciVersion, u64); 6] = [
 /// The end of the range of PSCI versions that tests try exhaustively; 0x10003 is the last version.
 pub const PSCI_VALUES_END: u64 = 0x1_0005;
 
-/// The same for the workarounds: all levels, `ENABLED`, and one bit that does not exist.
+/// The end of the range of the workarounds' values that tests try: all levels, `ENABLED`, and one
+/// bit that does not exist.
 pub const WORKAROUND_VALUES_END: u64 = 0x3f;
 
 /// For each state of the host: the value of `WORKAROUND_1` and `_3`, and the highest one accepted.
@@ -48,7 +49,7 @@ pub const WORKAROUND_1_3: [(Mitigation, u64, u64); 3] = [
     (Mitigation::Unaffected, 2, 2),
 ];
 
-/// For each state of the host and of SSBS: the value of `WORKAROUND_2`, and all that it accepts.
+/// For each state of the host and of SSBS: the value of `WORKAROUND_2`, and all accepted values.
 pub const WORKAROUND_2: [(Mitigation, bool, u64, &[u64]); 6] = [
     (Mitigation::Vulnerable, false, 0, &[0, 1]),
     (Mitigation::Vulnerable, true, 0, &[0, 1]),
@@ -58,7 +59,7 @@ pub const WORKAROUND_2: [(Mitigation, bool, u64, &[u64]); 6] = [
     (Mitigation::Unaffected, true, 3, &[0, 1, 2, 3, 0x12]),
 ];
 
-/// Each bitmap with the bits that exist and those that a new VM has.
+/// Each bitmap with the bits that exist and the bits set in a new VM.
 pub const BITMAPS: [(FeatureBitmap, u64, u64); 4] = [
     (FeatureBitmap::Std, 0x1, 0x1),
     (FeatureBitmap::StdHyp, 0x1, 0x1),
@@ -66,17 +67,17 @@ pub const BITMAPS: [(FeatureBitmap, u64, u64); 4] = [
     (FeatureBitmap::VendorHyp2, 0x3, 0x0),
 ];
 
-/// Writes to a bitmap of which bits 0 and 1 exist: value, current, has run, result.
+/// Writes to a bitmap that has bits 0 and 1: value, current, has run, result.
 pub const BITMAP_WRITES: [(u64, u64, RanOnce, Result<u64, Reject>); 9] = [
     (0x3, 0x0, RanOnce::No, Ok(0x3)),
     (0x0, 0x3, RanOnce::No, Ok(0x0)),
     (0x4, 0x0, RanOnce::No, Err(Reject::InvalidValue)),
-    // The value that is there already is accepted for ever.
+    // Writing the current value is always accepted.
     (0x3, 0x3, RanOnce::Yes, Ok(0x3)),
     (0x0, 0x0, RanOnce::Yes, Ok(0x0)),
     (0x1, 0x3, RanOnce::Yes, Err(Reject::Frozen)),
     (0x3, 0x0, RanOnce::Yes, Err(Reject::Frozen)),
-    // A bit without service is found before the freeze.
+    // A bit without a service is found before the freeze.
     (0x7, 0x3, RanOnce::Yes, Err(Reject::InvalidValue)),
     (1 << 63, 0x3, RanOnce::Yes, Err(Reject::InvalidValue)),
 ];
@@ -91,7 +92,7 @@ pub struct Host {
     pub workarounds: [u64; 3],
 }
 
-/// Hosts on which virtual machine monitors recorded the registers of new VMs.
+/// Hosts on which VMMs have recorded the registers of new VMs.
 pub const HOSTS: [Host; 3] = [
     Host {
         cpu: "Neoverse N1",
@@ -116,10 +117,10 @@ const NEOVERSE: [Mitigation; 3] = [
     Mitigation::Mitigated,
 ];
 
-/// The bitmaps that those hosts gave to new VMs, by kernel: 6.1 had no `VENDOR_HYP_BMAP_2`.
+/// The bitmaps of new VMs on those hosts, by kernel: 6.1 had no `VENDOR_HYP_BMAP_2`.
 pub const HOST_BITMAPS: [(&str, &[u64]); 2] = [("6.1", &[1, 1, 3]), ("6.18", &[1, 1, 3, 0])];
 
-/// Feature levels in a register: value, host, and the fields of the value that are above.
+/// Feature levels in a register: value, host, and the fields of the value above the host's.
 pub const LEVELS: [(u64, u64, u64); 8] = [
     (0x0, 0x0, 0x0),
     // Absent is below unknown, and 7 is the highest level.
@@ -127,7 +128,7 @@ pub const LEVELS: [(u64, u64, u64); 8] = [
     (0x0, 0xf, 0xf),
     (0x7, 0x8, 0xf),
     (0x8, 0x7, 0x0),
-    // The sign is of the field, not of the register.
+    // Each field has a sign, not only the topmost one.
     (0xf000_0000_0000_0000, 0x0, 0x0),
     (0x7000_0000_0000_0001, 0x0, 0xf000_0000_0000_000f),
     (
@@ -139,13 +140,13 @@ pub const LEVELS: [(u64, u64, u64); 8] = [
 
 /// `GICC_PMR` of a GICv2: what userspace writes, what it reads back, and what the guest sees.
 ///
-/// Userspace gives and gets the upper five bits in bits 4:0; what else it writes is ignored.
+/// Userspace writes and reads the upper five bits in bits 4:0; other bits are ignored.
 pub const PMR_WRITES: [(u64, u32, u8); 9] = [
     (0x0, 0x0, 0x0),
     (0x1, 0x1, 0x8),
     (0x1e, 0x1e, 0xf0),
     (0x1f, 0x1f, 0xf8),
-    // The guest's own form is not understood.
+    // A value in the guest's form is not recognised as such.
     (0xf0, 0x10, 0x80),
     (0xff, 0x1f, 0xf8),
     (0x20, 0x0, 0x0),

@@ -2,8 +2,8 @@
 
 //! The levels of the three firmware workarounds, `SMCCC_ARCH_WORKAROUND_{1,2,3}`.
 //!
-//! The registers tell what the host is worth; a write only asks whether the host is worth at least
-//! as much as the value, and stores nothing.
+//! The registers report the level of the host. A write only asks whether the host has at least the
+//! level in the value, and stores nothing.
 //!
 //! Reference: Arm DEN 0070, `get_kernel_wa_level()` and `kvm_arm_set_fw_reg()`.
 
@@ -17,9 +17,9 @@ const LEVEL_MASK: u64 = 0xf;
 pub enum Mitigation {
     /// The CPUs are not affected.
     Unaffected,
-    /// The CPUs are affected, and the host mitigates it.
+    /// The CPUs are affected, and the host mitigates the vulnerability.
     Mitigated,
-    /// The CPUs are affected, and nothing is done about it.
+    /// The CPUs are affected, and the host does not mitigate the vulnerability.
     Vulnerable,
 }
 
@@ -30,7 +30,7 @@ impl Mitigation {
 
 /// The level of `SMCCC_ARCH_WORKAROUND_1` (Spectre-v2) or `_3` (Spectre-BHB).
 ///
-/// The order of the levels is that of their protection.
+/// A higher level protects better.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkaroundLevel {
     /// `NOT_AVAIL`, 0: the guest gets no workaround.
@@ -80,8 +80,8 @@ impl WorkaroundLevel {
     /// # Errors
     ///
     /// - [`Reject::InvalidValue`] as in [`WorkaroundLevel::admit`].
-    /// - [`Reject::AboveHost`] if the level is higher than that of the host; the levels 3-15, which
-    ///   have no meaning, are higher than any.
+    /// - [`Reject::AboveHost`] if the level is higher than the host's; the levels 3-15, which have
+    ///   no meaning, are higher than any host's.
     #[inline(always)]
     pub fn write(self, value: u64) -> Result<(), Reject> {
         Self::admit(value)?;
@@ -94,7 +94,8 @@ impl WorkaroundLevel {
 
 /// The level of `SMCCC_ARCH_WORKAROUND_2` (Spectre-v4), as a host presents it.
 ///
-/// Older kernels presented four levels and a bit, which are still accepted and narrowed to these.
+/// Older kernels presented four levels and a bit. These values are still accepted, and narrowed to
+/// the two levels here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum WorkaroundLevel2 {
     /// `NOT_AVAIL`, 0: the guest is not protected, unless it can use SSBS itself.
@@ -111,8 +112,8 @@ impl WorkaroundLevel2 {
 
     /// Returns the level of a host for a VM whose guest sees SSBS, or does not.
     ///
-    /// Where SSBS is there at all times, a mitigated host pretends that its firmware does nothing,
-    /// because the guest can protect itself. Where it is hidden, the mitigation is permanent.
+    /// If the guest sees SSBS, a mitigated host reports no workaround, because the guest can
+    /// protect itself. If SSBS is hidden, the host's mitigation is always on.
     #[inline(always)]
     pub const fn of_host(mitigation: Mitigation, ssbs: bool) -> Self {
         match (mitigation, ssbs) {
