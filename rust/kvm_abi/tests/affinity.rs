@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `AFFINITY_INFO`: which vCPUs are meant, and what the caller is told of them.
+//! `AFFINITY_INFO`: the vCPUs of an affinity instance, and the answer about them.
 //!
 //! Reference: Arm DEN 0022 (PSCI), section "AFFINITY_INFO"; `kvm_psci_vcpu_affinity_info()`.
 
@@ -34,7 +34,7 @@ const VCPUS: [u64; 6] = [
     0x01_0001_0203,
 ];
 
-/// Target affinity, lowest affinity level, and the indices of the vCPUs that are meant.
+/// Target affinity, lowest affinity level, and the indices of the vCPUs in the instance.
 const QUERIES: [(u64, u64, &[usize]); 22] = [
     (0x00_0000_0000, 0, &[0]),
     (0x00_0000_0001, 0, &[1]),
@@ -64,7 +64,7 @@ const QUERIES: [(u64, u64, &[usize]); 22] = [
 /// The affinity fields, lowest level first.
 const FIELDS: [std::ops::Range<u32>; 4] = [0..8, 8..16, 16..24, 32..40];
 
-/// Returns what a call asks for, if that can exist.
+/// Returns the query of a call, if its affinity instance can exist.
 fn query(id: u32, target: u64, level: u64) -> Option<AffinityQuery> {
     match GUEST.calls(id, [target, level, 0xffff_ffff]) {
         Decision::Perform(Action::AffinityInfo(query)) => Some(query),
@@ -79,8 +79,8 @@ fn query64(target: u64, level: u64) -> AffinityQuery {
     query(AFFINITY_INFO64, target, level).unwrap()
 }
 
-/// Returns the answer about vCPUs that are stopped where the bit of their index is set, and the
-/// indices of those that were asked.
+/// Returns the answer about vCPUs that are stopped if the bit of their index is set, and the
+/// indices of the vCPUs whose state was read.
 fn answer(query: &AffinityQuery, vcpus: &[u64], stopped: u32) -> (u64, Vec<usize>) {
     let asked = RefCell::new(Vec::new());
     let answer = query.answer(
@@ -95,7 +95,7 @@ fn answer(query: &AffinityQuery, vcpus: &[u64], stopped: u32) -> (u64, Vec<usize
 }
 
 #[test]
-fn vcpus_that_are_meant_are_those_of_the_table() {
+fn instance_has_the_vcpus_of_the_table() {
     for (target, level, members) in QUERIES {
         let query = query64(target, level);
         for (index, affinity) in VCPUS.into_iter().enumerate() {
@@ -126,7 +126,7 @@ fn one_vcpu_that_is_on_is_enough() {
 }
 
 #[test]
-fn only_vcpus_that_are_meant_are_asked_until_one_is_on() {
+fn only_members_are_asked_until_one_is_on() {
     for (target, level, members) in QUERIES {
         for stopped in 0..1 << VCPUS.len() {
             let first_on = members.iter().position(|index| stopped & 1 << index == 0);
@@ -150,7 +150,7 @@ fn vm_without_vcpus_has_no_affinity_instance() {
 
 #[test]
 fn every_vcpu_of_the_same_affinity_is_asked() {
-    // Userspace may give two of them the same.
+    // Userspace may give several vCPUs the same affinity.
     let vcpus = [0x100, 0x100, 0x100];
     let query = query64(0x100, 0);
     assert_eq!(answer(&query, &vcpus, 0b111), (OFF, vec![0, 1, 2]));
@@ -164,7 +164,7 @@ fn level_says_which_fields_are_compared() {
         for target in [0, 0xff_00ff_ffff, 0x12_0034_5678] {
             let query = query64(target, level);
             for bit in 0..64 {
-                // vCPUs have nothing outside the fields, but it would not be looked at, either.
+                // Affinities have no bits outside the fields, but they would be ignored.
                 let compared = FIELDS[level as usize..]
                     .iter()
                     .any(|field| field.contains(&bit));
@@ -192,7 +192,7 @@ fn there_are_four_levels() {
 }
 
 #[test]
-fn every_bit_that_is_no_affinity_is_refused_at_every_level() {
+fn bits_outside_the_affinity_are_refused_at_every_level() {
     for level in 0..4 {
         for bit in 0..64 {
             let affinity = FIELDS.iter().any(|field| field.contains(&bit));
@@ -216,7 +216,7 @@ fn narrow_call_asks_for_the_lower_half() {
 }
 
 #[test]
-fn target_is_one_of_those_that_are_meant() {
+fn target_belongs_to_its_instance() {
     for (target, level, _) in QUERIES {
         let query = query64(target, level);
         let mask = 0xff_00ff_ffff & !((1 << (level * 8)) - 1);

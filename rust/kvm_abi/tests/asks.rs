@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a decision asks of the caller: nothing that it does not depend on.
+//! The state of the caller that a decision reads: only the state that it depends on.
 //!
-//! Some of the answers cost the kernel a lock or a look at memory that others write; and a call
-//! that is refused must not tell, by the time it takes, why.
+//! Some of it costs the kernel a lock or a read of memory that others write; and the time that a
+//! refused call takes must not show why it is refused.
 
 mod common;
 
@@ -25,7 +25,7 @@ use kvm_abi::{
 };
 use std::cell::RefCell;
 
-/// What a caller can be asked for.
+/// The state that a decision can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Question {
     Width,
@@ -35,8 +35,8 @@ enum Question {
     MaySuspendSystem,
 }
 
-/// A guest that takes note of what it is asked for; but for its registers, which the kernel has
-/// read already when it knows the function.
+/// A guest that records which of its state is read. Registers are not recorded: the kernel has read
+/// them already when it knows the function.
 struct Asked {
     guest: Guest,
     questions: RefCell<Vec<Question>>,
@@ -75,7 +75,7 @@ impl Caller for Asked {
     }
 }
 
-/// Returns the decision and what the guest was asked for.
+/// Returns the decision, and the state that it read.
 fn asked(guest: &Guest, id: u32, x1: u64) -> (Decision, Vec<Question>) {
     let asked = Asked {
         guest: Guest {
@@ -88,7 +88,7 @@ fn asked(guest: &Guest, id: u32, x1: u64) -> (Decision, Vec<Question>) {
     (decision, asked.questions.into_inner())
 }
 
-/// Returns what the decision about a call that is offered may depend on, besides the registers.
+/// Returns the state on which the decision about an offered call may depend, besides the registers.
 fn relevant(call: Call) -> Vec<Question> {
     use FeatureBitmap::{Std, StdHyp, VendorHyp, VendorHyp2};
     use Question::{Bitmap, MaySuspendSystem, PsciVersion, StolenTime, Width};
@@ -112,7 +112,7 @@ fn relevant(call: Call) -> Vec<Question> {
     }
 }
 
-/// Arguments that each function of discovery tells apart.
+/// Arguments for which the functions of discovery give different answers.
 fn arguments() -> impl Iterator<Item = u64> {
     FUNCTIONS
         .map(|(id, ..)| id.into())
@@ -121,7 +121,7 @@ fn arguments() -> impl Iterator<Item = u64> {
 }
 
 #[test]
-fn decision_asks_for_what_it_depends_on() {
+fn decision_asks_only_for_what_it_depends_on() {
     for psci_version in VERSIONS {
         for is_32bit in [false, true] {
             let guest = Guest {
@@ -144,7 +144,7 @@ fn decision_asks_for_what_it_depends_on() {
 }
 
 #[test]
-fn service_that_is_not_offered_asks_for_its_bitmap_alone() {
+fn service_not_offered_asks_only_for_its_bitmap() {
     let guest = GUEST.without_services();
     for (id, _, gate) in FUNCTIONS {
         let Gate::Service(service) = gate else {
@@ -158,7 +158,7 @@ fn service_that_is_not_offered_asks_for_its_bitmap_alone() {
 }
 
 #[test]
-fn function_that_is_not_known_asks_for_nothing() {
+fn unknown_function_asks_for_nothing() {
     for id in [
         0,
         0x8000_0002,
@@ -173,7 +173,7 @@ fn function_that_is_not_known_asks_for_nothing() {
 }
 
 #[test]
-fn bitmap_of_pv_time_is_asked_for_by_its_discovery_alone() {
+fn only_discovery_of_pv_time_asks_for_its_bitmap() {
     for x1 in arguments() {
         let (_, questions) = asked(&GUEST, 0x8000_0001, x1);
         let expected = match x1 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bitmaps of hypercall services: which bits exist, which a new VM has, and the freeze when a vCPU
-//! has run.
+//! Bitmaps of hypercall services: the bits that exist, those of a new VM, and the freeze when a
+//! vCPU has run.
 
 use kvm_abi::{
     vectors::{
@@ -17,7 +17,7 @@ use proptest::prelude::*;
 
 const RAN: [RanOnce; 2] = [RanOnce::No, RanOnce::Yes];
 
-/// Returns the values that are refused for a bit that does not exist.
+/// Returns values with a bit that does not exist.
 fn invalid_values(exists: u64) -> impl Iterator<Item = u64> {
     (0..64)
         .map(|bit| 1u64 << bit)
@@ -36,7 +36,7 @@ fn bits_that_exist_are_as_in_the_table() {
 fn new_vm_has_the_services_in_the_table() {
     for (map, _, initial) in BITMAPS {
         assert_eq!(map.initial(), initial, "{map:?}");
-        // What a new VM has can be written to it.
+        // The value of a new VM can be written back.
         assert_eq!(map.write(initial, initial, RanOnce::No), Ok(initial));
     }
 }
@@ -47,7 +47,7 @@ fn bitmaps_are_listed_in_the_order_of_the_table() {
 }
 
 #[test]
-fn new_vms_have_what_was_recorded_on_real_hosts() {
+fn new_vms_have_the_bitmaps_recorded_on_real_hosts() {
     for (kernel, recorded) in HOST_BITMAPS {
         // Kernel 6.1 lacks the last bitmap.
         for (map, value) in FeatureBitmap::ALL.iter().zip(recorded) {
@@ -81,7 +81,7 @@ fn bitmap_may_be_changed_until_a_vcpu_has_run() {
 }
 
 #[test]
-fn bitmap_of_a_vm_that_ran_accepts_only_what_it_holds() {
+fn bitmap_of_a_vm_that_ran_accepts_only_its_current_value() {
     for (map, exists, _) in BITMAPS {
         for current in 0..=exists {
             for value in 0..=exists {
@@ -134,8 +134,8 @@ fn bit_that_does_not_exist_is_found_before_the_freeze() {
 }
 
 #[test]
-fn what_is_there_already_must_still_exist() {
-    // No VM holds such a value; if one did, to write it back would be refused.
+fn current_value_with_an_unknown_bit_is_refused() {
+    // No VM has such a value; if one did, writing it back would be refused.
     for (map, exists, _) in BITMAPS {
         for value in invalid_values(exists) {
             for ran in RAN {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Reads and writes of every register in every state, as the kernel's C code does them.
+//! Reads and writes of every register in every state, compared with the kernel's C code.
 //!
-//! The model states the rules of `kvm_arm_get_fw_reg()` and `kvm_arm_set_fw_reg()` again, in
-//! integers and errnos as the C code has them.
+//! The model restates the rules of `kvm_arm_get_fw_reg()` and `kvm_arm_set_fw_reg()` in the
+//! integers and errnos of the C code.
 
 use kvm_abi::{
     vectors::{
@@ -54,7 +54,7 @@ fn c_get(snapshot: Snapshot) -> u64 {
     }
 }
 
-/// `kvm_arm_set_fw_reg()`, from the switch on: what is stored, if anything, or the errno.
+/// `kvm_arm_set_fw_reg()`, from the switch on. Returns the stored value, if any, or the errno.
 fn c_set(snapshot: Snapshot, val: u64, ran: RanOnce) -> Result<Option<u64>, i32> {
     let refuse_if = |refuse| if refuse { Err(EINVAL) } else { Ok(()) };
     match snapshot {
@@ -105,7 +105,7 @@ fn stored(effect: Effect) -> Option<u64> {
     }
 }
 
-/// All states that make a difference, with some that no VM can be in.
+/// All states that matter, including some that no VM can be in.
 fn states() -> Vec<Snapshot> {
     let mut all = Vec::new();
     for has_psci_0_2 in [false, true] {
@@ -148,7 +148,7 @@ fn any_snapshot() -> impl Strategy<Value = Snapshot> {
     ]
 }
 
-/// Any value, half of the time one near those that some register accepts.
+/// Any value; every other one is near the values that some register accepts.
 fn any_value() -> impl Strategy<Value = u64> {
     prop_oneof![
         0..=WORKAROUND_VALUES_END,

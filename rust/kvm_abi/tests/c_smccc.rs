@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Every call in every state, as the kernel's C code carries it out.
+//! Every call in every state, compared with the kernel's C code.
 //!
-//! The model states `kvm_smccc_call_handler()` and what it calls again, over registers that are
-//! changed in place and a table of vCPUs, as the C code has them. A decision is carried out on the
-//! same, and both must end alike.
+//! The model restates `kvm_smccc_call_handler()` and the functions that it calls, over registers
+//! that change in place and a table of vCPUs, as in C. The decision is carried out on the same
+//! state, and both must end alike.
 
 mod common;
 
@@ -37,7 +37,7 @@ const VCPUS: [(u64, bool); 5] = [
     (0x01_0000_0002, true),
 ];
 
-/// What happens besides the return to the guest.
+/// The effect of a call besides the return to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
     None,
@@ -53,7 +53,7 @@ enum Effect {
     ExitToUser(SystemEvent),
 }
 
-/// `x0` to `x3` and what else happened.
+/// `x0` to `x3`, and the effect.
 type Outcome = ([u64; 4], Effect);
 
 /// A vCPU in C.
@@ -307,7 +307,7 @@ impl Vcpu<'_> {
     }
 }
 
-/// Does what is decided for a call.
+/// Carries out the decision about a call.
 fn carry_out(guest: &Guest, decision: Decision) -> Outcome {
     let action = match decision {
         Decision::Return(registers) => return (registers, Effect::None),
@@ -348,7 +348,7 @@ fn assert_same_as_c(guest: &Guest) {
     assert_eq!(carry_out(guest, decision), expected, "{guest:x?}");
 }
 
-/// Arguments that make a difference to some function.
+/// Arguments that matter to some function.
 fn arguments() -> Vec<u64> {
     let ids = FUNCTIONS.map(|(id, ..)| u64::from(id));
     let affinities = VCPUS.map(|(mpidr, _)| mpidr);
@@ -371,7 +371,7 @@ fn arguments() -> Vec<u64> {
 
 const UPPER_HALVES: [u64; 3] = [0, 1 << 32, 0xffff_fff0_0000_0000];
 
-/// Identifiers of functions, and some that KVM has none for.
+/// Identifiers of functions, and some without a function in KVM.
 fn ids() -> impl Iterator<Item = u64> {
     let unknown = [
         0,
@@ -415,7 +415,7 @@ fn every_version_and_width_is_as_in_c() {
 
 #[test]
 fn every_host_and_all_services_are_as_in_c() {
-    // Each vulnerability in another state.
+    // Each vulnerability in a different state.
     let [a, b, c] = Mitigation::ALL;
     for [spectre_v2, spectre_v4, spectre_bhb] in [[a, b, c], [b, c, a], [c, a, b]] {
         for flags in 0..1 << 7 {
@@ -445,7 +445,7 @@ fn any_host() -> impl Strategy<Value = Mitigation> {
     prop::sample::select(Mitigation::ALL.to_vec())
 }
 
-/// Any register, half of the time one that means something in its lower half.
+/// Any register value; the lower half of every other one means something.
 fn any_register() -> impl Strategy<Value = u64> {
     let known: Vec<_> = ids().chain(arguments()).collect();
     prop_oneof![

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which identifiers name a function of KVM, and which guests may call it.
+//! The identifiers of KVM's functions, and the guests that may call them.
 //!
-//! The model is the table of functions; identifiers outside it are told by the rules of
-//! `kvm_smccc_default_allowed()`, stated in arithmetic.
+//! The model is the table of functions; identifiers outside it follow the rules of
+//! `kvm_smccc_default_allowed()`, restated as arithmetic.
 
 mod common;
 
@@ -20,7 +20,7 @@ use kvm_abi::{
 };
 use proptest::prelude::*;
 
-/// The services: which bitmap of which register offers them.
+/// Each service with its bitmap and its bit.
 const SERVICES: [(Service, FeatureBitmap, u64); 4] = [
     (Service::Trng, FeatureBitmap::Std, 1 << 0),
     (Service::PvTime, FeatureBitmap::StdHyp, 1 << 0),
@@ -32,10 +32,10 @@ fn decode(raw: u32) -> Call {
     Call::decode(FuncId::from_raw(raw))
 }
 
-/// Returns what an identifier means that is not in the table, and who may call it.
+/// Returns the meaning of an identifier outside the table, and its gate.
 ///
-/// PSCI has the numbers 0 to 0x1f of the standard services, whatever the type of the call is and
-/// the reserved bits are.
+/// PSCI has the numbers 0 to 0x1f of the standard services, with any type of call and any reserved
+/// bits.
 fn unlisted(raw: u32) -> (Call, Gate) {
     let (owner, number) = (raw / 0x100_0000 % 0x40, raw % 0x1_0000);
     if owner == 4 && number < 0x20 {
@@ -55,7 +55,7 @@ fn unlisted(raw: u32) -> (Call, Gate) {
     }
 }
 
-/// Returns what an identifier means and who may call it.
+/// Returns the meaning of an identifier, and its gate.
 fn expected(raw: u32) -> (Call, Gate) {
     match FUNCTIONS.binary_search_by_key(&raw, |(id, ..)| *id) {
         Ok(row) => (FUNCTIONS[row].1, FUNCTIONS[row].2),
@@ -68,7 +68,7 @@ fn assert_expected(raw: u32) {
     assert_eq!((call, call.gate()), expected(raw), "{raw:#x}");
 }
 
-/// Numbers around those that mean something with some owner.
+/// Numbers near those of functions.
 fn numbers_near_functions() -> Vec<u32> {
     let mut numbers: Vec<_> = FUNCTIONS
         .iter()
@@ -113,7 +113,7 @@ fn every_number_of_every_owner_is_as_in_the_table() {
     for high in 0..=0xffu32 {
         for number in 0..=0xffffu32 {
             let raw = high * 0x100_0000 + number;
-            // PSCI 0.1 is where other identifiers have reserved bits.
+            // Identifiers of PSCI 0.1 have bits set that are reserved in others.
             while table.next_if(|(id, ..)| *id < raw).is_some() {}
             let row = table.next_if(|(id, ..)| *id == raw);
             let (expected, gate) = row.map_or_else(|| unlisted(raw), |row| (row.1, row.2));
@@ -135,7 +135,8 @@ fn reserved_bits_and_the_hint_make_another_identifier() {
             }
         }
     }
-    // Thus the hint that the caller has no SVE state hides all functions but those of PSCI 0.1.
+    // So the hint that the caller has no SVE state hides every function; an identifier of PSCI
+    // stays one of PSCI, but names none of its functions.
     for (id, ..) in FUNCTIONS {
         let hinted = decode(id ^ 1 << 16);
         let is_psci = matches!(decode(id), Call::Psci(_));
@@ -154,7 +155,7 @@ fn no_bit_of_a_function_is_ignored() {
 }
 
 #[test]
-fn yielding_calls_are_of_no_function() {
+fn yielding_calls_name_no_function() {
     for (id, ..) in FUNCTIONS {
         let yielding = decode(id - 0x8000_0000);
         let unknown = matches!(
@@ -198,7 +199,7 @@ fn psci_0_1_has_four_numbers() {
 
 #[test]
 fn numbers_of_pkvm_are_unknown() {
-    // Discovery of implementations as well: it is the business of userspace.
+    // Discovery of implementations as well, which userspace serves.
     for number in 2..0xff01 {
         assert_eq!(decode(0x8600_0000 + number), Call::Unknown, "{number}");
         assert_eq!(decode(0xc600_0000 + number), Call::Unknown, "{number}");
@@ -218,7 +219,7 @@ fn services_have_the_bits_of_the_uapi() {
 }
 
 #[test]
-fn service_is_open_by_its_bit_alone() {
+fn service_depends_on_its_bit_only() {
     for (service, map, mask) in SERVICES {
         let gate = Gate::Service(service);
         for bit in (0..64).map(|bit| 1 << bit) {

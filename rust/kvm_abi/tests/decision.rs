@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls other than those of PSCI: what the guest gets, by the services of its VM and the state of
-//! the host.
+//! Calls other than those of PSCI: the result, which depends on the services of the VM and on the
+//! state of the host.
 //!
-//! The expectations are those of Arm DEN 0028 (SMCCC), of DEN 0057 (paravirtualised time) and of the
-//! cases of `kvm_smccc_call_handler()`.
+//! The expectations come from Arm DEN 0028 (SMCCC), from DEN 0057 (paravirtualised time) and from
+//! the cases of `kvm_smccc_call_handler()`.
 
 mod common;
 
@@ -51,7 +51,7 @@ const VENDOR_HYP_UID: u32 = 0x8600_ff01;
 const PV_TIME_FEATURES: u32 = 0xc500_0020;
 const PV_TIME_ST: u32 = 0xc500_0021;
 
-/// What `SMCCC_ARCH_FEATURES` can be asked of the firmware.
+/// The workarounds of the firmware that `SMCCC_ARCH_FEATURES` answers about.
 const WORKAROUNDS: [(u64, WorkaroundQuery); 3] = [
     (0x8000_8000, WorkaroundQuery::Workaround1),
     (0x8000_7fff, WorkaroundQuery::Workaround2),
@@ -83,7 +83,7 @@ const SERVICES: [(FeatureBitmap, u64, &[u32]); 4] = [
     (FeatureBitmap::VendorHyp, 0b10, &[PTP]),
 ];
 
-/// What may be in the upper half of a register that is used as one of 32 bits.
+/// Values for the upper half of a register that is used as one of 32 bits.
 const GARBAGE: [u64; 6] = [
     0,
     1 << 32,
@@ -93,15 +93,15 @@ const GARBAGE: [u64; 6] = [
     0x8000_0001_0000_0000,
 ];
 
-/// Values of `x2` and `x3` that no function of one argument may look at.
+/// Values of `x2` and `x3`, which functions of one argument must ignore.
 const OTHERS: [[u64; 2]; 3] = [[0, 0], [u64::MAX, u64::MAX], [1, 0x8000_8000]];
 
-/// Returns whether a call is one of PSCI, whatever its version.
+/// Returns whether a call is one of any version of PSCI.
 fn is_psci(call: Call) -> bool {
     matches!(call, Call::Psci(_) | Call::Psci01(_))
 }
 
-/// An argument for which the function does not refuse the call, if it is offered at all.
+/// An argument that the function accepts, if it is offered.
 fn argument(id: u32) -> u64 {
     match id {
         ARCH_FEATURES => 0x8000_8000,
@@ -135,7 +135,7 @@ fn each_service_opens_its_calls_and_no_others() {
 }
 
 #[test]
-fn refused_call_leaves_zeros_behind_not_supported() {
+fn refused_call_returns_not_supported_and_zeros() {
     let guest = GUEST.without_services();
     for (id, _, gate) in FUNCTIONS {
         if gate != Gate::Open {
@@ -200,7 +200,7 @@ fn smccc_is_1_1_for_every_guest() {
 }
 
 #[test]
-fn workarounds_are_asked_of_the_host() {
+fn workarounds_depend_on_the_host() {
     for (id, query) in WORKAROUNDS {
         let expected = Decision::Perform(Action::Workaround(query));
         for guest in [GUEST, GUEST.without_services()] {
@@ -215,7 +215,7 @@ fn workarounds_1_and_3_follow_the_host() {
     let answers = [NOT_SUPPORTED, SUCCESS, 1];
     for (host, level, _) in WORKAROUND_1_3 {
         for query in [WorkaroundQuery::Workaround1, WorkaroundQuery::Workaround3] {
-            // SSBS is no matter of theirs.
+            // They do not depend on SSBS.
             let answer = query.answer(host, || panic!("{query:?}"));
             assert_eq!(answer, answers[level as usize], "{query:?}, {host:?}");
         }
@@ -245,7 +245,7 @@ fn unaffected_hosts_need_no_workaround_2_with_ssbs_or_without() {
 }
 
 #[test]
-fn neoverse_hosts_tell_their_guests_what_was_recorded() {
+fn neoverse_hosts_answer_as_recorded() {
     for host in HOSTS {
         let [v2, _, bhb] = host.mitigations;
         let answers = [
@@ -259,7 +259,7 @@ fn neoverse_hosts_tell_their_guests_what_was_recorded() {
 }
 
 #[test]
-fn arch_features_tells_of_pv_time_by_its_bit_alone() {
+fn arch_features_reports_pv_time_by_its_bit_only() {
     for bit in (0..64).map(|bit| 1 << bit) {
         for stolen_time in [None, Some(0)] {
             let guest = Guest {
@@ -277,7 +277,7 @@ fn arch_features_tells_of_pv_time_by_its_bit_alone() {
 #[test]
 fn arch_features_knows_four_functions() {
     let known = [0x8000_8000, 0x8000_7fff, 0x8000_3fff, 0xc500_0020];
-    // All of the owners that have any function, and PSCI 0.1.
+    // All identifiers of the owners that have functions, and those of PSCI 0.1.
     let owners = [0x80, 0xc0, 0x84, 0xc4, 0x85, 0xc5, 0x86, 0xc6, 0x00, 0x05];
     let ids = owners
         .into_iter()
@@ -290,7 +290,7 @@ fn arch_features_knows_four_functions() {
 
 #[test]
 fn arguments_of_32_bits_are_lower_halves() {
-    // Not those of TRNG_FEATURES.
+    // Except for TRNG_FEATURES.
     let calls = [ARCH_FEATURES, PV_TIME_FEATURES, PTP, TRNG_RND, TRNG_RND64];
     let arguments = FUNCTIONS.map(|(id, ..)| id.into());
     let arguments = arguments.into_iter().chain(0..=200).chain([0xffff_ffff]);
@@ -308,7 +308,7 @@ fn arguments_of_32_bits_are_lower_halves() {
 }
 
 #[test]
-fn pv_time_is_there_if_userspace_gave_memory_for_it() {
+fn pv_time_needs_memory_from_userspace() {
     for (stolen_time, answer) in [
         (None, NOT_SUPPORTED),
         (Some(0), SUCCESS),
@@ -396,7 +396,7 @@ fn time_of_day_comes_with_the_virtual_or_the_physical_counter() {
 }
 
 #[test]
-fn time_of_day_is_told_in_halves() {
+fn time_of_day_is_returned_in_halves() {
     for (nanoseconds, cycles, expected) in [
         (0, 0, [0, 0, 0, 0]),
         (0xffff_ffff, 0x1_0000_0000, [0, 0xffff_ffff, 1, 0]),
@@ -427,7 +427,7 @@ proptest! {
     })]
 
     #[test]
-    fn any_call_without_services_is_refused_but_those_of_smccc_and_psci(
+    fn without_services_only_smccc_and_psci_are_served(
         id: u32,
         arguments: [u64; 3],
         row in 0..FUNCTIONS.len(),

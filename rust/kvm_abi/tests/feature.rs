@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writes to ID registers: what is safe in a field, and in a whole register.
+//! Writes to ID registers: the safe values of a field, and of a whole register.
 //!
-//! The model states the rules of `arm64_check_features()` and `arm64_ftr_safe_value()` again, in
-//! integers and errnos as the C code has them. It takes fields out of registers by division.
+//! The model restates the rules of `arm64_check_features()` and `arm64_ftr_safe_value()` in the
+//! integers and errnos of the C code. It takes fields out of registers by division.
 
 use kvm_abi::{
     FeatureField,
@@ -26,7 +26,8 @@ const COMPARING: [SafeValue; 3] = [
     SafeValue::HigherOrZeroSafe,
 ];
 
-/// Levels for [`SafeValue::Exact`]: of either sign, of neither, and some whose lower half is.
+/// Levels for [`SafeValue::Exact`]: in the range of signed fields, of unsigned ones, of neither;
+/// some have only their lower half in range.
 const EXACT: [i64; 14] = [
     0,
     1,
@@ -44,7 +45,7 @@ const EXACT: [i64; 14] = [
     (1 << 32) + 5,
 ];
 
-/// `struct arm64_ftr_bits`, of which the rule has the type and the safe value.
+/// `struct arm64_ftr_bits`; the rule stands for its type and its safe value.
 #[derive(Clone, Copy, Debug)]
 struct Ftr {
     shift: u8,
@@ -67,7 +68,7 @@ impl Ftr {
         (2u64.pow(self.width.into()) - 1) * 2u64.pow(self.shift.into())
     }
 
-    /// `arm64_ftr_value()`, of fields that have less than 32 bits.
+    /// `arm64_ftr_value()` of fields with less than 32 bits.
     fn value(self, register: u64) -> i64 {
         let values = 2i64.pow(self.width.into());
         let bits = register / 2u64.pow(self.shift.into()) % values as u64;
@@ -100,7 +101,7 @@ fn c_safe_value(rule: SafeValue, new: i64, cur: i64) -> i64 {
     }
 }
 
-/// `arm64_check_features()`, of a register that has fields.
+/// `arm64_check_features()` of a register that has fields.
 fn c_check(val: u64, limit: u64, writable_mask: u64, ftr_bits: &[Ftr]) -> Result<(), i32> {
     let mut mask = 0;
     for ftrp in ftr_bits {
@@ -146,7 +147,7 @@ fn nibble(shift: u8, sign: Sign, rule: SafeValue) -> Ftr {
     }
 }
 
-/// Returns the values of the lowest four bits that are accepted where the limit is this.
+/// Returns the values of the lowest four bits that are accepted with this limit.
 fn accepted(sign: Sign, rule: SafeValue, limit: u64) -> Vec<u64> {
     let field = nibble(0, sign, rule);
     (0..16)
@@ -165,7 +166,7 @@ fn any_rule() -> impl Strategy<Value = SafeValue> {
     ]
 }
 
-/// The fields of a register of which all bits but a few are in fields, as they are in hardware.
+/// The fields of a register with few bits outside fields, as in hardware.
 fn sixteen_fields() -> impl Strategy<Value = Vec<Ftr>> {
     prop::collection::vec((any_sign(), any_rule(), 0..20), 16).prop_map(|fields| {
         let fields = fields.into_iter().zip((0..64).step_by(4));
@@ -176,7 +177,7 @@ fn sixteen_fields() -> impl Strategy<Value = Vec<Ftr>> {
     })
 }
 
-/// Fields that may be anywhere, of any width that registers have, in any order.
+/// Fields at any place, of any width that registers have, in any order.
 fn any_fields() -> impl Strategy<Value = Vec<Ftr>> {
     let field = (1..=16u8, any_sign(), any_rule()).prop_flat_map(|(width, sign, rule)| {
         (0..=64 - width).prop_map(move |shift| Ftr {
@@ -189,8 +190,8 @@ fn any_fields() -> impl Strategy<Value = Vec<Ftr>> {
     prop::collection::vec(field, 0..8)
 }
 
-/// A register's fields, its limit, and a value that differs in up to three fields and now and then
-/// in one bit more: few enough for some values to be accepted.
+/// A register's fields, its limit, and a value that differs in up to three fields and sometimes in
+/// one more bit: few enough differences for some values to be accepted.
 fn registers() -> impl Strategy<Value = (Vec<Ftr>, u64, u64)> {
     let changes = prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 0..4);
     let stray = prop_oneof![9 => Just(0), 1 => (0..64u32).prop_map(|bit| 1 << bit)];
@@ -219,12 +220,12 @@ fn any_writable() -> impl Strategy<Value = u64> {
 }
 
 #[test]
-fn lower_safe_accepts_what_is_not_above_the_limit() {
+fn lower_safe_accepts_levels_up_to_the_limit() {
     let accepted = |sign, limit| accepted(sign, SafeValue::LowerSafe, limit);
     assert_eq!(accepted(Sign::Unsigned, 0), [0]);
     assert_eq!(accepted(Sign::Unsigned, 3), [0, 1, 2, 3]);
     assert_eq!(accepted(Sign::Unsigned, 15), (0..16).collect::<Vec<_>>());
-    // Not implemented, 0xf, is the least of a signed field but for those below.
+    // Not implemented, 0xf, is -1 in a signed field: only 8 to 0xe are lower.
     assert_eq!(accepted(Sign::Signed, 0), [0, 8, 9, 10, 11, 12, 13, 14, 15]);
     assert_eq!(accepted(Sign::Signed, 7), (0..16).collect::<Vec<_>>());
     assert_eq!(accepted(Sign::Signed, 8), [8]);
@@ -232,7 +233,7 @@ fn lower_safe_accepts_what_is_not_above_the_limit() {
 }
 
 #[test]
-fn higher_safe_accepts_what_is_not_below_the_limit() {
+fn higher_safe_accepts_levels_from_the_limit_on() {
     let accepted = |sign, limit| accepted(sign, SafeValue::HigherSafe, limit);
     assert_eq!(accepted(Sign::Unsigned, 0), (0..16).collect::<Vec<_>>());
     assert_eq!(accepted(Sign::Unsigned, 13), [13, 14, 15]);
@@ -242,7 +243,7 @@ fn higher_safe_accepts_what_is_not_below_the_limit() {
 }
 
 #[test]
-fn zero_is_higher_than_all_where_the_rule_says_so() {
+fn zero_is_highest_with_higher_or_zero_safe() {
     let accepted = |sign, limit| accepted(sign, SafeValue::HigherOrZeroSafe, limit);
     assert_eq!(accepted(Sign::Unsigned, 13), [0, 13, 14, 15]);
     assert_eq!(accepted(Sign::Signed, 5), [0, 5, 6, 7]);
@@ -250,7 +251,7 @@ fn zero_is_higher_than_all_where_the_rule_says_so() {
         accepted(Sign::Signed, 13),
         [0, 1, 2, 3, 4, 5, 6, 7, 13, 14, 15]
     );
-    // Nothing is as high as a limit of 0.
+    // No other level is as high as a limit of 0.
     for sign in SIGNS {
         assert_eq!(accepted(sign, 0), [0]);
     }
@@ -263,7 +264,7 @@ fn exact_accepts_one_level_and_the_limit() {
     assert_eq!(accepted(Sign::Unsigned, 9, 5), [5, 9]);
     assert_eq!(accepted(Sign::Unsigned, 5, 5), [5]);
     assert_eq!(accepted(Sign::Signed, -1, 0), [0, 15]);
-    // A level that the field does not have: the number counts, not its bits.
+    // A level that does not fit in the field: the number counts, not its bits.
     for level in [-1, 16, 21, (1 << 32) + 1, i64::MIN] {
         assert_eq!(accepted(Sign::Unsigned, level, 3), [3], "{level:#x}");
     }
@@ -334,7 +335,7 @@ fn field_can_be_changed_if_just_its_bits_are_writable() {
 }
 
 #[test]
-fn bits_in_no_field_are_the_limits() {
+fn bits_outside_all_fields_equal_the_limit() {
     let field = [nibble(20, Sign::Unsigned, SafeValue::LowerSafe)];
     for limit in [0xf0_0000, u64::MAX] {
         for bit in 0..64 {
@@ -366,7 +367,7 @@ fn one_unsafe_field_is_enough() {
 }
 
 #[test]
-fn register_that_reads_as_zero_is_zero() {
+fn register_that_reads_as_zero_accepts_only_zero() {
     let fields = || std::iter::from_fn(|| -> Option<FeatureField> { panic!("looked at") });
     assert_eq!(FeatureRegister::Raz.write(0, fields()), Ok(()));
     for bit in 0..64 {
@@ -390,7 +391,7 @@ fn overlapping_fields_are_each_checked() {
         let expected = value % 16 <= 10 && value / 4 >= 6;
         let written = write(value, limit, u64::MAX, &[low, high]);
         assert_eq!(written.is_ok(), expected, "{value:#b}");
-        // If one of them is not writable then the other one's bits still are.
+        // If one of them is not writable, the bits of the other one still are.
         let written = write(value, limit, 0xf, &[low, high]);
         let expected = value % 16 <= 10 && value / 16 == 1;
         assert_eq!(written.is_ok(), expected, "{value:#b}");
@@ -417,7 +418,7 @@ fn field_of_32_bits_is_compared_as_an_int() {
 
 #[test]
 fn field_of_more_than_32_bits_is_compared_by_the_lower_ones() {
-    // As in C, whose levels are ints: such values are one level, and so the limit's own.
+    // As in C, where levels are ints: both values are the same level, so the value is accepted.
     for rule in COMPARING.into_iter().chain(EXACT.map(SafeValue::Exact)) {
         let field = FeatureField {
             field: Field::new(0, 40, Sign::Unsigned).unwrap(),

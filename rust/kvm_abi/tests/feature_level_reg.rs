@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The feature-level registers: their ids, what a host's say, and what a host accepts.
+//! The feature-level registers: their ids, their values on a host, and the values that a host
+//! accepts.
 //!
-//! Registers are put together as text, of hexadecimal digits, whose numbers are looked up. The
-//! scale is compared with that of the registers of the workarounds that came before it: hosts that
-//! trust each other by the old ones do so by the new one.
+//! The models build registers as text, from hexadecimal digits with their numbers in a table. The
+//! scale is compared with that of the older workaround registers: a host accepts another host's
+//! value in the new registers exactly if it accepts the values in the old ones.
 
 use kvm_abi::{
     vectors::{
@@ -45,7 +46,7 @@ const SIGNED: [i32; 16] = [0, 1, 2, 3, 4, 5, 6, 7, -8, -7, -6, -5, -4, -3, -2, -
 
 /// The value of `WORKAROUND_1` and `_3` on a host, and the digit that it has in the new scale.
 const SCALE_1_3: [(u64, u64); 3] = [(0, 0xf), (1, 0x1), (2, 0x2)];
-/// The same of `WORKAROUND_2`; hosts do not have 1 and 2.
+/// The same for `WORKAROUND_2`; hosts do not present 1 and 2.
 const SCALE_2: [(u64, u64); 2] = [(0, 0xf), (3, 0x2)];
 
 fn translate(scale: &[(u64, u64)], old: u64) -> u64 {
@@ -71,7 +72,7 @@ fn old_values(host: HostWorkarounds) -> [u64; 3] {
     ]
 }
 
-/// What the first register reads on a host, by the old ones.
+/// The value of the first register on a host, from the old ones.
 fn expected(host: HostWorkarounds) -> u64 {
     let [first, second, third] = old_values(host);
     let digits = [
@@ -127,7 +128,7 @@ fn write(host: u64, value: u64) -> Result<(), Reject> {
     FeatureLevels::from_bits(host).write(value)
 }
 
-/// Whether no digit is above the host's.
+/// Accepts a value if no digit is above the host's.
 fn model(host: u64, value: u64) -> Result<(), Reject> {
     let numbers = |register: u64| {
         let digits = format!("{register:016x}");
@@ -142,7 +143,7 @@ fn model(host: u64, value: u64) -> Result<(), Reject> {
     }
 }
 
-/// The state of a host that must not matter.
+/// The state of the host, which must not be asked for.
 fn not_asked() -> HostWorkarounds {
     panic!("the register does not depend on the host")
 }
@@ -218,7 +219,7 @@ fn group_has_every_size_and_number() {
 }
 
 #[test]
-fn every_other_bit_of_an_id_tells_the_group() {
+fn every_other_bit_of_an_id_selects_the_group() {
     for id in IDS {
         for bit in 0..64 {
             let in_group = bit < 16 || (52..56).contains(&bit);
@@ -250,7 +251,7 @@ fn levels_of_workarounds_have_the_numbers_of_the_header() {
 }
 
 #[test]
-fn register_of_the_workarounds_is_as_the_old_ones_say_on_every_host() {
+fn register_of_the_workarounds_agrees_with_the_old_ones_on_every_host() {
     assert_eq!(hosts().len(), 54);
     for host in hosts() {
         assert_eq!(host.levels().bits(), expected(host), "{host:?}");
@@ -260,7 +261,7 @@ fn register_of_the_workarounds_is_as_the_old_ones_say_on_every_host() {
 }
 
 #[test]
-fn register_of_the_workarounds_is_known_of_known_hosts() {
+fn register_of_the_workarounds_is_as_expected_on_known_hosts() {
     for host in HOSTS {
         let [spectre_v2, spectre_v4, spectre_bhb] = host.mitigations;
         let state = HostWorkarounds {
@@ -271,7 +272,7 @@ fn register_of_the_workarounds_is_known_of_known_hosts() {
         };
         assert_eq!(old_values(state), host.workarounds, "{}", host.cpu);
         assert_eq!(state.levels().bits(), 0x1f2, "{}", host.cpu);
-        // Where SSBS is hidden from the guest, the mitigation is permanent.
+        // If SSBS is hidden from the guest, the mitigation is always on.
         let hidden = HostWorkarounds {
             ssbs: false,
             ..state
@@ -303,7 +304,7 @@ fn each_field_is_compared_as_a_signed_number_with_the_hosts() {
                 } else {
                     Ok(())
                 };
-                // The other fields are equal, or below.
+                // The other fields are equal to the host's, or below.
                 for (others, of_host) in [(0x0, 0x0), (0x8, 0x7), (0x7, 0x7), (0xf, 0x0)] {
                     let value = register(field, value, others);
                     let host = register(field, host, of_host);
@@ -318,7 +319,7 @@ fn each_field_is_compared_as_a_signed_number_with_the_hosts() {
 }
 
 #[test]
-fn fields_that_mean_nothing_take_zero_and_what_is_below() {
+fn unknown_fields_accept_zero_and_negative_levels() {
     const ACCEPTED: [usize; 9] = [0, 0x8, 0x9, 0xa, 0xb, 0xc, 0xd, 0xe, 0xf];
     for reg in FeatureLevelReg::all().skip(1) {
         for field in 0..16 {
@@ -350,7 +351,7 @@ fn scales_have_the_same_order() {
             }
         }
     }
-    // So have the levels that they are made from.
+    // The levels of the core have the same order.
     let levels = Mitigation::ALL.map(WorkaroundLevel::of_host);
     for (a, b) in levels.iter().flat_map(|a| levels.map(|b| (*a, b))) {
         assert_eq!(FeatureLevel::from(a).cmp(&b.into()), a.cmp(&b));
@@ -375,22 +376,22 @@ fn host_accepts_another_hosts_register_if_it_accepts_the_old_ones() {
             accepted += u32::from(old);
         }
     }
-    // Of the pairs of each workaround, 6 of 9, 27 of 36 and 6 of 9.
+    // Of the pairs of each workaround: 6 of 9, 27 of 36 and 6 of 9.
     assert_eq!(accepted, 6 * 27 * 6);
 }
 
 #[test]
-fn unknown_is_refused_where_the_workaround_is_known_not_to_be_there() {
+fn unknown_is_refused_if_the_workaround_is_known_to_be_missing() {
     for host in hosts() {
         let levels = host.levels();
         let digits: Vec<_> = format!("{:03x}", levels.bits()).chars().rev().collect();
-        // Each field in turn, the others being the host's.
+        // Each field in turn; the other fields are the host's.
         for (field, digit) in digits.iter().enumerate() {
             let value = levels.bits() & !(0xf << (4 * field));
             let accepted = levels.write(value).is_ok();
             assert_eq!(accepted, *digit != 'f', "{host:?}, {field}");
         }
-        // Of the old registers, each has a lowest value, 0, that every host accepts.
+        // In each old register, every host accepts the lowest value, 0.
         assert!(old_accepts(host, [0; 3]), "{host:?}");
         assert!(levels.write(0xfff).is_ok(), "{host:?}");
         assert!(levels.write(0x888).is_ok(), "{host:?}");
@@ -422,13 +423,13 @@ proptest! {
     fn any_write_is_decided_field_by_field(host: u64, value: u64, low: u64) {
         prop_assert_eq!(write(host, value), model(host, value));
         prop_assert_eq!(write(host, host), Ok(()));
-        // Few differ, so that many are accepted.
+        // Few bits differ, so that many values are accepted.
         let near = host ^ value & low & low.rotate_left(17) & low.rotate_left(39);
         prop_assert_eq!(write(host, near), model(host, near));
     }
 
     #[test]
-    fn what_a_host_accepts_a_better_one_does(host: u64, value: u64, better: u64) {
+    fn better_host_accepts_what_a_worse_one_does(host: u64, value: u64, better: u64) {
         if write(host, value).is_ok() && write(better, host).is_ok() {
             prop_assert_eq!(write(better, value), Ok(()));
         }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fields of any place and width: which there are, their bits, and the numbers in them.
+//! Fields of any place and width: which of them exist, their bits, and their numbers.
 //!
-//! The model writes registers as binary digits and adds up their weights, so that it shares no
-//! shift, mask or cast with the code. A level is an `int`, as in C.
+//! The model writes registers as binary digits and adds up their weights, to share no shift, mask
+//! or cast with the code. A level is an `int`, as in C.
 
 use kvm_abi::{
     Field,
@@ -13,7 +13,7 @@ use proptest::prelude::*;
 
 const SIGNS: [Sign; 2] = [Sign::Signed, Sign::Unsigned];
 
-/// Registers whose fields differ in as much as possible.
+/// Registers with many different fields.
 const REGISTERS: [u64; 10] = [
     0,
     u64::MAX,
@@ -34,7 +34,7 @@ fn digits(register: u64, shift: u8, width: u8) -> String {
     text[64 - shift - width..64 - shift].to_owned()
 }
 
-/// Returns the number of binary digits, the first of which counts as negative if there is a sign.
+/// Returns the number of binary digits; the first digit counts as negative in a signed field.
 fn number(digits: &str, sign: Sign) -> i128 {
     let mut total = 0;
     for (i, digit) in digits.chars().enumerate() {
@@ -45,7 +45,7 @@ fn number(digits: &str, sign: Sign) -> i128 {
     total
 }
 
-/// Returns the number of a field as an `int`, which has the last 32 digits only and a sign.
+/// Returns the number of a field as an `int`, which has only the last 32 digits, and a sign.
 fn level(digits: &str, sign: Sign) -> i32 {
     let number = match digits.len() {
         32.. => number(&digits[digits.len() - 32..], Sign::Signed),
@@ -65,7 +65,7 @@ fn any_place() -> impl Strategy<Value = (u8, u8)> {
 }
 
 #[test]
-fn field_is_what_fits_in_a_register() {
+fn field_must_fit_in_a_register() {
     let mut found = 0;
     for sign in SIGNS {
         for shift in 0..=u8::MAX {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Function identifiers: where their fields are, and which bits of a register they are made of.
+//! Function identifiers: the places of their fields, and the bits of a register that form them.
 //!
 //! The fields are those of Arm DEN 0028, table "Bit usage within the SMC and HVC function
 //! identifier"; the tests find them by arithmetic, not by masks.
@@ -112,7 +112,7 @@ fn each_bit_belongs_to_one_field() {
             assert_eq!(was.number() != is.number(), bit < 16, "{bit}");
             assert_eq!(was.owner() != is.owner(), (24..30).contains(&bit), "{bit}");
             assert_eq!(was.convention() != is.convention(), bit == 30, "{bit}");
-            // Reserved bits, the hint and the type are no less part of the identifier.
+            // Reserved bits, the hint and the type belong to the identifier, too.
             assert_ne!(was, is, "{bit}");
         }
     }
@@ -123,7 +123,7 @@ fn upper_half_of_a_register_has_no_meaning() {
     for (raw, ..) in KNOWN {
         let id = FuncId::from_raw(raw);
         assert_eq!(FuncId::from_register(raw.into()), id);
-        // Among others, the sign of an identifier that was sign-extended.
+        // The upper half may be that of a sign-extended identifier.
         assert_eq!(FuncId::from_register(raw as i32 as u64), id);
         for bit in 32..64 {
             assert_eq!(
@@ -145,7 +145,7 @@ fn every_bit_of_the_lower_half_has_meaning() {
 
 #[test]
 fn identifiers_are_unsigned() {
-    // In the order of the maple tree that the filter is.
+    // In the order of the filter's maple tree.
     let ids = [
         0,
         1,

@@ -3,7 +3,7 @@
 //! Writable masks of the firmware registers: a bit is set if, and only if, an accepted write
 //! changes it.
 //!
-//! The model is a VM that takes the values which the documentation allows, and keeps them.
+//! The model is a VM that accepts and stores the values that the documentation allows.
 
 use kvm_abi::{
     vectors::{
@@ -25,11 +25,11 @@ const FEATURES: [VcpuFeatures; 3] = [
 
 const RAN: [RanOnce; 2] = [RanOnce::No, RanOnce::Yes];
 
-/// The masks of `PSCI_VERSION`: features, has run, freezes then, mask.
+/// The masks of `PSCI_VERSION`: features, has run, freezes when it runs, mask.
 const PSCI_MASKS: [(VcpuFeatures, RanOnce, bool, u64); 10] = [
     (FEATURES[0], RanOnce::No, false, 0x1_0003),
     (FEATURES[0], RanOnce::No, true, 0x1_0003),
-    // Without the feature there is only 0.1.
+    // Without the feature, the only version is 0.1.
     (FEATURES[1], RanOnce::No, false, 0),
     (FEATURES[1], RanOnce::No, true, 0),
     (FEATURES[1], RanOnce::Yes, false, 0),
@@ -40,7 +40,7 @@ const PSCI_MASKS: [(VcpuFeatures, RanOnce, bool, u64); 10] = [
     (FEATURES[2], RanOnce::Yes, true, 0),
 ];
 
-/// The masks of each register of a VM before it has run, and with the feature, and after.
+/// The masks of each register of a VM with the feature, before and after its first run.
 const MASKS: [(u64, u64); 8] = [
     (0x1_0003, 0x1_0003),
     (0, 0),
@@ -49,11 +49,11 @@ const MASKS: [(u64, u64); 8] = [
     (0x1, 0),
     (0x1, 0),
     (0x3, 0),
-    // Although it reads 0 in a new VM: these can be opted in to.
+    // Not zero, although a new VM reads 0: userspace can opt in to these services.
     (0x3, 0),
 ];
 
-/// Every state of a VM. One that has run knows the features of its vCPUs.
+/// Every state of a VM. The features of a VM that has run are known.
 fn states() -> Vec<FwState> {
     let mut all = Vec::new();
     for features in FEATURES {
@@ -69,7 +69,7 @@ fn states() -> Vec<FwState> {
     all
 }
 
-/// The values that the documentation allows for a register, whatever is there.
+/// The values that the documentation allows for a register, whatever its current value.
 fn allowed(reg: FwReg, features: VcpuFeatures) -> Vec<u64> {
     let versions = PSCI_VERSIONS.map(|(_, raw)| raw);
     match (reg, features) {
@@ -86,7 +86,7 @@ fn allowed(reg: FwReg, features: VcpuFeatures) -> Vec<u64> {
     }
 }
 
-/// Returns what a register reads after a write of an allowed value, `None` if it is refused.
+/// Returns the value of a register after a write of an allowed value, `None` if it is refused.
 fn written(state: FwState, reg: FwReg, current: u64, value: u64) -> Option<u64> {
     let (freezes, keeps) = match reg {
         FwReg::PsciVersion => (state.psci_version_freezes, true),
@@ -99,7 +99,7 @@ fn written(state: FwState, reg: FwReg, current: u64, value: u64) -> Option<u64> 
     Some(if keeps { value } else { current })
 }
 
-/// Returns the bits that writes can change. What can be reached in many steps can be in one.
+/// Returns the bits that writes can change. Several writes reach no more than one does.
 fn changed(state: FwState, reg: FwReg, current: u64) -> u64 {
     allowed(reg, state.features)
         .into_iter()
@@ -111,7 +111,7 @@ fn masks(state: FwState) -> Vec<u64> {
     state.masks().collect()
 }
 
-/// `KVM_ARM_FW_RANGE_IDX()`, in words: the first half is one group, the second one the other.
+/// `KVM_ARM_FW_RANGE_IDX()`: the first half is one group, the second half the other.
 fn place(id: u64) -> usize {
     let (group, number) = ((id >> 16) as u16, (id % 0x1_0000) as usize);
     match group {
@@ -130,7 +130,7 @@ fn range_has_128_places() {
 }
 
 #[test]
-fn each_register_is_at_the_place_of_its_id_and_nothing_is_elsewhere() {
+fn each_mask_is_at_the_place_of_its_register_and_others_are_zero() {
     for state in states() {
         let mut masks = masks(state);
         for (reg, id) in REGISTERS {
@@ -212,7 +212,7 @@ fn bitmaps_do_not_depend_on_the_rest() {
 fn bit_is_set_if_a_write_changes_it() {
     for state in states() {
         for (reg, _) in REGISTERS {
-            // Whatever was accepted before.
+            // Whatever value was accepted before.
             for current in allowed(reg, state.features) {
                 let changed = changed(state, reg, current);
                 assert_eq!(state.mask(reg), changed, "{reg:?}, {current:#x}, {state:?}");
@@ -235,7 +235,7 @@ fn run_only_clears_bits() {
 }
 
 #[test]
-fn freeze_is_the_versions_only() {
+fn freeze_changes_only_the_mask_of_the_version() {
     for state in states() {
         let [without, with] = [false, true].map(|psci_version_freezes| {
             masks(FwState {

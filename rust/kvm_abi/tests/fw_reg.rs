@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ids of firmware registers: which are known, which error the others get, and the list's order.
+//! Ids of firmware registers: the known ones, the errors for others, and the order of the list.
 
 use kvm_abi::{
     vectors::{
@@ -122,7 +122,7 @@ fn size_is_found_before_an_unknown_register() {
 }
 
 #[test]
-fn size_check_does_not_know_registers() {
+fn size_check_ignores_whether_the_register_exists() {
     // A write reads the value between the two checks, so that a bad pointer wins over an id that
     // is unknown but not over one whose size is wrong.
     for id in [0, 0x6030_0000_0014_0004, 0x6030_0000_0016_ffff, u64::MAX] {
@@ -142,14 +142,14 @@ fn every_bit_of_an_id_counts() {
     }
 }
 
-/// Whether some host, or some VM, would take the value.
+/// Returns whether some host, or some VM, accepts the value.
 fn can_be_taken(reg: FwReg, value: u64) -> bool {
     match reg {
-        // Which versions there are is looked at with those that the vCPUs can have.
+        // Checked later, together with the features of the vCPUs.
         FwReg::PsciVersion => true,
-        // A level above all hosts' is a level.
+        // Any level, even above that of all hosts.
         FwReg::Workaround1 | FwReg::Workaround3 => value <= 15,
-        // UNKNOWN and what older kernels presented: AVAIL, and with it ENABLED.
+        // Including the values of older kernels: UNKNOWN, AVAIL, and AVAIL with ENABLED.
         FwReg::Workaround2 => value <= 3 || value == 0x12,
         FwReg::Bitmap(map) => BITMAPS
             .iter()
@@ -158,7 +158,7 @@ fn can_be_taken(reg: FwReg, value: u64) -> bool {
 }
 
 #[test]
-fn value_that_nobody_takes_is_refused_before_anybody_is_asked() {
+fn value_that_no_host_accepts_is_refused_first() {
     let small = 0..0x100;
     let bits = (8..64).flat_map(|bit| [1 << bit, 1 << bit | 1]);
     for value in small.chain(bits) {

@@ -2,9 +2,9 @@
 
 //! Writable masks of a GICv3: a bit is set if, and only if, an accepted write changes it.
 //!
-//! The model is the state of a vCPU and the functions of `gic_v3_icc_reg_descs[]` that userspace
-//! reads and writes it with, in the words of C. No write is to change a bit outside the mask, or
-//! make the mask larger: then no sequence of them does. And each bit in it is changed by one.
+//! The model is the state of a vCPU, and the C functions of `gic_v3_icc_reg_descs[]` by which
+//! userspace reads and writes it. No write may change a bit outside the mask or make the mask
+//! larger; then no sequence of writes does. And for each bit in the mask, some write changes it.
 
 use kvm_abi::{
     GicMaskIndex,
@@ -16,7 +16,7 @@ use std::sync::LazyLock;
 /// All places of the range.
 static PLACES: LazyLock<Vec<GicMaskIndex>> = LazyLock::new(|| GicMaskIndex::all().collect());
 
-/// The functions that a register has in C's table.
+/// The functions of a register in C's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Access {
     Bpr0,
@@ -29,7 +29,7 @@ enum Access {
     Grpen {
         group: usize,
     },
-    /// Only in a VM with EL2, from here on.
+    /// From here on: only in a VM with EL2.
     IchApr,
     IccSreEl2,
     IchHcr,
@@ -40,7 +40,7 @@ enum Access {
 /// op1, CRm and op2 of a register, with op0 3 and CRn 12.
 type Numbers = (usize, usize, usize);
 
-/// The registers of which there is one.
+/// The registers without a number.
 const REGISTERS: [(&str, Numbers, Access); 11] = [
     ("ICC_BPR0_EL1", (0, 8, 3), Access::Bpr0),
     ("ICC_BPR1_EL1", (0, 12, 3), Access::Bpr1),
@@ -80,7 +80,7 @@ fn table() -> Vec<(String, Numbers, Access)> {
     table
 }
 
-/// What the vCPU and the host have of the registers.
+/// The state of the vCPU and of the host behind the registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Vcpu {
     num_pri_bits: u64,
@@ -88,7 +88,7 @@ struct Vcpu {
     host_seis: u64,
     host_a3v: u64,
     has_el2: bool,
-    /// The bits of `ICH_HCR_EL2` that are kept zero, and one.
+    /// The bits of `ICH_HCR_EL2` that KVM keeps at zero, and at one.
     res0: u64,
     res1: u64,
     cbpr: u64,
@@ -97,7 +97,7 @@ struct Vcpu {
     abpr: u64,
     grpen: [u64; 2],
     apr: [[u32; 4]; 2],
-    /// One of the registers that are in memory, which is the one that is looked at.
+    /// The register under test, if it is one of those in memory.
     ich: u64,
 }
 
@@ -145,7 +145,7 @@ impl Vcpu {
         }
     }
 
-    /// `set_gic_*()`; a value that is refused may have changed something nevertheless.
+    /// `set_gic_*()`; even a refused write may change state.
     fn set(&mut self, (.., op2): Numbers, access: Access, val: u64) -> Result<(), ()> {
         let has_apr = op2 % 4 <= self.max_apr_idx();
         match access {
@@ -212,8 +212,8 @@ impl Vcpu {
         })
     }
 
-    /// Writes a register and returns the bits that read differently, having checked that all masks
-    /// are the same or smaller.
+    /// Writes a register, checks that its mask has not grown, and returns the bits that read
+    /// differently.
     fn changed_by(&self, numbers: Numbers, access: Access, val: u64) -> u64 {
         let Ok(before) = self.get(numbers, access) else {
             let mut after = *self;
@@ -224,7 +224,7 @@ impl Vcpu {
         let result = after.set(numbers, access, val);
         let mask = after.mask(numbers);
         assert_eq!(mask & !self.mask(numbers), 0, "{numbers:?}, {val:#x}");
-        // A write that is refused can lower the sizes all the same. That is none of the mask's.
+        // A refused write can still lower the sizes. The mask does not cover this.
         let read = after.get(numbers, access).unwrap_or(before);
         if result.is_err() {
             assert!(
@@ -243,7 +243,7 @@ fn index((op1, crm, op2): Numbers) -> usize {
     block * 128 + crm * 8 + op2
 }
 
-/// vCPUs of each number of priority and identifier bits that the fields have room for.
+/// vCPUs with each number of priority and identifier bits that fits in the fields.
 fn sizes() -> impl Iterator<Item = Vcpu> {
     (1..=8).flat_map(|num_pri_bits| {
         (0..8).map(move |num_id_bits| Vcpu {
@@ -254,13 +254,13 @@ fn sizes() -> impl Iterator<Item = Vcpu> {
     })
 }
 
-/// Values that differ from what is there in one bit, and in many.
+/// Values that differ from the current one in one bit, and in many.
 fn values(before: u64) -> impl Iterator<Item = u64> {
     let single = (0..64).map(move |bit| before ^ 1 << bit);
     single.chain([0, u64::MAX, before, !before, 0x5555_5555_5555_5555])
 }
 
-/// Checks that a register's mask is all that the writes change.
+/// Checks that a register's mask is the set of bits that the writes change.
 fn check(vcpu: &Vcpu, name: &str, numbers: Numbers, access: Access, values: &[u64]) {
     let changed = values
         .iter()
@@ -329,7 +329,7 @@ fn sizes_in_the_control_register_can_be_lowered() {
         };
         assert_eq!(ctlr(v + 1, 0), 0x3 + bits * 0x100, "{v}");
         assert_eq!(ctlr(1, v), 0x3 + bits * 0x800, "{v}");
-        // Numbers that no vCPU has are no panic, and reach no other field.
+        // Numbers that no vCPU has cause no panic, and do not reach other fields.
         assert_eq!(ctlr(0, v), ctlr(1, v), "{v}");
         assert_eq!(ctlr(u32::MAX, v) & !0x703, bits * 0x800, "{v}");
         assert_eq!(ctlr(1, u32::MAX) & !0x3803, 0, "{v}");
@@ -400,7 +400,7 @@ fn bits_of_hcr_that_kvm_keeps_are_not_set() {
 }
 
 #[test]
-fn vm_without_el2_has_no_mask_of_it() {
+fn vm_without_el2_has_no_masks_of_el2_registers() {
     for vcpu in sizes() {
         let without = Vcpu {
             has_el2: false,
@@ -418,7 +418,7 @@ fn vm_without_el2_has_no_mask_of_it() {
 }
 
 #[test]
-fn active_priorities_are_there_as_far_as_the_vcpu_has_bits() {
+fn number_of_active_priorities_follows_the_priority_bits() {
     for (pri_bits, count) in [
         (1, 1),
         (2, 1),
@@ -448,7 +448,7 @@ fn active_priorities_are_there_as_far_as_the_vcpu_has_bits() {
 
 #[test]
 fn common_binary_point_only_hides_the_other_one() {
-    // The mask says what can be changed in the end: CBPR is writable, too.
+    // The mask has every bit that can be changed after some other write: CBPR is writable, too.
     let vcpu = Vcpu { cbpr: 1, ..VCPU };
     let (bpr1, ctlr) = ((0, 12, 3), (0, 12, 4));
     assert_eq!(vcpu.changed_by(bpr1, Access::Bpr1, 0x7), 0);
@@ -478,7 +478,7 @@ proptest! {
             let Ok(before) = first.get(numbers, access) else { continue };
             let mut vcpu = first;
             for val in &vals {
-                // Most are refused by registers of which each bit has to be right.
+                // Registers that check each bit refuse most random values, so try one in the mask.
                 for val in [*val, before ^ *val & first.mask(numbers)] {
                     let mut next = vcpu;
                     if next.set(numbers, access, val).is_ok() {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The CPU interface of a GICv2: its registers as userspace has them, and the word they live in.
+//! The CPU interface of a GICv2: its registers in userspace's form, and the word with their state.
 //!
-//! Fields are put together by their weights, as the architecture's tables place them.
+//! The models build fields by their weights, from the architecture's tables.
 
 use kvm_abi::{
     vectors::PMR_WRITES,
@@ -22,7 +22,7 @@ const BPR: u32 = 0x20_0000;
 const ICH_PMR: u32 = 0x100_0000;
 const GICH_PMR: u32 = 0x800_0000;
 
-/// The bits that mean nothing: 8:5 and 17:10, and of a GICv2 26:24 as well.
+/// The reserved bits: 8:5 and 17:10, and in `GICH_VMCR` 26:24 as well.
 const ICH_RESERVED: u32 = 0x0003_fde0;
 const GICH_RESERVED: u32 = 0x0703_fde0;
 
@@ -34,7 +34,7 @@ const REGISTERS: [GiccReg; 5] = [
     GiccReg::Iidr,
 ];
 
-/// Layouts that have some bits already.
+/// Control registers with various bits set.
 const LAYOUTS: [Vmcr; 6] = [
     Vmcr::Gich(0),
     Vmcr::Gich(u32::MAX),
@@ -67,7 +67,7 @@ fn bpr(value: u8) -> BinaryPoint {
     BinaryPoint::from_bits(value.into())
 }
 
-/// Each state that differs in one register only, and some that differ in all.
+/// States that differ in one register, and some that differ in all.
 fn states() -> Vec<CpuInterface> {
     let ones = CpuInterface {
         ctlr: ctlrs()[63].0,
@@ -146,7 +146,7 @@ fn priority_mask_is_as_in_the_table() {
 }
 
 #[test]
-fn priority_mask_of_a_guest_is_kept_as_far_as_the_host_has_bits() {
+fn guest_priority_mask_keeps_the_bits_that_the_host_has() {
     for pmr in 0..=u8::MAX {
         let state = CpuInterface {
             pmr: GiccPmr::new(pmr),
@@ -155,17 +155,17 @@ fn priority_mask_of_a_guest_is_kept_as_far_as_the_host_has_bits() {
         let held = |vmcr: Vmcr| CpuInterface::from(vmcr.with(state)).pmr.get();
         assert_eq!(held(Vmcr::Gich(0)), pmr - pmr % 8);
         assert_eq!(held(Vmcr::Ich(0)), pmr);
-        // In place, too: bits 31:27 and 31:24.
+        // At the right places, bits 31:27 and 31:24.
         let pmr = u32::from(pmr);
         assert_eq!(Vmcr::Gich(0).with(state).bits(), pmr / 8 * GICH_PMR);
         assert_eq!(Vmcr::Ich(0).with(state).bits(), pmr * ICH_PMR);
-        // Userspace sees the same of both.
+        // Userspace sees the same value with both.
         assert_eq!(state.read(GiccReg::Pmr), pmr / 8);
     }
 }
 
 #[test]
-fn canonical_priority_mask_has_all_eight_bits_as_far_as_the_host_does() {
+fn canonical_priority_mask_has_as_many_bits_as_the_host() {
     for value in 0..=u8::MAX {
         let number = u32::from(value);
         for vmcr in LAYOUTS {
@@ -179,7 +179,7 @@ fn canonical_priority_mask_has_all_eight_bits_as_far_as_the_host_does() {
                 Vmcr::Ich(_) => number,
             };
             assert_eq!(restored.canonical_pmr(), kept, "{value:#x}, {vmcr:x?}");
-            // The guest sees the same, and the other form is the upper five bits.
+            // The guest sees the same value, and the other form is the upper five bits.
             assert_eq!(u32::from(restored.pmr.get()), kept, "{value:#x}, {vmcr:x?}");
             assert_eq!(restored.read(GiccReg::Pmr), number / 8, "{value:#x}");
         }
@@ -187,7 +187,7 @@ fn canonical_priority_mask_has_all_eight_bits_as_far_as_the_host_does() {
 }
 
 #[test]
-fn canonical_write_touches_the_priority_mask_only_and_its_lower_eight_bits_count() {
+fn canonical_write_sets_only_eight_bits_of_the_priority_mask() {
     for state in states() {
         for value in [0x0, 0x1, 0x1e, 0x80, 0xf0, 0xf8, 0xff] {
             let pmr = GiccPmr::new(value);
@@ -359,7 +359,7 @@ fn binary_points_are_the_lower_three_bits() {
 
 #[test]
 fn identification_is_constant() {
-    // Product 0x4b, "K", of architecture 2 by Arm, 0x43b.
+    // Product 0x4b, "K", architecture version 2, implementer Arm, 0x43b.
     assert_eq!(CpuInterface::IIDR, 0x04b2_043b);
     for state in states() {
         assert_eq!(state.read(GiccReg::Iidr), 0x04b2_043b);
@@ -388,8 +388,8 @@ fn write_touches_one_register() {
 }
 
 #[test]
-fn state_is_what_its_registers_say() {
-    // As userspace moves a vCPU to another host: read each register, and write it there.
+fn state_is_restored_from_its_registers() {
+    // As in a migration: read each register, and write it on the other host.
     for state in states() {
         for (from, to) in LAYOUTS
             .into_iter()
@@ -448,7 +448,7 @@ proptest! {
         let (gich, ich) = (Vmcr::Gich(bits), Vmcr::Ich(bits));
         prop_assert_eq!(gich.with(gich.into()), Vmcr::Gich(bits & !GICH_RESERVED));
         prop_assert_eq!(ich.with(ich.into()), Vmcr::Ich(bits & !ICH_RESERVED));
-        // The layouts agree on all but the priority mask.
+        // The layouts agree on everything except the priority mask.
         let (v2, v3) = (CpuInterface::from(gich), CpuInterface::from(ich));
         prop_assert_eq!(CpuInterface { pmr: v3.pmr, ..v2 }, v3);
     }

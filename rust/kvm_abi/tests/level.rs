@@ -2,8 +2,8 @@
 
 //! Feature levels: fields as numbers, and registers of 4-bit fields compared field by field.
 //!
-//! The models take a register apart as text, in hexadecimal digits of which they look the numbers
-//! up or in binary ones, so that they share no shift, mask or cast with the code.
+//! The models treat a register as text, of binary digits, or of hexadecimal ones with their numbers
+//! in a table, to share no shift, mask or cast with the code.
 
 use kvm_abi::{
     vectors::LEVELS,
@@ -241,7 +241,7 @@ fn level_is_put_in_its_field_and_nowhere_else() {
 }
 
 #[test]
-fn of_a_level_that_is_put_the_lower_four_bits_count() {
+fn only_the_lower_four_bits_of_a_level_are_stored() {
     let all = [i32::MIN, i32::MIN + 1, -17, -9, 8, 15, 16, 23, i32::MAX];
     for number in all.into_iter().chain(-64..64) {
         let digit = number.rem_euclid(16) as usize;
@@ -285,7 +285,7 @@ proptest! {
     }
 
     #[test]
-    fn register_is_put_together_of_its_levels(bits: u64, before: u64) {
+    fn register_is_rebuilt_from_its_levels(bits: u64, before: u64) {
         let put = FieldIndex::all().fold(levels(before), |register, field| {
             register.with(field, levels(bits).level(field))
         });
@@ -300,8 +300,8 @@ proptest! {
     }
 
     #[test]
-    fn check_is_for_the_host_only_what_no_field_exceeds((a, b) in two_registers()) {
-        // The smaller and the larger of each field.
+    fn check_accepts_only_registers_without_exceeding_fields((a, b) in two_registers()) {
+        // The smaller and the larger level of each field.
         let pairs = || digits(a).into_iter().zip(digits(b)).collect::<Vec<_>>().into_iter();
         let low = register(pairs().map(|(a, b)| if SIGNED[a] < SIGNED[b] { a } else { b }));
         let high = register(pairs().map(|(a, b)| if SIGNED[a] < SIGNED[b] { b } else { a }));
@@ -332,7 +332,7 @@ proptest! {
         taken in signs(),
         signed in signs(),
     ) {
-        // Fields of one pair put among those of another give their own results there.
+        // Fields taken from one pair of registers into another keep their results.
         let (taken, signed) = (mask(&taken).bits(), mask(&signed));
         let mix = |x: u64, y: u64| x & taken | y & !taken;
         prop_assert_eq!(

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writable masks: which requests are understood, and where a table's masks are put.
+//! Writable masks: the valid requests, and the places of a table's masks.
 //!
 //! The model is the loop of `kvm_vm_ioctl_get_reg_writable_masks()`, over numbers.
 
@@ -26,7 +26,7 @@ const CTR: (u32, u32, u32) = (3, 0, 1);
 /// Numbers of ranges that do not exist.
 const RANGES: [u32; 8] = [1, 2, 3, 0x100, 0x1_0000, 0x7fff_ffff, 0x8000_0000, u32::MAX];
 
-/// Each range with its number, its bit and what a VM has to opt in to for it.
+/// Each range with its number, its bit and the opt-in that it needs.
 const KNOWN_RANGES: [(MaskRange, u32, u32, OptIns); 3] = [
     (MaskRange::FeatureId, 0, 0b001, OptIns::NONE),
     (MaskRange::Gic, 1, 0b010, OptIns::GIC_MASKS),
@@ -35,7 +35,7 @@ const KNOWN_RANGES: [(MaskRange, u32, u32, OptIns); 3] = [
 
 const MASKS: [u64; 5] = [1, 1 << 63, u64::MAX, 0xffff_ffff, 0xffff_ffff_0000_0000];
 
-/// Looks a range up among those that a VM has.
+/// Looks a range up among those of a VM.
 fn range_of(number: u32, opt_ins: OptIns) -> Result<MaskRange, Reject> {
     KNOWN_RANGES
         .into_iter()
@@ -57,7 +57,7 @@ fn masks(table: &[((u32, u32, u32), u64)], aarch32_el0: bool) -> FeatureIdMasks 
     FeatureIdMasks::from_table(table, aarch32_el0)
 }
 
-/// Returns what userspace gets: everything is wiped first, then masks that are not zero are put.
+/// Returns the array that userspace gets: zeros, and the masks of the table that are not zero.
 fn c_masks(table: &[Entry], supports_32bit_el0: bool) -> Vec<u64> {
     let mut masks = vec![0; 3 * 8 * 8];
     for (op1, crm, op2, val) in table.iter().copied() {
@@ -117,11 +117,11 @@ fn vm_has_the_ranges_that_it_opted_in_to() {
 }
 
 #[test]
-fn ranges_are_told_by_the_bits_of_their_numbers() {
+fn bit_of_a_range_is_that_of_its_number() {
     for (range, number, bit, opt_ins) in KNOWN_RANGES {
         assert_eq!(range.bit(), bit, "{range:?}");
         assert_eq!(range.bit(), 2u32.pow(number), "{range:?}");
-        // That of the feature ID registers is there in any case, and not named among the others.
+        // Every VM has the range of the feature ID registers, so no opt-in stands for it.
         let named = if number == 0 { 0 } else { bit };
         assert_eq!(opt_ins.mask_ranges(), named, "{range:?}");
     }
@@ -158,7 +158,7 @@ fn every_reserved_bit_is_zero() {
                 Err(Reject::InvalidValue),
                 "{word}, {bit}"
             );
-            // It makes up for no wrong range, either.
+            // Nor does it make a wrong range right.
             request.range = 1 << bit;
             assert_eq!(
                 request.range(OptIns::NONE),
@@ -261,7 +261,7 @@ fn zero_mask_does_not_overwrite() {
 fn later_entry_wins() {
     for (place, numbers) in feature_id_registers().enumerate() {
         let masks = masks(&[(numbers, 0xf0), (CTR, 1), (numbers, 0x0f)], true);
-        // Not the union of both, nor the larger one.
+        // Neither the union of both nor the larger one.
         assert_eq!(masks.as_array()[place], 0x0f, "{numbers:?}");
     }
 }
@@ -274,7 +274,7 @@ fn aarch32_registers_have_no_mask_without_aarch32() {
     let (with, without) = (masks(&table, true), masks(&table, false));
     assert_eq!(with.as_array(), &[u64::MAX; 192]);
     for (place, mask) in without.as_array().iter().enumerate() {
-        // ID_PFR0_EL1, 8, to the last one before ID_AA64PFR0_EL1, 32.
+        // From ID_PFR0_EL1, at 8, to the last one before ID_AA64PFR0_EL1, at 32.
         let dropped = (8..32).contains(&place);
         assert_eq!(*mask, if dropped { 0 } else { u64::MAX }, "{place}");
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a VM can opt in to: the capabilities, what `KVM_CHECK_EXTENSION` says of them, and which
-//! requests of `KVM_ENABLE_CAP` are understood.
+//! The opt-ins of a VM: the capabilities, the results of `KVM_CHECK_EXTENSION`, and the valid
+//! requests of `KVM_ENABLE_CAP`.
 //!
 //! The models list the members of a set, and count; the numbers are those of the uapi header.
 
@@ -13,7 +13,7 @@ use kvm_abi::{
 };
 use proptest::prelude::*;
 
-/// All that can be opted in to, in the order of the bits.
+/// All opt-ins, in the order of the bits.
 const OPT_INS: [OptIns; 7] = [
     OptIns::FEATURE_LEVELS,
     OptIns::GIC_MASKS,
@@ -24,8 +24,8 @@ const OPT_INS: [OptIns; 7] = [
     OptIns::CANONICAL_PMR,
 ];
 
-/// Capabilities with their numbers, what `KVM_CHECK_EXTENSION` returns where they are there, and
-/// what can be had by them.
+/// Each capability with its number, the result of `KVM_CHECK_EXTENSION` if KVM has it, and its
+/// opt-ins.
 const CAPS: [(OptInCap, u32, u32, &[OptIns]); 5] = [
     (
         OptInCap::FeatureLevels,
@@ -49,7 +49,7 @@ const CAPS: [(OptInCap, u32, u32, &[OptIns]); 5] = [
     ),
 ];
 
-/// Writable ranges that can be asked for in `args[0]`, and what they are.
+/// The sets of ranges that `args[0]` can ask for, and their opt-ins.
 const RANGES: [(u64, &[OptIns]); 3] = [
     (0b010, &[OptIns::GIC_MASKS]),
     (0b100, &[OptIns::FW_MASKS]),
@@ -60,7 +60,7 @@ fn set(members: &[OptIns]) -> OptIns {
     members.iter().copied().fold(OptIns::NONE, OptIns::union)
 }
 
-/// Returns what is in a set.
+/// Returns the members of a set.
 fn members(set: OptIns) -> Vec<OptIns> {
     OPT_INS
         .into_iter()
@@ -81,7 +81,7 @@ fn request(cap: u32, wanted: u64) -> EnableCap {
     }
 }
 
-/// Each request that is understood, and what it asks for.
+/// Each valid request, and its opt-ins.
 fn understood() -> Vec<(EnableCap, OptIns)> {
     let mut all = Vec::new();
     for (cap, number, _, opt_ins) in CAPS {
@@ -94,7 +94,7 @@ fn understood() -> Vec<(EnableCap, OptIns)> {
     all
 }
 
-/// Looks a request up among those that are understood.
+/// Looks a request up among the valid ones.
 fn expected(request: &EnableCap) -> Result<OptIns, Reject> {
     understood()
         .into_iter()
@@ -103,7 +103,7 @@ fn expected(request: &EnableCap) -> Result<OptIns, Reject> {
         .ok_or(Reject::InvalidValue)
 }
 
-/// What is near the values that `args[0]` may have, and far from them.
+/// Values near the valid ones of `args[0]`, and far from them.
 fn wanted_values() -> impl Iterator<Item = u64> {
     let single = (0..64).map(|bit| 1 << bit);
     let with_known = (0..64).flat_map(|bit| RANGES.map(|(ranges, _)| ranges | 1 << bit));
@@ -114,7 +114,7 @@ fn wanted_values() -> impl Iterator<Item = u64> {
 }
 
 #[test]
-fn each_bit_is_one_thing_to_opt_in_to() {
+fn each_bit_is_one_opt_in() {
     for (bit, member) in OPT_INS.into_iter().enumerate() {
         assert_eq!(member.bits(), 1 << bit, "{bit}");
         assert_eq!(members(member), [member]);
@@ -126,7 +126,7 @@ fn each_bit_is_one_thing_to_opt_in_to() {
 }
 
 #[test]
-fn bits_that_mean_nothing_are_dropped() {
+fn unknown_bits_are_dropped() {
     for bits in 0..0x1000 {
         let set = OptIns::from_bits(bits);
         assert_eq!(set.bits(), bits % 128, "{bits:#x}");
@@ -137,7 +137,7 @@ fn bits_that_mean_nothing_are_dropped() {
 }
 
 #[test]
-fn sets_are_those_of_their_members() {
+fn set_operations_match_their_members() {
     for a in all_sets() {
         let of_a = members(a);
         assert_eq!(set(&of_a), a);
@@ -157,7 +157,7 @@ fn sets_are_those_of_their_members() {
 }
 
 #[test]
-fn ranges_of_masks_are_told_by_bits_1_and_2() {
+fn mask_ranges_are_bits_1_and_2() {
     for set in all_sets() {
         let members = members(set);
         let mut ranges = 0;
@@ -176,7 +176,7 @@ fn capabilities_have_the_numbers_of_the_header() {
     assert_eq!(OptInCap::ALL, CAPS.map(|(cap, ..)| cap));
     for (n, (cap, number, ..)) in (1..).zip(CAPS) {
         assert_eq!(cap.number(), number, "{cap:?}");
-        // Spelled out.
+        // In ASCII.
         assert_eq!(number.to_be_bytes(), [b'A', b'R', b'M', n], "{cap:?}");
         assert_eq!(OptInCap::from_number(number.into()), Some(cap));
     }
@@ -184,7 +184,7 @@ fn capabilities_have_the_numbers_of_the_header() {
 
 #[test]
 fn other_numbers_are_no_capabilities() {
-    // Those that KVM hands out, and what is next to these.
+    // The numbers of upstream KVM, and those next to ours.
     let others = (0..0x1000).chain(0x4152_4c00..0x4152_4e00);
     let known = |number: u64| CAPS.iter().any(|(_, n, ..)| u64::from(*n) == number);
     for number in others.filter(|number| !known(*number)) {
@@ -205,26 +205,26 @@ fn other_numbers_are_no_capabilities() {
 }
 
 #[test]
-fn each_capability_is_for_what_the_table_says() {
+fn each_capability_has_the_opt_ins_of_the_table() {
     for (cap, .., opt_ins) in CAPS {
         assert_eq!(members(cap.opt_ins()), opt_ins, "{cap:?}");
     }
 }
 
 #[test]
-fn everything_but_the_canonical_pmr_is_had_by_one_capability() {
+fn each_opt_in_except_the_canonical_pmr_has_one_capability() {
     for member in OPT_INS {
         let caps = CAPS
             .iter()
             .filter(|(cap, ..)| cap.opt_ins().contains(member));
-        // That is an attribute of the GIC.
+        // That one is an attribute of the GIC.
         let by_capability = member != OptIns::CANONICAL_PMR;
         assert_eq!(caps.count(), usize::from(by_capability), "{member:?}");
     }
 }
 
 #[test]
-fn check_extension_tells_what_is_there() {
+fn check_extension_reports_what_exists() {
     for (cap, _, value, opt_ins) in CAPS {
         assert_eq!(cap.extension(OptIns::ALL), value, "{cap:?}");
         assert_eq!(cap.extension(set(opt_ins)), value, "{cap:?}");
@@ -254,7 +254,7 @@ fn check_extension_of_a_vm_names_the_ranges_it_enabled() {
 }
 
 #[test]
-fn request_is_for_what_the_table_says() {
+fn request_asks_for_the_opt_ins_of_the_table() {
     for (request, opt_ins) in understood() {
         assert_eq!(request.opt_ins(), Ok(opt_ins), "{request:?}");
     }
@@ -262,7 +262,7 @@ fn request_is_for_what_the_table_says() {
 }
 
 #[test]
-fn ranges_that_are_wanted_are_a_nonempty_subset_of_those_there() {
+fn wanted_ranges_are_a_nonempty_subset_of_the_known_ones() {
     let (cap, number, ..) = CAPS[1];
     assert_eq!(cap, OptInCap::RegMaskRanges);
     let mut accepted = Vec::new();
@@ -279,7 +279,7 @@ fn ranges_that_are_wanted_are_a_nonempty_subset_of_those_there() {
 }
 
 #[test]
-fn other_capabilities_want_no_argument() {
+fn other_capabilities_take_no_argument() {
     for (cap, number, ..) in CAPS {
         if cap == OptInCap::RegMaskRanges {
             continue;
@@ -325,7 +325,7 @@ fn every_bit_of_the_other_arguments_is_zero() {
                 assert_eq!(bad.opt_ins(), Err(Reject::InvalidValue), "{arg}, {bit}");
             }
         }
-        // What is wanted is in the first one.
+        // Only the first argument holds a request.
         let mut moved = good;
         moved.args.rotate_right(1);
         let unchanged = good.args == [0; 4];
@@ -352,7 +352,7 @@ fn every_bit_of_the_padding_is_zero() {
 }
 
 #[test]
-fn unknown_capability_is_not_understood_whatever_is_wanted() {
+fn unknown_capability_is_refused_with_any_argument() {
     let numbers = (0..0x200).chain([0x4152_4d00, 0x4152_4d06, 0x4152_4d07, u32::MAX]);
     for number in numbers {
         for wanted in [0, 0b010, 0b100, 0b110, 1, u64::MAX] {
@@ -367,7 +367,7 @@ fn unknown_capability_is_not_understood_whatever_is_wanted() {
 }
 
 #[test]
-fn what_cannot_be_had_by_a_capability_is_not_asked_for() {
+fn requests_ask_only_for_opt_ins_with_a_capability() {
     for (_, opt_ins) in understood() {
         assert!(!opt_ins.is_empty());
         assert!(!opt_ins.contains(OptIns::CANONICAL_PMR));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Versions of PSCI: which a vCPU may be given, with the feature `PSCI_0_2` and without, and which
-//! one it sees; and the same of a VM, whose vCPUs may be unknown yet, and whose version may freeze.
+//! Versions of PSCI: those that a vCPU accepts with and without the feature `PSCI_0_2`, and the one
+//! that it sees; and the same for a VM whose vCPUs may be unknown and whose version may freeze.
 
 use kvm_abi::{
     vectors::{
@@ -17,18 +17,18 @@ use proptest::prelude::*;
 
 const FEATURE: [bool; 2] = [false, true];
 
-/// All that can be known of a VM's vCPUs.
+/// All states of the features of a VM's vCPUs.
 const FEATURES: [VcpuFeatures; 3] = [
     VcpuFeatures::Unknown,
     VcpuFeatures::Known { psci_0_2: false },
     VcpuFeatures::Known { psci_0_2: true },
 ];
 
-/// What a VM may have been told: nothing, or one of the versions.
+/// The stored version of a VM: none, or one of the versions.
 const STORED: [u32; 7] = [0x0, 0x1, 0x2, 0x1_0000, 0x1_0001, 0x1_0002, 0x1_0003];
 
-/// The version of a VM: what it was told, and what is seen of it before vCPUs are known, without
-/// the feature, and with it.
+/// The version of a VM: the stored one, and the one that is seen before the features are known,
+/// without the feature, and with it.
 const SEEN_BY_VM: [(u32, [u32; 3]); 7] = [
     (0x0, [0x1_0003, 0x1, 0x1_0003]),
     (0x1, [0x1, 0x1, 0x1]),
@@ -39,7 +39,7 @@ const SEEN_BY_VM: [(u32, [u32; 3]); 7] = [
     (0x1_0003, [0x1_0003, 0x1, 0x1_0003]),
 ];
 
-/// Versions that a VM was told, and whether vCPUs without the feature and with it can have them.
+/// Stored versions, and whether vCPUs without the feature and with it can have them.
 const FITS: [(u32, [bool; 2]); 7] = [
     (0x0, [true, true]),
     (0x1, [true, false]),
@@ -50,7 +50,8 @@ const FITS: [(u32, [bool; 2]); 7] = [
     (0x1_0003, [false, true]),
 ];
 
-/// Returns what a write does by the table: with the feature all versions but 0.1, else only that.
+/// Returns the result of a write by the table: with the feature, all versions except 0.1 are
+/// accepted; without it, only 0.1.
 fn expected(value: u64, has_psci_0_2: bool) -> Result<PsciVersion, Reject> {
     let allowed = if has_psci_0_2 {
         &PSCI_VERSIONS[1..]
@@ -179,7 +180,7 @@ fn version_that_was_written_is_seen() {
     }
 }
 
-/// Returns what a write does by the tables where the version freezes.
+/// Returns the result of a write by the tables, if the version freezes.
 fn expected_until_run(
     value: u64,
     stored: u32,
@@ -188,7 +189,7 @@ fn expected_until_run(
 ) -> Result<PsciVersion, Reject> {
     let (_, seen) = SEEN_BY_VM.into_iter().find(|row| row.0 == stored).unwrap();
     let (accepted, seen) = match features {
-        // Whatever there is.
+        // Any version.
         VcpuFeatures::Unknown => (expected(value, false).or(expected(value, true)), seen[0]),
         VcpuFeatures::Known { psci_0_2: false } => (expected(value, false), seen[1]),
         VcpuFeatures::Known { psci_0_2: true } => (expected(value, true), seen[2]),
@@ -258,7 +259,7 @@ fn run_freezes_the_version_at_what_is_seen() {
     assert_eq!(write(0x1_0002, 0x0), Err(Reject::Frozen));
     assert_eq!(write(0x1_0000, 0x1_0000), Ok(PsciVersion::V1_0));
     assert_eq!(write(0x1_0003, 0x1_0000), Err(Reject::Frozen));
-    // What is not allowed at all is found before.
+    // A value that is never allowed is found before the freeze.
     assert_eq!(write(0x1, 0x1_0000), Err(Reject::InvalidValue));
     assert_eq!(write(0x0, 0x0), Err(Reject::InvalidValue));
     assert_eq!(write(0x1_0004, 0x1_0000), Err(Reject::InvalidValue));
@@ -273,7 +274,7 @@ fn run_freezes_the_version_at_what_is_seen() {
 }
 
 #[test]
-fn before_the_run_a_version_is_written_as_ever() {
+fn before_the_run_a_version_is_written_as_without_the_opt_in() {
     for psci_0_2 in FEATURE {
         for stored in STORED {
             for value in 0..=PSCI_VALUES_END {
@@ -303,13 +304,13 @@ fn version_fits_if_vcpus_could_have_been_given_it() {
         for (version, raw) in PSCI_VERSIONS {
             let fits = PsciVersion::fits(version.to_raw(), psci_0_2);
             assert_eq!(fits, PsciVersion::write(raw, psci_0_2).is_ok(), "{raw:#x}");
-            // What fits is seen, before and after the features are known.
+            // A version that fits is seen before and after the features are known.
             let known = PsciVersion::seen_by_vm(version.to_raw(), VcpuFeatures::Known { psci_0_2 });
             assert!(!fits || u64::from(known) == raw, "{raw:#x}");
             let unknown = PsciVersion::seen_by_vm(version.to_raw(), VcpuFeatures::Unknown);
             assert_eq!(u64::from(unknown), raw);
         }
-        // A VM that was told nothing has a version for either.
+        // Without a stored version, both kinds of vCPUs fit.
         assert!(PsciVersion::fits(0, psci_0_2));
     }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls of PSCI: which versions have them, what they do, and what of their arguments they see.
+//! Calls of PSCI: the versions that have them, their effect, and the bits of their arguments that
+//! count.
 //!
-//! The expectations are those of Arm DEN 0022 (PSCI), of `include/uapi/linux/psci.h` and of the
+//! The expectations come from Arm DEN 0022 (PSCI), from `include/uapi/linux/psci.h` and from the
 //! cases of `kvm_psci_call()`.
 
 mod common;
@@ -77,11 +78,11 @@ const PSCI: [(u32, u32); 18] = [
 /// `KVM_PSCI_FN(0)` to `(3)`.
 const PSCI_0_1: [u32; 4] = [0x95c1_ba5e, 0x95c1_ba5f, 0x95c1_ba60, 0x95c1_ba61];
 
-/// Something in each half of `x1` to `x3`, and what a 32-bit function sees of it.
+/// Values of `x1` to `x3` with bits in each half, and the values that a 32-bit function sees.
 const WIDE: [u64; 3] = [0xaaaa_aaaa_0000_0000, 0x5555_0001_1234_5678, u64::MAX];
 const NARROW: [u64; 3] = [0, 0x1234_5678, 0xffff_ffff];
 
-/// Returns the decision by which userspace is told, and the caller has this in `x0` to `x3`.
+/// Returns the decision to exit to userspace with these values in `x0` to `x3`.
 fn event(event: SystemEvent, registers: [u64; 4]) -> Decision {
     Decision::Perform(Action::SystemEvent { event, registers })
 }
@@ -126,7 +127,7 @@ fn values_are_those_of_psci() {
 #[test]
 fn each_version_has_the_functions_of_the_table_and_no_others() {
     for guest in guests() {
-        // Fast and yielding, with the hint and without; and PSCI 0.1.
+        // Fast and yielding calls, with the hint and without; then PSCI 0.1.
         for base in [
             0x8400_0000,
             0xc400_0000,
@@ -228,7 +229,7 @@ fn functions_without_arguments_ignore_them() {
 }
 
 #[test]
-fn cpu_on_takes_as_much_of_its_arguments_as_its_form_has() {
+fn cpu_on_reads_the_bits_of_its_form() {
     let target = 0x12_0034_5678;
     let arguments = [target, 0x1_8000_0000, 0xdead_beef_cafe_f00d];
     let wide = PowerOn {
@@ -250,7 +251,7 @@ fn cpu_on_takes_as_much_of_its_arguments_as_its_form_has() {
             assert_eq!(guest.calls(id, arguments), expected, "{id:#x}");
         }
     }
-    // PSCI 0.1 knows no forms.
+    // PSCI 0.1 has only one form.
     let on = PowerOn {
         already_on: INVALID_PARAMETERS,
         ..wide
@@ -264,7 +265,7 @@ fn cpu_on_takes_as_much_of_its_arguments_as_its_form_has() {
 }
 
 #[test]
-fn cpu_on_refuses_every_bit_that_is_no_affinity() {
+fn cpu_on_refuses_bits_outside_the_affinity() {
     for bit in 0..64 {
         // Aff2 to Aff0 and Aff3.
         let affinity = bit < 24 || (32..40).contains(&bit);
@@ -320,7 +321,7 @@ fn cpu_off_of_0_1_is_that_of_0_2() {
 fn system_suspend_leaves_the_registers_to_userspace() {
     for version in &VERSIONS[2..] {
         for (id, seen) in [(SYSTEM_SUSPEND, NARROW), (SYSTEM_SUSPEND64, WIDE)] {
-            // x0 is left as it is, with all of its bits.
+            // All bits of x0 are unchanged.
             for garbage in [0, 0xdead_beef_0000_0000] {
                 let mut guest = of_version(*version);
                 let x0 = garbage | u64::from(id);
@@ -336,7 +337,7 @@ fn system_suspend_leaves_the_registers_to_userspace() {
 #[test]
 fn system_reset2_leaves_its_arguments_in_place() {
     for version in &VERSIONS[3..] {
-        // With a type that exists; its upper half is no part of it.
+        // With a type that exists; the upper half of the argument is ignored.
         for reset_type in [0, 0x8000_0000, 0x8000_0001, 0xffff_ffff] {
             let x1 = 0xaaaa_aaaa_0000_0000 | reset_type;
             let arguments = [x1, WIDE[1], WIDE[2]];
@@ -425,7 +426,7 @@ fn all_events_but_suspend_stop_the_vcpus() {
 }
 
 #[test]
-fn psci_features_tells_what_the_guest_can_call() {
+fn psci_features_reports_what_the_guest_can_call() {
     for guest in guests() {
         if guest.psci_version < 0x1_0000 {
             assert_eq!(guest.calls(PSCI_FEATURES, [0x8400_0000, 0, 0]), REFUSED);
@@ -476,7 +477,7 @@ proptest! {
     })]
 
     #[test]
-    fn any_32_bit_call_sees_lower_halves_alone(
+    fn any_32_bit_call_sees_only_lower_halves(
         row in 0..PSCI.len(),
         version in 0..VERSIONS.len(),
         arguments: [u64; 3],

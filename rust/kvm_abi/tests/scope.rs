@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Scopes: which registers all vCPUs of a VM share, how their ids are listed and understood, and
-//! which of them the VM's file descriptor has.
+//! Scopes: the registers that all vCPUs of a VM share, how their ids are listed and accepted, and
+//! the registers of the VM's file descriptor.
 //!
-//! The models are lists of ids, put together as the uapi headers say.
+//! The models are lists of ids, built as in the uapi headers.
 
 use kvm_abi::{
     vectors::REGISTERS,
@@ -28,7 +28,7 @@ const LEVELS: u64 = 0x6030_0000_0017_0000;
 const SIZE_SHIFT: u32 = 52;
 const SIZE_MASK: u64 = 0xf << SIZE_SHIFT;
 
-/// Ids of registers that each vCPU has for itself, or of none.
+/// Ids of registers that each vCPU has for itself, and ids without a register.
 const OF_VCPUS: [(&str, u64); 24] = [
     ("x0", 0x6030_0000_0010_0000),
     ("pc", 0x6030_0000_0010_0040),
@@ -50,7 +50,7 @@ const OF_VCPUS: [(&str, u64); 24] = [
     ("KVM_REG_ARM_FW_REG(4)", 0x6030_0000_0014_0004),
     ("KVM_REG_ARM_FW_FEAT_BMAP_REG(4)", 0x6030_0000_0016_0004),
     ("KVM_REG_ARM_FEATURE_LEVEL_REG(8)", 0x6030_0000_0017_0008),
-    // Of 32 bits, of another architecture, none at all.
+    // 32 bits wide, of another architecture, and no id at all.
     ("PSCI_VERSION, short", 0x6020_0000_0014_0000),
     ("ID_AA64PFR0_EL1, short", 0x6020_0000_0013_c020),
     ("PSCI_VERSION of KVM_REG_ARM", 0x4030_0000_0014_0000),
@@ -77,12 +77,12 @@ fn all_opt_ins() -> impl Iterator<Item = OptIns> {
     (0..128).map(OptIns::from_bits)
 }
 
-/// Returns whether the VM has opted in to scopes, told by the bit.
+/// Returns whether the VM has opted in to scopes, by the bit.
 fn has_scopes(opt_ins: OptIns) -> bool {
     opt_ins.bits() & 0x10 != 0
 }
 
-/// `ARM64_SYS_REG()`, in weights.
+/// `ARM64_SYS_REG()`, in weights instead of shifts.
 fn sysreg(op0: u64, op1: u64, crn: u64, crm: u64, op2: u64) -> u64 {
     SYSREG + op0 * 0x4000 + op1 * 0x800 + crn * 0x80 + crm * 8 + op2
 }
@@ -183,7 +183,7 @@ fn every_bit_of_an_id_counts() {
 }
 
 #[test]
-fn shared_registers_are_listed_with_bit_28_in_a_vm_that_wants_it() {
+fn shared_registers_are_listed_with_bit_28_in_a_vm_that_opted_in() {
     let shared = shared();
     for opt_ins in [OptIns::NONE, OptIns::REG_SCOPE, OptIns::ALL] {
         for id in many_ids() {
@@ -227,7 +227,7 @@ fn shared_register_is_known_with_its_scope_and_without() {
                 expected,
                 "{id:#x}, {opt_ins:?}"
             );
-            // What is listed is understood.
+            // A listed id is accepted.
             let listed = Scope::list(id, opt_ins);
             assert_eq!(Scope::strip(listed, opt_ins), id, "{id:#x}, {opt_ins:?}");
         }
@@ -279,7 +279,7 @@ fn vm_has_the_firmware_registers_and_then_the_levels_it_opted_in_to() {
         let ids: Vec<_> = VmReg::all(opt_ins).map(VmReg::id).collect();
         assert_eq!(ids, expected, "{opt_ins:?}");
         assert_eq!(VmReg::count(opt_ins), expected.len(), "{opt_ins:?}");
-        // None with its scope: they have no other here.
+        // None has the bit of the scope: all registers of the VM have the same scope.
         assert!(ids.iter().all(|id| id & SCOPE_VM == 0), "{opt_ins:?}");
     }
     assert_eq!(VmReg::count(OptIns::NONE), 8);
@@ -301,7 +301,7 @@ fn registers_of_a_vm_have_the_ids_of_vcpus() {
 }
 
 #[test]
-fn what_a_vm_lists_it_knows() {
+fn vm_knows_the_registers_that_it_lists() {
     for opt_ins in all_opt_ins() {
         for reg in VmReg::all(opt_ins) {
             assert_eq!(VmReg::from_id(reg.id(), opt_ins), Ok(reg), "{opt_ins:?}");
@@ -352,7 +352,7 @@ fn size_is_found_before_an_unknown_register() {
 }
 
 #[test]
-fn workaround_2_and_what_tells_it_too_need_the_features_of_vcpus() {
+fn workaround_2_and_its_level_need_the_features_of_vcpus() {
     let needing: Vec<_> = VmReg::all(OptIns::ALL)
         .filter(|reg| reg.needs_features())
         .collect();

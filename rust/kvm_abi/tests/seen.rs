@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls that are decided by what somebody else has seen of other vCPUs.
+//! Calls that are judged by reports about other vCPUs.
 //!
 //! Reference: `kvm_psci_vcpu_on()`, `kvm_psci_vcpu_affinity_info()`.
 
@@ -32,7 +32,7 @@ const ALREADY_ON: u64 = -4i64 as u64;
 const ON: u64 = 0;
 const OFF: u64 = 1;
 
-/// What is said of other vCPUs, one thing after the other.
+/// A report about other vCPUs.
 #[derive(Clone, Copy, Debug)]
 enum Says {
     Target(u64, bool),
@@ -79,9 +79,9 @@ fn vcpu_is_turned_on_by_what_was_seen_under_its_lock() {
         (&[Target(1, false)], Returns(INVALID_PARAMETERS)),
         (&[Target(1, true), IsOff], Returns(SUCCESS)),
         (&[Target(1, true), IsOn], Returns(ALREADY_ON)),
-        // Nobody looked whether it is on.
+        // Nobody checked whether it is on.
         (&[Target(1, true)], LooksAt(1)),
-        // Another one was looked for, or none.
+        // Another vCPU was looked for, or none.
         (&[Target(2, true), IsOff], LooksAt(1)),
         (&[Target(2, false)], LooksAt(1)),
         (&[Target(1 << 24 | 1, true), IsOff], LooksAt(1)),
@@ -104,15 +104,15 @@ fn vcpu_is_turned_on_by_what_was_seen_under_its_lock() {
 }
 
 #[test]
-fn affinity_is_told_by_the_vcpus_that_were_seen() {
+fn answer_follows_from_the_vcpus_that_were_seen() {
     let cases: [(u64, u32, &[Says], Verdict); 17] = [
         (0, 2, &[], Unknown),
         (0, 2, &[Vcpu(0), Vcpu(2)], Returns(INVALID_PARAMETERS)),
         (0, 2, &[Vcpu(0), Vcpu(1), IsOff], Returns(OFF)),
         (0, 2, &[Vcpu(0), Vcpu(1), IsOn], Returns(ON)),
-        // Those that come after it do not matter.
+        // The vCPUs after one that is on do not matter.
         (0, 3, &[Vcpu(1), IsOn], Returns(ON)),
-        // Nor is it wrong to look at them, or at more than there were.
+        // It is not wrong to look at them, or at more vCPUs than there were at first.
         (0, 1, &[Vcpu(1), IsOn, Vcpu(0), Vcpu(1), IsOff], Returns(ON)),
         (0, 1, &[Vcpu(1), IsOff, Vcpu(1), IsOff], Returns(OFF)),
         (0, 1, &[Vcpu(1), IsOff, Vcpu(1), IsOn], Returns(ON)),
@@ -123,18 +123,18 @@ fn affinity_is_told_by_the_vcpus_that_were_seen() {
             &[Vcpu(0x100), Vcpu(0x1ff)],
             Returns(INVALID_PARAMETERS),
         ),
-        // One that is meant was left out: the last one, another one, all.
+        // A vCPU of the instance was left out: the last one, another one, all.
         (0, 2, &[Vcpu(0), Vcpu(1)], LooksAt(1)),
         (1, 2, &[Vcpu(3), Vcpu(1), IsOff], LooksAt(3)),
         (0, 2, &[Vcpu(0)], LooksAt(1)),
         (0, 3, &[Vcpu(1), IsOff], LooksAt(1)),
-        // One that is not meant was looked at.
+        // The state of a vCPU outside the instance was read.
         (0, 2, &[Vcpu(0), IsOff, Vcpu(1), IsOn], LooksAt(1)),
         (0, 1, &[Vcpu(1), IsOff, IsOn], LooksAt(1)),
         (0, 1, &[Target(1, true), IsOff], LooksAt(1)),
     ];
     for (level, vcpus, says, expected) in cases {
-        // Where the level makes it one of many, the target is given without its lower part.
+        // If the level selects several vCPUs, the target lacks its lower fields.
         let expected = match expected {
             LooksAt(1) if level == 1 => LooksAt(0),
             other => other,
@@ -159,7 +159,7 @@ proptest! {
     })]
 
     #[test]
-    fn what_is_seen_decides_as_if_one_had_looked(
+    fn reports_decide_as_a_look_at_the_vcpus_would(
         vcpus in prop::collection::vec((0..3u64, 0..2u64, any::<bool>()), 1..12),
         target in 0..3u64,
         level in 0..4u64,

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Requests to filter calls: which of them make sense, and what they ask for.
+//! Requests to filter calls: the valid ones, and the ranges that they ask for.
 //!
-//! The model is `kvm_smccc_set_filter()` up to the insertion, in integers and errnos as the C code
-//! has them.
+//! The model is `kvm_smccc_set_filter()` up to the insertion, in the integers and errnos of the C
+//! code.
 
 use kvm_abi::{
     FilterAction,
@@ -28,7 +28,7 @@ const ACTIONS: [(u8, FilterAction); 3] = [
     (2, FilterAction::ForwardToUser),
 ];
 
-/// First function, how many, and the last one if there is such a range.
+/// The first function, the number of functions, and the last function if there is such a range.
 const RANGES: [(u32, u32, Option<u32>); 18] = [
     (0x8400_0000, 1, Some(0x8400_0000)),
     (0x8400_0000, 0x20, Some(0x8400_001f)),
@@ -60,7 +60,7 @@ struct Filter {
 }
 
 impl Filter {
-    /// Returns the bytes that userspace hands over, in the layout of the structure.
+    /// Returns the bytes from userspace, in the layout of the structure.
     fn to_le_bytes(self) -> [u8; 24] {
         let mut bytes = [0; 24];
         bytes[..4].copy_from_slice(&self.base.to_le_bytes());
@@ -70,7 +70,7 @@ impl Filter {
         bytes
     }
 
-    /// Returns the request, made of the fields and of the bytes.
+    /// Returns the request, built both from the fields and from the bytes.
     fn request(self) -> FilterRequest {
         let bytes = self.to_le_bytes();
         let word = |n: usize| u64::from_le_bytes(bytes[n * 8..][..8].try_into().unwrap());
@@ -104,7 +104,7 @@ const RANGE: FilterRange = FilterRange {
     action: FilterAction::ForwardToUser,
 };
 
-/// Returns what is inserted, `start`, `end` and `action`, or the errno.
+/// Returns `start`, `end` and `action` of the inserted range, or the errno.
 fn c_set_filter(filter: &Filter, ran: RanOnce) -> Result<(u32, u32, u64), i32> {
     if filter.pad.iter().any(|byte| *byte != 0) {
         return Err(EINVAL);
@@ -138,7 +138,7 @@ fn assert_same_as_c(request: &Filter) {
     }
 }
 
-/// Checks that a request is refused before anyone asks whether the VM has run.
+/// Checks that a request is refused before the check whether the VM has run.
 fn assert_makes_no_sense(request: &Filter) {
     assert_eq!(request.admit(), Err(Reject::InvalidValue), "{request:?}");
     for ran in RAN {
@@ -157,13 +157,13 @@ fn actions_have_the_values_of_the_uapi() {
 }
 
 #[test]
-fn other_actions_are_none() {
-    // None of them is taken for "handle".
+fn other_values_are_no_actions() {
+    // None of them becomes "handle".
     for action in 3..=u8::MAX {
         assert_eq!(FilterAction::from_raw(action.into()), None, "{action}");
         assert_makes_no_sense(&Filter { action, ..REQUEST });
     }
-    // Nor is a byte with something above it.
+    // Nor does a valid byte with a bit set above it.
     for value in (8..64).flat_map(|bit| (0..3).map(move |action| 1 << bit | action)) {
         assert_eq!(FilterAction::from_raw(value), None, "{value:#x}");
     }
@@ -171,7 +171,7 @@ fn other_actions_are_none() {
 
 #[test]
 fn entry_of_the_filter_that_is_no_action_denies() {
-    // All of the entry counts.
+    // All bits of the entry count.
     let wide = (8..64).flat_map(|bit| (0..3).map(move |action| 1 << bit | action));
     for value in (0..=0x1000).chain(wide).chain([u64::MAX]) {
         let known = ACTIONS.iter().find(|(raw, _)| u64::from(*raw) == value);
@@ -190,7 +190,7 @@ fn entry_of_the_filter_that_is_no_action_denies() {
 
 #[test]
 fn function_that_is_not_in_the_filter_is_handled() {
-    // The filter has nothing for it, which is zero.
+    // An empty entry is zero.
     assert_eq!(FilterEntry::from_raw(0).action(), FilterAction::Handle);
 }
 
@@ -208,7 +208,7 @@ fn every_action_is_passed_on() {
 }
 
 #[test]
-fn vm_that_has_run_refuses_what_makes_sense() {
+fn vm_that_has_run_refuses_valid_requests() {
     for (raw, _) in ACTIONS {
         let request = Filter {
             action: raw,
@@ -241,7 +241,7 @@ fn bytes_of_the_padding_do_not_cancel_out() {
 }
 
 #[test]
-fn no_functions_are_no_range() {
+fn empty_range_is_refused() {
     for base in [0, 1, 0x7fff_ffff, 0x8000_0000, 0x8400_0000, u32::MAX] {
         for (action, _) in ACTIONS {
             assert_makes_no_sense(&Filter {
@@ -280,8 +280,8 @@ fn range_ends_with_the_last_identifier_at_the_latest() {
 }
 
 #[test]
-fn one_function_more_than_there_are_is_too_many() {
-    // From 0 and 1 on, there are as many as a request can ask for.
+fn range_beyond_the_last_identifier_is_refused() {
+    // From 0 and 1 on, a request cannot ask for too many functions.
     for bit in 1..32 {
         for base in [1 << bit, u32::MAX - (1 << bit)] {
             let most = u32::MAX - base + 1;
@@ -300,7 +300,7 @@ fn one_function_more_than_there_are_is_too_many() {
 
 #[test]
 fn fields_do_not_make_up_for_each_other() {
-    // Each field wrong or right, in all combinations.
+    // All combinations of wrong and right fields.
     for wrong in 0..16 {
         let mut request = REQUEST;
         if wrong & 1 != 0 {

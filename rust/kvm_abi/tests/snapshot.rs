@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A register with its state: it reads and writes as its parts do, accepts what it presents, and
-//! changes nothing else.
+//! A register with its state: reads and writes match those of the parts, the register accepts its
+//! own value, and a write changes no other register.
 
 use kvm_abi::{
     vectors::{
@@ -23,7 +23,7 @@ use kvm_abi::{
 
 const RAN: [RanOnce; 2] = [RanOnce::No, RanOnce::Yes];
 
-/// Carries an effect out, on a snapshot of the register that it is meant for.
+/// Applies an effect to a snapshot of its register.
 fn commit(snapshot: Snapshot, effect: Effect) -> Snapshot {
     match (snapshot, effect) {
         (_, Effect::None) => snapshot,
@@ -43,7 +43,7 @@ fn commit(snapshot: Snapshot, effect: Effect) -> Snapshot {
 /// All snapshots that a VM can be in.
 fn reachable() -> Vec<Snapshot> {
     let mut all = Vec::new();
-    // All vCPUs of a VM have the same features, so that 0.1 is not stored where 0.2 is asked for.
+    // All vCPUs of a VM have the same features, so one with the feature PSCI_0_2 never stores 0.1.
     for version in PsciVersion::ALL {
         all.push(Snapshot::PsciVersion {
             stored: version.to_raw(),
@@ -190,7 +190,7 @@ fn only_bitmaps_freeze() {
 
 #[test]
 fn only_bitmaps_ask_whether_the_vm_has_run() {
-    // The other registers are written without the lock that the answer needs.
+    // The other registers are written without the lock that reading the flag needs.
     for snapshot in reachable() {
         if matches!(snapshot.reg(), FwReg::Bitmap(_)) {
             continue;
@@ -212,7 +212,7 @@ fn hiding_ssbs_raises_the_level_of_a_mitigated_host() {
 
 #[test]
 fn refused_write_carries_no_effect() {
-    // A decision is either an effect or a reason, and cannot change the snapshot: the types say it.
+    // By its type, a decision is either an effect or a reason, and cannot change the snapshot.
     type Decide = fn(&Snapshot, u64, fn() -> RanOnce) -> Result<Effect, Reject>;
     let _: Decide = Snapshot::write;
 }

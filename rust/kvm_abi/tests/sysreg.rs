@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Encodings of system registers, and which of them are feature ID registers, or shared by all
-//! vCPUs of a VM.
+//! Encodings of system registers; those of feature ID registers, and of registers that all vCPUs of
+//! a VM share.
 //!
 //! The models count in loops and add up weights; `c_index()` is the macro of the uapi header.
 
@@ -64,7 +64,7 @@ const KNOWN: [(&str, Numbers, Option<usize>, bool); 55] = [
     ("AIDR_EL1", (3, 1, 0, 0, 7), Some(71), false),
     ("CTR_EL0", (3, 3, 0, 0, 1), Some(129), false),
     ("DCZID_EL0", (3, 3, 0, 0, 7), Some(135), false),
-    // One number differs from those above.
+    // Registers that differ in one number from those above.
     ("OSDTRRX_EL1", (2, 0, 0, 0, 2), None, false),
     ("MDSCR_EL1", (2, 0, 0, 2, 2), None, false),
     ("CSSELR_EL1", (3, 2, 0, 0, 0), None, false),
@@ -93,7 +93,7 @@ const KNOWN_IDS: [(&str, Numbers, u64); 8] = [
     ("S3_7_C15_C15_7", (3, 7, 15, 15, 7), 0x6030_0000_0013_ffff),
 ];
 
-/// The ID registers that a VM has once, besides those with op1 0 and CRm 1 to 7.
+/// The ID registers that all vCPUs share, besides those with op1 0 and CRm 1 to 7.
 const SHARED: [(&str, Numbers); 4] = [
     ("MIDR_EL1", (3, 0, 0, 0, 0)),
     ("REVIDR_EL1", (3, 0, 0, 0, 6)),
@@ -101,7 +101,7 @@ const SHARED: [(&str, Numbers); 4] = [
     ("CTR_EL0", (3, 3, 0, 0, 1)),
 ];
 
-/// All numbers that an encoding has room for.
+/// All numbers that fit in an encoding.
 fn all() -> impl Iterator<Item = Numbers> {
     (0..4 * 8 * 16 * 16 * 8).map(|n| {
         let (op0, op1) = (n / (8 * 16 * 16 * 8), n / (16 * 16 * 8) % 8);
@@ -264,7 +264,7 @@ fn every_id_is_that_of_a_register() {
 #[test]
 fn ids_of_something_else_are_no_system_registers() {
     for (name, _, id) in KNOWN_IDS {
-        // Another size, architecture or group, a scope, or a bit that is reserved.
+        // Another size, architecture or group, a scope, or a reserved bit.
         for bit in 16..64 {
             assert_eq!(SysReg::from_id(id ^ 1 << bit), None, "{name}, {bit}");
         }
@@ -289,7 +289,7 @@ fn vm_has_60_id_registers_once() {
 }
 
 #[test]
-fn known_id_registers_are_shared_but_for_those_of_a_cpu() {
+fn known_id_registers_are_shared_except_those_of_a_cpu() {
     const OF_CPUS: [&str; 7] = [
         "MPIDR_EL1",
         "CCSIDR_EL1",

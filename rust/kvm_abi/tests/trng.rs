@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls of the true random number generator: what it says of itself, and how many bits it gives.
+//! Calls of the true random number generator: its version, UUID and features, and how many bits it
+//! returns.
 //!
 //! Reference: Arm DEN 0098 (TRNG), `kvm_trng_call()`.
 
@@ -28,13 +29,13 @@ const TRNG_GET_UUID: u32 = 0x8400_0052;
 const TRNG_RND: u32 = 0x8400_0053;
 const TRNG_RND64: u32 = 0xc400_0053;
 
-/// The most bits that each form gives: three registers full.
+/// The most bits that each form returns: three full registers.
 const RND: [(u32, Convention, u32); 2] = [
     (TRNG_RND, Convention::Smc32, 96),
     (TRNG_RND64, Convention::Smc64, 192),
 ];
 
-/// Values of `x2` and `x3`, which no function looks at.
+/// Values of `x2` and `x3`, which all functions ignore.
 const OTHERS: [[u64; 2]; 3] = [[0, 0], [u64::MAX, u64::MAX], [1, 0x8400_0050]];
 
 fn expected_rnd(convention: Convention, most: u32, bits: u32) -> Decision {
@@ -81,7 +82,7 @@ fn features_knows_the_functions_of_trng() {
 }
 
 #[test]
-fn features_looks_at_all_of_its_argument() {
+fn features_reads_its_whole_argument() {
     for id in [
         TRNG_VERSION,
         TRNG_FEATURES,
@@ -93,7 +94,7 @@ fn features_looks_at_all_of_its_argument() {
             let decision = GUEST.calls(TRNG_FEATURES, [u64::from(id) | 1 << bit, 0, 0]);
             assert_eq!(decision, REFUSED, "{id:#x}, {bit}");
         }
-        // An identifier that was sign-extended, too.
+        // The same for a sign-extended identifier.
         let decision = GUEST.calls(TRNG_FEATURES, [id as i32 as u64, 0, 0]);
         assert_eq!(decision, REFUSED, "{id:#x}");
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Levels of the firmware workarounds: what each state of the host presents, and what it accepts.
+//! Levels of the firmware workarounds: those that each host presents, and those that it accepts.
 //!
 //! The models are lookups in the tables of the documentation; no level is computed here.
 
@@ -18,10 +18,10 @@ use kvm_abi::{
 };
 use proptest::prelude::*;
 
-/// All values of `WORKAROUND_2` that mean something, on whatever host.
+/// All values of `WORKAROUND_2` that mean something on some host.
 const WORKAROUND_2_VALUES: [u64; 5] = [0, 1, 2, 3, 0x12];
 
-/// Values that a signed compare would take for small ones, or a narrow one for others.
+/// Values that a signed or a narrow comparison would mistake for small ones.
 const HUGE: [u64; 8] = [
     1 << 63,
     (1 << 63) + 1,
@@ -33,7 +33,7 @@ const HUGE: [u64; 8] = [
     0x8000_0000,
 ];
 
-/// Returns what a host accepts in `WORKAROUND_1` and `_3`: each level up to `highest`.
+/// Returns the result of a write to `WORKAROUND_1` or `_3`: each level up to `highest` is accepted.
 fn expected_1_3(value: u64, highest: u64) -> Result<(), Reject> {
     match value {
         0x10.. => Err(Reject::InvalidValue),
@@ -42,7 +42,7 @@ fn expected_1_3(value: u64, highest: u64) -> Result<(), Reject> {
     }
 }
 
-/// Returns what a host accepts in `WORKAROUND_2`: the values listed.
+/// Returns the result of a write to `WORKAROUND_2`: the values in the list are accepted.
 fn expected_2(value: u64, accepted: &[u64]) -> Result<(), Reject> {
     if accepted.contains(&value) {
         Ok(())
@@ -53,7 +53,7 @@ fn expected_2(value: u64, accepted: &[u64]) -> Result<(), Reject> {
     }
 }
 
-/// The state of SSBS and of the host, and what `WORKAROUND_2` is to be.
+/// The level of `WORKAROUND_2`, its value, and the accepted values, for each state of the host.
 fn workaround_2() -> impl Iterator<Item = (WorkaroundLevel2, u64, &'static [u64])> {
     WORKAROUND_2
         .into_iter()

@@ -2,7 +2,7 @@
 
 //! Hypercalls: any registers, of any guest.
 //!
-//! Stated after Arm DEN 0028 (SMCCC), DEN 0057 (paravirtualised time), DEN 0098 (TRNG) and
+//! The rules follow Arm DEN 0028 (SMCCC), DEN 0057 (paravirtualised time), DEN 0098 (TRNG) and
 //! `Documentation/virt/kvm/arm/hypercalls.rst`.
 
 use kvm_abi::{
@@ -42,7 +42,7 @@ use crate::{
     Input, //
 };
 
-/// Whether the identifier is reserved for PSCI, of whatever kind the call is.
+/// Returns whether the identifier is reserved for PSCI, for any kind of call.
 fn is_psci(id: u32) -> bool {
     id >> 24 & 0x3f == 4 && id & 0xffff < 0x20
 }
@@ -52,7 +52,7 @@ fn func_id(input: &mut Input<'_>) -> u32 {
     input.near(&ids) as u32
 }
 
-/// Identifiers, their fields, and the functions that they name.
+/// Checks identifiers, their fields, and the functions that they name.
 pub(crate) fn func_ids(input: &mut Input<'_>) {
     let (raw, above) = (func_id(input), input.u32());
     let id = FuncId::from_raw(raw);
@@ -71,7 +71,7 @@ pub(crate) fn func_ids(input: &mut Input<'_>) {
         (convention, owner, number),
         "{raw:#x}"
     );
-    // Without yielding calls, hints and what is reserved.
+    // Neither a yielding call nor the hint nor reserved bits can be built.
     let fast = FuncId::fast(convention, owner | (above as u8 & 0xc0), number);
     assert_eq!(fast.to_raw(), raw & 0x7f00_ffff | 0x8000_0000, "{raw:#x}");
 
@@ -88,7 +88,7 @@ pub(crate) fn func_ids(input: &mut Input<'_>) {
     };
     assert_eq!((Call::decode(id), call.gate()), (call, gate), "{raw:#x}");
 
-    // Bit 0 of the service's bitmap, but for PTP.
+    // Bit 0 of the service's bitmap; bit 1 for PTP.
     let (bits, ptp) = (input.u64(), raw == 0x8600_0001);
     let open = match gate {
         Gate::Open => true,
@@ -126,7 +126,7 @@ fn guest(input: &mut Input<'_>) -> Guest {
     }
 }
 
-/// The services that userspace can take away, and what remains without them.
+/// Returns the expected result of a call.
 fn expected(guest: &Guest, id: u32) -> Expected {
     let [_, x1, ..] = guest.registers;
     let w1 = x1 as u32;
@@ -146,7 +146,7 @@ fn expected(guest: &Guest, id: u32) -> Expected {
             _ => REFUSED,
         },
         0x8400_0050 if trng => value(0x1_0000),
-        // TRNG is told all of the register.
+        // TRNG reads the whole register.
         0x8400_0051 if trng => match x1 {
             0x8400_0050..=0x8400_0053 | 0xc400_0053 => value(SUCCESS),
             _ => REFUSED,
@@ -190,9 +190,9 @@ fn expected(guest: &Guest, id: u32) -> Expected {
     })
 }
 
-/// Who belongs to an affinity instance, and what the caller is told of them.
+/// Checks which vCPUs belong to an affinity instance, and the answer about them.
 fn affinity(input: &mut Input<'_>, query: AffinityQuery, target: u64, level: u64) {
-    // A level has the affinities above it.
+    // The affinity instance is named by the fields from the level on.
     let instance = |affinity: u64| (affinity & 0xff_00ff_ffff) >> (8 * level);
     let vcpus: [(u64, bool); 4] = std::array::from_fn(|_| {
         let affinity = input.near(&[target, target, 0, 1]) & 0xff_00ff_ffff;
@@ -266,8 +266,8 @@ pub(crate) fn run(input: &mut Input<'_>) {
         assert_eq!(power_on.decide(false), Err(power_on.already_on));
     }
 
-    // The identifier is all that x0 says; a 32-bit function does not see the upper halves. Older
-    // than that is PSCI 0.1, and TRNG_FEATURES sees them.
+    // x0 holds only the identifier, and a 32-bit function ignores upper halves, except for PSCI
+    // 0.1, which is older than this rule, and for TRNG_FEATURES.
     if id >> 30 == 0b10 && id != 0x8400_0051 && !(0x95c1_ba5e..=0x95c1_ba61).contains(&id) {
         let mut narrow = guest;
         for register in &mut narrow.registers[1..] {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Has libFuzzer drive the target that `KVM_ABI_FUZZ_TARGET` names.
+//! Runs the target that `KVM_ABI_FUZZ_TARGET` names under libFuzzer.
 
 #![no_main]
 

@@ -2,8 +2,8 @@
 
 //! Requests to filter hypercalls.
 //!
-//! Stated after `Documentation/virt/kvm/devices/vm.rst`, `KVM_ARM_VM_SMCCC_FILTER`, with numbers
-//! that do not wrap.
+//! The rules follow `Documentation/virt/kvm/devices/vm.rst`, `KVM_ARM_VM_SMCCC_FILTER`, with
+//! numbers that do not wrap.
 
 use kvm_abi::{
     FilterAction,
@@ -41,13 +41,13 @@ fn request(input: &mut Input<'_>) {
     let (base, functions) = (input.near(&ends) as u32, input.near(&ends) as u32);
     let action = input.near(&[0, 1, 2, 3]) as u8;
     let mut pad = [0; 15];
-    // Mostly one byte: each of them counts.
+    // Often just one byte, because each byte counts.
     if input.bool() {
         pad[usize::from(input.u8()) % 15] = 1 << (input.u8() % 8);
     }
 
     let request = FilterRequest::new(base, functions, action, pad);
-    // As userspace lays it out.
+    // In the layout of userspace.
     let mut bytes = [0; 24];
     bytes[..4].copy_from_slice(&base.to_le_bytes());
     bytes[4..8].copy_from_slice(&functions.to_le_bytes());
@@ -72,7 +72,7 @@ fn request(input: &mut Input<'_>) {
     }
 }
 
-/// An entry that nobody can have asked for denies its functions, as in C.
+/// Checks that an entry which no request can install denies its functions, as in C.
 fn entry(input: &mut Input<'_>) {
     let raw = input.near(&[0, 1, 2, 3]);
     let entry = FilterEntry::from_raw(raw);
@@ -91,7 +91,7 @@ fn entry(input: &mut Input<'_>) {
     }
 }
 
-/// A call of the architecture is reserved, whatever its width.
+/// Checks that calls of the architecture are reserved, in both widths.
 fn reserved(input: &mut Input<'_>) {
     let id = input.near(&[0x8000_0000, 0x8000_ffff, 0xc000_0000, 0xc000_ffff]) as u32;
     let reserved = FilterRange::RESERVED

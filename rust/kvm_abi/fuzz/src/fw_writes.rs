@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A VM's life: writes to what it stores, a first run, and writes after that.
+//! A VM's life: writes to the registers that it stores, a first run, and writes after that.
 //!
-//! Stated after `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`: a refused write changes
-//! nothing, and what a guest has seen stays.
+//! The rules follow `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`: a refused write changes
+//! nothing, and values that a guest has seen stay.
 
 use kvm_abi::{
     Effect,
@@ -33,7 +33,7 @@ const BITMAPS: [(FeatureBitmap, u64, u64); 4] = [
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Vm {
     bitmaps: [u64; 4],
-    /// 0 if it was told none.
+    /// The version that userspace set, 0 if none.
     psci_version: u32,
     features: VcpuFeatures,
     freezes: bool,
@@ -41,7 +41,7 @@ struct Vm {
 }
 
 impl Vm {
-    /// The version that a guest of it finds.
+    /// Returns the version that the guest sees.
     fn version(&self) -> u32 {
         match (self.features, self.psci_version) {
             (VcpuFeatures::Known { psci_0_2: false }, _) => 0x1,
@@ -50,7 +50,7 @@ impl Vm {
         }
     }
 
-    /// Whether the value is a version that vCPUs of these features can have.
+    /// Returns whether the value is a version that the VM's vCPUs can have.
     fn can_have(&self, value: u64) -> bool {
         VERSIONS.map(u64::from).contains(&value)
             && match self.features {
@@ -100,7 +100,7 @@ impl Vm {
             assert_eq!(raw, expected, "{value:#x} of {self:x?}");
             written
         } else {
-            // Through a vCPU, which has features.
+            // The write goes through a vCPU, whose features are known.
             let VcpuFeatures::Known { psci_0_2 } = self.features else {
                 return Ok(());
             };
@@ -126,8 +126,7 @@ impl Vm {
         Ok(())
     }
 
-    /// The first vCPU is initialised; with features that do not fit what was said before, it is
-    /// not.
+    /// Initialises the first vCPU, unless its features do not fit the version set before.
     fn init_vcpu(&mut self, psci_0_2: bool) {
         let told = self.psci_version;
         let fits = told == 0 || psci_0_2 == (told != 0x1);

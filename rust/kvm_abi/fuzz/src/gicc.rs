@@ -2,8 +2,8 @@
 
 //! The CPU interface of a GICv2 in the control register of a virtual machine.
 //!
-//! Stated as a list of which bit is where: Arm IHI 0048B, `GICH_VMCR` and `GICC_*`; Arm IHI 0069,
-//! `ICH_VMCR_EL2`.
+//! The rules are a list of the places of all bits: Arm IHI 0048B, `GICH_VMCR` and `GICC_*`; Arm IHI
+//! 0069, `ICH_VMCR_EL2`.
 
 use kvm_abi::{
     CpuInterface,
@@ -15,8 +15,9 @@ use kvm_abi::{
 
 use crate::Input;
 
-/// A register, and where in the control register its bits are: from, to, and how many. The last is
-/// that of the priority mask, five bits in `GICH_VMCR`.
+/// A register, and the places of its bits in the control register: first bit in the register, first
+/// bit in the control register, and number. The last entry is the priority mask, five bits in
+/// `GICH_VMCR`.
 type Layout = (GiccReg, &'static [(u32, u32, u32)]);
 
 const CTLR: Layout = (GiccReg::Ctlr, &[(0, 0, 5), (9, 9, 1)]);
@@ -26,7 +27,7 @@ const PMR: Layout = (GiccReg::Pmr, &[(0, 27, 5)]);
 const LAYOUTS: [Layout; 4] = [CTLR, BPR, ABPR, PMR];
 const IIDR: u32 = 0x04b2_043b;
 
-/// Bit by bit, so that no mask is needed.
+/// Collects a register's bits one by one, without a mask.
 fn gather(vmcr: u32, layout: &[(u32, u32, u32)]) -> u32 {
     let bits = layout
         .iter()
@@ -60,7 +61,7 @@ fn access(input: &mut Input<'_>, ich: bool, bits: u32) {
     };
     let state = CpuInterface::from(vmcr);
     assert_eq!(vmcr.bits(), bits);
-    // What means something is kept, and nothing else is.
+    // Bits with a meaning are kept; all others are dropped.
     let kept = bits & means_something(ich);
     assert_eq!(vmcr.with(state).bits(), kept, "{vmcr:x?}");
     assert_eq!(CpuInterface::from(vmcr.with(state)), state, "{vmcr:x?}");
@@ -73,14 +74,14 @@ fn access(input: &mut Input<'_>, ich: bool, bits: u32) {
         assert_eq!(state.read(reg), gather(bits, layout), "{context}");
         let mut expected = scatter(kept, layout, value);
         if ich && reg == GiccReg::Pmr {
-            // Of the bits that userspace does not give.
+            // The lower three bits, which userspace does not write, become zero.
             expected &= 0xf8ff_ffff;
         }
         let written = vmcr.with(state.written(reg, value)).bits();
         assert_eq!(written, expected, "{context}");
     }
 
-    // All eight bits, where there are as many.
+    // All eight bits, if the control register has as many.
     let priority = value as u32;
     let changed = state.with_canonical_pmr(priority);
     assert_eq!(changed.canonical_pmr(), priority & 0xff, "{priority:#x}");

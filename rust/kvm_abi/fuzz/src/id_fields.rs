@@ -2,9 +2,9 @@
 
 //! Writes to ID registers.
 //!
-//! A value is one that the host can give if each bit is either the host's, or in a field that
-//! userspace may change and whose level is safe. What is safe is stated for each kind of field, as
-//! `arch/arm64/include/asm/cpufeature.h` describes it.
+//! A host can give a value if each bit either is the host's, or belongs to a writable field with a
+//! safe level. `arch/arm64/include/asm/cpufeature.h` describes the safe levels of each kind of
+//! field.
 
 use std::ops::Range;
 
@@ -25,19 +25,19 @@ use crate::{
     Input, //
 };
 
-/// Returns whether a guest may be told `new` where the host is worth `host`.
+/// Returns whether a guest may see the level `new` on a host with the level `host`.
 fn is_safe(rule: SafeValue, new: i64, host: i64) -> bool {
     match rule {
         _ if new == host => true,
         SafeValue::Exact(level) => new == level,
         SafeValue::LowerSafe => new < host,
         SafeValue::HigherSafe => new > host,
-        // Zero is more than all.
+        // Zero is the highest level.
         SafeValue::HigherOrZeroSafe => new == 0 || host != 0 && new > host,
     }
 }
 
-/// A field, and how it is read: it does not tell.
+/// A field and its sign, which the field does not expose.
 struct Known {
     field: Field,
     sign: Sign,
@@ -88,7 +88,7 @@ pub(crate) fn run(input: &mut Input<'_>) {
     let mut writable = input.near(&[!0, !0, 0, 0xf0]);
     let fixed = usize::from(input.u8());
     let fields = fields(input);
-    // Mostly whole fields, of which there may be one that userspace cannot change.
+    // Mostly whole fields; sometimes userspace cannot change one of them.
     if let Some(fixed) = fields.get(fixed) {
         writable &= !fixed.field.mask();
     }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Values made of bytes.
+//! Values built from bytes.
 
-/// Bytes that values are made of, one after the other; where there are none left, of zeros.
+/// Bytes from which values are built, one after the other; zeros follow the last byte.
 ///
-/// So every input is valid, and to change a byte of it changes one value.
+/// So every input is valid, and changing one byte changes one value.
 pub struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {
@@ -46,13 +46,13 @@ impl<'a> Input<'a> {
         self.u8() & 1 != 0
     }
 
-    /// Returns one of these.
+    /// Returns one of the values.
     pub(crate) fn one_of<T: Copy>(&mut self, values: &[T]) -> T {
         values[usize::from(self.u8()) % values.len()]
     }
 
-    /// Returns a register's value, often one of those that mean something, or close to one: where
-    /// rules end is where they are wrong.
+    /// Returns a register's value, often one of `values` or close to one, because mistakes are at
+    /// the ends of ranges.
     pub(crate) fn near(&mut self, values: &[u64]) -> u64 {
         let value = match values {
             [] => self.small(),
@@ -62,7 +62,7 @@ impl<'a> Input<'a> {
             0 => self.u64(),
             1 => value ^ (1 << (self.u8() % 64)),
             2 => value.wrapping_add_signed(i64::from(self.u8() as i8)),
-            // What is above the lower half, where only that counts.
+            // With noise above the lower half, for registers of which only that half counts.
             3 => value | u64::from(self.u32()) << 32,
             _ => value,
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Fields as numbers, and registers of sixteen of them, stated with numbers of 128 bits.
+//! Fields as numbers, and registers of sixteen fields; the rules use numbers of 128 bits.
 
 use kvm_abi::{
     FeatureLevel,
@@ -14,7 +14,7 @@ use kvm_abi::{
 
 use crate::Input;
 
-/// Returns the number in `width` bits of a register that begin at bit `shift`.
+/// Returns the number in the `width` bits of a register from bit `shift` on.
 pub(crate) fn number(register: u64, shift: u8, width: u8, sign: Sign) -> i128 {
     let bits = i128::from(register) / (1 << shift) % (1 << width);
     if sign == Sign::Signed && bits >= 1 << (width - 1) {
@@ -24,7 +24,7 @@ pub(crate) fn number(register: u64, shift: u8, width: u8, sign: Sign) -> i128 {
     }
 }
 
-/// Returns what C keeps of a number: the lower 32 bits, the uppermost of which is the sign.
+/// Returns the number as an `int` of C: the lower 32 bits, with a sign.
 pub(crate) fn as_int(number: i128) -> i32 {
     let low = number.rem_euclid(1 << 32);
     let value = if low >= 1 << 31 { low - (1 << 32) } else { low };
@@ -63,7 +63,7 @@ fn of(register: u64, is_signed: impl Fn(u8) -> bool) -> [i128; 16] {
 
 fn compare(input: &mut Input<'_>) {
     let bits = input.u64();
-    // Often but one level apart.
+    // Often only one level apart.
     let limit_bits = input.near(&[bits, bits, 0, !0]);
     let (value, limit) = (
         FeatureLevels::from_bits(bits),
@@ -96,7 +96,7 @@ fn compare(input: &mut Input<'_>) {
     let check = value.check(limit).map_err(FieldMask::bits);
     let all = above(u16::MAX);
     assert_eq!(check, if all == 0 { Ok(()) } else { Err(all) }, "{context}");
-    // Of a register that reads `limit`.
+    // A write to a register that reads `limit`.
     let write = if all == 0 {
         Ok(())
     } else {

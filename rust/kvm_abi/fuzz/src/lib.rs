@@ -2,12 +2,12 @@
 
 //! Fuzz targets for the core, `kvm_abi`.
 //!
-//! A target makes values of any bytes, hands them to the core, and compares what it decides with
-//! the rule as the specification states it: bit by bit, with tables and wide numbers, whatever time
-//! that takes. The core must be total, too: a panic of its own ends the run as a difference does.
+//! A target builds values from arbitrary bytes, passes them to the core, and compares the decision
+//! with a slow statement of the rule in the specification: bit by bit, with tables and wide
+//! numbers. The core must be total: like a difference, a panic in the core ends the run.
 //!
-//! The same targets are run on random bytes by `tests/bounded.rs`, and by libFuzzer, which is told
-//! by the compiler which bytes led to new code, by `src/coverage.rs`.
+//! `tests/bounded.rs` runs the targets on random bytes. `src/coverage.rs` runs the same targets
+//! under libFuzzer, which learns from the compiler's instrumentation which bytes reach new code.
 
 mod calls;
 #[path = "../../tests/common/mod.rs"]
@@ -26,11 +26,11 @@ mod workarounds;
 
 pub use input::Input;
 
-/// A target: what it is called, and what it does with an input.
+/// A target: its name, and its function.
 pub struct Target {
-    /// The name by which it is chosen.
+    /// The name that selects the target.
     pub name: &'static str,
-    /// Panics if the core does not do with the input what the specification says.
+    /// Runs one input. Panics if the core's decision differs from the specification.
     pub run: fn(&mut Input<'_>),
 }
 
@@ -82,7 +82,7 @@ pub const TARGETS: [Target; 11] = [
     },
 ];
 
-/// Returns the target of this name.
+/// Returns the target with this name.
 pub fn target(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writable masks: which are asked for, and what is in them.
+//! Writable masks: the requests for them, and their contents.
 //!
-//! What a mask says is stated as what it is for: the bits in which two values differ that userspace
-//! may write.
+//! The rule follows the purpose of a mask: it has the bits in which two values that userspace may
+//! write can differ.
 
 use kvm_abi::{
     FeatureBitmap,
@@ -57,7 +57,7 @@ fn request(input: &mut Input<'_>) {
 fn feature_id(input: &mut Input<'_>) {
     let aarch32_el0 = input.bool();
     let entries = usize::from(input.u8() % 8);
-    // Numbers that are around those of the feature ID registers.
+    // Numbers near those of the feature ID registers.
     let table: Vec<([u32; 5], u64)> = (0..entries)
         .map(|_| {
             let [op0, op1, crn, crm, op2, mask] = input.bytes();
@@ -102,7 +102,7 @@ fn gic(input: &mut Input<'_>) {
     let mut set = |op1: usize, crm: usize, op2: usize, mask: u64| {
         expected[op1 / 4 * 128 + crm * 8 + op2] = mask;
     };
-    // Of seven bits of preemption there are 128 levels, of six 64; a register has 32.
+    // Seven bits of preemption make 128 levels, six bits make 64; a register has 32.
     let active_priorities = match state.pri_bits {
         7 => 4,
         6 => 2,

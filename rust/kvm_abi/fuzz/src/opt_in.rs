@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a VM opts in to.
+//! The opt-ins of a VM.
 //!
-//! Stated after `Documentation/virt/kvm/arm/rust-opt-in.rst`, with sets as lists of bits.
+//! The rules follow `Documentation/virt/kvm/arm/rust-opt-in.rst`, with sets as lists of bits.
 
 use kvm_abi::{
     EnableCap,
@@ -16,7 +16,7 @@ use crate::Input;
 /// The number of the first capability; the others follow.
 const FIRST: u64 = 0x4152_4d01;
 
-/// What each capability can be had of: places in the set.
+/// The opt-ins of each capability, as bits of the set.
 const CAPS: [(OptInCap, &[u32]); 5] = [
     (OptInCap::FeatureLevels, &[0]),
     (OptInCap::RegMaskRanges, &[1, 2]),
@@ -50,7 +50,7 @@ fn request(input: &mut Input<'_>) {
     let flags = input.near(&[0]) as u32;
     let mut args = [input.near(&[0, 2, 4, 6, 8]), 0, 0, 0];
     let mut pad = [0; 64];
-    // Now and then one of them, so that most requests are good.
+    // Only sometimes, so that most requests are valid.
     match input.u8() {
         place @ 0..64 => pad[usize::from(place)] = input.u8(),
         place @ 64..80 => args[usize::from(1 + place % 3)] = input.u64(),
@@ -109,7 +109,7 @@ fn sets(input: &mut Input<'_>) {
     let contains = (0..32).all(|place| in_a(place) || !in_b(place));
     assert_eq!(a.contains(b), contains, "{a:?}, {b:?}");
     assert_eq!(a.is_empty(), all(&in_a).is_empty());
-    // Ranges 1 and 2, by places 1 and 2.
+    // Ranges 1 and 2 are bits 1 and 2 of the set.
     assert_eq!(a.mask_ranges(), a.bits() & 0b110, "{a:?}");
 }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls of PSCI, stated after the tables of Arm DEN 0022: which function there is in which version
-//! and form, and what it returns. Where KVM restricts it,
-//! `Documentation/virt/kvm/arm/hypercalls.rst` and `Documentation/virt/kvm/api.rst`,
-//! `KVM_EXIT_SYSTEM_EVENT`.
+//! Calls of PSCI: the functions of each version and form, and their results.
+//!
+//! The rules follow the tables of Arm DEN 0022; KVM's restrictions follow
+//! `Documentation/virt/kvm/arm/hypercalls.rst`, and `KVM_EXIT_SYSTEM_EVENT` in
+//! `Documentation/virt/kvm/api.rst`.
 
 use kvm_abi::{
     Action,
@@ -24,19 +25,19 @@ use crate::common::{
 
 const ALREADY_ON: u64 = -4i64 as u64;
 const INTERNAL_FAILURE: u64 = -6i64 as u64;
-/// What an affinity may have: Aff3, and Aff2 to Aff0.
+/// The bits of an affinity: Aff3, and Aff2 to Aff0.
 const AFFINITIES: u64 = 0xff_00ff_ffff;
 
-/// What is expected of a call.
+/// The expected decision about a call.
 #[derive(Debug)]
 pub(crate) enum Expected {
     /// This decision.
     Is(Decision),
-    /// `AFFINITY_INFO`, of the affinity instance that has this one at this level.
+    /// `AFFINITY_INFO` for the affinity instance of this target at this level.
     Affinity { target: u64, level: u64 },
 }
 
-/// A function: its number, the version since which it is there, and whether it has a 64-bit form.
+/// A function: its number, its first version, and whether it has a 64-bit form.
 struct Function {
     number: u32,
     since: u32,
@@ -66,7 +67,7 @@ const FUNCTIONS: [Function; 12] = [
     function(0x15, 0x1_0003, true),
 ];
 
-/// Returns whether the guest has the function of this identifier.
+/// Returns whether the guest has the function with this identifier.
 fn has(guest: &Guest, id: u32) -> bool {
     let smc64 = match id & !0x1f {
         0x8400_0000 => false,
@@ -84,7 +85,7 @@ fn has(guest: &Guest, id: u32) -> bool {
 fn features(guest: &Guest, id: u32) -> u64 {
     match id {
         0x8000_0000 => SUCCESS,
-        // Of SYSTEM_OFF2: that it hibernates.
+        // SYSTEM_OFF2 can hibernate.
         0x8400_0015 | 0xc400_0015 if has(guest, id) => 1,
         _ if has(guest, id) => SUCCESS,
         _ => NOT_SUPPORTED,
@@ -109,7 +110,7 @@ fn event(event: SystemEvent, registers: [u64; 4]) -> Decision {
     Decision::Perform(Action::SystemEvent { event, registers })
 }
 
-/// What is expected of a call of the standard services that are PSCI's.
+/// Returns the expected decision about a call with an identifier of PSCI.
 pub(crate) fn expected(guest: &Guest, id: u32) -> Expected {
     if !VERSIONS.contains(&guest.psci_version) || !has(guest, id) {
         return Expected::Is(REFUSED);
@@ -139,7 +140,7 @@ pub(crate) fn expected(guest: &Guest, id: u32) -> Expected {
         0x09 => event(SystemEvent::Reset, failed),
         0x0a => value(features(guest, first as u32)),
         0x0e => event(SystemEvent::Suspend, [x0, first, second, third]),
-        // A warm reset, or one of the vendor's.
+        // A warm reset, or a vendor's type of reset.
         0x12 if first as u32 == 0 || first as u32 >= 1 << 31 => event(
             SystemEvent::Reset2,
             [INTERNAL_FAILURE, first, second, third],
@@ -149,7 +150,7 @@ pub(crate) fn expected(guest: &Guest, id: u32) -> Expected {
     })
 }
 
-/// What is expected of a call of KVM's PSCI 0.1, which is older than any convention.
+/// Returns the expected decision about a call of KVM's PSCI 0.1, which is older than SMCCC.
 pub(crate) fn expected_0_1(guest: &Guest, number: u32) -> Expected {
     let [_, arguments @ ..] = guest.registers;
     match number {

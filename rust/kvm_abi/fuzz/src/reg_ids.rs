@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Ids of registers: what they name, whose it is, and what they are in a list.
+//! Ids of registers: the register that an id names, its scope, and its id in a list.
 //!
-//! Stated after `Documentation/virt/kvm/api.rst`, `KVM_SET_ONE_REG`: an id is taken apart into its
-//! fields, and each field compared.
+//! The rules follow `Documentation/virt/kvm/api.rst`, `KVM_SET_ONE_REG`: they split an id into its
+//! fields, and compare each field.
 
 use kvm_abi::{
     FeatureLevelReg,
@@ -18,7 +18,7 @@ use kvm_abi::{
 
 use crate::Input;
 
-/// Ids about which there is something to say; those of no register among them.
+/// Ids of registers, and ids without a register close to them.
 const IDS: [u64; 26] = [
     0x6030_0000_0014_0000,
     0x6030_0000_0014_0001,
@@ -45,7 +45,7 @@ const IDS: [u64; 26] = [
     0x6030_0000_0013_c807,
     0x6030_0000_0013_d801,
     0x6030_0000_1013_c020,
-    // A core register, and what has no group.
+    // A core register, and an id without a group.
     0x6030_0000_0010_0042,
     0x6030_0000_0000_0000,
 ];
@@ -73,7 +73,7 @@ impl Fields {
         }
     }
 
-    /// `KVM_REG_ARM64`, with nothing in what is reserved, and with no scope.
+    /// Returns whether the id is one of `KVM_REG_ARM64` without reserved bits and without a scope.
     fn is_plain_arm64(&self) -> bool {
         self.architecture == 0x60 && self.reserved == 0 && !self.scope_vm
     }
@@ -82,7 +82,7 @@ impl Fields {
         1u64 << self.log2_size == 8
     }
 
-    /// Of the firmware registers the place in their list, that of the bitmaps being 4 to 7.
+    /// Returns the place in the list of firmware registers; the bitmaps have 4 to 7.
     fn fw(&self) -> Result<usize, Reject> {
         let number = self.number as usize;
         match self.group {
@@ -105,7 +105,7 @@ impl Fields {
         }
     }
 
-    /// op0, op1, CRn, CRm and op2 of a system register.
+    /// Returns op0, op1, CRn, CRm and op2 of a system register.
     fn sys_reg(&self) -> Option<[u64; 5]> {
         let n = self.number;
         (self.is_plain_arm64() && self.has_64_bits() && self.group == 0x13).then_some([
@@ -118,8 +118,8 @@ impl Fields {
     }
 }
 
-/// The ID registers that the vCPUs of a VM share: those of the CPU's features, and those that tell
-/// which CPU it is and how its caches are.
+/// Returns whether this is an ID register that the vCPUs of a VM share: one of the CPU's features,
+/// or one that identifies the CPU and the type of its caches.
 fn is_shared(numbers: [u64; 5]) -> bool {
     match numbers {
         [3, 0, 0, crm, _] if (1..8).contains(&crm) => true,
@@ -186,7 +186,7 @@ fn sys_reg(id: u64, fields: &Fields) {
     assert_eq!(reg.is_vm_id(), is_shared(numbers), "{id:#x}");
     let aarch32 = op0 == 3 && op1 == 0 && crn == 0 && (1..=3).contains(&crm);
     assert_eq!(reg.is_aarch32_id(), aarch32, "{id:#x}");
-    // 64 of each op1, in their order.
+    // 64 registers for each op1, in their order.
     let block = [0, 1, 3].iter().position(|known| *known == op1);
     let index = block
         .filter(|_| op0 == 3 && crn == 0 && crm < 8)
@@ -198,7 +198,7 @@ fn sys_reg(id: u64, fields: &Fields) {
     );
 }
 
-/// Encodings with excess bits are those of the register without them.
+/// Checks that excess bits of encodings are ignored.
 fn encoding(input: &mut Input<'_>) {
     let bits = input.u32();
     let [op0, op1, crn, crm, op2] = [bits >> 19, bits >> 16, bits >> 12, bits >> 8, bits >> 5];
@@ -223,7 +223,7 @@ fn scope(id: u64, fields: &Fields, opt_ins: OptIns) {
     }
 }
 
-/// What a VM makes of the id, and that a scope which is not the register's makes it that of none.
+/// Checks the register that a VM finds for the id; an id with the wrong scope names none.
 fn vm_reg(id: u64, opt_ins: OptIns) {
     let fields = Fields::of(id);
     let stripped = if fields.scope_vm && opt_ins.bits() >> 4 & 1 == 1 {

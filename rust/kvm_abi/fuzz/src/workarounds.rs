@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a host is worth to a guest that was told of workarounds.
+//! The levels of the workarounds on each host, and the levels that it accepts.
 //!
-//! Stated after `Documentation/virt/kvm/arm/fw-pseudo-registers.rst` and Arm DEN 0070, as lists of
-//! what each host accepts.
+//! The rules follow `Documentation/virt/kvm/arm/fw-pseudo-registers.rst` and Arm DEN 0070, as lists
+//! of the values that each host accepts.
 
 use kvm_abi::{
     FeatureLevel,
@@ -35,7 +35,7 @@ use crate::{
 
 const SMCCC_NOT_REQUIRED: u64 = -2i64 as u64;
 
-/// Of `SMCCC_ARCH_WORKAROUND_2` all that any kernel has ever presented, and whether it promises
+/// All values of `SMCCC_ARCH_WORKAROUND_2` that kernels have presented, and whether each promises
 /// that the guest has nothing to do.
 const PRESENTED: [(u64, bool); 5] = [
     (0x0, false),
@@ -45,7 +45,8 @@ const PRESENTED: [(u64, bool); 5] = [
     (0x12, true),
 ];
 
-/// The value of the registers of the first and the third workaround, and how a guest is told.
+/// Returns the value of the registers of the first and the third workaround, and the answer to a
+/// guest.
 fn worth(host: Mitigation) -> (u64, u64) {
     match host {
         Vulnerable => (0, NOT_SUPPORTED),
@@ -54,7 +55,7 @@ fn worth(host: Mitigation) -> (u64, u64) {
     }
 }
 
-/// Whether the guest has nothing to do about Spectre-v4.
+/// Returns whether the guest has nothing to do about Spectre-v4.
 fn is_safe(host: Mitigation, ssbs: bool) -> bool {
     match host {
         Vulnerable => false,

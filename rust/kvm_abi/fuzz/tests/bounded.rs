@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Each target on random bytes, for a second: a run that a seed determines.
+//! Each target on random bytes, for a second; a seed determines the run.
 //!
-//! `KVM_ABI_FUZZ_SEED` and `KVM_ABI_FUZZ_RUNS` change it. An input that fails is saved; how it is
-//! run again is said.
+//! `KVM_ABI_FUZZ_SEED` and `KVM_ABI_FUZZ_RUNS` change it. The test saves an input that fails, and
+//! prints the command to run it again.
 
 use std::{
     env,
@@ -19,7 +19,7 @@ use kvm_abi_fuzz::{
 
 const SEED: u64 = 1;
 const RUNS: u64 = 200_000;
-/// As long as the longest input that a target looks at.
+/// The length of the longest input that a target reads.
 const LONGEST: usize = 256;
 
 fn setting(name: &str, default: u64) -> u64 {
@@ -56,7 +56,7 @@ impl Random {
 fn bounded(name: &str) {
     let target = target(name).expect("no such target");
     let seed = setting("KVM_ABI_FUZZ_SEED", SEED);
-    // Another stream for each target, the same one in each run.
+    // A different stream for each target, the same one in each run.
     let stream = name.bytes().fold(seed, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
@@ -81,7 +81,7 @@ macro_rules! bounded {
         )*
 
         #[test]
-        fn there_is_a_test_of_each_target() {
+        fn each_target_has_a_test() {
             assert!(TARGETS.iter().map(|target| target.name).eq([$(stringify!($name)),*]));
         }
     };

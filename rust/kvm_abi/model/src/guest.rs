@@ -20,7 +20,7 @@ pub struct Guest<'a> {
 }
 
 impl<'a> Guest<'a> {
-    /// Returns a guest that has no feature but PSCI 0.2.
+    /// Returns a guest whose only feature is PSCI 0.2.
     pub fn of(vm: &'a Vm) -> Self {
         Self {
             vm,
@@ -28,7 +28,7 @@ impl<'a> Guest<'a> {
         }
     }
 
-    /// Returns what the guest gets for a call.
+    /// Returns the result of a call.
     pub fn call(&self, id: u32) -> [u64; 4] {
         match Decision::of(self, FuncId::from_raw(id)) {
             Decision::Return(registers) => registers,

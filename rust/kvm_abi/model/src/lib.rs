@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A model of the protocol in which KVM/arm64 asks the core and carries out what it decides.
+//! A model of the protocol by which KVM/arm64 asks the core for decisions and carries them out.
 //!
-//! The decisions are the core's own. Modelled are memory and locks, with the types of loom, which
-//! runs what is written here in every order, and has every load without a lock return every value
-//! that the memory model allows. The methods have the names of those in `rust/kernel/kvm`, or of
-//! the C functions, that they stand for.
+//! The core itself decides. The model adds memory and locks, with the types of loom. Loom explores
+//! all orders of the threads, and for each load without a lock all values that the memory model
+//! allows. Each method has the name of its counterpart in `rust/kernel/kvm` or in C.
 //!
-//! That the model can fail is shown by its tests: beside each property there are protocols that
-//! lack one step, and a test that sees the property fail with them.
+//! For each property, the tests also run protocols that lack one step, and expect the property to
+//! fail.
 
 use std::panic::{
     catch_unwind,
@@ -49,10 +48,10 @@ pub use vm::{
     Vm, //
 };
 
-/// What does not hold.
+/// The property that does not hold.
 pub type Violation = String;
 
-/// Says what does not hold, if something does not.
+/// Returns a violation unless a condition holds.
 #[macro_export]
 macro_rules! ensure {
     ($holds:expr, $($otherwise:tt)+) => {
@@ -62,16 +61,16 @@ macro_rules! ensure {
     };
 }
 
-/// Runs a model in every order.
+/// Explores all orders of a model.
 ///
-/// With more than two threads there are too many; then those are run in which a thread is
-/// interrupted, where it could have gone on, at most so many times altogether.
+/// With more than two threads there are too many orders; `preemptions` then limits how often, in
+/// total, a thread that could go on is interrupted.
 ///
-/// What does not hold is to be found when all threads have ended, as loom cannot end them.
+/// A model must check its properties after all threads have ended, because loom cannot end them.
 ///
 /// # Panics
 ///
-/// If something does not hold in one of the orders.
+/// If a property does not hold in one of the orders.
 pub fn in_every_order(
     preemptions: Option<usize>,
     model: impl Fn() -> Result<(), Violation> + Send + Sync + 'static,
@@ -81,7 +80,7 @@ pub fn in_every_order(
     let result = catch_unwind(AssertUnwindSafe(|| {
         builder.check(move || {
             if let Err(violation) = model() {
-                // Loom's stacks are too small for a panic that says where it was.
+                // Loom's stacks are too small for a panic with its location.
                 resume_unwind(Box::new(violation));
             }
         });

@@ -8,11 +8,11 @@ use loom::sync::atomic::{
     Ordering::Relaxed, //
 };
 
-/// Has loom try each order of the accesses that take part in it.
+/// Makes loom explore each order of the accesses that use it.
 ///
-/// Of a word loom knows the last access only, so that a load just before a store hides from it that
-/// another thread's load could have come in between. So each access first changes a word that all
-/// of them share. As that is relaxed it orders nothing but what loom tries.
+/// Loom remembers only the last access to a word, so a load just before a store hides from loom
+/// that another thread's load could come in between. Therefore each access first changes a word
+/// that all accesses share. That change is relaxed, so it adds no ordering to the model.
 #[derive(Debug)]
 pub(crate) struct Steps(AtomicU32);
 
@@ -27,7 +27,7 @@ impl Steps {
 }
 
 /// A word that is read with `READ_ONCE()` and written with `WRITE_ONCE()`, or as one aligned word:
-/// relaxed, as the memory model of Linux has it at the least.
+/// relaxed, the weakest order that the memory model of Linux gives them.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
 

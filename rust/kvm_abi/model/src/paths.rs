@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The ways by which userspace writes: that of Rust, that of C, and that of C being checked.
+//! The paths of userspace's writes: through Rust, through C, and through C while it is checked.
 
 use kvm_abi::{
     Effect,
@@ -32,7 +32,7 @@ pub fn set_bitmap_by_rust(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(),
     Ok(())
 }
 
-/// `kvm_arm_set_fw_reg_bmap()`; `watched` asks whether what is decided has to be judged.
+/// `kvm_arm_set_fw_reg_bmap()`; `watched` is the switch to ask whether to judge the decision.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Resu
     vm.compare((ret, vm.bitmap(map)), rust);
 }
 
-/// `kvm_arm_abi_set_one_reg()` of a bitmap: it is written by whoever serves now.
+/// `kvm_arm_abi_set_one_reg()` of a bitmap: the side that serves now writes it.
 ///
 /// # Errors
 ///
@@ -85,8 +85,8 @@ pub fn set_bitmap(vm: &Vm, switch: &Switch, map: FeatureBitmap, value: u64) -> R
     }
 }
 
-/// The version of PSCI is written through a vCPU of a VM that has not opted in to more: in C and in
-/// Rust without a lock.
+/// A write of the version of PSCI through a vCPU of a VM without opt-ins: neither C nor Rust takes
+/// a lock.
 ///
 /// # Errors
 ///
@@ -109,8 +109,8 @@ pub fn set_psci_version_until_run(vm: &Vm, value: u64) -> Result<(), Reject> {
     Ok(())
 }
 
-/// `kvm_arm_rust_check_get_fw_reg()` of the version of PSCI: C reads, and it is compared with what
-/// is there before and after. Returns what C has read.
+/// `kvm_arm_rust_check_get_fw_reg()` of the version of PSCI: compares the value that C reads with
+/// those before and after. Returns the value that C has read.
 pub fn check_get_psci_version(vm: &Vm) -> u64 {
     let snapshot = || Snapshot::PsciVersion {
         stored: vm.psci_version(),

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Who serves a call: the mode, and the static keys by which a call site asks.
+//! The choice of the side that serves a call: the mode, and the static keys at the call sites.
 //!
-//! `arch/arm64/kvm/rust/abi.c` and `include/kvm/arm_rust.h`; `tests/order.rs` compares the order of
-//! the steps here with the order there.
+//! Models `arch/arm64/kvm/rust/abi.c` and `include/kvm/arm_rust.h`; `tests/order.rs` compares the
+//! order of the steps here with the order there.
 
 use loom::sync::{
     atomic::{
@@ -20,41 +20,41 @@ use loom::sync::{
     Mutex, //
 };
 
-/// What root chooses.
+/// The mode that root chooses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// C.
     C,
     /// Rust.
     Rust,
-    /// C, whose decisions are judged.
+    /// C; Rust judges its decisions.
     Check,
 }
 
-/// Who serves a call.
+/// The side that serves a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
     /// C, and no code of the switch runs.
     C,
     /// Rust.
     Rust,
-    /// C, which asks [`Switch::is_checking`] whether its decision has to be judged.
+    /// C, which asks [`Switch::is_checking`] whether to have its decision judged.
     WatchedC,
 }
 
-/// For which side a call is counted.
+/// The sides for which a call is counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counted {
-    /// It is counted for C.
+    /// The call is counted for C.
     pub c: bool,
-    /// It is counted for Rust.
+    /// The call is counted for Rust.
     pub rust: bool,
 }
 
 /// A store of `set_mode()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The word `check_period`, to 0.
+    /// The word `check_period` becomes 0.
     EndPeriod,
     /// `smp_mb()`
     Fence,
@@ -64,18 +64,18 @@ pub enum Step {
     Counting,
     /// `kvm_arm_abi_check_key`.
     CheckKey,
-    /// `kvm_arm_abi_rust_key`: nothing but the Rust code has to run.
+    /// `kvm_arm_abi_rust_key`: on while only the Rust code has to run.
     RustKey,
-    /// `kvm_arm_abi_key`: more than the C code has to run.
+    /// `kvm_arm_abi_key`: off while only the C code has to run.
     Key,
-    /// The word `check_period`, to a number that it has not had, in the mode check.
+    /// In the mode check, the word `check_period` becomes a number that it never had before.
     BeginPeriod,
 }
 
-/// The mode, and what follows from it.
+/// The mode, and the words and keys that follow from it.
 ///
-/// A static key is code that is changed: the change is over on all CPUs before the next one begins,
-/// so that who sees it sees all changes before it. The words are relaxed.
+/// Setting a static key changes code: the change is complete on all CPUs before the next one
+/// begins, so a CPU that sees a change sees all changes before it. The words are relaxed.
 #[derive(Debug)]
 pub struct Switch {
     /// `mode_lock`.
@@ -102,7 +102,7 @@ impl Switch {
         Step::BeginPeriod,
     ];
 
-    /// Returns a switch that is set to a mode, and counts or does not.
+    /// Returns a switch in a mode, with or without counting.
     pub fn new(mode: Mode, count: bool) -> Self {
         Self {
             setters: Mutex::new(()),
@@ -116,13 +116,13 @@ impl Switch {
         }
     }
 
-    /// `set_mode()`: root chooses; calls that are under way go on as they began.
+    /// `set_mode()`: root sets the mode; calls under way go on as they began.
     pub fn set(&self, mode: Mode, count: bool) {
         let _setters = self.setters.lock().expect("nobody panics with it");
         self.set_in_order(&Self::ORDER, mode, count);
     }
 
-    /// `set_mode()` without the lock, of which the steps are given.
+    /// `set_mode()` without the lock, in the order of `steps`.
     pub fn set_in_order(&self, steps: &[Step], mode: Mode, count: bool) {
         for step in steps {
             match step {
@@ -144,7 +144,7 @@ impl Switch {
         }
     }
 
-    /// Returns what root chose last.
+    /// Returns the mode that root set last.
     pub fn mode(&self) -> Mode {
         let modes = [Mode::C, Mode::Rust, Mode::Check];
         modes[self.mode.load(Relaxed) as usize]
@@ -161,7 +161,7 @@ impl Switch {
         self.period.load(Acquire)
     }
 
-    /// `kvm_arm_abi_count()`: whether Rust serves, and for whom the call is counted.
+    /// `kvm_arm_abi_count()`: returns whether Rust serves, and for which sides the call is counted.
     pub fn count(&self) -> (bool, Counted) {
         let now = self.mode();
         let mut counted = Counted::default();
@@ -172,13 +172,13 @@ impl Switch {
         (now == Mode::Rust, counted)
     }
 
-    /// Returns who serves a call that begins now, as `kvm_arm_abi_set_one_reg()` asks.
+    /// Returns which side serves a call that begins now, as in `kvm_arm_abi_set_one_reg()`.
     pub fn server(&self) -> Server {
         self.counted_server(Self::count).0
     }
 
-    /// Returns who serves a call that begins now, and for whom it is counted, by a
-    /// `kvm_arm_abi_count()`.
+    /// Returns which side serves a call that begins now, and for which sides it is counted; `count`
+    /// stands for `kvm_arm_abi_count()`.
     pub fn counted_server(&self, count: fn(&Self) -> (bool, Counted)) -> (Server, Counted) {
         if !self.on.load(Acquire) {
             return (Server::C, Counted::default());

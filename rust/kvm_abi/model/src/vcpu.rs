@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The power state of a vCPU, and how it begins when it is turned on.
+//! The power state of a vCPU, and its state when it is turned on.
 
 use std::sync::atomic::{
     AtomicU32,
@@ -34,11 +34,11 @@ const STOPPED: u64 = 3;
 /// `struct vcpu_reset_state`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ResetState {
-    /// Where the vCPU begins.
+    /// The address where the vCPU begins.
     pub pc: u64,
-    /// What it finds in `x0`.
+    /// The value of `x0`.
     pub r0: u64,
-    /// Whether it has yet to be reset to this.
+    /// Whether the vCPU still has to be reset to this state.
     pub pending: bool,
 }
 
@@ -57,11 +57,11 @@ impl From<&PowerOn> for ResetState {
 pub struct Vcpu {
     steps: Steps,
     mp_state: Word,
-    /// `mp_state_lock`, and what is only accessed under it.
+    /// `mp_state_lock`, and the state that it protects.
     power: Mutex<ResetState>,
     /// `KVM_REQ_VCPU_RESET`.
     reset_request: Word,
-    /// Nothing of the vCPU, as in [`crate::Vm`].
+    /// Not modelled with loom, as in [`crate::Vm`].
     mismatches: AtomicU32,
 }
 
@@ -72,7 +72,7 @@ impl Default for Vcpu {
 }
 
 impl Vcpu {
-    /// Returns a vCPU that is off, as `CPU_ON` is made for.
+    /// Returns a vCPU that is off.
     pub fn new() -> Self {
         Self {
             steps: Steps::new(),
@@ -130,7 +130,7 @@ impl Vcpu {
         }
     }
 
-    /// `kvm_psci_vcpu_on()` in the mode `check`.
+    /// `kvm_psci_vcpu_on()` in mode `check`.
     pub fn power_on_judged(&self, request: &PowerOn) -> u64 {
         let mut power = self.lock_power();
         if !self.is_stopped() {
@@ -141,7 +141,7 @@ impl Vcpu {
         ret::SUCCESS
     }
 
-    /// `kvm_arm_rust_judge_vcpu_on()`: a difference is counted.
+    /// `kvm_arm_rust_judge_vcpu_on()`: counts a difference.
     pub fn judge_power_on(&self, state: ResetState, request: &PowerOn) {
         if state != request.into() || self.is_stopped() {
             self.mismatches.fetch_add(1, Relaxed);
@@ -153,7 +153,7 @@ impl Vcpu {
         self.mismatches.load(Relaxed)
     }
 
-    /// What the vCPU's own thread does: `check_vcpu_requests()` with `kvm_vcpu_sleep()` and
+    /// The vCPU's own thread: `check_vcpu_requests()` with `kvm_vcpu_sleep()` and
     /// `kvm_reset_vcpu()`. Returns the state in which it enters the guest, `None` if it is off.
     pub fn enter(&self) -> Option<ResetState> {
         if self.is_stopped() {

@@ -43,7 +43,7 @@ pub struct Vm {
     bitmaps: [Word; 4],
     psci_version: Word,
     has_psci_0_2: Word,
-    /// Nothing of the VM: it orders nothing, so that loom is not to know it.
+    /// Not modelled with loom, as it orders nothing.
     mismatches: AtomicU32,
 }
 
@@ -105,7 +105,7 @@ impl Vm {
         }
     }
 
-    /// Returns what a bitmap holds.
+    /// Returns the value of a bitmap.
     pub fn bitmap(&self, map: FeatureBitmap) -> u64 {
         self.bitmaps[Self::place(map)].load(&self.steps)
     }
@@ -115,12 +115,12 @@ impl Vm {
         self.bitmaps[Self::place(map)].store(&self.steps, bits);
     }
 
-    /// Returns the version of PSCI that the VM was told last, 0 if none.
+    /// Returns the version of PSCI that userspace set last, 0 if none.
     pub fn psci_version(&self) -> u32 {
         self.psci_version.load(&self.steps) as u32
     }
 
-    /// Tells the VM its version of PSCI.
+    /// Stores the version of PSCI.
     pub fn store_psci_version(&self, version: u32) {
         self.psci_version.store(&self.steps, version.into());
     }
@@ -135,14 +135,14 @@ impl Vm {
         }
     }
 
-    /// What `__kvm_vcpu_set_target()` stores.
+    /// Stores the features, as `__kvm_vcpu_set_target()` does.
     pub fn configure_features(&self, psci_0_2: bool) {
         self.has_psci_0_2.store(&self.steps, psci_0_2.into());
         self.set(flag::VCPU_FEATURES_CONFIGURED);
     }
 
-    /// `__kvm_vcpu_set_target()`: the first vCPU is initialised, unless its features do not go with
-    /// the version of PSCI that the VM was told before.
+    /// `__kvm_vcpu_set_target()`: initialises the first vCPU, unless its features do not fit the
+    /// version of PSCI that userspace set before.
     pub fn init_vcpu(&self, psci_0_2: bool) -> bool {
         let _config = self.lock_config();
         let fits = kvm_abi::PsciVersion::fits(self.psci_version(), psci_0_2);
@@ -152,7 +152,7 @@ impl Vm {
         fits
     }
 
-    /// What the mode `check` does with a difference between C and Rust: it is counted.
+    /// Counts a difference between C and Rust, as mode `check` does.
     pub fn compare<T: PartialEq>(&self, c: T, rust: T) {
         if c != rust {
             self.mismatches.fetch_add(1, Relaxed);

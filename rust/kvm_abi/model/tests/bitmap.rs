@@ -27,8 +27,8 @@ use loom::thread;
 type Write = fn(&Vm, FeatureBitmap, u64) -> Result<(), Reject>;
 type Run = fn(&Vm);
 
-/// Userspace takes the services away while a vCPU runs for the first time: what the guest has found
-/// then, it finds ever after, and a write that was refused has not been seen.
+/// Userspace removes the services while a vCPU runs for the first time: the guest always sees the
+/// same bitmap, and never a refused one.
 fn a_run_freezes(write: Write, run: Run) {
     in_every_order(None, move || {
         let vm = Arc::new(Vm::new());
@@ -71,7 +71,7 @@ fn without_the_lock_a_frozen_bitmap_changes() {
 
 #[test]
 #[should_panic(expected = "a frozen bitmap changes")]
-fn asked_before_the_lock_is_taken_the_flag_freezes_nothing() {
+fn flag_read_before_the_lock_freezes_nothing() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
         let ran = vm.ran_once();
         let _config = vm.lock_config();
@@ -84,7 +84,7 @@ fn asked_before_the_lock_is_taken_the_flag_freezes_nothing() {
 
 #[test]
 #[should_panic(expected = "a frozen bitmap changes")]
-fn released_before_the_store_the_lock_freezes_nothing() {
+fn lock_released_before_the_store_freezes_nothing() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
         let config = vm.lock_config();
         let bits = map.write(value, vm.bitmap(map), vm.ran_once())?;
@@ -97,13 +97,13 @@ fn released_before_the_store_the_lock_freezes_nothing() {
 
 #[test]
 #[should_panic(expected = "a frozen bitmap changes")]
-fn set_without_the_lock_the_flag_freezes_nothing() {
+fn flag_set_without_the_lock_freezes_nothing() {
     a_run_freezes(set_bitmap_by_rust, |vm| vm.set(flag::HAS_RAN_ONCE));
 }
 
 #[test]
 #[should_panic(expected = "a frozen bitmap changes")]
-fn stored_before_the_check_a_refused_bitmap_is_seen() {
+fn refused_bitmap_stored_before_the_check_is_seen() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
         let _config = vm.lock_config();
         let old = vm.bitmap(map);
@@ -115,7 +115,8 @@ fn stored_before_the_check_a_refused_bitmap_is_seen() {
     a_run_freezes(write, Vm::first_run);
 }
 
-/// Two vCPUs run for the first time while a third one is used to write: all guests find the same.
+/// Two vCPUs run for the first time while userspace writes through a third one: all guests see the
+/// same bitmap.
 #[test]
 fn all_vcpus_find_the_same() {
     in_every_order(Some(3), || {
@@ -135,14 +136,14 @@ fn all_vcpus_find_the_same() {
         let found = guest(&vm);
         let other = other.join().expect("no panic");
         let written = writer.join().expect("no panic");
-        ensure!(other == found, "one guest has what the other has not");
+        ensure!(other == found, "the guests see different bitmaps");
         ensure!(written.is_err() == found, "a write is not what it returns");
         Ok(())
     });
 }
 
-/// Two writers, one of which asks for a service that does not exist: a guest that runs meanwhile,
-/// of a VM that has not frozen for it, finds what was there or what was rightly written.
+/// Two writers, one with a service that does not exist: a guest that runs meanwhile, in a VM that
+/// has not frozen, sees the old value or an accepted one.
 fn only_valid_values_are_seen(write: Write) {
     in_every_order(Some(3), move || {
         let vm = Arc::new(Vm::new());
@@ -176,7 +177,7 @@ fn readers_without_a_lock_see_what_was_rightly_written() {
 
 #[test]
 #[should_panic(expected = "a guest sees")]
-fn stored_before_the_check_an_invalid_bitmap_is_seen() {
+fn invalid_bitmap_stored_before_the_check_is_seen() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
         let _config = vm.lock_config();
         let old = vm.bitmap(map);

@@ -33,7 +33,7 @@ use loom::{
 
 type Write = fn(&Vm, &Switch, FeatureBitmap, u64) -> Result<(), Reject>;
 
-/// A write that is judged, while another one is under way that is not, and a vCPU runs for the
+/// A write is judged while another write, which is not judged, is under way and a vCPU runs for the
 /// first time.
 fn check_agrees(write: Write) {
     in_every_order(Some(3), move || {
@@ -56,13 +56,13 @@ fn check_agrees(write: Write) {
 }
 
 #[test]
-fn what_is_judged_under_cs_lock_raises_no_false_alarm() {
+fn judging_under_cs_lock_raises_no_false_alarm() {
     check_agrees(set_bitmap);
 }
 
 #[test]
 #[should_panic(expected = "check reports C")]
-fn what_is_judged_after_cs_lock_raises_one() {
+fn judging_after_cs_lock_raises_a_false_alarm() {
     check_agrees(|vm, _, map, value| {
         let old = vm.bitmap(map);
         let ret = set_bitmap_by_c(vm, map, value, None);
@@ -73,7 +73,7 @@ fn what_is_judged_after_cs_lock_raises_one() {
 
 #[test]
 #[should_panic(expected = "check reports C")]
-fn what_was_read_before_cs_lock_raises_one() {
+fn state_read_before_cs_lock_raises_a_false_alarm() {
     check_agrees(|vm, _, map, value| {
         let old = vm.bitmap(map);
         let _config = vm.lock_config();
@@ -88,8 +88,8 @@ fn what_was_read_before_cs_lock_raises_one() {
     });
 }
 
-/// Reads of the version of PSCI are judged while it is written by calls that began before, in
-/// another mode, and so have no lock.
+/// Reads of the version of PSCI are judged while calls that began earlier, in another mode, write
+/// it without a lock.
 fn a_read_is_judged(writes: &'static [&'static [u64]]) {
     in_every_order(Some(3), || {
         let vm = Arc::new(Vm::new());
@@ -117,20 +117,20 @@ fn a_read_is_judged(writes: &'static [&'static [u64]]) {
 }
 
 #[test]
-fn a_read_is_judged_by_what_was_there_before_or_after() {
+fn a_read_is_judged_by_the_value_before_or_after() {
     a_read_is_judged(&[&[0x1_0000, 0x0_0002]]);
     a_read_is_judged(&[&[0x1_0000], &[0x0_0002]]);
 }
 
-/// Two such calls write the version back and forth between two loads: the read is tried again.
+/// Two such calls change the version and change it back between two loads: the read is repeated.
 #[test]
-fn a_version_that_is_there_before_and_after_but_not_between_raises_no_alarm() {
+fn a_version_that_changes_only_between_two_loads_raises_no_alarm() {
     a_read_is_judged(&[&[0x1_0000], &[0x1_0001]]);
 }
 
 #[test]
 #[should_panic(expected = "check reports C")]
-fn a_read_that_is_judged_by_what_was_there_before_alone_raises_a_false_alarm() {
+fn judging_a_read_by_the_value_before_only_raises_a_false_alarm() {
     in_every_order(None, || {
         let vm = Arc::new(Vm::new());
         let writer = thread::spawn({
@@ -145,8 +145,7 @@ fn a_read_that_is_judged_by_what_was_there_before_alone_raises_a_false_alarm() {
     });
 }
 
-/// The mode changes from one to another while userspace writes, and a vCPU runs for the first time:
-/// nobody can tell.
+/// The mode changes while userspace writes and a vCPU runs for the first time: no result shows it.
 fn a_flip_is_not_noticed(from: Mode, to: Mode, write: Write) {
     in_every_order(Some(2), move || {
         let vm = Arc::new(Vm::new());
@@ -169,7 +168,7 @@ fn a_flip_is_not_noticed(from: Mode, to: Mode, write: Write) {
             found == again && found == at_last,
             "a frozen bitmap changes"
         );
-        // Refused, a value is not there; and the last of those that were not is.
+        // A refused value is never stored; the last accepted one is.
         let expected: &[u64] = match results {
             [Ok(()), Ok(())] => &[0b01, 0b00],
             [Ok(()), Err(_)] => &[0b01],
@@ -203,7 +202,7 @@ loom::lazy_static! {
 
 #[test]
 #[should_panic(expected = "a frozen bitmap changes")]
-fn with_a_lock_of_rusts_own_a_flip_is_noticed() {
+fn with_a_separate_lock_for_rust_a_flip_is_noticed() {
     a_flip_is_not_noticed(Mode::C, Mode::Rust, |vm, switch, map, value| {
         if switch.server() != Server::Rust {
             return set_bitmap_by_c(vm, map, value, None);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The order of the steps in the kernel's sources is the one that the model has.
+//! The order of the steps in the kernel's sources is that of the model.
 //!
-//! The model shows what follows from an order. That the kernel has this order is seen here: each
-//! function below is searched for the steps, one after the other.
+//! The model shows the consequences of an order. These tests check that the kernel has this order:
+//! they search each function below for the steps, one after the other.
 
 use std::{
     fs,
@@ -15,10 +15,10 @@ use kvm_abi_model::{
     Switch, //
 };
 
-/// What is read and written where, and in which order.
+/// A function, and the order of its reads and writes.
 struct Order {
     file: &'static str,
-    /// How the definition of the function begins.
+    /// The beginning of the function's definition.
     function: &'static str,
     steps: &'static [&'static str],
 }
@@ -122,7 +122,7 @@ const ORDERS: &[Order] = &[
         function: "pub unsafe extern \"C\" fn kvm_arm_rust_judge_fw_reg_bmap(",
         steps: &["current: old", "locked.ran_once()", "bitmap(map)"],
     },
-    // `no_vcpu_misses_that_its_vm_opted_in()` in `psci_version.rs`
+    // `every_vcpu_sees_that_its_vm_opted_in()` in `psci_version.rs`
     Order {
         file: "arch/arm64/kvm/rust/opt_in.rs",
         function: "pub unsafe extern \"C\" fn kvm_arm_rust_enable_cap(",
@@ -176,7 +176,7 @@ fn source(file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// Returns the text between the braces of a function, without lines that are comments.
+/// Returns the text between the braces of a function.
 fn body<'a>(source: &'a str, function: &str) -> Option<&'a str> {
     source.match_indices(function).find_map(|(at, _)| {
         let rest = &source[at..];
@@ -186,7 +186,7 @@ fn body<'a>(source: &'a str, function: &str) -> Option<&'a str> {
             depth += i32::from(c == '{') - i32::from(c == '}');
             depth == 0
         })?;
-        // A declaration ends at once.
+        // A declaration has no body.
         (end > 0).then(|| &rest[begin..begin + end])
     })
 }
@@ -255,7 +255,7 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
         None,
         "not in the model's order"
     );
-    // Nothing else is stored but the note that the mode was changed once.
+    // The only other store notes that the mode was changed.
     let stores: usize = ["WRITE_ONCE(", "set_key(", "smp_"]
         .map(|store| body.matches(store).count())
         .iter()

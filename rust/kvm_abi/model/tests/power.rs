@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `CPU_ON`: under the `mp_state_lock` of the vCPU that is turned on; it looks without one.
+//! `CPU_ON`: holds the `mp_state_lock` of its target; the target looks at its state without a lock.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use loom::thread;
 
 type TurnOn = fn(&Vcpu, &PowerOn) -> u64;
 
-/// What two callers ask for, who do not know of each other.
+/// The request of one of two independent callers.
 fn request(caller: u64) -> PowerOn {
     PowerOn {
         target: 1,
@@ -48,7 +48,7 @@ fn one_caller_wins(turn_on: TurnOn) {
             [ret::ALREADY_ON, ret::SUCCESS] => 2,
             _ => return Err(format!("the callers get {results:x?}")),
         };
-        // If it was off before, it is not any more.
+        // If it was off before, it is on now.
         let began = entered.or_else(|| vcpu.enter());
         ensure!(began == Some(state(winner)), "it begins elsewhere");
         ensure!(vcpu.mismatches() == 0, "check reports C");
@@ -57,7 +57,7 @@ fn one_caller_wins(turn_on: TurnOn) {
 }
 
 #[test]
-fn it_begins_where_the_caller_says_that_is_told_success() {
+fn vcpu_begins_where_the_successful_caller_says() {
     one_caller_wins(Vcpu::power_on);
 }
 
@@ -93,7 +93,7 @@ fn judged_after_the_lock_check_raises_a_false_alarm() {
 
 #[test]
 #[should_panic(expected = "it begins elsewhere")]
-fn on_before_it_is_to_be_reset_it_begins_where_it_was() {
+fn turned_on_before_the_reset_request_it_begins_where_it_was() {
     one_caller_wins(|vcpu, request| {
         let mut power = vcpu.lock_power();
         if let Err(refused) = request.decide(vcpu.is_stopped()) {
@@ -105,7 +105,7 @@ fn on_before_it_is_to_be_reset_it_begins_where_it_was() {
     });
 }
 
-/// As [`Vcpu::start`], but for `smp_wmb()`.
+/// As [`Vcpu::start`], without `smp_wmb()`.
 #[test]
 #[should_panic(expected = "it begins elsewhere")]
 fn without_the_barrier_it_begins_where_it_was() {
@@ -122,9 +122,9 @@ fn without_the_barrier_it_begins_where_it_was() {
 }
 
 /// A vCPU turns itself off while another one turns it on: it is on if, and only if, the other one
-/// is told so, and was the last.
+/// gets `SUCCESS` and came last.
 #[test]
-fn turned_off_and_on_it_is_what_the_caller_was_told() {
+fn after_off_and_on_the_state_matches_the_result() {
     in_every_order(None, || {
         let vcpu = Arc::new(Vcpu::new());
         let first = vcpu.power_on(&request(1));

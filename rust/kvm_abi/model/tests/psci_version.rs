@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The version of PSCI: one word without a lock, but of VMs that opted in to have it freeze.
+//! The version of PSCI: one word without a lock, except in VMs that opted in to freeze it.
 
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ const LATEST: u64 = 0x1_0003;
 
 type Write = fn(&Vm, u64) -> Result<(), Reject>;
 
-/// Writers race, and one value is refused: a guest sees what one of the others wrote.
+/// Writers race, and one value is refused: a guest sees one of the accepted values.
 #[test]
 fn readers_see_what_was_rightly_written() {
     in_every_order(Some(3), || {
@@ -65,7 +65,7 @@ fn readers_see_what_was_rightly_written() {
 
 #[test]
 #[should_panic(expected = "a guest sees 0x10002")]
-fn written_in_halves_a_version_is_seen_that_nobody_wrote() {
+fn version_written_in_halves_is_seen_torn() {
     in_every_order(None, || {
         let version = Arc::new([AtomicU16::new(2), AtomicU16::new(0)]);
         let writer = thread::spawn({
@@ -85,7 +85,7 @@ fn written_in_halves_a_version_is_seen_that_nobody_wrote() {
     });
 }
 
-/// Of a VM that opted in, the version is written while a vCPU runs for the first time.
+/// The version of a VM that opted in is written while a vCPU runs for the first time.
 fn a_run_freezes(write: Write) {
     in_every_order(None, move || {
         let vm = Arc::new(Vm::new());
@@ -110,13 +110,13 @@ fn a_run_freezes(write: Write) {
 }
 
 #[test]
-fn of_a_vm_that_opted_in_it_does_not_change_after_a_run() {
+fn frozen_version_does_not_change_after_a_run() {
     a_run_freezes(set_psci_version_until_run);
 }
 
 #[test]
 #[should_panic(expected = "a frozen version changes")]
-fn of_a_vm_that_did_not_opt_in_it_changes() {
+fn without_the_opt_in_the_version_changes_after_a_run() {
     a_run_freezes(set_psci_version);
 }
 
@@ -133,7 +133,7 @@ fn without_the_lock_a_frozen_version_changes() {
 }
 
 /// A VM opts in while its first vCPU is created and used: either it is too late to opt in, or the
-/// vCPU knows of it.
+/// vCPU sees the opt-in.
 fn opting_in_comes_before_vcpus(opt_in: fn(&Vm) -> bool) {
     in_every_order(None, move || {
         let vm = Arc::new(Vm::new());
@@ -146,20 +146,20 @@ fn opting_in_comes_before_vcpus(opt_in: fn(&Vm) -> bool) {
         *vm.lock_vcpus() += 1;
         vm.configure_features(true);
         vm.first_run();
-        // kvm_arm_rust_one_reg(): what the vCPU's VM has opted in to says who writes.
+        // kvm_arm_rust_one_reg(): the opt-ins of the vCPU's VM select the path of the write.
         let written = match vm.has(flag::PSCI_VERSION_FREEZE) {
             true => set_psci_version_until_run(&vm, V0_2),
             false => set_psci_version(&vm, V0_2),
         };
 
         let opted_in = other.join().expect("no panic");
-        ensure!(opted_in == written.is_err(), "a version changes that froze");
+        ensure!(opted_in == written.is_err(), "a frozen version changes");
         Ok(())
     });
 }
 
 #[test]
-fn no_vcpu_misses_that_its_vm_opted_in() {
+fn every_vcpu_sees_that_its_vm_opted_in() {
     opting_in_comes_before_vcpus(|vm| {
         let vcpus = vm.lock_vcpus();
         if *vcpus == 0 {
@@ -170,8 +170,8 @@ fn no_vcpu_misses_that_its_vm_opted_in() {
 }
 
 #[test]
-#[should_panic(expected = "a version changes that froze")]
-fn asked_before_the_lock_whether_there_are_vcpus_one_misses_it() {
+#[should_panic(expected = "a frozen version changes")]
+fn vcpu_created_after_a_check_without_the_lock_misses_the_opt_in() {
     opting_in_comes_before_vcpus(|vm| {
         let none = *vm.lock_vcpus() == 0;
         if none {
@@ -181,8 +181,8 @@ fn asked_before_the_lock_whether_there_are_vcpus_one_misses_it() {
     });
 }
 
-/// The VM is told a version while its first vCPU gets its features: they go together, or one of the
-/// two is refused.
+/// Userspace sets a version while the VM's first vCPU gets its features: the two fit, or one of
+/// them is refused.
 fn version_and_features_fit(init_vcpu: fn(&Vm, bool) -> bool) {
     in_every_order(None, move || {
         let vm = Arc::new(Vm::new());

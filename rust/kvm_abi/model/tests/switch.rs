@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The switch: what calls see of the mode and of the static keys while root sets them.
+//! The switch: the mode and the static keys that calls see while root sets them.
 
 use std::sync::Arc;
 
@@ -46,13 +46,13 @@ fn rust_or_c_alone(_: &Switch, server: Server) -> bool {
 }
 
 #[test]
-fn on_the_way_from_rust_to_check_c_decides_nothing_that_is_not_judged() {
+fn from_rust_to_check_c_decides_nothing_unjudged() {
     a_call_during_a_flip((Mode::Rust, Mode::Check), &Switch::ORDER, rust_or_judged);
 }
 
 #[test]
 #[should_panic(expected = "the call is served in a third way")]
-fn with_the_check_key_after_rusts_c_decides_something_that_is_not_judged() {
+fn with_the_check_key_after_rusts_c_decides_something_unjudged() {
     use Step::{
         CheckKey,
         Counting,
@@ -65,13 +65,13 @@ fn with_the_check_key_after_rusts_c_decides_something_that_is_not_judged() {
 }
 
 #[test]
-fn on_the_way_from_c_to_rust_nobody_watches_c() {
+fn from_c_to_rust_c_is_never_watched() {
     a_call_during_a_flip((Mode::C, Mode::Rust), &Switch::ORDER, rust_or_c_alone);
 }
 
 #[test]
 #[should_panic(expected = "the call is served in a third way")]
-fn with_the_mode_after_the_keys_somebody_watches_c() {
+fn with_the_mode_after_the_keys_c_is_watched() {
     use Step::{
         CheckKey,
         Counting,
@@ -83,7 +83,7 @@ fn with_the_mode_after_the_keys_somebody_watches_c() {
     a_call_during_a_flip((Mode::C, Mode::Rust), &ORDER, rust_or_c_alone);
 }
 
-/// Calls are counted while root sets another mode: each for the side that serves it.
+/// While root sets another mode, each call is counted for the side that serves it.
 fn calls_are_counted_for_who_serves_them(count: Count) {
     for (from, to) in [
         (Mode::C, Mode::Rust),
@@ -124,7 +124,7 @@ fn with_the_mode_read_twice_a_call_is_counted_for_the_other_side() {
     });
 }
 
-/// Root begins to count while calls are under way: what begins after that is counted.
+/// Root begins to count while calls are under way: calls that begin later are counted.
 fn once_root_counts_calls_are_counted(set: fn(&Switch, Mode, bool)) {
     for mode in [Mode::C, Mode::Rust, Mode::Check] {
         in_every_order(None, move || {
@@ -149,13 +149,13 @@ fn a_call_after_counting_was_set_is_counted() {
 
 #[test]
 #[should_panic(expected = "a call is not counted")]
-fn with_the_words_set_and_not_the_keys_it_is_not() {
+fn without_the_keys_a_call_is_not_counted() {
     once_root_counts_calls_are_counted(|switch, mode, count| {
         switch.set_in_order(&[Step::Mode, Step::Counting], mode, count);
     });
 }
 
-/// Two that set the mode at once: in the end the keys say what the mode is.
+/// Two writers set the mode at once: in the end the keys match the mode.
 fn keys_follow_the_mode(set: fn(&Switch, Mode, bool)) {
     in_every_order(Some(3), move || {
         let switch = Arc::new(Switch::new(Mode::Check, false));
@@ -186,12 +186,12 @@ fn keys_are_those_of_the_mode() {
 
 #[test]
 #[should_panic(expected = "the keys are those of another mode")]
-fn without_the_lock_they_are_not() {
+fn without_the_lock_keys_are_not_those_of_the_mode() {
     keys_follow_the_mode(|switch, mode, count| switch.set_in_order(&Switch::ORDER, mode, count));
 }
 
-/// A call begins in the mode check, and C says what it sees if it still is that mode then. Root sets
-/// other modes meanwhile.
+/// A call begins in mode check, and C reports what it sees if the mode is still check then.
+/// Meanwhile root sets other modes.
 fn silence_is_explained(order: &'static [Step], modes: &'static [Mode]) {
     in_every_order(Some(3), move || {
         let switch = Arc::new(Switch::new(Mode::Check, false));
@@ -207,21 +207,21 @@ fn silence_is_explained(order: &'static [Step], modes: &'static [Mode]) {
         let says = switch.is_checking();
         let is_over = period == 0 || period != switch.period();
         root.join().expect("no panic");
-        ensure!(says || is_over, "C is said to have looked at nothing");
+        ensure!(says || is_over, "C reports nothing within the period");
         Ok(())
     });
 }
 
 #[test]
-fn where_c_is_silent_the_period_is_over() {
+fn if_c_is_silent_the_period_is_over() {
     silence_is_explained(&Switch::ORDER, &[Mode::C]);
     silence_is_explained(&Switch::ORDER, &[Mode::C, Mode::Check]);
     silence_is_explained(&Switch::ORDER, &[Mode::Rust, Mode::Check]);
 }
 
 #[test]
-#[should_panic(expected = "C is said to have looked at nothing")]
-fn with_the_period_ended_after_the_keys_it_is_not() {
+#[should_panic(expected = "C reports nothing within the period")]
+fn if_the_period_ends_after_the_keys_c_is_silent_in_it() {
     use Step::{
         BeginPeriod,
         CheckKey,
@@ -234,8 +234,8 @@ fn with_the_period_ended_after_the_keys_it_is_not() {
 }
 
 #[test]
-#[should_panic(expected = "C is said to have looked at nothing")]
-fn with_one_number_for_all_periods_it_is_not() {
+#[should_panic(expected = "C reports nothing within the period")]
+fn with_one_number_for_all_periods_c_is_silent_in_one() {
     use Step::{
         CheckKey,
         Mode as Word, //

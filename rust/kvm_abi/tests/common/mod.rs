@@ -28,16 +28,16 @@ use kvm_abi::{
 /// Values of `x0`, as 64 bits.
 pub(crate) const SUCCESS: u64 = 0;
 pub(crate) const NOT_SUPPORTED: u64 = -1i64 as u64;
-/// Of PSCI and TRNG; SMCCC has another one.
+/// Of PSCI and TRNG; SMCCC has a different value.
 pub(crate) const INVALID_PARAMETERS: u64 = -2i64 as u64;
 
-/// `x1` to `x3` are zero, not what `x0` is.
+/// -1 in `x0` only; `x1` to `x3` are zero.
 pub(crate) const REFUSED: Decision = Decision::Return([0xffff_ffff_ffff_ffff, 0, 0, 0]);
 
 /// The versions of PSCI that KVM implements, oldest first.
 pub(crate) const VERSIONS: [u32; 6] = [0x0_0001, 0x0_0002, 0x1_0000, 0x1_0001, 0x1_0002, 0x1_0003];
 
-/// Versions that it does not implement, whatever they look like.
+/// Versions that KVM does not implement.
 pub(crate) const UNKNOWN_VERSIONS: [u32; 9] = [
     0x0,
     0x3,
@@ -62,7 +62,7 @@ const fn psci(function: PsciFunction, convention: Convention) -> Call {
     })
 }
 
-/// Every identifier that means something to KVM, in order, and who may call it.
+/// Every identifier that KVM knows, in order, with its function and gate.
 ///
 /// From the specifications and `include/linux/arm-smccc.h`; the gates are the cases of
 /// `kvm_smccc_test_fw_bmap()` and `kvm_smccc_default_allowed()`.
@@ -170,13 +170,13 @@ pub(crate) const FUNCTIONS: [(u32, Call, Gate); 37] = [
     (0xc500_0021, Call::PvTimeSt, PV_TIME),
 ];
 
-/// Returns the decision by which a caller gets only one value.
+/// Returns the decision to return one value.
 pub(crate) fn value(x0: u64) -> Decision {
     Decision::Return([x0, 0, 0, 0])
 }
 
-/// Returns the registers that hold a UUID, given as it is written: each byte of it in the order of
-/// the text, four to a register, the first one in bits 7:0.
+/// Returns the registers for a UUID in text form: its bytes in the order of the text, four to a
+/// register, the first one in bits 7:0.
 pub(crate) fn uuid_registers(text: &str) -> [u64; 4] {
     let digits: Vec<_> = text.chars().filter_map(|c| c.to_digit(16)).collect();
     assert_eq!(digits.len(), 32, "{text}");
@@ -206,7 +206,7 @@ pub(crate) struct Guest {
     pub(crate) may_suspend_system: bool,
 }
 
-/// A guest that may do all that there is.
+/// A guest that may call every function.
 pub(crate) const GUEST: Guest = Guest {
     registers: [0; 4],
     is_32bit: false,
@@ -241,7 +241,7 @@ impl Guest {
         maps.fold(self, |guest, map| guest.with_bitmap(map, 0))
     }
 
-    /// Returns what a guest on this host is told of a workaround.
+    /// Returns the answer about a workaround on the guest's host.
     pub(crate) fn answer(&self, query: WorkaroundQuery) -> u64 {
         let host = match query {
             WorkaroundQuery::Workaround1 => self.spectre_v2,
@@ -251,7 +251,7 @@ impl Guest {
         query.answer(host, || self.ssbs)
     }
 
-    /// Returns what becomes of a call with these arguments.
+    /// Returns the decision about a call with these arguments.
     pub(crate) fn calls(mut self, id: u32, arguments: [u64; 3]) -> Decision {
         let [x1, x2, x3] = arguments;
         self.registers = [id.into(), x1, x2, x3];
