@@ -9,11 +9,11 @@
 #include <asm/kvm_emulate.h>
 
 /*
- * The rules of fields that rust/kernel/kvm/id_reg.rs knows. With one more the
- * kernel does not build.
+ * The types of fields that rust/kernel/kvm/id_reg.rs knows. If C gets another
+ * one, the kernel does not build.
  */
 __diag_push();
-__diag_error(clang, all, "-Wswitch", "Rust has constants, and cannot see that one is new");
+__diag_error(clang, all, "-Wswitch", "Rust sees constants only, and cannot notice a new one");
 
 static void __maybe_unused kvm_arm_ftr_types(enum ftr_type type)
 {

@@ -2,8 +2,8 @@
 
 //! KVM on arm64: safe views of a VM, its vCPUs and the state that its ABI depends on.
 //!
-//! What is to be done with that state is decided in the crate [`abi`], which knows nothing of the
-//! kernel; this module reads the state, holds the locks and commits the decisions.
+//! The crate [`abi`], which does not depend on the kernel, decides what to do with that state. This
+//! module reads the state, holds the locks and commits the decisions.
 //!
 //! C headers: [`include/linux/kvm_host.h`](srctree/include/linux/kvm_host.h),
 //! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h).

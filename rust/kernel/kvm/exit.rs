@@ -27,8 +27,8 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The current task handles the exit, so that nobody else accesses the vCPU's registers or its
-/// notes, nor the kernel its `struct kvm_run`.
+/// The current task handles the exit. So no other task accesses the vCPU's registers or its notes,
+/// and no other part of the kernel its `struct kvm_run`.
 #[derive(Clone, Copy)]
 pub struct ExitedVcpu<'a>(&'a Vcpu);
 
@@ -37,8 +37,8 @@ impl<'a> ExitedVcpu<'a> {
     ///
     /// # Safety
     ///
-    /// - `ptr` must be as [`Vcpu::from_raw`] wants it.
-    /// - The current task must handle an exit of the vCPU, as long as `'a`.
+    /// - `ptr` must fulfil the requirements of [`Vcpu::from_raw`].
+    /// - The current task must handle an exit of the vCPU for the lifetime `'a`.
     #[inline]
     pub unsafe fn from_raw(ptr: *mut bindings::kvm_vcpu) -> Self {
         // INVARIANT: The caller guarantees that the current task handles an exit.
@@ -57,36 +57,36 @@ impl<'a> ExitedVcpu<'a> {
     #[inline]
     fn registers_ptr(self) -> *mut [u64; 4] {
         // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses.
-        // CAST: There are 31 registers in the array, of which these are the first four.
+        // CAST: The array has 31 registers; these are the first four.
         unsafe { (&raw mut (*self.as_ptr()).arch.ctxt.regs.regs).cast() }
     }
 
-    /// Returns whether the guest's data accesses are big-endian, now.
+    /// Returns whether the guest's data accesses are big-endian now.
     #[inline]
     pub fn is_be(self) -> bool {
         // SAFETY: By the type invariant the vCPU is valid and its registers are ours.
         unsafe { bindings::kvm_vcpu_is_be(self.as_ptr()) }
     }
 
-    /// Begins to count the time that is stolen from the vCPU, where userspace said.
+    /// Starts to count the vCPU's stolen time at the address that userspace set.
     ///
-    /// Returns the guest physical address.
+    /// Returns that guest physical address.
     #[inline]
     pub fn start_stolen_time(self) -> u64 {
         // SAFETY: By the type invariant the current task handles an exit, where it may sleep.
         unsafe { bindings::kvm_init_stolen_time(self.as_ptr()) }
     }
 
-    /// Has the random number generator handle the call.
+    /// Lets the random number generator handle the call.
     ///
-    /// Returns what the handler of the call is to return.
+    /// Returns the value for the handler of the call to return.
     #[inline]
     pub fn trng_call(self) -> c_int {
         // SAFETY: By the type invariant the vCPU is valid and its registers are ours.
         unsafe { bindings::kvm_trng_call(self.as_ptr()) }
     }
 
-    /// Hands a call over to userspace.
+    /// Forwards a call to userspace.
     #[inline]
     pub fn exit_hypercall(self, id: FuncId) {
         // SAFETY: By the type invariant the vCPU is valid, which is all that the helpers need.
@@ -106,7 +106,7 @@ impl<'a> ExitedVcpu<'a> {
 
         let run = self.run();
         // SAFETY: `run()` returns a valid pointer, and by the type invariant the kernel does not
-        // access the memory elsewhere; userspace may, so that it is never read back.
+        // access the memory elsewhere; userspace may, so nothing here reads it back.
         unsafe {
             let hypercall = &raw mut (*run).__bindgen_anon_1.hypercall;
             hypercall.write_bytes(0, 1);
@@ -116,7 +116,7 @@ impl<'a> ExitedVcpu<'a> {
         }
     }
 
-    /// Tells userspace of an event of the whole system.
+    /// Reports an event of the whole system to userspace.
     #[inline]
     pub fn exit_system_event(self, event: SystemEvent) {
         let (kind, data) = match event {
@@ -149,7 +149,8 @@ impl<'a> ExitedVcpu<'a> {
         }
     }
 
-    /// Returns a pointer, valid and aligned as long as the vCPU is, to what userspace is told.
+    /// Returns a pointer, valid and aligned as long as the vCPU is, to the `struct kvm_run` that
+    /// userspace reads.
     #[inline]
     fn run(self) -> *mut bindings::kvm_run {
         // SAFETY: By the invariant of `Vcpu` it is valid; the field does not change after its

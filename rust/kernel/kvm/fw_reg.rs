@@ -31,7 +31,7 @@ pub fn read(vcpu: &Vcpu, reg: FwReg) -> u64 {
 pub fn write(vcpu: &Vcpu, reg: FwReg, value: u64) -> Result<(), Reject> {
     let vm = vcpu.vm();
 
-    // What no host and no VM would take is refused without a lock.
+    // Refuse values that no host and no VM accepts, without a lock.
     reg.admit(value)?;
     let map = match reg {
         FwReg::Bitmap(map) => map,
@@ -39,7 +39,7 @@ pub fn write(vcpu: &Vcpu, reg: FwReg, value: u64) -> Result<(), Reject> {
             vm.store_psci_version(PsciVersion::write(value, vcpu.has_psci_0_2())?);
             return Ok(());
         }
-        // A question, which changes nothing.
+        // The write only compares the value with the host.
         _ => {
             return vcpu
                 .snapshot(reg)

@@ -13,12 +13,12 @@ use super::abi::{
     Sign, //
 };
 
-/// The fields of an ID register, as `cpufeature.c` knows them and KVM understands them.
+/// The fields of an ID register: those of `cpufeature.c`, with the rules of KVM.
 ///
 /// # Invariants
 ///
-/// `next` points to an entry of a table of static lifetime that is constant, and that an entry of
-/// width 0 ends. It may be used for the entries that follow.
+/// `next` points to an entry of a constant, static table that ends with an entry of width 0. The
+/// pointer may be used for all entries from there on.
 pub struct FeatureFields {
     id: u32,
     next: *const bindings::arm64_ftr_bits,
@@ -45,14 +45,15 @@ impl FeatureFields {
         if reg.is_null() {
             return None;
         }
-        // SAFETY: Not null, so that it points to a static object, of which this field is constant.
+        // SAFETY: Not null, so it points to a static object; this field of it is constant.
         let table = unsafe { (*reg).ftr_bits };
         let next = if table.is_null() {
             &raw const NO_FIELDS
         } else {
             table
         };
-        // INVARIANT: The kernel's tables are as wanted, and so is the empty one.
+        // INVARIANT: The kernel's tables are constant and end with an entry of width 0, and so does
+        // the empty one.
         Some(Self { id, next })
     }
 }
@@ -69,17 +70,17 @@ impl Iterator for FeatureFields {
         } else {
             Sign::Unsigned
         };
-        // There is no field of width 0, which so ends the table.
+        // The entry of width 0 is no field, so it ends the iteration.
         let field = Field::new(bits.shift, bits.width, sign)?;
-        // SAFETY: As there is a field, this entry is not the one that ends the table.
-        // INVARIANT: The next one belongs to the same table.
+        // SAFETY: This entry is a field, so it is not the last one of the table.
+        // INVARIANT: The next entry belongs to the same table.
         self.next = unsafe { self.next.add(1) };
         let rule = Rule { id: self.id, bits };
         Some(FeatureField { field, rule })
     }
 }
 
-/// What KVM takes for safe in a field: in some it differs from the host.
+/// KVM's rule for the safe value of a field; in some fields it differs from the host's rule.
 ///
 /// C: `kvm_arm64_ftr_safe_value()`.
 pub struct Rule {
@@ -104,7 +105,7 @@ impl From<Rule> for SafeValue {
             bindings::ftr_type_FTR_LOWER_SAFE => Self::LowerSafe,
             bindings::ftr_type_FTR_HIGHER_SAFE => Self::HigherSafe,
             bindings::ftr_type_FTR_HIGHER_OR_ZERO_SAFE => Self::HigherOrZeroSafe,
-            // `FTR_EXACT`; C knows no other, of which `rust/helpers/kvm.c` makes sure.
+            // `FTR_EXACT`; `rust/helpers/kvm.c` checks that C has no other type.
             _ => Self::Exact(bits.safe_val),
         }
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the host does about speculative execution vulnerabilities.
+//! The host's mitigations of speculative execution vulnerabilities.
 //!
 //! C header: [`arch/arm64/include/asm/spectre.h`](srctree/arch/arm64/include/asm/spectre.h)
 
@@ -11,7 +11,7 @@ use super::abi::{
     WorkaroundQuery, //
 };
 
-/// Returns the state of the vulnerability that a workaround is for.
+/// Returns the state of a workaround's vulnerability.
 #[inline]
 pub fn of(query: WorkaroundQuery) -> Mitigation {
     match query {
@@ -42,7 +42,7 @@ pub fn spectre_bhb() -> Mitigation {
     from_raw(unsafe { bindings::arm64_get_spectre_bhb_state() })
 }
 
-/// Converts C's enumeration; a state that C does not name would be the worst one.
+/// Converts C's enumeration; an unknown value counts as the worst state.
 #[inline]
 fn from_raw(state: bindings::mitigation_state) -> Mitigation {
     match state {

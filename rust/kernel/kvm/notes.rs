@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What C says that it has seen of other vCPUs, while it handles a call that is judged.
+//! Reports of C about other vCPUs, while it handles a call that Rust judges.
 
 use core::{
     cell::Cell,
@@ -15,23 +15,23 @@ use super::{
     ExitedVcpu, //
 };
 
-/// Notes of what is seen of other vCPUs, if the call depends on them.
+/// Notes of the reports about other vCPUs, if the call depends on them.
 pub struct Notes(Cell<Option<Seen>>);
 
 impl Notes {
-    /// Creates notes, of a call of which this has been seen so far.
+    /// Creates the notes of a call; `None` if it does not depend on other vCPUs.
     pub fn new(seen: Option<Seen>) -> Self {
         Self(Cell::new(seen))
     }
 
-    /// Returns what follows from them.
+    /// Returns what follows from the notes.
     pub fn verdict(&self) -> Verdict {
         self.0.get().map_or(Verdict::Unknown, |seen| seen.verdict())
     }
 }
 
 impl ExitedVcpu<'_> {
-    /// Calls a function, during which [`ExitedVcpu::note`] writes to these notes.
+    /// Calls a function; meanwhile, [`ExitedVcpu::note`] writes to these notes.
     pub fn with_notes<R>(self, notes: &Notes, f: impl FnOnce() -> R) -> R {
         // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses.
         let field = unsafe { &raw mut (*self.as_ptr()).arch.abi_notes };
@@ -44,14 +44,14 @@ impl ExitedVcpu<'_> {
         result
     }
 
-    /// Writes to the notes of the call that is being handled, if there are any.
+    /// Writes to the notes of the call that is being handled, if it has any.
     pub fn note(self, f: impl FnOnce(&mut Seen)) {
         // SAFETY: By the invariant of `Vcpu` it is valid; by the type invariant nobody but the
         // current task accesses the field.
         let notes = unsafe { (*self.as_ptr()).arch.abi_notes };
-        // SAFETY: It is null, or `with_notes()` has put there a reference to notes, and has not
-        // returned, as it takes it away when it does. The current task is in its midst, so that
-        // nobody else accesses them.
+        // SAFETY: The field is null, or `with_notes()` has stored a reference to notes there and
+        // has not returned, because it clears the field first. Only the current task, which runs
+        // `with_notes()`, accesses the notes.
         let Some(notes) = (unsafe { notes.cast::<Notes>().as_ref() }) else {
             return;
         };

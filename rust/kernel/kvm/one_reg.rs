@@ -13,7 +13,7 @@ use crate::{
     }, //
 };
 
-/// A copy of the kernel's `struct kvm_one_reg`: a register, and where userspace keeps its value.
+/// A copy of the kernel's `struct kvm_one_reg`: a register, and the address of userspace's value.
 #[derive(Clone, Copy)]
 pub struct OneReg {
     id: u64,
@@ -32,8 +32,8 @@ impl OneReg {
         let (id, addr) = unsafe { ((*ptr).id, (*ptr).addr) };
         Self {
             id,
-            // CAST: Addresses have 64 bits on arm64. Whether this one is of userspace is checked
-            // when it is used.
+            // CAST: Addresses have 64 bits on arm64. Each access checks that this one belongs to
+            // userspace.
             addr: UserPtr::from_addr(addr as usize),
         }
     }
@@ -48,7 +48,7 @@ impl OneReg {
     ///
     /// # Errors
     ///
-    /// [`EFAULT`] if a byte of it cannot be read.
+    /// [`EFAULT`] if a byte of the value cannot be read.
     #[inline]
     pub fn read_value(&self) -> Result<u64> {
         UserSlice::new(self.addr, size_of::<u64>()).reader().read()
@@ -58,7 +58,7 @@ impl OneReg {
     ///
     /// # Errors
     ///
-    /// [`EFAULT`] if a byte of it cannot be written; others may have been.
+    /// [`EFAULT`] if a byte of the value cannot be written; other bytes may have been written.
     #[inline]
     pub fn write_value(&self, value: u64) -> Result {
         UserSlice::new(self.addr, size_of::<u64>())
@@ -71,11 +71,11 @@ impl OneReg {
 ///
 /// # Errors
 ///
-/// [`EFAULT`] if an id cannot be written; those before it have been.
+/// [`EFAULT`] if an id cannot be written; the ids before it have been written.
 #[inline]
 pub fn write_ids(ids: impl Iterator<Item = u64>, mut to: UserPtr) -> Result {
     for id in ids {
-        // SAFETY: `put_user()` checks that the pointer is one of userspace.
+        // SAFETY: `put_user()` checks that the pointer belongs to userspace.
         if unsafe { bindings::put_user_u64(id, to.as_mut_ptr().cast()) } != 0 {
             return Err(EFAULT);
         }

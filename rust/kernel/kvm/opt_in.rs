@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What VMs have opted in to.
+//! The opt-ins of VMs.
 //!
 //! C headers: [`arch/arm64/include/asm/kvm_host.h`](srctree/arch/arm64/include/asm/kvm_host.h),
 //! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h)
@@ -38,7 +38,7 @@ use super::{
     Vm, //
 };
 
-/// The flag of a VM that is bit 0 of [`OptIns`]; the others follow in its order.
+/// The flag of a VM for bit 0 of [`OptIns`]; the flags for the other bits follow in order.
 const FIRST_FLAG: u32 = bindings::KVM_ARCH_FLAG_FEATURE_LEVELS;
 
 const fn is_flag(opt_ins: OptIns, flag: u32) -> bool {
@@ -78,20 +78,20 @@ pub fn is_offered() -> bool {
     unsafe { bindings::kvm_arm_abi_offers() }
 }
 
-/// Evidence that the call sites look for what VMs have opted in to.
+/// Evidence that the opt-in static key is enabled.
 ///
 /// # Invariants
 ///
-/// The static key of C's `kvm_arm_opted_in()` is on; it stays so.
+/// The static key of C's `kvm_arm_opted_in()` is on; nothing turns it off again.
 #[derive(Clone, Copy)]
 pub struct InUse(());
 
 impl InUse {
-    /// Has the call sites look. To be called without the locks of a VM: it waits for all CPUs.
+    /// Enables the opt-in call sites. Hold no lock of a VM: this waits for all CPUs.
     pub fn enable() -> Self {
         // SAFETY: Has no preconditions.
         unsafe { bindings::kvm_arm_use_opt_ins() };
-        // INVARIANT: It is on now.
+        // INVARIANT: The key is on now.
         Self(())
     }
 }
@@ -114,35 +114,35 @@ pub unsafe fn enable_cap_from_raw(ptr: *const bindings::kvm_enable_cap) -> Enabl
 }
 
 impl Vm {
-    /// Returns what the VM has opted in to; it cannot take this back.
+    /// Returns the opt-ins of the VM; it cannot take them back.
     #[inline]
     pub fn opt_ins(&self) -> OptIns {
-        // CAST: The flags that follow the first one are few.
+        // CAST: Drops no opt-in, because few flags follow the first one.
         OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
     }
 
-    /// Returns whether a vCPU was created, or is about to be. Only under [`Vm::lock_vcpus`] does a
-    /// `false` stay so.
+    /// Returns whether a vCPU was created, or is being created. A `false` stays true only under
+    /// [`Vm::lock_vcpus`].
     pub fn has_vcpus(&self) -> bool {
         // SAFETY: By the type invariant the VM is valid; C writes the field under its lock, in one
         // store.
         unsafe { atomic_load(&raw mut (*self.as_ptr()).created_vcpus, Relaxed) != 0 }
     }
 
-    /// Opts in, which is seen at once.
+    /// Opts in; all CPUs see it at once.
     fn opt_in(&self, opt_ins: OptIns, _: InUse) {
         for flag in (0..u32::BITS).filter(|bit| opt_ins.bits() >> bit & 1 != 0) {
-            // CAST: Widens; the sum is that of a flag, so that it is small.
+            // CAST: Widens; the sum is the number of a flag, so it is small.
             let flag = c_ulong::from(flag.wrapping_add(FIRST_FLAG) as u8);
-            // SAFETY: By the type invariant the word is valid; it has this flag.
+            // SAFETY: By the type invariant the word is valid, and the flag is one of its bits.
             unsafe { bindings::set_bit(flag, &raw mut (*self.as_ptr()).arch.flags) };
         }
     }
 
     /// Takes `kvm->lock`, under which vCPUs are created.
     pub fn lock_vcpus(&self) -> VcpusGuard<'_> {
-        // SAFETY: By the type invariant the VM is valid for the lifetime of `self`; its lock is
-        // initialised before anybody knows it.
+        // SAFETY: By the type invariant the VM is valid for the lifetime of `self`, and its lock is
+        // initialised.
         let lock: &Mutex<()> = unsafe { Mutex::from_raw(&raw mut (*self.as_ptr()).lock) };
         VcpusGuard {
             vm: self,
@@ -158,14 +158,14 @@ impl Vm {
     }
 }
 
-/// A VM whose `kvm->lock` is held, until this is dropped: no vCPU is created meanwhile.
+/// A VM whose `kvm->lock` is held until this is dropped; no vCPU is created meanwhile.
 pub struct VcpusGuard<'a> {
     vm: &'a Vm,
     _guard: MutexGuard<'a, ()>,
 }
 
 impl VcpusGuard<'_> {
-    /// Returns the evidence that the VM has no vCPU, if it has none.
+    /// Returns evidence that the VM has no vCPU, `None` if it has one.
     pub fn none(&self) -> Option<NoVcpus<'_>> {
         // INVARIANT: The guard holds the lock as long as it is borrowed.
         (!self.vm.has_vcpus()).then_some(NoVcpus(self.vm))
@@ -243,7 +243,7 @@ impl<'a> ConfigLocked<'a> {
             ich_hcr: 0,
         };
         // SAFETY: By the invariant of `Vm` it is valid, by the type invariant its lock is held, and
-        // the state can be written.
+        // `raw` can be written.
         let there = unsafe { bindings::kvm_arm_gicv3_state(self.vm().as_ptr(), &raw mut raw) };
         let state = there.then_some(GicV3State {
             pri_bits: raw.pri_bits,
@@ -253,10 +253,10 @@ impl<'a> ConfigLocked<'a> {
         GicMaskIndex::all().map(move |index| state.map_or(0, |state| state.mask(index)))
     }
 
-    /// Returns the evidence that the interrupt controller can still be configured, if it can.
+    /// Returns evidence that the interrupt controller can still be configured, `None` if it cannot.
     pub fn new_vgic(self) -> Option<NewVgic<'a>> {
         let new = !self.has_initialised_vgic() && self.ran_once() == RanOnce::No;
-        // INVARIANT: The lock is held as long as `self` says.
+        // INVARIANT: By the type invariant of `self`, the lock is held for the lifetime `'a`.
         new.then_some(NewVgic(self.vm()))
     }
 }

@@ -51,7 +51,7 @@ impl Vcpu {
         state == bindings::KVM_MP_STATE_STOPPED
     }
 
-    /// Takes the `mp_state_lock`, under which the vCPU is turned on and off.
+    /// Takes the `mp_state_lock`, under which vCPUs are turned on and off.
     #[inline]
     pub fn lock_power(&self) -> PowerGuard<'_> {
         // SAFETY: By the type invariant the vCPU is valid for the lifetime of `self`, and its lock
@@ -72,7 +72,7 @@ impl Vcpu {
     }
 }
 
-/// A vCPU whose `mp_state_lock` is held, until this is dropped.
+/// A vCPU whose `mp_state_lock` is held until this is dropped.
 pub struct PowerGuard<'a> {
     vcpu: &'a Vcpu,
     _guard: SpinLockGuard<'a, ()>,
@@ -95,21 +95,21 @@ impl PowerGuard<'_> {
 #[derive(Clone, Copy)]
 pub struct PowerLocked<'a>(&'a Vcpu);
 
-/// How a vCPU that was turned on begins.
+/// The initial state of a vCPU that was turned on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ResetState {
-    /// Where it begins.
+    /// The address where the vCPU begins.
     pub pc: u64,
-    /// What it finds in `x0`.
+    /// The value of `x0`.
     pub r0: u64,
-    /// Whether its data accesses are big-endian.
+    /// Whether data accesses are big-endian.
     pub be: bool,
-    /// Whether it has yet to be reset to this state.
+    /// Whether the vCPU still has to be reset to this state.
     pub pending: bool,
 }
 
 impl<'a> PowerLocked<'a> {
-    /// Creates the evidence where C has taken the lock.
+    /// Creates the evidence for a lock that C has taken.
     ///
     /// # Safety
     ///
@@ -135,14 +135,14 @@ impl<'a> PowerLocked<'a> {
         }
     }
 
-    /// Turns the vCPU off, without waking it so that it learns of it.
+    /// Turns the vCPU off, without making it leave the guest.
     #[inline]
     fn stop(self) {
         // SAFETY: As in `is_stopped()`; writers hold the lock, as we do.
         unsafe { atomic_store(self.0.mp_state(), bindings::KVM_MP_STATE_STOPPED, Relaxed) };
     }
 
-    /// Turns the vCPU on; it is reset to this state before it runs, or userspace looks at it.
+    /// Turns the vCPU on; it is reset to this state before it runs, or before userspace reads it.
     #[inline]
     fn start(self, pc: u64, r0: u64, be: bool) {
         let vcpu = self.0.as_ptr();
@@ -156,8 +156,8 @@ impl<'a> PowerLocked<'a> {
             };
             bindings::kvm_make_vcpu_reset_request(vcpu);
         }
-        // Who sees that the vCPU is on must see that it has to be reset; pairs with the check of
-        // requests when it enters the guest.
+        // A CPU that sees the vCPU on must see that it has to be reset; pairs with the check of
+        // requests when the vCPU enters the guest.
         smp_mb(Write);
         // SAFETY: As in `stop()`.
         unsafe { atomic_store(self.0.mp_state(), bindings::KVM_MP_STATE_RUNNABLE, Relaxed) };
@@ -183,7 +183,7 @@ impl ExitedVcpu<'_> {
 
     /// Turns another vCPU on; it begins with the endianness of this one.
     ///
-    /// Returns what the guest gets.
+    /// Returns the result of the call.
     #[inline]
     pub fn power_on(self, request: &PowerOn) -> u64 {
         let Some(target) = self.vm().vcpu_by_affinity(request.target) else {
@@ -236,7 +236,7 @@ impl Vm {
         }
     }
 
-    /// Turns all vCPUs off, and has them leave the guest.
+    /// Turns all vCPUs off, and makes them leave the guest.
     #[inline]
     pub fn stop_vcpus(&self) {
         for vcpu in self.vcpus() {
@@ -278,7 +278,7 @@ impl<'a> Iterator for Vcpus<'a> {
             self.next = self.end;
             return None;
         }
-        // CAST: As above. There are far less than 2^64 vCPUs.
+        // CAST: As above. There are far fewer than 2^64 vCPUs.
         self.next = (index as u64).saturating_add(1);
         // SAFETY: A vCPU that can be found lives as long as its VM.
         Some(unsafe { Vcpu::from_raw(vcpu.cast()) })

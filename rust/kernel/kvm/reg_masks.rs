@@ -32,9 +32,9 @@ use super::abi::{
     SysReg, //
 };
 
-/// A copy of the kernel's `struct reg_mask_range`: a request, and where userspace wants the masks.
+/// A copy of the kernel's `struct reg_mask_range`: a request, and the address for the masks.
 pub struct RegMaskRange {
-    /// What is asked for.
+    /// The request.
     pub request: MaskRequest,
     addr: UserPtr,
 }
@@ -51,8 +51,8 @@ impl RegMaskRange {
         let (addr, range, reserved) = unsafe { ((*ptr).addr, (*ptr).range, (*ptr).reserved) };
         Self {
             request: MaskRequest { range, reserved },
-            // CAST: Addresses have 64 bits on arm64. Whether this one is of userspace is checked
-            // when it is used.
+            // CAST: Addresses have 64 bits on arm64. Each access checks that this one belongs to
+            // userspace.
             addr: UserPtr::from_addr(addr as usize),
         }
     }
@@ -61,14 +61,14 @@ impl RegMaskRange {
     ///
     /// # Errors
     ///
-    /// [`EFAULT`] if not all of them can be written. What could be is zero then, as C leaves it:
-    /// it wipes the whole before it writes.
+    /// [`EFAULT`] if not all masks can be written. The writable part of the array is zero then: C
+    /// clears the whole array before it writes the masks, and userspace sees no difference.
     #[inline]
     pub fn write_feature_id_masks(&self) -> Result {
         const SIZE: usize = FeatureIdIndex::COUNT * size_of::<u64>();
 
-        // Wiping goes by words. Only of one that lies across the end of what can be written could
-        // a copy reach more than it does.
+        // `clear_user()` works by words. If a word crosses the end of the writable memory, a copy
+        // can write bytes of it that `clear_user()` cannot clear. Aligned words do not cross it.
         if !self.addr.as_mut_ptr().cast::<u64>().is_aligned() {
             self.wipe(SIZE)?;
         }
@@ -77,16 +77,16 @@ impl RegMaskRange {
             .writer()
             .write(feature_id_masks().as_array())
             .inspect_err(|_| {
-                // What cannot be wiped could not be written either.
+                // Clear what was written. Memory that cannot be cleared was not written.
                 let _ = self.wipe(SIZE);
             })
     }
 
-    /// Writes `count` masks to userspace, having wiped the whole.
+    /// Clears the array of `count` masks in userspace, and writes the masks to it.
     ///
     /// # Errors
     ///
-    /// [`EFAULT`] if not all of them can be written. What could be is zero then.
+    /// [`EFAULT`] if not all masks can be written. The writable part of the array is zero then.
     pub fn write_masks(&self, count: usize, masks: impl Iterator<Item = u64>) -> Result {
         let size = count.saturating_mul(size_of::<u64>());
         self.wipe(size)?;
@@ -94,7 +94,7 @@ impl RegMaskRange {
         let mut writer = UserSlice::new(self.addr, size).writer();
         for mask in masks {
             if let Err(error) = writer.write(&mask) {
-                // Somebody has unmapped it meanwhile.
+                // Another thread has unmapped a part of the array.
                 let _ = self.wipe(size);
                 return Err(error);
             }
@@ -102,10 +102,10 @@ impl RegMaskRange {
         Ok(())
     }
 
-    /// Writes zeros, in as much of the memory as can be written.
+    /// Clears the array, as far as it can be written.
     #[inline]
     fn wipe(&self, size: usize) -> Result {
-        // SAFETY: Checks that the memory is userspace's.
+        // SAFETY: `clear_user()` checks that the memory belongs to userspace.
         if unsafe { bindings::clear_user(self.addr.as_mut_ptr(), size) } != 0 {
             return Err(EFAULT);
         }
@@ -113,61 +113,61 @@ impl RegMaskRange {
     }
 }
 
-/// Masks that are made where they stay, as they are too large for the stack.
+/// Masks that are made in place, because they are too large for the stack.
 ///
 /// # Invariants
 ///
-/// - Once `made` is true it stays so, and `masks` does not change any more.
-/// - Before, `masks` is accessed under C's `kvm_arm_reg_masks_lock` only.
+/// - Once `made` is true, it stays true and `masks` does not change.
+/// - Until then, `masks` is accessed only under C's `kvm_arm_reg_masks_lock`.
 struct MadeOnce {
     made: Atomic<bool>,
     masks: UnsafeCell<FeatureIdMasks>,
 }
 
-// SAFETY: By the type invariants whoever writes the masks has them for himself, and whoever reads
-// them does so after they were written.
+// SAFETY: By the type invariants a writer of the masks has exclusive access, and readers read them
+// after they were written.
 unsafe impl Sync for MadeOnce {}
 
 impl MadeOnce {
     const fn new() -> Self {
-        // INVARIANT: Nobody has it yet.
+        // INVARIANT: `made` is false, and nobody accesses `masks` yet.
         Self {
             made: Atomic::new(false),
             masks: UnsafeCell::new(FeatureIdMasks::NONE),
         }
     }
 
-    /// Returns the masks, which the first caller makes.
+    /// Returns the masks; the first call makes them.
     #[inline]
     fn get(&self, aarch32_el0: bool) -> &FeatureIdMasks {
         if !self.made.load(Acquire) {
             self.make(aarch32_el0);
         }
-        // SAFETY: `made` was true or is now, so that by the type invariants nobody writes them.
+        // SAFETY: `made` is true now, so by the type invariants nobody writes the masks.
         unsafe { &*self.masks.get() }
     }
 
-    /// Makes the masks from KVM's table of system registers, unless they are made already.
+    /// Makes the masks from KVM's table of system registers, unless another caller has.
     #[cold]
     #[inline(never)]
     fn make(&self, aarch32_el0: bool) {
-        // SAFETY: It is a static object, which C has initialised.
+        // SAFETY: The lock is a static object, which C has initialised.
         let lock: &Mutex<()> =
             unsafe { Mutex::from_raw(&raw mut bindings::kvm_arm_reg_masks_lock) };
         let _making = lock.lock();
         if self.made.load(Acquire) {
             return;
         }
-        // SAFETY: They are not made, and the lock is held, so that by the type invariants nobody
-        // else accesses them.
+        // SAFETY: `made` is false and the lock is held, so by the type invariants nobody else
+        // accesses the masks.
         unsafe { &mut *self.masks.get() }.fill(kernel_table(), aarch32_el0);
-        // INVARIANT: The reference is gone.
+        // INVARIANT: The mutable reference is gone, so `masks` does not change any more.
         self.made.store(true, Release);
     }
 }
 
-// The masks of a host with AArch32 at EL0, and of one without. Which of them holds may change: a
-// CPU that comes online late can be without it.
+// The masks of a host with AArch32 at EL0, and of one without. A host may go from one to the other,
+// because a CPU that comes online late may lack AArch32.
 static WITH_AARCH32: MadeOnce = MadeOnce::new();
 static WITHOUT_AARCH32: MadeOnce = MadeOnce::new();
 
@@ -186,24 +186,24 @@ pub fn feature_id_masks() -> &'static FeatureIdMasks {
 
 /// Returns KVM's system registers, and their masks if they are ID registers.
 fn kernel_table() -> impl Iterator<Item = (SysReg, u64)> {
-    // Inclusive, as the end of a range without one is a panic.
+    // Not `0..`, which panics when it overflows.
     (0..=u32::MAX).map_while(|i| {
         let (mut id, mut mask) = (0, 0);
-        // SAFETY: Both can be written.
+        // SAFETY: Both variables can be written.
         unsafe { bindings::kvm_arm_sys_reg_mask(i, &raw mut id, &raw mut mask) }
             .then(|| (SysReg::from_encoding(id), mask))
     })
 }
 
-/// Has the masks be made once more by whoever asks for them next.
+/// Drops the masks, so that the next use makes them again.
 ///
 /// # Safety
 ///
-/// Nobody may have the masks, or ask for them, during the call.
+/// Nobody may use the masks, or call a function that uses them, during the call.
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 pub unsafe fn forget_feature_id_masks() {
     for masks in [&WITH_AARCH32, &WITHOUT_AARCH32] {
-        // INVARIANT: The caller guarantees that nobody can notice.
+        // INVARIANT: The caller guarantees that nobody sees the change.
         masks.made.store(false, Release);
         // SAFETY: As above.
         unsafe { *masks.masks.get() = FeatureIdMasks::NONE };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The filter of a VM's hypercalls; the ranges themselves are in a maple tree, which is C's.
+//! The filter of a VM's hypercalls; the ranges are in a maple tree of C.
 //!
 //! C header: [`include/linux/maple_tree.h`](srctree/include/linux/maple_tree.h)
 
@@ -27,11 +27,11 @@ use super::{
     Vm, //
 };
 
-/// Reads a `struct kvm_smccc_filter`, of 24 bytes.
+/// Reads a `struct kvm_smccc_filter`, which has 24 bytes.
 ///
 /// # Errors
 ///
-/// [`EFAULT`] if a byte of it cannot be read.
+/// [`EFAULT`] if a byte of the structure cannot be read.
 #[inline]
 pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
     let words: [u64; 3] = UserSlice::new(from, size_of::<bindings::kvm_smccc_filter>())
@@ -54,7 +54,7 @@ impl Vm {
         unsafe { !bindings::mtree_empty(&raw const (*self.as_ptr()).arch.smccc_filter) }
     }
 
-    /// Returns what the filter holds for a function.
+    /// Returns the filter's entry for a function.
     #[inline]
     pub fn smccc_filter_entry(&self, id: FuncId) -> FilterEntry {
         // CAST: `unsigned long` has 64 bits on arm64.
@@ -74,7 +74,7 @@ impl Vm {
 }
 
 impl ConfigLocked<'_> {
-    /// Returns whether a function of a range is in the filter, whatever becomes of it.
+    /// Returns whether the filter has an entry for any function of the range.
     pub fn smccc_filter_has_any(self, range: &FilterRange) -> bool {
         // CAST: `unsigned long` has 64 bits on arm64.
         let mut index = range.first.to_raw() as usize;
@@ -89,7 +89,7 @@ impl ConfigLocked<'_> {
         !entry.is_null()
     }
 
-    /// Adds a range to the filter; the first one brings the reserved ranges with it.
+    /// Adds a range to the filter. Before the first one, adds the reserved ranges.
     ///
     /// Returns 0; `-EEXIST` if a function of the range is in the filter already; `-ENOMEM`, and
     /// then the reserved ranges may have been added.
@@ -99,7 +99,7 @@ impl ConfigLocked<'_> {
             for reserved in &FilterRange::RESERVED {
                 let ret = self.insert(reserved);
                 if ret != 0 {
-                    // SAFETY: As in `insert()`; without a filter, nobody else looks into it.
+                    // SAFETY: As in `insert()`; nobody else reads the tree before it has a range.
                     unsafe {
                         bindings::mtree_destroy(&raw mut (*self.vm().as_ptr()).arch.smccc_filter)
                     };
@@ -113,7 +113,7 @@ impl ConfigLocked<'_> {
     #[inline]
     fn insert(self, range: &FilterRange) -> c_int {
         // SAFETY: By the invariant of `Vm` the field is valid and initialised; writers hold the
-        // lock, as we do. An action is a small number, as an entry that is a value has to be.
+        // lock, as we do. An action is small enough for a value entry.
         // CAST: `unsigned long` has 64 bits on arm64.
         unsafe {
             bindings::mtree_insert_range(

@@ -26,13 +26,13 @@ use super::{
 impl Vm {
     /// Returns the host's time of day, and a counter of the guest at that time.
     ///
-    /// There is none if the host's time does not come from the counter that guests see.
+    /// Returns `None` if the host's time does not come from the counter that guests see.
     #[inline]
     pub fn system_time(&self, counter: PtpCounter) -> Option<SystemTime> {
         let mut snapshot = MaybeUninit::<bindings::system_time_snapshot>::uninit();
         // CAST: The constant is zero; C declares the parameter as `int`.
         let clock = bindings::CLOCK_REALTIME as c_int;
-        // SAFETY: There is memory for a snapshot.
+        // SAFETY: The pointer is valid for writing a snapshot.
         unsafe { bindings::ktime_get_snapshot_id(clock, snapshot.as_mut_ptr()) };
         let snapshot = snapshot.as_ptr();
 
@@ -40,7 +40,7 @@ impl Vm {
         if unsafe { (*snapshot).valid } == 0 {
             return None;
         }
-        // SAFETY: The snapshot is valid, so that the function has written these fields, too.
+        // SAFETY: The snapshot is valid, so the function has written these fields as well.
         let (id, systime, cycles) =
             unsafe { ((*snapshot).cs_id, (*snapshot).systime, (*snapshot).cycles) };
         if id != bindings::clocksource_ids_CSID_ARM_ARCH_COUNTER {
@@ -57,7 +57,7 @@ impl Vm {
         // SAFETY: The pointer is valid and aligned; C writes the offsets in one store.
         let offset = unsafe { atomic_load(offset, Relaxed) };
         Some(SystemTime {
-            // CAST: It is not negative.
+            // CAST: The time is not negative.
             nanoseconds: systime as u64,
             // Counters wrap.
             cycles: cycles.wrapping_sub(offset),

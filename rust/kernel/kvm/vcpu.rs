@@ -22,7 +22,7 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The vCPU belongs to a VM that fulfils the invariants of [`Vm`] and lives longer.
+/// The vCPU belongs to a VM that fulfils the invariants of [`Vm`] and outlives the vCPU.
 #[repr(transparent)]
 pub struct Vcpu(Opaque<bindings::kvm_vcpu>);
 
@@ -51,7 +51,7 @@ impl Vcpu {
         // SAFETY: By the type invariant the vCPU is valid; the field does not change after its
         // creation.
         let vm = unsafe { (*self.as_ptr()).kvm };
-        // SAFETY: By the type invariant the VM fulfils its own and lives longer than the vCPU.
+        // SAFETY: By the type invariant the VM fulfils its own invariants and outlives the vCPU.
         unsafe { Vm::from_raw(vm) }
     }
 
@@ -63,8 +63,8 @@ impl Vcpu {
         unsafe { (*self.as_ptr()).vcpu_id }
     }
 
-    /// Returns whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`; it has none before
-    /// `KVM_ARM_VCPU_INIT`.
+    /// Returns whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`; a vCPU has no features
+    /// before `KVM_ARM_VCPU_INIT`.
     #[inline]
     pub fn has_psci_0_2(&self) -> bool {
         // CAST: The constant is 2; C declares the parameter as `int`.
@@ -73,10 +73,10 @@ impl Vcpu {
         unsafe { bindings::vcpu_has_feature(self.as_ptr(), feature) }
     }
 
-    /// Takes the state that the value of a register depends on.
+    /// Takes a snapshot of the state that the value of a register depends on.
     ///
-    /// Where another vCPU can change the state, [`super::ConfigLocked`] says whether it cannot
-    /// now; but for the PSCI version, which is written without a lock.
+    /// The snapshot is stable only while the caller holds [`super::ConfigLocked`]; the PSCI version
+    /// may change even then.
     #[inline(always)]
     pub fn snapshot(&self, reg: FwReg) -> Snapshot {
         self.vm().snapshot(reg, || self.has_psci_0_2())

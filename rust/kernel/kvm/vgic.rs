@@ -48,7 +48,7 @@ impl<'a> VgicV2<'a> {
 
     /// Returns the control register of the virtual machine, which holds the CPU interface's state.
     ///
-    /// While the vCPU runs, the state is in the host's GIC, and this is an earlier one.
+    /// While the vCPU runs, its state is in the host's GIC, and this returns an earlier state.
     #[inline]
     pub fn vmcr(self) -> Vmcr {
         if host_is_gicv3() {
@@ -67,7 +67,7 @@ impl<'a> VgicV2<'a> {
         Vmcr::Gich(unsafe { atomic_load(self.gich_vmcr(), Relaxed) })
     }
 
-    /// Sets the control register; nobody else may do so at the same time, or that is lost.
+    /// Sets the control register. Of two concurrent writes, one is lost.
     #[inline]
     pub fn set_vmcr(self, vmcr: Vmcr) {
         match vmcr {
@@ -81,8 +81,8 @@ impl<'a> VgicV2<'a> {
     /// Returns a pointer, valid and aligned as long as the vCPU is, to `ICH_VMCR_EL2`.
     #[inline]
     fn ich_vmcr(self) -> *mut u32 {
-        // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses; those
-        // of a union are all valid as long as they are integers.
+        // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses; any
+        // bits are valid for the union's integer fields.
         unsafe {
             let cpu = &raw mut (*self.0.as_ptr()).arch.vgic_cpu;
             &raw mut (*cpu).__bindgen_anon_1.vgic_v3.vgic_vmcr
@@ -100,7 +100,7 @@ impl<'a> VgicV2<'a> {
     }
 }
 
-/// Returns whether virtual interrupts go through a GICv3's CPU interface, whatever the VM's GIC is.
+/// Returns whether virtual interrupts go through the CPU interface of a GICv3, with any vGIC model.
 #[inline]
 fn host_is_gicv3() -> bool {
     // SAFETY: The key is a field of a static object that C defines.
@@ -113,15 +113,15 @@ fn host_is_gicv3() -> bool {
     }
 }
 
-/// Returns the state that C keeps in a `struct vgic_vmcr`; excess bits of its fields are ignored.
+/// Returns the state in C's `struct vgic_vmcr`; excess bits of its fields are ignored.
 ///
 /// # Safety
 ///
-/// `ptr` must point to a `struct vgic_vmcr` that nobody writes during the call, and of which all
-/// fields are initialised but the one that only a GICv5 has.
+/// `ptr` must point to a `struct vgic_vmcr` that nobody writes during the call. All its fields must
+/// be initialised, except the one that only a GICv5 has.
 #[inline]
 pub unsafe fn from_c(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
-    // There must be no reference to the whole, as not all of it is initialised.
+    // No reference to the whole structure: one field may be uninitialised.
     // SAFETY: The caller guarantees that these fields can be read.
     unsafe {
         CpuInterface {
@@ -141,12 +141,12 @@ pub unsafe fn from_c(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
     }
 }
 
-/// Puts a state into a `struct vgic_vmcr`, all but the field that only a GICv5 has.
+/// Writes the state to a `struct vgic_vmcr`, except to the field that only a GICv5 has.
 ///
 /// # Safety
 ///
-/// `ptr` must point to a `struct vgic_vmcr`, which need not be initialised, and that nobody else
-/// accesses during the call.
+/// `ptr` must point to a `struct vgic_vmcr` that nobody else accesses during the call. It need not
+/// be initialised.
 #[inline]
 pub unsafe fn to_c(state: CpuInterface, ptr: *mut bindings::vgic_vmcr) {
     // SAFETY: The caller guarantees that the fields can be written.

@@ -35,9 +35,9 @@ use super::{
 ///
 /// # Invariants
 ///
-/// The VM is initialised as far as `kvm_arch_init_vm()` has done it when
-/// `kvm_arm_init_hypercalls()` calls Rust: its `lock` and its `config_lock` are, its array of
-/// vCPUs, its filter of hypercalls, and its scalar fields.
+/// The VM is initialised at least as far as when `kvm_arch_init_vm()` calls
+/// `kvm_arm_init_hypercalls()`: its `lock`, its `config_lock`, its array of vCPUs, its filter of
+/// hypercalls, and its scalar fields.
 #[repr(transparent)]
 pub struct Vm(Opaque<bindings::kvm>);
 
@@ -73,7 +73,7 @@ impl Vm {
         }
     }
 
-    /// Returns the version of PSCI that the VM was told last, 0 if none.
+    /// Returns the version of PSCI that userspace set last, 0 if none.
     #[inline]
     pub fn psci_version(&self) -> u32 {
         // SAFETY: By the type invariant the field is valid; it is aligned. It is written without a
@@ -81,7 +81,7 @@ impl Vm {
         unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.psci_version, Relaxed) }
     }
 
-    /// Tells the VM its version of PSCI. As in C this takes no lock: the last writer wins.
+    /// Stores the version of PSCI. As in C, this takes no lock: the last writer wins.
     #[inline]
     pub fn store_psci_version(&self, version: PsciVersion) {
         // SAFETY: As in `psci_version()`; C reads the field in aligned loads of 32 bits.
@@ -94,7 +94,7 @@ impl Vm {
         };
     }
 
-    /// Returns what a bitmap holds.
+    /// Returns the value of a bitmap.
     #[inline]
     pub fn bitmap(&self, map: FeatureBitmap) -> u64 {
         // SAFETY: `bitmap_ptr()` returns a valid, aligned pointer; the bitmaps are written with
@@ -104,7 +104,8 @@ impl Vm {
         bits as u64
     }
 
-    /// Takes the state that the value of a register depends on, as [`super::Vcpu::snapshot`] does.
+    /// Takes a snapshot of the state that the value of a register depends on, as
+    /// [`super::Vcpu::snapshot`] does.
     #[inline(always)]
     pub(super) fn snapshot(&self, reg: FwReg, has_psci_0_2: impl FnOnce() -> bool) -> Snapshot {
         match reg {
@@ -125,14 +126,14 @@ impl Vm {
         }
     }
 
-    /// Returns whether the guest sees SSBS in `ID_AA64PFR1_EL1`, now.
+    /// Returns whether the guest sees SSBS in `ID_AA64PFR1_EL1` now.
     #[inline]
     pub fn has_ssbs(&self) -> bool {
         // SAFETY: By the type invariant the VM is valid, which is all that the helper needs.
         unsafe { bindings::kvm_has_feat_ssbs(self.as_ptr()) }
     }
 
-    /// Returns whether userspace takes care of `SYSTEM_SUSPEND`; it cannot take this back.
+    /// Returns whether userspace handles `SYSTEM_SUSPEND`; it cannot take this back.
     #[inline]
     pub fn may_suspend_system(&self) -> bool {
         self.flags() & 1 << bindings::KVM_ARCH_FLAG_SYSTEM_SUSPEND_ENABLED != 0
@@ -180,7 +181,7 @@ impl Vm {
 ///
 /// # Invariants
 ///
-/// Nobody else knows the VM for the lifetime `'a`.
+/// Nobody else has access to the VM for the lifetime `'a`.
 #[derive(Clone, Copy)]
 pub struct NewVm<'a>(&'a Vm);
 
@@ -189,16 +190,16 @@ impl<'a> NewVm<'a> {
     ///
     /// # Safety
     ///
-    /// - `ptr` must be as [`Vm::from_raw`] wants it.
-    /// - Nobody else may know the VM for the lifetime `'a`.
+    /// - `ptr` must fulfil the requirements of [`Vm::from_raw`].
+    /// - Nobody else may have access to the VM for the lifetime `'a`.
     #[inline]
     pub unsafe fn from_raw(ptr: *mut bindings::kvm) -> Self {
-        // INVARIANT: The caller guarantees that nobody else knows it.
+        // INVARIANT: The caller guarantees that nobody else has access.
         // SAFETY: The caller guarantees it.
         Self(unsafe { Vm::from_raw(ptr) })
     }
 
-    /// Gives the VM the bitmaps of a new one. This takes no lock, as nobody else knows it.
+    /// Initialises the bitmaps. This takes no lock, because nobody else has access to the VM.
     #[inline]
     pub fn init_bitmaps(self) {
         for map in FeatureBitmap::ALL {
@@ -207,7 +208,7 @@ impl<'a> NewVm<'a> {
     }
 }
 
-/// A VM whose `config_lock` is held, until this is dropped.
+/// A VM whose `config_lock` is held until this is dropped.
 pub struct ConfigGuard<'a> {
     vm: &'a Vm,
     _guard: MutexGuard<'a, ()>,
@@ -231,7 +232,7 @@ impl ConfigGuard<'_> {
 pub struct ConfigLocked<'a>(&'a Vm);
 
 impl<'a> ConfigLocked<'a> {
-    /// Creates the evidence where C has taken the lock.
+    /// Creates the evidence for a lock that C has taken.
     ///
     /// # Safety
     ///

@@ -24,8 +24,8 @@ use super::{
 ///
 /// # Errors
 ///
-/// [`Reject::NotReady`] if the register depends on the features of the VM's vCPUs, and these are
-/// not known yet.
+/// [`Reject::NotReady`] if the register depends on the features of the VM's vCPUs, which are not
+/// known yet.
 pub fn read(vm: &Vm, reg: VmReg) -> Result<u64, Reject> {
     let config = vm.lock_config();
     let locked = config.locked();
@@ -61,13 +61,13 @@ pub fn write(vm: &Vm, reg: VmReg, value: u64) -> Result<(), Reject> {
             locked.store_bitmap(map, bits);
             Ok(())
         }
-        // Questions, which change nothing, and do not freeze.
+        // These writes only compare the value with the host, and do not freeze.
         VmReg::Fw(reg) => snapshot(vm, reg).write(value, || RanOnce::No).map(|_| ()),
         VmReg::Level(reg) => reg.levels(|| host_workarounds(vm)).write(value),
     }
 }
 
-/// Writes the version of PSCI, where it freezes when the VM runs.
+/// Writes the version of PSCI of a VM whose version freezes when it runs.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ fn admit(config: ConfigLocked<'_>, reg: VmReg) -> Result<VcpuFeatures, Reject> {
     }
 }
 
-/// Of a register other than the version of PSCI, which depends on more.
+/// Takes the snapshot of a register other than the version of PSCI.
 fn snapshot(vm: &Vm, reg: FwReg) -> Snapshot {
     vm.snapshot(reg, || false)
 }
