@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The mode `check`: C decides and commits, Rust decides on the same state, differences are told.
+//! Mode `check`: C decides and commits, Rust decides on the same state, differences are reported.
 
 use kernel::{
     bindings,
@@ -10,15 +10,15 @@ use kernel::{
 
 use crate::errno::from_reject;
 
-/// A surface, as C numbers it.
+/// A surface, numbered as in C.
 pub(crate) type Surface = bindings::kvm_arm_abi_surface;
 
-/// What one side makes of an access.
+/// One side's result of an access.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Outcome {
     /// 0 or a negative errno.
     pub(crate) ret: c_int,
-    /// The value read, or that the register holds afterwards.
+    /// The value read, or the value of the register after a write.
     pub(crate) val: u64,
 }
 
@@ -37,7 +37,7 @@ impl Outcome {
     }
 }
 
-/// Counts, traces and reports that the sides differ on a register.
+/// Counts, traces and logs that the sides differ on a register.
 pub(crate) fn mismatch(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     let [c, rust] = [c, rust].map(|outcome| bindings::kvm_arm_abi_outcome {
         ret: outcome.ret,
@@ -49,33 +49,33 @@ pub(crate) fn mismatch(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
 
 /// Counts a call that cannot be judged.
 pub(crate) fn unjudged(surface: Surface) {
-    // SAFETY: The surface is one of C's, as the type says.
+    // SAFETY: By its type, the surface is one of C's.
     unsafe { bindings::kvm_arm_abi_unjudged(surface) };
 }
 
-/// A time during which the mode is `check`, and every call site knows it.
+/// A period during which the mode is `check` at every call site.
 pub(crate) struct CheckPeriod(c_ulong);
 
 impl CheckPeriod {
-    /// Returns the period that it is now.
+    /// Returns the current period.
     pub(crate) fn now() -> Self {
         // SAFETY: Has no preconditions.
         Self(unsafe { bindings::kvm_arm_abi_check_period() })
     }
 
-    /// Returns whether the mode was another one since, if only for some call sites.
+    /// Returns whether the mode has changed since then, at some call site at least.
     pub(crate) fn is_over(&self) -> bool {
         self.0 == 0 || self.0 != Self::now().0
     }
 
-    /// Returns whether calls may be under way that began in another mode.
+    /// Returns whether calls that began in another mode may be under way.
     pub(crate) fn others_are_possible() -> bool {
         // SAFETY: Has no preconditions.
         unsafe { bindings::kvm_arm_abi_was_switched() }
     }
 }
 
-/// Tells the sides' outcomes apart.
+/// Reports a mismatch if the outcomes differ.
 pub(crate) fn compare(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
     if c != rust {
         mismatch(surface, id, c, rust);

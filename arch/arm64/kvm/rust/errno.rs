@@ -19,7 +19,7 @@ pub(crate) fn from_reject(reject: Reject) -> Error {
     }
 }
 
-/// Returns what a C function returns for a result: 0 or a negative errno.
+/// Returns the result as C functions do: 0 or a negative errno.
 #[inline]
 pub(crate) fn to_ret(result: Result) -> c_int {
     match result {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The firmware pseudo-registers, as C calls them in the mode `rust`.
+//! The firmware pseudo-registers in mode `rust`.
 
 use kernel::{
     bindings,
@@ -22,15 +22,15 @@ use crate::errno::{
     to_ret, //
 };
 
-/// Gives a new VM its hypercall services.
+/// Initialises the hypercall services of a new VM.
 ///
-/// C: `kvm_arm_init_hypercalls()`, but for the filter of hypercalls: C makes it, so that its lock
-/// is of the same class whoever serves.
+/// C: `kvm_arm_init_hypercalls()`, except for the filter of hypercalls, which C always initialises,
+/// so that its lock has the same class in all modes.
 ///
 /// # Safety
 ///
-/// `kvm` must point to a valid VM that nobody else knows yet, and whose `config_lock` and filter
-/// are initialised.
+/// `kvm` must point to a valid VM to which nobody else has access yet, and whose `config_lock` and
+/// filter are initialised.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
     // SAFETY: The caller guarantees that the VM is valid during the call, and new.
@@ -39,7 +39,7 @@ pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
 
 /// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`.
 ///
-/// Returns 0, or `-EFAULT` if an id cannot be written; those before it have been.
+/// Returns 0, or `-EFAULT` if an id cannot be written; the ids before it have been written.
 ///
 /// C: `kvm_arm_copy_fw_reg_indices()`.
 ///
@@ -57,8 +57,8 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_fw_reg_indices(
 
 /// Reads a firmware register for userspace.
 ///
-/// Returns 0; `-ENOENT` if there is no such register, before userspace is touched; `-EFAULT` if
-/// the value cannot be written to it.
+/// Returns 0; `-ENOENT` if there is no such register, without an access to userspace; `-EFAULT` if
+/// the value cannot be written to userspace.
 ///
 /// C: `kvm_arm_get_fw_reg()`.
 ///

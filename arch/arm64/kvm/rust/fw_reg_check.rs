@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The mode `check` for the firmware pseudo-registers.
+//! Mode `check` for the firmware pseudo-registers.
 //!
-//! "The same state" is what makes a difference a bug and not a race. A bitmap is judged by C's own
-//! hold of the `config_lock`, [`kvm_arm_rust_judge_fw_reg_bmap`]. All else is decided by C while
-//! this module holds the lock: SSBS and the bitmaps cannot change then. The PSCI version can, by
-//! writers that began before the mode was chosen; what they may explain is counted as not judged.
+//! A difference is a bug, and not a race, only if both sides decide on the same state. Writes of
+//! bitmaps are judged while C itself holds the `config_lock`, by
+//! [`kvm_arm_rust_judge_fw_reg_bmap`]. All other accesses run in C while this module holds the
+//! lock, so SSBS and the bitmaps cannot change. The PSCI version can, by writers that began in
+//! another mode; a difference that such a writer could have caused is counted as not judged.
 
 use kernel::{
     bindings::{
@@ -35,8 +36,8 @@ use crate::check::{
     Outcome, //
 };
 
-/// How often a read that differs is tried: the PSCI version may have changed under it, even if it
-/// is the same before and after.
+/// How often a read that differs is repeated: the PSCI version may have changed meanwhile, even if
+/// it is the same before and after.
 const MAX_TRIES: usize = 4;
 
 fn mismatch(id: u64, c: Outcome, rust: Outcome) {
@@ -47,12 +48,12 @@ fn compare(id: u64, c: Outcome, rust: Outcome) {
     check::compare(FW_REG, id, c, rust);
 }
 
-/// What Rust makes of a read.
+/// Returns Rust's result of a read.
 pub(crate) fn read(snapshot: &Snapshot) -> Outcome {
     Outcome::value(snapshot.value())
 }
 
-/// What Rust makes of a write: `val` is what the register's state becomes, or stays.
+/// Returns Rust's result of a write; its `val` is the state of the register after the write.
 pub(crate) fn write(snapshot: &Snapshot, value: u64, ran: RanOnce) -> Outcome {
     let before = match *snapshot {
         Snapshot::PsciVersion { stored, .. } => u64::from(stored),
@@ -92,10 +93,10 @@ pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
     valp: *mut u64,
 ) -> c_int {
     let c_read = || {
-        // SAFETY: The caller guarantees that the pointers are as the function wants them.
+        // SAFETY: The caller guarantees that the pointers fulfil the function's requirements.
         let ret = unsafe { bindings::kvm_arm_c_get_fw_reg(vcpu, reg, valp) };
         let val = match ret {
-            // SAFETY: The caller guarantees that the memory is valid, C has just written it.
+            // SAFETY: The caller guarantees that the memory is valid; C has just written it.
             0 => unsafe { *valp },
             _ => 0,
         };
@@ -137,7 +138,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
     }
 }
 
-/// Returns whether what C has read may have been there, if only between two other versions of PSCI.
+/// Returns whether a writer of the PSCI version may have caused the value that C has read.
 fn explained_by_version(reg: FwReg, c: Outcome) -> bool {
     reg == FwReg::PsciVersion
         && c.ret == 0
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
     reg: *const bindings::kvm_one_reg,
     val: u64,
 ) -> c_int {
-    // SAFETY: The caller guarantees that the pointers are as the function wants them.
+    // SAFETY: The caller guarantees that the pointers fulfil the function's requirements.
     let c_write = || unsafe { bindings::kvm_arm_c_set_fw_reg(vcpu, reg, val) };
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vcpu, id) = unsafe { (Vcpu::from_raw(vcpu), (*reg).id) };
@@ -168,7 +169,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
     match FwReg::from_id(id) {
         Ok(FwReg::Bitmap(map)) => {
             let ret = c_write();
-            // What comes after this check, C has had judged under its lock.
+            // Under its lock, C has called `kvm_arm_rust_judge_fw_reg_bmap()` for the rest.
             judge_admission(id, map, val, ret);
             ret
         }
@@ -188,7 +189,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
     }
 }
 
-/// Compares whether a bitmap's value is refused before the lock is taken.
+/// Compares whether the value of a bitmap is refused before the lock is taken.
 fn judge_admission(id: u64, map: FeatureBitmap, val: u64, ret: c_int) {
     let rust = match map.admit(val) {
         Ok(()) => Outcome { ret: 0, val: 0 },
@@ -199,11 +200,11 @@ fn judge_admission(id: u64, map: FeatureBitmap, val: u64, ret: c_int) {
     }
 }
 
-/// Compares a write of a register that is no bitmap; `rust` has what its state becomes, or stays.
+/// Compares a write of a register that is no bitmap.
 fn judge_unlocked(vm: &Vm, reg: FwReg, ret: c_int, rust: Outcome) {
     let val = match reg {
         FwReg::PsciVersion => vm.psci_version().into(),
-        // Questions, which have no state.
+        // The workarounds have no state.
         _ => rust.val,
     };
     if ret == rust.ret && val != rust.val && CheckPeriod::others_are_possible() {
@@ -214,12 +215,12 @@ fn judge_unlocked(vm: &Vm, reg: FwReg, ret: c_int, rust: Outcome) {
 
 /// Compares a write of a bitmap, which C has decided and committed.
 ///
-/// `old` is what the bitmap held before, `val` what was to be written, and `ret` what C returns.
+/// `old` is the bitmap before the write, `val` the value to write, and `ret` C's return value.
 ///
 /// # Safety
 ///
 /// - `vcpu` must point to a valid vCPU that is initialised.
-/// - The caller must hold the `config_lock` of its VM since before it read `old`.
+/// - The caller must have held the `config_lock` of its VM since before it read `old`.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
     vcpu: *mut bindings::kvm_vcpu,
@@ -240,7 +241,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
             let rust = write(&snapshot, val, locked.ran_once());
             compare(id, c(locked.vm().bitmap(map)), rust);
         }
-        // Rust knows no such bitmap, and C has taken its lock for it.
+        // C has taken its lock for a register that is no bitmap in Rust.
         Ok(_) => mismatch(id, c(0), Outcome::refused(Reject::UnknownRegister)),
         Err(reject) => mismatch(id, c(0), Outcome::refused(reject)),
     }
@@ -253,7 +254,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
 /// `ids` must point to `nr` ids.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_ids(ids: *const u64, nr: c_uint) {
-    // SAFETY: The caller guarantees that there are as many. CAST: `usize` has 64 bits on arm64.
+    // SAFETY: The caller guarantees that there are `nr` ids. CAST: `usize` has 64 bits on arm64.
     let ids = unsafe { core::slice::from_raw_parts(ids, nr as usize) };
     if ids
         .iter()
@@ -272,8 +273,8 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_ids(ids: *const u64, nr: c_ui
 ///
 /// # Safety
 ///
-/// `kvm` must point to a valid VM whose `config_lock` is initialised, and that nobody else knows
-/// yet.
+/// `kvm` must point to a valid VM whose `config_lock` is initialised, and to which nobody else has
+/// access yet.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_init_hypercalls(kvm: *mut bindings::kvm) {
     // SAFETY: The caller guarantees that the VM is valid during the call.

@@ -31,7 +31,7 @@ fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
     let result = if raz {
         FeatureRegister::Raz.write::<SafeValue>(val, None)
     } else {
-        // No table says what would be safe in a register that the kernel does not know.
+        // There are no rules for a register that the kernel does not know.
         FeatureFields::of(id)
             .ok_or(Reject::InvalidValue)
             .and_then(|fields| FeatureRegister::Limited { limit, writable }.write(val, fields))
@@ -39,13 +39,13 @@ fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
     result.map_err(from_reject)
 }
 
-/// Checks whether a VM that has not run may be given a value for an ID register.
+/// Checks whether an ID register of a VM that has not run accepts a value.
 ///
 /// `id` is the register as `sys_reg()` encodes it; `raz` is whether it reads as zero for the vCPU;
 /// `limit` is the most that the host can give, `writable` are the bits that userspace may change.
 ///
-/// Returns 0; `-E2BIG` if a field is not safe, or a bit differs that cannot be changed; `-EINVAL`
-/// if the kernel knows no such ID register.
+/// Returns 0; `-E2BIG` if a field is not safe, or a bit that cannot be changed differs; `-EINVAL`
+/// if the kernel does not know the register.
 ///
 /// C: `arm64_check_features()`.
 ///

@@ -2,8 +2,8 @@
 
 //! KUnit suites: the tables of [`kernel::kvm::abi::vectors`], and C as the oracle.
 //!
-//! The host's tests run the same tables and more; what can only be shown here is that the C code of
-//! this kernel agrees, on the state of this CPU.
+//! The host's tests run the same tables and more. Only these suites compare with the C code of this
+//! kernel, on the state of this CPU.
 
 use core::mem::MaybeUninit;
 
@@ -46,14 +46,14 @@ use crate::{
     fw_reg_check, //
 };
 
-/// As much of a VM and its vCPU as the firmware registers depend on.
+/// The parts of a VM and its vCPU on which the firmware registers depend.
 struct TestVm {
     kvm: KBox<MaybeUninit<bindings::kvm>>,
     vcpu: KBox<MaybeUninit<bindings::kvm_vcpu>>,
 }
 
 impl TestVm {
-    /// Returns a VM in the state that `kvm_arm_rust_init_hypercalls()` finds it in.
+    /// Returns a VM in the state in which `kvm_arm_rust_init_hypercalls()` gets it.
     fn new() -> Result<Self> {
         let mut vm = Self {
             kvm: KBox::new_uninit(GFP_KERNEL | __GFP_ZERO)?,
@@ -61,8 +61,8 @@ impl TestVm {
         };
         let kvm = vm.kvm.as_mut_ptr();
         let (lock, config_lock) = (kernel::static_lock_class!(), kernel::static_lock_class!());
-        // SAFETY: Both are allocated and zeroed, which is a valid state of the fields that are
-        // used, but for those that are initialised here.
+        // SAFETY: Both are allocated and zeroed. Zeros are valid for all fields that are used,
+        // except for those that are initialised here.
         unsafe {
             (*vm.vcpu.as_mut_ptr()).kvm = kvm;
             bindings::__mutex_init(&raw mut (*kvm).lock, c"lock".as_char_ptr(), lock.as_ptr());
@@ -82,7 +82,7 @@ impl TestVm {
     }
 
     fn vcpu(&self) -> &Vcpu {
-        // SAFETY: `new()` has made the vCPU and its VM such as a view wants them.
+        // SAFETY: `new()` has initialised the vCPU and its VM as far as a view requires.
         unsafe { Vcpu::from_raw(self.vcpu.as_ptr().cast_mut()) }
     }
 
@@ -92,7 +92,7 @@ impl TestVm {
 
     fn set_psci(&self, has_psci_0_2: bool, stored: u32) {
         let features = usize::from(has_psci_0_2) << bindings::KVM_ARM_VCPU_PSCI_0_2;
-        // SAFETY: The VM is valid, and only this thread knows it.
+        // SAFETY: The VM is valid, and only this thread uses it.
         unsafe {
             (&raw mut (*self.kvm()).arch.vcpu_features)
                 .cast::<usize>()
@@ -105,7 +105,7 @@ impl TestVm {
         // ID_AA64PFR1_EL1 is (3, 0, 0, 4, 1), and the array begins with CRm 1.
         const INDEX: usize = ((4 - 1) << 3) | 1;
         let value = u64::from(ssbs) << bindings::ID_AA64PFR1_EL1_SSBS_SHIFT;
-        // SAFETY: The VM is valid, only this thread knows it, and the array is longer.
+        // SAFETY: The VM is valid, only this thread uses it, and the array is longer.
         unsafe {
             (&raw mut (*self.kvm()).arch.id_regs)
                 .cast::<u64>()
@@ -120,11 +120,11 @@ impl TestVm {
             RanOnce::No => 0,
             RanOnce::Yes => 1 << bindings::KVM_ARCH_FLAG_HAS_RAN_ONCE,
         };
-        // SAFETY: The VM is valid, and only this thread knows it.
+        // SAFETY: The VM is valid, and only this thread uses it.
         unsafe { (*self.kvm()).arch.flags = flags };
     }
 
-    /// All that a write of a firmware register could change.
+    /// Returns all state that a write of a firmware register can change.
     fn state(&self) -> (u32, [u64; 4]) {
         (
             self.vm().psci_version(),
@@ -170,7 +170,7 @@ impl TestVm {
     }
 }
 
-/// Two VMs that are put into the same states: C writes the one, Rust the other.
+/// Two VMs in the same state: C writes to one, Rust to the other.
 struct Pair {
     c: TestVm,
     rust: TestVm,
@@ -190,8 +190,8 @@ impl Pair {
         self
     }
 
-    /// Whether both give the same result for a write, and are in the same state after it; and
-    /// whether that is what the mode `check` would have expected.
+    /// Returns whether both sides give the same result for a write, lead to the same state, and
+    /// whether mode `check` would have expected this result.
     fn writes_agree(&self, id: u64, val: u64) -> bool {
         let vm = self.rust.vm();
         let expected = FwReg::from_id(id)
@@ -208,13 +208,13 @@ impl Pair {
     }
 }
 
-/// All values up to `end`, and such as are good but for one bit, or bad but for one.
+/// Returns all values up to `end`, and values with one bit too many or one bit missing.
 fn values(end: u64) -> impl Iterator<Item = u64> {
     let odd = (0..64).flat_map(|bit| {
         let bit = 1u64.rotate_left(bit);
         [bit, bit | 1, !bit]
     });
-    // Not as a method: `pin_init` has one of this name for every type.
+    // Not called as a method: `pin_init` has a method of this name for every type.
     Iterator::chain(0..=end, odd)
 }
 
@@ -325,7 +325,7 @@ mod oracle {
     fn list_is_that_of_c() {
         for (i, reg) in FwReg::ALL.into_iter().enumerate() {
             // SAFETY: C's list is not shorter; `kvm_arm_rust_judge_fw_reg_ids()` compares the
-            // lengths whenever the list is read in the mode `check`.
+            // lengths whenever the list is read in mode `check`.
             let id = unsafe {
                 *(&raw const bindings::kvm_arm_fw_reg_ids)
                     .cast::<u64>()
@@ -354,7 +354,8 @@ mod oracle {
     #[test]
     fn new_vm_has_the_same_services() -> Result {
         let pair = Pair::new()?;
-        // SAFETY: `new()` has made the VM as far as a view wants it, and only this thread knows it.
+        // SAFETY: `new()` has initialised the VM as far as a view requires, and only this thread
+        // uses it.
         unsafe { NewVm::from_raw(pair.rust.kvm()) }.init_bitmaps();
         for (map, _, initial) in vectors::BITMAPS {
             assert_eq!(pair.rust.vm().bitmap(map), initial);
@@ -366,7 +367,7 @@ mod oracle {
     fn psci_version_reads() -> Result {
         let pair = Pair::new()?;
         let id = FwReg::PsciVersion.id();
-        // What C can hold: nothing, a version, and what no write could have put there.
+        // Possible states of C: no version, a version, and a value that no write can store.
         for stored in [
             0, 0x1, 0x2, 0x1_0000, 0x1_0001, 0x1_0002, 0x1_0003, 0x1_0004,
         ] {
@@ -443,7 +444,7 @@ mod oracle {
         for field in FieldIndex::all() {
             let shift = c_int::from(field.field(Sign::Signed).shift());
             for bits in 0..16u64 {
-                // The other fields are the complement, so that one that leaks in is seen.
+                // The other fields have other bits, so that a bit that leaks in is noticed.
                 let ones = FieldMask::of(field).bits();
                 let register = (bits << shift) | (!0x5555_5555_5555_5555 & !ones);
                 let levels = FeatureLevels::from_bits(register);

@@ -3,9 +3,9 @@
 //! The functions of KVM/arm64 that C calls in Rust.
 //!
 //! Each surface has a module of exports, declared in
-//! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h): they turn C's pointers into the
-//! views of [`kernel::kvm`], ask for the decision and turn it into an errno, and they compare such
-//! decisions with those of C.
+//! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h). The exports turn C's pointers into
+//! the views of [`kernel::kvm`], ask for a decision, and return it as an errno or compare it with
+//! that of C.
 //!
 //! Reference: `Documentation/virt/kvm/arm/rust.rst`.
 

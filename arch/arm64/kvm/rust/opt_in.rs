@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What VMs can opt in to: the capabilities and the attribute by which they do, writable masks, and
-//! the canonical `GICC_PMR`.
+//! Opting in: the capabilities and the attribute for it, writable masks, and the canonical
+//! `GICC_PMR`.
 //!
-//! VMs can opt in while the mode is `rust`. Those that have it keep it in the others.
+//! VMs can opt in while the mode is `rust`, and keep their opt-ins in the other modes.
 
 use kernel::{
     bindings,
@@ -34,10 +34,11 @@ use crate::errno::{
     to_ret, //
 };
 
-/// Where `GICC_PMR` is in the frame of the CPU interface, `GIC_CPU_PRIMASK`.
+/// The offset of `GICC_PMR` in the frame of the CPU interface, `GIC_CPU_PRIMASK`.
 const GIC_CPU_PRIMASK: c_int = 0x04;
 
-/// Returns what a VM can have: all if it can still opt in, and in any case what it has opted in to.
+/// Returns the opt-ins that `KVM_CHECK_EXTENSION` reports: all in mode `rust`, otherwise those of
+/// the VM.
 fn there(vm: Option<&Vm>) -> OptIns {
     if opt_in::is_offered() {
         OptIns::ALL
@@ -48,7 +49,7 @@ fn there(vm: Option<&Vm>) -> OptIns {
 
 /// Answers `KVM_CHECK_EXTENSION` for a capability that C does not know.
 ///
-/// Returns 0 if it is not there.
+/// Returns 0 if the capability does not exist, or is not offered.
 ///
 /// # Safety
 ///
@@ -68,8 +69,8 @@ pub unsafe extern "C" fn kvm_arm_rust_check_extension(
 
 /// Opts a VM in to a capability that C does not know.
 ///
-/// Returns 0, or `-EINVAL` if the request is not one of [`EnableCap::opt_ins`], if nothing can be
-/// opted in to in this mode, or if the VM has a vCPU already. Then nothing has changed.
+/// Returns 0, or `-EINVAL` if [`EnableCap::opt_ins`] rejects the request, if the mode does not
+/// offer opt-ins, or if the VM has a vCPU already. A refused request changes nothing.
 ///
 /// [`EnableCap::opt_ins`]: kernel::kvm::abi::EnableCap::opt_ins
 ///
@@ -89,8 +90,8 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
         if !opt_in::is_offered() {
             return Err(Reject::InvalidValue);
         }
-        // Before the call sites look, so that a refused request has no effect on the other VMs; and
-        // under the lock, as a vCPU whose creation fails is one until then.
+        // Checked before the call sites are enabled, so that a refused request has no effect on
+        // other VMs; and under the lock, because a vCPU counts until its creation has failed.
         if vm.lock_vcpus().none().is_none() {
             return Err(Reject::InvalidValue);
         }
@@ -105,7 +106,7 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
     to_ret(opt_in().map_err(from_reject))
 }
 
-/// Returns the ranges of writable masks that a VM has opted in to, a bit for each.
+/// Returns the ranges of writable masks that a VM has opted in to, one bit for each.
 ///
 /// # Safety
 ///
@@ -121,8 +122,8 @@ pub unsafe extern "C" fn kvm_arm_rust_reg_mask_ranges(kvm: *mut bindings::kvm) -
 /// Writes the masks of a range that depends on the VM to userspace.
 ///
 /// Returns 0; `-EINVAL` if the VM has not opted in to such a range, or a reserved word is not zero,
-/// before userspace is touched; `-EFAULT` if the masks cannot be written, and then what could be
-/// written is zero.
+/// without an access to userspace; `-EFAULT` if the masks cannot be written, and then the writable
+/// part of the array is zero.
 ///
 /// # Safety
 ///
@@ -144,7 +145,7 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_masks(
             let masks = vm.lock_config().locked().fw_masks();
             range.write_masks(FwState::COUNT, masks)
         }
-        // The range that does not depend on the VM is served elsewhere.
+        // `kvm_arm_rust_get_reg_writable_masks()` serves the range that does not depend on the VM.
         Ok(MaskRange::FeatureId) => Err(EINVAL),
         Err(reject) => Err(from_reject(reject)),
     })
@@ -152,7 +153,7 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_masks(
 
 /// Answers whether a VM with a GICv2 can have the canonical `GICC_PMR`.
 ///
-/// Returns 0, or `-ENXIO` if it can not.
+/// Returns 0, or `-ENXIO` if it cannot.
 ///
 /// # Safety
 ///
@@ -173,8 +174,8 @@ fn has_canonical_pmr(vm: &Vm) -> Result {
 
 /// Opts a VM with a GICv2 in to the canonical `GICC_PMR`.
 ///
-/// Returns 0; `-ENXIO` if it cannot be had in this mode; `-EINVAL` if the attribute has a flag or a
-/// value; `-EBUSY` if the GIC is initialised, or the VM has run. Then nothing has changed.
+/// Returns 0; `-ENXIO` if the mode does not offer it; `-EINVAL` if the attribute has a flag or a
+/// value; `-EBUSY` if the GIC is initialised, or the VM has run. A refused request changes nothing.
 ///
 /// # Safety
 ///
@@ -192,7 +193,8 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
         if flags != 0 || addr != 0 {
             return Err(EINVAL);
         }
-        // Twice, as a refused request is to have no effect on the other VMs.
+        // Checked twice: before the call sites are enabled, so that a refused request has no effect
+        // on other VMs, and again under the lock of the opt-in.
         vm.lock_config().locked().new_vgic().ok_or(EBUSY)?;
         let in_use = InUse::enable();
         let config = vm.lock_config();
@@ -206,15 +208,15 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
     to_ret(set())
 }
 
-/// Reads or writes `GICC_PMR` for userspace, if that is what is at `offset` and the VM has opted in
-/// to all of its eight bits.
+/// Reads or writes `GICC_PMR` for userspace, if it is the register at `offset` and the VM has opted
+/// in to all eight bits.
 ///
-/// Returns whether it is, and does.
+/// Returns whether it has served the access.
 ///
 /// # Safety
 ///
-/// - `vcpu` must point to a valid vCPU whose VM has a GICv2, and that does not run meanwhile.
-/// - `val` must point to the value to be written, or to memory for the value read.
+/// - `vcpu` must point to a valid vCPU that does not run meanwhile, and whose VM has a GICv2.
+/// - `val` must point to the value to write, or to memory for the value read.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_uaccess_canonical_pmr(
     vcpu: *mut bindings::kvm_vcpu,

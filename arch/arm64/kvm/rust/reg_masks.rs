@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `KVM_ARM_GET_REG_WRITABLE_MASKS`: which bits of a register userspace may change.
+//! `KVM_ARM_GET_REG_WRITABLE_MASKS`: the bits of each register that userspace may change.
 
 use kernel::{
     bindings::{
@@ -34,8 +34,9 @@ use crate::{
 
 /// Writes the masks of a range of registers to userspace.
 ///
-/// Returns 0; `-EINVAL` if there is no such range, or a reserved word is not zero, before userspace
-/// is touched; `-EFAULT` if the masks cannot be written, and then what could be written is zero.
+/// Returns 0; `-EINVAL` if there is no such range, or a reserved word is not zero, without an
+/// access to userspace; `-EFAULT` if the masks cannot be written, and then the writable part of the
+/// array is zero.
 ///
 /// C: `kvm_vm_ioctl_get_reg_writable_masks()`.
 ///
@@ -87,8 +88,8 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_nr_reg_masks(nr: c_uint) {
     compare(REG_MASKS, 0, c, rust);
 }
 
-/// Compares whether a request is refused. `ret` is what C has returned: an address that cannot be
-/// written to is none of either side's decisions.
+/// Compares whether a request is refused. `ret` is C's return value; `-EFAULT` is not a decision of
+/// either side.
 ///
 /// # Safety
 ///
@@ -109,7 +110,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask_range(
     }
 }
 
-/// Has the masks be made once more.
+/// Drops the masks, so that the next use makes them again.
 ///
 /// # Safety
 ///
@@ -117,6 +118,6 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask_range(
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_forget_reg_masks() {
-    // SAFETY: Nobody else has the masks: those who do are in a function of this module.
+    // SAFETY: Only functions of this module use the masks; the caller guarantees that none runs.
     unsafe { kernel::kvm::reg_masks::forget_feature_id_masks() };
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Hypercalls, as C calls them in the mode `rust`.
+//! Hypercalls in mode `rust`.
 
 use kernel::{
     bindings,
@@ -25,13 +25,13 @@ use kernel::{
 
 /// The call has been handled, the guest goes on.
 pub(crate) const TO_GUEST: c_int = 1;
-/// Userspace has to look at `struct kvm_run`.
+/// The vCPU exits to userspace, as `struct kvm_run` describes.
 pub(crate) const TO_USERSPACE: c_int = 0;
 
 /// Handles a call that a guest has made by `HVC` or `SMC`.
 ///
-/// Returns 1 if the guest goes on, with its results in `x0` to `x3`; 0 if userspace has to be told,
-/// as `struct kvm_run` says. There is no error.
+/// Returns 1 if the guest goes on, with its results in `x0` to `x3`; 0 if the vCPU exits to
+/// userspace, as `struct kvm_run` describes. There is no error.
 ///
 /// C: `kvm_smccc_call_handler()`.
 ///
@@ -63,7 +63,7 @@ fn handle(vcpu: ExitedVcpu<'_>, id: FuncId) -> c_int {
             vcpu.set_registers(registers);
             TO_GUEST
         }
-        // Functions of their own, so that the calls which are answered at once need no frame.
+        // Out of line, so that calls answered directly need no stack frame.
         Decision::Perform(action) => match action {
             Action::Workaround(query) => workaround(vcpu, query),
             Action::StolenTime(_) => stolen_time(vcpu),
@@ -71,7 +71,7 @@ fn handle(vcpu: ExitedVcpu<'_>, id: FuncId) -> c_int {
             Action::Random { .. } => vcpu.trng_call(),
             Action::CpuSuspend => cpu_suspend(vcpu),
             Action::CpuOff => cpu_off(vcpu),
-            // In registers, as the stack would need the frame, too.
+            // Passed by value for the same reason.
             Action::CpuOn(PowerOn {
                 target,
                 entry,
@@ -87,11 +87,11 @@ fn handle(vcpu: ExitedVcpu<'_>, id: FuncId) -> c_int {
     }
 }
 
-/// Handles a call where there is a filter, which few VMs have.
+/// Handles a call of a VM with a filter, which few VMs have.
 #[cold]
 #[inline(never)]
 fn filtered(vcpu: ExitedVcpu<'_>) -> c_int {
-    // The id is read again and again, as to keep it would take more than that.
+    // Reads the id several times: keeping it would cost more.
     let entry = vcpu.vm().smccc_filter_entry(func_id(vcpu));
     if entry.handles() {
         handle(vcpu, func_id(vcpu))

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The mode `check` for hypercalls.
+//! Mode `check` for hypercalls.
 //!
-//! C handles the call, once. What Rust would have done follows from the caller's registers before,
-//! and from state that stays the same: bitmaps, filter and SSBS are frozen while a vCPU runs, and
-//! the PSCI version is written under the `config_lock` in this mode.
+//! C handles the call, once. Rust's result follows from the caller's registers before the call, and
+//! from state that does not change during it: bitmaps, filter and SSBS are frozen once a vCPU has
+//! run, and the PSCI version is written under the `config_lock` in this mode.
 //!
-//! Other vCPUs stay as they are for nobody: they turn each other on and off, userspace creates more
-//! of them, and writes their `MPIDR_EL1` at any time. So C says what it sees of them, where it sees
-//! it, and Rust decides on that.
+//! Other vCPUs do change during a call: they turn each other on and off, userspace creates more of
+//! them, and writes their `MPIDR_EL1`. So C reports what it sees of them when it looks, and Rust
+//! decides on these reports.
 
 use core::iter::zip;
 
@@ -56,11 +56,11 @@ use crate::{
     }, //
 };
 
-/// The caller as it was before C handled its call; what is not in registers stays as it is.
+/// The caller, with the registers from before C handled its call.
 struct Replay<'a> {
     vcpu: ExitedVcpu<'a>,
     registers: [u64; 4],
-    /// Instead of the one that is there now.
+    /// A version of PSCI to use instead of the current one.
     psci_version: Option<u32>,
 }
 
@@ -91,7 +91,7 @@ impl Caller for Replay<'_> {
     }
 }
 
-/// What a side made of a call.
+/// One side's result of a call.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Handled {
     ret: c_int,
@@ -107,26 +107,26 @@ impl Handled {
     }
 }
 
-/// What Rust would have made of a call.
+/// Rust's expectation of a call's result.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Expected {
-    /// This.
+    /// Exactly this result.
     Exactly(Handled),
-    /// What follows from what C sees of other vCPUs.
+    /// The result that follows from C's reports about other vCPUs.
     AsSeen(Seen),
-    /// A time of four words, or that there is none.
+    /// A time in four words, or `NOT_SUPPORTED`.
     SystemTime,
-    /// So many random bits, in registers of this width.
+    /// This number of random bits, in registers of this width.
     Random(u32, Convention),
 }
 
-/// What comes of a comparison.
+/// The result of a comparison.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Agrees,
-    /// Rust would have done this, for example.
+    /// The sides differ; this is a result that Rust would accept.
     Differs(Handled),
-    /// C has not said what it sees; Rust would have looked at this.
+    /// C has not reported what it sees; Rust would have looked at this affinity.
     Unseen(Handled),
 }
 
@@ -179,7 +179,7 @@ impl Expected {
         }
     }
 
-    /// Returns what C has seen of other vCPUs before it begins.
+    /// Returns the empty reports about other vCPUs, if the result depends on them.
     fn seen(&self) -> Option<Seen> {
         match *self {
             Self::AsSeen(seen) => Some(seen),
@@ -188,7 +188,7 @@ impl Expected {
     }
 }
 
-/// Returns what Rust would make of a call, as the state is now.
+/// Returns Rust's expectation of a call's result, from the current state.
 fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
     let vm = caller.vcpu.vm();
     let decision = match filter {
@@ -230,14 +230,15 @@ fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
     }
 }
 
-/// Has C handle a call, and compares.
+/// Lets C handle a call, and compares.
 ///
 /// `handler` is `kvm_smccc_call_handler()`; returns what it returns.
 ///
 /// # Safety
 ///
-/// - `vcpu` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it, and the caller
-///   must not hold the `config_lock` of its VM.
+/// - `vcpu` must fulfil the requirements of
+///   [`crate::smccc::kvm_arm_rust_smccc_call_handler`], and the caller must not hold the
+///   `config_lock` of its VM.
 /// - `handler` must be safe to call with `vcpu`.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_check_smccc_call(
@@ -273,8 +274,8 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
         false => FilterAction::Handle,
     };
 
-    // The version of PSCI must not change; but CPU_SUSPEND, which sleeps, exists in all of them
-    // that its caller's VM can have.
+    // The version of PSCI must not change. CPU_SUSPEND sleeps, so it takes no lock; it exists in
+    // all versions from 0.2 on.
     let _config = match Call::decode(id) {
         Call::Psci(call) if !matches!(call.function, PsciFunction::CpuSuspend) => {
             Some(vm.lock_config())
@@ -291,7 +292,7 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     let seen = notes.verdict();
     match (before.compare(c, seen), after.compare(c, seen)) {
         (Comparison::Agrees, _) | (_, Comparison::Agrees) => (),
-        // In the other modes C does not say what it sees.
+        // In the other modes C reports nothing.
         (Comparison::Unseen(_), _) | (_, Comparison::Unseen(_)) if period.is_over() => {
             unjudged(SMCCC);
         }
@@ -306,8 +307,8 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     c
 }
 
-/// Returns whether C has done what is right in another version of PSCI, and the version may have
-/// been another one: calls that began in another mode write it without the lock.
+/// Returns whether C's result is right for another version of PSCI, and the version may have been
+/// different meanwhile: calls that began in another mode write it without the lock.
 fn explained_by_version(
     caller: &Replay<'_>,
     filter: FilterAction,
@@ -329,7 +330,7 @@ fn explained_by_version(
         })
 }
 
-/// Reports the first register that differs, or else the return value.
+/// Reports the first register that differs, or the return value if none does.
 fn report(id: FuncId, c: Handled, rust: Handled) {
     let [x0, ..] = c.registers;
     let [y0, ..] = rust.registers;
@@ -340,11 +341,11 @@ fn report(id: FuncId, c: Handled, rust: Handled) {
     mismatch(SMCCC, id.to_raw().into(), c, rust);
 }
 
-/// Notes for which vCPU C has looked, to turn it on; `target` is null if it has found none.
+/// Notes the vCPU that C has looked for, to turn it on; `target` is null if C has found none.
 ///
 /// # Safety
 ///
-/// `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
+/// `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_note_target(
     source: *mut bindings::kvm_vcpu,
@@ -357,11 +358,11 @@ pub unsafe extern "C" fn kvm_arm_rust_note_target(
     source.note(|seen| seen.target(affinity as u64, !target.is_null()));
 }
 
-/// Notes the affinity of a vCPU that C has come to, for `AFFINITY_INFO`.
+/// Notes the affinity of the vCPU at which C looks next, for `AFFINITY_INFO`.
 ///
 /// # Safety
 ///
-/// `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
+/// `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_note_affinity(
     source: *mut bindings::kvm_vcpu,
@@ -373,11 +374,11 @@ pub unsafe extern "C" fn kvm_arm_rust_note_affinity(
     source.note(|seen| seen.vcpu(affinity as u64));
 }
 
-/// Notes whether C sees that the vCPU which it noted last is off.
+/// Notes whether the vCPU that C noted last is off.
 ///
 /// # Safety
 ///
-/// `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
+/// `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_note_power(source: *mut bindings::kvm_vcpu, stopped: bool) {
     // SAFETY: The caller guarantees it.
@@ -389,9 +390,9 @@ pub unsafe extern "C" fn kvm_arm_rust_note_power(source: *mut bindings::kvm_vcpu
 ///
 /// # Safety
 ///
-/// - `source` must be as [`crate::smccc::kvm_arm_rust_smccc_call_handler`] wants it.
-/// - `target` must point to a valid vCPU of the same VM, whose `mp_state_lock` the caller must hold
-///   since before it decided.
+/// - `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
+/// - `target` must point to a valid vCPU of the same VM, whose `mp_state_lock` the caller must have
+///   held since before it decided.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_vcpu_on(
     source: *mut bindings::kvm_vcpu,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The attribute by which userspace filters hypercalls, as C calls it in the mode `rust`.
+//! The attribute by which userspace filters hypercalls, in modes `rust` and `check`.
 
 use kernel::{
     bindings::{
@@ -29,18 +29,18 @@ use crate::{
     errno::from_reject, //
 };
 
-/// Sets an attribute of a VM's hypercalls, of which there is one: adds a range to their filter.
+/// Sets the only attribute of a VM's hypercalls: adds a range to their filter.
 ///
 /// Returns 0, or the first of: `-ENXIO` if there is no such attribute; `-EFAULT` if the request
 /// cannot be read; `-EINVAL` if it is not valid; `-EBUSY` if the VM has run; `-EEXIST` if a
-/// function of the range is in the filter already, or reserved; `-ENOMEM`. A refused request
-/// changes nothing that a guest could see.
+/// function of the range is in the filter already, or reserved; `-ENOMEM`. A guest sees no effect
+/// of a refused request.
 ///
 /// C: `kvm_vm_smccc_set_attr()`.
 ///
 /// # Safety
 ///
-/// - `kvm` must point to a valid VM, whose `config_lock` the caller must not hold.
+/// - `kvm` must point to a valid VM, whose `config_lock` the caller does not hold.
 /// - `attr` must point to a valid attribute in kernel memory.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_smccc_set_attr(
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn kvm_arm_rust_smccc_set_attr(
     if number != bindings::KVM_ARM_VM_SMCCC_FILTER.into() {
         return ENXIO.to_errno();
     }
-    // CAST: Addresses have 64 bits on arm64. Whether it is one of userspace is checked.
+    // CAST: Addresses have 64 bits on arm64. Each access checks that it belongs to userspace.
     match set_filter(vm, UserPtr::from_addr(addr as usize)) {
         Ok(ret) => ret,
         Err(error) => error.to_errno(),
@@ -71,7 +71,8 @@ fn set_filter(vm: &Vm, from: UserPtr) -> Result<c_int> {
 
 /// Compares whether C refuses a request before it takes the lock.
 ///
-/// `ret` is what C returns; what comes after the check, C has had judged under its lock.
+/// `ret` is C's return value. Under its lock, C calls [`kvm_arm_rust_judge_smccc_filter`] for the
+/// rest.
 ///
 /// # Safety
 ///
@@ -97,13 +98,13 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter_request(
     }
 }
 
-/// Compares what C made of a request, and of the filter.
+/// Compares C's result of a request, and the entries of the filter.
 ///
-/// `ret` is what C returns.
+/// `ret` is C's return value.
 ///
 /// # Safety
 ///
-/// - `kvm` must point to a valid VM, whose `config_lock` the caller must hold since before it
+/// - `kvm` must point to a valid VM, whose `config_lock` the caller must have held since before it
 ///   decided.
 /// - `filter` must point to a valid request in kernel memory.
 #[export]
@@ -124,7 +125,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter(
     {
         Ok(range) => {
             let [c, rust] = match ret {
-                // What the filter makes of both ends.
+                // Compare the entries of both ends of the range.
                 0 => {
                     let action = |id| Outcome::value(vm.smccc_filter_entry(id).action().to_raw());
                     let rust = Outcome::value(range.action.to_raw());
@@ -132,7 +133,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter(
                     [action(range.last), rust]
                 }
                 _ if ret == EEXIST.to_errno() && locked.smccc_filter_has_any(&range) => return,
-                // Only the filter knows.
+                // Rust cannot tell whether the filter needed memory.
                 _ if ret == ENOMEM.to_errno() => return unjudged(SMCCC_FILTER),
                 _ => [Outcome { ret, val: 0 }, Outcome::value(0)],
             };

@@ -2,8 +2,8 @@
 
 //! The CPU interface of a virtual GICv2.
 //!
-//! Userspace saves and restores it by `KVM_DEV_ARM_VGIC_GRP_CPU_REGS`. The same functions serve a
-//! guest that traps on its CPU interface; both see the priority mask in the form of
+//! Userspace saves and restores it by `KVM_DEV_ARM_VGIC_GRP_CPU_REGS`. The same functions serve
+//! guests whose accesses to the CPU interface trap. Both see the priority mask in the form of
 //! `GICH_VMCR.VMPriMask`.
 
 use kernel::{
@@ -42,7 +42,7 @@ fn written(state: CpuInterface, addr: u64, val: u64) -> CpuInterface {
     GiccReg::from_addr(addr).map_or(state, |reg| state.written(reg, val))
 }
 
-/// Returns what a read of the register at `addr` gives.
+/// Returns the value of the register at `addr`.
 ///
 /// C: `vgic_mmio_read_vcpuif()`.
 ///
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn kvm_arm_rust_read_vcpuif(
 ///
 /// # Safety
 ///
-/// `vcpu` must point to a valid vCPU whose VM has a GICv2, and that does not run meanwhile.
+/// `vcpu` must point to a valid vCPU that does not run meanwhile, and whose VM has a GICv2.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_write_vcpuif(
     vcpu: *mut bindings::kvm_vcpu,
@@ -81,7 +81,7 @@ pub unsafe extern "C" fn kvm_arm_rust_write_vcpuif(
     vgic.set_vmcr(vmcr.with(written(vmcr.into(), addr, val as u64)));
 }
 
-/// Takes `GICH_VMCR` apart, as the host's GICv2 holds it for a vCPU.
+/// Splits a vCPU's `GICH_VMCR` of the host's GICv2 into a `struct vgic_vmcr`.
 ///
 /// C: `vgic_v2_get_vmcr()`.
 ///
@@ -94,23 +94,23 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_get_vmcr(
     vcpu: *mut bindings::kvm_vcpu,
     vmcrp: *mut bindings::vgic_vmcr,
 ) {
-    // SAFETY: The caller guarantees all of it.
+    // SAFETY: The caller guarantees that the pointers are valid, and that both GICs are GICv2s.
     unsafe {
         let vgic = VgicV2::new(Vcpu::from_raw(vcpu));
         to_c(vgic.host_gicv2_vmcr().into(), vmcrp);
     }
 }
 
-/// Puts `GICH_VMCR` together, for the host's GICv2 to hold it for a vCPU.
+/// Builds a vCPU's `GICH_VMCR` of the host's GICv2 from a `struct vgic_vmcr`.
 ///
 /// C: `vgic_v2_set_vmcr()`.
 ///
 /// # Safety
 ///
-/// - `vcpu` must point to a valid vCPU whose VM has a GICv2, and that does not run meanwhile; the
+/// - `vcpu` must point to a valid vCPU that does not run meanwhile, and whose VM has a GICv2; the
 ///   host must have one, too.
-/// - `vmcrp` must point to a `struct vgic_vmcr` that is initialised but for the fields of the
-///   GICv5, and that nobody else accesses.
+/// - `vmcrp` must point to a `struct vgic_vmcr` that nobody else accesses. All its fields must be
+///   initialised, except the one that only a GICv5 has.
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_set_vmcr(
     vcpu: *mut bindings::kvm_vcpu,
@@ -121,16 +121,17 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_set_vmcr(
     vgic.set_vmcr(Vmcr::Gich(0).with(state));
 }
 
-/// What is compared of a state: all of it, in the layout that loses nothing.
+/// Returns a state as one number, in the layout that keeps all bits.
 fn outcome(state: CpuInterface) -> Outcome {
     Outcome::value(Vmcr::Ich(0).with(state).bits().into())
 }
 
-/// Compares what C makes of a read of the register at `addr`, `vmcrp` being the state.
+/// Compares the value `val` that C reads of the register at `addr`; `vmcrp` is the state.
 ///
 /// # Safety
 ///
-/// `vmcrp` must point to a `struct vgic_vmcr` as [`kvm_arm_rust_vgic_v2_set_vmcr`] wants it.
+/// `vmcrp` must point to a `struct vgic_vmcr` that fulfils the requirements of
+/// [`kvm_arm_rust_vgic_v2_set_vmcr`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_read_vcpuif(
     vmcrp: *const bindings::vgic_vmcr,
@@ -143,12 +144,13 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_read_vcpuif(
     compare(VGIC_V2_CPUIF, addr, c, rust);
 }
 
-/// Returns the state that a write of the register at `addr` leads to from that in `vmcrp`, for
+/// Returns the state after a write of the register at `addr` to the state in `vmcrp`, for
 /// [`kvm_arm_rust_judge_write_vcpuif`].
 ///
 /// # Safety
 ///
-/// `vmcrp` must point to a `struct vgic_vmcr` as [`kvm_arm_rust_vgic_v2_set_vmcr`] wants it.
+/// `vmcrp` must point to a `struct vgic_vmcr` that fulfils the requirements of
+/// [`kvm_arm_rust_vgic_v2_set_vmcr`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_expect_write_vcpuif(
     vmcrp: *const bindings::vgic_vmcr,
@@ -161,11 +163,12 @@ pub unsafe extern "C" fn kvm_arm_rust_expect_write_vcpuif(
     Vmcr::Ich(0).with(written(state, addr, val as u64)).bits()
 }
 
-/// Compares the state that C's write of the register at `addr` has led to with the one expected.
+/// Compares the state after C's write of the register at `addr` with the expected one.
 ///
 /// # Safety
 ///
-/// `vmcrp` must point to a `struct vgic_vmcr` as [`kvm_arm_rust_vgic_v2_set_vmcr`] wants it.
+/// `vmcrp` must point to a `struct vgic_vmcr` that fulfils the requirements of
+/// [`kvm_arm_rust_vgic_v2_set_vmcr`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_write_vcpuif(
     vmcrp: *const bindings::vgic_vmcr,
@@ -182,11 +185,12 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_write_vcpuif(
     );
 }
 
-/// Compares how C has taken `GICH_VMCR` apart.
+/// Compares how C has split `GICH_VMCR`.
 ///
 /// # Safety
 ///
-/// `vmcrp` must point to a `struct vgic_vmcr` as [`kvm_arm_rust_vgic_v2_set_vmcr`] wants it.
+/// `vmcrp` must point to a `struct vgic_vmcr` that fulfils the requirements of
+/// [`kvm_arm_rust_vgic_v2_set_vmcr`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_vgic_v2_get_vmcr(
     vmcr: u32,
@@ -198,11 +202,12 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_vgic_v2_get_vmcr(
     compare(VGIC_V2_CPUIF, 0, outcome(state), outcome(rust));
 }
 
-/// Compares how C has put `GICH_VMCR` together.
+/// Compares how C has built `GICH_VMCR`.
 ///
 /// # Safety
 ///
-/// `vmcrp` must point to a `struct vgic_vmcr` as [`kvm_arm_rust_vgic_v2_set_vmcr`] wants it.
+/// `vmcrp` must point to a `struct vgic_vmcr` that fulfils the requirements of
+/// [`kvm_arm_rust_vgic_v2_set_vmcr`].
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_judge_vgic_v2_set_vmcr(
     vmcrp: *const bindings::vgic_vmcr,

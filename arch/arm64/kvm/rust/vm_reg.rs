@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The registers that all vCPUs of a VM share: how they are listed, those that only exist in a VM
-//! that has opted in to them, and all of them without a vCPU.
+//! The registers that all vCPUs of a VM share: their lists, the registers that only a VM with an
+//! opt-in has, and access without a vCPU.
 
 use kernel::{
     bindings,
@@ -36,7 +36,7 @@ use crate::errno::{
     to_ret, //
 };
 
-/// Returned where a request is not served here, but by the code that serves VMs as ever.
+/// Returned if the code for all VMs has to serve the request.
 const GO_ON: c_int = 1;
 
 fn get(vm: &Vm, id: u64, request: OneReg) -> Result {
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn kvm_arm_rust_num_level_regs(vcpu: *mut bindings::kvm_vc
 
 /// Writes the ids of the firmware and feature-level registers to userspace, as a vCPU lists them.
 ///
-/// Returns 0, or `-EFAULT` if an id cannot be written; those before it have been.
+/// Returns 0, or `-EFAULT` if an id cannot be written; the ids before it have been written.
 ///
 /// # Safety
 ///
@@ -81,11 +81,12 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_vm_reg_indices(
     to_ret(kvm::write_ids(ids, UserPtr::from_ptr(uindices.cast())))
 }
 
-/// Adds the scopes to a list of ids in userspace, if the VM has opted in to that.
+/// Adds the scopes to a list of ids in userspace, if the VM has opted in to scopes.
 ///
-/// The list has just been written. If userspace changes it meanwhile, it gets what it has written.
+/// KVM has just written the list. If userspace changes an id meanwhile, its scope is that of the
+/// changed id.
 ///
-/// Returns 0, or `-EFAULT` if an id cannot be read or written; those before it have their scope.
+/// Returns 0, or `-EFAULT` if an id cannot be read or written; the ids before it have their scope.
 ///
 /// # Safety
 ///
@@ -114,7 +115,7 @@ fn list_scopes(opt_ins: OptIns, ids: UserPtr, nr: usize) -> Result {
     Ok(())
 }
 
-/// Writes the version of PSCI through a vCPU, of a VM where it freezes.
+/// Writes the version of PSCI through a vCPU of a VM whose version freezes.
 fn set_psci_version(vcpu: &Vcpu, request: OneReg) -> Result {
     let reg = FwReg::PsciVersion;
     let value = request.read_value()?;
@@ -124,13 +125,14 @@ fn set_psci_version(vcpu: &Vcpu, request: OneReg) -> Result {
     result
 }
 
-/// Accesses a register through a vCPU of a VM that has opted in, as far as that makes a difference.
+/// Accesses a register through a vCPU of a VM that has opted in, if the opt-ins concern the
+/// register.
 ///
-/// Returns 1 if it makes none, having removed the scope from the id; else 0, or the first of:
-/// `-ENOENT` if the size is not that of a feature-level register, `-EFAULT` if the value cannot be
-/// read, `-ENOENT` if there is no such register, `-EINVAL` if the value is not allowed, `-EBUSY` if
-/// the VM has run, which froze the version of PSCI at another one; of a read, `-ENOENT` before
-/// `-EFAULT`.
+/// Returns 1 if they do not, after removing the scope from the id. Otherwise returns 0, or the
+/// first of: `-ENOENT` if the size is not that of a feature-level register; `-EFAULT` if the value
+/// cannot be read; `-ENOENT` if there is no such register; `-EINVAL` if the value is not allowed;
+/// `-EBUSY` if the VM has run, which froze the version of PSCI at another one. A read checks for
+/// `-ENOENT` before `-EFAULT`.
 ///
 /// # Safety
 ///
@@ -166,7 +168,7 @@ pub unsafe extern "C" fn kvm_arm_rust_one_reg(
 /// Reads a register of a VM for userspace.
 ///
 /// Returns 0; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the features of
-/// the VM's vCPUs, and these are not known yet; `-EFAULT` if the value cannot be written.
+/// the VM's vCPUs, which are not known yet; `-EFAULT` if the value cannot be written.
 ///
 /// # Safety
 ///
@@ -186,8 +188,8 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg(
 ///
 /// Returns 0, or the first of: `-ENOENT` if the size is not 64 bits; `-EFAULT` if the value cannot
 /// be read; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the features of the
-/// VM's vCPUs, and these are not known yet; `-EINVAL` if the value is not allowed; `-EBUSY` if the
-/// VM has run, which froze the register at another value. A refused write changes nothing.
+/// VM's vCPUs, which are not known yet; `-EINVAL` if the value is not allowed; `-EBUSY` if the VM
+/// has run, which froze the register at another value. A refused write changes nothing.
 ///
 /// # Safety
 ///
@@ -204,8 +206,8 @@ pub unsafe extern "C" fn kvm_arm_rust_set_vm_reg(
 
 /// Writes the list of a VM's registers to userspace.
 ///
-/// Returns 0; `-EFAULT` if the list cannot be read or written; `-E2BIG` if it is too short, having
-/// written how long it has to be.
+/// Returns 0; `-EFAULT` if the list cannot be read or written; `-E2BIG` if it is too short, after
+/// writing the length that it needs.
 ///
 /// # Safety
 ///
@@ -233,10 +235,9 @@ fn write_list(opt_ins: OptIns, list: UserPtr) -> Result {
     kvm::write_ids(ids, list.wrapping_byte_add(size_of::<u64>()))
 }
 
-/// Checks the features of a VM's first vCPU against the version of PSCI that the VM was told before
-/// it had one.
+/// Checks the features of a VM's first vCPU against the version of PSCI that userspace set before.
 ///
-/// Returns false if they do not go together.
+/// Returns false if they do not fit.
 ///
 /// # Safety
 ///
@@ -251,7 +252,7 @@ pub unsafe extern "C" fn kvm_arm_rust_vcpu_features_fit(
     let psci_0_2 = features & (1 << bindings::KVM_ARM_VCPU_PSCI_0_2) != 0;
     match config.features() {
         VcpuFeatures::Unknown => PsciVersion::fits(config.vm().psci_version(), psci_0_2),
-        // Those of all other vCPUs are the same.
+        // All other vCPUs have the same features as the first.
         VcpuFeatures::Known { .. } => true,
     }
 }
