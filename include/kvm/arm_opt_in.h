@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * KVM/arm64: what VMs can opt in to, <uapi/asm/kvm_migration.h>, at the places
- * where the code that serves all VMs meets it.
+ * KVM/arm64: the hooks of the opt-ins, <uapi/asm/kvm_migration.h>, in the code
+ * that serves all VMs.
  *
- * VMs can opt in while the mode is rust, see <kvm/arm_rust.h>. They keep what
- * they have whatever the mode is: so what is asked here is the VM.
+ * VMs can opt in while the mode is rust, see <kvm/arm_rust.h>, and keep their
+ * opt-ins in all modes. So the hooks ask the VM, not the mode.
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  */
@@ -25,7 +25,7 @@
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
 
-/* Whether any VM has opted in to anything. Until the first one does, it costs a NOP. */
+/* Whether any VM has ever opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
@@ -34,15 +34,15 @@ static __always_inline bool kvm_arm_opt_in_used(void)
 
 /**
  * kvm_arm_opted_in - Ask whether a VM has opted in to anything
- * @kvm: The VM, which is not looked at, nor for, where no VM has
+ * @kvm: The VM; not evaluated until some VM has opted in
  *
- * Return: Whether it has.
+ * Return: true if it has.
  */
 #define kvm_arm_opted_in(kvm)						\
 	(kvm_arm_opt_in_used() &&					\
 	 READ_ONCE((kvm)->arch.flags) & KVM_ARCH_OPT_IN_FLAGS)
 
-/* A capability that C does not know, asked for and opted in to. */
+/* KVM_CHECK_EXTENSION and KVM_ENABLE_CAP of a capability that C does not know. */
 static inline int kvm_arm_opt_in_check_extension(struct kvm *kvm, long ext)
 {
 	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
@@ -60,7 +60,7 @@ static inline int kvm_arm_opt_in_enable_cap(struct kvm *kvm,
 	return kvm_arm_rust_enable_cap(kvm, cap);
 }
 
-/* The ranges of writable masks that a VM has opted in to, NULL being none. */
+/* The ranges of writable masks that a VM has opted in to; none without a VM. */
 static inline int kvm_arm_opt_in_reg_mask_ranges(struct kvm *kvm)
 {
 	return kvm && kvm_arm_opted_in(kvm) ? kvm_arm_rust_reg_mask_ranges(kvm) : 0;
@@ -72,7 +72,7 @@ static inline int kvm_arm_opt_in_reg_mask_ranges(struct kvm *kvm)
  * @features: The features
  *
  * Return: false if a vCPU with these features cannot have the version of PSCI
- * that the VM was told before they were known.
+ * that userspace set before the features were known.
  */
 static __always_inline bool
 kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
@@ -81,7 +81,7 @@ kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
 	       kvm_arm_rust_vcpu_features_fit(kvm, features);
 }
 
-/* KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR of a GICv2, asked for and set. */
+/* KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR of a GICv2: query and set. */
 static inline int kvm_arm_opt_in_has_canonical_pmr(struct kvm *kvm)
 {
 	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))

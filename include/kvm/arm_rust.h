@@ -2,8 +2,8 @@
 /*
  * KVM/arm64 in Rust: the exports, and the shims by which C calls them.
  *
- * A surface is a group of functions that exist in C and in Rust. The mode says
- * which of the two serves it:
+ * A surface is a group of functions that exist in C and in Rust. The mode
+ * selects the side that serves it:
  *
  *  - c: the C code. A shim is a NOP.
  *  - rust: the Rust code.
@@ -24,14 +24,14 @@ struct sys_reg_desc;
 struct vgic_vmcr;
 
 /**
- * enum kvm_arm_abi_surface - What exists in C and in Rust
+ * enum kvm_arm_abi_surface - The surfaces
  * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
- * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with what the host has
+ * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with the host's limits
  * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
  * @KVM_ARM_ABI_VGIC_V2_CPUIF: The CPU interface of the GICv2
- * @KVM_ARM_ABI_SMCCC: Hypercalls, PSCI among them
+ * @KVM_ARM_ABI_SMCCC: Hypercalls, including PSCI
  * @KVM_ARM_ABI_SMCCC_FILTER: The filter of hypercalls that userspace sets
- * @NR_KVM_ARM_ABI_SURFACES: Their number
+ * @NR_KVM_ARM_ABI_SURFACES: The number of surfaces
  */
 enum kvm_arm_abi_surface {
 	KVM_ARM_ABI_FW_REG,
@@ -44,9 +44,8 @@ enum kvm_arm_abi_surface {
 };
 
 /*
- * The C code of the firmware registers between the checks of the request and
- * the copy from or to userspace, whatever the mode: the reference that the Rust
- * code is measured against.
+ * The C code of the firmware registers, in all modes, without the checks of the
+ * request and the copy from or to userspace: the reference for the Rust code.
  */
 extern const u64 kvm_arm_fw_reg_ids[];
 int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
@@ -54,7 +53,7 @@ int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 val);
 
-/* arm64_check_features(), whatever the mode. */
+/* arm64_check_features(), in all modes. */
 int kvm_arm_c_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
 			     u64 val);
 
@@ -63,18 +62,18 @@ int kvm_arm_c_smccc_set_filter(struct kvm *kvm,
 			       struct kvm_smccc_filter __user *uaddr);
 
 /**
- * kvm_arm_sys_reg_mask - Look at an entry of KVM's table of system registers
- * @i: Which entry
+ * kvm_arm_sys_reg_mask - Read an entry of KVM's table of system registers
+ * @i: The index of the entry
  * @encoding: Set to the register, as sys_reg() encodes it
- * @mask: Set to the bits that userspace may change if it is an ID register
+ * @mask: Set to the bits that userspace may change, if it is an ID register
  *
- * Return: false if there are not as many entries.
+ * Return: false if the table has no such entry.
  */
 bool kvm_arm_sys_reg_mask(unsigned int i, u32 *encoding, u64 *mask);
 
 /*
- * Exports of arch/arm64/kvm/rust. Without CONFIG_KVM_ARM64_RUST nothing defines
- * them, and no call of them is left in the code.
+ * Exports of arch/arm64/kvm/rust. Without CONFIG_KVM_ARM64_RUST they are not
+ * defined, and the compiler removes all calls of them.
  */
 
 /* fw_reg.rs */
@@ -109,7 +108,7 @@ void kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
 void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
 void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
 				       int ret);
-/* Only where there are KUnit suites */
+/* Only with CONFIG_KVM_ARM64_RUST_KUNIT_TEST */
 void kvm_arm_rust_forget_reg_masks(void);
 
 /* smccc.rs */
@@ -174,7 +173,7 @@ void kvm_arm_rust_judge_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
 void kvm_arm_rust_judge_vgic_v2_get_vmcr(u32 vmcr, const struct vgic_vmcr *vmcrp);
 void kvm_arm_rust_judge_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr);
 
-/* The other way of vgic_v2_{get,set}_vmcr(): Rust, or C that is judged. */
+/* vgic_v2_{get,set}_vmcr() served by Rust, or by C with counting and checking. */
 void kvm_arm_abi_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
 void kvm_arm_abi_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
 
@@ -184,11 +183,11 @@ DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_ke
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 
 /**
- * struct kvm_arm_gicv3_state - What the writable masks of a GICv3 depend on
- * @pri_bits: The bits of a priority that a vCPU has, at most
- * @id_bits: ICC_CTLR_EL1.IDbits of a vCPU, at most
+ * struct kvm_arm_gicv3_state - The state that the masks of a GICv3 depend on
+ * @pri_bits: The largest number of priority bits of a vCPU
+ * @id_bits: The largest ICC_CTLR_EL1.IDbits of a vCPU
  * @el2: Whether the VM has EL2
- * @ich_hcr: The bits of ICH_HCR_EL2 that mean something in the VM
+ * @ich_hcr: The bits of ICH_HCR_EL2 that are not reserved in the VM
  */
 struct kvm_arm_gicv3_state {
 	u32 pri_bits;
@@ -198,9 +197,9 @@ struct kvm_arm_gicv3_state {
 };
 
 /**
- * struct kvm_arm_abi_outcome - What one side made of an access
+ * struct kvm_arm_abi_outcome - One side's result of an access
  * @ret: 0 or a negative errno
- * @val: The value read, or that the register holds after a write; 0 if there
+ * @val: The value read, or the value of the register after a write; 0 if there
  *	 is none
  */
 struct kvm_arm_abi_outcome {
@@ -236,8 +235,8 @@ void kvm_arm_use_opt_ins(void);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 
 /*
- * The kernel is built without sibling calls. Where the frame of a shim would
- * cost more than the shim, between functions of the same type:
+ * For shims between functions of the same type whose stack frame would cost
+ * more than the shim: the kernel is built without sibling calls.
  */
 #if __has_attribute(__musttail__)
 #define __kvm_arm_abi_jump __attribute__((__musttail__))
@@ -246,8 +245,8 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 #endif
 
 /*
- * One key says whether the C code is all that there is to a call, so that in
- * the mode c it costs a NOP; another one whether the Rust code is.
+ * kvm_arm_abi_key: off while plain C serves; the call site is a NOP then.
+ * kvm_arm_abi_rust_key: on while plain Rust serves.
  */
 static __always_inline bool kvm_arm_abi_on(void)
 {
@@ -271,7 +270,7 @@ static __always_inline bool __kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 
 /**
  * kvm_arm_abi_rust - Ask whether Rust serves a surface
- * @surface: The surface that is called
+ * @surface: The surface
  *
  * For the head of a C function that has a Rust twin, or for its callers.
  *
@@ -283,10 +282,9 @@ static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
 }
 
 /**
- * kvm_arm_abi_checking - Ask whether what C decides is to be judged
+ * kvm_arm_abi_checking - Ask whether to judge C's decisions
  *
- * Where one call asks more than once, let the first answer hold for all: the
- * mode may change in between.
+ * Ask only once in each call: the mode may change in between.
  *
  * Return: true in mode check.
  */
@@ -297,14 +295,14 @@ static __always_inline bool kvm_arm_abi_checking(void)
 }
 
 /*
- * For the callers of C functions that have a Rust twin, where a shim at the
- * head of the function would cost the Rust code the frame of the C code.
+ * For the callers of C functions that have a Rust twin: a shim at the head of
+ * the function would make the Rust code pay for the stack frame of the C code.
  */
 
 /**
  * kvm_arm_abi_copy_fw_reg_indices - kvm_arm_copy_fw_reg_indices(), or its Rust twin
  * @vcpu: The vCPU
- * @uindices: Where userspace wants the ids of the registers
+ * @uindices: The address in userspace for the ids of the registers
  *
  * Return: 0 or a negative errno.
  */
@@ -323,7 +321,7 @@ kvm_arm_abi_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices)
 /**
  * kvm_arm_abi_get_one_reg - kvm_arm_get_fw_reg(), or its Rust twin
  * @vcpu: The vCPU
- * @reg: The register, and where userspace wants its value
+ * @reg: The register, and the address in userspace for its value
  *
  * Return: 0 or a negative errno.
  */
@@ -342,7 +340,7 @@ kvm_arm_abi_get_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 /**
  * kvm_arm_abi_set_one_reg - kvm_arm_set_fw_reg(), or its Rust twin
  * @vcpu: The vCPU
- * @reg: The register, and where userspace has its value
+ * @reg: The register, and the address of its value in userspace
  *
  * Return: 0 or a negative errno.
  */
@@ -362,7 +360,7 @@ kvm_arm_abi_set_one_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
  * kvm_arm_abi_smccc_call - kvm_smccc_call_handler(), or its Rust twin
  * @vcpu: The vCPU that made a hypercall
  *
- * Return: 1 if the guest goes on, 0 if userspace has to look, or an error.
+ * Return: 1 if the guest goes on, 0 for an exit to userspace, or an error.
  */
 static __always_inline int kvm_arm_abi_smccc_call(struct kvm_vcpu *vcpu)
 {
@@ -378,7 +376,7 @@ static __always_inline int kvm_arm_abi_smccc_call(struct kvm_vcpu *vcpu)
 /**
  * kvm_arm_abi_smccc_set_attr - kvm_vm_smccc_set_attr(), or its Rust twin
  * @kvm: The VM
- * @attr: The attribute, and where userspace has its value
+ * @attr: The attribute, and the address of its value in userspace
  *
  * Return: 0 or a negative errno.
  */

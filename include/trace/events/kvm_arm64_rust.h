@@ -12,7 +12,7 @@
 
 #ifndef _TRACE_KVM_ARM64_RUST_WATCH
 #define _TRACE_KVM_ARM64_RUST_WATCH
-/* The C code takes its watched path while a tracepoint is on. */
+/* While a tracepoint is enabled, the C code takes its watched path. */
 int kvm_arm_abi_watch(void);
 void kvm_arm_abi_unwatch(void);
 #endif
@@ -47,10 +47,7 @@ TRACE_EVENT_FN(kvm_arm64_get_fw_reg,
 	kvm_arm_abi_watch, kvm_arm_abi_unwatch
 );
 
-/*
- * A write of a firmware register: old is what a read gave before it, val what
- * was to be written.
- */
+/* A write of a firmware register: old is the value before, val the new one. */
 TRACE_EVENT_FN(kvm_arm64_set_fw_reg,
 	TP_PROTO(int vcpu_id, u64 id, u64 old, u64 val, int ret, bool rust),
 	TP_ARGS(vcpu_id, id, old, val, ret, rust),
@@ -80,7 +77,7 @@ TRACE_EVENT_FN(kvm_arm64_set_fw_reg,
 	kvm_arm_abi_watch, kvm_arm_abi_unwatch
 );
 
-/* C and Rust differ; id is that of the register, or 0. */
+/* C and Rust differ; id is the id of the register, or 0. */
 TRACE_EVENT(kvm_arm64_abi_mismatch,
 	TP_PROTO(const char *surface, u64 id, int c_ret, u64 c_val,
 		 int rust_ret, u64 rust_val),

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
 /*
- * What KVM/arm64 offers to virtual machines that move between hosts, to those
- * VMs whose userspace asks for it. Nothing of this is listed, accepted or seen
- * in a VM that has not opted in.
+ * Extensions of KVM/arm64 for virtual machines that move between hosts. A VM
+ * has them only if its userspace opts in. A VM that has not opted in does not
+ * see any of this.
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  *
  * The numbers are private to this code. Those of the capabilities are far from
- * the ones that KVM hands out, and become the next free KVM_CAP_* upstream. The
- * group of the feature levels (0x17), the ranges of masks (1 and 2), the scope
- * (bit 28 of an id) and the attribute of the vGIC (6) follow the last ones that
- * are taken in asm/kvm.h, and stay if they are still free.
+ * the numbers of KVM; upstream, they become the next free KVM_CAP_*. The group
+ * of the feature levels (0x17), the ranges of masks (1 and 2), the scope (bit 28
+ * of an id) and the attribute of the vGIC (6) follow the last ones in use in
+ * asm/kvm.h; upstream, they stay if they are still free.
  */
 #ifndef _UAPI__ASM_ARM64_KVM_MIGRATION_H
 #define _UAPI__ASM_ARM64_KVM_MIGRATION_H
@@ -18,9 +18,9 @@
 #include <linux/kvm.h>
 
 /*
- * Capabilities of VMs. KVM_CHECK_EXTENSION returns 0 if a capability is not
- * there. KVM_ENABLE_CAP opts in, before the first vCPU is created: flags, pad
- * and the args that are not named here must be zero, or it fails with EINVAL.
+ * Capabilities of VMs. KVM_CHECK_EXTENSION returns 0 if a capability is missing.
+ * KVM_ENABLE_CAP opts in, before the first vCPU is created. It fails with EINVAL
+ * unless flags, pad, and all args that are not described here are zero.
  */
 
 /**
@@ -33,17 +33,18 @@
 /**
  * define KVM_CAP_ARM_REG_MASK_RANGES - The VM has more ranges of writable masks
  *
- * KVM_CHECK_EXTENSION returns those that can be had, one bit for each range;
- * KVM_ENABLE_CAP takes the wanted ones of them in args[0], at least one. From
- * then on KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES of the VM names them, too.
+ * KVM_CHECK_EXTENSION returns the available ranges, one bit for each;
+ * KVM_ENABLE_CAP takes the wanted ranges in args[0], at least one. From then on
+ * KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES of the VM includes them.
  */
 #define KVM_CAP_ARM_REG_MASK_RANGES		0x41524d02
 
 /**
  * define KVM_CAP_ARM_VM_ONE_REG - The VM's file descriptor has registers
  *
- * KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST work on it, for the
- * firmware and feature-level registers. KVM_CHECK_EXTENSION returns 1.
+ * KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST work on the VM's file
+ * descriptor, for the firmware and feature-level registers. KVM_CHECK_EXTENSION
+ * returns 1.
  */
 #define KVM_CAP_ARM_VM_ONE_REG			0x41524d03
 
@@ -58,17 +59,17 @@
 /**
  * define KVM_CAP_ARM_PSCI_VERSION_FREEZE - KVM_REG_ARM_PSCI_VERSION freezes
  *
- * It does so when a vCPU runs for the first time, as the bitmaps of services
- * do. KVM_CHECK_EXTENSION returns 1.
+ * The register freezes when a vCPU runs for the first time, like the bitmaps of
+ * services. KVM_CHECK_EXTENSION returns 1.
  */
 #define KVM_CAP_ARM_PSCI_VERSION_FREEZE		0x41524d05
 
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers
  *
- * These have 64 bits, sixteen fields of four bits, each a signed number. A field
- * that means nothing reads as zero. A write checks and stores nothing: it
- * succeeds if no field is above that of the host, else it fails with EINVAL.
+ * The registers have 64 bits: sixteen fields of four bits, each a signed number.
+ * A field without a meaning reads as zero. A write checks the value and stores
+ * nothing: it fails with EINVAL if a field is above the host's.
  */
 #define KVM_REG_ARM_FEATURE_LEVEL		(0x0017 << KVM_REG_ARM_COPROC_SHIFT)
 
@@ -82,15 +83,15 @@
 /**
  * define KVM_ARM_NR_FEATURE_LEVEL_REGS - The number of feature-level registers
  *
- * It does not change: what is to come has its place in them.
+ * The number is fixed: the registers have room for future levels.
  */
 #define KVM_ARM_NR_FEATURE_LEVEL_REGS		8
 
 /**
  * define KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE - The first one without a name
  *
- * Registers from this one on are KVM's own: to be saved and restored as all
- * others, and not to be interpreted.
+ * Registers from this one on are private to KVM: userspace saves and restores
+ * them like all others, but must not interpret them.
  */
 #define KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE	6
 
@@ -101,7 +102,7 @@
  */
 #define KVM_ARM_FEATURE_LEVEL(val, shift)	((__s64)((__u64)(val) << (60 - (shift))) >> 60)
 
-/* What the levels of workarounds mean */
+/* The levels of workarounds */
 #define KVM_ARM_FEATURE_LEVEL_NOT_AVAIL		(-1)
 #define KVM_ARM_FEATURE_LEVEL_UNKNOWN		0
 #define KVM_ARM_FEATURE_LEVEL_AVAIL		1
@@ -123,8 +124,8 @@
 /**
  * define KVM_ARM_GIC_RANGE - A GICv3's CPU interface and virtualisation control
  *
- * op0 == 3, op1 == {0, 4}, CRn == 12, CRm == {0-15}, op2 == {0-7}; those with
- * op1 == 4 are of a VM with EL2.
+ * op0 == 3, op1 == {0, 4}, CRn == 12, CRm == {0-15}, op2 == {0-7}; only a VM with
+ * EL2 has registers with op1 == 4.
  */
 #define KVM_ARM_GIC_RANGE			1
 #define KVM_ARM_GIC_RANGE_SIZE			(2 * 16 * 8)
@@ -146,10 +147,10 @@
 	})
 
 /**
- * define KVM_REG_ARM_SCOPE_MASK - Who has a register, in its id
+ * define KVM_REG_ARM_SCOPE_MASK - The scope of a register, in its id
  *
- * KVM_REG_ARM_SCOPE_VCPU: each vCPU. KVM_REG_ARM_SCOPE_VM: all of them together,
- * so that to write it once is enough. With KVM_CAP_ARM_REG_SCOPE.
+ * KVM_REG_ARM_SCOPE_VCPU: each vCPU has its own. KVM_REG_ARM_SCOPE_VM: all vCPUs
+ * share it, so writing it once is enough. With KVM_CAP_ARM_REG_SCOPE.
  */
 #define KVM_REG_ARM_SCOPE_MASK			0x0000000010000000
 #define KVM_REG_ARM_SCOPE_SHIFT			28
@@ -157,10 +158,10 @@
 #define KVM_REG_ARM_SCOPE_VM			KVM_REG_ARM_SCOPE_MASK
 
 /**
- * define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR - GICC_PMR as the architecture has it
+ * define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR - GICC_PMR as in the architecture
  *
  * Attribute of KVM_DEV_ARM_VGIC_GRP_CTRL of a GICv2, without a value: userspace
- * reads and writes eight bits of priority, in place of the upper five of them,
+ * reads and writes all eight bits of priority, instead of the upper five bits,
  * shifted.
  */
 #define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR	6
