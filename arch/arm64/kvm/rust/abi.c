@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Which of C and Rust serves a surface: the switch, the counters and the
- * reports of the mode check.
+ * The switch between C and Rust, the counters, and the reports of mode check.
  */
 #include <linux/debugfs.h>
 #include <linux/init.h>
@@ -50,17 +49,17 @@ static enum kvm_arm_abi_mode boot_mode __initdata =
 							  KVM_ARM_ABI_C;
 static bool boot_count __initdata;
 
-/* What the keys stand for; mode_lock orders those who set it. */
+/* The state behind the keys; writers hold mode_lock. */
 static DEFINE_MUTEX(mode_lock);
 static enum kvm_arm_abi_mode mode =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
 							 KVM_ARM_ABI_C;
 static bool counting;
-/* The tracepoints of registers that are on. */
+/* The number of tracepoints of registers that are enabled. */
 static int watchers;
-/* Counts the times at which check began, 0 while it is not in force everywhere. */
+/* The number of the current period of mode check; 0 unless all CPUs see the mode. */
 static unsigned long check_period;
-/* A call may be under way that began in another mode. */
+/* A call that began in another mode may be under way. */
 static bool switched;
 
 /* Held while Rust makes the writable masks. */
@@ -84,9 +83,9 @@ static void set_key(struct static_key *key, bool on)
 }
 
 /*
- * A call that is under way ends on the side on which it began. This is safe:
- * both sides keep the same state by the same rules, under the same locks, or
- * as the version of PSCI under none.
+ * A call under way ends on the side on which it began. This is safe: both sides
+ * keep the same state by the same rules, under the same locks, or without a
+ * lock, like the version of PSCI.
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
@@ -97,7 +96,7 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 	WRITE_ONCE(check_period, 0);
 	if (new != mode)
 		WRITE_ONCE(switched, true);
-	/* Who finds a key changed, finds that the period is over. */
+	/* A CPU that sees a changed key sees that the period is over. */
 	smp_mb();
 
 	WRITE_ONCE(mode, new);
@@ -108,37 +107,36 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
 
 	if (new == KVM_ARM_ABI_CHECK) {
-		/* Who finds the period, finds the keys. */
+		/* A CPU that sees the period sees the keys. */
 		smp_store_release(&check_period, ++last_period);
 	}
 }
 
 /**
- * kvm_arm_abi_check_period - Ask since when the mode is check
+ * kvm_arm_abi_check_period - Ask for the current period of mode check
  *
- * Return: A number that is the same until the mode is set; 0 if it is not check,
- * or being set.
+ * Return: A number that stays the same until the mode is set; 0 if the mode is
+ * not check, or is being set.
  */
 unsigned long kvm_arm_abi_check_period(void)
 {
-	/* What the caller has done came before. */
+	/* Orders the caller's earlier accesses before the load. */
 	smp_mb();
-	/* Pairs with set_mode(): what the caller does comes after. */
+	/* Pairs with set_mode(); orders the caller's later accesses after the load. */
 	return smp_load_acquire(&check_period);
 }
 
 /**
- * kvm_arm_abi_was_switched - Ask whether the mode has always been the same
+ * kvm_arm_abi_was_switched - Ask whether the mode was changed since boot
  *
- * Return: true if it was changed since the kernel booted, so that calls may be
- * under way that began in another one.
+ * Return: true if it was, so calls that began in another mode may be under way.
  */
 bool kvm_arm_abi_was_switched(void)
 {
 	return READ_ONCE(switched);
 }
 
-/* When a tracepoint of a register goes on and off. */
+/* Registration hooks of the tracepoints. */
 int kvm_arm_abi_watch(void)
 {
 	guard(mutex)(&mode_lock);
@@ -157,7 +155,7 @@ void kvm_arm_abi_unwatch(void)
 }
 
 /**
- * kvm_arm_abi_offers - Ask whether VMs can opt in to what C does not have
+ * kvm_arm_abi_offers - Ask whether VMs can opt in
  *
  * Return: true in mode rust.
  */
@@ -170,10 +168,10 @@ bool kvm_arm_abi_offers(void)
  * kvm_arm_abi_count - Count a call of a surface, if calls are counted
  * @surface: The surface
  *
- * It is counted for the side that serves it; in the mode check, for both, as
- * both decide it.
+ * A call counts for the side that serves it; in mode check for both, because
+ * both decide.
  *
- * Return: Whether Rust serves it.
+ * Return: true if Rust serves the call.
  */
 bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
 {
@@ -192,12 +190,12 @@ bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
 /**
  * kvm_arm_abi_mismatch - Report that C and Rust differ
  * @surface: The surface
- * @id: The register, 0 if the difference is not of one register
- * @c: What C decided, and what counts
- * @rust: What Rust would have done
+ * @id: The register, 0 if the difference does not concern one register
+ * @c: C's result, which takes effect
+ * @rust: Rust's result
  *
- * Every difference is counted and traced, the first one is logged. It is no
- * WARN(): what a VM does must not stop a host that panics on warnings.
+ * Every difference is counted and traced; the first one is logged. There is no
+ * WARN(): a VM must not be able to stop a host that panics on warnings.
  */
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
@@ -212,7 +210,7 @@ void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 }
 
 /**
- * kvm_arm_abi_unjudged - Count a call that the mode check could not judge
+ * kvm_arm_abi_unjudged - Count a call that mode check could not judge
  * @surface: The surface
  */
 void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface)
@@ -221,7 +219,7 @@ void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface)
 }
 
 /**
- * kvm_arm_abi_watch_smccc_call - kvm_smccc_call_handler(), being watched
+ * kvm_arm_abi_watch_smccc_call - kvm_smccc_call_handler() with checking
  * @vcpu: The vCPU
  *
  * Return: What kvm_smccc_call_handler() returns.
@@ -235,10 +233,10 @@ int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu)
 }
 
 /**
- * kvm_arm_abi_get_fw_reg - kvm_arm_c_get_fw_reg(), being watched
+ * kvm_arm_abi_get_fw_reg - kvm_arm_c_get_fw_reg() with tracing and checking
  * @vcpu: The vCPU
  * @reg: The register
- * @valp: Where the value goes
+ * @valp: Set to the value
  *
  * Return: What kvm_arm_c_get_fw_reg() returns.
  */
@@ -258,7 +256,7 @@ int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 }
 
 /**
- * kvm_arm_abi_set_fw_reg - kvm_arm_c_set_fw_reg(), being watched
+ * kvm_arm_abi_set_fw_reg - kvm_arm_c_set_fw_reg() with tracing and checking
  * @vcpu: The vCPU
  * @reg: The register
  * @val: The value
@@ -284,9 +282,9 @@ int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 }
 
 /**
- * kvm_arm_abi_watch_fw_reg_indices - kvm_arm_copy_fw_reg_indices(), being watched
+ * kvm_arm_abi_watch_fw_reg_indices - kvm_arm_copy_fw_reg_indices() with checking
  * @vcpu: The vCPU
- * @uindices: Where userspace wants the ids
+ * @uindices: The address in userspace for the ids
  *
  * Return: What kvm_arm_copy_fw_reg_indices() returns.
  */
@@ -301,9 +299,10 @@ int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
 }
 
 /**
- * kvm_arm_abi_watch_get_one_reg - kvm_arm_abi_get_one_reg(), being watched
+ * kvm_arm_abi_watch_get_one_reg - kvm_arm_abi_get_one_reg() with counting,
+ *				   tracing and checking
  * @vcpu: The vCPU
- * @reg: The register, and where userspace wants its value
+ * @reg: The register, and the address in userspace for its value
  *
  * Return: 0 or a negative errno.
  */
@@ -327,9 +326,10 @@ int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
 }
 
 /**
- * kvm_arm_abi_watch_set_one_reg - kvm_arm_abi_set_one_reg(), being watched
+ * kvm_arm_abi_watch_set_one_reg - kvm_arm_abi_set_one_reg() with counting,
+ *				   tracing and checking
  * @vcpu: The vCPU
- * @reg: The register, and where userspace has its value
+ * @reg: The register, and the address of its value in userspace
  *
  * Return: 0 or a negative errno.
  */
@@ -350,7 +350,7 @@ int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
 }
 
 /**
- * kvm_arm_abi_watch_smccc_set_attr - kvm_vm_smccc_set_attr(), being watched
+ * kvm_arm_abi_watch_smccc_set_attr - kvm_vm_smccc_set_attr() with checking
  * @kvm: The VM
  * @attr: The attribute
  *
@@ -387,7 +387,7 @@ static int __init early_abi_count(char *arg)
 }
 early_param("kvm-arm.abi_count", early_abi_count);
 
-/* Before KVM, so before the first VM. */
+/* Runs before KVM, and so before the first VM. */
 static int __init kvm_arm_abi_init(void)
 {
 	guard(mutex)(&mode_lock);
@@ -485,7 +485,7 @@ DEFINE_SHOW_ATTRIBUTE(stats);
 static inline void kvm_arm_abi_debugfs_plant(struct dentry *dir) {}
 #endif
 
-/* After KVM, which makes the directory if there is a hypervisor at all. */
+/* Runs after KVM, which creates the directory if there is a hypervisor. */
 static int __init kvm_arm_abi_debugfs_init(void)
 {
 	struct dentry *kvm = debugfs_lookup("kvm", NULL);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the switch and of the mode check, included by abi.c: a
- * difference that is planted is counted, and without one nothing is.
+ * KUnit suite of the switch and of mode check, included by abi.c: planted
+ * differences are counted, and nothing else is.
  */
 #include <kunit/test.h>
 
 #include <kvm/arm_psci.h>
 
-/* The mode and the counting are put back when a test ends. */
+/* The mode and the counting are restored when a test ends. */
 struct abi_test {
 	enum kvm_arm_abi_mode boot_mode;
 	bool boot_count;
 	struct kvm *kvm;
 	struct kvm_vcpu *vcpu;
-	/* What C and what Rust tells userspace */
+	/* What userspace gets from C, and from Rust */
 	struct kvm_run *run[2];
 };
 
@@ -58,7 +58,7 @@ static void abi_test_exit(struct kunit *test)
 	count_set(NULL, ctx->boot_count);
 }
 
-/* Of all surfaces. */
+/* The mismatches of all surfaces. */
 static long abi_test_mismatches(void)
 {
 	long sum = 0;
@@ -150,7 +150,7 @@ static void calls_are_counted_by_side(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_set(NULL, 2), -EINVAL);
 }
 
-static void check_is_silent_where_the_sides_agree(struct kunit *test)
+static void check_is_silent_if_the_sides_agree(struct kunit *test)
 {
 	static const u64 values[] = { 0, 1, 2, 3, 0x12, 0x10003, BIT(63) };
 	struct abi_test *ctx = test->priv;
@@ -167,7 +167,7 @@ static void check_is_silent_where_the_sides_agree(struct kunit *test)
 		}
 	}
 
-	/* Ids that neither side knows. */
+	/* An id that neither side knows. */
 	reg.id = KVM_REG_ARM_FW_REG(4);
 	KUNIT_EXPECT_EQ(test, kvm_arm_abi_get_fw_reg(ctx->vcpu, &reg, &val), -ENOENT);
 	KUNIT_EXPECT_EQ(test, kvm_arm_abi_set_fw_reg(ctx->vcpu, &reg, 0), -ENOENT);
@@ -175,7 +175,7 @@ static void check_is_silent_where_the_sides_agree(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 }
 
-/* What C is made to have said of a write of a bitmap, in a VM that has run. */
+/* Results that C might give for a write of a bitmap, in a VM that has run. */
 static void planted_bitmap_differences_are_counted(struct kunit *test)
 {
 	static const struct {
@@ -186,13 +186,13 @@ static void planted_bitmap_differences_are_counted(struct kunit *test)
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 1, 1, 0,       false },
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 1, -EBUSY,  false },
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 4, 1, -EINVAL, false },
-		/* Refused for nothing; not refused; for another reason. */
+		/* Refused without a reason; not refused; for another reason. */
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 1, 1, -EBUSY,  true },
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 3, 0,       true },
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 1, -EINVAL, true },
-		/* Refused as it should be, but stored. */
+		/* Rightly refused, but stored. */
 		{ KVM_REG_ARM_VENDOR_HYP_BMAP, 1, 3, 3, -EBUSY,  true },
-		/* No bitmap at all. */
+		/* Not a bitmap. */
 		{ KVM_REG_ARM_PSCI_VERSION,    1, 1, 1, 0,       true },
 		{ KVM_REG_ARM_FW_REG(4),       1, 1, 1, 0,       true },
 	};
@@ -245,7 +245,7 @@ static void planted_initial_differences_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 1);
 }
 
-/* The last mismatch that was traced, and how many were. */
+/* The last traced mismatch, and the number of traced ones. */
 struct abi_traced {
 	unsigned int nr;
 	const char *surface;
@@ -290,7 +290,7 @@ static void each_mismatch_is_counted_once_and_traced(struct kunit *test)
 		KUNIT_EXPECT_MEMEQ(test, &traced.rust, &rust, sizeof(rust));
 	}
 
-	/* From a judge: C is said to list none of the eight registers. */
+	/* From a judge: claims that C lists none of the eight registers. */
 	kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
 	KUNIT_EXPECT_STREQ(test, traced.surface, "fw_reg");
 	KUNIT_EXPECT_EQ(test, traced.c.val, 0);
@@ -301,7 +301,7 @@ static void each_mismatch_is_counted_once_and_traced(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, traced.nr, NR_KVM_ARM_ABI_SURFACES + 1);
 }
 
-static void stats_tell_what_was_counted(struct kunit *test)
+static void stats_show_the_counters(struct kunit *test)
 {
 	static const struct kvm_arm_abi_outcome same;
 	char *buf = kunit_kzalloc(test, PAGE_SIZE, GFP_KERNEL);
@@ -332,12 +332,12 @@ static struct kunit_case abi_test_cases[] = {
 	KUNIT_CASE(mode_chooses_the_side),
 	KUNIT_CASE(c_alone_costs_one_nop),
 	KUNIT_CASE(calls_are_counted_by_side),
-	KUNIT_CASE(check_is_silent_where_the_sides_agree),
+	KUNIT_CASE(check_is_silent_if_the_sides_agree),
 	KUNIT_CASE(planted_bitmap_differences_are_counted),
 	KUNIT_CASE(planted_list_differences_are_counted),
 	KUNIT_CASE(planted_initial_differences_are_counted),
 	KUNIT_CASE(each_mismatch_is_counted_once_and_traced),
-	KUNIT_CASE(stats_tell_what_was_counted),
+	KUNIT_CASE(stats_show_the_counters),
 	{}
 };
 

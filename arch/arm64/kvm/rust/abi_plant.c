@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults on demand, included by abi.c in kernels that have the KUnit suites:
- * whoever watches a test system can see that it notices each of them.
+ * Faults on demand, included by abi.c in kernels with the KUnit suites, to check
+ * that a test system notices each of them.
  */
 #include <linux/bug.h>
 
 static DEFINE_MUTEX(plant_first);
 static DEFINE_MUTEX(plant_second);
 
-/* Through an export: C is said to list no firmware register. */
+/* Claims to an export that C lists no firmware register. */
 static void plant_mismatch(void)
 {
 	kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
 }
 
-/* Nobody else takes these locks, so that nothing can be stuck. */
+/* Nothing else takes these locks, so this cannot deadlock. */
 static void plant_lockdep(void)
 {
 	mutex_lock(&plant_first);

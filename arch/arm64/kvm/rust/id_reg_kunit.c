@@ -49,7 +49,7 @@ static int id_reg_c(struct kunit *test)
 
 static unsigned long id_reg_refused, id_reg_accepted;
 
-/* Returns false, having said so, if the sides differ. */
+/* Reports a failure, and returns false, if the sides differ. */
 static bool id_reg_agree(struct kunit *test, struct id_reg_case now)
 {
 	int c, rust;
@@ -71,7 +71,7 @@ static bool id_reg_agree(struct kunit *test, struct id_reg_case now)
 	return false;
 }
 
-/* Up to 4 bits all values there are, beyond that those at the edges. */
+/* All levels of fields up to 4 bits, and nine levels of wider fields. */
 static unsigned int id_reg_nr_levels(unsigned int width)
 {
 	return width <= 4 ? 1 << width : 9;
@@ -90,7 +90,7 @@ static bool id_reg_test_field(struct kunit *test, u32 id,
 			      const struct arm64_ftr_bits *bits)
 {
 	u64 mask = arm64_ftr_mask(bits);
-	/* Writable as a whole, alone, but for a bit of it, and not at all. */
+	/* All bits writable; only the field; all but one bit of it; all but the field. */
 	u64 writable[] = { ~0ULL, mask, ~BIT_ULL(bits->shift), ~mask };
 	u64 others[] = { 0, ~mask };
 	int nr = id_reg_nr_levels(bits->width);
@@ -111,7 +111,7 @@ static bool id_reg_test_field(struct kunit *test, u32 id,
 			if (!id_reg_agree(test, now))
 				return false;
 
-			/* And with a bit of another field. */
+			/* Also with a bit of another field. */
 			now.val ^= BIT_ULL((bits->shift + bits->width) % 64);
 			if (!id_reg_agree(test, now))
 				return false;
@@ -179,7 +179,7 @@ static void register_that_reads_as_zero(struct kunit *test)
 		};
 
 		id_reg_agree(test, now);
-		/* Whether or not the kernel knows it. */
+		/* The kernel may or may not know this register. */
 		now.id = sys_reg(3, 0, 0, 7, 7);
 		id_reg_agree(test, now);
 	}
@@ -202,7 +202,7 @@ static void planted_feature_differences_are_counted(struct kunit *test)
 		int ret;
 		bool differs;
 	} cases[] = {
-		/* ID_AA64ISAR0_EL1.AES, of which the host has 1. */
+		/* ID_AA64ISAR0_EL1.AES; the host has level 1. */
 		{ 0x00, 0,       false },
 		{ 0x10, 0,       false },
 		{ 0x20, -E2BIG,  false },

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit suite of the locks of a VM, included by abi.c: a call waits for its lock
- * and decides on what there is once it has it; and the mode check is silent of
- * what changes without a lock.
+ * and decides on the state under it; and mode check does not report state that
+ * changes without a lock.
  */
 #include <kunit/test.h>
 
@@ -11,7 +11,7 @@
 #include <linux/mman.h>
 #include <linux/uaccess.h>
 
-/* A call that another task makes, and where its argument is for userspace. */
+/* A call by another task, and the address of its argument in userspace. */
 struct lock_test_call {
 	struct abi_test *ctx;
 	struct mm_struct *mm;
@@ -35,7 +35,7 @@ static int lock_test_canonical_pmr(struct lock_test_call *c)
 	return kvm_arm_rust_set_canonical_pmr(c->ctx->kvm, &attr);
 }
 
-/* The page holds a version of PSCI, and after it a bitmap. */
+/* The page holds a version of PSCI, followed by a bitmap. */
 static int lock_test_set_version(struct lock_test_call *c)
 {
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_PSCI_VERSION, .addr = c->page };
@@ -96,14 +96,14 @@ static int lock_test_thread(void *data)
 	kthread_complete_and_exit(&c->done, 0);
 }
 
-/* What changes while a call waits for the lock, and what the call then returns. */
+/* A change while a call waits for the lock, and the result of the call. */
 static void calls_decide_under_their_lock(struct kunit *test)
 {
 	static const struct {
 		int (*call)(struct lock_test_call *c);
 		void (*change)(struct kvm *kvm);
 		int ret;
-		/* Of kvm->lock, not of the config_lock */
+		/* Under kvm->lock, not the config_lock */
 		bool vcpus;
 	} cases[] = {
 		{ lock_test_enable_cap,      lock_test_create_vcpu, -EINVAL, true },
@@ -179,7 +179,7 @@ static int lock_test_change_version(void *data)
 	return 0;
 }
 
-/* No lock keeps it from being there before and after C reads it, and not then. */
+/* Without a lock, the version may differ just while C reads it. */
 static void a_version_that_changes_is_not_reported(struct kunit *test)
 {
 	struct kvm_one_reg reg = { .id = KVM_REG_ARM_PSCI_VERSION };

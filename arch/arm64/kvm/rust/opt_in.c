@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What VMs can opt in to: the ioctls of a VM's file descriptor, and the state
- * of C's that is hard to read from Rust.
+ * Opt-ins of VMs: the ioctls of a VM's file descriptor, and C state that is hard
+ * to read from Rust.
  */
 #include <linux/irqchip/arm-gic-v3.h>
 #include <linux/kvm_host.h>
@@ -21,10 +21,10 @@
 DEFINE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 
 /**
- * kvm_arm_use_opt_ins - Have the call sites look for what VMs opt in to
+ * kvm_arm_use_opt_ins - Enable the opt-in call sites
  *
- * To be called before a VM does. It is for ever: there is no need to count VMs
- * to save those who come later a load and a test.
+ * Call this before a VM opts in. The key stays enabled: counting VMs, to save
+ * later ones a load and a test, is not worth it.
  */
 void kvm_arm_use_opt_ins(void)
 {
@@ -39,15 +39,16 @@ static bool is_arm64_reg(u64 id)
 /**
  * kvm_arm_opt_in_vm_ioctl - Access a register of a VM
  * @kvm: The VM
- * @ioctl: KVM_GET_ONE_REG, KVM_SET_ONE_REG or KVM_GET_REG_LIST, or another one
+ * @ioctl: Any ioctl; KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST are
+ *	   served
  * @argp: Its argument
  *
- * KVM_GET_ONE_REG has the number of KVM_ARM_SET_DEVICE_ADDR, and the same size.
- * What is asked for is told by the id: no device has the architecture of a
- * register in its upper bits.
+ * KVM_GET_ONE_REG has the number and the size of KVM_ARM_SET_DEVICE_ADDR. The id
+ * distinguishes them: no device id has the architecture of a register in its
+ * upper bits.
  *
- * Return: 0 or a negative errno; -ENOIOCTLCMD if it is not this that is asked
- * for, or the VM has not opted in to it.
+ * Return: 0 or a negative errno; -ENOIOCTLCMD if the ioctl is another one, or
+ * the VM has not opted in to it.
  */
 int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
 {
@@ -79,9 +80,9 @@ int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *ar
 }
 
 /**
- * kvm_arm_gicv3_state - Tell what the writable masks of a VM's GIC depend on
+ * kvm_arm_gicv3_state - Get the state that the masks of a VM's GIC depend on
  * @kvm: The VM, whose config_lock is held
- * @state: What is to be filled in
+ * @state: Set to the state
  *
  * Return: false if the VM has no GICv3.
  */
@@ -98,7 +99,7 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state)
 		return false;
 
 	if (vgic_initialized(kvm)) {
-		/* Userspace may have lowered them. */
+		/* Userspace may have lowered the sizes. */
 		state->pri_bits = 0;
 		state->id_bits = 0;
 		kvm_for_each_vcpu(i, vcpu, kvm) {

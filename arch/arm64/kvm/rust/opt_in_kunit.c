@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of what VMs can opt in to, included by abi.c: who can, and that
- * the registers of a VM are those that C has for its vCPUs.
+ * KUnit suite of the opt-ins of VMs, included by abi.c: which VMs can opt in, and
+ * that the registers of a VM behave like those that C has for its vCPUs.
  */
 #include <kunit/test.h>
 
@@ -40,7 +40,7 @@ static int opt_in_test_init(struct kunit *test)
 	return 0;
 }
 
-/* No VM is left that has opted in: the key is for the next suite as it was. */
+/* No VM that has opted in is left: reset the key for the next suite. */
 static void opt_in_test_exit(struct kunit *test)
 {
 	static_branch_disable(&kvm_arm_opt_in_key);
@@ -88,7 +88,7 @@ static void opt_in_is_for_new_vms_in_mode_rust(struct kunit *test)
 	}
 }
 
-static void canonical_pmr_is_for_a_vgic_that_is_new(struct kunit *test)
+static void canonical_pmr_is_for_new_vgics(struct kunit *test)
 {
 	static const struct {
 		enum kvm_arm_abi_mode mode;
@@ -126,7 +126,7 @@ static void canonical_pmr_is_for_a_vgic_that_is_new(struct kunit *test)
 	}
 }
 
-static void requests_with_something_else_are_refused(struct kunit *test)
+static void requests_with_other_fields_set_are_refused(struct kunit *test)
 {
 	static const u64 not_ranges[] = { 0, BIT(0), 7, BIT(3), ~0ULL, 6 | BIT(32) };
 	struct abi_test *ctx = test->priv;
@@ -161,7 +161,7 @@ static void requests_with_something_else_are_refused(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ctx->kvm->arch.flags, 0);
 }
 
-static void extensions_tell_what_is_there(struct kunit *test)
+static void extensions_report_what_exists(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
 
@@ -175,7 +175,7 @@ static void extensions_tell_what_is_there(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(NULL, cap), offered);
 			KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(ctx->kvm, cap),
 					offered);
-			/* What the VM has stays, whatever the mode. */
+			/* The VM keeps its opt-ins in all modes. */
 			ctx->kvm->arch.flags = opt_in_caps[i].flags;
 			KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(ctx->kvm, cap),
 					opt_in_caps[i].value);
@@ -192,7 +192,7 @@ static const u64 opt_in_values[] = {
 	0x10003, 0x10004, 0x20000, BIT_ULL(32) | 0x10000, BIT_ULL(63), ~0ULL,
 };
 
-/* A page of userspace, and an access to a register whose value is there. */
+/* A page of userspace for the value of a register, and the request. */
 struct opt_in_user {
 	unsigned long page;
 	struct kvm_one_reg reg;
@@ -231,7 +231,7 @@ static void opt_in_set_features(struct kvm *kvm, bool psci_0_2)
 	assign_bit(KVM_ARM_VCPU_PSCI_0_2, kvm->arch.vcpu_features, psci_0_2);
 }
 
-/* Until the VM has run, the VM's registers are what its vCPUs' are in C. */
+/* Until the VM has run, its registers behave like those of its vCPUs in C. */
 static void vm_registers_are_those_of_vcpus(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
@@ -299,7 +299,7 @@ static void vm_registers_freeze_when_the_vm_runs(struct kunit *test)
 	}
 }
 
-/* What of a register has to wait for the features of the vCPUs, and what not. */
+/* Some registers need the features of the vCPUs, others do not. */
 static void vm_registers_before_the_first_vcpu(struct kunit *test)
 {
 	static const struct {
@@ -341,12 +341,12 @@ static void vm_registers_before_the_first_vcpu(struct kunit *test)
 	ctx->kvm->arch.psci_version = KVM_ARM_PSCI_0_1;
 	KUNIT_EXPECT_FALSE(test, kvm_arm_rust_vcpu_features_fit(ctx->kvm, psci_0_2));
 	KUNIT_EXPECT_TRUE(test, kvm_arm_rust_vcpu_features_fit(ctx->kvm, 0));
-	/* Not said before they were known. */
+	/* Once features are known, they are not compared again. */
 	opt_in_set_features(ctx->kvm, false);
 	KUNIT_EXPECT_TRUE(test, kvm_arm_rust_vcpu_features_fit(ctx->kvm, psci_0_2));
 }
 
-/* The levels of this host, from what C says of it on the older scale. */
+/* The levels of this host, from C's levels on the older scale. */
 static void levels_are_those_of_the_workarounds(struct kunit *test)
 {
 	static const struct {
@@ -397,9 +397,9 @@ static void levels_are_those_of_the_workarounds(struct kunit *test)
 
 static struct kunit_case opt_in_test_cases[] = {
 	KUNIT_CASE(opt_in_is_for_new_vms_in_mode_rust),
-	KUNIT_CASE(canonical_pmr_is_for_a_vgic_that_is_new),
-	KUNIT_CASE(requests_with_something_else_are_refused),
-	KUNIT_CASE(extensions_tell_what_is_there),
+	KUNIT_CASE(canonical_pmr_is_for_new_vgics),
+	KUNIT_CASE(requests_with_other_fields_set_are_refused),
+	KUNIT_CASE(extensions_report_what_exists),
 	KUNIT_CASE(vm_registers_are_those_of_vcpus),
 	KUNIT_CASE(vm_registers_freeze_when_the_vm_runs),
 	KUNIT_CASE(vm_registers_before_the_first_vcpu),

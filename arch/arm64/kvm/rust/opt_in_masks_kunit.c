@@ -51,7 +51,7 @@ static void gic_reset(struct kvm_vcpu *vcpu, u32 pri_bits, u32 id_bits)
 		memset(vcpu->arch.ctxt.vncr_array, 0, PAGE_SIZE);
 }
 
-/* The bits in which a register differs from what it was, after one write. */
+/* The bits of a register that one write changes. */
 static u64 gic_changed(struct kvm_vcpu *vcpu, const struct sys_reg_desc *r,
 		       u32 pri_bits, u32 id_bits, u64 toggle)
 {
@@ -195,7 +195,7 @@ static void fw_masks_are_what_c_lets_change(struct kunit *test)
 					  KVM_REG_ARM_FW_FEAT_BMAP_REG(j - 64);
 			u64 want = fw_writable(ctx->vcpu, id);
 
-			/* Which C does not do. */
+			/* C does not freeze the version. */
 			if (!j && ran && freezes)
 				want = 0;
 			KUNIT_ASSERT_EQ(test, KVM_ARM_FW_RANGE_IDX(id), j);
@@ -204,7 +204,7 @@ static void fw_masks_are_what_c_lets_change(struct kunit *test)
 	}
 }
 
-static void ranges_are_of_those_who_asked(struct kunit *test)
+static void ranges_need_their_opt_in(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
 	struct opt_in_user u;
@@ -234,7 +234,7 @@ static struct kunit_case opt_in_masks_test_cases[] = {
 	KUNIT_CASE(gic_masks_are_what_c_lets_change),
 	KUNIT_CASE(without_a_gicv3_its_masks_are_zero),
 	KUNIT_CASE(fw_masks_are_what_c_lets_change),
-	KUNIT_CASE(ranges_are_of_those_who_asked),
+	KUNIT_CASE(ranges_need_their_opt_in),
 	{}
 };
 

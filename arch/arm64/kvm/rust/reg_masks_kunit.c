@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit suite of KVM_ARM_GET_REG_WRITABLE_MASKS, included by abi.c: C and Rust
- * leave the same in userspace, also where not all of it can be written.
+ * leave the same bytes in userspace, even if not all of them can be written.
  */
 #include <kunit/test.h>
 
@@ -16,7 +16,7 @@
 #define REG_MASKS_SIZE	(KVM_ARM_FEATURE_ID_RANGE_SIZE * sizeof(u64))
 #define REG_MASKS_FILL	0xa5
 
-/* A page of userspace with nothing behind it, and what each side leaves there. */
+/* A page of userspace, with nothing mapped after it, and each side's result. */
 struct reg_masks_test {
 	unsigned long page;
 	u8 *c;
@@ -35,7 +35,7 @@ static bool reg_masks_test_prepare(struct kunit *test, struct reg_masks_test *t)
 	return t->c && t->rust;
 }
 
-/* Returns what the ioctl returns, and the page as it is then. */
+/* Returns the result of the ioctl, and copies the page afterwards. */
 static int reg_masks_get(struct reg_masks_test *t, bool rust,
 			 struct reg_mask_range *range, u8 *page)
 {
@@ -78,7 +78,7 @@ static void masks_are_those_of_c(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, reg_masks_test_prepare(test, &t));
 	abi_test_set_mode(KVM_ARM_ABI_C);
 
-	/* The second time they are made already; and at any alignment. */
+	/* The masks exist from the second time on. Try any alignment. */
 	for (int i = 0; i < 16; i++) {
 		range.addr = t.page + 512 + i;
 		reg_masks_agree(test, &t, &range, 0);
@@ -121,8 +121,8 @@ static void refused_requests_touch_nothing(struct kunit *test)
 	}
 }
 
-/* The array ends @beyond bytes into what is not there, or begins before it. */
-static void faults_leave_what_c_leaves(struct kunit *test)
+/* The array ends past the mapped page, or begins before it. */
+static void faults_leave_the_same_as_c(struct kunit *test)
 {
 	struct reg_masks_test t;
 	struct reg_mask_range range = {};
@@ -139,7 +139,7 @@ static void faults_leave_what_c_leaves(struct kunit *test)
 		reg_masks_agree(test, &t, &range, -EFAULT);
 	}
 
-	/* Not userspace's, and beyond all that is. */
+	/* A kernel address, and addresses at the end of userspace and above it. */
 	range.addr = (unsigned long)t.c;
 	reg_masks_agree(test, &t, &range, -EFAULT);
 	range.addr = TASK_SIZE_MAX - 8;
@@ -187,7 +187,7 @@ static void planted_mask_differences_are_counted(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 6);
 }
 
-/* What both of the first to ask for the masks have to find. */
+/* The masks that two concurrent first callers must both find. */
 static struct {
 	struct completion go, done;
 	u64 ctr;
@@ -197,14 +197,14 @@ static struct {
 static int reg_masks_ask_first(void *unused)
 {
 	wait_for_completion(&reg_masks_first.go);
-	/* CTR_EL0 is one of the last in the table, so that its mask is made late. */
+	/* CTR_EL0 is one of the last in the table, so its mask is made late. */
 	kvm_arm_rust_judge_reg_mask(SYS_CTR_EL0, reg_masks_first.ctr);
 	kvm_arm_rust_judge_nr_reg_masks(reg_masks_first.nr);
 	complete(&reg_masks_first.done);
 	return 0;
 }
 
-static void two_who_ask_first_find_all_masks(struct kunit *test)
+static void two_first_callers_find_all_masks(struct kunit *test)
 {
 	long before = abi_test_mismatches();
 	struct reg_mask_range range = {};
@@ -244,10 +244,10 @@ static void two_who_ask_first_find_all_masks(struct kunit *test)
 static struct kunit_case reg_masks_test_cases[] = {
 	KUNIT_CASE(masks_are_those_of_c),
 	KUNIT_CASE(refused_requests_touch_nothing),
-	KUNIT_CASE(faults_leave_what_c_leaves),
+	KUNIT_CASE(faults_leave_the_same_as_c),
 	KUNIT_CASE(check_of_the_masks_is_silent),
 	KUNIT_CASE(planted_mask_differences_are_counted),
-	KUNIT_CASE(two_who_ask_first_find_all_masks),
+	KUNIT_CASE(two_first_callers_find_all_masks),
 	{}
 };
 

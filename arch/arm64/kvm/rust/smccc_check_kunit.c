@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the mode check for hypercalls, included by abi.c: what C is
- * made to get wrong is counted, and nothing else is.
+ * KUnit suite of mode check for hypercalls, included by abi.c: planted mistakes
+ * of C are counted, and nothing else is.
  */
 #include <kunit/test.h>
 
@@ -10,10 +10,10 @@
 
 #include <kvm/arm_psci.h>
 
-/* What the lying handler makes of a call that C has handled. */
+/* How the lying handler changes the result of a call that C has handled. */
 static struct {
 	int ret;
-	/* The register that it changes, if one. */
+	/* The register to change, if any. */
 	int reg;
 	u64 xor;
 } smccc_lie;
@@ -53,7 +53,7 @@ static long smccc_unjudged(void)
 static const struct smccc_checked {
 	const char *what;
 	u64 regs[4];
-	/* What check cannot tell a lie from: bits of x0, and of x1 to x3. */
+	/* Bits of x0 to x3 that check does not compare. */
 	u64 free[4];
 } smccc_checked[] = {
 	{ "a value", { ARM_SMCCC_VERSION_FUNC_ID } },
@@ -102,12 +102,12 @@ static int smccc_check_test_init(struct kunit *test)
 				   xa_mk_value(KVM_SMCCC_FILTER_FWD_TO_USER),
 				   GFP_KERNEL);
 	abi_test_set_mode(KVM_ARM_ABI_CHECK);
-	/* As if it had been so since the kernel booted. */
+	/* As if the mode had been check since boot. */
 	switched = false;
 	return ret;
 }
 
-static void the_truth_is_not_counted(struct kunit *test)
+static void correct_calls_are_not_counted(struct kunit *test)
 {
 	memset(&smccc_lie, 0, sizeof(smccc_lie));
 	for (int i = 0; i < ARRAY_SIZE(smccc_checked); i++)
@@ -132,7 +132,7 @@ static void each_bit_of_each_register_is_compared(struct kunit *test)
 	}
 }
 
-static void the_way_on_is_compared(struct kunit *test)
+static void return_value_is_compared(struct kunit *test)
 {
 	smccc_lie.xor = 0;
 	for (int i = 0; i < ARRAY_SIZE(smccc_checked); i++) {
@@ -177,7 +177,7 @@ static void how_a_vcpu_was_turned_on_is_compared(struct kunit *test)
 	}
 }
 
-/* What others do just before C handles a call, and undo just after it. */
+/* Changes by others just before C handles a call, undone just after it. */
 
 static void smccc_write_mpidr(struct kvm_vcpu *vcpu, bool after)
 {
@@ -190,7 +190,7 @@ static void smccc_turn_on(struct kvm_vcpu *vcpu, bool after)
 					       KVM_MP_STATE_RUNNABLE;
 }
 
-/* A second vCPU, of affinity 1. In a real VM it would stay. */
+/* A second vCPU, with affinity 1. In a real VM it would stay. */
 static struct kvm_vcpu *smccc_newcomer;
 
 static void smccc_create_vcpu(struct kvm_vcpu *vcpu, bool after)
@@ -238,7 +238,7 @@ static const u64 smccc_of_others[][4] = {
 };
 
 /* The affinity, the power state and the number of vCPUs are A before and after, and B for C. */
-static void vcpus_that_change_in_between_are_no_difference(struct kunit *test)
+static void vcpus_that_change_during_a_call_are_no_difference(struct kunit *test)
 {
 	static void (* const others[])(struct kvm_vcpu *vcpu, bool after) = {
 		smccc_write_mpidr, smccc_turn_on, smccc_create_vcpu,
@@ -266,7 +266,7 @@ static void vcpus_that_change_in_between_are_no_difference(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged);
 }
 
-/* In the other modes C does not say what it sees. */
+/* In the other modes C reports nothing. */
 static void calls_during_which_check_ends_are_not_judged(struct kunit *test)
 {
 	long unjudged = smccc_unjudged();
@@ -279,7 +279,7 @@ static void calls_during_which_check_ends_are_not_judged(struct kunit *test)
 			unjudged + ARRAY_SIZE(smccc_of_others));
 }
 
-/* It is written without a lock by calls that began in another mode. */
+/* Calls that began in another mode write the version without a lock. */
 static void psci_version_of_another_mode_is_not_judged(struct kunit *test)
 {
 	static const u64 regs[4] = { PSCI_0_2_FN_PSCI_VERSION };
@@ -301,11 +301,11 @@ static void psci_version_of_another_mode_is_not_judged(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged + 1);
 }
 
-/* What C is made to say that it has seen, and to answer. */
+/* Planted reports and results of C. */
 struct smccc_sights {
 	const char *what;
 	u64 call[4];
-	/* Of CPU_ON: for which vCPU it looks, of AFFINITY_INFO: the vCPU that it comes to */
+	/* CPU_ON: the vCPU that C looks for; AFFINITY_INFO: the vCPU that C looks at */
 	u64 affinity;
 	bool looks, is_none, sees_power, is_on;
 	u64 x0;
@@ -329,28 +329,28 @@ static int smccc_acting_handler(struct kvm_vcpu *vcpu)
 	return 1;
 }
 
-static void decisions_follow_from_what_c_sees(struct kunit *test)
+static void decisions_follow_from_cs_reports(struct kunit *test)
 {
 	const u64 invalid = PSCI_RET_INVALID_PARAMS, on = PSCI_RET_ALREADY_ON;
 	const struct smccc_sights cases[] = {
 #define ON(what, ...) { what, { PSCI_0_2_FN64_CPU_ON, 7 }, __VA_ARGS__ }
 		ON("off", 7, true, false, true, false, 0, false),
 		ON("on", 7, true, false, true, true, on, false),
-		ON("nobody", 7, true, true, false, false, invalid, false),
+		ON("no such vCPU", 7, true, true, false, false, invalid, false),
 		ON("off, not turned on", 7, true, false, true, false, on, true),
 		ON("on, turned on", 7, true, false, true, true, 0, true),
-		ON("nobody, turned on", 7, true, true, false, false, 0, true),
+		ON("no such vCPU, turned on", 7, true, true, false, false, 0, true),
 		ON("another one", 8, true, false, true, false, 0, true),
 		ON("not looked for", 7, false, false, false, false, invalid, true),
-		ON("not looked whether it is on", 7, true, false, false, false, 0, true),
+		ON("power state not read", 7, true, false, false, false, 0, true),
 #undef ON
 #define INFO(what, ...) { what, { PSCI_0_2_FN64_AFFINITY_INFO, 7, 0 }, __VA_ARGS__ }
 		INFO("off", 7, true, false, true, false, 1, false),
 		INFO("on", 7, true, false, true, true, 0, false),
-		INFO("nobody", 8, true, false, false, false, invalid, false),
-		INFO("off, said to be on", 7, true, false, true, false, 0, true),
-		INFO("on, said to be off", 7, true, false, true, true, 1, true),
-		INFO("nobody, said to be off", 8, true, false, false, false, 1, true),
+		INFO("no such vCPU", 8, true, false, false, false, invalid, false),
+		INFO("off, reported as on", 7, true, false, true, false, 0, true),
+		INFO("on, reported as off", 7, true, false, true, true, 1, true),
+		INFO("no such vCPU, reported as off", 8, true, false, false, false, 1, true),
 		INFO("left out", 7, true, false, false, false, invalid, true),
 		INFO("another one", 8, true, false, true, false, 1, true),
 		INFO("not looked at", 7, false, false, false, false, invalid, true),
@@ -378,21 +378,21 @@ static void planted_filter_differences_are_counted(struct kunit *test)
 		bool ran, differs;
 	} cases[] = {
 		{ "in the filter", { PSCI_0_2_FN_SYSTEM_OFF, 1, KVM_SMCCC_FILTER_DENY } },
-		{ "in its way", { PSCI_0_2_FN_SYSTEM_OFF, 1 }, -EEXIST },
-		{ "in the way of its end", { PSCI_0_2_FN_SYSTEM_OFF - 7, 8 }, -EEXIST },
-		{ "in the way of its beginning", { PSCI_1_0_FN_STAT_COUNT, 9 }, -EEXIST },
-		{ "in nobody's way", { PSCI_0_2_FN_SYSTEM_OFF - 7, 7 }, -EEXIST, false, true },
+		{ "already in the filter", { PSCI_0_2_FN_SYSTEM_OFF, 1 }, -EEXIST },
+		{ "last function in the filter", { PSCI_0_2_FN_SYSTEM_OFF - 7, 8 }, -EEXIST },
+		{ "first function in the filter", { PSCI_1_0_FN_STAT_COUNT, 9 }, -EEXIST },
+		{ "not in the filter", { PSCI_0_2_FN_SYSTEM_OFF - 7, 7 }, -EEXIST, false, true },
 		{ "no memory", { 7, 1 }, -ENOMEM },
 		{ "too late", { 7, 1 }, -EBUSY, true },
 		{ "another action", { PSCI_0_2_FN_SYSTEM_OFF, 1,
 				      KVM_SMCCC_FILTER_FWD_TO_USER },
 		  0, false, true },
-		{ "not to its end", { PSCI_0_2_FN_SYSTEM_OFF, 2, KVM_SMCCC_FILTER_DENY },
+		{ "range is cut short", { PSCI_0_2_FN_SYSTEM_OFF, 2, KVM_SMCCC_FILTER_DENY },
 		  0, false, true },
-		{ "not too late", { PSCI_0_2_FN_SYSTEM_OFF, 1, KVM_SMCCC_FILTER_DENY },
+		{ "accepted after a run", { PSCI_0_2_FN_SYSTEM_OFF, 1, KVM_SMCCC_FILTER_DENY },
 		  0, true, true },
-		{ "too late too early", { 7, 1 }, -EBUSY, false, true },
-		{ "refused for nothing", { 7, 1 }, -EINVAL, false, true },
+		{ "EBUSY before a run", { 7, 1 }, -EBUSY, false, true },
+		{ "refused without a reason", { 7, 1 }, -EINVAL, false, true },
 		{ "no function", { 7, 0 }, 0, false, true },
 		{ "no action", { 7, 1, NR_SMCCC_FILTER_ACTIONS }, -EEXIST, false, true },
 	};
@@ -439,14 +439,14 @@ static void planted_filter_requests_are_counted(struct kunit *test)
 }
 
 static struct kunit_case smccc_check_test_cases[] = {
-	KUNIT_CASE(the_truth_is_not_counted),
+	KUNIT_CASE(correct_calls_are_not_counted),
 	KUNIT_CASE(each_bit_of_each_register_is_compared),
-	KUNIT_CASE(the_way_on_is_compared),
+	KUNIT_CASE(return_value_is_compared),
 	KUNIT_CASE(how_a_vcpu_was_turned_on_is_compared),
-	KUNIT_CASE(vcpus_that_change_in_between_are_no_difference),
+	KUNIT_CASE(vcpus_that_change_during_a_call_are_no_difference),
 	KUNIT_CASE(calls_during_which_check_ends_are_not_judged),
 	KUNIT_CASE(psci_version_of_another_mode_is_not_judged),
-	KUNIT_CASE(decisions_follow_from_what_c_sees),
+	KUNIT_CASE(decisions_follow_from_cs_reports),
 	KUNIT_CASE(planted_filter_differences_are_counted),
 	KUNIT_CASE(planted_filter_requests_are_counted),
 	{}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of hypercalls, included by abi.c: C and Rust make the same of
- * every function id, on a vCPU that exists in memory only.
+ * KUnit suite of hypercalls, included by abi.c: C and Rust give the same result
+ * for every function id, on a vCPU that exists only in memory.
  */
 #include <kunit/test.h>
 
@@ -12,7 +12,7 @@
 
 #include <kvm/arm_psci.h>
 
-/* What a call may change. */
+/* The state that a call may change. */
 struct smccc_outcome {
 	int ret;
 	u32 mp_state;
@@ -50,7 +50,7 @@ static int smccc_test_init(struct kunit *test)
 	ctx->vcpu->arch.steal.base = INVALID_GPA;
 	ctx->vcpu->cpu = -1;
 
-	/* The vCPU finds itself where it looks for others. */
+	/* A search for other vCPUs finds the vCPU itself. */
 	ret = xa_err(xa_store(&ctx->kvm->vcpu_array, 0, ctx->vcpu, GFP_KERNEL));
 	if (ret)
 		return ret;
@@ -110,7 +110,7 @@ static void smccc_call(struct kunit *test, const struct smccc_state *state,
 	out->reset_state = vcpu->arch.reset_state;
 }
 
-/* Random bits, the time, guest memory and sleep are no matter of the oracle. */
+/* The oracle cannot repeat calls with random bits, time, guest memory or sleep. */
 static bool smccc_is_repeatable(const struct smccc_state *state, const u64 *regs)
 {
 	switch ((u32)regs[0]) {
@@ -179,7 +179,7 @@ static void smccc_every_id(struct kunit *test, const struct smccc_state *state)
 	}
 }
 
-static void every_id_where_all_is_offered(struct kunit *test)
+static void every_id_with_all_services(struct kunit *test)
 {
 	static const struct smccc_state state = {
 		.psci_version = KVM_ARM_PSCI_1_3, .psci_0_2 = true,
@@ -189,14 +189,14 @@ static void every_id_where_all_is_offered(struct kunit *test)
 	smccc_every_id(test, &state);
 }
 
-static void every_id_where_nothing_is_offered(struct kunit *test)
+static void every_id_without_services(struct kunit *test)
 {
 	static const struct smccc_state state = {};
 
 	smccc_every_id(test, &state);
 }
 
-/* The ids that mean something, and their neighbours. */
+/* The ids of functions, and their neighbours. */
 static const u32 smccc_known[][2] = {
 	{ ARM_SMCCC_VERSION_FUNC_ID,       ARM_SMCCC_VERSION_FUNC_ID + 3 },
 	{ ARM_SMCCC_ARCH_WORKAROUND_3 - 1, ARM_SMCCC_ARCH_WORKAROUND_3 + 1 },
@@ -218,7 +218,7 @@ static bool smccc_known_ids(struct kunit *test, const struct smccc_state *state,
 {
 	for (int i = 0; i < ARRAY_SIZE(smccc_known); i++) {
 		for (u32 id = smccc_known[i][0]; id <= smccc_known[i][1]; id++) {
-			/* Neither half of a register above is of an id. */
+			/* With zeros and with garbage in the upper half, which is ignored. */
 			regs[n] = id;
 			if (!smccc_agree(test, state, regs))
 				return false;
@@ -309,7 +309,7 @@ static void features_of_known_ids(struct kunit *test)
 	smccc_in_each_state(test, smccc_features_body);
 }
 
-/* SSBS decides what a mitigated host says of SMCCC_ARCH_WORKAROUND_2. */
+/* SSBS decides a mitigated host's answer about SMCCC_ARCH_WORKAROUND_2. */
 static void features_of_workaround_2_by_ssbs(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
@@ -355,8 +355,8 @@ static void every_filter_action(struct kunit *test)
 }
 
 static struct kunit_case smccc_test_cases[] = {
-	KUNIT_CASE_SLOW(every_id_where_all_is_offered),
-	KUNIT_CASE_SLOW(every_id_where_nothing_is_offered),
+	KUNIT_CASE_SLOW(every_id_with_all_services),
+	KUNIT_CASE_SLOW(every_id_without_services),
 	KUNIT_CASE_SLOW(known_ids_with_hostile_arguments),
 	KUNIT_CASE_SLOW(features_of_known_ids),
 	KUNIT_CASE(features_of_workaround_2_by_ssbs),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the GICv2's CPU interface, included by abi.c: C and Rust make
- * the same of every state and every write. On a host with a GICv3, C serves a
- * GICv2 by the functions of the GICv3, and so this covers them.
+ * KUnit suite of the GICv2's CPU interface, included by abi.c: C and Rust agree
+ * on every state and every write. On a host with a GICv3, C serves a GICv2 by
+ * the functions of the GICv3, so this covers them.
  */
 #include <kunit/test.h>
 
@@ -36,7 +36,7 @@ static bool vgic_v2_on_gicv3(void)
 	return static_branch_unlikely(&kvm_vgic_global_state.gicv3_cpuif);
 }
 
-/* The word in which this host keeps the state of a GICv2's CPU interface. */
+/* The word in which this host stores the state of a GICv2's CPU interface. */
 static u32 *vgic_v2_vmcr(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
@@ -46,7 +46,7 @@ static u32 *vgic_v2_vmcr(struct kunit *test)
 				    &cpu->vgic_v2.vgic_vmcr;
 }
 
-/* Spreads a number over the bits of a VMCR that mean something. */
+/* Spreads a number over the defined bits of a VMCR. */
 static u32 vgic_v2_nth_vmcr(u32 n)
 {
 	static const u32 meaningful = GENMASK(31, 18) | BIT(9) | GENMASK(4, 0);
@@ -94,7 +94,7 @@ static void every_vmcr_of_a_gicv2_host(struct kunit *test)
 	}
 }
 
-/* Writing a register that ignores it makes the state go round. */
+/* A write to a register that ignores it reads and stores the state. */
 static void every_vmcr_of_this_host(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
@@ -118,7 +118,7 @@ static void every_vmcr_of_this_host(struct kunit *test)
 	}
 }
 
-/* Fields that C's functions are given with more bits than there are. */
+/* Fields with more bits than the register has, passed to C's functions. */
 static void excess_bits_of_a_state(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
@@ -139,7 +139,7 @@ static void excess_bits_of_a_state(struct kunit *test)
 	}
 }
 
-/* Returns false, having said so, if the sides differ. */
+/* Reports a failure, and returns false, if the sides differ. */
 static bool vgic_v2_agree(struct kunit *test, u32 raw, u32 offset, u32 val)
 {
 	struct abi_test *ctx = test->priv;
@@ -193,7 +193,7 @@ static void writes_and_reads_of_each_register(struct kunit *test)
 	}
 }
 
-/* The stock values of the historical, 5-bit form. */
+/* The values of the historical 5-bit form. */
 static void priority_mask_has_five_bits(struct kunit *test)
 {
 	static const struct {
