@@ -25,7 +25,7 @@
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
 
-/* Whether any VM has ever opted in. Costs a NOP until the first one does. */
+/* Whether any VM has opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&

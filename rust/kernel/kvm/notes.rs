@@ -35,8 +35,8 @@ impl ExitedVcpu<'_> {
     pub fn with_notes<R>(self, notes: &Notes, f: impl FnOnce() -> R) -> R {
         // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses.
         let field = unsafe { &raw mut (*self.as_ptr()).arch.abi_notes };
-        // SAFETY: By the type invariant nobody but the current task, which handles the exit,
-        // accesses the field.
+        // SAFETY: By the type invariant only the current task, which handles the exit, accesses the
+        // field.
         unsafe { field.write(ptr::from_ref(notes).cast_mut().cast()) };
         let result = f();
         // SAFETY: As above.
@@ -46,8 +46,8 @@ impl ExitedVcpu<'_> {
 
     /// Writes to the notes of the call that is being handled, if it has any.
     pub fn note(self, f: impl FnOnce(&mut Seen)) {
-        // SAFETY: By the invariant of `Vcpu` it is valid; by the type invariant nobody but the
-        // current task accesses the field.
+        // SAFETY: By the invariant of `Vcpu` it is valid; by the type invariant only the current
+        // task accesses the field.
         let notes = unsafe { (*self.as_ptr()).arch.abi_notes };
         // SAFETY: The field is null, or `with_notes()` has stored a reference to notes there and
         // has not returned, because it clears the field first. Only the current task, which runs

@@ -9,8 +9,8 @@
 //! Reference: Arm IHI 0048B (GICv2), `GICC_*` in 4.4 and `GICH_VMCR` in 5.3; Arm IHI 0069,
 //! `ICH_VMCR_EL2`; `vgic_mmio_read_vcpuif()`, `vgic_mmio_write_vcpuif()`.
 
-/// The priority mask of the architecture, `GICC_PMR.Priority`: 8 bits, of which a GICv2 may
-/// implement the upper five only. An interrupt is signalled if its priority is lower in number.
+/// The priority mask of the architecture, `GICC_PMR.Priority`: 8 bits; a GICv2 may implement only
+/// the upper five. An interrupt is signalled if its priority is lower in number.
 ///
 /// What userspace gets is a [`VmPriMask`]:
 ///

@@ -120,7 +120,7 @@ impl OptInCap {
         }
     }
 
-    /// Returns the capability that has this number, `None` if it is none of these.
+    /// Returns the capability that has this number, `None` if there is none.
     #[inline]
     pub fn from_number(number: u64) -> Option<Self> {
         Self::ALL

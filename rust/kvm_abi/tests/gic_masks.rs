@@ -448,7 +448,7 @@ fn number_of_active_priorities_follows_the_priority_bits() {
 
 #[test]
 fn common_binary_point_only_hides_the_other_one() {
-    // The mask has every bit that can be changed after some other write: CBPR is writable, too.
+    // The mask has each bit that can be changed after some other write: CBPR is writable, too.
     let vcpu = Vcpu { cbpr: 1, ..VCPU };
     let (bpr1, ctlr) = ((0, 12, 3), (0, 12, 4));
     assert_eq!(vcpu.changed_by(bpr1, Access::Bpr1, 0x7), 0);

@@ -190,7 +190,7 @@ fn other_numbers_are_no_capabilities() {
     for number in others.filter(|number| !known(*number)) {
         assert_eq!(OptInCap::from_number(number), None, "{number:#x}");
     }
-    // KVM_CHECK_EXTENSION takes a long, all bits of which count.
+    // KVM_CHECK_EXTENSION takes a long; all its bits count.
     for (_, number, ..) in CAPS {
         for bit in 0..64 {
             let flipped = u64::from(number) ^ 1 << bit;

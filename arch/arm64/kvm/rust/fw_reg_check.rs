@@ -79,7 +79,7 @@ pub(crate) fn write(snapshot: &Snapshot, value: u64, ran: RanOnce) -> Outcome {
 
 /// Lets C read a firmware register, and compares.
 ///
-/// Returns what `kvm_arm_c_get_fw_reg()` returns, having written the value to `valp`.
+/// Writes the value to `valp`, and returns what `kvm_arm_c_get_fw_reg()` returns.
 ///
 /// # Safety
 ///

@@ -214,7 +214,7 @@ fn values(end: u64) -> impl Iterator<Item = u64> {
         let bit = 1u64.rotate_left(bit);
         [bit, bit | 1, !bit]
     });
-    // Not called as a method: `pin_init` has a method of this name for every type.
+    // Not called as a method: `pin_init` has a method of this name for each type.
     Iterator::chain(0..=end, odd)
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit suite of hypercalls, included by abi.c: C and Rust give the same result
- * for every function id, on a vCPU that exists only in memory.
+ * for each function id, on a vCPU that exists only in memory.
  */
 #include <kunit/test.h>
 

@@ -62,7 +62,7 @@ impl<'a> Input<'a> {
             0 => self.u64(),
             1 => value ^ (1 << (self.u8() % 64)),
             2 => value.wrapping_add_signed(i64::from(self.u8() as i8)),
-            // With noise above the lower half, for registers of which only that half counts.
+            // With noise above the lower half, for registers whose upper half is ignored.
             3 => value | u64::from(self.u32()) << 32,
             _ => value,
         }
