@@ -127,6 +127,9 @@ count()
 # for example) has another LLVM. The user's environment is dropped, so that all
 # clones and all users build the same.
 BINDGEN=$CACHE/bindgen/bin/bindgen
+# By its Python, as the environment was renamed once it was complete.
+# shellcheck disable=SC2034 # for setup.sh and lint.sh
+REUSE=("$CACHE/reuse/bin/python3" -m reuse)
 clean_env()
 {
 	env -i HOME="${HOME:-/}" USER="${USER:-}" TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 \

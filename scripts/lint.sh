@@ -134,6 +134,24 @@ python()
 	(cd "$ROOT/scripts" && clean_env /usr/bin/python3 -B -W error -m "$@")
 }
 
+# licences: every file names its licence, by itself or in REUSE.toml, and the text of
+# each is in LICENSES. The kernel's files say GPL-2.0, a name that SPDX has replaced by
+# GPL-2.0-only: in the copy that is checked they say that.
+licences()
+{
+	local copy=$LINT/licences
+	local lint=(clean_env "${REUSE[@]}" --root "$copy" lint --lines)
+	rm -rf "$copy"
+	mkdir "$copy"
+	repo_files | rsync -L --files-from=- "$ROOT/" "$copy/" || return
+	{ grep -rlZE 'License-Identifier: GPL-2\.0( |$)' "$copy" || :; } |
+		xargs -0r sed -Ei 's/(License-Identifier: GPL-2\.0)( |$)/\1-only\2/' || return
+	cp "$PLANTED/src/lib.rs" "$copy/scripts/planted.rs"
+	refuses "planted.rs: no license identifier" "${lint[@]}" || return
+	rm "$copy/scripts/planted.rs"
+	"${lint[@]}"
+}
+
 series_listed()
 {
 	local wrong
@@ -199,6 +217,7 @@ plant
 
 check "shellcheck" shell_check
 check "python compiles" python_check
+check "licences" licences
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
 check "clippy on the core crate" core_clippy

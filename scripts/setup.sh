@@ -4,8 +4,8 @@
 # Usage: scripts/setup.sh
 #
 # Install what is needed to build and test and is missing: Debian packages (as root
-# or with sudo), bindgen, the crates of the host tests, and an arm64 busybox for the
-# guest's initramfs. If nothing is missing, it needs neither network nor root and
+# or with sudo), bindgen, reuse, the crates of the host tests, and an arm64 busybox for
+# the guest's initramfs. If nothing is missing, it needs neither network nor root and
 # takes a moment. DEBIAN_MIRROR=<URI> replaces the mirror of the machine's apt.
 
 . "$(dirname "$0")/lib.sh"
@@ -27,6 +27,8 @@ PACKAGES=(
 	gnuplot-nox
 	# make lint
 	sparse shellcheck python3-sphinx python3-yaml
+	# reuse: an environment of its own, and the library by which it knows texts
+	python3-venv file
 )
 QEMU='qemu-system-arm>=1:10'
 BINDGEN_VERSION=0.72.1
@@ -138,6 +140,30 @@ bindgen()
 	rm -rf "$OUT/cargo-bindgen"
 }
 
+# reuse is not in Debian 12 in a version that knows REUSE.toml: from PyPI, by checksum.
+reuse()
+{
+	local tmp version
+	version=$(sed -n 's/^reuse==\([^ ]*\) .*/\1/p' "$ROOT/scripts/lint/reuse.txt")
+	[[ $("${REUSE[@]}" --version 2>/dev/null) != *" $version"* ]] || return 0
+	fresh_tmp tmp "$CACHE/reuse"
+	note "getting reuse $version (once) … log: $LOGS/reuse.log"
+	logged "$LOGS/reuse.log" reuse_in "$tmp" ||
+		die "reuse could not be installed; pip says why in $LOGS/reuse.log"
+	rm -rf "$CACHE/reuse"
+	mv -T "$tmp" "$CACHE/reuse"
+}
+
+# reuse_in DIRECTORY
+reuse_in()
+{
+	local pip=("$1/bin/python3" -m pip --disable-pip-version-check --no-cache-dir
+		install --require-hashes --no-deps)
+	/usr/bin/python3 -m venv "$1" || return
+	"${pip[@]}" --only-binary :all: -r "$ROOT/scripts/lint/reuse-needs.txt" || return
+	"${pip[@]}" --no-build-isolation -r "$ROOT/scripts/lint/reuse.txt"
+}
+
 # Download the crates named in each Cargo.lock, for this machine: the tests need no
 # network then.
 crates()
@@ -205,6 +231,7 @@ out_dir
 lock "$CACHE/lock"
 packages
 bindgen
+reuse
 crates
 busybox
 tools

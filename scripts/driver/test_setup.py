@@ -29,7 +29,10 @@ class Setup(Place):
         # Everything else that setup looks for is installed here, or the tests could not run.
         version = re.search(r"^BINDGEN_VERSION=(.*)$", (ROOT / "scripts/setup.sh").read_text(), re.M)
         assert version
+        reuse = re.search(r"^reuse==(\S+) ", (ROOT / "scripts/lint/reuse.txt").read_text(), re.M)
+        assert reuse
         for name, body in (("bindgen/bin/bindgen", f"echo bindgen {version[1]}"),
+                           ("reuse/bin/python3", f"echo reuse, version {reuse[1]}"),
                            ("busybox-arm64/busybox", "")):
             path = self.cache / name
             path.parent.mkdir(parents=True)
@@ -142,6 +145,32 @@ class Crates(Place):
         assert names
         self.assertEqual(sorted(names[1].split()),
                          sorted(str(path.parent.relative_to(ROOT)) for path in self.manifests()))
+
+
+class Pip(Place):
+    def test_each_package_is_pinned_by_version_and_checksum(self) -> None:
+        for name, least in (("reuse.txt", 1), ("reuse-needs.txt", 10)):
+            text = (ROOT / "scripts/lint" / name).read_text(encoding="utf-8")
+            packages = [line for line in text.replace("\\\n", "").splitlines()
+                        if line and not line.startswith("#")]
+            self.assertGreaterEqual(len(packages), least)
+            for line in packages:
+                self.assertRegex(line, r"^[A-Za-z0-9.-]+==[0-9.]+( +--hash=sha256:[0-9a-f]{64})+$")
+
+    def test_pip_takes_nothing_else(self) -> None:
+        self.fake("python3", '[[ $2 != venv ]] || { mkdir -p "$3/bin" && cp "$0" "$3/bin"; }')
+        script = re.search(r"^reuse_in\(\)\n\{.*?^\}", (ROOT / "scripts/setup.sh").read_text(),
+                           re.M | re.S)
+        assert script
+        body = script[0].replace("/usr/bin/python3", "python3")
+        ran = self.run_it("bash", "-c", f'{body}\nreuse_in "$0"', str(self.dir / "new"),
+                          ROOT=str(ROOT))
+        self.assertEqual((ran.status, ran.err), (0, ""))
+        pip = [line for line in self.called() if " -m pip " in line]
+        self.assertEqual([line.rpartition("/")[2] for line in pip],
+                         ["reuse-needs.txt", "reuse.txt"])
+        for line in pip:
+            self.assertIn(" install --require-hashes --no-deps ", line)
 
 
 class Cargo(Place):
