@@ -152,6 +152,21 @@ licences()
 	"${lint[@]}"
 }
 
+# maintainers: the kernel's get_maintainer.pl finds every laid file by our MAINTAINERS.
+maintainers()
+{
+	local dir=$LINT/maintainers script what
+	script=$(base_tree)/scripts/get_maintainer.pl
+	rm -rf "$dir"
+	mkdir -p "$dir"/{planted/drivers,laid}
+	cp "$PLANTED/src/lib.rs" "$dir/planted/drivers/planted.rs"
+	for what in "drivers/planted.rs: MAINTAINERS has no pattern" "no file matches"; do
+		refuses "$what" python lint.maintained "$dir/planted" "$script" "$ROOT/MAINTAINERS" || return
+	done
+	stage_payload "$dir/laid"
+	python lint.maintained "$dir/laid" "$script" "$ROOT/MAINTAINERS"
+}
+
 series_listed()
 {
 	local wrong
@@ -218,6 +233,7 @@ plant
 check "shellcheck" shell_check
 check "python compiles" python_check
 check "licences" licences
+check "MAINTAINERS" maintainers
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
 check "clippy on the core crate" core_clippy
