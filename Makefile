@@ -78,6 +78,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make bench        count the instructions of the C and the Rust code; measure code size
                     and build time
   make lint         formatting, warnings, documentation, patches
+  make docs         write the drawing, and the tables of the last `make run ALL=1` and
+                    `make bench`, into README.md and docs/
   make series       export patches for `git am`; with BUILD=1, build each step
   make clean        remove what was built
   make distclean    remove the work tree, too (the cache of downloads stays)
@@ -106,7 +108,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants builds bench lint series clean distclean
+	fuzz mutants builds bench lint docs series clean distclean
 
 help:
 	$(info $(HELP))
@@ -157,6 +159,9 @@ bench:
 
 lint:
 	@$(steps) $(tree) lint
+
+docs:
+	@scripts/docs.sh
 
 series:
 	@BUILD=$(BUILD) $(steps) $(tree) $(if $(filter 1,$(BUILD)),kernel) series

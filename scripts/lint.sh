@@ -167,6 +167,15 @@ maintainers()
 	python lint.maintained "$dir/laid" "$script" "$ROOT/MAINTAINERS"
 }
 
+# drawing: docs/architecture.svg is what its source says.
+drawing()
+{
+	cp "$ROOT"/docs/architecture.{dot,svg} "$PLANTED"
+	echo >>"$PLANTED/architecture.dot"
+	refuses "has changed since" python docs.drawing "$PLANTED" || return
+	python docs.drawing "$ROOT/docs"
+}
+
 series_listed()
 {
 	local wrong
@@ -234,6 +243,7 @@ check "shellcheck" shell_check
 check "python compiles" python_check
 check "licences" licences
 check "MAINTAINERS" maintainers
+check "drawing of the architecture" drawing
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
 check "clippy on the core crate" core_clippy

@@ -25,6 +25,8 @@ PACKAGES=(
 	'debian-archive-keyring>=2023.3+deb12u2'
 	# make bench
 	gnuplot-nox
+	# make docs: the drawing, and the font that it is made for
+	graphviz fonts-dejavu-core
 	# make lint
 	sparse shellcheck python3-sphinx python3-yaml
 	# reuse: an environment of its own, and the library by which it knows texts

@@ -78,7 +78,7 @@ tests core
 tests fuzz
 tests model
 tests plugin
-for directory in bench objgate mutants lint driver vm; do
+for directory in bench docs objgate mutants lint driver vm; do
 	tests "$directory" suite "$directory"
 done
 count test-host "$passed" "$failed" "$skipped"
