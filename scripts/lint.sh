@@ -69,6 +69,7 @@ plant()
 	printf 'PLANTED = "\\d"\n' >"$PLANTED/planted.py"
 	printf '[package]\nname = "planted"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$PLANTED/Cargo.toml"
 	printf 'version = 4\n\n[[package]]\nname = "planted"\nversion = "0.0.0"\n' >"$PLANTED/Cargo.lock"
+	printf '[planted](nowhere.md)\n' >"$PLANTED/planted.md"
 	printf 'pub fn planted(a: u32) -> u32 {\n    return a;\n}\n' >"$PLANTED/src/lib.rs"
 }
 
@@ -167,6 +168,15 @@ maintainers()
 	python lint.maintained "$dir/laid" "$script" "$ROOT/MAINTAINERS"
 }
 
+# pages: their links lead somewhere.
+pages()
+{
+	local files
+	refuses "no such file" python lint.links "$PLANTED" planted.md || return
+	named '\.md$' || return
+	python lint.links "$ROOT" "${files[@]}"
+}
+
 # drawing: docs/architecture.svg is what its source says.
 drawing()
 {
@@ -243,6 +253,7 @@ check "shellcheck" shell_check
 check "python compiles" python_check
 check "licences" licences
 check "MAINTAINERS" maintainers
+check "links of the pages" pages
 check "drawing of the architecture" drawing
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy

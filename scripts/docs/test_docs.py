@@ -77,6 +77,12 @@ class Block(Pages):
         self.assertEqual(path.read_text(), PAGE.format("results").replace("old", "new\nlines"))
         self.assertEqual(block.read(path, "results"), "new\nlines")
 
+    def test_the_pages_have_the_comments(self) -> None:
+        root = Path(__file__).resolve().parents[2]
+        for name, what in (("README.md", "results"), ("docs/results.md", "results"),
+                           ("docs/bench.md", "bench")):
+            self.assertTrue(block.read(root / name, what), name)
+
     def test_a_page_without_the_comments_is_refused(self) -> None:
         path = self.root / "README.md"
         for text in ("# A page\n", PAGE.format("bench"), PAGE.format("results") * 2,
