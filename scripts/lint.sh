@@ -142,6 +142,7 @@ licences()
 {
 	local copy=$LINT/licences
 	local lint=(clean_env "${REUSE[@]}" --root "$copy" lint --lines)
+	[[ -x ${REUSE[0]} ]] || { echo "reuse is not installed: run 'make setup'" >&2; return 1; }
 	rm -rf "$copy"
 	mkdir "$copy"
 	repo_files | rsync -L --files-from=- "$ROOT/" "$copy/" || return
