@@ -325,8 +325,9 @@ static void *watch(void *unused)
 /* ---- What each step loses ---- */
 
 #define GROWTH_EPISODES	6
-/* The memory in use always varies by up to this. */
+/* The memory in use varies by about this. */
 #define GROWTH_KIB	96
+#define GROWTH_TIMES	4
 
 /* Late freeing is over when the number does not fall any more. */
 static long settled_kib(void)
@@ -362,11 +363,14 @@ static long growth(int times)
 
 /*
  * check_leaks() does not notice a loss of a few bytes per call. But if there is
- * one, twice as many steps lose twice as much.
+ * one, twice as many steps lose twice as much, each time that they are made.
+ * What else the kernel allocates meanwhile differs from time to time.
  */
 static void check_growth(int unused)
 {
 	long once, twice, limit = GROWTH_KIB;
+	bool grows = true;
+	int i;
 
 	if (is_debug_kernel()) {
 		fw_skip("kmemleak looks for what is lost");
@@ -374,12 +378,14 @@ static void check_growth(int unused)
 	}
 
 	growth(1);
-	once = growth(2);
-	twice = growth(4);
-	ksft_print_msg("%ld KiB more, and %ld KiB after twice as many steps\n",
-		       once, twice);
-	fw_expect(twice < limit || twice < once + once / 2,
-		  "steps lose memory, more than %ld KiB", limit);
+	for (i = 0; grows && i < GROWTH_TIMES; i++) {
+		once = growth(2);
+		twice = growth(4);
+		ksft_print_msg("%ld KiB more, and %ld KiB after twice as many steps\n",
+			       once, twice);
+		grows = twice >= limit && twice >= once + once / 2;
+	}
+	fw_expect(!grows, "steps lose memory, more than %ld KiB", limit);
 	runs[RUN_CHECK].failed = false;
 	runs[RUN_RUST].failed = false;
 }
