@@ -50,7 +50,7 @@ static void expect_no_vms(const char *when)
 {
 	int nr, tries;
 
-	for (tries = 0; (nr = count_vms() - nr_others) && tries < 500; tries++)
+	for (tries = 0; (nr = count_vms() - nr_others) && tries < 3000; tries++)
 		usleep(10000);
 	fw_expect(!nr, "%s: %d VMs are left", when, nr);
 }
