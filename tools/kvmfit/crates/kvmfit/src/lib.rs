@@ -18,6 +18,7 @@ extern crate alloc;
 mod digit_set;
 pub mod dump;
 pub mod id;
+pub mod names;
 pub mod state;
 pub mod takes;
 pub mod value;
