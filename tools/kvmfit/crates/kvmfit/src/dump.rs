@@ -11,6 +11,7 @@ use alloc::vec::Vec;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
 use crate::id::RegId;
 use crate::state::{Format, Origin, Reg, State, Vcpu, VgicAttribute, VgicModel, VgicState};
 use crate::takes::Takes;
@@ -33,20 +34,33 @@ pub struct Dump {
     /// The host.
     pub host: Host,
     /// A scratch VM for each set of features that was measured. The first has the fewest.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
     pub vms: Vec<Vm>,
     /// What MIDR, REVIDR and AIDR take in a VM with `KVM_CAP_ARM_WRITABLE_IMP_ID_REGS`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>"
+    )]
     pub impl_id_regs: Vec<RegTakes>,
     /// The writable masks that the kernel reports, for each range, or `None` on a host without
     /// `KVM_ARM_GET_REG_WRITABLE_MASKS`.
     #[serde(default)]
     pub masks: Option<BTreeMap<String, BTreeMap<RegId, Hex>>>,
     /// The interrupt controllers that the host can emulate.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
     pub vgic: Vec<Vgic>,
     /// What a guest gets from hypercalls in a new VM.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
     pub hypercalls: Vec<Hypercall>,
+    /// Registers that the source of this dump leaves out, although the host may have them. A
+    /// measured dump leaves out none; a fingerprint of Firecracker lacks the counters.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>"
+    )]
+    pub unlisted: Vec<RegId>,
 }
 
 /// The host of a dump. It has neither a name nor a serial number.
@@ -67,7 +81,7 @@ pub struct Host {
     #[serde(default)]
     pub capabilities: BTreeMap<String, i64>,
     /// What could not be measured, and why.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
     pub lacks: Vec<String>,
 }
 
@@ -77,11 +91,17 @@ pub struct Host {
 pub struct Vm {
     /// The features of the vCPU by name, sorted: `psci_0_2`, `pmu_v3`, `sve`, `ptrauth_address`,
     /// `ptrauth_generic`, `el1_32bit`, `has_el2`, `has_el2_e2h0`, `power_off`.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
     pub features: Vec<String>,
     /// The registers in the order of `KVM_GET_REG_LIST`.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>")]
     pub registers: Vec<Register>,
     /// What changes when a digit of a register is lowered.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>"
+    )]
     pub affects: Vec<Affects>,
 }
 
@@ -131,13 +151,13 @@ pub struct Affects {
     /// The value that the digit gets.
     pub value: u8,
     /// Registers that leave the list.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>")]
     pub hides: Vec<RegId>,
     /// Registers that read another value.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>")]
     pub changes: Vec<Reg>,
     /// Registers that take other values.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>")]
     pub takes: Vec<RegTakes>,
 }
 
@@ -148,6 +168,7 @@ pub struct Vgic {
     /// Which one.
     pub model: VgicModel,
     /// Its attributes that configure a VM.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
     pub attributes: Vec<Attribute>,
 }
 
@@ -193,6 +214,7 @@ impl Dump {
             masks: None,
             vgic: Vec::new(),
             hypercalls: Vec::new(),
+            unlisted: Vec::new(),
         }
     }
 

@@ -15,10 +15,14 @@
 
 extern crate alloc;
 
+mod bounded;
 mod digit_set;
 pub mod dump;
+pub mod error;
 pub mod id;
 pub mod names;
+pub mod read;
 pub mod state;
 pub mod takes;
+pub mod template;
 pub mod value;

@@ -8,6 +8,7 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bounded;
 use crate::id::RegId;
 use crate::value::Value;
 
@@ -29,6 +30,7 @@ pub struct State {
     #[serde(default)]
     pub features: Option<Vec<String>>,
     /// The vCPUs, in the order of the file.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::VCPUS }>")]
     pub vcpus: Vec<Vcpu>,
     /// The interrupt controller, or `None` if the file does not have it in a known form.
     #[serde(default)]
@@ -88,6 +90,7 @@ impl fmt::Display for Format {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vcpu {
     /// The registers in the order of the file.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>")]
     pub registers: Vec<Reg>,
 }
 
@@ -101,7 +104,11 @@ pub struct Reg {
     pub value: Value,
     /// Other values that the file may mean. Firecracker's `snapshot-editor` prints bytes without
     /// leading zeros, so that some of its lines have more than one meaning.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "bounded::list::<_, _, { bounded::REGISTERS }>"
+    )]
     pub or: Vec<Value>,
 }
 
@@ -122,6 +129,7 @@ pub struct VgicState {
     /// Which one.
     pub model: VgicModel,
     /// The attributes in the order of the file.
+    #[serde(deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
     pub attributes: Vec<VgicAttribute>,
 }
 

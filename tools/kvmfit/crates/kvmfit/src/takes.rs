@@ -8,6 +8,7 @@ use core::fmt;
 
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::bounded;
 pub use crate::digit_set::{DigitSet, NotADigitSet};
 use crate::value::{Hex, Value};
 
@@ -15,13 +16,37 @@ use crate::value::{Hex, Value};
 pub const DIGITS: usize = 16;
 
 /// The error numbers of refused values: one for all digits, or one for each.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Errno {
     /// One for all digits.
     One(i32),
     /// One for each digit, the highest first, as in [`Digits::digits`].
     Each([i32; DIGITS]),
+}
+
+impl<'de> Deserialize<'de> for Errno {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Errno;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an error number, or one for each of 16 digits")
+            }
+
+            fn visit_u64<E: de::Error>(self, errno: u64) -> Result<Errno, E> {
+                let wrong = |_| E::invalid_value(de::Unexpected::Unsigned(errno), &self);
+                errno.try_into().map(Errno::One).map_err(wrong)
+            }
+
+            fn visit_seq<A: de::SeqAccess<'de>>(self, seq: A) -> Result<Errno, A::Error> {
+                let each = de::value::SeqAccessDeserializer::new(seq);
+                <[i32; DIGITS]>::deserialize(each).map(Errno::Each)
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
 }
 
 impl Errno {
@@ -57,7 +82,7 @@ pub struct Tried {
 }
 
 /// What a register takes, digit by digit, while all other digits are those of a new vCPU.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Digits {
     /// The accepted values of each hexadecimal digit, the highest digit first. The value of a new
     /// vCPU is among them.
@@ -68,10 +93,10 @@ pub struct Digits {
     /// Measured by random combinations.
     pub independent: bool,
     /// Values that are accepted and read back as another.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stored: Vec<Stored>,
     /// Values in which several digits differ from those of a new vCPU, written for `independent`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
 }
 
@@ -98,18 +123,18 @@ pub const fn nibble(value: u64, n: usize) -> u8 {
 }
 
 /// What a register with few values takes: the accepted ones.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Values {
     /// The accepted values.
     pub values: Vec<Hex>,
     /// The error of a refused value.
     pub errno: i32,
     /// Values that were tried and refused.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<Hex>,
     /// Whether every value that is not in `values` is refused. If not, a value that is in neither
     /// list was not tried.
-    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    #[serde(skip_serializing_if = "is_yes")]
     pub complete: bool,
 }
 
@@ -284,20 +309,6 @@ impl Values {
     }
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum TakesRepr {
-    Digits(Digits),
-    Values(Values),
-    Word(Word),
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Word {
-    Unknown,
-}
-
 impl Serialize for Takes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
@@ -310,16 +321,62 @@ impl Serialize for Takes {
 
 impl<'de> Deserialize<'de> for Takes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match TakesRepr::deserialize(deserializer) {
-            Ok(TakesRepr::Digits(digits)) => Self::Digits(digits),
-            Ok(TakesRepr::Values(values)) => Self::Values(values),
-            Ok(TakesRepr::Word(Word::Unknown)) => Self::Unknown,
-            Err(_) => {
-                return Err(de::Error::custom(
-                    "`takes` has neither 16 sets of digits, nor values, nor is it \"unknown\"",
-                ))
+        // Not an untagged enum: that keeps all of a hostile file in memory first.
+        struct Visitor;
+        impl<'de> de::Visitor<'de> for Visitor {
+            type Value = Takes;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("what a register takes: digits, values, or \"unknown\"")
             }
-        })
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Takes, E> {
+                match text {
+                    "unknown" => Ok(Takes::Unknown),
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Takes, A::Error> {
+                Either::deserialize(de::value::MapAccessDeserializer::new(map))?.takes()
+            }
+        }
+        deserializer.deserialize_any(Visitor)
+    }
+}
+
+#[derive(Deserialize)]
+struct Either {
+    digits: Option<[DigitSet; DIGITS]>,
+    independent: Option<bool>,
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
+    stored: Vec<Stored>,
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
+    tried: Vec<Tried>,
+    errno: Errno,
+    #[serde(default, deserialize_with = "bounded::some_list::<_, _, { bounded::MANY }>")]
+    values: Option<Vec<Hex>>,
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
+    refused: Vec<Hex>,
+    #[serde(default = "yes")]
+    complete: bool,
+}
+
+impl Either {
+    fn takes<E: de::Error>(self) -> Result<Takes, E> {
+        match (self.digits, self.values, self.errno) {
+            (Some(digits), None, errno) => {
+                let (stored, tried) = (self.stored, self.tried);
+                let independent =
+                    self.independent.ok_or_else(|| E::missing_field("independent"))?;
+                Ok(Takes::Digits(Digits { digits, errno, independent, stored, tried }))
+            }
+            (None, Some(values), Errno::One(errno)) => {
+                let (refused, complete) = (self.refused, self.complete);
+                Ok(Takes::Values(Values { values, errno, refused, complete }))
+            }
+            _ => Err(E::custom("`takes` has either `digits` or `values` with one `errno`")),
+        }
     }
 }
 

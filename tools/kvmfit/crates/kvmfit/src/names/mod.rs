@@ -262,7 +262,7 @@ pub fn parts(id: RegId, mask: u64, a: u64, b: u64) -> Vec<Part> {
     for digit in 0..16 {
         let mask = rest & 15 << (4 * digit);
         if mask != 0 {
-            let (low, high) = (mask.trailing_zeros(), 63 - mask.leading_zeros());
+            let (low, high) = (mask.trailing_zeros(), mask.ilog2());
             let mask = u64::MAX >> (63 - high) & u64::MAX << low;
             let (a, b) = ((a & mask) >> low, (b & mask) >> low);
             let relation = if a == b { Relation::Equal } else { Relation::Differs };
