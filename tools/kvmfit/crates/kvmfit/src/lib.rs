@@ -21,8 +21,12 @@ pub mod dump;
 pub mod error;
 pub mod id;
 pub mod names;
+pub mod plan;
 pub mod read;
 pub mod state;
 pub mod takes;
 pub mod template;
+#[cfg(test)]
+mod testing;
 pub mod value;
+pub mod vmm;

@@ -207,6 +207,9 @@ pub enum Unsure {
     /// The answer depends on another register of the VM, which the state does not have.
     #[error("the answer depends on a register that the state lacks")]
     Depends,
+    /// The file may mean several values, to which the host says different things.
+    #[error("the file may mean several values, and the host does not take all of them")]
+    Meaning,
     /// The host was measured with other features than the VM has.
     #[error("the host was not measured with the features that the VM has")]
     Features,

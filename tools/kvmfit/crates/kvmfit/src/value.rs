@@ -44,6 +44,9 @@ struct Wide {
 }
 
 impl Value {
+    /// The value 0.
+    pub const ZERO: Self = Self(Repr::Small(0));
+
     /// The value of `bytes`, the least significant one first, or `None` if it has more than
     /// [`MAX_BYTES`] significant bytes.
     pub fn from_le_bytes(bytes: &[u8]) -> Option<Self> {

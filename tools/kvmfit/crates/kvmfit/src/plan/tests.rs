@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+use super::*;
+use crate::takes::{DigitSet, Digits};
+use crate::testing::*;
+use crate::vmm;
+use proptest::prelude::*;
+
+fn names_of(refusals: &[Refusal]) -> Vec<&str> {
+    refusals.iter().map(|refusal| refusal.name.as_str()).collect()
+}
+
+fn doubts_of(plan: &Plan) -> Vec<String> {
+    plan.doubts.iter().map(|doubt| format!("{} {}", doubt.name, doubt.fields.join(" "))).collect()
+}
+
+fn state_of(dump: &Dump) -> State {
+    dump.new_vm(&dump.vms[0])
+}
+
+/// A VM of `host()` whose SSBS was hidden before it ran.
+fn without_ssbs() -> State {
+    let mut state = state_of(&host());
+    for reg in &mut state.vcpus[0].registers {
+        match reg.id {
+            PFR1 => reg.value = 0.into(),
+            WORKAROUND_2 => reg.value = 3.into(),
+            _ => {}
+        }
+    }
+    state
+}
+
+#[test]
+fn a_new_vm_fits_its_own_host() {
+    for vmm in vmm::ALL {
+        let plan = plan(&state_of(&host()), &host(), vmm);
+        assert_eq!(plan.verdict, Verdict::Yes);
+        assert_eq!(plan.features, ["psci_0_2"]);
+    }
+}
+
+#[test]
+fn the_order_puts_id_registers_before_firmware() {
+    let plan = plan(&without_ssbs(), &host(), &vmm::PLANNED);
+    assert_eq!(plan.verdict, Verdict::Yes);
+    assert_eq!(plan.order, [PFR0, PFR1, PSCI, WORKAROUND_2, SCTLR]);
+}
+
+#[test]
+fn a_vmm_that_keeps_the_order_of_the_list_cannot_restore_its_own_snapshot() {
+    for vmm in [&vmm::FIRECRACKER, &vmm::CLOUD_HYPERVISOR, &vmm::LIST_ORDER] {
+        let plan = plan(&without_ssbs(), &host(), vmm);
+        assert_eq!(plan.verdict, Verdict::No);
+        assert_eq!(names_of(&plan.refusals), ["KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2"]);
+        assert_eq!(plan.refusals[0].reason, Reason::Order { after: PFR1 });
+        let text = "write ID_AA64PFR1_EL1 before KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2";
+        assert!(plan.refusals[0].remedy.text.starts_with(text));
+    }
+    for vmm in [&vmm::QEMU_10, &vmm::QEMU_11] {
+        assert_eq!(plan(&without_ssbs(), &host(), vmm).verdict, Verdict::Yes, "{}", vmm.name);
+    }
+}
+
+#[test]
+fn another_value_of_what_affects_is_a_doubt() {
+    let mut state = without_ssbs();
+    state.vcpus[0].registers[4].value = 0x10.into();
+    let plan = plan(&state, &host(), &vmm::PLANNED);
+    assert_eq!(plan.verdict, Verdict::CannotTell);
+    assert_eq!(plan.doubts[0].why, Unsure::Combination);
+    // What both ways accept is no doubt.
+    state.vcpus[0].registers[1].value = 1.into();
+    assert_eq!(super::plan(&state, &host(), &vmm::PLANNED).verdict, Verdict::Yes);
+}
+
+#[test]
+fn a_refusal_names_field_value_and_what_is_taken() {
+    let mut state = state_of(&host());
+    state.vcpus[0].registers[3].value = 0x1101_0100_2111_1112.into();
+    state.vcpus[0].registers[0].value = 0x10004.into();
+    let plan = plan(&state, &host(), &vmm::FIRECRACKER);
+    assert_eq!(names_of(&plan.refusals), ["KVM_REG_ARM_PSCI_VERSION", "ID_AA64PFR0_EL1"]);
+    assert_eq!(plan.refusals[0].takes, "0x2, 0x10000, 0x10001, 0x10002, 0x10003");
+    let field = &plan.refusals[1].fields[0];
+    assert_eq!((field.name.as_str(), field.value, field.new), ("MPAM", 1, 0));
+    assert_eq!(field.takes, "0");
+    assert_eq!(plan.refusals[1].remedy.action, Action::Configure);
+    assert_eq!(plan.refusals[1].errno, 22);
+}
+
+#[test]
+fn fields_within_a_digit_have_their_values() {
+    // CTR_EL0.IDC is bit 28, DIC bit 29 of one digit.
+    let mut digits = Digits::only(0x3000_0000, 22);
+    digits.digits[8] = DigitSet(1 << 3 | 1 << 1);
+    let takes = Takes::Digits(digits);
+    let ctr = RegId::sysreg(3, 3, 0, 0, 1);
+    let fields = refused_fields(ctr, 0xf000_0000, 0x2000_0000, 0x3000_0000, Some(&takes));
+    assert_eq!(fields[0].name, "IDC");
+    assert_eq!(fields[0].takes, "1");
+}
+
+#[test]
+fn vcpus_that_are_alike_are_answered_together() {
+    let mut state = without_ssbs();
+    let vcpu = state.vcpus[0].clone();
+    state.vcpus.extend([vcpu.clone(), vcpu]);
+    state.vcpus[2].registers[0].value = 5.into();
+    let plan = plan(&state, &host(), &vmm::FIRECRACKER);
+    let vcpus: Vec<_> = plan.refusals.iter().map(|refusal| refusal.vcpus.clone()).collect();
+    assert_eq!(vcpus, [vec![0, 1, 2], vec![2]]);
+}
+
+#[test]
+fn a_feature_that_the_host_lacks_is_refused() {
+    let mut state = state_of(&host());
+    state.features = Some(vec!["psci_0_2".into(), "sve".into()]);
+    let mut dump = host();
+    assert_eq!(plan(&state, &dump, &vmm::PLANNED).doubts[0].why, Unsure::Features);
+    dump.host.capabilities.insert("KVM_CAP_ARM_SVE".into(), 0);
+    let plan = plan(&state, &dump, &vmm::PLANNED);
+    assert_eq!(plan.refusals[0].subject, Subject::Feature("sve".into()));
+}
+
+#[test]
+fn a_line_with_several_meanings_is_a_doubt_if_they_matter() {
+    let mut state = state_of(&host());
+    state.vcpus[0].registers[0].or.push(0x10001.into());
+    assert_eq!(plan(&state, &host(), &vmm::PLANNED).verdict, Verdict::Yes);
+    state.vcpus[0].registers[0].or.push(0x10005.into());
+    assert_eq!(plan(&state, &host(), &vmm::PLANNED).doubts[0].why, Unsure::Meaning);
+}
+
+#[test]
+fn tolerances_of_qemu() {
+    let mut state = state_of(&host());
+    let bmap_2 = RegId::firmware_bitmap(3);
+    state.vcpus[0].registers.push(Reg::new(bmap_2, 0));
+    let refused = plan(&state, &host(), &vmm::QEMU_10);
+    assert_eq!(refused.refusals[0].remedy.action, Action::NewerVmm);
+    assert_eq!(plan(&state, &host(), &vmm::QEMU_11).verdict, Verdict::Yes);
+    state.vcpus[0].registers[5].value = 1.into();
+    assert_eq!(plan(&state, &host(), &vmm::QEMU_11).verdict, Verdict::No);
+}
+
+// The known answers of real hosts, without measurements.
+
+#[test]
+fn fingerprints_of_6_18_on_6_1() {
+    for (cpu, fields) in [
+        ("N1", vec!["ID_AA64DFR0_EL1 DebugVer"]),
+        ("V1", vec!["ID_AA64PFR0_EL1 MPAM", "ID_AA64DFR0_EL1 DebugVer", "ID_AA64MMFR2_EL1 NV"]),
+    ] {
+        let source = fingerprint(&format!("{cpu}_6.18"));
+        let plan = plan(&state_of(&source), &fingerprint(&format!("{cpu}_6.1")), &vmm::FIRECRACKER);
+        assert_eq!(plan.verdict, Verdict::No);
+        assert_eq!(plan.refusals.len(), 12);
+        for (n, refusal) in plan.refusals[..11].iter().enumerate() {
+            let id = RegId::new(0x6020_0000_0011_0003 + n as u64);
+            assert_eq!(refusal.subject, Subject::Register(id));
+            assert_eq!((&refusal.reason, refusal.errno), (&Reason::Missing, 2));
+            assert!(refusal
+                .remedy
+                .text
+                .starts_with("`snapshot-editor edit-vmstate remove-regs 0x"));
+        }
+        assert_eq!(plan.refusals[11].name, "KVM_REG_ARM_VENDOR_HYP_BMAP_2");
+        let doubts = doubts_of(&plan);
+        assert_eq!(doubts[3..doubts.len() - 2], fields);
+        assert_eq!(doubts[doubts.len() - 1], "KVM_REG_ARM_PSCI_VERSION minor");
+    }
+}
+
+#[test]
+fn fingerprints_of_6_1_on_6_18() {
+    for (cpu, id_registers) in [("N1", 1), ("V1", 3)] {
+        let source = fingerprint(&format!("{cpu}_6.1"));
+        let plan =
+            plan(&state_of(&source), &fingerprint(&format!("{cpu}_6.18")), &vmm::FIRECRACKER);
+        assert_eq!(plan.verdict, Verdict::CannotTell);
+        assert_eq!(names_of(&plan.refusals), [""; 0]);
+        // Three caches, CLIDR, PSCI, and the ID registers.
+        assert_eq!(plan.doubts.len(), 5 + id_registers);
+        assert!(plan.doubts.iter().all(|doubt| doubt.why == Unsure::NotMeasured));
+        assert_eq!(plan.notes.len(), 12);
+    }
+}
+
+#[test]
+fn fingerprints_of_6_1_on_a_host_that_forgives() {
+    let mut host = fingerprint("V1_6.18");
+    let differing = |register: &crate::dump::Register| register.takes.is_some();
+    for register in host.vms[0].registers.iter_mut().filter(|register| differing(register)) {
+        let value = register.value.as_u64().unwrap();
+        register.takes = Some(match names::name(register.id).as_str() {
+            "KVM_REG_ARM_PSCI_VERSION" => values(&[0x10000, 0x10001, 0x10003]),
+            // Caches take any description.
+            name if name.starts_with("CCSIDR") || name == "CLIDR_EL1" => {
+                let mut digits = Digits::only(value, 22);
+                digits.digits = [DigitSet::ALL; DIGITS];
+                Takes::Digits(digits)
+            }
+            _ => lower(value),
+        });
+    }
+    let state = state_of(&fingerprint("V1_6.1"));
+    let strict = plan(&state, &host, &vmm::FIRECRACKER);
+    let fields: Vec<_> = strict
+        .refusals
+        .iter()
+        .map(|refusal| format!("{} {}", refusal.name, refusal.fields[0].name))
+        .collect();
+    assert_eq!(fields, ["ID_AA64PFR0_EL1 MPAM", "ID_AA64MMFR2_EL1 NV"]);
+    // A host that also takes these.
+    for register in &mut host.vms[0].registers {
+        if let Some(Takes::Digits(digits)) = &mut register.takes {
+            match names::name(register.id).as_str() {
+                "ID_AA64PFR0_EL1" => digits.digits[DIGITS - 1 - 10].0 |= 0b10,
+                "ID_AA64MMFR2_EL1" => digits.digits[DIGITS - 1 - 6].0 |= 0b110,
+                _ => {}
+            }
+        }
+    }
+    assert_eq!(plan(&state, &host, &vmm::FIRECRACKER).verdict, Verdict::Yes);
+}
+
+#[test]
+fn fingerprints_of_5_10_on_6_1() {
+    for cpu in ["N1", "V1"] {
+        let source = fingerprint(&format!("{cpu}_5.10"));
+        let plan = plan(&state_of(&source), &fingerprint(&format!("{cpu}_6.1")), &vmm::FIRECRACKER);
+        assert_eq!(plan.refusals.len(), 74);
+        assert!(plan.refusals.iter().all(|refusal| refusal.name.starts_with("PM")));
+        assert!(plan.refusals.iter().all(|refusal| refusal.remedy.action == Action::Remove));
+    }
+}
+
+#[test]
+fn fingerprints_fit_themselves() {
+    for name in ["N1_5.10", "N1_6.1", "N1_6.18", "V1_5.10", "V1_6.1", "V1_6.18"] {
+        let dump = fingerprint(name);
+        assert_eq!(plan(&state_of(&dump), &dump, &vmm::FIRECRACKER).verdict, Verdict::Yes);
+    }
+}
+
+proptest! {
+    #[test]
+    fn new_vms_fit_their_own_host(dump in hosts()) {
+        for vm in &dump.vms {
+            for vmm in vmm::ALL {
+                let plan = plan(&dump.new_vm(vm), &dump, vmm);
+                prop_assert_eq!(plan.verdict, Verdict::Yes, "{:?}", plan);
+            }
+        }
+    }
+
+    #[test]
+    fn plans_are_complete(a in hosts(), b in hosts()) {
+        for vm in &a.vms {
+            let state = a.new_vm(vm);
+            for vmm in vmm::ALL {
+                let plan = plan(&state, &b, vmm);
+                prop_assert_eq!(plan.verdict == Verdict::No, !plan.refusals.is_empty());
+                if !plan.features.is_empty() {
+                    let mut order = plan.order.clone();
+                    let mut ids: Vec<_> = vm.registers.iter().map(|register| register.id).collect();
+                    order.sort();
+                    ids.sort();
+                    prop_assert_eq!(order, ids);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! How VMMs restore a VM, as data with the source of each fact.
+
+use serde::Serialize;
+
+use crate::id::RegId;
+
+/// The behaviour of a VMM.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Vmm {
+    /// The name by which it is chosen.
+    pub name: &'static str,
+    /// What it is.
+    pub about: &'static str,
+    /// In which order it writes the registers of a vCPU.
+    pub order: WriteOrder,
+    /// Whether the first refused register ends the restore. If not, all are written, and then
+    /// the restore fails.
+    pub first_error_ends: bool,
+    /// Whether it turns on `KVM_CAP_ARM_WRITABLE_IMP_ID_REGS` where the host has it.
+    pub writable_implementation_ids: bool,
+    /// Registers of a saved VM that the host may lack.
+    pub tolerances: &'static [Tolerance],
+    /// How a VM is changed before it runs.
+    pub configures_by: Configures,
+    /// Whether it has a program that removes registers from a snapshot.
+    pub removes_registers: bool,
+    /// What is known of it, and from where.
+    pub facts: &'static [Fact],
+}
+
+/// In which order a VMM writes registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum WriteOrder {
+    /// In the order that [`plan`](crate::plan::plan) finds.
+    Planned,
+    /// In the order of the file, which is that of `KVM_GET_REG_LIST`.
+    List,
+    /// By number.
+    ById,
+}
+
+/// How a VMM changes a VM before it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Configures {
+    /// By a CPU template that can have any register.
+    Template,
+    /// By properties of `-cpu host`, which QEMU lists.
+    Properties,
+    /// Its author writes the registers.
+    Registers,
+    /// Not at all.
+    Nothing,
+}
+
+/// A register that a VMM does not need on the host that takes the VM.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Tolerance {
+    /// The register.
+    pub id: RegId,
+    /// Only if this is its value.
+    pub value: Option<u64>,
+}
+
+/// A fact and its source.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Fact {
+    /// The fact.
+    pub what: &'static str,
+    /// Where it is from.
+    pub source: &'static str,
+}
+
+const fn fact(what: &'static str, source: &'static str) -> Fact {
+    Fact { what, source }
+}
+
+const FIRECRACKER_VCPU: &str = "firecracker 81b38b9, src/vmm/src/arch/aarch64/vcpu.rs";
+const CLOUD_HYPERVISOR_KVM: &str = "cloud-hypervisor ae44c29, hypervisor/src/kvm/mod.rs";
+const QEMU_KVM: &str = "QEMU 10.0, target/arm/kvm.c";
+
+/// A VMM that writes registers in the right order.
+pub static PLANNED: Vmm = Vmm {
+    name: "planned",
+    about: "a VMM that writes the registers in the order that kvmfit finds",
+    order: WriteOrder::Planned,
+    first_error_ends: true,
+    writable_implementation_ids: true,
+    tolerances: &[],
+    configures_by: Configures::Registers,
+    removes_registers: false,
+    facts: &[fact("`kvmfit check` restores in this way", "kvmfit")],
+};
+
+/// A VMM that writes registers in the order of the list.
+pub static LIST_ORDER: Vmm = Vmm {
+    name: "list-order",
+    about: "a VMM that writes the registers in the order of KVM_GET_REG_LIST",
+    order: WriteOrder::List,
+    first_error_ends: true,
+    writable_implementation_ids: false,
+    tolerances: &[],
+    configures_by: Configures::Registers,
+    removes_registers: false,
+    facts: &[fact("the simplest loop over the list", "the example of the KVM API")],
+};
+
+/// Firecracker.
+pub static FIRECRACKER: Vmm = Vmm {
+    name: "firecracker",
+    about: "Firecracker of August 2026",
+    order: WriteOrder::List,
+    first_error_ends: true,
+    writable_implementation_ids: true,
+    tolerances: &[],
+    configures_by: Configures::Template,
+    removes_registers: true,
+    facts: &[
+        fact(
+            "writes the vector lengths, then the registers in the order of the list; the first \
+             error ends the restore",
+            FIRECRACKER_VCPU,
+        ),
+        fact(
+            "turns on KVM_CAP_ARM_WRITABLE_IMP_ID_REGS where the host has it",
+            "firecracker-microvm/firecracker#6116",
+        ),
+        fact(
+            "`snapshot-editor edit-vmstate remove-regs` removes registers from a snapshot",
+            "firecracker 81b38b9, src/snapshot-editor/src/edit_vmstate.rs",
+        ),
+        fact("saves no GICD_IIDR", "firecracker 81b38b9, src/vmm/src/arch/aarch64/gic"),
+    ],
+};
+
+/// cloud-hypervisor.
+pub static CLOUD_HYPERVISOR: Vmm = Vmm {
+    name: "cloud-hypervisor",
+    about: "cloud-hypervisor of August 2026",
+    order: WriteOrder::List,
+    first_error_ends: true,
+    writable_implementation_ids: false,
+    tolerances: &[],
+    configures_by: Configures::Nothing,
+    removes_registers: false,
+    facts: &[
+        fact(
+            "writes the core and SVE registers, then the others in the order of the list; the \
+             first error ends the restore, without the register's number",
+            CLOUD_HYPERVISOR_KVM,
+        ),
+        fact("compares CPUs before a migration on x86_64 only", "cloud-hypervisor ae44c29, vmm"),
+    ],
+};
+
+/// QEMU 10.
+pub static QEMU_10: Vmm = Vmm {
+    name: "qemu-10",
+    about: "QEMU 10 with -cpu host",
+    order: WriteOrder::ById,
+    first_error_ends: false,
+    writable_implementation_ids: false,
+    tolerances: &[],
+    configures_by: Configures::Nothing,
+    removes_registers: false,
+    facts: &[
+        fact("sorts the registers by number and writes all of them", QEMU_KVM),
+        fact(
+            "a register that the host lacks fails the load (`Invalid value N expecting positive \
+             value <= M`, or `Operation not permitted`)",
+            "QEMU 10.0, target/arm/machine.c",
+        ),
+    ],
+};
+
+/// QEMU 11.
+pub static QEMU_11: Vmm = Vmm {
+    name: "qemu-11",
+    about: "QEMU 11 with -cpu host",
+    tolerances: &[
+        Tolerance { id: TCR2_EL1, value: None },
+        Tolerance { id: PIRE0_EL1, value: None },
+        Tolerance { id: PIR_EL1, value: None },
+        Tolerance { id: BMAP_2, value: Some(0) },
+    ],
+    configures_by: Configures::Properties,
+    facts: &[
+        fact("sorts the registers by number and writes all of them", QEMU_KVM),
+        fact(
+            "tolerates that the host lacks TCR2_EL1, PIRE0_EL1, PIR_EL1, and \
+             VENDOR_HYP_BMAP_2 if it is 0; names each register that only one side has",
+            "qemu-devel 20251222134110.3649287-1-eric.auger@redhat.com; aarch64_host_initfn()",
+        ),
+    ],
+    ..QEMU_10
+};
+
+const TCR2_EL1: RegId = RegId::sysreg(3, 0, 2, 0, 3);
+const PIRE0_EL1: RegId = RegId::sysreg(3, 0, 10, 2, 2);
+const PIR_EL1: RegId = RegId::sysreg(3, 0, 10, 2, 3);
+const BMAP_2: RegId = RegId::firmware_bitmap(3);
+
+/// All VMMs that are known, by name.
+pub static ALL: [&Vmm; 6] =
+    [&CLOUD_HYPERVISOR, &FIRECRACKER, &LIST_ORDER, &PLANNED, &QEMU_10, &QEMU_11];
+
+/// The VMM with this name.
+///
+/// ```
+/// assert_eq!(kvmfit::vmm::find("qemu-11").unwrap().tolerances.len(), 4);
+/// ```
+pub fn find(name: &str) -> Option<&'static Vmm> {
+    ALL.into_iter().find(|vmm| vmm.name == name)
+}
+
+impl Vmm {
+    /// Whether it restores a VM although the host lacks this register.
+    pub fn tolerates(&self, id: RegId, value: Option<u64>) -> bool {
+        self.tolerances.iter().any(|tolerance| {
+            tolerance.id == id && (tolerance.value.is_none() || tolerance.value == value)
+        })
+    }
+}
