@@ -312,3 +312,6 @@ impl Hypercall {
         Self { id: Hex(id.into()), args: hex(args), returns: hex(returns) }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,11 +15,16 @@
 
 extern crate alloc;
 
+pub mod audit;
+pub mod baseline;
 mod bounded;
+pub mod compare;
 mod digit_set;
 pub mod dump;
 pub mod error;
+pub mod explain;
 pub mod id;
+pub mod label;
 pub mod names;
 pub mod plan;
 pub mod read;

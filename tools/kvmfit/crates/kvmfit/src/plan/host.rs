@@ -15,7 +15,7 @@ use crate::vmm::Vmm;
 static UNKNOWN: Value = Value::ZERO;
 
 /// A scratch VM of a dump, for a VMM.
-pub(super) struct Host<'a> {
+pub(crate) struct Host<'a> {
     registers: BTreeMap<RegId, &'a Register>,
     unlisted: BTreeSet<RegId>,
     // Which registers affect a register.
@@ -25,7 +25,7 @@ pub(super) struct Host<'a> {
 }
 
 /// What the host says to one write.
-pub(super) enum Outcome<'a> {
+pub(crate) enum Outcome<'a> {
     /// It accepts the value.
     Yes,
     /// It does not have the register.
@@ -39,6 +39,15 @@ pub(super) enum Outcome<'a> {
         /// The value of a new VM.
         new: &'a Value,
     },
+}
+
+/// What a register takes, and its value in a new VM.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// What it takes; `None` for any value.
+    pub(crate) takes: Option<&'a Takes>,
+    /// Its value.
+    pub(crate) new: &'a Value,
 }
 
 impl Answer {
@@ -58,14 +67,14 @@ impl Affects {
 }
 
 /// How unlike a VM with these registers a scratch VM is: first, how many registers it lacks.
-pub(super) fn distance(ids: &[RegId], vm: &Vm) -> (usize, usize) {
+pub(crate) fn distance(ids: &[RegId], vm: &Vm) -> (usize, usize) {
     let has: BTreeSet<RegId> = vm.registers.iter().map(|register| register.id).collect();
     let shared = ids.iter().filter(|id| has.contains(id)).count();
     (ids.len() - shared, has.len() - shared)
 }
 
 impl<'a> Host<'a> {
-    pub(super) fn new(dump: &'a Dump, vm: &'a Vm, vmm: &Vmm) -> Self {
+    pub(crate) fn new(dump: &'a Dump, vm: &'a Vm, vmm: &Vmm) -> Self {
         let mut affected: BTreeMap<RegId, Vec<&Affects>> = BTreeMap::new();
         for affects in &vm.affects {
             let targets: BTreeSet<RegId> = affects.targets().collect();
@@ -87,14 +96,14 @@ impl<'a> Host<'a> {
     }
 
     /// Whether the host may say anything but yes to a write of this register.
-    pub(super) fn may_refuse(&self, id: RegId) -> bool {
+    pub(crate) fn may_refuse(&self, id: RegId) -> bool {
         self.affected.contains_key(&id)
             || self.registers.get(&id).is_none_or(|register| register.takes.is_some())
     }
 
     /// A register whose write changes what the host says to `id`, among those that a VM writes
     /// with another value than a new VM has.
-    pub(super) fn first_of(&self, id: RegId, order: &[&Reg]) -> Option<RegId> {
+    pub(crate) fn first_of(&self, id: RegId, order: &[&Reg]) -> Option<RegId> {
         let changed = |affects: &&&Affects| {
             let reg = order.iter().find(|reg| reg.id == affects.id);
             let written = reg.and_then(|reg| reg.value.as_u64());
@@ -106,7 +115,7 @@ impl<'a> Host<'a> {
     }
 
     /// Writes registers in an order.
-    pub(super) fn write<'r>(&self, order: &[&'r Reg]) -> Vec<(&'r Reg, Outcome<'a>)> {
+    pub(crate) fn write<'r>(&self, order: &[&'r Reg]) -> Vec<(&'r Reg, Outcome<'a>)> {
         let mut written = BTreeMap::new();
         let mut outcomes = Vec::with_capacity(order.len());
         for &reg in order {
@@ -130,9 +139,16 @@ impl<'a> Host<'a> {
         let Some(&register) = self.registers.get(&reg.id) else {
             return self.absent(reg.id);
         };
-        // The ways in which what was written before can matter: `None` if it does not.
-        let mut ways: Vec<Option<&'a Affects>> = Vec::new();
-        for &affects in self.affected.get(&reg.id).into_iter().flatten() {
+        let ways = self.ways(reg.id, written);
+        let mut outcomes = ways.into_iter().map(|way| self.judge(reg, register, way));
+        let Some(first) = outcomes.next() else { return Outcome::Yes };
+        outcomes.fold(first, |a, b| agree(a, b, register))
+    }
+
+    /// The ways in which what was written before can matter to a register: `None` if it does not.
+    fn ways(&self, id: RegId, written: &BTreeMap<RegId, u64>) -> Vec<Option<&'a Affects>> {
+        let mut ways = Vec::new();
+        for &affects in self.affected.get(&id).into_iter().flatten() {
             let new = self.registers.get(&affects.id).and_then(|new| new.value.as_u64());
             let (Some(new), Some(&now)) = (new, written.get(&affects.id)) else { continue };
             let digit = usize::from(affects.digit);
@@ -149,9 +165,42 @@ impl<'a> Host<'a> {
         if ways.is_empty() {
             ways.push(None);
         }
-        let mut outcomes = ways.into_iter().map(|way| self.judge(reg, register, way));
-        let Some(first) = outcomes.next() else { return Outcome::Yes };
-        outcomes.fold(first, |a, b| agree(a, b, register))
+        ways
+    }
+
+    /// What a register takes and its value in a new VM after `written`, or `None` if the host
+    /// does not have it, or if that is not certain.
+    pub(crate) fn view(&self, id: RegId, written: &BTreeMap<RegId, u64>) -> Option<View<'a>> {
+        let register = *self.registers.get(&id)?;
+        match self.ways(id, written)[..] {
+            [way] => self.seen(id, register, way),
+            _ => None,
+        }
+    }
+
+    // What a register takes and its value, if the change of one other register has its effect.
+    fn seen(
+        &self,
+        id: RegId,
+        register: &'a Register,
+        way: Option<&'a Affects>,
+    ) -> Option<View<'a>> {
+        let mut view = View { takes: register.takes.as_ref(), new: &register.value };
+        if let Some(affects) = way {
+            if affects.hides.contains(&id) {
+                return None;
+            }
+            if let Some(changed) = affects.takes.iter().find(|changed| changed.id == id) {
+                view.takes = Some(&changed.takes);
+            }
+            if let Some(changed) = affects.changes.iter().find(|changed| changed.id == id) {
+                view.new = &changed.value;
+            }
+        }
+        if let Some(writable) = self.implementation.get(&id) {
+            view.takes = Some(writable);
+        }
+        Some(view)
     }
 
     fn absent(&self, id: RegId) -> Outcome<'a> {
@@ -168,22 +217,9 @@ impl<'a> Host<'a> {
 
     // What the host says if the change of one other register has its effect.
     fn judge(&self, reg: &Reg, register: &'a Register, way: Option<&'a Affects>) -> Outcome<'a> {
-        let mut takes = register.takes.as_ref();
-        let mut new = &register.value;
-        if let Some(affects) = way {
-            if affects.hides.contains(&reg.id) {
-                return Outcome::Missing;
-            }
-            if let Some(changed) = affects.takes.iter().find(|changed| changed.id == reg.id) {
-                takes = Some(&changed.takes);
-            }
-            if let Some(changed) = affects.changes.iter().find(|changed| changed.id == reg.id) {
-                new = &changed.value;
-            }
-        }
-        if let Some(writable) = self.implementation.get(&reg.id) {
-            takes = Some(writable);
-        }
+        let Some(View { takes, new }) = self.seen(reg.id, register, way) else {
+            return Outcome::Missing;
+        };
         let Some(takes) = takes else { return Outcome::Yes };
         let mut answer = takes.accepts_value(&reg.value, new);
         // A file that may mean several values: all of them have to have one answer.

@@ -2,19 +2,18 @@
 
 //! Whether a host takes a VM, and if not, why not and what helps.
 
-mod host;
-mod order;
+pub(crate) mod host;
+pub(crate) mod order;
 mod remedy;
 #[cfg(test)]
 mod tests;
+mod types;
 
 use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
-
-use serde::Serialize;
 
 use crate::dump::{Dump, Vm};
 use crate::id::RegId;
@@ -25,152 +24,12 @@ use crate::value::Value;
 use crate::vmm::{Vmm, WriteOrder};
 
 pub use remedy::{Action, Remedy};
+pub use types::{Doubt, Note, Plan, Reason, Refusal, RefusedField, Subject, Verdict};
 
 /// The error of a register that a host does not have.
 const ENOENT: i32 = 2;
 /// The error of a device or a feature that a host does not have.
 const EINVAL: i32 = 22;
-
-/// Whether a host takes a VM.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Plan {
-    /// The answer.
-    pub verdict: Verdict,
-    /// The VMM that was assumed.
-    pub vmm: &'static str,
-    /// The features of the scratch VM with which the VM was compared.
-    pub features: Vec<String>,
-    /// The registers of a vCPU in the order in which to write them, so that none is refused for
-    /// the order.
-    pub order: Vec<RegId>,
-    /// What the host refuses, in the order in which the VMM meets it.
-    pub refusals: Vec<Refusal>,
-    /// What the dump does not say.
-    pub doubts: Vec<Doubt>,
-    /// What the host accepts, and a guest may notice.
-    pub notes: Vec<Note>,
-}
-
-/// The answer of a plan.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Verdict {
-    /// The host takes the VM.
-    Yes,
-    /// The host refuses it.
-    No,
-    /// The dump does not say.
-    CannotTell,
-}
-
-/// What is refused.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Subject {
-    /// A register.
-    Register(RegId),
-    /// A feature of the vCPUs.
-    Feature(String),
-    /// The interrupt controller.
-    Vgic(VgicModel),
-    /// An attribute of the interrupt controller.
-    Attribute {
-        /// `KVM_DEV_ARM_VGIC_GRP_…`.
-        group: u32,
-        /// The attribute within its group.
-        attr: u64,
-    },
-}
-
-/// A refusal of the host.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Refusal {
-    /// What is refused.
-    pub subject: Subject,
-    /// Its name.
-    pub name: String,
-    /// The vCPUs whose registers are refused.
-    pub vcpus: Vec<usize>,
-    /// The value that the VM has.
-    pub value: Option<Value>,
-    /// Why.
-    pub reason: Reason,
-    /// The fields that are refused, if the host refuses fields.
-    pub fields: Vec<RefusedField>,
-    /// What the host takes, for people.
-    pub takes: String,
-    /// The error number that the VMM gets.
-    pub errno: i32,
-    /// What helps.
-    pub remedy: Remedy,
-}
-
-/// Why a host refuses something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Reason {
-    /// The host does not have it.
-    Missing,
-    /// The host has it, and does not take the value.
-    Value,
-    /// The host takes the value only after another register was written.
-    Order {
-        /// The register to write first.
-        after: RegId,
-    },
-}
-
-/// A field that a host refuses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct RefusedField {
-    /// Its name.
-    pub name: String,
-    /// The value that the VM has.
-    pub value: u64,
-    /// The value of a new VM on the host.
-    pub new: u64,
-    /// What the host takes, as sets of hexadecimal digits.
-    pub takes: String,
-    /// What the field says.
-    pub about: &'static str,
-}
-
-/// Something that a dump does not say.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Doubt {
-    /// What it is about.
-    pub subject: Subject,
-    /// Its name.
-    pub name: String,
-    /// The vCPUs.
-    pub vcpus: Vec<usize>,
-    /// The value that the VM has.
-    pub value: Option<Value>,
-    /// The value of a new VM on the host.
-    pub new: Option<Value>,
-    /// The names of the fields that differ.
-    pub fields: Vec<String>,
-    /// Why it is not known.
-    pub why: Unsure,
-}
-
-/// Something that the host accepts, and that a guest may notice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Note {
-    /// The register.
-    pub id: RegId,
-    /// Its name.
-    pub name: String,
-    /// What there is to notice.
-    pub text: String,
-}
 
 /// Plans to restore `state` on the host of `dump` by a VMM.
 ///

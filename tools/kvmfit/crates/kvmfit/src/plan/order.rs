@@ -22,7 +22,7 @@ fn rank(id: RegId) -> u8 {
 }
 
 /// The right order: no register is refused because it comes too early.
-pub(super) fn planned<'a>(registers: &'a [Reg], vm: &Vm) -> Vec<&'a Reg> {
+pub(crate) fn planned<'a>(registers: &'a [Reg], vm: &Vm) -> Vec<&'a Reg> {
     let mut order: Vec<&Reg> = registers.iter().collect();
     order.sort_by_key(|reg| rank(reg.id));
     // Within the first ranks, what affects another register comes before it, by measurement.
@@ -33,7 +33,7 @@ pub(super) fn planned<'a>(registers: &'a [Reg], vm: &Vm) -> Vec<&'a Reg> {
 }
 
 /// By number.
-pub(super) fn by_id(registers: &[Reg]) -> Vec<&Reg> {
+pub(crate) fn by_id(registers: &[Reg]) -> Vec<&Reg> {
     let mut order: Vec<&Reg> = registers.iter().collect();
     order.sort_by_key(|reg| reg.id);
     order
