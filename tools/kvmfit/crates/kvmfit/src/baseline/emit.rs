@@ -148,7 +148,8 @@ impl Baseline {
                         continue;
                     }
                     let (name, field, value) = (&register.name, &part.name, part.a);
-                    text.push_str(&format!(",SYSREG_{name}_{field}={value}"));
+                    let property = format!(",SYSREG_{name}_{field}={value}");
+                    text.push_str(&property);
                 }
             } else {
                 notes.push(format!("{}: QEMU has no property for it", register.name));

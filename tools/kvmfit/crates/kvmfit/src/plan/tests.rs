@@ -166,6 +166,7 @@ fn fingerprints_of_6_18_on_6_1() {
                 .starts_with("`snapshot-editor edit-vmstate remove-regs 0x"));
         }
         assert_eq!(plan.refusals[11].name, "KVM_REG_ARM_VENDOR_HYP_BMAP_2");
+        assert_eq!(plan.removable().map(|ids| ids.len()), Some(12));
         let doubts = doubts_of(&plan);
         assert_eq!(doubts[3..doubts.len() - 2], fields);
         assert_eq!(doubts[doubts.len() - 1], "KVM_REG_ARM_PSCI_VERSION minor");

@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::Remedy;
+use super::{Action, Remedy};
 use crate::id::RegId;
 use crate::state::VgicModel;
 use crate::takes::Unsure;
@@ -32,6 +32,22 @@ pub struct Plan {
     pub doubts: Vec<Doubt>,
     /// What the host accepts, and a guest may notice.
     pub notes: Vec<Note>,
+}
+
+impl Plan {
+    /// The registers that the remedies say to leave out of the snapshot, if those are all that
+    /// is needed.
+    ///
+    /// ```text
+    /// snapshot-editor edit-vmstate remove-regs 0x6020000000110003 0x6020000000110004 …
+    /// ```
+    pub fn removable(&self) -> Option<Vec<RegId>> {
+        let id = |refusal: &Refusal| match refusal.subject {
+            Subject::Register(id) if refusal.remedy.action == Action::Remove => Some(id),
+            _ => None,
+        };
+        self.refusals.iter().map(id).collect()
+    }
 }
 
 /// The answer of a plan.
@@ -62,6 +78,7 @@ pub enum Subject {
         /// `KVM_DEV_ARM_VGIC_GRP_…`.
         group: u32,
         /// The attribute within its group.
+        #[serde(with = "crate::value::hex")]
         attr: u64,
     },
 }

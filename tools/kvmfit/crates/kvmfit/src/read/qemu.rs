@@ -218,23 +218,19 @@ fn description(stream: &mut impl Stream) -> Result<(Description, u64), ReadError
     let tail = len.min(MAX_DESCRIPTION);
     let start = len - tail;
     let tail = bytes(stream, start, tail)?;
-    // JSON has no byte 0, and the length before it has at least one: it has less than 2^24 bytes
-    // or ends in the end mark.
+    // JSON has no byte 0. The length before it starts with one if it is below 2^24; else the
+    // last one is the end mark before the section.
     let zero = tail.iter().rposition(|&byte| byte == 0).unwrap_or(0);
-    let first = zero.saturating_sub(5);
-    for at in first..tail.len().saturating_sub(5) {
-        let length = u32::from_be_bytes([tail[at + 1], tail[at + 2], tail[at + 3], tail[at + 4]]);
-        let json_at = at + 5;
-        if tail[at] != DESCRIPTION || tail[json_at] != b'{' {
+    let last = (zero + 1).min(tail.len().saturating_sub(6));
+    for at in zero.saturating_sub(4)..=last {
+        let Some(&[kind, a, b, c, d, brace]) = tail[at..].first_chunk() else { break };
+        if kind != DESCRIPTION || brace != b'{' {
             continue;
         }
-        let place = start + json_at as u64;
-        let Some(text) = tail.get(json_at..).and_then(|text| text.get(..length as usize)) else {
-            continue;
-        };
-        if at == 0 || tail[at - 1] != EOF {
-            return Err(error(place, "there is no end mark before the description"));
-        }
+        let place = start + at as u64 + 5;
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        let Some(text) = tail[at + 5..].get(..length) else { continue };
+        let marked = at > 0 && tail[at - 1] == EOF;
         let description = json(Some(FORMAT), text).map_err(|mut error: ReadError| {
             // The JSON is one line.
             if let Place::Line { line: 1, column } = error.place {
@@ -242,7 +238,7 @@ fn description(stream: &mut impl Stream) -> Result<(Description, u64), ReadError
             }
             error
         })?;
-        return Ok((description, start + at as u64 - 1));
+        return Ok((description, start + at as u64 - u64::from(marked)));
     }
     Err(error(
         len,
