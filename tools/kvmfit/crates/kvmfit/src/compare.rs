@@ -141,6 +141,7 @@ fn fields(id: RegId, numbers: &[Option<u64>]) -> Vec<FieldRow> {
     let Some(&some) = known.first() else { return Vec::new() };
     let mask = known.iter().fold(0, |mask, number| mask | (number ^ some));
     let first = numbers.first().copied().flatten();
+    let fields = names::fields(id);
     let part = |part: names::Part| {
         let shift = part.mask.trailing_zeros();
         let value = |number: u64| (number & part.mask) >> shift;
@@ -149,7 +150,7 @@ fn fields(id: RegId, numbers: &[Option<u64>]) -> Vec<FieldRow> {
             if number & part.mask == first & part.mask {
                 return Some(Relation::Equal);
             }
-            let field = names::fields(id).iter().find(|field| field.mask() == part.mask);
+            let field = fields.iter().find(|field| field.mask() == part.mask);
             Some(field.map_or(Relation::Differs, |field| field.relation(number, first)))
         };
         FieldRow {

@@ -9,11 +9,27 @@
 //!
 //! The crate has no table of kernels. A dump is made on the host (by `kvmfit dump`, or the crate
 //! `kvmfit-host`) by writing values into scratch VMs that never run.
+//!
+//! | to | use |
+//! |---|---|
+//! | read any file that people have | [`read::read_file`] |
+//! | know whether a host takes a VM, and why not | [`plan::plan`] |
+//! | see how hosts differ | [`compare::compare`] |
+//! | find a VM that all hosts take | [`baseline::baseline`] |
+//! | go from the number in an error message to the register | [`explain::explain`] |
+//! | find what a VMM forgot to save | [`audit::audit`] |
+//! | keep VMs from hosts that refuse them | [`label::labels`] |
+//!
+//! Without the feature `std`, which reads files, the crate needs only `alloc`.
 
 #![cfg_attr(not(feature = "std"), no_std)]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 pub mod audit;
 pub mod baseline;

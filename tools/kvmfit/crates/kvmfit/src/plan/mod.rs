@@ -99,9 +99,18 @@ impl Plan {
     /// The scratch VM of the dump that is like the VM: with its features, or, if the state does
     /// not have them, with the registers that are most like the VM's.
     fn choose<'a>(&mut self, state: &State, dump: &'a Dump) -> Option<&'a Vm> {
+        let ids: Vec<RegId> =
+            state.vcpus.iter().flat_map(|vcpu| &vcpu.registers).map(|reg| reg.id).collect();
+        if ids.is_empty() {
+            self.doubt("registers", Unsure::Empty);
+            return None;
+        }
         let Some(features) = &state.features else {
-            let ids: Vec<RegId> = state.vcpus.first()?.registers.iter().map(|reg| reg.id).collect();
-            return dump.vms.iter().min_by_key(|vm| host::distance(&ids, vm));
+            let nearest = dump.vms.iter().min_by_key(|vm| host::distance(&ids, vm));
+            if nearest.is_none() {
+                self.doubt("features", Unsure::Features);
+            }
+            return nearest;
         };
         // A vCPU that waits for PSCI is the same in all else.
         let wanted: Vec<&String> = features.iter().filter(|name| *name != "power_off").collect();
@@ -127,17 +136,21 @@ impl Plan {
             }
         }
         if !refused {
-            self.doubts.push(Doubt {
-                subject: Subject::Feature(features.join(", ")),
-                name: "features".to_string(),
-                vcpus: Vec::new(),
-                value: None,
-                new: None,
-                fields: Vec::new(),
-                why: Unsure::Features,
-            });
+            self.doubt(&features.join(", "), Unsure::Features);
         }
         None
+    }
+
+    fn doubt(&mut self, what: &str, why: Unsure) {
+        self.doubts.push(Doubt {
+            subject: Subject::Feature(what.to_string()),
+            name: what.to_string(),
+            vcpus: Vec::new(),
+            value: None,
+            new: None,
+            fields: Vec::new(),
+            why,
+        });
     }
 
     fn vcpus(&mut self, state: &State, dump: &Dump, vm: &Vm, vmm: &Vmm) {

@@ -124,6 +124,64 @@ fn a_feature_that_the_host_lacks_is_refused() {
 }
 
 #[test]
+fn nothing_is_no_yes() {
+    let mut state = state_of(&host());
+    state.features = None;
+    let empty = Dump::new("test", crate::dump::Host::new("", 0));
+    assert_eq!(plan(&state, &empty, &vmm::PLANNED).verdict, Verdict::CannotTell);
+    state.vcpus[0].registers.clear();
+    assert_eq!(plan(&state, &host(), &vmm::PLANNED).doubts[0].why, Unsure::Empty);
+    state.vcpus.clear();
+    assert_eq!(plan(&state, &host(), &vmm::PLANNED).doubts[0].why, Unsure::Empty);
+}
+
+#[test]
+fn the_features_are_those_that_fit_the_registers_best() {
+    let mut dump = host();
+    let mut sve = dump.vms[0].clone();
+    sve.features.push("sve".into());
+    sve.registers.push(register(RegId::sysreg(3, 0, 1, 2, 0), 0, None));
+    dump.vms.push(sve);
+    for vm in &dump.vms {
+        let mut state = dump.new_vm(vm);
+        state.features = None;
+        assert_eq!(plan(&state, &dump, &vmm::PLANNED).features, vm.features);
+    }
+}
+
+#[test]
+fn an_interrupt_controller_that_the_host_lacks_is_refused() {
+    let mut dump = host();
+    let mut v3 = crate::dump::Vgic::new(VgicModel::V3);
+    let mut iidr = crate::dump::Attribute::new(1, 8, 0x43b);
+    iidr.takes = Some(values(&[0x43b]));
+    v3.attributes.push(iidr);
+    dump.vgic.push(v3);
+    let mut state = state_of(&dump);
+    assert_eq!(plan(&state, &dump, &vmm::PLANNED).verdict, Verdict::Yes);
+    let vgic = state.vgic.as_mut().unwrap();
+    vgic.attributes[0].value = 0x143b;
+    let wrong = plan(&state, &dump, &vmm::PLANNED);
+    assert_eq!(wrong.refusals[0].subject, Subject::Attribute { group: 1, attr: 8 });
+    state.vgic.as_mut().unwrap().model = VgicModel::V2;
+    let lacking = plan(&state, &dump, &vmm::PLANNED);
+    assert_eq!((lacking.refusals[0].name.as_str(), lacking.refusals[0].errno), ("GICv2", 19));
+}
+
+#[test]
+fn implementation_registers_depend_on_the_vmm() {
+    let midr = RegId::sysreg(3, 0, 0, 0, 0);
+    let mut dump = host();
+    let takes = Takes::Digits(Digits::only(1, 22));
+    dump.vms[0].registers.push(register(midr, 1, Some(takes)));
+    dump.impl_id_regs.push(crate::dump::RegTakes { id: midr, takes: values(&[1, 2]) });
+    let mut state = state_of(&dump);
+    state.vcpus[0].registers[5].value = 2.into();
+    assert_eq!(plan(&state, &dump, &vmm::FIRECRACKER).verdict, Verdict::Yes);
+    assert_eq!(plan(&state, &dump, &vmm::QEMU_11).verdict, Verdict::No);
+}
+
+#[test]
 fn a_line_with_several_meanings_is_a_doubt_if_they_matter() {
     let mut state = state_of(&host());
     state.vcpus[0].registers[0].or.push(0x10001.into());

@@ -39,6 +39,9 @@ pub(super) fn dump(bytes: &[u8]) -> Result<Dump, ReadError> {
 pub(super) fn state(bytes: &[u8]) -> Result<State, ReadError> {
     version(Format::State, bytes, state::FORMAT)?;
     let state: State = json(Some(Format::State), bytes)?;
+    if state.vcpus.is_empty() {
+        return Err(ReadError::malformed(Format::State, Place::File, "it has no vCPU"));
+    }
     for vcpu in &state.vcpus {
         unique(Format::State, vcpu.registers.iter().map(|reg| reg.id))?;
     }
