@@ -78,7 +78,7 @@ impl fmt::Display for DigitSet {
 
 /// A text is not a set of hexadecimal digits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no set of hexadecimal digits, such as 0, 0-1, 0,2-f or *")]
+#[error("{0:?} is not a set of hexadecimal digits, such as 0, 0-1, 0,2-f or *")]
 pub struct NotADigitSet(pub String);
 
 impl FromStr for DigitSet {

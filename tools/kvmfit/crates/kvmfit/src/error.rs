@@ -70,11 +70,11 @@ pub enum Problem {
         /// The limit.
         limit: usize,
     },
-    /// The file is none of the known formats.
+    /// The file has no known format.
     #[error(
-        "it is none of: a dump or a state of kvmfit, a fingerprint, CPU template or output of \
+        "unknown format: give a dump or a state of kvmfit, a fingerprint, CPU template or output of \
          `snapshot-editor info-vmstate vcpu-states` of Firecracker, state.json of \
-         cloud-hypervisor, a migration stream of QEMU"
+         cloud-hypervisor, or a migration stream of QEMU"
     )]
     Unknown,
     /// The file is of another use than the one that is asked for.

@@ -59,7 +59,7 @@ pub struct ExplainedField {
     pub takes: Option<String>,
 }
 
-/// What to explain besides the register itself.
+/// What to explain about a register.
 #[derive(Clone, Debug, Default)]
 pub struct Question<'a> {
     /// A value that was to be written.
@@ -82,7 +82,7 @@ pub struct Question<'a> {
 /// assert!(explanation.errno.unwrap().starts_with("EINVAL"));
 /// ```
 pub fn explain(id: RegId, question: &Question<'_>) -> Explanation {
-    // A register that only VMs with more features have is explained, too.
+    // Some registers exist only in VMs with more features.
     let vm = question.host.and_then(|host| host.vms.iter().find(|vm| vm.register(id).is_some()));
     let register = vm.and_then(|vm| vm.register(id));
     let new = register.map(|register| register.value.clone());

@@ -159,7 +159,7 @@ impl RegId {
         }
     }
 
-    /// Whether it configures a VM, so that a host may refuse a value: firmware registers and
+    /// Whether it configures a VM, and a host may refuse a value: firmware registers and
     /// bitmaps, ID registers, MIDR, REVIDR, AIDR, CTR, CLIDR, CCSIDR and the vector lengths.
     ///
     /// Registers that this function does not know are state of a vCPU. A dump may measure them
@@ -203,7 +203,7 @@ impl fmt::Debug for RegId {
 
 /// A text is not a number of at most 64 bits.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no number of 64 bits: write it as 0x… or in decimal digits")]
+#[error("{0:?} is not a number of 64 bits: write it as 0x… or in decimal digits")]
 pub struct NotANumber(pub String);
 
 /// Reads hexadecimal digits after `0x`, or decimal digits.

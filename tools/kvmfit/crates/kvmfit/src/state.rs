@@ -103,7 +103,7 @@ pub struct Reg {
     /// Its value.
     pub value: Value,
     /// Other values that the file may mean. Firecracker's `snapshot-editor` prints bytes without
-    /// leading zeros, so that some of its lines have more than one meaning.
+    /// leading zeros: some of its lines have more than one meaning.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",

@@ -88,7 +88,7 @@ fn takes(value: u64) -> impl Strategy<Value = Takes> {
     prop_oneof![4 => digits, 1 => few, 1 => Just(Takes::Unknown)]
 }
 
-/// Hosts whose registers are among some that all know, and some of the ID space.
+/// Random hosts, with known registers and unknown ones of the ID space.
 pub(crate) fn hosts() -> impl Strategy<Value = Dump> {
     let ids: Vec<RegId> = names::all()
         .map(|info| info.id)

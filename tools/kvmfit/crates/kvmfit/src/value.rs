@@ -117,7 +117,7 @@ impl fmt::Debug for Value {
 /// A text is not the value of a register.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no value of at most 2048 bits: write it as 0x… or, up to 64 bits, in decimal digits"
+    "{0:?} is not a value of at most 2048 bits: write it as 0x… or, up to 64 bits, in decimal digits"
 )]
 pub struct NotAValue(pub String);
 
@@ -174,7 +174,7 @@ impl<'de> Deserialize<'de> for Value {
     }
 }
 
-/// For `#[serde(with = "hex")]`: a `u64` as `"0x…"`, read from a number, too.
+/// For `#[serde(with = "hex")]`: a `u64` as `"0x…"`; a number is read as well.
 pub(crate) mod hex {
     use super::{de, Deserialize, Deserializer, Serializer, Value};
 

@@ -35,7 +35,7 @@ impl core::str::FromStr for Form {
             "qemu" => Self::Qemu,
             _ => {
                 return Err(format!(
-                    "{text:?} is no form: use firecracker-template, registers or qemu"
+                    "{text:?} is not a form: use firecracker-template, registers or qemu"
                 ))
             }
         })

@@ -151,7 +151,7 @@ const CLIDR: &[Field] = &[
     bits("Ttype7", 45, 2, "tags at level 7"),
 ];
 
-// The format of 32 bits, which a VM has whose ID_AA64MMFR2_EL1.CCIDX is 0.
+// The format of 32 bits, where ID_AA64MMFR2_EL1.CCIDX is 0.
 pub(super) const CCSIDR: &[Field] = &[
     bits("LineSize", 0, 3, "log2 of words in a line, minus 2"),
     bits("Associativity", 3, 10, "ways, minus 1"),

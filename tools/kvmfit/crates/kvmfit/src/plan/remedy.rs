@@ -75,7 +75,7 @@ impl Context<'_> {
             }
             // Not all firmware: 0 of a workaround says something.
             _ if reg.id.class() == Class::FirmwareBitmap && reg.value.is_zero() => {
-                Some("it is 0: the guest has none of its services")
+                Some("it is 0: the guest has no service of it")
             }
             _ if reg.id.class() == Class::Demux => Some(
                 "it only describes a cache: the guest reads the host's description instead, and \

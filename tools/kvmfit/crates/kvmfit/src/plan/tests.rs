@@ -69,7 +69,7 @@ fn another_value_of_what_affects_is_a_doubt() {
     let plan = plan(&state, &host(), &vmm::PLANNED);
     assert_eq!(plan.verdict, Verdict::CannotTell);
     assert_eq!(plan.doubts[0].why, Unsure::Combination);
-    // What both ways accept is no doubt.
+    // A value that both ways accept is certain.
     state.vcpus[0].registers[1].value = 1.into();
     assert_eq!(super::plan(&state, &host(), &vmm::PLANNED).verdict, Verdict::Yes);
 }
@@ -124,7 +124,7 @@ fn a_feature_that_the_host_lacks_is_refused() {
 }
 
 #[test]
-fn nothing_is_no_yes() {
+fn an_empty_state_gets_no_answer() {
     let mut state = state_of(&host());
     state.features = None;
     let empty = Dump::new("test", crate::dump::Host::new("", 0));

@@ -23,8 +23,7 @@ pub struct Plan {
     pub vmm: &'static str,
     /// The features of the scratch VM with which the VM was compared.
     pub features: Vec<String>,
-    /// The registers of a vCPU in the order in which to write them, so that none is refused for
-    /// the order.
+    /// The registers of a vCPU in the order in which to write them: none is refused for the order.
     pub order: Vec<RegId>,
     /// What the host refuses, in the order in which the VMM meets it.
     pub refusals: Vec<Refusal>,

@@ -146,7 +146,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<State, ReadError> {
     let mut vcpus = BTreeMap::new();
     for (id, snapshot) in &cpus.snapshots {
         let number: u32 =
-            id.parse().map_err(|_| malformed(format!("{id:?} is no number of a vCPU")))?;
+            id.parse().map_err(|_| malformed(format!("{id:?} is not the number of a vCPU")))?;
         let Some(data) = &snapshot.snapshot_data else {
             return Err(malformed(format!("vCPU {number} has no state")));
         };

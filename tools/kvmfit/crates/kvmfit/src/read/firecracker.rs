@@ -103,13 +103,13 @@ impl<'de> Deserialize<'de> for Bitmap {
     }
 }
 
-// Firecracker writes ids as `0x…` and reads `0b…`, too.
+// Firecracker writes ids as `0x…`, and reads `0b…` as well.
 fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RegId, D::Error> {
     let text = String::deserialize(deserializer)?;
     let binary = text.strip_prefix("0b").map(|digits| u64::from_str_radix(digits, 2).ok());
     match binary {
         Some(number) => number.map(RegId::new).ok_or_else(|| {
-            de::Error::custom("the number of a register is no binary number of 64 bits")
+            de::Error::custom("the number of the register has no 64 binary digits after 0b")
         }),
         None => text.parse().map_err(de::Error::custom),
     }

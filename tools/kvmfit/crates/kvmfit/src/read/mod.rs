@@ -139,8 +139,8 @@ pub fn read(bytes: &[u8]) -> Result<Input, ReadError> {
     Ok(Input { format, content })
 }
 
-/// Reads a file of any known format. Of a migration stream it reads only its end, so that the
-/// VM's memory can have any size.
+/// Reads a file of any known format. Of a migration stream it reads only its end: the VM's
+/// memory can have any size.
 ///
 /// # Errors
 ///

@@ -141,7 +141,7 @@ impl Field {
     }
 }
 
-// How many bytes of the stream these have, or `None` if that is no number of 64 bits.
+// How many bytes of the stream these have, or `None` if that exceeds 64 bits.
 fn bytes_of(fields: &[Field], subsections: &[Subsection]) -> Option<u64> {
     let mut sum = 0_u64;
     for field in fields {
@@ -217,7 +217,10 @@ fn description(stream: &mut impl Stream) -> Result<(Description, u64), ReadError
     let len = stream.len();
     let tail = len.min(MAX_DESCRIPTION);
     let start = len - tail;
-    let tail = bytes(stream, start, tail)?;
+    let mut tail = bytes(stream, start, tail)?;
+    // Some programs fill up a file with zeros.
+    let filled = tail.iter().rev().take_while(|&&byte| byte == 0).count();
+    tail.truncate(tail.len() - filled);
     // JSON has no byte 0. The length before it starts with one if it is below 2^24; else the
     // last one is the end mark before the section.
     let zero = tail.iter().rposition(|&byte| byte == 0).unwrap_or(0);
@@ -285,7 +288,7 @@ fn vcpu(stream: &mut impl Stream, device: &Device, data: u64) -> Result<Vcpu, Re
             let size = field.bytes().unwrap_or(0);
             if field.name == wanted {
                 if field.size != 8 || size / 8 > bounded::REGISTERS as u64 {
-                    return Err(error(offset, format!("{wanted} is no list of registers")));
+                    return Err(error(offset, format!("{wanted} is not a list of registers")));
                 }
                 let bytes = bytes(stream, offset, size)?;
                 let word =
@@ -305,7 +308,7 @@ fn vcpu(stream: &mut impl Stream, device: &Device, data: u64) -> Result<Vcpu, Re
     let regs = indexes.iter().zip(values).map(|(&id, value)| Reg::new(RegId::new(id), value));
     let registers: Vec<Reg> = regs.collect();
     if let Some(reg) = registers.iter().find(|reg| !reg.id.is_arm64()) {
-        let text = format!("{} is no register of KVM: the VM does not run on KVM", reg.id);
+        let text = format!("{} is not a register of KVM: the VM does not run on KVM", reg.id);
         return Err(error(offset, text));
     }
     own::unique(FORMAT, registers.iter().map(|reg| reg.id))?;

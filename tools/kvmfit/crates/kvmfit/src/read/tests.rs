@@ -17,9 +17,9 @@ fn error(bytes: &[u8]) -> String {
 fn says_what_is_wrong_and_where() {
     for (text, message) in [
         ("", "the file is empty"),
-        ("hello", "it is none of: a dump"),
-        ("{}", "it is none of: a dump"),
-        ("[]", "it is none of: a dump"),
+        ("hello", "unknown format: give a dump"),
+        ("{}", "unknown format: give a dump"),
+        ("[]", "unknown format: give a dump"),
         ("{\"kvmfit_dump\": 1,\n", "line 2: the file ends in the middle of JSON"),
         ("{\"kvmfit_dump\": 2}", "dump of kvmfit: it has version 2"),
         ("{\"kvmfit_dump\": 1,\n \"tool\": 7}", "line 2, column 10: dump of kvmfit: invalid type"),
@@ -149,6 +149,16 @@ fn reads_a_stream_of_qemu() {
     let state = read(&stream(&regs)).unwrap().into_state().unwrap();
     let wanted: Vec<_> = regs.iter().map(|&(id, value)| Reg::new(RegId::new(id), value)).collect();
     assert_eq!(state.vcpus[0].registers, wanted);
+}
+
+#[test]
+fn a_stream_may_have_something_before_and_zeros_after_it() {
+    let regs = [(0x6030_0000_0014_0000, 0x10003)];
+    let wanted = read(&stream(&regs)).unwrap();
+    let mut saved = b"LibvirtQemudSave\x01 <domain/>".to_vec();
+    saved.extend(stream(&regs));
+    saved.extend([0; 512]);
+    assert_eq!(read(&saved).unwrap(), wanted);
 }
 
 #[test]
