@@ -83,11 +83,17 @@ const ZFR0: &[Field] = &[
     f("SHA3", 32, "SVE SHA3 instructions"),
     f("SM4", 40, "SVE SM4 instructions"),
     f("I8MM", 44, "SVE Int8 matrix multiply"),
+    f("F16MM", 48, "SVE half precision matrix multiply"),
     f("F32MM", 52, "SVE single precision matrix multiply"),
     f("F64MM", 56, "SVE double precision matrix multiply"),
 ];
 
 const SMFR0: &[Field] = &[
+    flag("SMOP4", 0, "quarter tile outer products"),
+    flag("STMOP", 16, "structured sparsity outer products"),
+    flag("SFEXPA", 23, "FEXPA in streaming mode"),
+    flag("AES", 24, "SVE AES instructions in streaming mode"),
+    flag("SBitPerm", 25, "SVE bit permutes in streaming mode"),
     flag("SF8DP2", 28, "SVE FP8 2-way dot product in streaming mode"),
     flag("SF8DP4", 29, "SVE FP8 4-way dot product in streaming mode"),
     flag("SF8FMA", 30, "SVE FP8 multiply-accumulate in streaming mode"),
@@ -105,12 +111,16 @@ const SMFR0: &[Field] = &[
     f("I16I64", 52, "outer product of 16 bit integers into 64 bits: 15 present"),
     f("SMEver", 56, "version of SME: 0 SME, 1 SME2, 2 SME2.1"),
     flag("LUTv2", 60, "lookup tables with 4 bit indices"),
+    flag("LUT6", 61, "lookup tables with 6 bit indices"),
     flag("FA64", 63, "all of A64 in streaming mode"),
 ];
 
 const FPFR0: &[Field] = &[
     flag("F8E5M2", 0, "FP8 format E5M2"),
     flag("F8E4M3", 1, "FP8 format E4M3"),
+    flag("F16MM2", 15, "half precision to half precision matrix multiply"),
+    flag("F8MM4", 26, "FP8 to half precision matrix multiply"),
+    flag("F8MM8", 27, "FP8 to single precision matrix multiply"),
     flag("F8DP2", 28, "FP8 2-way dot product"),
     flag("F8DP4", 29, "FP8 4-way dot product"),
     flag("F8FMA", 30, "FP8 multiply-accumulate"),
@@ -153,7 +163,8 @@ const DFR1: &[Field] = &[
 const DFR2: &[Field] = &[
     f("STEP", 0, "enhanced software step"),
     f("BWE", 4, "breakpoint and watchpoint enhancements"),
-    f("SPE_EXC", 20, "Statistical Profiling exceptions"),
+    f("SPE_EXC", 16, "Statistical Profiling exceptions"),
+    f("SPE_nVM", 20, "Statistical Profiling buffers in physical addresses"),
     f("TRBE_EXC", 24, "Trace Buffer exceptions"),
 ];
 
@@ -304,5 +315,13 @@ const MMFR4: &[Field] = &[
     f("FGWTE3", 16, "fine-grained write traps to EL3"),
     f("NV_frac", 20, "nested virtualization, minor version"),
     signed("E2H0", 24, "HCR_EL2.E2H may be 0: 0 yes, 15 or 14 no"),
+    f("RMEGDI", 28, "see the Arm Architecture Reference Manual"),
+    f("EAESR", 32, "see the Arm Architecture Reference Manual"),
     f("E3DSE", 36, "delegated SError exceptions from EL3"),
+    f("TLBID", 40, "TLB invalidation domains"),
+    f("SRMASK", 44, "masks of system registers"),
+    f("TPS", 48, "see the Arm Architecture Reference Manual"),
+    f("TEV", 52, "see the Arm Architecture Reference Manual"),
+    f("SCRX", 56, "see the Arm Architecture Reference Manual"),
+    f("MTEFGT", 60, "fine-grained traps of memory tagging"),
 ];
