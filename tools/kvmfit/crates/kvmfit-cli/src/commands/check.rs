@@ -1,0 +1,214 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Whether this host takes a VM, by writing it.
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+use kvmfit::dump::Dump;
+use kvmfit::id::RegId;
+use kvmfit::names;
+use kvmfit::plan::{plan, Plan, Verdict};
+use kvmfit::state::State;
+use kvmfit::vmm::{Vmm, WriteOrder};
+use kvmfit_host::{errno_name, CheckOptions, Options, Place, Refusal};
+use serde::Serialize;
+
+use crate::{args, files, output, progress, Answer, Failure};
+
+#[derive(Serialize)]
+struct Report {
+    file: String,
+    features: Vec<String>,
+    fits: bool,
+    plan: Verdict,
+    written: usize,
+    refusals: Vec<Refused>,
+    misreads: Vec<Misread>,
+    lacks: Vec<String>,
+    ioctls: u64,
+}
+
+#[derive(Serialize)]
+struct Refused {
+    vcpu: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<RegId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    attribute: Option<(u32, String)>,
+    name: String,
+    value: String,
+    has: Option<String>,
+    errno: i32,
+    bits: String,
+    together: bool,
+    fields: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Misread {
+    vcpu: usize,
+    id: RegId,
+    name: String,
+    value: String,
+    reads: String,
+}
+
+pub(crate) fn run(args: &args::Check) -> Result<Answer, Failure> {
+    let mut dumps = BTreeMap::new();
+    let mut all = Answer::Yes;
+    for path in &args.files {
+        let state = files::state(path, args.features.as_deref())?;
+        let report = check(path, &state, args, &mut dumps)?;
+        if args.json {
+            output::json_line(&report)?;
+        } else {
+            output::print(text(&report, args.files.len() > 1)?.as_bytes())?;
+        }
+        if !report.fits {
+            all = Answer::No;
+        }
+    }
+    Ok(all)
+}
+
+fn check(
+    path: &Path,
+    state: &State,
+    args: &args::Check,
+    dumps: &mut BTreeMap<Option<Vec<String>>, Dump>,
+) -> Result<Report, Failure> {
+    let vmm = args.vmm.get();
+    // What a set of features takes is measured once.
+    let dump = match dumps.entry(state.features.clone()) {
+        Entry::Occupied(entry) => entry.into_mut(),
+        Entry::Vacant(entry) => {
+            let mut options = Options::new();
+            options.hypercalls = false;
+            options.features = state.features.clone().map(|features| vec![features]);
+            let measured =
+                progress::shown(args.quiet, |report| kvmfit_host::measure(&options, report));
+            entry.insert(measured?.dump)
+        }
+    };
+    let plan = plan(state, dump, vmm);
+    let (order, options) = as_vmm(vmm, state, &plan);
+    let check =
+        progress::shown(args.quiet, |report| kvmfit_host::check(state, &order, &options, report))?;
+    Ok(Report {
+        file: path.display().to_string(),
+        fits: check.fits(),
+        plan: plan.verdict,
+        written: check.written,
+        refusals: check.refusals.iter().map(refused).collect(),
+        misreads: check
+            .misreads
+            .iter()
+            .map(|misread| Misread {
+                vcpu: misread.vcpu,
+                id: misread.id,
+                name: names::name(misread.id),
+                value: misread.value.to_string(),
+                reads: format!("{:#x}", misread.reads),
+            })
+            .collect(),
+        lacks: check.lacks,
+        features: check.features,
+        ioctls: check.ioctls,
+    })
+}
+
+/// In which order a VMM writes, and what it turns on.
+pub(super) fn as_vmm(vmm: &Vmm, state: &State, plan: &Plan) -> (Vec<RegId>, CheckOptions) {
+    let order = match vmm.order {
+        WriteOrder::Planned => plan.order.clone(),
+        WriteOrder::ById => {
+            let registers = state.vcpus.iter().flat_map(|vcpu| &vcpu.registers);
+            let ids: BTreeSet<RegId> = registers.map(|reg| reg.id).collect();
+            ids.into_iter().collect()
+        }
+        // That of the file
+        _ => Vec::new(),
+    };
+    let mut options = CheckOptions::default();
+    options.impl_id_regs = vmm.writable_implementation_ids;
+    (order, options)
+}
+
+fn refused(refusal: &Refusal) -> Refused {
+    let (id, attribute, name) = match refusal.place {
+        Place::Register(id) => (Some(id), None, names::name(id)),
+        Place::Attribute { group, attr } => {
+            let attr = format!("{attr:#x}");
+            let name = format!("vGIC group {group} attribute {attr}");
+            (None, Some((group, attr)), name)
+        }
+        _ => (None, None, "something newer than this program".into()),
+    };
+    let value = refusal.value.as_u64().unwrap_or(0);
+    let fields = match (id, refusal.has) {
+        (Some(id), Some(has)) if refusal.bits != 0 => {
+            names::parts(id, refusal.bits & (value ^ has), value, has)
+                .into_iter()
+                .map(|part| format!("{} = {:#x}, the host has {:#x}", part.name, part.a, part.b))
+                .collect()
+        }
+        _ => Vec::new(),
+    };
+    Refused {
+        vcpu: refusal.vcpu,
+        id,
+        attribute,
+        name,
+        value: refusal.value.to_string(),
+        has: refusal.has.map(|has| format!("{has:#x}")),
+        errno: refusal.errno,
+        bits: format!("{:#x}", refusal.bits),
+        together: refusal.together,
+        fields,
+    }
+}
+
+fn text(report: &Report, several: bool) -> Result<String, Failure> {
+    let mut text = String::new();
+    if several {
+        write!(text, "{}: ", output::one_line(&report.file))?;
+    }
+    if report.fits {
+        writeln!(text, "yes: the host took {} registers", report.written)?;
+    } else {
+        let (refused, written) = (report.refusals.len(), report.written);
+        writeln!(text, "no: the host refused {refused} of {written} registers")?;
+    }
+    for lack in &report.lacks {
+        writeln!(text, "  {}", output::one_line(lack))?;
+    }
+    for refusal in &report.refusals {
+        write!(text, "  vCPU {}: {} = {}", refusal.vcpu, refusal.name, refusal.value)?;
+        write!(text, ": {}", errno_name(refusal.errno))?;
+        for field in &refusal.fields {
+            write!(text, "; {field}")?;
+        }
+        if refusal.together {
+            write!(text, "; each digit alone is taken")?;
+        }
+        writeln!(text)?;
+    }
+    for misread in &report.misreads {
+        write!(text, "  vCPU {}: {} = {}", misread.vcpu, misread.name, misread.value)?;
+        writeln!(text, " was taken, and reads {}", misread.reads)?;
+    }
+    match report.plan {
+        Verdict::CannotTell => writeln!(text, "  plan cannot tell this")?,
+        verdict if (verdict == Verdict::Yes) != report.fits => {
+            writeln!(
+                text,
+                "  plan says otherwise, which is a mistake of kvmfit: please report it"
+            )?;
+        }
+        _ => {}
+    }
+    Ok(text)
+}

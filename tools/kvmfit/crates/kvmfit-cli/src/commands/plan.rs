@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Whether a VM can be restored on a host.
+
+use std::fmt::Write;
+
+use kvmfit::id::RegId;
+use kvmfit::names;
+use kvmfit::plan::{plan, Plan, Reason, Refusal, Subject, Verdict};
+
+use crate::{args, files, output, Answer, Failure};
+
+pub(crate) fn run(args: &args::Plan) -> Result<Answer, Failure> {
+    let features = args.features.as_deref();
+    let state = match &args.template {
+        None => files::state(&args.source, features)?,
+        Some(template) => {
+            let template = files::template(template)?;
+            let source = files::dump(&args.source)?;
+            template.new_vm(&source, files::vm(&args.source, &source, features)?)
+        }
+    };
+    let dump = files::dump(&args.destination)?;
+    let plan = plan(&state, &dump, args.vmm.get());
+    if args.json {
+        output::json(&plan)?;
+    } else {
+        output::print(text(&plan)?.as_bytes())?;
+    }
+    Ok(answer(plan.verdict))
+}
+
+pub(crate) fn answer(verdict: Verdict) -> Answer {
+    match verdict {
+        Verdict::Yes => Answer::Yes,
+        Verdict::No => Answer::No,
+        Verdict::CannotTell => Answer::CannotTell,
+    }
+}
+
+fn text(plan: &Plan) -> Result<String, Failure> {
+    let mut text = String::new();
+    let (refusals, doubts) = (plan.refusals.len(), plan.doubts.len());
+    match plan.verdict {
+        Verdict::Yes => writeln!(text, "yes: the host takes this VM")?,
+        Verdict::No => writeln!(text, "no: the host refuses {}", count(refusals, "thing"))?,
+        Verdict::CannotTell => {
+            writeln!(text, "cannot tell: the dump does not say {}", count(doubts, "thing"))?;
+        }
+    }
+    // The same remedy is said once, for all that it helps against.
+    for alike in plan.refusals.chunk_by(|a, b| remedy(a, MARK) == remedy(b, MARK)) {
+        writeln!(text)?;
+        for refusal in alike {
+            refused(&mut text, refusal)?;
+        }
+        let ids: Vec<String> = alike.iter().filter_map(id).map(|id| id.to_string()).collect();
+        let remedy = remedy(&alike[0], &ids.join(" "));
+        writeln!(text, "  {}", output::one_line(&remedy))?;
+    }
+    if doubts > 0 {
+        writeln!(text)?;
+    }
+    for doubt in &plan.doubts {
+        write!(text, "{}", doubt.name)?;
+        if !doubt.fields.is_empty() {
+            write!(text, " ({})", doubt.fields.join(", "))?;
+        }
+        if let Some(value) = &doubt.value {
+            write!(text, " = {value}")?;
+        }
+        writeln!(text, ": {}", doubt.why)?;
+    }
+    if !plan.notes.is_empty() {
+        writeln!(text)?;
+    }
+    for note in &plan.notes {
+        writeln!(text, "note: {}: {}", note.name, note.text)?;
+    }
+    Ok(text)
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Stands for a number in a remedy.
+const MARK: &str = "\0";
+
+fn id(refusal: &Refusal) -> Option<RegId> {
+    match refusal.subject {
+        Subject::Register(id) => Some(id),
+        _ => None,
+    }
+}
+
+/// The remedy, with `ids` in place of the number of the register.
+fn remedy(refusal: &Refusal, ids: &str) -> String {
+    match id(refusal) {
+        Some(id) => refusal.remedy.text.replace(&id.to_string(), ids),
+        None => refusal.remedy.text.clone(),
+    }
+}
+
+fn refused(text: &mut String, refusal: &Refusal) -> Result<(), Failure> {
+    write!(text, "{}", refusal.name)?;
+    if let Some(id) = id(refusal) {
+        if refusal.name != id.to_string() {
+            write!(text, " ({id})")?;
+        }
+    }
+    if let Some(value) = &refusal.value {
+        write!(text, " = {value}")?;
+    }
+    let errno = kvmfit_host::errno_name(refusal.errno);
+    match &refusal.reason {
+        Reason::Missing => writeln!(text, ": the host does not have it: {errno}")?,
+        Reason::Order { after } => {
+            writeln!(text, ": refused before {} is written: {errno}", names::name(*after))?;
+        }
+        _ if refusal.takes.is_empty() => writeln!(text, ": the host refuses the value: {errno}")?,
+        _ => writeln!(text, ": the host takes {}: {errno}", refusal.takes)?,
+    }
+    for field in &refusal.fields {
+        write!(text, "  {} = {:#x}", field.name, field.value)?;
+        writeln!(text, ", a new VM has {:#x}, the host takes {}", field.new, field.takes)?;
+    }
+    Ok(())
+}

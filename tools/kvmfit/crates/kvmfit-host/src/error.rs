@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! What can go wrong, and what to do then.
+
+use crate::backend::Errno;
+
+/// Why a host could not be measured.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// This is not Linux on arm64.
+    #[error(
+        "this machine is not Linux on arm64, so there is no host to measure: \
+         run it on the host, where the static binary needs nothing else"
+    )]
+    NotArm64,
+    /// There is no `/dev/kvm`.
+    #[error(
+        "there is no /dev/kvm: the kernel has no KVM, or was not started at EL2 \
+         (`dmesg | grep kvm` says which); in a container, pass the device in"
+    )]
+    NoDevice,
+    /// `/dev/kvm` may not be opened.
+    #[error("/dev/kvm may not be opened: run as root, or join the group that owns it (often kvm)")]
+    Permission,
+    /// `/dev/kvm` cannot be opened for another reason.
+    #[error("/dev/kvm cannot be opened: {}", errno_name(*errno))]
+    Open {
+        /// The error number.
+        errno: i32,
+    },
+    /// `/dev/kvm` is not KVM as known since 2007.
+    #[error("/dev/kvm has API version {version}, and 12 is the only one known")]
+    ApiVersion {
+        /// What it answers.
+        version: i32,
+    },
+    /// A call failed that no host that can run a VM refuses.
+    #[error("{what}: {}: a VM could not be made here; is the host out of memory?", errno_name(*errno))]
+    Call {
+        /// Which call.
+        what: &'static str,
+        /// The error number.
+        errno: i32,
+    },
+    /// The host has no VM with these features.
+    #[error("the host has no VM with {}: {what}: {}", features.join(", "), errno_name(*errno))]
+    Features {
+        /// The features, by name.
+        features: Vec<String>,
+        /// Which call was refused.
+        what: &'static str,
+        /// The error number.
+        errno: i32,
+    },
+    /// A feature of a state or an option that nobody knows.
+    #[error("the feature {name:?} is not known; known are {}", crate::features::known())]
+    UnknownFeature {
+        /// Its name.
+        name: String,
+    },
+    /// A state without vCPUs, or with more than the host takes.
+    #[error("the state has {vcpus} vCPUs, and a VM of this host can have 1 to {most}")]
+    Vcpus {
+        /// How many the state has.
+        vcpus: usize,
+        /// How many the host takes.
+        most: usize,
+    },
+}
+
+impl Error {
+    pub(crate) fn call(what: &'static str, errno: Errno) -> Self {
+        Self::Call { what, errno: errno.0 }
+    }
+}
+
+/// The name of an error number of Linux, or the number itself.
+pub fn errno_name(errno: i32) -> String {
+    let name = match errno {
+        1 => "EPERM",
+        2 => "ENOENT",
+        4 => "EINTR",
+        5 => "EIO",
+        6 => "ENXIO",
+        7 => "E2BIG",
+        8 => "ENOEXEC",
+        9 => "EBADF",
+        11 => "EAGAIN",
+        12 => "ENOMEM",
+        13 => "EACCES",
+        14 => "EFAULT",
+        16 => "EBUSY",
+        17 => "EEXIST",
+        19 => "ENODEV",
+        22 => "EINVAL",
+        24 => "EMFILE",
+        25 => "ENOTTY",
+        28 => "ENOSPC",
+        34 => "ERANGE",
+        38 => "ENOSYS",
+        75 => "EOVERFLOW",
+        95 => "EOPNOTSUPP",
+        _ => return format!("error {errno}"),
+    };
+    name.to_string()
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! The features of vCPUs, and which sets of them a host has.
+
+use crate::backend::{Backend, Spec};
+use crate::error::{errno_name, Error};
+
+/// The features of a vCPU by name; each stands for the bit of `struct kvm_vcpu_init` that has its
+/// place in this list.
+pub const FEATURES: [&str; 9] = [
+    "power_off",
+    "el1_32bit",
+    "psci_0_2",
+    "pmu_v3",
+    "sve",
+    "ptrauth_address",
+    "ptrauth_generic",
+    "has_el2",
+    "has_el2_e2h0",
+];
+
+/// Among the features of a measured VM: it has a `GICv2` of the kernel.
+pub const VGIC_V2: &str = "vgic_v2";
+/// Among the features of a measured VM: it has a `GICv3` of the kernel.
+pub const VGIC_V3: &str = "vgic_v3";
+
+pub(crate) const EL1_32BIT: u32 = 1 << 1;
+pub(crate) const PSCI_0_2: u32 = 1 << 2;
+pub(crate) const PMU_V3: u32 = 1 << 3;
+pub(crate) const SVE: u32 = 1 << 4;
+pub(crate) const PTRAUTH: u32 = 1 << 5 | 1 << 6;
+pub(crate) const HAS_EL2: u32 = 1 << 7;
+pub(crate) const HAS_EL2_E2H0: u32 = 1 << 8;
+
+/// What may be added to a VM, and the capabilities that say so.
+const OPTIONS: &[(u32, &[u32])] = &[
+    (SVE, &[170]),
+    (PMU_V3, &[126]),
+    (PTRAUTH, &[171, 172]),
+    (EL1_32BIT, &[93]),
+    (HAS_EL2, &[240]),
+    (HAS_EL2 | HAS_EL2_E2H0, &[240, 241]),
+];
+
+pub(crate) fn known() -> String {
+    FEATURES.join(", ")
+}
+
+/// The names of the bits in `features`, sorted.
+pub(crate) fn names(features: u32) -> Vec<String> {
+    let mut names: Vec<String> = FEATURES
+        .iter()
+        .enumerate()
+        .filter(|(bit, _)| features >> bit & 1 == 1)
+        .map(|(_, name)| (*name).to_string())
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+/// The bits of `names`. What says which interrupt controller there is has none.
+pub(crate) fn bits<S: AsRef<str>>(names: &[S]) -> Result<u32, Error> {
+    names.iter().map(AsRef::as_ref).try_fold(0, |bits, name| {
+        if name == VGIC_V2 || name == VGIC_V3 {
+            return Ok(bits);
+        }
+        match FEATURES.iter().position(|known| *known == name) {
+            Some(bit) => Ok(bits | 1 << bit),
+            None => Err(Error::UnknownFeature { name: name.to_string() }),
+        }
+    })
+}
+
+/// The sets of features that the host has, the smallest first, and what it lacks.
+pub(crate) fn sets(backend: &dyn Backend) -> (Vec<u32>, Vec<String>) {
+    let (mut sets, mut lacks, mut usable) = (vec![PSCI_0_2], Vec::new(), Vec::new());
+    for &(features, capabilities) in OPTIONS {
+        let text = names(features).join(", ");
+        if let Some(number) = capabilities.iter().find(|&&n| backend.check_extension(n) <= 0) {
+            lacks.push(format!("{text}: {} is 0", crate::caps::name(*number)));
+            continue;
+        }
+        match possible(backend, PSCI_0_2 | features) {
+            Ok(()) => {
+                sets.push(PSCI_0_2 | features);
+                usable.push(features);
+            }
+            Err(why) => lacks.push(format!("{text}: {why}")),
+        }
+    }
+    // All that go together, without and with EL2.
+    for el2 in [0, HAS_EL2] {
+        if el2 != 0 && !usable.contains(&el2) {
+            continue;
+        }
+        let mut all = PSCI_0_2 | el2;
+        for features in [SVE, PMU_V3, PTRAUTH] {
+            if usable.contains(&features) && possible(backend, all | features).is_ok() {
+                all |= features;
+            }
+        }
+        if !sets.contains(&all) {
+            sets.push(all);
+        }
+    }
+    (sets, lacks)
+}
+
+fn possible(backend: &dyn Backend, features: u32) -> Result<(), String> {
+    match backend.new_vm(&Spec { features, vcpus: 1, ..Spec::default() }) {
+        Ok(_) => Ok(()),
+        Err(refused) => Err(format!("{}: {}", refused.what, errno_name(refused.errno.0))),
+    }
+}

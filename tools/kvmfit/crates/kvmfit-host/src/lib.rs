@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0 OR MIT
+
+//! Measures what an arm64 KVM host has and takes.
+//!
+//! [`measure`] makes a [`Dump`](kvmfit::dump::Dump) of this host, and [`check`] writes the state
+//! of a VM into a scratch VM and says what was refused. Both need `/dev/kvm` and nothing else.
+//! They never touch a VM that is not their own, and leave nothing behind.
+//!
+//! ```no_run
+//! let measured = kvmfit_host::measure(&Default::default(), &mut |_| {})?;
+//! println!("{} kinds of VM, {} system calls", measured.dump.vms.len(), measured.ioctls);
+//! # Ok::<(), kvmfit_host::Error>(())
+//! ```
+
+// Elsewhere only the tests use what measures.
+#![cfg_attr(not(all(target_os = "linux", target_arch = "aarch64")), allow(dead_code))]
+
+mod affects;
+mod backend;
+mod caps;
+mod check;
+mod digits;
+mod error;
+#[cfg(test)]
+mod fake;
+mod features;
+mod hypercall;
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+mod kvm;
+mod measure;
+mod target;
+#[cfg(test)]
+mod tests;
+mod values;
+mod vgic;
+
+pub use check::{Check, CheckOptions, Misread, Place, Refusal};
+pub use error::{errno_name, Error};
+pub use features::{FEATURES, VGIC_V2, VGIC_V3};
+pub use measure::{Measured, Options, Progress};
+
+use kvmfit::id::RegId;
+use kvmfit::state::State;
+
+/// Measures this host.
+///
+/// `progress` is told after each part.
+///
+/// # Errors
+///
+/// An [`Error`] that says what to do, if `/dev/kvm` cannot be used. What the host does not have is
+/// no error: the dump says so.
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+pub fn measure(
+    options: &Options,
+    progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<Measured, Error> {
+    measure::measure(&kvm::Kvm::open()?, options, progress)
+}
+
+/// Measures this host.
+///
+/// # Errors
+///
+/// Always [`Error::NotArm64`]: this is not Linux on arm64.
+#[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
+pub fn measure(
+    _options: &Options,
+    _progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<Measured, Error> {
+    Err(Error::NotArm64)
+}
+
+/// Writes the registers of `state` into a scratch VM of this host, in `order`.
+///
+/// Registers that `order` does not name come after those that it names, in the order of the
+/// state. What was refused is tried again digit by digit, to find those that are not taken.
+///
+/// # Errors
+///
+/// An [`Error`] if `/dev/kvm` cannot be used or no VM with the state's features can be made. A
+/// refused register is no error.
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+pub fn check(
+    state: &State,
+    order: &[RegId],
+    options: &CheckOptions,
+    progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<Check, Error> {
+    check::check(&kvm::Kvm::open()?, state, order, options, progress)
+}
+
+/// Writes the registers of `state` into a scratch VM of this host, in `order`.
+///
+/// # Errors
+///
+/// Always [`Error::NotArm64`]: this is not Linux on arm64.
+#[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
+pub fn check(
+    _state: &State,
+    _order: &[RegId],
+    _options: &CheckOptions,
+    _progress: &mut dyn FnMut(&Progress<'_>),
+) -> Result<Check, Error> {
+    Err(Error::NotArm64)
+}
