@@ -66,7 +66,7 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make -s print-image   print the path of the built Image
   make selftests    build the KVM selftests
   make boot         a shell in the booted kernel; `exit` powers off
-  make test-host    test the core crate (seconds, no kernel)
+  make test-host    test the core crate and kvmfit (seconds, no kernel)
   make test-vm      KUnit and the KVM selftests in QEMU
   make fuzz         fuzz the core crate on the host, then compare C and Rust on random
                     ioctls and hypercalls, for SECONDS= on each machine
@@ -77,6 +77,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     CFI
   make bench        count the instructions of the C and the Rust code; measure code size
                     and build time
+  make kvmfit       build the tool that says whether a VM fits a host: for this machine, and
+                    static for arm64
   make lint         formatting, warnings, documentation, patches
   make docs         write the drawing, and the tables of the last `make run ALL=1` and
                     `make bench`, into README.md and docs/
@@ -108,7 +110,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants builds bench lint docs series clean distclean
+	fuzz mutants builds bench kvmfit lint docs series clean distclean
 
 help:
 	$(info $(HELP))
@@ -156,6 +158,9 @@ builds:
 
 bench:
 	@$(steps) $(built) bench-kernel bench-plugin $(if $(filter 0,$(BUILD)),,bench-build) bench
+
+kvmfit:
+	@$(steps) setup kvmfit
 
 lint:
 	@$(steps) $(tree) lint

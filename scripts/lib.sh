@@ -173,6 +173,19 @@ cargo_env()
 		CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=/usr/bin/cc CARGO_TERM_COLOR=never "$@"
 }
 
+# arm64_flags: CRATE_FLAGS with which debian_cargo builds, with --target=$ARM64, what
+# is linked statically and runs on any arm64 Linux.
+# shellcheck disable=SC2034 # for those who source this
+ARM64=aarch64-unknown-linux-gnu
+arm64_flags()
+{
+	[[ -f $RUST_STD_ARM64/version ]] ||
+		die "Rust's standard library for arm64 is not there yet: run 'make setup'"
+	# As cargo separates them.
+	printf '%s\x1f%s\x1f%s' "--sysroot=$RUST_STD_ARM64" -Ctarget-feature=+crt-static \
+		-Clinker=/usr/bin/aarch64-linux-gnu-gcc
+}
+
 # debian_cargo NAME COMMAND ARGS...: Debian's cargo, building in $O/NAME the versions
 # in Cargo.lock. `make setup` has fetched the crates: only `fetch` and `install` use
 # the network. Nothing is written into the source directories.

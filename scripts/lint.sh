@@ -73,12 +73,15 @@ plant()
 	printf 'pub fn planted(a: u32) -> u32 {\n    return a;\n}\n' >"$PLANTED/src/lib.rs"
 }
 
+# kvmfit is no part of the kernel and has a style of its own.
 rustfmt_check()
 {
 	local files rustfmt=(clean_env /usr/bin/rustfmt --check --config-path "$TREE/.rustfmt.toml")
 	refuses "Diff in" "${rustfmt[@]}" "$PLANTED/planted.rs" || return
 	named '\.rs$' || return
-	(cd "$ROOT" && "${rustfmt[@]}" "${files[@]}")
+	(cd "$ROOT" && printf '%s\n' "${files[@]}" | grep -v '^tools/kvmfit/' | xargs "${rustfmt[@]}") || return
+	(cd "$ROOT" && printf '%s\n' "${files[@]}" | grep '^tools/kvmfit/' |
+		xargs "${rustfmt[@]}" --config-path tools/kvmfit/rustfmt.toml)
 }
 
 # clippy NAME MANIFEST ARGS...
@@ -108,6 +111,24 @@ fuzz_clippy()
 model_clippy()
 {
 	logged "$LOGS/clippy-model.log" clippy clippy-model "$ROOT/rust/kvm_abi/model/Cargo.toml"
+}
+
+kvmfit_clippy()
+{
+	logged "$LOGS/clippy-kvmfit.log" clippy clippy-kvmfit "$ROOT/tools/kvmfit/Cargo.toml" --workspace || return
+	CXX=/usr/bin/clang++-22 logged "$LOGS/clippy-kvmfit-fuzz.log" clippy clippy-kvmfit-fuzz \
+		"$ROOT/tools/kvmfit/fuzz/Cargo.toml" --all-features || return
+	# What asks /dev/kvm is there on arm64 only.
+	CRATE_FLAGS=$(arm64_flags) logged "$LOGS/clippy-kvmfit-arm64.log" clippy clippy-kvmfit \
+		"$ROOT/tools/kvmfit/Cargo.toml" --target "$ARM64" --package kvmfit-host
+}
+
+kvmfit_licenses()
+{
+	debian_cargo cargo-kvmfit metadata --format-version 1 \
+		--filter-platform x86_64-unknown-linux-gnu --filter-platform "$ARM64" \
+		--manifest-path "$ROOT/tools/kvmfit/Cargo.toml" |
+		python lint.licenses "$ROOT/tools/kvmfit/deny.toml"
 }
 
 shell_check()
@@ -261,6 +282,8 @@ check "clippy on a planted mistake" planted_clippy
 check "clippy on the core crate" core_clippy
 check "clippy on the fuzz targets" fuzz_clippy
 check "clippy on the model" model_clippy
+check "clippy on kvmfit" kvmfit_clippy
+check "licences of kvmfit's crates" kvmfit_licenses
 check "clippy on the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"

@@ -15,8 +15,8 @@ our_git()
 
 # payload: print the files of this repository that go into the kernel tree under the
 # same path: those below the payload directories that git tracks or does not ignore.
-# Of the core crate, only the sources go into the kernel. Without a git repository
-# (an unpacked archive) every file counts.
+# Of the core crate, only the sources go into the kernel; of kvmfit, nothing does.
+# Without a git repository (an unpacked archive) every file counts.
 payload()
 {
 	local file
@@ -27,7 +27,7 @@ payload()
 		fi | sort -u | while read -r file; do
 			case $file in
 			rust/kvm_abi/src/*) ;;
-			rust/kvm_abi/*) continue ;;
+			rust/kvm_abi/*|tools/kvmfit/*) continue ;;
 			esac
 			# Deleted, but still in git's index.
 			[[ ! -e $file && ! -L $file ]] || printf '%s\n' "$file"

@@ -34,7 +34,8 @@ PACKAGES=(
 )
 QEMU='qemu-system-arm>=1:10'
 BINDGEN_VERSION=0.72.1
-MANIFESTS=(rust/kvm_abi rust/kvm_abi/fuzz rust/kvm_abi/model scripts/bench/plugin)
+MANIFESTS=(rust/kvm_abi rust/kvm_abi/fuzz rust/kvm_abi/model scripts/bench/plugin
+	tools/kvmfit tools/kvmfit/fuzz)
 
 check_system()
 {
@@ -169,13 +170,14 @@ reuse_in()
 	"${pip[@]}" --no-build-isolation -r "$ROOT/scripts/lint/reuse.txt"
 }
 
-# Download the crates named in each Cargo.lock, for this machine: the tests need no
-# network then.
+# Download the crates named in each Cargo.lock, for this machine, and for arm64 those of what
+# is built for it: the tests need no network then.
 crates()
 {
 	local manifest args
 	for manifest in "${MANIFESTS[@]}"; do
 		args=(cargo-fetch fetch --target x86_64-unknown-linux-gnu --manifest-path "$ROOT/$manifest/Cargo.toml")
+		[[ $manifest != tools/kvmfit ]] || args+=(--target "$ARM64")
 		! debian_cargo "${args[@]}" --offline >/dev/null 2>&1 || continue
 		note "getting the crates of $manifest … log: $LOGS/crates.log"
 		logged "$LOGS/crates.log" debian_cargo "${args[@]}" ||
@@ -199,6 +201,30 @@ busybox()
 	cp -L "$tmp"/x/*bin/busybox "$tmp/busybox" 2>/dev/null || cp -L "$tmp"/x/usr/bin/busybox "$tmp/busybox"
 	rm -rf "$tmp/x" "$tmp"/*.deb
 	mv -T "$tmp" "$(dirname "$BUSYBOX")"
+}
+
+# kvmfit for arm64: the standard library of the target, of the compiler's own
+# version, as a sysroot.
+rust_std()
+{
+	local tmp version
+	version=$(dpkg-query -W -f '${Version}' rustc-web)
+	[[ $(cat "$RUST_STD_ARM64/version" 2>/dev/null) != "$version" ]] || return 0
+	fresh_tmp tmp "$RUST_STD_ARM64"
+	note "getting Rust's standard library for arm64 (once)"
+	APT_ARCH=arm64 apt_state rust-std "$VERSION_CODENAME" "$VERSION_CODENAME-security" "$VERSION_CODENAME-updates"
+	apt_refresh
+	mkdir -p "$tmp"
+	(cd "$tmp" && logged "$LOGS/rust-std.log" apt_do apt-get download "libstd-rust-web-dev=$version") ||
+		die "libstd-rust-web-dev:arm64 $version could not be downloaded: $(apt_reason "$LOGS/rust-std.log" "the mirror lacks it"); if the mirror has a newer one only, as root: apt-get update && apt-get install rustc-web"
+	dpkg-deb -x "$tmp"/libstd-rust-web-dev_*_arm64.deb "$tmp/x"
+	mkdir -p "$tmp/lib/rustlib"
+	mv "$tmp"/x/usr/lib/rustlib/aarch64-unknown-linux-gnu "$tmp/lib/rustlib" ||
+		die "libstd-rust-web-dev:arm64 $version has no usr/lib/rustlib/aarch64-unknown-linux-gnu"
+	rm -rf "$tmp/x" "$tmp"/*.deb
+	echo "$version" >"$tmp/version"
+	rm -rf "$RUST_STD_ARM64"
+	mv -T "$tmp" "$RUST_STD_ARM64"
 }
 
 # at_least WHAT MINIMUM COMMAND...: compare MINIMUM with the first version number that
@@ -239,4 +265,5 @@ bindgen
 reuse
 crates
 busybox
+rust_std
 tools

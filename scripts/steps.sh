@@ -36,11 +36,12 @@ title()
 	objgate)	echo "checking the Rust objects" ;;
 	builds)		echo "building and booting other configurations$(first_time "$OUT/kernel-cfi" "an hour or more on 2 cores the first time")" ;;
 	selftests)	echo "building the KVM selftests$(first_time "$KSELFTEST" "about 2 minutes the first time")" ;;
-	test-host)	echo "testing the core crate and the scripts on the host" ;;
+	test-host)	echo "testing the core crate, kvmfit and the scripts on the host" ;;
 	kunit)		echo "running KUnit on the $kernel in QEMU" ;;
 	run)		echo "running the KVM selftests on the $kernel in QEMU" ;;
 	quick)		echo "running the short KVM selftests on the $kernel in QEMU" ;;
 	judge)		echo "booting the $kernel with planted mistakes, to test that they are found" ;;
+	kvmfit)		echo "building kvmfit, for this machine and for arm64" ;;
 	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "running mutation tests" ;;

@@ -4,8 +4,8 @@
 # Usage: scripts/test-host.sh
 #
 # Run the tests that need no kernel: those of the core crate (with Debian's cargo), of
-# its fuzz targets and of the model of its locks, and the unit tests of the scripts. A
-# suite that passes fewer tests than scripts/vm/floors requires has failed.
+# its fuzz targets and of the model of its locks, those of kvmfit, and the unit tests of
+# the scripts. A suite that passes fewer tests than scripts/vm/floors requires has failed.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -22,6 +22,14 @@ fuzz()
 model()
 {
 	debian_cargo cargo-model test --no-fail-fast --manifest-path "$ROOT/rust/kvm_abi/model/Cargo.toml"
+}
+
+kvmfit()
+{
+	local rc=0
+	debian_cargo cargo-kvmfit test --no-fail-fast --workspace --manifest-path "$ROOT/tools/kvmfit/Cargo.toml" || rc=$?
+	debian_cargo cargo-kvmfit-fuzz test --no-fail-fast --manifest-path "$ROOT/tools/kvmfit/fuzz/Cargo.toml" || rc=$?
+	return "$rc"
 }
 
 # The part of the QEMU plugin that can be tested without QEMU.
@@ -77,6 +85,7 @@ tests()
 tests core
 tests fuzz
 tests model
+tests kvmfit
 tests plugin
 for directory in bench docs objgate mutants lint driver vm; do
 	tests "$directory" suite "$directory"

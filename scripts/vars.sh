@@ -167,6 +167,8 @@ base_tree()
 
 JOBS=${JOBS:-$(nproc)}
 BUSYBOX=$CACHE/busybox-arm64/busybox
+# The standard library of arm64 for rustc, to build static programs for the guest
+RUST_STD_ARM64=$CACHE/rust-std-arm64
 TREE=$OUT/linux			# the base with the overlay on it
 KOUT=$OUT/kernel		# O= of the kernel's build
 RESULTS=$OUT/results
