@@ -73,15 +73,21 @@ plant()
 	printf 'pub fn planted(a: u32) -> u32 {\n    return a;\n}\n' >"$PLANTED/src/lib.rs"
 }
 
-# kvmfit is no part of the kernel and has a style of its own.
+# kvmfit does not go into the kernel, and has a style of its own.
 rustfmt_check()
 {
-	local files rustfmt=(clean_env /usr/bin/rustfmt --check --config-path "$TREE/.rustfmt.toml")
-	refuses "Diff in" "${rustfmt[@]}" "$PLANTED/planted.rs" || return
+	local file files ours=() kvmfit=() rustfmt=(clean_env /usr/bin/rustfmt --check --config-path)
+	refuses "Diff in" "${rustfmt[@]}" "$TREE/.rustfmt.toml" "$PLANTED/planted.rs" || return
 	named '\.rs$' || return
-	(cd "$ROOT" && printf '%s\n' "${files[@]}" | grep -v '^tools/kvmfit/' | xargs "${rustfmt[@]}") || return
-	(cd "$ROOT" && printf '%s\n' "${files[@]}" | grep '^tools/kvmfit/' |
-		xargs "${rustfmt[@]}" --config-path tools/kvmfit/rustfmt.toml)
+	for file in "${files[@]}"; do
+		if [[ $file == tools/kvmfit/* ]]; then
+			kvmfit+=("$ROOT/$file")
+		else
+			ours+=("$ROOT/$file")
+		fi
+	done
+	"${rustfmt[@]}" "$TREE/.rustfmt.toml" "${ours[@]}" || return
+	"${rustfmt[@]}" "$ROOT/tools/kvmfit/rustfmt.toml" "${kvmfit[@]}"
 }
 
 # clippy NAME MANIFEST ARGS...
