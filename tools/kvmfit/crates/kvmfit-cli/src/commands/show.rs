@@ -97,7 +97,11 @@ fn show_dump(text: &mut String, path: &Path, dump: &Dump, args: &Show) -> Result
     for vgic in &dump.vgic {
         writeln!(text, "\n{}", gic_name(vgic.model))?;
         let rows = vgic.attributes.iter().map(|attribute| {
-            let takes = attribute.takes.as_ref().map_or(String::new(), accepted);
+            let takes = match &attribute.takes {
+                Some(Takes::Digits(digits)) => significant(digits),
+                Some(takes) => takes.to_string(),
+                None => String::new(),
+            };
             vec![
                 format!("group {} attribute {:#x}", attribute.group, attribute.attr),
                 format!("{:#x}", attribute.value),
@@ -213,6 +217,13 @@ fn field_takes(digits: &kvmfit::takes::Digits, mask: u64) -> String {
     } else {
         (low..=high).rev().map(of).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// What the digits take, without those before that are always 0.
+fn significant(digits: &kvmfit::takes::Digits) -> String {
+    let zero = |n: usize| digits.digit(n).to_string() == "0";
+    let highest = (0..kvmfit::takes::DIGITS).rev().find(|&n| !zero(n)).unwrap_or(0);
+    (0..=highest).rev().map(|n| digits.digit(n).to_string()).collect::<Vec<_>>().join(" ")
 }
 
 /// What is taken, in short: nothing of digits that only take what they have.
