@@ -44,7 +44,7 @@ use kvmfit::state::State;
 
 /// Measures this host.
 ///
-/// `progress` is told after each part.
+/// `progress` is called after each part.
 ///
 /// # Errors
 ///
