@@ -220,7 +220,8 @@ pub(crate) struct Explain {
 
 fn errno(text: &str) -> Result<i32, String> {
     let text = text.trim_start_matches('-');
-    let named = (1..134).find(|&errno| kvmfit_host::errno_name(errno).eq_ignore_ascii_case(text));
+    let named =
+        (1..134).find(|&errno| kvmfit::explain::errno_name(errno).eq_ignore_ascii_case(text));
     named.or_else(|| text.parse().ok()).ok_or_else(|| {
         "it is neither a number nor the name of an error that KVM returns, such as EINVAL".into()
     })

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use kvmfit::explain::errno_name;
 use kvmfit::id::{Class, RegId, SVE_VLS};
 use kvmfit::state::{State, VgicModel};
 use kvmfit::takes::{nibble, DIGITS};
@@ -12,7 +13,7 @@ use kvmfit::value::Value;
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
 use crate::caps;
 use crate::digits::with_digit;
-use crate::error::{errno_name, Error};
+use crate::error::Error;
 use crate::features::{self, PMU_V3, PSCI_0_2, PTRAUTH, SVE, VGIC_V2, VGIC_V3};
 use crate::measure::{measured, Meter, Progress};
 use crate::vgic;

@@ -2,6 +2,8 @@
 
 //! What can go wrong, and what to do then.
 
+use kvmfit::explain::errno_name;
+
 use crate::backend::Errno;
 
 /// Why a host could not be measured.
@@ -73,35 +75,4 @@ impl Error {
     pub(crate) fn call(what: &'static str, errno: Errno) -> Self {
         Self::Call { what, errno: errno.0 }
     }
-}
-
-/// The name of an error number of Linux, or the number itself.
-pub fn errno_name(errno: i32) -> String {
-    let name = match errno {
-        1 => "EPERM",
-        2 => "ENOENT",
-        4 => "EINTR",
-        5 => "EIO",
-        6 => "ENXIO",
-        7 => "E2BIG",
-        8 => "ENOEXEC",
-        9 => "EBADF",
-        11 => "EAGAIN",
-        12 => "ENOMEM",
-        13 => "EACCES",
-        14 => "EFAULT",
-        16 => "EBUSY",
-        17 => "EEXIST",
-        19 => "ENODEV",
-        22 => "EINVAL",
-        24 => "EMFILE",
-        25 => "ENOTTY",
-        28 => "ENOSPC",
-        34 => "ERANGE",
-        38 => "ENOSYS",
-        75 => "EOVERFLOW",
-        95 => "EOPNOTSUPP",
-        _ => return format!("error {errno}"),
-    };
-    name.to_string()
 }

@@ -2,22 +2,11 @@
 
 //! The features of vCPUs, and which sets of them a host has.
 
-use crate::backend::{Backend, Spec};
-use crate::error::{errno_name, Error};
+pub use kvmfit::dump::FEATURES;
+use kvmfit::explain::errno_name;
 
-/// The features of a vCPU by name; each stands for the bit of `struct kvm_vcpu_init` that has its
-/// place in this list.
-pub const FEATURES: [&str; 9] = [
-    "power_off",
-    "el1_32bit",
-    "psci_0_2",
-    "pmu_v3",
-    "sve",
-    "ptrauth_address",
-    "ptrauth_generic",
-    "has_el2",
-    "has_el2_e2h0",
-];
+use crate::backend::{Backend, Spec};
+use crate::error::Error;
 
 /// Among the features of a measured VM: it has a `GICv2` of the kernel.
 pub const VGIC_V2: &str = "vgic_v2";

@@ -5,9 +5,10 @@
 //! Only those that ask something and change nothing; none of them leaves the kernel.
 
 use kvmfit::dump::Hypercall;
+use kvmfit::explain::errno_name;
 
 use crate::backend::{Backend, Spec};
-use crate::error::{errno_name, Error};
+use crate::error::Error;
 use crate::features::PSCI_0_2;
 
 const SMCCC_VERSION: u32 = 0x8000_0000;

@@ -35,7 +35,7 @@ mod values;
 mod vgic;
 
 pub use check::{Check, CheckOptions, Misread, Place, Refusal};
-pub use error::{errno_name, Error};
+pub use error::Error;
 pub use features::{FEATURES, VGIC_V2, VGIC_V3};
 pub use measure::{Measured, Options, Progress};
 

@@ -5,13 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use kvmfit::dump::{Dump, Host, RegTakes, Register, Scope, Vm};
+use kvmfit::explain::errno_name;
 use kvmfit::id::{Class, RegId, SVE_VLS};
 use kvmfit::state::VgicModel;
 use kvmfit::takes::{DigitSet, Takes, DIGITS};
 use kvmfit::value::{Hex, Value};
 
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
-use crate::error::{errno_name, Error};
+use crate::error::Error;
 use crate::features::{self, PSCI_0_2, SVE, VGIC_V2, VGIC_V3};
 use crate::target::Target;
 use crate::{affects, caps, digits, hypercall, values, vgic};

@@ -3,12 +3,13 @@
 //! The interrupt controllers that the host emulates.
 
 use kvmfit::dump::{Attribute, Vgic};
+use kvmfit::explain::errno_name;
 use kvmfit::state::VgicModel;
 use kvmfit::takes::Takes;
 
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec};
 use crate::digits;
-use crate::error::{errno_name, Error};
+use crate::error::Error;
 use crate::features::PSCI_0_2;
 use crate::measure::Meter;
 use crate::target::Target;

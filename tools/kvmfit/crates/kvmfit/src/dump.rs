@@ -20,6 +20,20 @@ use crate::value::{Hex, Value};
 /// The version of the format that this crate reads and writes.
 pub const FORMAT: u32 = 1;
 
+/// The features of a vCPU by name; each stands for the bit of `struct kvm_vcpu_init` that has its
+/// place in this list.
+pub const FEATURES: [&str; 9] = [
+    "power_off",
+    "el1_32bit",
+    "psci_0_2",
+    "pmu_v3",
+    "sve",
+    "ptrauth_address",
+    "ptrauth_generic",
+    "has_el2",
+    "has_el2_e2h0",
+];
+
 /// What a host has and takes.
 ///
 /// The fields are public, and a later version may add some: start with [`Dump::new`].
@@ -89,8 +103,7 @@ pub struct Host {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Vm {
-    /// The features of the vCPU by name, sorted: `psci_0_2`, `pmu_v3`, `sve`, `ptrauth_address`,
-    /// `ptrauth_generic`, `el1_32bit`, `has_el2`, `has_el2_e2h0`, `power_off`.
+    /// The features of the vCPU by name, sorted: see [`FEATURES`].
     #[serde(deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
     pub features: Vec<String>,
     /// The registers in the order of `KVM_GET_REG_LIST`.

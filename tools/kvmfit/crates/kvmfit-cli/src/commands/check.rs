@@ -8,12 +8,13 @@ use std::fmt::Write;
 use std::path::Path;
 
 use kvmfit::dump::Dump;
+use kvmfit::explain::errno_name;
 use kvmfit::id::RegId;
 use kvmfit::names;
 use kvmfit::plan::{plan, Plan, Verdict};
 use kvmfit::state::State;
 use kvmfit::vmm::{Vmm, WriteOrder};
-use kvmfit_host::{errno_name, CheckOptions, Options, Place, Refusal};
+use kvmfit_host::{CheckOptions, Options, Place, Refusal};
 use serde::Serialize;
 
 use crate::{args, files, output, progress, Answer, Failure};

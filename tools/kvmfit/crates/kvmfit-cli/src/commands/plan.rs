@@ -112,7 +112,7 @@ fn refused(text: &mut String, refusal: &Refusal) -> Result<(), Failure> {
     if let Some(value) = &refusal.value {
         write!(text, " = {value}")?;
     }
-    let errno = kvmfit_host::errno_name(refusal.errno);
+    let errno = kvmfit::explain::errno_name(refusal.errno);
     match &refusal.reason {
         Reason::Missing => writeln!(text, ": the host does not have it: {errno}")?,
         Reason::Order { after } => {

@@ -11,7 +11,7 @@ use serde::{de, Deserialize, Deserializer};
 
 use super::{json, own};
 use crate::bounded;
-use crate::dump::{Dump, Host, Register, Vm};
+use crate::dump::{Dump, Host, Register, Vm, FEATURES};
 use crate::error::ReadError;
 use crate::id::RegId;
 use crate::state::Format;
@@ -150,19 +150,6 @@ pub(super) fn template(bytes: &[u8]) -> Result<Template, ReadError> {
     });
     Ok(Template { features: features(&config.vcpu_features), registers: registers.collect() })
 }
-
-/// The names of the features, by the bits that `KVM_ARM_VCPU_INIT` has for them.
-const FEATURES: [&str; 9] = [
-    "power_off",
-    "el1_32bit",
-    "psci_0_2",
-    "pmu_v3",
-    "sve",
-    "ptrauth_address",
-    "ptrauth_generic",
-    "has_el2",
-    "has_el2_e2h0",
-];
 
 // Firecracker turns on PSCI 0.2, and what the template says.
 fn features(words: &[Features]) -> Vec<String> {
