@@ -81,7 +81,7 @@ pub(crate) struct Show {
     /// Show registers of a vCPU's state, too, not only what configures a VM
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Show the VM with these features of a dump [default: the first]
+    /// Show the VM with these features of a dump [default: those that most VMs have]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
     /// Print JSON
@@ -100,7 +100,7 @@ pub(crate) struct Compare {
     /// Compare registers of a vCPU's state, too, not only what configures a VM
     #[arg(short, long)]
     pub(crate) all: bool,
-    /// Compare the VMs with these features of dumps [default: the first]
+    /// Compare the VMs with these features of dumps [default: those that most VMs have]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
     /// Print JSON
@@ -122,7 +122,8 @@ pub(crate) struct Plan {
     pub(crate) template: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) vmm: Vmm,
-    /// The VM with these features of a dump [default: the first]
+    /// The VM with these features of a dump [default: those that most VMs of the VMM have, as far
+    /// as both hosts have them]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
     /// Print JSON
@@ -157,8 +158,8 @@ pub(crate) struct Check {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) vmm: Vmm,
-    /// The VM with these features of a dump [default: the first], or the features of a state that
-    /// does not have them
+    /// The VM with these features of a dump [default: those that most VMs of the VMM have, as far
+    /// as both hosts have them], or the features of a state that does not have them
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
     /// Show no progress
@@ -180,7 +181,8 @@ pub(crate) struct Baseline {
     /// Print it in the form that a VMM takes
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) emit: Option<Form>,
-    /// The features of the VM [default: those of the first VM of the first dump]
+    /// The features of the VM [default: those that most VMs of the VMM have, as far as
+    /// all hosts have them]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
     #[command(flatten)]
@@ -249,7 +251,7 @@ pub(crate) struct Label {
     /// Label hosts that take the baseline of these dumps
     #[arg(long, num_args = 1.., value_name = "DUMP")]
     pub(crate) baseline: Vec<PathBuf>,
-    /// The VM with these features [default: the first]
+    /// The VM with these features [default: those that most VMs of the VMM have]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
     #[command(flatten)]

@@ -4,10 +4,11 @@
 
 use std::path::Path;
 
-use kvmfit::dump::{Dump, Vm};
+use kvmfit::dump::{alike, Dump, NotAlike, Vm};
 use kvmfit::read::{read_file, Content, Input};
 use kvmfit::state::{Format, State};
 use kvmfit::template::Template;
+use kvmfit::vmm::{Vmm, PLANNED};
 
 use crate::{args, progress, Failure};
 
@@ -52,9 +53,24 @@ pub(crate) fn dump(path: &Path) -> Result<Dump, Failure> {
     read_file(path).and_then(Input::into_dump).map_err(named(path))
 }
 
-/// The state of a VM; of a dump, that of a new VM with these features, or else of its first one.
-pub(crate) fn state(path: &Path, features: Option<&[String]>) -> Result<State, Failure> {
+/// What a VM is that comes from a dump.
+pub(crate) struct NewVm<'a> {
+    /// Its features, or `None` for those that VMs of the VMM mostly have.
+    pub(crate) features: Option<&'a [String]>,
+    pub(crate) vmm: &'a Vmm,
+    /// What the VMM changes in it.
+    pub(crate) template: Option<&'a Template>,
+    /// Where it goes: the VM has features that this host has, too.
+    pub(crate) to: Option<(&'a Path, &'a Dump)>,
+}
+
+/// The state of a VM; of a dump, that of a new VM.
+pub(crate) fn state(path: &Path, new: &NewVm<'_>) -> Result<State, Failure> {
+    let features = new.features;
     match open(path)? {
+        File::State(_) | File::Template(_) if new.template.is_some() => {
+            Err(named(path)("a CPU template changes the new VM of a dump, and this is none"))
+        }
         File::State(mut state) => {
             if let (None, Some(features)) = (&state.features, features) {
                 state.features = Some(args::features(features));
@@ -62,7 +78,13 @@ pub(crate) fn state(path: &Path, features: Option<&[String]>) -> Result<State, F
             Ok(state)
         }
         File::Dump { format, dump } => {
-            let mut state = dump.new_vm(vm(path, &dump, features)?);
+            let hosts: Vec<_> = [(path, &dump)].into_iter().chain(new.to).collect();
+            let features = features.or(new.template.map(|template| &template.features[..]));
+            let vm = first(vms(&hosts, features, new.vmm)?)?;
+            let mut state = match new.template {
+                Some(template) => template.new_vm(&dump, vm),
+                None => dump.new_vm(vm),
+            };
             state.origin.format = format;
             Ok(state)
         }
@@ -80,19 +102,29 @@ pub(crate) fn template(path: &Path) -> Result<Template, Failure> {
     }
 }
 
-/// The VM of a dump with these features, or its first one.
+/// A VM of each dump, all alike: with these features, or those that VMs of the VMM mostly have.
+pub(crate) fn vms<'d>(
+    hosts: &[(&Path, &'d Dump)],
+    features: Option<&[String]>,
+    vmm: &Vmm,
+) -> Result<Vec<&'d Vm>, Failure> {
+    let features = features.map(args::features);
+    let dumps: Vec<&Dump> = hosts.iter().map(|(_, dump)| *dump).collect();
+    alike(&dumps, features.as_deref(), vmm).map_err(|error| match error {
+        NotAlike::Features { host, .. } => named(hosts[host - 1].0)(error.of_host()),
+        error => error.into(),
+    })
+}
+
+/// As [`vms`], of one dump.
 pub(crate) fn vm<'d>(
     path: &Path,
     dump: &'d Dump,
     features: Option<&[String]>,
 ) -> Result<&'d Vm, Failure> {
-    let Some(features) = features else {
-        return dump.vms.first().ok_or_else(|| named(path)("it has no VM"));
-    };
-    let features = args::features(features);
-    dump.vm(&features).ok_or_else(|| {
-        let has: Vec<String> = dump.vms.iter().map(|vm| vm.features.join(",")).collect();
-        let features = features.join(",");
-        named(path)(format!("it has no VM with {features}; it has those with {}", has.join("; ")))
-    })
+    first(vms(&[(path, dump)], features, &PLANNED)?)
+}
+
+fn first(vms: Vec<&Vm>) -> Result<&Vm, Failure> {
+    vms.into_iter().next().ok_or_else(|| "there is no VM".into())
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use kvmfit::dump::{VGIC_V2, VGIC_V3};
 use kvmfit::explain::errno_name;
 use kvmfit::id::{Class, RegId, SVE_VLS};
 use kvmfit::state::{State, VgicModel};
@@ -14,7 +15,7 @@ use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
 use crate::caps;
 use crate::digits::with_digit;
 use crate::error::Error;
-use crate::features::{self, PMU_V3, PSCI_0_2, PTRAUTH, SVE, VGIC_V2, VGIC_V3};
+use crate::features::{self, PMU_V3, PSCI_0_2, PTRAUTH, SVE};
 use crate::measure::{measured, Meter, Progress};
 use crate::vgic;
 

@@ -52,11 +52,14 @@ const NEW: [(RegId, u64); 14] = [
 const PER_VCPU: [RegId; 4] = [X0, TCR2, OSLSR, CCSIDR];
 
 pub(crate) const ICC_CTLR: u64 = 0xc664;
+pub(crate) const GIC: u64 = 0x100_0000;
 const LENGTHS: u64 = 0b11;
 
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) sve: bool,
+    /// A VM with a `GICv3` shows it in `ID_AA64PFR1_EL1`.
+    pub(crate) gic_shows: bool,
     pub(crate) vms: Cell<u64>,
     pub(crate) ioctls: Cell<u64>,
 }
@@ -103,10 +106,14 @@ impl Backend for Fake {
         if spec.vgic == Some(VgicModel::V2) {
             return refused("KVM_CREATE_DEVICE", ENODEV);
         }
+        let mut shared = BTreeMap::from(NEW);
+        if self.gic_shows && spec.vgic.is_some() {
+            shared.insert(PFR1, GIC | shared[&PFR1]);
+        }
         let vm = FakeVm {
             fake: self,
             spec: spec.clone(),
-            shared: RefCell::new(BTreeMap::from(NEW)),
+            shared: RefCell::new(shared),
             own: (0..spec.vcpus).map(|_| RefCell::new(BTreeMap::from(NEW))).collect(),
             lengths: (0..spec.vcpus).map(|_| Cell::new(lengths)).collect(),
             gic: Cell::new((0x400, 0x43b)),
@@ -158,6 +165,9 @@ impl FakeVm<'_> {
             PFR0 => {
                 let fp = value >> 16 & 15;
                 (fp == 0 || fp == 15) && value & !0xf_0000 <= 0x11 && nibbles(0xf_0011)
+            }
+            PFR1 if self.fake.gic_shows && self.spec.vgic.is_some() => {
+                value & GIC == GIC && nibbles(GIC | 0x20)
             }
             PFR1 => nibbles(0x20),
             MIDR => self.spec.impl_id_regs || value == 0x410f_d0c1,

@@ -2,16 +2,11 @@
 
 //! The features of vCPUs, and which sets of them a host has.
 
-pub use kvmfit::dump::FEATURES;
+use kvmfit::dump::{FEATURES, VGIC_V2, VGIC_V3};
 use kvmfit::explain::errno_name;
 
 use crate::backend::{Backend, Spec};
 use crate::error::Error;
-
-/// Among the features of a measured VM: it has a `GICv2` of the kernel.
-pub const VGIC_V2: &str = "vgic_v2";
-/// Among the features of a measured VM: it has a `GICv3` of the kernel.
-pub const VGIC_V3: &str = "vgic_v3";
 
 pub(crate) const EL1_32BIT: u32 = 1 << 1;
 pub(crate) const PSCI_0_2: u32 = 1 << 2;

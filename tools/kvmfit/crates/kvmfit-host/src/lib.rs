@@ -36,9 +36,9 @@ mod vgic;
 
 pub use check::{Check, CheckOptions, Misread, Place, Refusal};
 pub use error::Error;
-pub use features::{FEATURES, VGIC_V2, VGIC_V3};
 pub use measure::{Measured, Options, Progress};
 
+use kvmfit::dump::Dump;
 use kvmfit::id::RegId;
 use kvmfit::state::State;
 
@@ -68,6 +68,27 @@ pub fn measure(
     _options: &Options,
     _progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Measured, Error> {
+    Err(Error::NotArm64)
+}
+
+/// Which VMs this host can have: a dump with their features and interrupt controllers, and
+/// without registers.
+///
+/// # Errors
+///
+/// An [`Error`] that says what to do, if `/dev/kvm` cannot be used.
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+pub fn kinds() -> Result<Dump, Error> {
+    Ok(measure::kinds(&kvm::Kvm::open()?))
+}
+
+/// Which VMs this host can have.
+///
+/// # Errors
+///
+/// Always [`Error::NotArm64`]: this is not Linux on arm64.
+#[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
+pub fn kinds() -> Result<Dump, Error> {
     Err(Error::NotArm64)
 }
 

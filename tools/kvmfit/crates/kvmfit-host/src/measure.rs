@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use kvmfit::dump::{Dump, Host, RegTakes, Register, Scope, Vm};
+use kvmfit::dump::{Dump, Host, RegTakes, Register, Scope, Vgic, Vm, VGIC_V2, VGIC_V3};
 use kvmfit::explain::errno_name;
 use kvmfit::id::{Class, RegId, SVE_VLS};
 use kvmfit::state::VgicModel;
@@ -13,7 +13,7 @@ use kvmfit::value::{Hex, Value};
 
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
 use crate::error::Error;
-use crate::features::{self, PSCI_0_2, SVE, VGIC_V2, VGIC_V3};
+use crate::features::{self, PSCI_0_2, SVE};
 use crate::target::Target;
 use crate::{affects, caps, digits, hypercall, values, vgic};
 
@@ -86,6 +86,11 @@ impl<'a> Meter<'a> {
         let done = self.parts * PART + PART * n as u64 / of.max(1) as u64;
         self.done = self.done.max(done.min(self.total));
         (self.report)(&Progress { done: self.done, total: self.total, what });
+    }
+
+    /// There is more to do than was said at first.
+    fn more(&mut self, parts: usize) {
+        self.total += parts as u64 * PART;
     }
 
     pub(crate) fn part(&mut self, what: &str) {
@@ -193,7 +198,7 @@ pub(crate) fn measure(
             (bits.collect::<Result<Vec<u32>, Error>>()?, Vec::new())
         }
     };
-    let mut meter = Meter::new(report, 2 * sets.len() + 6);
+    let mut meter = Meter::new(report, 2 * sets.len() + 4);
     let mut host = Host::default();
     host.kernel = backend.kernel();
     host.page_size = backend.page_size();
@@ -203,17 +208,20 @@ pub(crate) fn measure(
 
     let controllers = vgic::measure(backend, &mut lacks, &mut meter)?;
     let mut dump = Dump::new(env!("CARGO_PKG_VERSION"), host);
+    let mut models: Vec<VgicModel> = controllers.iter().map(|vgic| vgic.model).collect();
     for (n, &set) in sets.iter().enumerate() {
-        // What the interrupt controller changes is the same with all features.
-        let models = match n {
-            0 => [None, Some(VgicModel::V2), Some(VgicModel::V3)],
-            _ => [None, None, None],
-        };
-        measure_set(backend, options, set, &mut dump, &mut lacks, &mut meter)?;
-        for model in models.into_iter().flatten() {
-            if controllers.iter().any(|vgic| vgic.model == model) {
-                with_vgic(backend, set, model, &mut dump, &mut lacks, &mut meter)?;
+        measure_set(backend, options, (set, None), &mut dump, &mut lacks, &mut meter)?;
+        meter.more(2 * models.len());
+        let mut differing = Vec::new();
+        for &model in &models {
+            let kind = (set, Some(model));
+            if measure_set(backend, options, kind, &mut dump, &mut lacks, &mut meter)? {
+                differing.push(model);
             }
+        }
+        // An interrupt controller that makes no difference makes none with other features, too.
+        if n == 0 {
+            models = differing;
         }
     }
     dump.vgic = controllers;
@@ -240,69 +248,82 @@ fn spec(set: u32, vgic: Option<VgicModel>) -> Spec {
     Spec { features: set, vcpus, unfinished, vgic, ..Spec::default() }
 }
 
+/// Adds the VM with these features and this interrupt controller of the kernel; says whether the
+/// latter makes a difference. A VM that is like the one without is left out.
 fn measure_set(
     backend: &dyn Backend,
     options: &Options,
-    set: u32,
+    (set, model): (u32, Option<VgicModel>),
     dump: &mut Dump,
     lacks: &mut Vec<String>,
     meter: &mut Meter<'_>,
-) -> Result<(), Error> {
-    let mut vm = Vm::new(features::names(set));
+) -> Result<bool, Error> {
+    let mut vm = named(set, model);
     let what = vm.features.join(", ");
-    let mut session = Session::new(backend, spec(set, None)).map_err(|refused| {
-        let errno = refused.errno.0;
-        Error::Features { features: vm.features.clone(), what: refused.what, errno }
-    })?;
+    let mut session = match Session::new(backend, spec(set, model)) {
+        Ok(session) => session,
+        Err(refused) if model.is_some() => {
+            lacks.push(format!("{what}: {}: {}", refused.what, errno_name(refused.errno.0)));
+            return Ok(false);
+        }
+        Err(Refused { what, errno: Errno(errno) }) => {
+            return Err(Error::Features { features: vm.features, what, errno });
+        }
+    };
     vm.registers = registers(&mut session, &what, lacks, meter)?;
     meter.part(&what);
+    // Once a VM with the interrupt controller is in the dump, those with it are all there.
+    let known = |other: &Vm| model.is_some_and(|model| has(other, model));
+    let plain = dump.vms.iter().find(|other| other.features == features::names(set));
+    let same = model.is_some() && plain.is_some_and(|plain| alike(&vm, plain));
+    if same && !dump.vms.iter().any(known) {
+        meter.part(&what);
+        return Ok(false);
+    }
     if options.affects {
         vm.affects = affects::measure(&mut session, &vm.registers, &what, lacks, meter)?;
     }
     probe_state(&mut session, &mut vm.registers)?;
     meter.part(&what);
     dump.vms.push(vm);
-    Ok(())
+    Ok(model.is_some())
 }
 
-/// Adds the VM with an interrupt controller of the kernel if that makes a difference.
-fn with_vgic(
-    backend: &dyn Backend,
-    set: u32,
-    model: VgicModel,
-    dump: &mut Dump,
-    lacks: &mut Vec<String>,
-    meter: &mut Meter<'_>,
-) -> Result<(), Error> {
-    let name = if model == VgicModel::V2 { VGIC_V2 } else { VGIC_V3 };
+/// A VM with these features, of which nothing is known yet.
+fn named(set: u32, model: Option<VgicModel>) -> Vm {
     let mut names = features::names(set);
-    names.push(name.to_string());
-    let mut vm = Vm::new(names);
-    let what = vm.features.join(", ");
-    let mut session = match Session::new(backend, spec(set, Some(model))) {
-        Ok(session) => session,
-        Err(refused) => {
-            lacks.push(format!("{what}: {}: {}", refused.what, errno_name(refused.errno.0)));
-            return Ok(());
-        }
-    };
-    vm.registers = registers(&mut session, &what, lacks, meter)?;
-    meter.part(&what);
-    probe_state(&mut session, &mut vm.registers)?;
-    let same = dump.vms.iter().any(|other| {
-        let differs = |id: RegId| !volatile(id) && vm.register(id) != other.register(id);
-        vm.registers.len() == other.registers.len()
-            && !vm.registers.iter().any(|register| differs(register.id))
-    });
-    if !same {
-        dump.vms.push(vm);
-    }
-    Ok(())
+    names.extend(model.map(|model| vgic_name(model).to_string()));
+    Vm::new(names)
 }
 
-/// State of a vCPU: what a new one has is chance.
-fn volatile(id: RegId) -> bool {
-    !measured(id)
+fn vgic_name(model: VgicModel) -> &'static str {
+    match model {
+        VgicModel::V2 => VGIC_V2,
+        _ => VGIC_V3,
+    }
+}
+
+fn has(vm: &Vm, model: VgicModel) -> bool {
+    vm.features.iter().any(|name| name == vgic_name(model))
+}
+
+/// Whether VMs have the same registers, and the same in those that configure them. What a new
+/// vCPU has in others is chance.
+fn alike(a: &Vm, b: &Vm) -> bool {
+    let differs = |id: RegId| measured(id) && a.register(id) != b.register(id);
+    a.registers.len() == b.registers.len()
+        && a.registers.iter().all(|register| b.register(register.id).is_some())
+        && !a.registers.iter().any(|register| differs(register.id))
+}
+
+pub(crate) fn kinds(backend: &dyn Backend) -> Dump {
+    let mut dump = Dump::new(env!("CARGO_PKG_VERSION"), Host::default());
+    dump.host.kernel = backend.kernel();
+    dump.vms = features::sets(backend).0.into_iter().map(|set| named(set, None)).collect();
+    let models = [VgicModel::V2, VgicModel::V3].into_iter();
+    let usable = |model: &VgicModel| vgic::new_vm(backend, &vgic::spec(*model)).is_ok();
+    dump.vgic = models.filter(usable).map(Vgic::new).collect();
+    dump
 }
 
 /// Whether it is measured what a register takes.

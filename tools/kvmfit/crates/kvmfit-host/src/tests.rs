@@ -2,18 +2,20 @@
 
 //! The measurements, of a host whose rules are known.
 
-use kvmfit::dump::{Dump, Scope, Vm};
+use kvmfit::dump::{alike, Dump, Scope, Vm};
 use kvmfit::id::{RegId, SVE_VLS};
+use kvmfit::plan::{plan, Verdict};
 use kvmfit::state::{Format, Origin, Reg, State, Vcpu, VgicModel};
 use kvmfit::takes::{Answer, Takes};
 use kvmfit::value::Hex;
+use kvmfit::vmm::PLANNED;
 
 use crate::check::{check, CheckOptions, Place};
 use crate::fake::{
-    Fake, BITMAP, CCSIDR, CLIDR, ICC_CTLR, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1, PSCI, RAZ, TCR2,
-    WORKAROUND_2, X0,
+    Fake, BITMAP, CCSIDR, CLIDR, GIC, ICC_CTLR, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1, PSCI, RAZ,
+    TCR2, WORKAROUND_2, X0,
 };
-use crate::measure::{measure, Options};
+use crate::measure::{kinds, measure, Options};
 
 fn dump(fake: &Fake) -> Dump {
     let mut last = 0;
@@ -192,6 +194,39 @@ fn a_new_vm_fits_its_host() {
         let check = check(&fake, &state, &[], &CheckOptions::default(), &mut |_| {}).unwrap();
         assert!(check.fits() && check.misreads.is_empty(), "{check:?}");
     }
+}
+
+#[test]
+fn an_interrupt_controller_that_shows_is_measured_with_all_features() {
+    let fake = Fake { sve: true, gic_shows: true, ..Fake::default() };
+    let dump = dump(&fake);
+    let features: Vec<_> = dump.vms.iter().map(|vm| vm.features.join(",")).collect();
+    let expected = ["psci_0_2", "psci_0_2,vgic_v3", "psci_0_2,sve", "psci_0_2,sve,vgic_v3"];
+    assert_eq!(features, expected);
+    let hidden = |vm: &Vm| vm.affects.iter().any(|affects| affects.id == PFR1);
+    assert!(dump.vms.iter().all(hidden));
+    for vm in &dump.vms {
+        let state = dump.new_vm(vm);
+        assert_eq!(state.vgic.is_some(), vm.features.join(",").contains("vgic_v3"));
+        let gic = state.vcpus[0].get(PFR1).and_then(|value| value.as_u64()).unwrap() & GIC;
+        assert_eq!(gic != 0, state.vgic.is_some());
+        assert_eq!(plan(&state, &dump, &PLANNED).verdict, Verdict::Yes);
+        let check = check(&fake, &state, &[], &CheckOptions::default(), &mut |_| {}).unwrap();
+        assert!(check.fits() && check.misreads.is_empty(), "{check:?}");
+    }
+    // VMs of people have one.
+    let sve = alike(&[&dump], Some(&["psci_0_2".into(), "sve".into()]), &PLANNED).unwrap();
+    assert_eq!(sve[0].features.join(","), "psci_0_2,sve,vgic_v3");
+}
+
+#[test]
+fn kinds_of_vms_are_known_without_measuring_them() {
+    let fake = Fake { sve: true, ..Fake::default() };
+    let (kinds, dump) = (kinds(&fake), dump(&fake));
+    let features = |dump: &Dump| dump.vms.iter().map(|vm| vm.features.clone()).collect::<Vec<_>>();
+    assert_eq!(features(&kinds), features(&dump));
+    assert_eq!(kinds.vgic[0].model, dump.vgic[0].model);
+    assert_eq!(kinds.vgic.len(), dump.vgic.len());
 }
 
 #[test]

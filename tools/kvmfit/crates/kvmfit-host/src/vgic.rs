@@ -72,6 +72,11 @@ fn attributes(model: VgicModel) -> &'static [(u32, u64, usize)] {
     }
 }
 
+/// The simplest VM with an interrupt controller.
+pub(crate) fn spec(model: VgicModel) -> Spec {
+    Spec { features: PSCI_0_2, vcpus: 1, vgic: Some(model), ..Spec::default() }
+}
+
 /// A VM, with the interrupt controller of `spec` ready for use.
 pub(crate) fn new_vm<'b>(
     backend: &'b dyn Backend,
@@ -136,7 +141,7 @@ pub(crate) fn measure(
     let mut found = Vec::new();
     for model in [VgicModel::V2, VgicModel::V3] {
         let name = if model == VgicModel::V2 { "GICv2" } else { "GICv3" };
-        let spec = Spec { features: PSCI_0_2, vcpus: 1, vgic: Some(model), ..Spec::default() };
+        let spec = spec(model);
         let vm = match new_vm(backend, &spec) {
             Ok(vm) => vm,
             Err(Refused { what, errno }) => {

@@ -14,7 +14,7 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use crate::dump::{Dump, Vm};
+use crate::dump::{alike, Dump, NotAlike, Vm};
 use crate::id::RegId;
 use crate::names;
 use crate::plan::host::{Host, View};
@@ -69,48 +69,22 @@ pub struct Conflict {
     pub fatal: bool,
 }
 
-/// No baseline can be made.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum NoBaseline {
-    /// There is no host.
-    #[error("a baseline needs a dump of at least one host")]
-    NoHost,
-    /// A host was not measured with the features.
-    #[error(
-        "host {host} was not measured with the features {features}: run `kvmfit dump` there with \
-         the same --features"
-    )]
-    Features {
-        /// Its place in the list, from 1.
-        host: usize,
-        /// The features.
-        features: String,
-    },
-}
-
 /// The greatest VM with these features that every host takes from a VMM. Without features, those
-/// of the first scratch VM of the first host.
+/// that [`alike`] finds.
 ///
 /// # Errors
 ///
-/// [`NoBaseline`], if there is no host, or one was not measured with the features.
+/// [`NotAlike`], if there is no host, or one was not measured with the features.
 pub fn baseline(
     dumps: &[&Dump],
     features: Option<&[String]>,
     vmm: &Vmm,
-) -> Result<Baseline, NoBaseline> {
-    let first = dumps.first().and_then(|dump| dump.vms.first()).ok_or(NoBaseline::NoHost)?;
-    let features = features.unwrap_or(&first.features);
-    let mut vms = Vec::new();
-    for (n, dump) in dumps.iter().enumerate() {
-        let missing = || NoBaseline::Features { host: n + 1, features: features.join(", ") };
-        vms.push(dump.vm(features).ok_or_else(missing)?);
-    }
+) -> Result<Baseline, NotAlike> {
+    let vms = alike(dumps, features, vmm)?;
+    let features = vms.first().map(|vm| vm.features.clone()).unwrap_or_default();
     let hosts: Vec<Host<'_>> =
         dumps.iter().zip(&vms).map(|(dump, vm)| Host::new(dump, vm, vmm)).collect();
-    let mut baseline =
-        Baseline { features: features.to_vec(), registers: Vec::new(), conflicts: Vec::new() };
+    let mut baseline = Baseline { features, registers: Vec::new(), conflicts: Vec::new() };
     let common = baseline.common(&vms);
     let mut written = BTreeMap::new();
     for reg in order::planned(&common, vms[0]) {

@@ -17,6 +17,11 @@ use crate::state::{Format, Origin, Reg, State, Vcpu, VgicAttribute, VgicModel, V
 use crate::takes::Takes;
 use crate::value::{Hex, Value};
 
+mod alike;
+
+pub use alike::{alike, NotAlike, VGIC_V2, VGIC_V3};
+pub(crate) use alike::{model, plain};
+
 /// The version of the format that this crate reads and writes.
 pub const FORMAT: u32 = 1;
 
@@ -103,7 +108,8 @@ pub struct Host {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Vm {
-    /// The features of the vCPU by name, sorted: see [`FEATURES`].
+    /// The features of the vCPU by name, sorted: see [`FEATURES`]. Where it makes a difference, the
+    /// interrupt controller is among them, as [`VGIC_V2`] or [`VGIC_V3`].
     #[serde(deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
     pub features: Vec<String>,
     /// The registers in the order of `KVM_GET_REG_LIST`.
@@ -256,8 +262,7 @@ impl Dump {
                 .map(|register| Reg::new(register.id, register.value.clone()))
                 .collect(),
         });
-        // A VM has one interrupt controller: the newest that the host has.
-        state.vgic = self.vgic.iter().max_by_key(|vgic| vgic.model).map(|vgic| VgicState {
+        state.vgic = self.vgic_of(vm).map(|vgic| VgicState {
             model: vgic.model,
             attributes: vgic
                 .attributes

@@ -14,6 +14,9 @@ pub struct Vmm {
     pub name: &'static str,
     /// What it is.
     pub about: &'static str,
+    /// The features of a vCPU that it turns on where the host has them, those first of which its
+    /// VMs most need to have one.
+    pub features: &'static [&'static str],
     /// In which order it writes the registers of a vCPU.
     pub order: WriteOrder,
     /// Whether the first refused register ends the restore. If not, all are written, and then
@@ -87,10 +90,17 @@ const FIRECRACKER_VCPU: &str = "firecracker 81b38b9, src/vmm/src/arch/aarch64/vc
 const CLOUD_HYPERVISOR_KVM: &str = "cloud-hypervisor ae44c29, hypervisor/src/kvm/mod.rs";
 const QEMU_KVM: &str = "QEMU 10.0, target/arm/kvm.c";
 
+const QEMU_WRITES: Fact = fact("sorts the registers by number and writes all of them", QEMU_KVM);
+const QEMU_FEATURES: Fact = fact(
+    "turns on PSCI 0.2, and the PMU, SVE and pointer authentication where the host has them",
+    QEMU_KVM,
+);
+
 /// A VMM that writes registers in the right order.
 pub static PLANNED: Vmm = Vmm {
     name: "planned",
     about: "a VMM that writes the registers in the order that kvmfit finds",
+    features: &["psci_0_2", "pmu_v3"],
     order: WriteOrder::Planned,
     first_error_ends: true,
     writable_implementation_ids: true,
@@ -104,6 +114,7 @@ pub static PLANNED: Vmm = Vmm {
 pub static LIST_ORDER: Vmm = Vmm {
     name: "list-order",
     about: "a VMM that writes the registers in the order of KVM_GET_REG_LIST",
+    features: &["psci_0_2", "pmu_v3"],
     order: WriteOrder::List,
     first_error_ends: true,
     writable_implementation_ids: false,
@@ -117,6 +128,7 @@ pub static LIST_ORDER: Vmm = Vmm {
 pub static FIRECRACKER: Vmm = Vmm {
     name: "firecracker",
     about: "Firecracker of August 2026",
+    features: &["psci_0_2"],
     order: WriteOrder::List,
     first_error_ends: true,
     writable_implementation_ids: true,
@@ -137,6 +149,7 @@ pub static FIRECRACKER: Vmm = Vmm {
             "`snapshot-editor edit-vmstate remove-regs` removes registers from a snapshot",
             "firecracker 81b38b9, src/snapshot-editor/src/edit_vmstate.rs",
         ),
+        fact("turns on PSCI 0.2, and what a CPU template adds: no PMU", FIRECRACKER_VCPU),
         fact("saves no GICD_IIDR", "firecracker 81b38b9, src/vmm/src/arch/aarch64/gic"),
     ],
 };
@@ -145,6 +158,7 @@ pub static FIRECRACKER: Vmm = Vmm {
 pub static CLOUD_HYPERVISOR: Vmm = Vmm {
     name: "cloud-hypervisor",
     about: "cloud-hypervisor of August 2026",
+    features: &["psci_0_2", "pmu_v3", "sve"],
     order: WriteOrder::List,
     first_error_ends: true,
     writable_implementation_ids: false,
@@ -157,6 +171,10 @@ pub static CLOUD_HYPERVISOR: Vmm = Vmm {
              first error ends the restore, without the register's number",
             CLOUD_HYPERVISOR_KVM,
         ),
+        fact(
+            "turns on PSCI 0.2, and the PMU and SVE where the host has them",
+            CLOUD_HYPERVISOR_KVM,
+        ),
         fact("compares CPUs before a migration on x86_64 only", "cloud-hypervisor ae44c29, vmm"),
     ],
 };
@@ -165,6 +183,7 @@ pub static CLOUD_HYPERVISOR: Vmm = Vmm {
 pub static QEMU_10: Vmm = Vmm {
     name: "qemu-10",
     about: "QEMU 10 with -cpu host",
+    features: &["psci_0_2", "pmu_v3", "sve", "ptrauth_address", "ptrauth_generic"],
     order: WriteOrder::ById,
     first_error_ends: false,
     writable_implementation_ids: false,
@@ -172,7 +191,8 @@ pub static QEMU_10: Vmm = Vmm {
     configures_by: Configures::Nothing,
     removes_registers: false,
     facts: &[
-        fact("sorts the registers by number and writes all of them", QEMU_KVM),
+        QEMU_WRITES,
+        QEMU_FEATURES,
         fact(
             "a register that the host lacks fails the load (`Invalid value N expecting positive \
              value <= M`, or `Operation not permitted`)",
@@ -193,7 +213,8 @@ pub static QEMU_11: Vmm = Vmm {
     ],
     configures_by: Configures::Properties,
     facts: &[
-        fact("sorts the registers by number and writes all of them", QEMU_KVM),
+        QEMU_WRITES,
+        QEMU_FEATURES,
         fact(
             "tolerates that the host lacks TCR2_EL1, PIRE0_EL1, PIR_EL1, and \
              VENDOR_HYP_BMAP_2 if it is 0; names each register that only one side has",

@@ -5,12 +5,14 @@
 use std::fmt::Write;
 
 use kvmfit::audit::{audit, Severity};
+use kvmfit::vmm::PLANNED;
 
 use crate::args::Audit;
 use crate::{files, output, Answer, Failure};
 
 pub(crate) fn run(args: &Audit) -> Result<Answer, Failure> {
-    let state = files::state(&args.file, None)?;
+    let new = files::NewVm { features: None, vmm: &PLANNED, template: None, to: None };
+    let state = files::state(&args.file, &new)?;
     let findings = audit(&state);
     if args.json {
         output::json(&findings)?;

@@ -60,8 +60,15 @@ struct Misread {
 pub(crate) fn run(args: &args::Check) -> Result<Answer, Failure> {
     let mut dumps = BTreeMap::new();
     let mut all = Answer::Yes;
+    let here = kvmfit_host::kinds()?;
+    let new = files::NewVm {
+        features: args.features.as_deref(),
+        vmm: args.vmm.get(),
+        template: None,
+        to: Some((Path::new("this host"), &here)),
+    };
     for path in &args.files {
-        let state = files::state(path, args.features.as_deref())?;
+        let state = files::state(path, &new)?;
         let report = check(path, &state, args, &mut dumps)?;
         if args.json {
             output::json_line(&report)?;
@@ -135,6 +142,10 @@ pub(super) fn as_vmm(vmm: &Vmm, state: &State, plan: &Plan) -> (Vec<RegId>, Chec
     };
     let mut options = CheckOptions::default();
     options.impl_id_regs = vmm.writable_implementation_ids;
+    // The VM that was planned for.
+    if state.features.is_none() && !plan.features.is_empty() {
+        options.features = Some(plan.features.clone());
+    }
     (order, options)
 }
 

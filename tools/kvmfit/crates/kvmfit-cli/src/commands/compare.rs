@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use kvmfit::compare::{compare, Comparison, Row, Side};
 use kvmfit::names::Relation;
+use kvmfit::vmm::PLANNED;
 
 use crate::args::Compare;
 use crate::files::{self, File};
@@ -14,13 +15,21 @@ use crate::{output, Answer, Failure};
 pub(crate) fn run(args: &Compare) -> Result<Answer, Failure> {
     let files: Vec<File> =
         args.files.iter().map(|path| files::open(path)).collect::<Result<_, _>>()?;
+    let hosts = args.files.iter().zip(&files).filter_map(|(path, file)| match file {
+        File::Dump { dump, .. } => Some((path.as_path(), dump)),
+        _ => None,
+    });
+    let hosts: Vec<_> = hosts.collect();
+    let mut vms = match &hosts[..] {
+        [] => Vec::new(),
+        hosts => files::vms(hosts, args.features.as_deref(), &PLANNED)?,
+    }
+    .into_iter();
     let mut sides = Vec::new();
     for (path, file) in args.files.iter().zip(&files) {
         let label = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy();
         sides.push(match file {
-            File::Dump { dump, .. } => {
-                Side::of_vm(label, files::vm(path, dump, args.features.as_deref())?)
-            }
+            File::Dump { .. } => Side::of_vm(label, vms.next().ok_or("there is no VM")?),
             File::State(state) => Side::of_state(label, state),
             File::Template(_) => {
                 let path = path.display();

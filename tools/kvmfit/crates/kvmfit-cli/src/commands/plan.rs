@@ -11,16 +11,15 @@ use kvmfit::plan::{plan, Plan, Reason, Refusal, Subject, Verdict};
 use crate::{args, files, output, Answer, Failure};
 
 pub(crate) fn run(args: &args::Plan) -> Result<Answer, Failure> {
-    let features = args.features.as_deref();
-    let state = match &args.template {
-        None => files::state(&args.source, features)?,
-        Some(template) => {
-            let template = files::template(template)?;
-            let source = files::dump(&args.source)?;
-            template.new_vm(&source, files::vm(&args.source, &source, features)?)
-        }
-    };
+    let template = args.template.as_deref().map(files::template).transpose()?;
     let dump = files::dump(&args.destination)?;
+    let new = files::NewVm {
+        features: args.features.as_deref(),
+        vmm: args.vmm.get(),
+        template: template.as_ref(),
+        to: Some((&args.destination, &dump)),
+    };
+    let state = files::state(&args.source, &new)?;
     let plan = plan(&state, &dump, args.vmm.get());
     if args.json {
         output::json(&plan)?;
@@ -41,11 +40,18 @@ pub(crate) fn answer(verdict: Verdict) -> Answer {
 fn text(plan: &Plan) -> Result<String, Failure> {
     let mut text = String::new();
     let (refusals, doubts) = (plan.refusals.len(), plan.doubts.len());
+    let with = match &plan.features[..] {
+        [] => String::new(),
+        features => format!(" with {}", output::one_line(&features.join(", "))),
+    };
     match plan.verdict {
-        Verdict::Yes => writeln!(text, "yes: the host takes this VM")?,
-        Verdict::No => writeln!(text, "no: the host refuses {}", count(refusals, "thing"))?,
+        Verdict::Yes => writeln!(text, "yes: the host takes this VM{with}")?,
+        Verdict::No => {
+            writeln!(text, "no: the host refuses {} of this VM{with}", count(refusals, "thing"))?;
+        }
         Verdict::CannotTell => {
-            writeln!(text, "cannot tell: the dump does not say {}", count(doubts, "thing"))?;
+            let things = count(doubts, "thing");
+            writeln!(text, "cannot tell: the dump does not say {things} of this VM{with}")?;
         }
     }
     // The same remedy is said once, for all that it helps against.

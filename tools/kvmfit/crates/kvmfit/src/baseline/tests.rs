@@ -122,7 +122,7 @@ fn says_which_host_lacks_the_features() {
     let features = vec!["sve".to_string()];
     let error = baseline(&[&host()], Some(&features), &vmm::PLANNED).unwrap_err();
     assert!(error.to_string().starts_with("host 1 was not measured with the features sve"));
-    assert_eq!(baseline(&[], None, &vmm::PLANNED), Err(NoBaseline::NoHost));
+    assert_eq!(baseline(&[], None, &vmm::PLANNED), Err(NotAlike::NoHost));
 }
 
 proptest! {

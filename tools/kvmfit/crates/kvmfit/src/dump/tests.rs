@@ -3,6 +3,7 @@
 use super::*;
 use crate::read;
 use crate::testing::hosts;
+use crate::vmm;
 use alloc::string::ToString;
 use proptest::prelude::*;
 use serde_json::{json, Value as Json};
@@ -152,4 +153,74 @@ proptest! {
         let text = serde_json::to_string_pretty(&dump).unwrap();
         prop_assert_eq!(read::read(text.as_bytes()).unwrap().into_dump().unwrap(), dump);
     }
+}
+
+/// A host with these sets of features and interrupt controllers.
+fn kinds(sets: &[&str], vgic: &[VgicModel]) -> Dump {
+    let mut dump = Dump::new("test", Host::default());
+    dump.vms.extend(sets.iter().map(|set| Vm::new(set.split(',').map(String::from).collect())));
+    dump.vgic.extend(vgic.iter().map(|&model| Vgic::new(model)));
+    dump
+}
+
+#[test]
+fn vms_that_are_alike_have_what_most_vms_have() {
+    use VgicModel::{V2, V3};
+    let pmu = kinds(&["psci_0_2", "pmu_v3,psci_0_2"], &[V3]);
+    let old = kinds(&["psci_0_2", "pmu_v3,psci_0_2"], &[V2]);
+    let none = kinds(&["psci_0_2", "psci_0_2,sve"], &[V3]);
+    // The interrupt controller makes a difference.
+    let gic = kinds(
+        &[
+            "psci_0_2",
+            "psci_0_2,vgic_v2",
+            "psci_0_2,vgic_v3",
+            "pmu_v3,psci_0_2",
+            "pmu_v3,psci_0_2,vgic_v3",
+        ],
+        &[V2, V3],
+    );
+    let fingerprint = kinds(&["psci_0_2"], &[]);
+    for (hosts, features, vmm, expected) in [
+        (vec![&pmu], None, &vmm::PLANNED, vec!["pmu_v3,psci_0_2"]),
+        (vec![&pmu], None, &vmm::FIRECRACKER, vec!["psci_0_2"]),
+        (vec![&pmu, &none], None, &vmm::QEMU_11, vec!["psci_0_2", "psci_0_2"]),
+        (vec![&none], None, &vmm::QEMU_11, vec!["psci_0_2,sve"]),
+        (vec![&pmu, &gic], None, &vmm::PLANNED, vec!["pmu_v3,psci_0_2", "pmu_v3,psci_0_2,vgic_v3"]),
+        // Only a VM without PMU was measured with a GICv2.
+        (vec![&old, &gic], None, &vmm::PLANNED, vec!["psci_0_2", "psci_0_2,vgic_v2"]),
+        (vec![&old, &pmu], None, &vmm::PLANNED, vec!["pmu_v3,psci_0_2"; 2]),
+        (vec![&gic], Some("psci_0_2"), &vmm::PLANNED, vec!["psci_0_2,vgic_v3"]),
+        (vec![&gic], Some("psci_0_2,vgic_v2"), &vmm::PLANNED, vec!["psci_0_2,vgic_v2"]),
+        (vec![&fingerprint, &gic], None, &vmm::PLANNED, vec!["psci_0_2", "psci_0_2,vgic_v3"]),
+    ] {
+        let features = features.map(|text| text.split(',').map(String::from).collect::<Vec<_>>());
+        let vms = alike(&hosts, features.as_deref(), vmm).unwrap();
+        let found: Vec<String> = vms.iter().map(|vm| vm.features.join(",")).collect();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn hosts_without_vms_that_are_alike_are_an_error() {
+    let (a, b) = (kinds(&["psci_0_2"], &[]), kinds(&["psci_0_2,sve", "pmu_v3,psci_0_2"], &[]));
+    let sve = ["psci_0_2".to_string(), "sve".to_string()];
+    assert_eq!(alike(&[], None, &vmm::PLANNED), Err(NotAlike::NoHost));
+    assert_eq!(alike(&[&a, &b], None, &vmm::PLANNED), Err(NotAlike::Nothing));
+    let error = alike(&[&b, &a], Some(&sve), &vmm::PLANNED).unwrap_err();
+    let text = "host 2 was not measured with the features psci_0_2,sve: run `kvmfit dump` there \
+                with the same --features; it has VMs with psci_0_2";
+    assert_eq!(error.to_string(), text);
+}
+
+#[test]
+fn a_new_vm_has_the_interrupt_controller_that_its_features_say() {
+    use VgicModel::{V2, V3};
+    let sets = ["psci_0_2", "psci_0_2,vgic_v3"];
+    let model = |dump: &Dump, n: usize| dump.new_vm(&dump.vms[n]).vgic.map(|vgic| vgic.model);
+    let dump = kinds(&sets, &[V2, V3]);
+    // A GICv2 makes no difference there, so that the VM without may have it.
+    assert_eq!((model(&dump, 0), model(&dump, 1)), (Some(V2), Some(V3)));
+    let dump = kinds(&sets, &[V3]);
+    assert_eq!((model(&dump, 0), model(&dump, 1)), (None, Some(V3)));
 }

@@ -66,14 +66,6 @@ impl Affects {
     }
 }
 
-/// How unlike a VM with these registers a scratch VM is: first, how many registers it lacks.
-pub(crate) fn distance(ids: &[RegId], vm: &Vm) -> (usize, usize) {
-    let has: BTreeSet<RegId> = vm.registers.iter().map(|register| register.id).collect();
-    let ids: BTreeSet<RegId> = ids.iter().copied().collect();
-    let shared = ids.intersection(&has).count();
-    (ids.len() - shared, has.len() - shared)
-}
-
 impl<'a> Host<'a> {
     pub(crate) fn new(dump: &'a Dump, vm: &'a Vm, vmm: &Vmm) -> Self {
         let mut affected: BTreeMap<RegId, Vec<&Affects>> = BTreeMap::new();

@@ -9,13 +9,13 @@ mod remedy;
 mod tests;
 mod types;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::dump::{Dump, Vm};
+use crate::dump::{model, plain, Dump, Vm};
 use crate::id::RegId;
 use crate::names::{self, Part};
 use crate::state::{Reg, State, Vcpu, VgicModel};
@@ -99,22 +99,26 @@ impl Plan {
     /// The scratch VM of the dump that is like the VM: with its features, or, if the state does
     /// not have them, with the registers that are most like the VM's.
     fn choose<'a>(&mut self, state: &State, dump: &'a Dump) -> Option<&'a Vm> {
-        let ids: Vec<RegId> =
+        let ids: BTreeSet<RegId> =
             state.vcpus.iter().flat_map(|vcpu| &vcpu.registers).map(|reg| reg.id).collect();
         if ids.is_empty() {
             self.doubt("registers", Unsure::Empty);
             return None;
         }
+        let vgic = state.vgic.as_ref().map(|vgic| vgic.model);
         let Some(features) = &state.features else {
-            let nearest = dump.vms.iter().min_by_key(|vm| host::distance(&ids, vm));
+            let nearest = dump.nearest(&ids, vgic.filter(|&model| !dump.lacks_vgic(model)));
             if nearest.is_none() {
                 self.doubt("features", Unsure::Features);
             }
             return nearest;
         };
         // A vCPU that waits for PSCI is the same in all else.
-        let wanted: Vec<&String> = features.iter().filter(|name| *name != "power_off").collect();
-        if let Some(vm) = dump.vm(&wanted) {
+        let mut wanted = plain(features);
+        wanted.retain(|name| *name != "power_off");
+        let vgic = vgic.or_else(|| model(features));
+        let without = || vgic.filter(|&vgic| dump.lacks_vgic(vgic)).and_then(|_| dump.vm(&wanted));
+        if let Some(vm) = dump.like(&wanted, vgic).or_else(without) {
             return Some(vm);
         }
         let mut refused = false;
@@ -123,8 +127,8 @@ impl Plan {
             if capability == Some(&0) {
                 refused = true;
                 self.refusals.push(Refusal {
-                    subject: Subject::Feature(feature.clone()),
-                    name: feature.clone(),
+                    subject: Subject::Feature(feature.to_string()),
+                    name: feature.to_string(),
                     vcpus: Vec::new(),
                     value: None,
                     reason: Reason::Missing,
@@ -311,8 +315,7 @@ impl Plan {
 
     /// Notes what the VM does not have and will have on the host.
     fn lacking(&mut self, vcpu: &Vcpu, vm: &Vm) {
-        let has: alloc::collections::BTreeSet<RegId> =
-            vcpu.registers.iter().map(|reg| reg.id).collect();
+        let has: BTreeSet<RegId> = vcpu.registers.iter().map(|reg| reg.id).collect();
         for register in vm.registers.iter().filter(|register| register.id.configures()) {
             if !has.contains(&register.id) {
                 let text = format!(

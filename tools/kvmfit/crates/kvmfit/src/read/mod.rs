@@ -16,10 +16,11 @@ use alloc::string::ToString;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::Deserialize;
 
-use crate::dump::Dump;
+use crate::dump::{alike, Dump};
 use crate::error::{Place, Problem, ReadError};
 use crate::state::{Format, State};
 use crate::template::Template;
+use crate::vmm;
 
 pub use qemu::Stream;
 
@@ -51,7 +52,8 @@ pub enum Content {
 }
 
 impl Input {
-    /// The state of a VM: that of the file, or of a new VM on the host with the fewest features.
+    /// The state of a VM: that of the file, or of the new VM on the host that [`alike`] finds for
+    /// [`vmm::PLANNED`].
     ///
     /// # Errors
     ///
@@ -60,13 +62,13 @@ impl Input {
         let wrong = Problem::Wrong { found: self.format, wanted: "the state of a VM, or a host" };
         match self.content {
             Content::State(state) => Ok(state),
-            Content::Dump(dump) => match dump.vms.first() {
-                Some(vm) => {
+            Content::Dump(dump) => match alike(&[&dump], None, &vmm::PLANNED).as_deref() {
+                Ok([vm]) => {
                     let mut state = dump.new_vm(vm);
                     state.origin.format = self.format;
                     Ok(state)
                 }
-                None => Err(ReadError::malformed(self.format, Place::File, "it has no VM")),
+                _ => Err(ReadError::malformed(self.format, Place::File, "it has no VM")),
             },
             Content::Template(_) => Err(ReadError::new(None, Place::File, wrong)),
         }
