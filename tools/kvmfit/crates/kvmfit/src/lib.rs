@@ -14,6 +14,7 @@
 //! |---|---|
 //! | read any file that people have | [`read::read_file`] |
 //! | know whether a host takes a VM, and why not | [`plan::plan`] |
+//! | restore a VM in the order that works | [`plan::restore_order`] |
 //! | see how hosts differ | [`compare::compare`] |
 //! | find a VM that all hosts take | [`baseline::baseline`] |
 //! | go from the number in an error message to the register | [`explain::explain`] |

@@ -23,6 +23,7 @@ use crate::takes::{nibble, Answer, Takes, Unsure, DIGITS};
 use crate::value::Value;
 use crate::vmm::{Vmm, WriteOrder};
 
+pub use order::restore_order;
 pub use remedy::{Action, Remedy};
 pub use types::{Doubt, Note, Plan, Reason, Refusal, RefusedField, Subject, Verdict};
 
@@ -159,8 +160,8 @@ impl Plan {
 
     fn vcpus(&mut self, state: &State, dump: &Dump, vm: &Vm, vmm: &Vmm) {
         let host = host::Host::new(dump, vm, vmm);
+        self.order = restore_order(state, Some(vm));
         if let Some(vcpu) = state.vcpus.first() {
-            self.order = order::planned(&vcpu.registers, vm).iter().map(|reg| reg.id).collect();
             self.lacking(vcpu, vm);
         }
         // The vCPUs of a VM have the same ID registers: answer once for what was asked before.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
 use super::*;
+use crate::id::{Class, SVE_VLS};
 use crate::takes::{DigitSet, Digits};
 use crate::testing::*;
 use crate::vmm;
@@ -202,6 +203,20 @@ fn tolerances_of_qemu() {
     assert_eq!(plan(&state, &host(), &vmm::QEMU_11).verdict, Verdict::No);
 }
 
+#[test]
+fn the_order_needs_no_dump() {
+    let mut state = without_ssbs();
+    assert_eq!(restore_order(&state, None), [PFR0, PFR1, PSCI, WORKAROUND_2, SCTLR]);
+    // A register that only another vCPU has is in its place.
+    let midr = RegId::sysreg(3, 0, 0, 0, 0);
+    let mut other = state.vcpus[0].clone();
+    other.registers.extend([Reg::new(midr, 1), Reg::new(SVE_VLS, 3)]);
+    state.vcpus.push(other);
+    let order = [SVE_VLS, PFR0, PFR1, midr, PSCI, WORKAROUND_2, SCTLR];
+    assert_eq!(restore_order(&state, None), order);
+    assert_eq!(plan(&state, &host(), &vmm::PLANNED).order, order);
+}
+
 // The known answers of real hosts, without measurements.
 
 #[test]
@@ -304,6 +319,32 @@ fn fingerprints_fit_themselves() {
 }
 
 proptest! {
+    #[test]
+    fn what_affects_others_is_restored_before_them(dump in hosts()) {
+        for vm in &dump.vms {
+            let order = restore_order(&dump.new_vm(vm), Some(vm));
+            let place = |id| order.iter().position(|&other| other == id).unwrap();
+            let decides = |id: RegId| id.configures() && id.class() == Class::SysReg;
+            let affects: Vec<(RegId, RegId)> = vm
+                .affects
+                .iter()
+                .flat_map(|affects| affects.targets().map(|target| (affects.id, target)))
+                .filter(|(id, target)| id != target && decides(*id))
+                .collect();
+            for &(id, target) in &affects {
+                // Of registers that affect each other in a circle, any is first.
+                let mut reached = vec![target];
+                for n in 0.. {
+                    let Some(&from) = reached.get(n) else { break };
+                    let next = affects.iter().filter(|(id, _)| *id == from).map(|(_, to)| *to);
+                    let new: Vec<_> = next.filter(|to| !reached.contains(to)).collect();
+                    reached.extend(new);
+                }
+                prop_assert!(reached.contains(&id) || place(id) < place(target), "{:?} {:?}", id, target);
+            }
+        }
+    }
+
     #[test]
     fn new_vms_fit_their_own_host(dump in hosts()) {
         for vm in &dump.vms {

@@ -23,7 +23,8 @@ pub struct Plan {
     pub vmm: &'static str,
     /// The features of the scratch VM with which the VM was compared.
     pub features: Vec<String>,
-    /// The registers of a vCPU in the order in which to write them: none is refused for the order.
+    /// The registers in the order in which to write them: see
+    /// [`restore_order`](super::restore_order).
     pub order: Vec<RegId>,
     /// What the host refuses, in the order in which the VMM meets it.
     pub refusals: Vec<Refusal>,
