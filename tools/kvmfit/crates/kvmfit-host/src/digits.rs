@@ -5,6 +5,7 @@
 use kvmfit::takes::{nibble, DigitSet, Digits, Errno as Errnos, Stored, Takes, Tried, DIGITS};
 
 use crate::backend::EINVAL;
+use crate::conflicts;
 use crate::error::Error;
 use crate::target::{attempt, Outcome, Target};
 
@@ -28,13 +29,13 @@ impl Random {
     }
 
     /// One of the values of `set`.
-    fn of(&mut self, set: DigitSet) -> Option<u8> {
+    pub(crate) fn of(&mut self, set: DigitSet) -> Option<u8> {
         let values: Vec<u8> = set.values().collect();
         let index = self.next() % values.len().max(1) as u64;
         usize::try_from(index).ok().and_then(|index| values.get(index).copied())
     }
 
-    fn coin(&mut self) -> bool {
+    pub(crate) fn coin(&mut self) -> bool {
         self.next() & 1 == 1
     }
 }
@@ -153,7 +154,7 @@ pub(crate) fn measure(target: &mut dyn Target, new: u64, seed: u64) -> Result<Di
         tried.push(Tried { value, ok });
     }
     measured.independent = independent;
-    if !independent {
+    if !independent && !conflicts::measure(target, new, &tried, &mut measured, &mut random)? {
         tried.truncate(MOST_TRIED);
         measured.tried = tried;
     }
@@ -165,7 +166,7 @@ fn index(random: &mut Random, len: usize) -> usize {
 }
 
 /// What `value` would read back if digits were independent, or `None` if it would be refused.
-fn measured_says(measured: &Digits, value: u64, new: u64) -> Option<u64> {
+pub(crate) fn measured_says(measured: &Digits, value: u64, new: u64) -> Option<u64> {
     use kvmfit::takes::Answer;
     match Takes::Digits(measured.clone()).accepts(value, new) {
         Answer::Yes => Some(value),

@@ -27,11 +27,13 @@ pub(crate) const MMFR3: RegId = RegId::sysreg(3, 0, 0, 7, 3);
 pub(crate) const RAZ: RegId = RegId::sysreg(3, 0, 0, 7, 7);
 pub(crate) const TCR2: RegId = RegId::sysreg(3, 0, 2, 0, 3);
 pub(crate) const CLIDR: RegId = RegId::sysreg(3, 1, 0, 0, 1);
+/// Such as `CLIDR_EL1` of a host whose caches need maintenance: a VM may not say that they do not.
+pub(crate) const LEVELS: RegId = RegId::sysreg(3, 1, 0, 0, 4);
 pub(crate) const OSLSR: RegId = RegId::sysreg(2, 0, 1, 1, 4);
 pub(crate) const CCSIDR: RegId = RegId::new(0x6020_0000_0011_0000);
 
 /// The new values, in the order of the list.
-const NEW: [(RegId, u64); 14] = [
+const NEW: [(RegId, u64); 15] = [
     (X0, 0),
     (PSCI, 0x1_0003),
     (WORKAROUND_2, 0),
@@ -44,6 +46,8 @@ const NEW: [(RegId, u64); 14] = [
     (RAZ, 0),
     (TCR2, 0),
     (CLIDR, 0x22),
+    // Levels of coherency, as of a Cortex-A72: one each
+    (LEVELS, 0x920_0003),
     (OSLSR, 0xa),
     (NEWER, 3),
     (CCSIDR, 0x100_7fe2),
@@ -173,6 +177,10 @@ impl FakeVm<'_> {
             MIDR => self.spec.impl_id_regs || value == 0x410f_d0c1,
             RAZ => value == 0,
             CLIDR => value < 0x100 && (value & 15) + (value >> 4) <= 4,
+            LEVELS => {
+                let level = |lsb: u32| value >> lsb & 7;
+                value >> 32 == 0 && level(24) != 0 && (level(21) != 0 || level(27) != 0)
+            }
             OSLSR => value == 0xa || value == 8,
             CCSIDR => value & 7 >= 1,
             _ => true,

@@ -19,6 +19,7 @@ mod affects;
 mod backend;
 mod caps;
 mod check;
+mod conflicts;
 mod digits;
 mod error;
 #[cfg(test)]

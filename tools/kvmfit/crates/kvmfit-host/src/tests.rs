@@ -12,8 +12,8 @@ use kvmfit::vmm::PLANNED;
 
 use crate::check::{check, CheckOptions, Place};
 use crate::fake::{
-    Fake, BITMAP, CCSIDR, CLIDR, GIC, ICC_CTLR, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1, PSCI, RAZ,
-    TCR2, WORKAROUND_2, X0,
+    Fake, BITMAP, CCSIDR, CLIDR, GIC, ICC_CTLR, LEVELS, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1,
+    PSCI, RAZ, TCR2, WORKAROUND_2, X0,
 };
 use crate::measure::{kinds, measure, Options};
 
@@ -78,6 +78,49 @@ fn dependent_digits_are_told() {
         let Takes::Digits(digits) = takes(vm, id) else { panic!() };
         assert!(digits.independent, "{id}");
     }
+}
+
+#[test]
+fn digits_that_are_not_taken_together_are_found() {
+    let dump = dump(&Fake::default());
+    let vm = &dump.vms[0];
+    let Takes::Digits(digits) = takes(vm, LEVELS) else { panic!() };
+    assert!(digits.independent && digits.tried.is_empty(), "{digits:?}");
+    let sets: Vec<String> =
+        digits.conflicts.iter().map(|c| c.digits.map(|set| set.to_string()).join(" ")).collect();
+    // Neither unification level: bits 29 to 27, and 23 to 21. The 8 is refused anyway.
+    assert_eq!(sets, ["* * * * * * * * 0,4,8,c 0-8 0-1 * * * * *"]);
+    for (value, answer) in [
+        (0x920_0003, Answer::Yes),
+        // Of a Neoverse N1
+        (0x200_0021, Answer::No { errno: 22, bits: 0xff0_0000 }),
+        (0x220_0021, Answer::Yes),
+        (0x1200_0021, Answer::Yes),
+        (0x4210_0021, Answer::No { errno: 22, bits: 0xfff0_0000 }),
+        (0x820_0003, Answer::No { errno: 22, bits: 0xf00_0000 }),
+    ] {
+        assert_eq!(accepts(vm, LEVELS, value), answer, "{value:#x}");
+    }
+}
+
+#[test]
+fn conflicts_agree_with_the_host() {
+    let fake = Fake::default();
+    let dump = dump(&fake);
+    let mut random = crate::digits::Random(1);
+    let mut no = 0;
+    for _ in 0..1000 {
+        let mut state = dump.new_vm(&dump.vms[0]);
+        let registers = &mut state.vcpus[0].registers;
+        let reg = registers.iter_mut().find(|reg| reg.id == LEVELS).unwrap();
+        reg.value = (random.next() & random.next() & 0xffff_ffff).into();
+        let plan = plan(&state, &dump, &PLANNED);
+        let check = check(&fake, &state, &plan.order, &CheckOptions::default(), &mut |_| {});
+        let expected = if check.unwrap().fits() { Verdict::Yes } else { Verdict::No };
+        assert_eq!(plan.verdict, expected, "{plan:?}");
+        no += usize::from(expected == Verdict::No);
+    }
+    assert!((50..950).contains(&no), "{no}");
 }
 
 #[test]

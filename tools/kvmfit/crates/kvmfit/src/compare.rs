@@ -12,7 +12,7 @@ use crate::dump::Vm;
 use crate::id::RegId;
 use crate::names::{self, Relation};
 use crate::state::State;
-use crate::takes::Takes;
+use crate::takes::{Conflict, Takes};
 use crate::value::Value;
 
 /// Something that is compared: the registers of a VM, under a name.
@@ -168,7 +168,11 @@ fn relation_of_takes(a: &Takes, b: &Takes) -> Option<Relation> {
     let (less, more) = match (a, b) {
         (Takes::Digits(a), Takes::Digits(b)) => {
             let pairs = || a.digits.iter().zip(&b.digits);
-            (pairs().any(|(a, b)| b.0 & !a.0 != 0), pairs().any(|(a, b)| a.0 & !b.0 != 0))
+            let more = |a: &[Conflict], b: &[Conflict]| a.iter().any(|one| !b.contains(one));
+            (
+                pairs().any(|(a, b)| b.0 & !a.0 != 0) || more(&a.conflicts, &b.conflicts),
+                pairs().any(|(a, b)| a.0 & !b.0 != 0) || more(&b.conflicts, &a.conflicts),
+            )
         }
         (Takes::Values(a), Takes::Values(b)) => (
             b.values.iter().any(|value| !a.values.contains(value)),

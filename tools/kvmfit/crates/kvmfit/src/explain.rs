@@ -145,12 +145,20 @@ impl Explanation {
             Answer::No { errno, bits } => {
                 let number = |value: &Value| value.as_u64().unwrap_or(0);
                 let fields = refused_fields(self.id, bits, number(value), number(new), Some(takes));
-                let list = fields.iter().map(|field| {
-                    let name = &field.name;
-                    format!("{name} {:#x} (it takes {})", field.value, field.takes)
+                let together =
+                    matches!(takes, Takes::Digits(digits) if digits.conflict(number(value), bits));
+                let list = fields.iter().map(|field| match together {
+                    true => format!("{} {:#x}", field.name, field.value),
+                    false => {
+                        format!("{} {:#x} (it takes {})", field.name, field.value, field.takes)
+                    }
                 });
                 let list = list.collect::<Vec<_>>().join(", ");
-                let what = if list.is_empty() { format!("it takes {takes}") } else { list };
+                let what = match together {
+                    _ if list.is_empty() => format!("it takes {takes}"),
+                    true => format!("{list}: it takes each, and not together"),
+                    false => list,
+                };
                 self.advice.push(
                     "a VM that moves here must not have this value from its start: `kvmfit \
                      baseline` finds one that all hosts take"
@@ -159,7 +167,7 @@ impl Explanation {
                 format!("refused with {}: {what}", errno_name(errno))
             }
             Answer::CannotTell { why } => {
-                self.advice.push("`kvmfit check` on the host says for certain".to_string());
+                self.advice.push(why.remedy().to_string());
                 format!("cannot tell: {why}")
             }
         };

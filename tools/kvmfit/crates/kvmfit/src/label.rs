@@ -12,6 +12,7 @@ use crate::baseline::Baseline;
 use crate::dump::{Dump, Vm};
 use crate::id::RegId;
 use crate::plan::{plan, Verdict};
+use crate::takes::Takes;
 use crate::vmm::Vmm;
 
 /// The labels of a host, by name. Names and values are such as Kubernetes takes.
@@ -105,6 +106,10 @@ fn of_host(vm: &Vm) -> String {
         // Without the combinations that were tried: they are random.
         if let Some(takes) = &register.takes {
             hash.add(&takes.to_string());
+            if let Takes::Digits(digits) = takes {
+                let sets = digits.conflicts.iter().flat_map(|conflict| &conflict.digits);
+                sets.for_each(|set| hash.add(&set.to_string()));
+            }
         }
     }
     for affects in &vm.affects {

@@ -81,6 +81,28 @@ pub struct Tried {
     pub ok: bool,
 }
 
+/// Digits that are not taken together: a value is refused if each digit is in its set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// A set for each digit, the highest digit first. A digit that does not matter has all values.
+    pub digits: [DigitSet; DIGITS],
+    /// The error of such a value.
+    pub errno: i32,
+}
+
+impl Conflict {
+    /// Whether the host refuses `value` for this conflict.
+    pub fn has(&self, value: u64) -> bool {
+        (0..DIGITS).all(|n| self.digits[DIGITS - 1 - n].has(nibble(value, n)))
+    }
+
+    /// The bits of the digits that matter.
+    pub fn bits(&self) -> u64 {
+        let matters = |n: &usize| self.digits[DIGITS - 1 - n] != DigitSet::ALL;
+        (0..DIGITS).filter(matters).fold(0, |bits, n| bits | 15 << (4 * n))
+    }
+}
+
 /// What a register takes, digit by digit, while all other digits are those of a new vCPU.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Digits {
@@ -89,9 +111,12 @@ pub struct Digits {
     pub digits: [DigitSet; DIGITS],
     /// The error of a refused value.
     pub errno: Errno,
-    /// Whether digits decide independently: a value is accepted if and only if each digit is.
-    /// Measured by random combinations.
+    /// Whether digits decide independently, but for `conflicts`: a value is accepted if and only if
+    /// each digit is and no conflict has it. Measured by random combinations.
     pub independent: bool,
+    /// Digits that are not taken together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conflicts: Vec<Conflict>,
     /// Values that are accepted and read back as another.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub stored: Vec<Stored>,
@@ -107,13 +132,20 @@ impl Digits {
         for n in 0..DIGITS {
             digits[DIGITS - 1 - n] = DigitSet::only(nibble(value, n));
         }
-        let (stored, tried) = (Vec::new(), Vec::new());
-        Self { digits, errno: Errno::One(errno), independent: true, stored, tried }
+        let (conflicts, stored, tried) = (Vec::new(), Vec::new(), Vec::new());
+        Self { digits, errno: Errno::One(errno), independent: true, conflicts, stored, tried }
     }
 
     /// The accepted values of digit `n`, where digit 0 is the lowest.
     pub fn digit(&self, n: usize) -> DigitSet {
         self.digits[DIGITS - 1 - n % DIGITS]
+    }
+
+    /// Whether each of the digits that have `bits` is accepted alone, although the host refuses
+    /// them together.
+    pub fn conflict(&self, value: u64, bits: u64) -> bool {
+        let mut refused = (0..DIGITS).filter(|n| bits & 15 << (4 * n) != 0);
+        bits != 0 && refused.all(|n| self.digit(n).has(nibble(value, n)))
     }
 }
 
@@ -218,6 +250,18 @@ pub enum Unsure {
     Features,
 }
 
+impl Unsure {
+    /// What to do to get an answer.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Meaning => "give the VM's state in another form than the text of snapshot-editor",
+            Self::Empty => "give a state that has registers",
+            Self::Features => "run `kvmfit dump` there again, and plan with that",
+            _ => "run `kvmfit check STATE` there",
+        }
+    }
+}
+
 impl Takes {
     /// What the host says to `value`, in a VM that has `new` in a new vCPU and whose other
     /// registers are as new.
@@ -271,8 +315,15 @@ impl Digits {
         if !self.independent && differing > 1 {
             return Answer::CannotTell { why: Unsure::Combination };
         }
-        match self.refused(value) {
-            Some((errno, bits)) => Answer::No { errno, bits },
+        if let Some((errno, bits)) = self.refused(value) {
+            return Answer::No { errno, bits };
+        }
+        match self.conflicts.iter().find(|conflict| conflict.has(value)) {
+            Some(conflict) => {
+                let differs = |n: &usize| nibble(value, *n) != nibble(new, *n);
+                let differing = (0..DIGITS).filter(differs).fold(0, |bits, n| bits | 15 << (4 * n));
+                Answer::No { errno: conflict.errno, bits: conflict.bits() & differing }
+            }
             None => self.read_back(value, new),
         }
     }
@@ -355,6 +406,8 @@ impl<'de> Deserialize<'de> for Takes {
 struct Either {
     digits: Option<[DigitSet; DIGITS]>,
     independent: Option<bool>,
+    #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
+    conflicts: Vec<Conflict>,
     #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
     stored: Vec<Stored>,
     #[serde(default, deserialize_with = "bounded::list::<_, _, { bounded::MANY }>")]
@@ -372,10 +425,10 @@ impl Either {
     fn takes<E: de::Error>(self) -> Result<Takes, E> {
         match (self.digits, self.values, self.errno) {
             (Some(digits), None, errno) => {
-                let (stored, tried) = (self.stored, self.tried);
+                let (conflicts, stored, tried) = (self.conflicts, self.stored, self.tried);
                 let independent =
                     self.independent.ok_or_else(|| E::missing_field("independent"))?;
-                Ok(Takes::Digits(Digits { digits, errno, independent, stored, tried }))
+                Ok(Takes::Digits(Digits { digits, errno, independent, conflicts, stored, tried }))
             }
             (None, Some(values), Errno::One(errno)) => {
                 let (refused, complete) = (self.refused, self.complete);
@@ -439,6 +492,25 @@ mod tests {
         assert_eq!(digits.accepts(0, 0x11), Answer::CannotTell { why: Unsure::Combination });
         digits.tried.push(Tried { value: 0, ok: false });
         assert_eq!(digits.accepts(0, 0x11), Answer::No { errno: 22, bits: 0 });
+    }
+
+    #[test]
+    fn digits_may_be_refused_together() {
+        let mut digits = digits(true);
+        // The lowest two may not both be 0, whatever the next one is.
+        let mut conflict = Conflict { digits: [DigitSet::ALL; DIGITS], errno: 7 };
+        conflict.digits[DIGITS - 1] = DigitSet::only(0);
+        conflict.digits[DIGITS - 2] = DigitSet::only(0);
+        digits.conflicts.push(conflict);
+        assert_eq!(digits.accepts(0x10, 0x11), Answer::Yes);
+        assert_eq!(digits.accepts(1, 0x11), Answer::Yes);
+        assert_eq!(digits.accepts(0, 0x11), Answer::No { errno: 7, bits: 0xff });
+        assert!(digits.conflict(0, 0xff));
+        // Of a new vCPU that has one of them, the other is at fault.
+        assert_eq!(digits.accepts(0, 0x1), Answer::No { errno: 7, bits: 0xf });
+        // What is refused alone comes first.
+        assert_eq!(digits.accepts(0x100, 0x11), Answer::No { errno: 22, bits: 0xf00 });
+        assert!(!digits.conflict(0x100, 0xf00));
     }
 
     #[test]

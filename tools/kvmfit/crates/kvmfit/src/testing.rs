@@ -14,7 +14,7 @@ use crate::id::RegId;
 use crate::names;
 use crate::read;
 use crate::state::Reg;
-use crate::takes::{nibble, DigitSet, Digits, Takes, Values, DIGITS};
+use crate::takes::{nibble, Conflict, DigitSet, Digits, Takes, Values, DIGITS};
 use crate::value::Hex;
 
 pub(crate) const PFR0: RegId = RegId::sysreg(3, 0, 0, 4, 0);
@@ -75,6 +75,13 @@ fn takes(value: u64) -> impl Strategy<Value = Takes> {
     let digits = (any::<[u16; DIGITS]>(), any::<bool>()).prop_map(move |(sets, independent)| {
         let mut digits = Digits::only(value, 22);
         digits.independent = independent;
+        // Of two digits, each of which may be something else.
+        if let (true, [a, b, ..]) = (value & 0xf0 != 0, sets) {
+            let mut conflict = Conflict { digits: [DigitSet::ALL; DIGITS], errno: 22 };
+            conflict.digits[usize::from(a) % DIGITS] = DigitSet(b);
+            conflict.digits[DIGITS - 2] = DigitSet::only(0);
+            digits.conflicts.push(conflict);
+        }
         for (set, random) in digits.digits.iter_mut().zip(sets) {
             // Small sets and full ones are what hosts have.
             set.0 |= if random % 3 == 0 { 0 } else { random };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! What the library says about real hosts, compared with files. `KVMFIT_BLESS=1 cargo test`
+//! What the library says about real hosts, compared with files. `KVMFIT_UPDATE=1 cargo test`
 //! writes the files again: look at the difference before it is committed.
 
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn host(name: &str) -> Dump {
 fn golden(name: &str, text: &str) {
     let path = path(&["golden", name]);
     let text = text.trim_end().to_string() + "\n";
-    if std::env::var_os("KVMFIT_BLESS").is_some() {
+    if std::env::var_os("KVMFIT_UPDATE").is_some() {
         std::fs::write(&path, &text).unwrap();
     }
     let wanted = std::fs::read_to_string(&path).unwrap_or_default();

@@ -67,15 +67,18 @@ fn text(plan: &Plan) -> Result<String, Failure> {
     if doubts > 0 {
         writeln!(text)?;
     }
-    for doubt in &plan.doubts {
-        write!(text, "{}", doubt.name)?;
-        if !doubt.fields.is_empty() {
-            write!(text, " ({})", doubt.fields.join(", "))?;
+    for alike in plan.doubts.chunk_by(|a, b| a.remedy == b.remedy) {
+        for doubt in alike {
+            write!(text, "{}", doubt.name)?;
+            if !doubt.fields.is_empty() {
+                write!(text, " ({})", doubt.fields.join(", "))?;
+            }
+            if let Some(value) = &doubt.value {
+                write!(text, " = {value}")?;
+            }
+            writeln!(text, ": {}", doubt.why)?;
         }
-        if let Some(value) = &doubt.value {
-            write!(text, " = {value}")?;
-        }
-        writeln!(text, ": {}", doubt.why)?;
+        writeln!(text, "  {}", alike[0].remedy)?;
     }
     if !plan.notes.is_empty() {
         writeln!(text)?;
@@ -124,12 +127,19 @@ fn refused(text: &mut String, refusal: &Refusal) -> Result<(), Failure> {
         Reason::Order { after } => {
             writeln!(text, ": refused before {} is written: {errno}", names::name(*after))?;
         }
+        Reason::Together => {
+            writeln!(text, ": the host takes each of these, and not together: {errno}")?;
+        }
         _ if refusal.takes.is_empty() => writeln!(text, ": the host refuses the value: {errno}")?,
         _ => writeln!(text, ": the host takes {}: {errno}", refusal.takes)?,
     }
     for field in &refusal.fields {
         write!(text, "  {} = {:#x}", field.name, field.value)?;
-        writeln!(text, ", a new VM has {:#x}, the host takes {}", field.new, field.takes)?;
+        write!(text, ", a new VM has {:#x}", field.new)?;
+        match refusal.reason {
+            Reason::Together => writeln!(text)?,
+            _ => writeln!(text, ", the host takes {}", field.takes)?,
+        }
     }
     Ok(())
 }

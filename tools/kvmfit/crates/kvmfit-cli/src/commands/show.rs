@@ -231,7 +231,8 @@ fn accepted(takes: &Takes) -> String {
     match takes {
         Takes::Digits(digits) => {
             let fixed = digits.digits.iter().all(|set| set.0.count_ones() <= 1);
-            let depends = if digits.independent { "" } else { ", not in all combinations" };
+            let all = digits.independent && digits.conflicts.is_empty();
+            let depends = if all { "" } else { ", not in all combinations" };
             if fixed {
                 "only this value".into()
             } else {

@@ -155,6 +155,7 @@ impl Plan {
             new: None,
             fields: Vec::new(),
             why,
+            remedy: why.remedy(),
         });
     }
 
@@ -254,7 +255,13 @@ impl Plan {
                 let value = reg.value.as_u64().unwrap_or(0);
                 let fields = refused_fields(reg.id, bits, value, new_number, takes);
                 let text = takes.map(Takes::to_string).unwrap_or_default();
-                let reason = after.map_or(Reason::Value, |after| Reason::Order { after });
+                let together =
+                    matches!(takes, Some(Takes::Digits(digits)) if digits.conflict(value, bits));
+                let reason = match after {
+                    Some(after) => Reason::Order { after },
+                    None if together => Reason::Together,
+                    None => Reason::Value,
+                };
                 let remedy = match after {
                     Some(after) => remedy::order(reg, after, context),
                     None => remedy::value(reg, &fields, context),
@@ -269,7 +276,8 @@ impl Plan {
                 let (name, value) = (names::name(reg.id), Some(reg.value.clone()));
                 let new = Some(new.clone());
                 let vcpus = vec![n];
-                self.doubts.push(Doubt { subject, name, vcpus, value, new, fields, why });
+                let remedy = why.remedy();
+                self.doubts.push(Doubt { subject, name, vcpus, value, new, fields, why, remedy });
             }
         }
     }
@@ -378,6 +386,7 @@ impl Plan {
                     new: Some(known.value.into()),
                     fields: Vec::new(),
                     why,
+                    remedy: why.remedy(),
                 }),
                 _ => {}
             }

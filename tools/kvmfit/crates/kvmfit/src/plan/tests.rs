@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::{Class, SVE_VLS};
-use crate::takes::{DigitSet, Digits};
+use crate::takes::{Conflict, DigitSet, Digits};
 use crate::testing::*;
 use crate::vmm;
 use proptest::prelude::*;
@@ -88,6 +88,29 @@ fn a_refusal_names_field_value_and_what_is_taken() {
     assert_eq!(field.takes, "0");
     assert_eq!(plan.refusals[1].remedy.action, Action::Configure);
     assert_eq!(plan.refusals[1].errno, 22);
+}
+
+#[test]
+fn fields_that_are_not_taken_together_are_named() {
+    let clidr = RegId::sysreg(3, 1, 0, 0, 1);
+    let mut digits = Digits::only(0x920_0003, 22);
+    digits.digits[8..11].fill(DigitSet::ALL);
+    let mut conflict = Conflict { digits: [DigitSet::ALL; DIGITS], errno: 22 };
+    conflict.digits[9] = DigitSet(0xff);
+    conflict.digits[10] = DigitSet(0b11);
+    digits.conflicts.push(conflict);
+    let mut dump = host();
+    dump.vms[0].registers.push(register(clidr, 0x920_0003, Some(Takes::Digits(digits))));
+    let mut state = state_of(&dump);
+    state.vcpus[0].registers[5].value = 0x100_0003.into();
+    let plan = plan(&state, &dump, &vmm::PLANNED);
+    assert_eq!(plan.refusals[0].reason, Reason::Together);
+    let fields: Vec<_> = plan.refusals[0].fields.iter().map(|field| field.name.as_str()).collect();
+    assert_eq!(fields, ["LoUIS", "LoUU"]);
+    let question =
+        crate::explain::Question { value: Some(0x100_0003.into()), errno: None, host: Some(&dump) };
+    let answer = crate::explain::explain(clidr, &question).answer.unwrap();
+    assert_eq!(answer, "refused with EINVAL: LoUIS 0x0, LoUU 0x0: it takes each, and not together");
 }
 
 #[test]

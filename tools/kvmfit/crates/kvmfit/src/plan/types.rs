@@ -116,6 +116,8 @@ pub enum Reason {
     Missing,
     /// The host has it, and does not take the value.
     Value,
+    /// The host takes each of the fields, and not together.
+    Together,
     /// The host takes the value only after another register was written.
     Order {
         /// The register to write first.
@@ -157,6 +159,8 @@ pub struct Doubt {
     pub fields: Vec<String>,
     /// Why it is not known.
     pub why: Unsure,
+    /// What to do to know it.
+    pub remedy: &'static str,
 }
 
 /// Something that the host accepts, and that a guest may notice.
