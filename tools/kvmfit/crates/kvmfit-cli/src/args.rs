@@ -54,8 +54,8 @@ pub(crate) enum Command {
 /// that makes hypercalls. No other VM is touched. It needs access to /dev/kvm and nothing else.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Dump {
-    /// Measure a VM with these features only: sve, pmu, pauth, el2, `el1_32bit` [default: all sets of
-    /// features that the host has]
+    /// Measure a VM with these features only: sve, pmu, pauth, el2, `el1_32bit`, mte [default: all
+    /// sets of features that the host has]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Vec<String>,
     /// Where to write the dump

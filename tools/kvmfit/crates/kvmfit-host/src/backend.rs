@@ -18,7 +18,7 @@ pub(crate) const EINVAL: i32 = 22;
 /// A scratch VM to be made.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Spec {
-    /// `KVM_ARM_VCPU_…`, a bit each.
+    /// `KVM_ARM_VCPU_…`, a bit each, and [`MTE`](crate::features::MTE).
     pub(crate) features: u32,
     pub(crate) vcpus: usize,
     /// Leave the last vCPU as it is before `KVM_ARM_VCPU_FINALIZE`.

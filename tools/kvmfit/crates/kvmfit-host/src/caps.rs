@@ -8,6 +8,7 @@ use crate::backend::Backend;
 
 pub(crate) const VM_IPA_SIZE: u32 = 165;
 pub(crate) const MAX_VCPUS: u32 = 66;
+pub(crate) const MTE: u32 = 205;
 pub(crate) const REG_MASK_RANGES: u32 = 230;
 pub(crate) const WRITABLE_IMP_ID_REGS: u32 = 239;
 
@@ -35,7 +36,7 @@ const NAMES: &[(u32, &str)] = &[
     (178, "ARM_INJECT_EXT_DABT"),
     (187, "STEAL_TIME"),
     (198, "PTP_KVM"),
-    (205, "ARM_MTE"),
+    (MTE, "ARM_MTE"),
     (216, "ARM_SYSTEM_SUSPEND"),
     (227, "COUNTER_OFFSET"),
     (228, "ARM_EAGER_SPLIT_CHUNK_SIZE"),

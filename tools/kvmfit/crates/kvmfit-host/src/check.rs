@@ -15,7 +15,7 @@ use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
 use crate::caps;
 use crate::digits::with_digit;
 use crate::error::Error;
-use crate::features::{self, PMU_V3, PSCI_0_2, PTRAUTH, SVE};
+use crate::features::{self, MTE, PMU_V3, PSCI_0_2, PTRAUTH, SVE};
 use crate::measure::{measured, Meter, Progress};
 use crate::vgic;
 
@@ -192,7 +192,8 @@ fn scratch<'b>(
     options: &CheckOptions,
     check: &mut Check,
 ) -> Result<Box<dyn ScratchVm + 'b>, Error> {
-    let named = state.features.as_ref().or(options.features.as_ref());
+    let named = state.needs();
+    let named = named.as_ref().or(options.features.as_ref());
     let bits = match named {
         Some(list) => features::bits(list)? | PSCI_0_2,
         None => infer(state),
@@ -255,6 +256,7 @@ fn infer(state: &State) -> u32 {
         (SVE, has(&|id| id.class() == Class::Sve)),
         (PMU_V3, has(&|id| id == PMCR_EL0)),
         (PTRAUTH, has(&|id| id == APIAKEYLO_EL1)),
+        (MTE, state.has_mte()),
     ] {
         if present {
             bits |= feature;

@@ -9,7 +9,7 @@ use kvmfit::id::{RegId, SVE_VLS};
 use kvmfit::state::VgicModel;
 
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL, ENOENT};
-use crate::features::{PTRAUTH, SVE};
+use crate::features::{MTE, PTRAUTH, SVE};
 use crate::vgic::{GRP_ADDR, GRP_CPU_SYSREGS, GRP_CTRL, GRP_DIST_REGS, GRP_NR_IRQS};
 
 const EPERM: i32 = 1;
@@ -25,6 +25,7 @@ pub(crate) const PFR0: RegId = RegId::sysreg(3, 0, 0, 4, 0);
 pub(crate) const PFR1: RegId = RegId::sysreg(3, 0, 0, 4, 1);
 pub(crate) const MMFR3: RegId = RegId::sysreg(3, 0, 0, 7, 3);
 pub(crate) const RAZ: RegId = RegId::sysreg(3, 0, 0, 7, 7);
+pub(crate) const GCR: RegId = RegId::sysreg(3, 0, 1, 0, 6);
 pub(crate) const TCR2: RegId = RegId::sysreg(3, 0, 2, 0, 3);
 pub(crate) const CLIDR: RegId = RegId::sysreg(3, 1, 0, 0, 1);
 /// Such as `CLIDR_EL1` of a host whose caches need maintenance: a VM may not say that they do not.
@@ -33,7 +34,7 @@ pub(crate) const OSLSR: RegId = RegId::sysreg(2, 0, 1, 1, 4);
 pub(crate) const CCSIDR: RegId = RegId::new(0x6020_0000_0011_0000);
 
 /// The new values, in the order of the list.
-const NEW: [(RegId, u64); 15] = [
+const NEW: [(RegId, u64); 16] = [
     (X0, 0),
     (PSCI, 0x1_0003),
     (WORKAROUND_2, 0),
@@ -45,6 +46,7 @@ const NEW: [(RegId, u64); 15] = [
     (MMFR3, 1),
     (RAZ, 0),
     (TCR2, 0),
+    (GCR, 0),
     (CLIDR, 0x22),
     // Levels of coherency, as of a Cortex-A72: one each
     (LEVELS, 0x920_0003),
@@ -53,7 +55,7 @@ const NEW: [(RegId, u64); 15] = [
     (CCSIDR, 0x100_7fe2),
 ];
 /// Those that each vCPU has for itself.
-const PER_VCPU: [RegId; 4] = [X0, TCR2, OSLSR, CCSIDR];
+const PER_VCPU: [RegId; 5] = [X0, TCR2, GCR, OSLSR, CCSIDR];
 
 pub(crate) const ICC_CTLR: u64 = 0xc664;
 pub(crate) const GIC: u64 = 0x100_0000;
@@ -62,6 +64,7 @@ const LENGTHS: u64 = 0b11;
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) sve: bool,
+    pub(crate) mte: bool,
     /// A VM with a `GICv3` shows it in `ID_AA64PFR1_EL1`.
     pub(crate) gic_shows: bool,
     pub(crate) vms: Cell<u64>,
@@ -92,6 +95,7 @@ impl Backend for Fake {
             66 => 4,
             165 => 44,
             170 => self.sve.into(),
+            205 => self.mte.into(),
             171 | 172 | 230 | 239 | 300 => 1,
             _ => 0,
         }
@@ -102,6 +106,9 @@ impl Backend for Fake {
         self.vms.set(self.vms.get() + 1);
         if spec.features & PTRAUTH != 0 {
             return refused("KVM_ARM_VCPU_INIT", EINVAL);
+        }
+        if spec.features & MTE != 0 && !self.mte {
+            return refused("KVM_CAP_ARM_MTE", EINVAL);
         }
         let lengths = spec.vector_lengths.as_deref().map_or(LENGTHS, |bytes| bytes[0].into());
         if !takes_lengths(lengths) {
@@ -148,6 +155,7 @@ impl FakeVm<'_> {
     fn has(&self, id: RegId) -> bool {
         match id {
             TCR2 => self.now(0, MMFR3) & 0xf != 0,
+            GCR => self.spec.features & MTE != 0,
             SVE_VLS => self.spec.features & SVE != 0,
             _ => NEW.iter().any(|&(known, _)| known == id),
         }

@@ -2,10 +2,11 @@
 
 //! The features of vCPUs, and which sets of them a host has.
 
-use kvmfit::dump::{FEATURES, VGIC_V2, VGIC_V3};
+use kvmfit::dump::{self, FEATURES, VGIC_V2, VGIC_V3};
 use kvmfit::explain::errno_name;
 
 use crate::backend::{Backend, Spec};
+use crate::caps;
 use crate::error::Error;
 
 pub(crate) const EL1_32BIT: u32 = 1 << 1;
@@ -15,6 +16,8 @@ pub(crate) const SVE: u32 = 1 << 4;
 pub(crate) const PTRAUTH: u32 = 1 << 5 | 1 << 6;
 pub(crate) const HAS_EL2: u32 = 1 << 7;
 pub(crate) const HAS_EL2_E2H0: u32 = 1 << 8;
+/// No feature of a vCPU: `KVM_CAP_ARM_MTE` of its VM.
+pub(crate) const MTE: u32 = 1 << 31;
 
 /// What may be added to a VM, and the capabilities that say so.
 const OPTIONS: &[(u32, &[u32])] = &[
@@ -24,10 +27,11 @@ const OPTIONS: &[(u32, &[u32])] = &[
     (EL1_32BIT, &[93]),
     (HAS_EL2, &[240]),
     (HAS_EL2 | HAS_EL2_E2H0, &[240, 241]),
+    (MTE, &[caps::MTE]),
 ];
 
 pub(crate) fn known() -> String {
-    FEATURES.join(", ")
+    [&FEATURES[..], &[dump::MTE, VGIC_V2, VGIC_V3]].concat().join(", ")
 }
 
 /// The names of the bits in `features`, sorted.
@@ -38,6 +42,9 @@ pub(crate) fn names(features: u32) -> Vec<String> {
         .filter(|(bit, _)| features >> bit & 1 == 1)
         .map(|(_, name)| (*name).to_string())
         .collect();
+    if features & MTE != 0 {
+        names.push(dump::MTE.to_string());
+    }
     names.sort_unstable();
     names
 }
@@ -47,6 +54,9 @@ pub(crate) fn bits<S: AsRef<str>>(names: &[S]) -> Result<u32, Error> {
     names.iter().map(AsRef::as_ref).try_fold(0, |bits, name| {
         if name == VGIC_V2 || name == VGIC_V3 {
             return Ok(bits);
+        }
+        if name == dump::MTE {
+            return Ok(bits | MTE);
         }
         match FEATURES.iter().position(|known| *known == name) {
             Some(bit) => Ok(bits | 1 << bit),
@@ -61,7 +71,7 @@ pub(crate) fn sets(backend: &dyn Backend) -> (Vec<u32>, Vec<String>) {
     for &(features, capabilities) in OPTIONS {
         let text = names(features).join(", ");
         if let Some(number) = capabilities.iter().find(|&&n| backend.check_extension(n) <= 0) {
-            lacks.push(format!("{text}: {} is 0", crate::caps::name(*number)));
+            lacks.push(format!("{text}: {} is 0", caps::name(*number)));
             continue;
         }
         match possible(backend, PSCI_0_2 | features) {
@@ -83,8 +93,12 @@ pub(crate) fn sets(backend: &dyn Backend) -> (Vec<u32>, Vec<String>) {
                 all |= features;
             }
         }
-        if !sets.contains(&all) {
-            sets.push(all);
+        // VMs mostly have no tagged memory.
+        for set in [all, all | MTE] {
+            let has = set & MTE == 0 || usable.contains(&MTE) && possible(backend, set).is_ok();
+            if has && !sets.contains(&set) {
+                sets.push(set);
+            }
         }
     }
     (sets, lacks)

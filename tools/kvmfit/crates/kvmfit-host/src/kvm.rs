@@ -24,7 +24,7 @@ use vmm_sys_util::ioctl_ior_nr;
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
 use crate::caps;
 use crate::error::Error;
-use crate::features::SVE;
+use crate::features::{MTE, SVE};
 use crate::vgic;
 
 /// `KVM_REG_LIST` of kvm-bindings has room for so many.
@@ -110,6 +110,10 @@ impl Backend for Kvm {
             let cap = kvm_enable_cap { cap: caps::WRITABLE_IMP_ID_REGS, ..Default::default() };
             vm.enable_cap(&cap).map_err(of("KVM_CAP_ARM_WRITABLE_IMP_ID_REGS"))?;
         }
+        if spec.features & MTE != 0 {
+            let cap = kvm_enable_cap { cap: caps::MTE, ..Default::default() };
+            vm.enable_cap(&cap).map_err(of("KVM_CAP_ARM_MTE"))?;
+        }
         let mut init = if let Some(init) = self.target.get() {
             *init
         } else {
@@ -117,7 +121,7 @@ impl Backend for Kvm {
             vm.get_preferred_target(&mut init).map_err(of("KVM_ARM_PREFERRED_TARGET"))?;
             *self.target.get_or_init(|| init)
         };
-        init.features[0] |= spec.features;
+        init.features[0] |= spec.features & !MTE;
         let mut vcpus = Vec::with_capacity(spec.vcpus);
         for n in 0..spec.vcpus {
             let vcpu = vm.create_vcpu(n as u64).map_err(of("KVM_CREATE_VCPU"))?;

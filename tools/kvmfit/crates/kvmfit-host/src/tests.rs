@@ -12,7 +12,7 @@ use kvmfit::vmm::PLANNED;
 
 use crate::check::{check, CheckOptions, Place};
 use crate::fake::{
-    Fake, BITMAP, CCSIDR, CLIDR, GIC, ICC_CTLR, LEVELS, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1,
+    Fake, BITMAP, CCSIDR, CLIDR, GCR, GIC, ICC_CTLR, LEVELS, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1,
     PSCI, RAZ, TCR2, WORKAROUND_2, X0,
 };
 use crate::measure::{kinds, measure, Options};
@@ -260,6 +260,32 @@ fn an_interrupt_controller_that_shows_is_measured_with_all_features() {
     // VMs of people have one.
     let sve = alike(&[&dump], Some(&["psci_0_2".into(), "sve".into()]), &PLANNED).unwrap();
     assert_eq!(sve[0].features.join(","), "psci_0_2,sve,vgic_v3");
+}
+
+#[test]
+fn tagged_memory_is_a_feature_of_a_vm() {
+    let fake = Fake { sve: true, mte: true, ..Fake::default() };
+    let dump = dump(&fake);
+    let features: Vec<_> = dump.vms.iter().map(|vm| vm.features.join(",")).collect();
+    assert_eq!(features, ["psci_0_2", "psci_0_2,sve", "mte,psci_0_2", "mte,psci_0_2,sve"]);
+    let run = |fake: &Fake, state: &State| {
+        check(fake, state, &[], &CheckOptions::default(), &mut |_| {}).map(|check| check.fits())
+    };
+    for vm in &dump.vms[2..] {
+        assert!(vm.register(GCR).is_some());
+        // As a VMM saves it.
+        let mut state = dump.new_vm(vm);
+        state.features.as_mut().unwrap().retain(|name| name != "mte");
+        assert!(run(&fake, &state).unwrap());
+        state.features = None;
+        assert!(run(&fake, &state).unwrap());
+        let other = Fake { sve: true, ..Fake::default() };
+        let error = run(&other, &state).unwrap_err().to_string();
+        assert!(error.contains("no VM with mte"), "{error}");
+        assert_eq!(plan(&state, &dump, &PLANNED).features, vm.features);
+    }
+    // Not what VMs mostly have.
+    assert_eq!(alike(&[&dump], None, &PLANNED).unwrap()[0].features, ["psci_0_2"]);
 }
 
 #[test]

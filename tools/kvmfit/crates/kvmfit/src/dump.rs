@@ -39,6 +39,10 @@ pub const FEATURES: [&str; 9] = [
     "has_el2_e2h0",
 ];
 
+/// Among the features of a VM: it has `KVM_CAP_ARM_MTE`, the Memory Tagging Extension. That is
+/// turned on for the VM, and no bit of `struct kvm_vcpu_init` says so.
+pub const MTE: &str = "mte";
+
 /// What a host has and takes.
 ///
 /// The fields are public, and a later version may add some: start with [`Dump::new`].
@@ -108,8 +112,8 @@ pub struct Host {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Vm {
-    /// The features of the vCPU by name, sorted: see [`FEATURES`]. Where it makes a difference, the
-    /// interrupt controller is among them, as [`VGIC_V2`] or [`VGIC_V3`].
+    /// The features of the vCPU by name, sorted: see [`FEATURES`]; and [`MTE`]. Where it makes a
+    /// difference, the interrupt controller is among them, as [`VGIC_V2`] or [`VGIC_V3`].
     #[serde(deserialize_with = "bounded::list::<_, _, { bounded::VMS }>")]
     pub features: Vec<String>,
     /// The registers in the order of `KVM_GET_REG_LIST`.

@@ -9,6 +9,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::bounded;
+use crate::dump::MTE;
 use crate::id::RegId;
 use crate::value::Value;
 
@@ -150,6 +151,23 @@ impl State {
     /// A state with no vCPUs.
     pub fn new(origin: Origin) -> Self {
         Self { format: FORMAT, origin, features: None, vcpus: Vec::new(), vgic: None }
+    }
+
+    /// Whether the VM has the Memory Tagging Extension, by its registers.
+    pub fn has_mte(&self) -> bool {
+        const GCR_EL1: RegId = RegId::sysreg(3, 0, 1, 0, 6);
+        self.vcpus.iter().any(|vcpu| vcpu.get(GCR_EL1).is_some())
+    }
+
+    /// The features that a VM needs to take the state: those that the file has, and [`MTE`], which
+    /// no VMM saves. `None` if the file has none.
+    pub fn needs(&self) -> Option<Vec<String>> {
+        let mut features = self.features.clone()?;
+        if self.has_mte() && !features.iter().any(|name| name == MTE) {
+            features.push(MTE.into());
+            features.sort_unstable();
+        }
+        Some(features)
     }
 }
 

@@ -99,7 +99,8 @@ fn takes(value: u64) -> impl Strategy<Value = Takes> {
 pub(crate) fn hosts() -> impl Strategy<Value = Dump> {
     let ids: Vec<RegId> = names::all()
         .map(|info| info.id)
-        .filter(|id| id.size() == Some(8))
+        // GCR_EL1 comes with a feature.
+        .filter(|id| id.size() == Some(8) && *id != RegId::sysreg(3, 0, 1, 0, 6))
         .chain((5..8).map(|op2| RegId::sysreg(3, 0, 0, 7, op2)))
         .chain((0..3).map(|n| RegId::new(0x6030_0000_0017_0000 | n)))
         .collect();

@@ -90,12 +90,12 @@ fn check(
 ) -> Result<Report, Failure> {
     let vmm = args.vmm.get();
     // What a set of features takes is measured once.
-    let dump = match dumps.entry(state.features.clone()) {
+    let dump = match dumps.entry(state.needs()) {
         Entry::Occupied(entry) => entry.into_mut(),
         Entry::Vacant(entry) => {
             let mut options = Options::new();
             options.hypercalls = false;
-            options.features = state.features.clone().map(|features| vec![features]);
+            options.features = state.needs().map(|features| vec![features]);
             let measured =
                 progress::shown(args.quiet, |report| kvmfit_host::measure(&options, report));
             entry.insert(measured?.dump)

@@ -15,7 +15,7 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use crate::dump::{model, plain, Dump, Vm};
+use crate::dump::{model, plain, Dump, Vm, MTE};
 use crate::id::RegId;
 use crate::names::{self, Part};
 use crate::state::{Reg, State, Vcpu, VgicModel};
@@ -92,6 +92,7 @@ fn capability(feature: &str) -> Option<&'static str> {
         "ptrauth_generic" => "KVM_CAP_ARM_PTRAUTH_GENERIC",
         "has_el2" => "KVM_CAP_ARM_EL2",
         "has_el2_e2h0" => "KVM_CAP_ARM_EL2_E2H0",
+        MTE => "KVM_CAP_ARM_MTE",
         _ => return None,
     })
 }
@@ -107,7 +108,12 @@ impl Plan {
             return None;
         }
         let vgic = state.vgic.as_ref().map(|vgic| vgic.model);
-        let Some(features) = &state.features else {
+        let Some(features) = &state.needs() else {
+            let lacks_mte = dump.host.capabilities.get("KVM_CAP_ARM_MTE") == Some(&0);
+            if state.has_mte() && lacks_mte {
+                self.lacks(MTE);
+                return None;
+            }
             let nearest = dump.nearest(&ids, vgic.filter(|&model| !dump.lacks_vgic(model)));
             if nearest.is_none() {
                 self.doubt("features", Unsure::Features);
@@ -122,28 +128,30 @@ impl Plan {
         if let Some(vm) = dump.like(&wanted, vgic).or_else(without) {
             return Some(vm);
         }
-        let mut refused = false;
         for feature in wanted {
             let capability = capability(feature).and_then(|name| dump.host.capabilities.get(name));
             if capability == Some(&0) {
-                refused = true;
-                self.refusals.push(Refusal {
-                    subject: Subject::Feature(feature.to_string()),
-                    name: feature.to_string(),
-                    vcpus: Vec::new(),
-                    value: None,
-                    reason: Reason::Missing,
-                    fields: Vec::new(),
-                    takes: "a VM without it".to_string(),
-                    errno: EINVAL,
-                    remedy: remedy::feature(feature),
-                });
+                self.lacks(feature);
             }
         }
-        if !refused {
+        if self.refusals.is_empty() {
             self.doubt(&features.join(", "), Unsure::Features);
         }
         None
+    }
+
+    fn lacks(&mut self, feature: &str) {
+        self.refusals.push(Refusal {
+            subject: Subject::Feature(feature.to_string()),
+            name: feature.to_string(),
+            vcpus: Vec::new(),
+            value: None,
+            reason: Reason::Missing,
+            fields: Vec::new(),
+            takes: "a VM without it".to_string(),
+            errno: EINVAL,
+            remedy: remedy::feature(feature),
+        });
     }
 
     fn doubt(&mut self, what: &str, why: Unsure) {

@@ -148,6 +148,28 @@ fn a_feature_that_the_host_lacks_is_refused() {
 }
 
 #[test]
+fn a_vm_with_tagged_memory_needs_a_host_that_has_it() {
+    let gcr = RegId::sysreg(3, 0, 1, 0, 6);
+    let mut dump = host();
+    dump.host.capabilities.insert("KVM_CAP_ARM_MTE".into(), 1);
+    let mut mte = dump.vms[0].clone();
+    mte.features.insert(0, crate::dump::MTE.into());
+    mte.registers.push(register(gcr, 0, None));
+    dump.vms.push(mte);
+    let mut without = host();
+    without.host.capabilities.insert("KVM_CAP_ARM_MTE".into(), 0);
+    // As a VMM saves it: MTE is no feature of a vCPU.
+    let mut state = dump.new_vm(&dump.vms[1]);
+    for features in [Some(vec!["psci_0_2".to_string()]), None] {
+        state.features = features;
+        let here = plan(&state, &dump, &vmm::FIRECRACKER);
+        assert_eq!((here.verdict, &here.features), (Verdict::Yes, &dump.vms[1].features));
+        let there = plan(&state, &without, &vmm::FIRECRACKER);
+        assert_eq!(there.refusals[0].subject, Subject::Feature("mte".into()));
+    }
+}
+
+#[test]
 fn an_empty_state_gets_no_answer() {
     let mut state = state_of(&host());
     state.features = None;
