@@ -101,7 +101,7 @@ fn use_dump(dump: &Dump) {
     }
     if let Ok(baseline) = baseline(&[dump, &samples::host()], None, &vmm::QEMU_10) {
         for form in [Form::FirecrackerTemplate, Form::Registers, Form::Qemu] {
-            baseline.emit(form);
+            baseline.emit(form, &vmm::QEMU_10);
         }
     }
 }

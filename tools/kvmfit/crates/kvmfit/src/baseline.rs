@@ -4,6 +4,7 @@
 
 mod choose;
 mod emit;
+mod qemu;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,37 @@ pub struct Baseline {
     pub registers: Vec<BaselineRegister>,
     /// What no VM can have on all of the hosts.
     pub conflicts: Vec<Conflict>,
+    /// Which hosts can have VMs with a PMU.
+    pub pmu: Have,
+    /// Which hosts can tell VMs of stolen time.
+    pub steal_time: Have,
+}
+
+/// How many of the hosts have something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Have {
+    /// All of them.
+    All,
+    /// Some, but not all.
+    Some,
+    /// None of them.
+    None,
+    /// Not every dump says so.
+    Unknown,
+}
+
+impl Have {
+    fn of(dumps: &[&Dump], capability: &str) -> Self {
+        let answers = dumps.iter().map(|dump| dump.host.capabilities.get(capability).copied());
+        let answers: Option<Vec<i64>> = answers.collect();
+        match answers {
+            None => Self::Unknown,
+            Some(answers) if answers.iter().all(|&answer| answer > 0) => Self::All,
+            Some(answers) if answers.iter().all(|&answer| answer <= 0) => Self::None,
+            Some(_) => Self::Some,
+        }
+    }
 }
 
 /// A register of a baseline.
@@ -84,7 +116,13 @@ pub fn baseline(
     let features = vms.first().map(|vm| vm.features.clone()).unwrap_or_default();
     let hosts: Vec<Host<'_>> =
         dumps.iter().zip(&vms).map(|(dump, vm)| Host::new(dump, vm, vmm)).collect();
-    let mut baseline = Baseline { features, registers: Vec::new(), conflicts: Vec::new() };
+    let mut baseline = Baseline {
+        features,
+        registers: Vec::new(),
+        conflicts: Vec::new(),
+        pmu: Have::of(dumps, "KVM_CAP_ARM_PMU_V3"),
+        steal_time: Have::of(dumps, "KVM_CAP_STEAL_TIME"),
+    };
     let common = baseline.common(&vms);
     let mut written = BTreeMap::new();
     for reg in order::planned(&common, vms[0]) {

@@ -26,6 +26,8 @@ pub struct Vmm {
     pub writable_implementation_ids: bool,
     /// Registers of a saved VM that the host may lack.
     pub tolerances: &'static [Tolerance],
+    /// The properties of `-cpu host` that QEMU has for KVM; `sve<N>` stands for all vector lengths.
+    pub properties: &'static [&'static str],
     /// How a VM is changed before it runs.
     pub configures_by: Configures,
     /// Whether it has a program that removes registers from a snapshot.
@@ -96,6 +98,12 @@ const QEMU_FEATURES: Fact = fact(
     QEMU_KVM,
 );
 
+const QEMU_PROPERTIES: Fact = fact(
+    "`-cpu host` has no property for fields of ID registers; the property pmu is there only where \
+     the host has a PMU, and what the host lacks cannot be turned on",
+    "QEMU, docs/system/arm/cpu-features.rst; arm_cpu_post_init()",
+);
+
 /// A VMM that writes registers in the right order.
 pub static PLANNED: Vmm = Vmm {
     name: "planned",
@@ -105,6 +113,7 @@ pub static PLANNED: Vmm = Vmm {
     first_error_ends: true,
     writable_implementation_ids: true,
     tolerances: &[],
+    properties: &[],
     configures_by: Configures::Registers,
     removes_registers: false,
     facts: &[fact("`kvmfit check` restores in this way", "kvmfit")],
@@ -119,6 +128,7 @@ pub static LIST_ORDER: Vmm = Vmm {
     first_error_ends: true,
     writable_implementation_ids: false,
     tolerances: &[],
+    properties: &[],
     configures_by: Configures::Registers,
     removes_registers: false,
     facts: &[fact("the simplest loop over the list", "the example of the KVM API")],
@@ -133,6 +143,7 @@ pub static FIRECRACKER: Vmm = Vmm {
     first_error_ends: true,
     writable_implementation_ids: true,
     tolerances: &[],
+    properties: &[],
     configures_by: Configures::Template,
     removes_registers: true,
     facts: &[
@@ -163,6 +174,7 @@ pub static CLOUD_HYPERVISOR: Vmm = Vmm {
     first_error_ends: true,
     writable_implementation_ids: false,
     tolerances: &[],
+    properties: &[],
     configures_by: Configures::Nothing,
     removes_registers: false,
     facts: &[
@@ -188,11 +200,13 @@ pub static QEMU_10: Vmm = Vmm {
     first_error_ends: false,
     writable_implementation_ids: false,
     tolerances: &[],
-    configures_by: Configures::Nothing,
+    properties: &["aarch64", "kvm-no-adjvtime", "kvm-steal-time", "pauth", "pmu", "sve", "sve<N>"],
+    configures_by: Configures::Properties,
     removes_registers: false,
     facts: &[
         QEMU_WRITES,
         QEMU_FEATURES,
+        QEMU_PROPERTIES,
         fact(
             "a register that the host lacks fails the load (`Invalid value N expecting positive \
              value <= M`, or `Operation not permitted`)",
@@ -211,10 +225,24 @@ pub static QEMU_11: Vmm = Vmm {
         Tolerance { id: PIR_EL1, value: None },
         Tolerance { id: BMAP_2, value: Some(0) },
     ],
-    configures_by: Configures::Properties,
+    properties: &[
+        "aarch64",
+        "kvm-no-adjvtime",
+        "kvm-psci-version",
+        "kvm-steal-time",
+        "pauth",
+        "pmu",
+        "sve",
+        "sve<N>",
+    ],
     facts: &[
         QEMU_WRITES,
         QEMU_FEATURES,
+        QEMU_PROPERTIES,
+        fact(
+            "kvm-psci-version sets the PSCI version of a new VM, from 0.1 to 1.3",
+            "QEMU 11.1.3; qemu-devel 20251112181357.38999-3-sebott@redhat.com",
+        ),
         fact(
             "tolerates that the host lacks TCR2_EL1, PIRE0_EL1, PIR_EL1, and \
              VENDOR_HYP_BMAP_2 if it is 0; names each register that only one side has",

@@ -75,7 +75,7 @@ fn baselines() {
         (Form::Registers, "baseline-registers.json"),
         (Form::Qemu, "baseline-qemu.txt"),
     ] {
-        let emitted = baseline.emit(form);
+        let emitted = baseline.emit(form, &vmm::QEMU_11);
         golden(name, &emitted.text);
         golden(&format!("{name}.notes"), &emitted.notes.join("\n"));
     }

@@ -19,19 +19,17 @@ pub(crate) fn run(args: &args::Baseline) -> Result<Answer, Failure> {
     if args.json {
         output::json(&baseline)?;
     } else if let Some(form) = args.emit {
-        let emitted = baseline.emit(match form {
+        let form = match form {
             args::Form::FirecrackerTemplate => Form::FirecrackerTemplate,
             args::Form::Registers => Form::Registers,
             args::Form::Qemu => Form::Qemu,
-        });
+        };
+        let emitted = baseline.emit(form, args.vmm.get());
         let end = if emitted.text.ends_with('\n') { "" } else { "\n" };
         output::print((emitted.text + end).as_bytes())?;
         // Not in what a VMM reads.
         for note in &emitted.notes {
             eprintln!("note: {}", output::one_line(note));
-        }
-        for conflict in &baseline.conflicts {
-            eprintln!("note: {}: {}", conflict.name, output::one_line(&conflict.text));
         }
     } else {
         output::print(text(&baseline)?.as_bytes())?;

@@ -8,9 +8,9 @@ use alloc::vec::Vec;
 
 use serde::Serialize;
 
-use super::{Baseline, BaselineRegister};
+use super::{qemu, Baseline, BaselineRegister};
 use crate::id::RegId;
-use crate::names;
+use crate::vmm::Vmm;
 
 /// A form of a baseline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -72,8 +72,9 @@ struct RegModifier {
 }
 
 impl Baseline {
-    /// The baseline in a form.
-    pub fn emit(&self, form: Form) -> Emitted {
+    /// The baseline in a form. Of QEMU's properties, those that this VMM has, or those of all
+    /// versions if it is not QEMU.
+    pub fn emit(&self, form: Form, vmm: &Vmm) -> Emitted {
         let mut notes = Vec::new();
         for conflict in &self.conflicts {
             notes.push(format!("{}: {}", conflict.name, conflict.text));
@@ -85,13 +86,13 @@ impl Baseline {
         let text = match form {
             Form::FirecrackerTemplate => self.template(&mut notes),
             Form::Registers => pretty(&self.state()),
-            Form::Qemu => self.qemu(&mut notes),
+            Form::Qemu => qemu::argument(self, vmm, &mut notes),
         };
         Emitted { text, notes }
     }
 
     // Registers that new VMs of all hosts have as they should be need no change.
-    fn changed(&self) -> impl Iterator<Item = &BaselineRegister> {
+    pub(super) fn changed(&self) -> impl Iterator<Item = &BaselineRegister> {
         self.registers.iter().filter(|register| register.differs != 0)
     }
 
@@ -126,41 +127,6 @@ impl Baseline {
             })
             .collect();
         pretty(&Template { kvm_capabilities: [], vcpu_features, reg_modifiers })
-    }
-
-    fn qemu(&self, notes: &mut Vec<String>) -> String {
-        let mut text = "host".to_string();
-        for (feature, property) in [("pmu_v3", "pmu"), ("sve", "sve"), ("ptrauth_address", "pauth")]
-        {
-            let on = self.features.iter().any(|known| known == feature);
-            let property = format!(",{property}={}", if on { "on" } else { "off" });
-            text.push_str(&property);
-        }
-        for register in self.changed() {
-            let value = register.value.as_u64().unwrap_or(0);
-            if register.id == RegId::firmware(0) {
-                let version = format!(",kvm-psci-version={}.{}", value >> 16, value & 0xffff);
-                text.push_str(&version);
-            } else if register.id.is_id_register() {
-                for part in names::parts(register.id, register.differs, value, value) {
-                    if part.name.contains(' ') {
-                        notes.push(format!("{}: {} has no property", register.name, part.name));
-                        continue;
-                    }
-                    let (name, field, value) = (&register.name, &part.name, part.a);
-                    let property = format!(",SYSREG_{name}_{field}={value}");
-                    text.push_str(&property);
-                }
-            } else {
-                notes.push(format!("{}: QEMU has no property for it", register.name));
-            }
-        }
-        if self.changed().next().is_some() {
-            let text = "kvm-psci-version and the SYSREG properties need a QEMU that lists them in \
-                        `-cpu host,help`";
-            notes.push(text.to_string());
-        }
-        text
     }
 }
 

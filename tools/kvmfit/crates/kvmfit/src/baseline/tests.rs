@@ -81,7 +81,7 @@ fn bitmaps_are_common_bits() {
 #[test]
 fn a_template_of_firecracker_makes_the_baseline() {
     let baseline = baseline(&[&host(), &old_host()], None, &vmm::FIRECRACKER).unwrap();
-    let emitted = baseline.emit(Form::FirecrackerTemplate);
+    let emitted = baseline.emit(Form::FirecrackerTemplate, &vmm::FIRECRACKER);
     let input = read::read(emitted.text.as_bytes()).unwrap();
     let Content::Template(template) = input.content else { panic!("{input:?}") };
     for dump in [host(), old_host()] {
@@ -94,17 +94,51 @@ fn a_template_of_firecracker_makes_the_baseline() {
 }
 
 #[test]
-fn other_forms() {
+fn registers_are_a_state() {
     let baseline = baseline(&[&host(), &old_host()], None, &vmm::QEMU_11).unwrap();
-    let qemu = baseline.emit(Form::Qemu);
-    assert_eq!(
-        qemu.text,
-        "host,pmu=off,sve=off,pauth=off,SYSREG_ID_AA64PFR0_EL1_RAS=1,\
-         SYSREG_ID_AA64PFR0_EL1_MPAM=0,kvm-psci-version=1.1"
-    );
-    let registers = baseline.emit(Form::Registers);
+    let registers = baseline.emit(Form::Registers, &vmm::PLANNED);
     let state = read::read(registers.text.as_bytes()).unwrap().into_state().unwrap();
     assert_eq!(state, baseline.state());
+}
+
+/// A host whose VMs have these features and vector lengths.
+fn sve_host(features: &str, lengths: u64, pmu: i64) -> Dump {
+    let mut dump = host();
+    dump.host.capabilities.insert("KVM_CAP_ARM_PMU_V3".into(), pmu);
+    dump.host.capabilities.insert("KVM_CAP_STEAL_TIME".into(), 1);
+    dump.vms[0].features = features.split(',').map(String::from).collect();
+    let shorter = [0b1, 0b11, 0b1011].into_iter().filter(|set| *set <= lengths);
+    let takes = values(&shorter.collect::<Vec<_>>());
+    dump.vms[0].registers.insert(0, register(crate::id::SVE_VLS, lengths, Some(takes)));
+    dump
+}
+
+#[test]
+fn qemu_gets_what_it_takes_on_all_hosts() {
+    let plain = "psci_0_2";
+    let all = "pmu_v3,psci_0_2,ptrauth_address,ptrauth_generic,sve";
+    let (a, b) = (host(), old_host());
+    let (pmu, no_pmu) = (sve_host(plain, 1, 1), sve_host(plain, 1, 0));
+    let (long, short) = (sve_host(all, 0b1011, 1), sve_host(all, 0b11, 1));
+    let mut no_steal = pmu.clone();
+    no_steal.host.capabilities.insert("KVM_CAP_STEAL_TIME".into(), 0);
+    let el1_32bit = sve_host("el1_32bit,psci_0_2", 1, 1);
+    for (hosts, vmm, argument) in [
+        // Nothing is known of a PMU there.
+        (vec![&a, &b], &vmm::QEMU_10, "host,sve=off,pauth=off"),
+        (vec![&a, &b], &vmm::QEMU_11, "host,sve=off,pauth=off,kvm-psci-version=1.1"),
+        (vec![&a, &b], &vmm::PLANNED, "host,sve=off,pauth=off"),
+        (vec![&pmu], &vmm::QEMU_11, "host,pmu=off,sve=off,pauth=off"),
+        (vec![&no_pmu], &vmm::QEMU_11, "host,sve=off,pauth=off"),
+        (vec![&no_pmu, &pmu], &vmm::QEMU_11, "host,sve=off,pauth=off"),
+        (vec![&short], &vmm::QEMU_11, "host,pmu=on,sve=on,pauth=on"),
+        (vec![&long, &short], &vmm::QEMU_11, "host,pmu=on,sve=on,sve128=on,sve256=on,pauth=on"),
+        (vec![&el1_32bit], &vmm::QEMU_11, "host,aarch64=off,pmu=off"),
+        (vec![&no_steal, &pmu], &vmm::QEMU_11, "host,pmu=off,sve=off,pauth=off,kvm-steal-time=off"),
+    ] {
+        let baseline = baseline(&hosts, None, vmm).unwrap();
+        assert_eq!(baseline.emit(Form::Qemu, vmm).text, argument);
+    }
 }
 
 #[test]
@@ -144,7 +178,29 @@ proptest! {
                 }
             }
             for form in [Form::FirecrackerTemplate, Form::Registers, Form::Qemu] {
-                prop_assert!(!baseline.emit(form).text.is_empty());
+                prop_assert!(!baseline.emit(form, vmm).text.is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn qemu_has_each_property(dumps in proptest::collection::vec(hosts(), 1..4), pmu in 0..2_i64) {
+        let mut dumps = dumps;
+        for dump in &mut dumps {
+            dump.host.capabilities.insert("KVM_CAP_ARM_PMU_V3".into(), pmu);
+        }
+        let dumps: Vec<&Dump> = dumps.iter().collect();
+        for vmm in [&vmm::QEMU_10, &vmm::QEMU_11] {
+            let baseline = baseline(&dumps, None, vmm).unwrap();
+            let text = baseline.emit(Form::Qemu, vmm).text;
+            let mut words = text.split(',');
+            prop_assert_eq!(words.next(), Some("host"));
+            for word in words {
+                let (name, value) = word.split_once('=').unwrap();
+                let length = name.strip_prefix("sve").is_some_and(|n| n.parse::<u32>().is_ok());
+                let name = if length { "sve<N>" } else { name };
+                prop_assert!(vmm.properties.contains(&name), "{}", text);
+                prop_assert!(matches!(value, "on" | "off") || name == "kvm-psci-version");
             }
         }
     }

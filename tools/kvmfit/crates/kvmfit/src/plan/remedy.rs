@@ -8,7 +8,7 @@ use alloc::string::{String, ToString};
 use serde::Serialize;
 
 use super::RefusedField;
-use crate::id::{Class, RegId};
+use crate::id::{Class, RegId, SVE_VLS};
 use crate::names;
 use crate::state::{Format, Reg, State, Vcpu};
 use crate::vmm::{self, Configures, Vmm};
@@ -94,24 +94,23 @@ impl Context<'_> {
     }
 
     /// How a register gets another value before the VM runs.
-    fn configure(&self, reg: &Reg, what: &str) -> Remedy {
+    fn configure(&self, reg: &Reg, what: &str, fields: &[RefusedField]) -> Remedy {
         let name = names::name(reg.id);
+        let property = self.property(reg, fields);
         let text = match self.vmm.configures_by {
             Configures::Template => {
                 format!(
                     "{what} in a CPU template for all VMs that move: `kvmfit baseline` writes it"
                 )
             }
-            Configures::Properties if reg.id == RegId::firmware(0) => {
-                format!("{what}: start the VM with `-cpu host,kvm-psci-version=…`")
-            }
-            Configures::Properties => {
-                format!("{what} by a property of `-cpu host`, if QEMU has one for {name}")
+            Configures::Properties if property.is_some() => {
+                let property = property.unwrap_or_default();
+                format!("{what}: start the VM with `-cpu host,{property}`")
             }
             Configures::Registers => {
                 format!("{what} before the VM runs: write what `kvmfit baseline` says to {name}")
             }
-            Configures::Nothing => {
+            Configures::Properties | Configures::Nothing => {
                 return remedy(
                     Action::NotPossible,
                     format!("{} cannot change {name} of a new VM", self.vmm.about),
@@ -124,6 +123,29 @@ impl Context<'_> {
             return remedy(Action::NotPossible, text);
         }
         remedy(Action::Configure, text)
+    }
+}
+
+impl Context<'_> {
+    /// The property of QEMU's `-cpu host` that changes these fields of a register in a new VM.
+    fn property(&self, reg: &Reg, fields: &[RefusedField]) -> Option<&'static str> {
+        let of = |field: &RefusedField| match field.name.as_str() {
+            "PMUVer" | "PerfMon" => Some("pmu=off"),
+            "SVE" => Some("sve=off"),
+            "APA" | "API" | "APA3" | "GPA" | "GPI" | "GPA3" => Some("pauth=off"),
+            _ => None,
+        };
+        let has = |name| self.vmm.properties.contains(&name);
+        match reg.id {
+            id if id == RegId::firmware(0) => {
+                has("kvm-psci-version").then_some("kvm-psci-version=…")
+            }
+            SVE_VLS => has("sve<N>").then_some("sve<N>=on"),
+            _ => {
+                let first = fields.first().and_then(of)?;
+                fields.iter().all(|field| of(field) == Some(first)).then_some(first)
+            }
+        }
     }
 }
 
@@ -173,7 +195,7 @@ pub(super) fn value(reg: &Reg, fields: &[RefusedField], context: &Context<'_>) -
         _ if names.is_empty() => "hide what the host refuses".to_string(),
         _ => format!("hide {}", names.join(", ")),
     };
-    context.configure(reg, &what)
+    context.configure(reg, &what, fields)
 }
 
 pub(super) fn feature(feature: &str) -> Remedy {
