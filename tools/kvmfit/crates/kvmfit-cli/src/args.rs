@@ -72,21 +72,36 @@ pub(crate) struct Dump {
     pub(crate) stats: bool,
 }
 
+// Which VM of a dump.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Select {
+    /// The VM with these features of a dump, or the features of a state that does not have them
+    /// [default: those that most VMs of the VMM have, as far as all hosts have them]
+    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
+    pub(crate) features: Option<Vec<String>>,
+}
+
+// How to look at files.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct View {
+    /// Registers of a vCPU's state, too, not only what configures a VM
+    #[arg(short, long)]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) select: Select,
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// Show what a file has, by the names of registers and fields
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Show {
     /// What to show
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Show registers of a vCPU's state, too, not only what configures a VM
-    #[arg(short, long)]
-    pub(crate) all: bool,
-    /// Show the VM with these features of a dump [default: those that most VMs have]
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
-    pub(crate) features: Option<Vec<String>>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) view: View,
 }
 
 /// Compare hosts or VMs, field by field, each with the first
@@ -97,15 +112,8 @@ pub(crate) struct Compare {
     /// What to compare
     #[arg(required = true, num_args = 2.., value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
-    /// Compare registers of a vCPU's state, too, not only what configures a VM
-    #[arg(short, long)]
-    pub(crate) all: bool,
-    /// Compare the VMs with these features of dumps [default: those that most VMs have]
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
-    pub(crate) features: Option<Vec<String>>,
-    /// Print JSON
-    #[arg(long)]
-    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) view: View,
 }
 
 /// Whether a VM can be restored on a host, and if not, why not and what helps
@@ -122,10 +130,8 @@ pub(crate) struct Plan {
     pub(crate) template: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) vmm: Vmm,
-    /// The VM with these features of a dump [default: those that most VMs of the VMM have, as far
-    /// as both hosts have them]
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
-    pub(crate) features: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
@@ -158,10 +164,8 @@ pub(crate) struct Check {
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) vmm: Vmm,
-    /// The VM with these features of a dump [default: those that most VMs of the VMM have, as far
-    /// as both hosts have them], or the features of a state that does not have them
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
-    pub(crate) features: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     /// Show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -181,10 +185,8 @@ pub(crate) struct Baseline {
     /// Print it in the form that a VMM takes
     #[arg(long, value_enum, value_name = "FORM")]
     pub(crate) emit: Option<Form>,
-    /// The features of the VM [default: those that most VMs of the VMM have, as far as
-    /// all hosts have them]
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
-    pub(crate) features: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) vmm: Vmm,
     /// Print JSON
@@ -251,9 +253,8 @@ pub(crate) struct Label {
     /// Label hosts that take the baseline of these dumps
     #[arg(long, num_args = 1.., value_name = "DUMP")]
     pub(crate) baseline: Vec<PathBuf>,
-    /// The VM with these features [default: those that most VMs of the VMM have]
-    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
-    pub(crate) features: Option<Vec<String>>,
+    #[command(flatten)]
+    pub(crate) select: Select,
     #[command(flatten)]
     pub(crate) vmm: Vmm,
     /// Print JSON

@@ -14,7 +14,7 @@ pub(crate) fn run(args: &args::Baseline) -> Result<Answer, Failure> {
     let dumps: Vec<Dump> =
         args.files.iter().map(|path| files::dump(path)).collect::<Result<_, _>>()?;
     let dumps: Vec<&Dump> = dumps.iter().collect();
-    let features = args.features.as_deref().map(args::features);
+    let features = args.select.features.as_deref().map(args::features);
     let baseline = baseline(&dumps, features.as_deref(), args.vmm.get())?;
     if args.json {
         output::json(&baseline)?;

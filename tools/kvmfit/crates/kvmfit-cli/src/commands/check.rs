@@ -62,7 +62,7 @@ pub(crate) fn run(args: &args::Check) -> Result<Answer, Failure> {
     let mut all = Answer::Yes;
     let here = kvmfit_host::kinds()?;
     let new = files::NewVm {
-        features: args.features.as_deref(),
+        features: args.select.features.as_deref(),
         vmm: args.vmm.get(),
         template: None,
         to: Some((Path::new("this host"), &here)),

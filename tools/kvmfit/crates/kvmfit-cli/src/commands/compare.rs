@@ -22,7 +22,7 @@ pub(crate) fn run(args: &Compare) -> Result<Answer, Failure> {
     let hosts: Vec<_> = hosts.collect();
     let mut vms = match &hosts[..] {
         [] => Vec::new(),
-        hosts => files::vms(hosts, args.features.as_deref(), &PLANNED)?,
+        hosts => files::vms(hosts, args.view.select.features.as_deref(), &PLANNED)?,
     }
     .into_iter();
     let mut sides = Vec::new();
@@ -38,10 +38,10 @@ pub(crate) fn run(args: &Compare) -> Result<Answer, Failure> {
         });
     }
     let mut comparison = compare(&sides);
-    if !args.all {
+    if !args.view.all {
         comparison.rows.retain(|row| row.configures);
     }
-    if args.json {
+    if args.view.json {
         output::json(&comparison)?;
     } else {
         output::print(text(&comparison)?.as_bytes())?;

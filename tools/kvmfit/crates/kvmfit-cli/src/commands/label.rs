@@ -20,7 +20,7 @@ pub(crate) fn run(args: &Label) -> Result<Answer, Failure> {
         args.baseline.iter().map(|path| files::dump(path)).collect::<Result<_, _>>()?;
     let all = args.baseline.iter().map(PathBuf::as_path).zip(&dumps);
     let all: Vec<_> = [(path, &host)].into_iter().chain(all).collect();
-    let vms = files::vms(&all, args.features.as_deref(), vmm)?;
+    let vms = files::vms(&all, args.select.features.as_deref(), vmm)?;
     let vm = vms.first().ok_or("there is no VM")?;
     let dumps: Vec<&Dump> = dumps.iter().collect();
     let baseline =

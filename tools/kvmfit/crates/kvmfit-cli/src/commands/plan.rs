@@ -14,7 +14,7 @@ pub(crate) fn run(args: &args::Plan) -> Result<Answer, Failure> {
     let template = args.template.as_deref().map(files::template).transpose()?;
     let dump = files::dump(&args.destination)?;
     let new = files::NewVm {
-        features: args.features.as_deref(),
+        features: args.select.features.as_deref(),
         vmm: args.vmm.get(),
         template: template.as_ref(),
         to: Some((&args.destination, &dump)),

@@ -20,7 +20,7 @@ use crate::{output, Answer, Failure};
 pub(crate) fn run(args: &Show) -> Result<Answer, Failure> {
     for (n, path) in args.files.iter().enumerate() {
         let file = files::open(path)?;
-        if args.json {
+        if args.view.json {
             json(path, file, args)?;
             continue;
         }
@@ -44,8 +44,8 @@ pub(crate) fn run(args: &Show) -> Result<Answer, Failure> {
 
 fn json(path: &Path, file: File, args: &Show) -> Result<(), Failure> {
     match file {
-        File::Dump { dump, .. } if args.features.is_some() => {
-            output::json(files::vm(path, &dump, args.features.as_deref())?)
+        File::Dump { dump, .. } if args.view.select.features.is_some() => {
+            output::json(files::vm(path, &dump, args.view.select.features.as_deref())?)
         }
         File::Dump { dump, .. } => output::json(&dump),
         File::State(state) => output::json(&state),
@@ -80,10 +80,10 @@ fn show_dump(text: &mut String, path: &Path, dump: &Dump, args: &Show) -> Result
     for lack in &host.lacks {
         writeln!(text, "lacks              {}", output::one_line(lack))?;
     }
-    let vm = files::vm(path, dump, args.features.as_deref())?;
+    let vm = files::vm(path, dump, args.view.select.features.as_deref())?;
     writeln!(text, "\nVM with {}", feature_list(&vm.features))?;
     let rows =
-        vm.registers.iter().filter(|register| args.all || register.takes.is_some()).flat_map(
+        vm.registers.iter().filter(|register| args.view.all || register.takes.is_some()).flat_map(
             |register| {
                 let scope = register.scope.map_or("", |scope| match scope {
                     Scope::Vm => "VM",
@@ -150,7 +150,7 @@ fn show_state(text: &mut String, state: &State, args: &Show) -> Result<(), Failu
         let rows = vcpu
             .registers
             .iter()
-            .filter(|reg| args.all || reg.id.configures())
+            .filter(|reg| args.view.all || reg.id.configures())
             .flat_map(|reg| rows(reg.id, &reg.value, "", None));
         let rows = rows.map(|row| [&row[..3], &row[5..]].concat());
         text.push_str(&output::table(&["number", "register", "value", "says"], rows));
