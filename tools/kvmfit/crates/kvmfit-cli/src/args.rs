@@ -205,9 +205,11 @@ pub(crate) enum Form {
 }
 
 /// What the number of a register in an error message means, and what to do
+///
+/// Of a VMM, such as qemu-11, it says how it restores a VM, and from where that is known.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
-    /// The number or the name of the register
+    /// The number or the name of the register, or the name of a VMM
     pub(crate) id: String,
     /// The value that was to be written
     pub(crate) value: Option<Value>,

@@ -92,7 +92,21 @@ const FIRECRACKER_VCPU: &str = "firecracker 81b38b9, src/vmm/src/arch/aarch64/vc
 const CLOUD_HYPERVISOR_KVM: &str = "cloud-hypervisor ae44c29, hypervisor/src/kvm/mod.rs";
 const QEMU_KVM: &str = "QEMU 10.0, target/arm/kvm.c";
 
-const QEMU_WRITES: Fact = fact("sorts the registers by number and writes all of them", QEMU_KVM);
+const LIST_CANNOT: Fact = fact(
+    "cannot restore a VM whose ID_AA64PFR1_EL1.SSBS is hidden, even on the host that saved it: \
+     KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2 comes before ID_AA64PFR1_EL1 in the list",
+    "measured on Linux 6.12.117 and 7.3.4 of Debian",
+);
+const LIST_UPGRADE: Fact = fact(
+    "cannot restore a VM of Linux 6.12 on Linux 6.16 or later: TCR2_EL1, PIRE0_EL1 and PIR_EL1 \
+     are gone, and the first error ends the restore",
+    "measured on Linux 6.12.117, 6.16.12 and 7.3.4 of Debian",
+);
+const QEMU_WRITES: Fact = fact(
+    "sorts the registers by number and writes all of them; that puts ID registers before the \
+     firmware registers that depend on them",
+    QEMU_KVM,
+);
 const QEMU_FEATURES: Fact = fact(
     "turns on PSCI 0.2, and the PMU, SVE and pointer authentication where the host has them",
     QEMU_KVM,
@@ -131,7 +145,7 @@ pub static LIST_ORDER: Vmm = Vmm {
     properties: &[],
     configures_by: Configures::Registers,
     removes_registers: false,
-    facts: &[fact("the simplest loop over the list", "the example of the KVM API")],
+    facts: &[LIST_CANNOT, LIST_UPGRADE],
 };
 
 /// Firecracker.
@@ -152,6 +166,8 @@ pub static FIRECRACKER: Vmm = Vmm {
              error ends the restore",
             FIRECRACKER_VCPU,
         ),
+        LIST_CANNOT,
+        LIST_UPGRADE,
         fact(
             "turns on KVM_CAP_ARM_WRITABLE_IMP_ID_REGS where the host has it",
             "firecracker-microvm/firecracker#6116",
@@ -161,6 +177,11 @@ pub static FIRECRACKER: Vmm = Vmm {
             "firecracker 81b38b9, src/snapshot-editor/src/edit_vmstate.rs",
         ),
         fact("turns on PSCI 0.2, and what a CPU template adds: no PMU", FIRECRACKER_VCPU),
+        fact(
+            "`cpu-template-helper fingerprint compare` shows which values differ, and not whether \
+             the host takes them",
+            "firecracker 81b38b9, src/cpu-template-helper/src/fingerprint/compare.rs",
+        ),
         fact("saves no GICD_IIDR", "firecracker 81b38b9, src/vmm/src/arch/aarch64/gic"),
     ],
 };
@@ -187,6 +208,8 @@ pub static CLOUD_HYPERVISOR: Vmm = Vmm {
             "turns on PSCI 0.2, and the PMU and SVE where the host has them",
             CLOUD_HYPERVISOR_KVM,
         ),
+        LIST_CANNOT,
+        LIST_UPGRADE,
         fact("compares CPUs before a migration on x86_64 only", "cloud-hypervisor ae44c29, vmm"),
     ],
 };
@@ -208,9 +231,15 @@ pub static QEMU_10: Vmm = Vmm {
         QEMU_FEATURES,
         QEMU_PROPERTIES,
         fact(
-            "a register that the host lacks fails the load (`Invalid value N expecting positive \
-             value <= M`, or `Operation not permitted`)",
-            "QEMU 10.0, target/arm/machine.c",
+            "more registers than the host has end the load: `Invalid value 258 expecting positive \
+             value <= 257`, `Failed to load cpu:cpreg_vmstate_array_len`",
+            "QEMU 10.0.13, from Linux 6.12.117 to 7.3.4; target/arm/machine.c",
+        ),
+        fact(
+            "any other register that the host lacks or refuses fails the load, without its name: \
+             `error while loading state for instance 0x0 of device 'cpu'`, `Operation not \
+             permitted`",
+            "QEMU 10.0.13, from Linux 7.3.4 to 6.12.117; target/arm/machine.c",
         ),
     ],
 };
@@ -276,5 +305,34 @@ impl Vmm {
         self.tolerances.iter().any(|tolerance| {
             tolerance.id == id && (tolerance.value.is_none() || tolerance.value == value)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fact_has_a_source() {
+        for vmm in ALL {
+            assert!(!vmm.facts.is_empty(), "{}", vmm.name);
+            assert!(vmm.facts.iter().all(|fact| !fact.what.is_empty() && !fact.source.is_empty()));
+        }
+    }
+
+    #[test]
+    fn facts_and_data_agree() {
+        let says = |vmm: &Vmm, text: &str| vmm.facts.iter().any(|fact| fact.what.contains(text));
+        for vmm in ALL {
+            let list = vmm.order == WriteOrder::List;
+            assert_eq!(says(vmm, "cannot restore a VM whose"), list, "{}", vmm.name);
+            assert_eq!(says(vmm, "sorts the registers by number"), vmm.order == WriteOrder::ById);
+            let writable = vmm.writable_implementation_ids && vmm.name != PLANNED.name;
+            assert_eq!(says(vmm, "KVM_CAP_ARM_WRITABLE_IMP_ID_REGS"), writable, "{}", vmm.name);
+            assert_eq!(says(vmm, "removes registers"), vmm.removes_registers, "{}", vmm.name);
+            assert_eq!(says(vmm, "tolerates"), !vmm.tolerances.is_empty(), "{}", vmm.name);
+            let properties = vmm.configures_by == Configures::Properties;
+            assert_eq!(!vmm.properties.is_empty(), properties, "{}", vmm.name);
+        }
     }
 }

@@ -7,13 +7,22 @@ use std::fmt::Write;
 use kvmfit::dump::Scope;
 use kvmfit::explain::{explain, Explanation, Question};
 use kvmfit::names;
+use kvmfit::vmm::{self, Fact, Vmm};
 
 use crate::{args, files, output, Answer, Failure};
 
 pub(crate) fn run(args: &args::Explain) -> Result<Answer, Failure> {
+    if let Some(vmm) = vmm::find(&args.id) {
+        if args.json {
+            output::json(vmm)?;
+        } else {
+            output::print(facts(vmm)?.as_bytes())?;
+        }
+        return Ok(Answer::Yes);
+    }
     let id = names::find(&args.id).ok_or_else(|| {
         let id = output::one_line(&args.id);
-        format!("{id:?} is neither the number nor the name of a register, such as 0x603000000013c020 or ID_AA64PFR0_EL1")
+        format!("{id:?} is neither the number nor the name of a register, such as 0x603000000013c020 or ID_AA64PFR0_EL1, nor a VMM")
     })?;
     let host = args.host.as_deref().map(files::dump).transpose()?;
     let question = Question { value: args.value.clone(), errno: args.errno, host: host.as_ref() };
@@ -24,6 +33,15 @@ pub(crate) fn run(args: &args::Explain) -> Result<Answer, Failure> {
         output::print(text(&explanation)?.as_bytes())?;
     }
     Ok(Answer::Yes)
+}
+
+fn facts(vmm: &Vmm) -> Result<String, Failure> {
+    let mut text = String::new();
+    writeln!(text, "{}", vmm.about)?;
+    for Fact { what, source, .. } in vmm.facts {
+        writeln!(text, "\n{what}\n  ({source})")?;
+    }
+    Ok(text)
 }
 
 fn text(explanation: &Explanation) -> Result<String, Failure> {
