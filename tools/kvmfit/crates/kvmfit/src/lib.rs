@@ -44,6 +44,8 @@ pub mod id;
 pub mod label;
 pub mod names;
 pub mod plan;
+#[cfg(test)]
+mod properties;
 pub mod read;
 pub mod state;
 pub mod takes;
