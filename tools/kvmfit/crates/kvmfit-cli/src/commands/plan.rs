@@ -83,14 +83,25 @@ fn text(plan: &Plan) -> Result<String, Failure> {
     if !plan.notes.is_empty() {
         writeln!(text)?;
     }
-    for note in &plan.notes {
-        writeln!(text, "note: {}: {}", note.name, note.text)?;
+    for alike in plan.notes.chunk_by(|a, b| a.text == b.text) {
+        let names: Vec<&str> = alike.iter().map(|note| note.name.as_str()).collect();
+        writeln!(text, "note: {}: {}", list(&names), alike[0].text)?;
     }
     Ok(text)
 }
 
 fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// Names, of which the middle ones are left out if there are many.
+fn list(names: &[&str]) -> String {
+    match names {
+        [first, _, .., last] if names.len() > 3 => {
+            format!("{first} … {last} ({} registers)", names.len())
+        }
+        names => names.join(", "),
+    }
 }
 
 /// Stands for a number in a remedy.
@@ -130,6 +141,8 @@ fn refused(text: &mut String, refusal: &Refusal) -> Result<(), Failure> {
         Reason::Together => {
             writeln!(text, ": the host takes each of these, and not together: {errno}")?;
         }
+        // The fields say what the host takes.
+        _ if !refusal.fields.is_empty() => writeln!(text, ": {errno}")?,
         _ if refusal.takes.is_empty() => writeln!(text, ": the host refuses the value: {errno}")?,
         _ => writeln!(text, ": the host takes {}: {errno}", refusal.takes)?,
     }

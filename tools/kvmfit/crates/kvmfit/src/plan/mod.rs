@@ -19,7 +19,7 @@ use crate::dump::{model, plain, Dump, Vm, MTE};
 use crate::id::RegId;
 use crate::names::{self, Part};
 use crate::state::{Reg, State, Vcpu, VgicModel};
-use crate::takes::{nibble, Answer, Takes, Unsure, DIGITS};
+use crate::takes::{nibble, Answer, DigitSet, Digits, Takes, Unsure, DIGITS};
 use crate::value::Value;
 use crate::vmm::{Vmm, WriteOrder};
 
@@ -336,7 +336,7 @@ impl Plan {
         for register in vm.registers.iter().filter(|register| register.id.configures()) {
             if !has.contains(&register.id) {
                 let text = format!(
-                    "the state does not have it: it will be {}, as in a new VM",
+                    "absent from the state: {} on the host, as in a new VM",
                     register.value
                 );
                 self.note(register.id, text);
@@ -412,27 +412,7 @@ pub(crate) fn refused_fields(
 ) -> Vec<RefusedField> {
     let parts = names::parts(id, bits, value, new);
     let takes_of = |part: &Part| match takes {
-        Some(Takes::Digits(digits)) => {
-            let sets = (0..DIGITS)
-                .filter(|n| part.mask & 15 << (4 * n) != 0)
-                .map(|n| digits.digit(n))
-                .collect::<Vec<_>>();
-            let low = part.mask.trailing_zeros();
-            match sets[..] {
-                // A field within a digit: its values, with the rest of the digit as it is.
-                [set] => {
-                    let n = low as usize / 4;
-                    let rest = u64::from(nibble(value, n)) << (4 * n) & !part.mask;
-                    let values = set.values().filter_map(|digit| {
-                        let digit = u64::from(digit) << (4 * n);
-                        (digit & !part.mask == rest).then_some((digit & part.mask) >> low)
-                    });
-                    crate::takes::DigitSet(values.fold(0, |set, value| set | 1 << value))
-                        .to_string()
-                }
-                _ => sets.iter().rev().map(ToString::to_string).collect::<Vec<_>>().join(" "),
-            }
-        }
+        Some(Takes::Digits(digits)) => field_takes(digits, part.mask, value),
         Some(other) => other.to_string(),
         None => String::new(),
     };
@@ -447,4 +427,42 @@ pub(crate) fn refused_fields(
             about: part.about,
         })
         .collect()
+}
+
+/// The values that a host takes for a field, for people.
+fn field_takes(digits: &Digits, mask: u64, value: u64) -> String {
+    // More than these are shown by their digits.
+    const SHOWN: usize = 8;
+    let low = mask.trailing_zeros();
+    let places = || (0..DIGITS).filter(|n| mask >> (4 * n) & 15 != 0);
+    // A digit can have bits of other fields. They stay as they are in `value`, if the host takes
+    // that at all.
+    let values = |others_stay: bool| {
+        places().fold(BTreeSet::from([0]), |values: BTreeSet<u64>, n| {
+            let of_field = (mask >> (4 * n) & 15) as u8;
+            let stays = |digit: &u8| (digit ^ nibble(value, n)) & !of_field == 0;
+            let digits: BTreeSet<u64> = digits
+                .digit(n)
+                .values()
+                .filter(|digit| !others_stay || stays(digit))
+                .map(|digit| u64::from(digit & of_field) << (4 * n))
+                .collect();
+            let combined = |value| digits.iter().map(move |digit| value | digit);
+            values.into_iter().flat_map(combined).take(17).collect()
+        })
+    };
+    let mut taken = values(true);
+    if taken.is_empty() {
+        taken = values(false);
+    }
+    let taken: Vec<u64> = taken.into_iter().map(|value| value >> low).collect();
+    if mask.count_ones() <= 4 {
+        let set = taken.iter().fold(DigitSet::default(), |set, &value| set.with(value as u8));
+        return set.to_string();
+    }
+    if taken.len() <= SHOWN {
+        return taken.iter().map(|value| format!("{value:#x}")).collect::<Vec<_>>().join(", ");
+    }
+    let sets: Vec<String> = places().rev().map(|n| digits.digit(n).to_string()).collect();
+    format!("digits {}", sets.join(" "))
 }

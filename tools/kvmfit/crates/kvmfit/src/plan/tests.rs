@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::id::{Class, SVE_VLS};
-use crate::takes::{Conflict, DigitSet, Digits};
+use crate::takes::Conflict;
 use crate::testing::*;
 use crate::vmm;
 use proptest::prelude::*;
@@ -73,6 +73,30 @@ fn another_value_of_what_affects_is_a_doubt() {
     // A value that both ways accept is certain.
     state.vcpus[0].registers[1].value = 1.into();
     assert_eq!(super::plan(&state, &host(), &vmm::PLANNED).verdict, Verdict::Yes);
+}
+
+#[test]
+fn what_a_field_takes_is_said_in_values_of_the_field() {
+    let digits = Digits::only(0x701f_e01a, 22);
+    let two = |n: usize, set| {
+        let mut digits = digits.clone();
+        digits.digits[DIGITS - 1 - n] = set;
+        digits
+    };
+    for (digits, mask, value, takes) in [
+        // NumSets and Associativity of CCSIDR_EL1 begin within a digit.
+        (digits.clone(), 0x0fff_e000, 0, "0xff"),
+        (digits.clone(), 0x1ff8, 0, "0x3"),
+        (digits.clone(), 0xf000_0000, 0, "7"),
+        // Bits of other fields stay as they are, if the host takes that.
+        (two(0, DigitSet(1 << 0x1 | 1 << 0xe)), 0x3, 0xc, "2"),
+        (two(0, DigitSet(1 << 0x1 | 1 << 0xe)), 0x3, 0x0, "1"),
+        (two(7, DigitSet(1 << 0 | 1 << 7)), 0x1_c000_0000, 0x3000_0000, "1"),
+        // Many values are shown by their digits.
+        (two(4, DigitSet::ALL), 0x0fff_0000, 0, "digits 0 1 *"),
+    ] {
+        assert_eq!(field_takes(&digits, mask, value), takes, "{mask:#x}");
+    }
 }
 
 #[test]
