@@ -87,7 +87,7 @@ tests fuzz
 tests model
 tests kvmfit
 tests plugin
-for directory in bench docs objgate mutants lint driver vm; do
+for directory in bench docs objgate mutants lint driver vm kernels; do
 	tests "$directory" suite "$directory"
 done
 count test-host "$passed" "$failed" "$skipped"
