@@ -64,7 +64,8 @@ class Booting(unittest.TestCase):
         self.busybox = self.place / "busybox"
         self.busybox.write_text("", encoding="utf-8")
 
-    def boot(self, console: str, results: bytes, end: str = "", timeout: float = 60.0) -> boot.Result:
+    def boot(self, console: str, results: bytes, end: str = "",
+             timeout: float = 60.0) -> boot.Result:
         """Boot a fake that writes these."""
         fake = self.place / "fake.py"
         fake.write_text(
@@ -93,9 +94,10 @@ class Booting(unittest.TestCase):
         self.assertEqual(left, [".cmd", ".console"])
 
     def test_a_kernel_that_panics(self) -> None:
-        result = self.boot("[ 1.0] Kernel panic - not syncing: No init found\n[ 1.1] Rebooting\n", b"")
+        said = "Kernel panic - not syncing: No init found"
+        result = self.boot(f"[ 1.0] {said}\n[ 1.1] Rebooting\n", b"")
         self.assertIn("no results", result.problem or "")
-        self.assertTrue((result.problem or "").endswith("Kernel panic - not syncing: No init found"))
+        self.assertTrue((result.problem or "").endswith(said))
 
     def test_a_kernel_that_hangs(self) -> None:
         result = self.boot("[ 1.0] the last line\n", b"", "time.sleep(600)", timeout=0.2)
