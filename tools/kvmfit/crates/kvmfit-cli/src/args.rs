@@ -33,6 +33,8 @@ pub(crate) enum Command {
     Audit(Audit),
     Label(Label),
     #[command(hide = true)]
+    State(State),
+    #[command(hide = true)]
     Agree(Agree),
     /// Print the script that completes the words of a command line
     #[command(hide = true)]
@@ -257,6 +259,21 @@ pub(crate) struct Label {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Make a VM on this host, and print its state as a VMM would save it
+#[derive(Debug, ClapArgs)]
+pub(crate) struct State {
+    /// The features of the VM: sve, pmu, pauth, el2, `el1_32bit`; `vgic_v2` or `vgic_v3` for an
+    /// interrupt controller
+    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
+    pub(crate) features: Vec<String>,
+    /// Change the VM by this CPU template of Firecracker
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+    /// Where to write the state
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// Change VMs at random, and say for which of them `plan` and this host do not agree

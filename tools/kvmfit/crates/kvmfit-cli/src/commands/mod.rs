@@ -13,6 +13,7 @@ mod generate;
 mod label;
 mod plan;
 mod show;
+mod state;
 
 use crate::args::{Args, Command};
 use crate::{Answer, Failure};
@@ -28,6 +29,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Label(args) => label::run(args),
+        Command::State(args) => state::run(args),
         Command::Agree(args) => agree::run(args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
