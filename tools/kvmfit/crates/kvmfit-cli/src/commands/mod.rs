@@ -3,6 +3,7 @@
 //! The commands.
 
 mod agree;
+mod agreement;
 mod audit;
 mod baseline;
 mod check;
@@ -14,6 +15,7 @@ mod label;
 mod plan;
 mod show;
 mod state;
+mod verify;
 
 use crate::args::{Args, Command};
 use crate::{Answer, Failure};
@@ -31,6 +33,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         Command::Label(args) => label::run(args),
         Command::State(args) => state::run(args),
         Command::Agree(args) => agree::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
     }
