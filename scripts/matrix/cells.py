@@ -36,6 +36,9 @@ class Refusal:
 
     @property
     def field_names(self) -> tuple[str, ...]:
+        """Its fields; it by itself if it has none, or is one of several of a kind."""
+        if "[" in self.name:
+            return (self.name,)
         return tuple(f"{self.name}.{name}" for name in self.fields) or (self.name,)
 
 

@@ -103,8 +103,8 @@ class FakeKernel:
 
 OLD = FakeKernel("6.12.0", {
     PSCI_VERSION: (0x10001, (0x2, 0x10000, 0x10001)), WORKAROUND_2: (0, (0, 1)),
-    STD_BMAP: (1, (0, 1)), MIDR_EL1: (0x413fd0c1, (0x413fd0c1,)), ID_AA64PFR1_EL1: (0x20, (0, 0x10, 0x20)),
-    TCR2_EL1: (0, None)})
+    STD_BMAP: (1, (0, 1)), MIDR_EL1: (0x413fd0c1, (0x413fd0c1,)),
+    ID_AA64PFR1_EL1: (0x20, (0, 0x10, 0x20)), TCR2_EL1: (0, None)})
 NEW = FakeKernel("7.3.0", {
     PSCI_VERSION: (0x10003, (0x2, 0x10000, 0x10001, 0x10002, 0x10003)), WORKAROUND_2: (0, (0, 1)),
     STD_BMAP: (1, (0, 1)), BMAP_2: (0, (0, 1, 2, 3)), MIDR_EL1: (0x413fd0c1, (0x413fd0c1,)),

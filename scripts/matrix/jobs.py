@@ -94,13 +94,14 @@ def measured(result: Result) -> Measured:
     if result.status:
         said = _text(result, "dump.err") or result.log.strip() or f"exit status {result.status}"
         raise Failed(said.splitlines()[-1])
-    states = {name.removeprefix("states/"): content.decode()
-              for name, content in result.files.items() if name.startswith("states/")}
-    lacks = {name.removesuffix(".err"): text.strip().removeprefix("kvmfit: ")
-             for name, text in states.items() if name.endswith(".err")}
-    return Measured(_text(result, "release"), result.files["dump.json"].decode(),
-                    {name: text for name, text in states.items() if not name.endswith(".err")},
-                    lacks, result.seconds)
+    states, lacks = {}, {}
+    for kind in KINDS:
+        if text := result.files.get(f"states/{kind.name}"):
+            states[kind.name] = text.decode()
+        else:
+            lacks[kind.name] = _text(result, f"states/{kind.name}.err").removeprefix("kvmfit: ")
+    return Measured(_text(result, "release"), result.files["dump.json"].decode(), states, lacks,
+                    result.seconds)
 
 
 def check(programs: Programs, kernel: Kernel, machine: Config, dump: Path,

@@ -41,7 +41,7 @@ class Kernel:
     @property
     def title(self) -> str:
         """In tables."""
-        return f"this, {self.name.title()}" if self.name in OWN else self.name
+        return f"this ({self.name.title()})" if self.name in OWN else self.name
 
 
 def select(cpu: str | None, gic: int | None, brief: bool = False) -> tuple[Config, ...]:

@@ -24,9 +24,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -
             *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
-def _names(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MANY} more" if len(names) > MANY else ""
-    return ", ".join(f"`{name}`" for name in names[:MANY]) + more
+def alike(names: Sequence[str]) -> list[str]:
+    """Registers of a kind, such as CCSIDR_EL1[L1 data], are counted, not listed."""
+    counts: dict[str, set[str]] = {}
+    for name in names:
+        kind, bracket, _ = name.partition("[")
+        counts.setdefault(f"{kind}[…]" if bracket else name, set()).add(name.partition("]")[0])
+    return [f"`{kind}` ({len(those)} of them)" if kind.endswith("[…]") else f"`{kind}`"
+            for kind, those in counts.items()]
+
+
+def _names(names: Sequence[str], most: int = MANY) -> str:
+    said = alike(names)
+    more = f" and {len(said) - most} more" if len(said) > most else ""
+    return ", ".join(said[:most]) + more
 
 
 def _moves(moves: Iterable[tuple[str, str]], kernels: Sequence[str]) -> str:
@@ -107,8 +118,7 @@ def _order(results: Results) -> list[str]:
 def _changed(changes: Changes) -> list[str]:
     words = {"gone": "no longer there", "new": "new", "values": "of a new VM",
              "more": "take more", "fewer": "take fewer values", "other": "take other values"}
-    return [f"{words[what]}: {_names(names) if what != 'values' else ', '.join(names[:MANY])}"
-            for what, names in changes.what.items()]
+    return [f"{words[what]}: {_names(names, 2 * MANY)}" for what, names in changes.what.items()]
 
 
 def _changes(results: Results) -> list[str]:
@@ -176,8 +186,8 @@ def text(results: Results) -> str:
         *_wrap("Does a VM that was saved under one kernel start again under another? Each kernel "
                "of the table was booted in QEMU on each CPU. It was measured by `kvmfit dump`, "
                "made the states of its VMs, and in a second boot was given the states of all "
-               "others by `kvmfit check`, which writes each register into a new VM. On another machine "
-               "`kvmfit plan` predicted each answer from the two dumps alone."),
+               "others by `kvmfit check`, which writes each register into a new VM. On another "
+               "machine `kvmfit plan` predicted each answer from the two dumps alone."),
         *_wrap(f"Written by `{about['command']}` on {about['date']}; {about['qemu']}, kvmfit "
                f"{about['kvmfit']}. The whole is in `results/matrix.json`, and as TAP in "
                "`results/matrix.tap`, below the output directory."),

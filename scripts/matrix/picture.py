@@ -72,6 +72,22 @@ def _panel(left: float, top: float, machine: str, results: Results,
     return lines
 
 
+def _legend() -> tuple[list[str], float]:
+    """What the colours mean, and how wide that is."""
+    lines = [_text(16, 22, "Rows: saved under this kernel. Columns: restored under that one.", 12,
+                   "start")]
+    x = 16.0
+    for fill, meaning in ((GREEN, "every VM moves"), (YELLOW, "a new VM moves, not every VM"),
+                          (RED, "a new VM does not: refused registers"), (GREY, "not known")):
+        lines += [f'<rect x="{x:g}" y="34" width="13" height="13" fill="{fill}"/>',
+                  _text(x + 18, 45, meaning, 11, "start")]
+        # As wide as the font of the picture is on average
+        x += 36 + 6.3 * len(meaning)
+    marked = "a VM that moves only if the VMM does not write in the order of the list"
+    lines += [f'<path d="M16 55h10v10z" fill="{MARK}"/>', _text(34, 64, marked, 11, "start")]
+    return lines, x
+
+
 def svg(results: Results) -> str:
     """The whole picture."""
     found = one(results.cells)
@@ -80,22 +96,13 @@ def svg(results: Results) -> str:
     wide, high = LABEL + CELL * size + GAP, TITLE + CELL * size + GAP
     columns = min(COLUMNS, max(1, len(results.machines)))
     rows = -(-len(results.machines) // columns)
-    width, height = max(wide * columns + GAP, 680), high * rows + GAP + 60
+    legend, legend_width = _legend()
+    width, height = max(wide * columns + GAP, legend_width), high * rows + GAP + 60
     lines = ['<?xml version="1.0" encoding="UTF-8" standalone="no"?>',
              f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" '
              f'width="{width:g}" height="{height:g}" font-family="{FONT}" fill="{INK}">',
              "<!-- Written by make matrix -->",
-             f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>',
-             _text(16, 22, "Rows: saved under this kernel. Columns: restored under that one.",
-                   12, "start")]
-    x = 16.0
-    for fill, meaning in ((GREEN, "every VM moves"), (YELLOW, "a new VM moves, not every VM"),
-                          (RED, "a new VM does not: refused registers"), (GREY, "not known")):
-        lines += [f'<rect x="{x:g}" y="34" width="13" height="13" fill="{fill}"/>',
-                  _text(x + 18, 45, meaning, 11, "start")]
-        x += 36 + 6.3 * len(meaning)
-    marked = "a VM that moves only if the VMM does not write in the order of the list"
-    lines += [f'<path d="M16 55h10v10z" fill="{MARK}"/>', _text(34, 64, marked, 11, "start")]
+             f'<rect width="{width:g}" height="{height:g}" fill="#ffffff"/>', *legend]
     for n, machine in enumerate(results.machines):
         row, column = divmod(n, columns)
         lines += _panel(column * wide, 84 + row * high, machine, results, found)

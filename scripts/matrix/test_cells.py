@@ -103,7 +103,8 @@ class Wrong(Kvmfit):
     def test_a_host_that_takes_what_was_to_be_refused(self) -> None:
         found = self.cell({"refusals": []})
         self.assertFalse(found.agrees)
-        self.assertIn("plan refuses KVM_REG_ARM_PSCI_VERSION, the host takes it", found.disagreement)
+        self.assertIn("plan refuses KVM_REG_ARM_PSCI_VERSION, the host takes it",
+                      found.disagreement)
 
     def test_a_host_that_refuses_what_was_to_be_taken(self) -> None:
         refused = {"vcpu": 0, "id": "0x603000000013c021", "name": "ID_AA64PFR1_EL1",

@@ -56,7 +56,7 @@ class Kernels(unittest.TestCase):
 
     def test_all_by_default_the_oldest_first(self) -> None:
         found = self.kernels()
-        self.assertEqual([kernel.title for kernel in found[-2:]], ["this, C", "this, Rust"])
+        self.assertEqual([kernel.title for kernel in found[-2:]], ["this (C)", "this (Rust)"])
         self.assertEqual(found[0].name, "6.1")
         self.assertEqual(len(found), 12)
 

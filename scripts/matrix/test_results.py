@@ -116,7 +116,8 @@ class Differences(unittest.TestCase):
             self.row("RAW", "0x6", "0x8"), self.row("MORE", "0x1", "0x1", "higher"),
             self.row("LESS", "0x1", "0x1", "lower"), self.row("ODD", "0x1", "0x1", "differs")])
         self.assertEqual(found.what, {
-            "gone": ("GONE",), "new": ("NEW",), "values": ("ID.Debug 0x6 → 0x8", "RAW 0x6 → 0x8"),
+            "gone": ("GONE",), "new": ("NEW",),
+            "values": ("ID.Debug 0x6 → 0x8", "RAW 0x6 → 0x8"),
             "more": ("MORE",), "fewer": ("LESS",), "other": ("ODD",)})
 
     def test_counters_are_no_change_unless_they_are_gone(self) -> None:
@@ -194,8 +195,8 @@ class Page(unittest.TestCase):
         self.assertIn("No VM was refused for the order", page.text(run(cell("6.1", "6.1"))))
 
     def test_what_changed(self) -> None:
-        self.assertIn("**6.1 → 6.12**\n\n- new: `TCR2_EL1`\n- of a new VM: ID.NV 0x2 → 0x1 (v1)\n",
-                      self.text)
+        self.assertIn("**6.1 → 6.12**\n\n- new: `TCR2_EL1`\n"
+                      "- of a new VM: `ID.NV 0x2 → 0x1` (v1)\n", self.text)
         self.assertIn("**6.12 → 6.18**\n\nNothing.\n", self.text)
 
     def test_moves_between_cpus(self) -> None:
@@ -223,6 +224,10 @@ class Page(unittest.TestCase):
         for words in ("`make matrix`", "2026-11-29", "QEMU 10.0.2", "kvmfit 0.1.0",
                       "| 6.12 | 6.12.9-cloud | 6.12.9-1 |"):
             self.assertIn(words, self.text)
+
+    def test_registers_of_a_kind_are_counted(self) -> None:
+        self.assertEqual(page.alike(["A", "C[L1].x 1 → 2", "C[L1].y", "C[L2]", "B.f"]),
+                         ["`A`", "`C[…]` (2 of them)", "`B.f`"])
 
     def test_tables_are_whole(self) -> None:
         for block in re.findall(r"(?:^\|.*\n)+", self.text, re.M):
