@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kernels import boot
 from kernels.boot import Job, Result
 from matrix import jobs, store
 from matrix.jobs import VMMS, Failed, Measured, Programs
@@ -43,14 +44,15 @@ class Boots:
     """The boots of a run."""
 
     def __init__(self, out: Path, programs: Programs, qemu_version: str, workers: int,
-                 run: RunJob = jobs.run) -> None:
+                 run: RunJob = boot.boot) -> None:
         self.out = out
         self.states = out / "states"
         self.programs = programs
         self.qemu_version = qemu_version
         self.workers = workers
         self._run = run
-        self._print = threading.Lock()
+        self._lock = threading.Lock()
+        # How many boots were made
         self.booted = 0
 
     def places(self, machines: Iterable[Config], kernels: tuple[Kernel, ...]) -> list[Place]:
@@ -83,11 +85,12 @@ class Boots:
             self._say(f"      {place.name}: {why}")
 
     def _say(self, text: str) -> None:
-        with self._print:
+        with self._lock:
             print(text, flush=True)
 
     def _boot(self, place: Place, job: Job, what: str) -> Result:
-        self.booted += 1
+        with self._lock:
+            self.booted += 1
         result = self._run(job, place.host.place, what, TIMEOUT)
         self._say(f"      {place.name}: {what}, {result.seconds:.0f} s")
         return result

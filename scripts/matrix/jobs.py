@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kernels import boot
 from kernels.boot import Job, Result
 from kernels.initramfs import Content
 from matrix.machines import Kernel
@@ -126,7 +125,3 @@ def checked(result: Result, names: list[str]) -> list[dict[str, Any]]:
         except ValueError as why:
             raise Failed(f"kvmfit check --vmm {vmm}: {why}") from None
     return answers
-
-
-def run(job: Job, place: Path, name: str, timeout: float) -> Result:
-    return boot.boot(job, place, name, timeout)
