@@ -118,7 +118,9 @@ def _order(results: Results) -> list[str]:
 def _changed(changes: Changes) -> list[str]:
     words = {"gone": "no longer there", "new": "new", "values": "of a new VM",
              "more": "take more", "fewer": "take fewer values", "other": "take other values"}
-    return [f"{words[what]}: {_names(names, 2 * MANY)}" for what, names in changes.what.items()]
+    among = ", ".join(name for name in changes.features if name != "psci_0_2")
+    return [f"{f'with {among}: ' if among else ''}{words[what]}: {_names(names, 2 * MANY)}"
+            for what, names in changes.what.items()]
 
 
 def _changes(results: Results) -> list[str]:
@@ -138,7 +140,7 @@ def _changes(results: Results) -> list[str]:
             lines += ["Nothing.", ""]
             continue
         for line, where in said.items():
-            place = "" if where == machines else f" ({', '.join(where)})"
+            place = "" if where == list(dict.fromkeys(machines)) else f" ({', '.join(where)})"
             lines += textwrap.wrap(f"{line}{place}", WIDTH, initial_indent="- ",
                                    subsequent_indent="  ", break_long_words=False,
                                    break_on_hyphens=False)

@@ -3,13 +3,18 @@
 
 import json
 import re
+import tempfile
 import unittest
 import xml.etree.ElementTree as ET
 from dataclasses import replace
+from pathlib import Path
+from unittest import mock
 
-from matrix import changes, page, picture, planted, results, tap
+from matrix import changes, page, picture, planted, results, store, tap
+from matrix.boots import Place
 from matrix.cells import Cell, Refusal
 from matrix.changes import Changes
+from matrix.machines import MACHINES, Kernel
 from matrix.results import Host, Results, order_problems, reasons, spans
 
 KERNELS = ("6.1", "6.12", "6.18", "7.3")
@@ -126,6 +131,26 @@ class Differences(unittest.TestCase):
             self.row("TCR2", "0x0", None, configures=False)])
         self.assertEqual(found.what, {"gone": ("TCR2",)})
 
+    def test_of_a_vm_with_features_only_what_is_not_so_without_them(self) -> None:
+        rows = {"psci_0_2": [self.row("BMAP", None, "0x0")],
+                "pmu_v3": [self.row("BMAP", None, "0x0"), self.row("PMMIR", None, "0x0")]}
+
+        def compare(_: object, old: Path, new: Path, features: tuple[str, ...]) -> list[dict]:
+            return rows[features[0]]
+
+        with tempfile.TemporaryDirectory() as place:
+            places = []
+            for kernel, sets in (("7.2", (["psci_0_2"], ["pmu_v3"])),
+                                 ("7.3", (["psci_0_2"], ["pmu_v3"], ["sve"]))):
+                host = store.Host(Path(place, kernel), Path(place))
+                store.write(host.dump, json.dumps({"vms": [{"features": one} for one in sets]}))
+                places.append(Place(MACHINES[0], Kernel(kernel, "x"), host,
+                                    measured=mock.Mock()))
+            with mock.patch.object(changes, "compare", compare):
+                first, second = changes.of_places(Path("kvmfit"), places)
+        self.assertEqual((first.features, first.new), ((), ("BMAP",)))
+        self.assertEqual((second.features, second.new), (("pmu_v3",), ("PMMIR",)))
+
     def test_nothing(self) -> None:
         self.assertEqual(changes.of_rows("n1", "a", "b", []).what, {})
 
@@ -173,7 +198,8 @@ def matrix() -> Results:
     return run(*found, machines=("n1", "v1"), changes=(
         Changes("n1", "6.1", "6.12", new=("TCR2_EL1",)),
         Changes("v1", "6.1", "6.12", new=("TCR2_EL1",), values=("ID.NV 0x2 → 0x1",)),
-        Changes("n1", "6.12", "6.18")))
+        Changes("n1", "6.12", "6.18"),
+        Changes("n1", "6.18", "7.3", ("pmu_v3", "psci_0_2"), new=("PMMIR_EL1",))))
 
 
 class Page(unittest.TestCase):
@@ -198,6 +224,7 @@ class Page(unittest.TestCase):
         self.assertIn("**6.1 → 6.12**\n\n- new: `TCR2_EL1`\n"
                       "- of a new VM: `ID.NV 0x2 → 0x1` (v1)\n", self.text)
         self.assertIn("**6.12 → 6.18**\n\nNothing.\n", self.text)
+        self.assertIn("**6.18 → 7.3**\n\n- with pmu_v3: new: `PMMIR_EL1`\n", self.text)
 
     def test_moves_between_cpus(self) -> None:
         self.assertIn("| n1 → v1 | 6.1 | 1 | `ID_A.F` |", self.text)
