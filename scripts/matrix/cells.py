@@ -4,7 +4,7 @@
 import json
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,6 +129,16 @@ def cell(source: tuple[str, str], kind: str, destination: tuple[str, str],
                 tuple(misread["name"] for misread in answer["misreads"]),
                 tuple(refusal.name for refusal in met
                       if errnos.get(refusal.name, refusal.errno) != refusal.errno))
+
+
+def alike(names: Sequence[str]) -> list[str]:
+    """Registers of a kind, such as CCSIDR_EL1[L1 data], are counted, not listed."""
+    counts: dict[str, set[str]] = {}
+    for name in names:
+        kind, bracket, _ = name.partition("[")
+        counts.setdefault(f"{kind}[…]" if bracket else name, set()).add(name.partition("]")[0])
+    return [f"{kind} × {len(those)}" if kind.endswith("[…]") else kind
+            for kind, those in counts.items()]
 
 
 def run_verify(kvmfit: Path, dump: Path, states: Path,

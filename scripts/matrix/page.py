@@ -4,6 +4,7 @@
 import textwrap
 from collections.abc import Iterable, Sequence
 
+from matrix.cells import alike
 from matrix.changes import Changes
 from matrix.results import PLANNED, Reason, Results, one, order_problems, reasons, refused, spans
 from matrix.states import DEFAULT, KINDS
@@ -24,18 +25,8 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]], right: int = 0) -
             *(f"| {' | '.join(row)} |" for row in rows), ""]
 
 
-def alike(names: Sequence[str]) -> list[str]:
-    """Registers of a kind, such as CCSIDR_EL1[L1 data], are counted, not listed."""
-    counts: dict[str, set[str]] = {}
-    for name in names:
-        kind, bracket, _ = name.partition("[")
-        counts.setdefault(f"{kind}[…]" if bracket else name, set()).add(name.partition("]")[0])
-    return [f"`{kind}` ({len(those)} of them)" if kind.endswith("[…]") else f"`{kind}`"
-            for kind, those in counts.items()]
-
-
 def _names(names: Sequence[str], most: int = MANY) -> str:
-    said = alike(names)
+    said = [f"`{name}`" for name in alike(names)]
     more = f" and {len(said) - most} more" if len(said) > most else ""
     return ", ".join(said[:most]) + more
 

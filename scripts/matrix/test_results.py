@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
-from matrix import changes, page, picture, planted, results, store, tap
+from matrix import cells, changes, page, picture, planted, results, store, tap
 from matrix.boots import Place
 from matrix.cells import Cell, Refusal
 from matrix.changes import Changes
@@ -253,8 +253,8 @@ class Page(unittest.TestCase):
             self.assertIn(words, self.text)
 
     def test_registers_of_a_kind_are_counted(self) -> None:
-        self.assertEqual(page.alike(["A", "C[L1].x 1 → 2", "C[L1].y", "C[L2]", "B.f"]),
-                         ["`A`", "`C[…]` (2 of them)", "`B.f`"])
+        self.assertEqual(cells.alike(["A", "C[L1].x 1 → 2", "C[L1].y", "C[L2]", "B.f"]),
+                         ["A", "C[…] × 2", "B.f"])
 
     def test_tables_are_whole(self) -> None:
         for block in re.findall(r"(?:^\|.*\n)+", self.text, re.M):
@@ -280,13 +280,24 @@ class Picture(unittest.TestCase):
             self.assertIn("default: TCR2_EL1", group.findtext(f"{self.SVG}title") or "")
         self.assertEqual(self.groups("6.1 → 6.1")[0][1].get("fill"), picture.GREEN)
 
+    def test_of_other_vms_it_says_what_is_not_so_of_a_new_one(self) -> None:
+        gone, more = refusal("TCR2_EL1"), refusal("MIDR_EL1", "value")
+        made = run(*(cell("6.1", "7.3", kind, "planned", *refused) for kind, refused in (
+            ("default", (gone,)), ("pmu", (gone,)), ("midr-changed", (gone, more)),
+            ("psci-1.0", ()))))
+        root = ET.fromstring(picture.svg(made))
+        titles = [text for group in root.iter(f"{self.SVG}title") if (text := group.text or "")
+                  .startswith("6.1 → 7.3")]
+        self.assertEqual(titles, ["6.1 → 7.3\ndefault: TCR2_EL1\npmu: as a new VM\n"
+                                  "psci-1.0: taken\nmidr-changed: MIDR_EL1"])
+
     def test_colours(self) -> None:
         good, bad = cell("a", "b"), cell("a", "b", "x", "planned", refusal("X"), refusal("Y"))
-        for cells, expected in (({"default": good}, (picture.GREEN, "")),
+        for found, expected in (({"default": good}, (picture.GREEN, "")),
                                 ({"default": good, "x": bad}, (picture.YELLOW, "")),
                                 ({"default": bad, "x": good}, (picture.RED, "2")),
                                 ({}, (picture.GREY, "–"))):
-            self.assertEqual(picture.colour(cells), expected)
+            self.assertEqual(picture.colour(found), expected)
 
     def test_the_order_of_the_list_is_marked(self) -> None:
         self.assertEqual(len(self.groups("7.3 → 7.3")[0].findall(f"{self.SVG}path")), 1)
