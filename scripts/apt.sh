@@ -8,6 +8,7 @@
 #   apt_refresh				fetch its lists, verified with Debian's keyring
 #   apt_do TOOL ARGS...			apt-get, apt-cache … in that state
 #   apt_reason LOG MISSING		print in one line what went wrong and what to do
+#   pool_file …				download a file of an exact version
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -129,4 +130,20 @@ apt_reason()
 	else
 		echo "for the reason see $log"
 	fi
+}
+
+# pool_file SUITE FILENAME SHA256 FILE LOG: download exactly this file from the pool of
+# the suite's mirror, whichever version the suite lists, and set MIRROR to that.
+pool_file()
+{
+	MIRROR=$(mirror_of "$1")
+	# The user _apt cannot write below a private home directory.
+	PATH=$PATH:/usr/lib/apt logged "$5" apt-helper -o Acquire::Retries=3 -o APT::Sandbox::User=root \
+		download-file "$MIRROR/$2" "$4" "SHA256:$3"
+}
+
+# is_gone LOG: whether pool_file failed only because the mirror does not have the file.
+is_gone()
+{
+	[[ $(apt_reason "$1" GONE) == GONE ]]
 }

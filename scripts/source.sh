@@ -40,13 +40,10 @@ check_given()
 # download FILENAME SHA256 DEB: get it from the pool of a mirror.
 download()
 {
-	local mirror log=$LOGS/source.log
-	mirror=$(mirror_of "$SUITE")
+	local log=$LOGS/source.log
 	note "downloading ${1##*/} … log: $log"
-	# The user _apt cannot write below a private home directory.
-	PATH=$PATH:/usr/lib/apt logged "$log" apt-helper -o Acquire::Retries=3 -o APT::Sandbox::User=root \
-		download-file "$mirror/$1" "$3" "SHA256:$2" && return
-	die "${1##*/} could not be downloaded from $mirror: $(apt_reason "$log" "that mirror no longer has it, since it keeps only the newest version").
+	! pool_file "$SUITE" "$1" "$2" "$3" "$log" || return 0
+	die "${1##*/} could not be downloaded from $MIRROR: $(apt_reason "$log" "that mirror no longer has it, since it keeps only the newest version").
       Other ways: DEBIAN_MIRROR=<URI of an archive that still has pool/…/${1##*/}>,
       KERNEL_DEB=<that file>, KERNEL_SRC=<a tree of Linux $LINUX>, or 'make setup BASE_UPDATE=1',
       which moves to the newest version in $SUITE if the patches apply to it"

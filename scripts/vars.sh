@@ -14,12 +14,17 @@ CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex
 CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
 # Those after debug: scripts/builds.sh
 CONFIG_VALUES="base debug off default-c default-check outline cfi"
+# Of `make matrix`: this project's kernel, by its mode, beside those of scripts/kernels/pinned
+KERNELS_OWN="c rust"
+# Those of `make test`
+KERNELS_BRIEF="6.12 6.18 rust"
 
 KERNEL_SRC=${KERNEL_SRC:-} KERNEL_DEB=${KERNEL_DEB:-} BASE_UPDATE=${BASE_UPDATE:-}
 DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
 O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
 BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
+KERNELS=${KERNELS:-}
 
 # one_of NAME VALUE LIST: reject a VALUE that is neither empty nor a word of LIST.
 one_of()
@@ -79,6 +84,22 @@ done
 [[ $CONFIG == base ]] || PART+="${PART:+ }CONFIG=$CONFIG"
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+
+# pinned_kernels: print the rows of the list of stock kernels, without spaces.
+pinned_kernels()
+{
+	sed -n '/^#/d; / | /{ s/ *| */|/g; p }' "$ROOT/scripts/kernels/pinned"
+}
+
+read -ra chosen <<<"${KERNELS//,/ }"
+KERNELS=${chosen[*]}
+if [[ -n $KERNELS ]]; then
+	for name in "${chosen[@]}"; do
+		one_of KERNELS "$name" "$(pinned_kernels | cut -d'|' -f1 | paste -sd ' ') $KERNELS_OWN"
+	done
+	PART+="${PART:+ }KERNELS=${KERNELS// /,}"
+fi
+
 # The only directories from which the overlay lays files into a kernel tree.
 PAYLOAD_DIRS=(arch include rust tools Documentation)
 
@@ -180,4 +201,4 @@ WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED
+export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED KERNELS

@@ -114,17 +114,22 @@ def _save_registers(monitor: Path, path: Path) -> str:
     return f"registers of all CPUs: {path}"
 
 
+def _results(path: Path, virtio: bool) -> tuple[str, ...]:
+    if not virtio:
+        return "-serial", f"file:{path}"
+    return ("-device", "virtio-serial-device", "-device", "virtconsole,chardev=results",
+            "-chardev", f"file,id=results,path={path}")
+
+
 def run(argv: list[str], console: Path, results: Path, timeout: float,
-        silence: float | None = None) -> Outcome:
-    """Boot with the kernel's console and the tests' output in a file each. QEMU is killed after
-    `timeout` seconds, or `silence` seconds without output to either file; its registers are saved
-    first."""
+        silence: float | None = None, virtio: bool = True) -> Outcome:
+    """Boot with the kernel's console and the tests' output in a file each. The tests write to a
+    virtio console, or without `virtio` to the second UART. QEMU is killed after `timeout` seconds,
+    or `silence` seconds without output to either file; its registers are saved first."""
     # The path of a socket can have at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="vm-") as place:
         monitor = Path(place, "qmp")
-        argv = [*argv, "-serial", f"file:{console}",
-                "-device", "virtio-serial-device", "-device", "virtconsole,chardev=results",
-                "-chardev", f"file,id=results,path={results}"]
+        argv = [*argv, "-serial", f"file:{console}", *_results(results, virtio)]
         console.with_suffix(".cmd").write_text(shlex.join(argv) + "\n", encoding="utf-8")
         registers = console.with_suffix(".registers")
         registers.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ class Where:
         return BadRow(f"{self.path}:{self.line}: {why}")
 
 
-def _rows(path: Path, columns: str) -> list[tuple[Where, list[str]]]:
+def read_rows(path: Path, columns: str) -> list[tuple[Where, list[str]]]:
     """The rows of a file that has these columns."""
     rows = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -98,7 +98,7 @@ Racy = dict[str, Failure]
 def read_expected(path: Path = HERE / "expected") -> Expected:
     """Tests that fail with plain C, too."""
     found: Expected = {}
-    for where, (config, test, message, cause) in _rows(
+    for where, (config, test, message, cause) in read_rows(
             path, "configuration | test | message | cause"):
         if config not in MACHINES:
             raise where.bad(f"no machine '{config}'; the machines are: {', '.join(MACHINES)}")
@@ -112,7 +112,7 @@ def read_expected(path: Path = HERE / "expected") -> Expected:
 def read_racy(path: Path = HERE / "racy") -> Racy:
     """Tests that are flaky by themselves, and their messages when they fail."""
     found: Racy = {}
-    for where, (test, message, cause) in _rows(path, "test | message | proven cause"):
+    for where, (test, message, cause) in read_rows(path, "test | message | proven cause"):
         if _known_test(where, test) in found:
             raise where.bad(f"{test} is listed twice")
         found[test] = Failure(_message(where, message), cause)
@@ -147,7 +147,8 @@ class Skips:
 def read_skips(path: Path = HERE / "skips", debug: bool = False) -> Skips:
     """The skips on the base kernel, or on the debug kernel."""
     rows = []
-    for where, (machines, what, reason) in _rows(path, "machines | test or test: case | reason"):
+    for where, (machines, what, reason) in read_rows(
+            path, "machines | test or test: case | reason"):
         kernel = None
         if found := re.fullmatch(r"(.*\S) +\((\w+)\)", machines):
             machines, kernel = found.groups()
@@ -206,7 +207,7 @@ def _known_name(where: Where, kind: str, name: str) -> None:
 def read_floors(path: Path = HERE / "floors") -> Floors:
     rows: list[Floor] = []
     unjudged: dict[str, Ceiling] = {}
-    for where, (kind, name, machines, number) in _rows(path, "what | name | machines | number"):
+    for where, (kind, name, machines, number) in read_rows(path, "what | name | machines | number"):
         if kind not in KINDS:
             raise where.bad(f"no kind '{kind}'; the kinds are: {', '.join(KINDS)}")
         _known_name(where, kind, name)

@@ -147,10 +147,12 @@ impl Explanation {
                 let fields = refused_fields(self.id, bits, number(value), number(new), Some(takes));
                 let together =
                     matches!(takes, Takes::Digits(digits) if digits.conflict(number(value), bits));
-                let list = fields.iter().map(|field| match together {
-                    true => format!("{} {:#x}", field.name, field.value),
-                    false => {
-                        format!("{} {:#x} (it takes {})", field.name, field.value, field.takes)
+                let list = fields.iter().map(|field| {
+                    let has = format!("{} {:#x}", field.name, field.value);
+                    if together {
+                        has
+                    } else {
+                        format!("{has} (it takes {})", field.takes)
                     }
                 });
                 let list = list.collect::<Vec<_>>().join(", ");

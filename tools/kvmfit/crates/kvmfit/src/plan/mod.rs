@@ -457,7 +457,7 @@ fn field_takes(digits: &Digits, mask: u64, value: u64) -> String {
     }
     let taken: Vec<u64> = taken.into_iter().map(|value| value >> low).collect();
     if mask.count_ones() <= 4 {
-        let set = taken.iter().fold(DigitSet::default(), |set, &value| set.with(value as u8));
+        let set = taken.iter().fold(DigitSet::default(), |set, &value| set.with(nibble(value, 0)));
         return set.to_string();
     }
     if taken.len() <= SHOWN {
