@@ -7,7 +7,7 @@ use kvmfit::id::{RegId, SVE_VLS};
 use kvmfit::plan::{plan, Verdict};
 use kvmfit::state::{Format, Origin, Reg, State, Vcpu, VgicModel};
 use kvmfit::takes::{Answer, Takes};
-use kvmfit::value::Hex;
+use kvmfit::value::{Hex, Value};
 use kvmfit::vmm::PLANNED;
 
 use crate::check::{check, CheckOptions, Place};
@@ -251,7 +251,7 @@ fn an_interrupt_controller_that_shows_is_measured_with_all_features() {
     for vm in &dump.vms {
         let state = dump.new_vm(vm);
         assert_eq!(state.vgic.is_some(), vm.features.join(",").contains("vgic_v3"));
-        let gic = state.vcpus[0].get(PFR1).and_then(|value| value.as_u64()).unwrap() & GIC;
+        let gic = state.vcpus[0].get(PFR1).and_then(Value::as_u64).unwrap() & GIC;
         assert_eq!(gic != 0, state.vgic.is_some());
         assert_eq!(plan(&state, &dump, &PLANNED).verdict, Verdict::Yes);
         let check = check(&fake, &state, &[], &CheckOptions::default(), &mut |_| {}).unwrap();

@@ -88,7 +88,9 @@ fn hosts() -> impl Strategy<Value = Dump> {
     let changes = (0..6_u8, any::<Index>(), any::<Index>(), 0..DIGITS, 0..16_u8);
     (any::<Index>(), proptest::collection::vec(changes, 0..12)).prop_map(|(host, changes)| {
         let mut dump = real()[host.index(real().len())].clone();
-        changes.iter().for_each(|one| change(&mut dump, one));
+        for one in &changes {
+            change(&mut dump, one);
+        }
         dump
     })
 }
