@@ -290,6 +290,7 @@ check "clippy on the fuzz targets" fuzz_clippy
 check "clippy on the model" model_clippy
 check "clippy on kvmfit" kvmfit_clippy
 check "licences of kvmfit's crates" kvmfit_licenses
+check "oldest compiler of kvmfit" "$ROOT/scripts/lint/msrv.sh"
 check "clippy on the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"

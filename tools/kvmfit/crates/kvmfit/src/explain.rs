@@ -148,18 +148,17 @@ impl Explanation {
                 let together =
                     matches!(takes, Takes::Digits(digits) if digits.conflict(number(value), bits));
                 let list = fields.iter().map(|field| {
-                    let has = format!("{} {:#x}", field.name, field.value);
-                    if together {
-                        has
-                    } else {
-                        format!("{has} (it takes {})", field.takes)
-                    }
+                    let sets = format!(" (it takes {})", field.takes);
+                    let sets = if together { "" } else { &sets };
+                    format!("{} {:#x}{sets}", field.name, field.value)
                 });
                 let list = list.collect::<Vec<_>>().join(", ");
-                let what = match together {
-                    _ if list.is_empty() => format!("it takes {takes}"),
-                    true => format!("{list}: it takes each, and not together"),
-                    false => list,
+                let what = if list.is_empty() {
+                    format!("it takes {takes}")
+                } else if together {
+                    format!("{list}: it takes each, and not together")
+                } else {
+                    list
                 };
                 self.advice.push(
                     "a VM that moves here must not have this value from its start: `kvmfit \
