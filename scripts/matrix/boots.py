@@ -17,8 +17,8 @@ from matrix.states import file_name, moved
 from vm import qemu
 from vm.matrix import Config
 
-# A boot takes half a minute to two; only a hang takes this long.
-TIMEOUT = 900.0
+# A boot takes ten to thirty seconds; only a hang takes this long, though the machine may be busy.
+TIMEOUT = 1800.0
 
 RunJob = Callable[[Job, Path, str, float], Result]
 

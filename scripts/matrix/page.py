@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from matrix.cells import alike
 from matrix.changes import Changes
-from matrix.results import PLANNED, Reason, Results, one, order_problems, reasons, refused, spans
+from matrix.results import (OWN_TITLES, PLANNED, Reason, Results, alike_hosts, between, one,
+                            order_problems, reasons, refused, spans)
 from matrix.states import DEFAULT, KINDS
 
 WIDTH = 80
@@ -139,6 +140,43 @@ def _changes(results: Results) -> list[str]:
     return lines
 
 
+def _direction(results: Results, newer: bool) -> list[str]:
+    moves = between(results, newer)
+    if not moves:
+        return []
+    good = sum(cell.fits for cell in moves)
+    text = (f"**To {'a newer' if newer else 'an older'} kernel**: {good} of {len(moves)} moves of "
+            "a new VM work.")
+    if newer and good < len(moves):
+        said = []
+        for item in reasons(cell for cell in moves if not cell.fits):
+            all_of_them = set(item.machines) == set(results.machines)
+            place = "" if all_of_them else f" on {spans(item.machines, results.machines)}"
+            said.append(f"{_moves(item.moves, results.kernels).replace('<br>', ' and ')}{place}: "
+                        f"{_names(item.names)}")
+        text += f" What is refused in the others: {'; '.join(said)}."
+    return [text]
+
+
+def _short(results: Results) -> list[str]:
+    """What most readers want to know."""
+    lines = [*_direction(results, True), *_direction(results, False)]
+    if problems := order_problems(results.cells):
+        kernels = {kernel for item in problems for kernel in item.kernels}
+        lines.append(f"**In the order of `KVM_GET_REG_LIST`**, some VMs cannot even be restored on "
+                     f"the host on which they were saved: on {spans(kernels, results.kernels)}.")
+    stock = [kernel for kernel in results.kernels if kernel not in OWN_TITLES]
+    own = [kernel for kernel in results.kernels if kernel in OWN_TITLES]
+    if stock and own:
+        count, other = alike_hosts(results, [stock[-1], *own])
+        lines.append(f"**This project's kernel**, {' and '.join(own)}, gave the same answer as "
+                     f"{stock[-1]} in {count - len(other)} of {count} cases"
+                     + (f". Not in {'; '.join(other[:MANY])}." if other else "."))
+    return [line for text in lines for line in (*textwrap.wrap(
+        text, WIDTH, initial_indent="- ", subsequent_indent="  ", break_long_words=False,
+        break_on_hyphens=False),)] + [""]
+
+
 def _judged(results: Results) -> list[str]:
     red, untold = results.disagreements, results.untold
     right = len(results.cells) - len(red) - len(untold)
@@ -184,6 +222,7 @@ def text(results: Results) -> str:
         *_wrap(f"Written by `{about['command']}` on {about['date']}; {about['qemu']}, kvmfit "
                f"{about['kvmfit']}. The whole is in `results/matrix.json`, and as TAP in "
                "`results/matrix.tap`, below the output directory."),
+        "## In short", "", *_short(results),
         "![A table for each CPU: from which kernel to which a VM can move](matrix.svg)", "",
         "## Prediction and truth", "", *_judged(results),
         "## Who can move where", "",

@@ -7,10 +7,12 @@ from typing import Any
 
 from matrix.cells import LIST_ORDER, Cell, Refusal
 from matrix.changes import Changes
+from matrix.machines import OWN, Kernel
 from matrix.planted import Found
 from matrix.states import DEFAULT
 
 PLANNED = "planned"
+OWN_TITLES = tuple(Kernel(mode, "").title for mode in OWN)
 
 
 @dataclass(frozen=True)
@@ -114,14 +116,12 @@ def _subjects(refusal: Refusal) -> tuple[str, ...]:
     return refusal.field_names if refusal.reason == "value" else (refusal.name,)
 
 
-def reasons(cells: Iterable[Cell], vmm: str = PLANNED, own: bool = True) -> list[Reason]:
-    """Why moves on the same machine fail, the most frequent first. Registers that are refused in
-    the same moves for the same reason are one line."""
+def reasons(cells: Iterable[Cell]) -> list[Reason]:
+    """Why moves on the same machine fail in the right order, the most frequent first. Registers
+    that are refused in the same moves for the same reason are one line."""
     seen: dict[tuple[str, str], dict[str, set[Any]]] = {}
     for cell in cells:
-        if cell.vmm != vmm or cell.source[0] != cell.destination[0]:
-            continue
-        if not own and cell.source == cell.destination:
+        if cell.vmm != PLANNED or cell.source[0] != cell.destination[0]:
             continue
         for refusal in cell.refusals:
             for name in _subjects(refusal):
@@ -170,6 +170,34 @@ def order_problems(cells: Iterable[Cell]) -> list[OrderProblem]:
     return [OrderProblem(kind, names, remedy, frozenset(kernel for _, kernel in places),
                          tuple(sorted({machine for machine, _ in places})))
             for (kind, names, remedy), places in sorted(seen.items())]
+
+
+def between(results: Results, newer: bool) -> list[Cell]:
+    """The moves of new VMs, in the right order and on the same machine, to a newer kernel or to
+    an older one. This project's kernel is one, in either mode."""
+    age = {kernel: n for n, kernel in enumerate(results.kernels)}
+    age |= {kernel: len(age) for kernel in results.kernels if kernel in OWN_TITLES}
+    found = []
+    for cell in results.cells:
+        step = age[cell.destination[1]] - age[cell.source[1]]
+        if (step > 0 if newer else step < 0) and cell.vmm == PLANNED and cell.kind == DEFAULT \
+                and cell.source[0] == cell.destination[0]:
+            found.append(cell)
+    return found
+
+
+def alike_hosts(results: Results, kernels: Sequence[str]) -> tuple[int, list[str]]:
+    """How many states all of these kernels were given, and the answers that are not the same."""
+    said: dict[tuple[Any, ...], dict[str, tuple[str, ...]]] = {}
+    for cell in results.cells:
+        if cell.destination[1] in kernels:
+            key = (cell.source, cell.kind, cell.destination[0], cell.vmm)
+            said.setdefault(key, {})[cell.destination[1]] = tuple(
+                refusal.name for refusal in cell.refusals)
+    whole = {key: answers for key, answers in said.items() if len(answers) == len(kernels)}
+    return len(whole), [f"{machine}: {source[1]}, {kind}, {vmm}"
+                        for (source, kind, machine, vmm), answers in whole.items()
+                        if len(set(answers.values())) > 1]
 
 
 def refused(found: dict[Any, Cell], source: tuple[str, str], destination: tuple[str, str],

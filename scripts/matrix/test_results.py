@@ -77,6 +77,28 @@ class Together(unittest.TestCase):
         self.assertEqual([(one.kind, one.names, one.remedy, one.kernels) for one in found],
                          [("ssbs", ("W2",), "write A before W2", {"6.1", "7.3"})])
 
+    def test_newer_and_older(self) -> None:
+        here = run(*(cell(source, destination) for source in KERNELS for destination in KERNELS),
+                   cell("6.1", "7.3", "pmu"), cell("6.1", "7.3", "default", "list-order"),
+                   cell("6.1", "7.3", to="v1"))
+        newer, older = results.between(here, True), results.between(here, False)
+        self.assertEqual((len(newer), len(older)), (6, 6))
+        self.assertIn(("6.1", "7.3"), [(one.source[1], one.destination[1]) for one in newer])
+
+    def test_the_modes_of_one_kernel_are_of_the_same_age(self) -> None:
+        c, rust = results.OWN_TITLES
+        here = replace(run(cell(c, rust), cell(rust, c), cell("7.3", c)),
+                       kernels=(*KERNELS, c, rust))
+        self.assertEqual([one.source[1] for one in results.between(here, True)], ["7.3"])
+        self.assertEqual(results.between(here, False), [])
+
+    def test_kernels_that_say_the_same(self) -> None:
+        here = run(cell("6.1", "6.18"), cell("6.1", "7.3"), cell("6.1", "6.12"),
+                   cell("6.12", "6.18", "pmu", "planned", refusal("X")),
+                   cell("6.12", "7.3", "pmu", "planned", refusal("Y")))
+        self.assertEqual(results.alike_hosts(here, ["6.18", "7.3"]),
+                         (2, ["n1: 6.12, pmu, planned"]))
+
     def test_counts(self) -> None:
         good = cell("6.1", "6.1")
         wrong = cell("6.1", "7.3", only_host=("X",))
@@ -205,6 +227,22 @@ def matrix() -> Results:
 class Page(unittest.TestCase):
     def setUp(self) -> None:
         self.text = page.text(matrix())
+
+    def test_in_short(self) -> None:
+        text = re.sub(r"\s+", " ", self.text)
+        for words in ("- **To a newer kernel**: 10 of 12 moves of a new VM work.",
+                      "What is refused in the others: 6.12 → 7.3: `TCR2_EL1`.",
+                      "- **To an older kernel**: 12 of 12 moves of a new VM work.",
+                      "on the host on which they were saved: on 7.3."):
+            self.assertIn(words, text)
+        self.assertNotIn("This project's kernel", self.text)
+
+    def test_this_kernel_beside_the_stock_one(self) -> None:
+        c, rust = results.OWN_TITLES
+        found = [cell("6.1", kernel, kind) for kernel in ("7.3", c, rust)
+                 for kind in ("default", "pmu")]
+        text = page.text(replace(run(*found), kernels=(*KERNELS, c, rust)))
+        self.assertIn("gave the same answer as 7.3 in 2 of 2 cases.", re.sub(r"\s+", " ", text))
 
     def test_who_can_move_where(self) -> None:
         self.assertIn("### n1\n\n| from ↓ on → | 6.1 | 6.12 | 6.18 | 7.3 |\n"
