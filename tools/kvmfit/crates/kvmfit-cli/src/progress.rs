@@ -9,6 +9,9 @@ use kvmfit_host::Progress;
 
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// The length of the bar.
+const STEPS: u64 = 1000;
+
 /// Calls `work` with what shows how far it is, on a terminal.
 pub(crate) fn shown<T>(quiet: bool, work: impl FnOnce(&mut dyn FnMut(&Progress<'_>)) -> T) -> T {
     let begin = Instant::now();
@@ -18,8 +21,9 @@ pub(crate) fn shown<T>(quiet: bool, work: impl FnOnce(&mut dyn FnMut(&Progress<'
             return;
         }
         let bar = bar.get_or_insert_with(|| new_bar(begin.elapsed()));
-        bar.set_length(progress.total);
-        bar.set_position(progress.done);
+        // More to do can turn up on the way: the bar stays where it is then.
+        let done = progress.done.saturating_mul(STEPS) / progress.total.max(1);
+        bar.set_position(bar.position().max(done));
         bar.set_message(progress.what.to_string());
     });
     if let Some(bar) = bar {
@@ -30,7 +34,7 @@ pub(crate) fn shown<T>(quiet: bool, work: impl FnOnce(&mut dyn FnMut(&Progress<'
 
 fn new_bar(elapsed: Duration) -> ProgressBar {
     // Nothing is drawn if standard error is no terminal.
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+    let bar = ProgressBar::with_draw_target(Some(STEPS), ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{bar:30} {percent:>3} % {elapsed} {msg}") {
         bar.set_style(style);
     }

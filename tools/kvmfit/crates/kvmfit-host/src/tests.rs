@@ -7,12 +7,8 @@ use kvmfit::id::{RegId, SVE_VLS};
 use kvmfit::plan::{plan, Verdict};
 use kvmfit::state::{Format, Origin, Reg, State, Vcpu, VgicModel};
 use kvmfit::takes::{Answer, Takes};
-<<<<<<< HEAD
 use kvmfit::template::{Modifier, Template};
-use kvmfit::value::Hex;
-=======
 use kvmfit::value::{Hex, Value};
->>>>>>> kvmfit
 use kvmfit::vmm::PLANNED;
 
 use crate::check::{check, CheckOptions, Place};
@@ -257,11 +253,7 @@ fn an_interrupt_controller_that_shows_is_measured_with_all_features() {
     for vm in &dump.vms {
         let state = dump.new_vm(vm);
         assert_eq!(state.vgic.is_some(), vm.features.join(",").contains("vgic_v3"));
-<<<<<<< HEAD
-        let gic = state.vcpus[0].get(PFR1).and_then(kvmfit::value::Value::as_u64).unwrap() & GIC;
-=======
         let gic = state.vcpus[0].get(PFR1).and_then(Value::as_u64).unwrap() & GIC;
->>>>>>> kvmfit
         assert_eq!(gic != 0, state.vgic.is_some());
         assert_eq!(plan(&state, &dump, &PLANNED).verdict, Verdict::Yes);
         let check = check(&fake, &state, &[], &CheckOptions::default(), &mut |_| {}).unwrap();
