@@ -16,8 +16,9 @@ TABLE = (
 # One tick of the guest's counter is one nanosecond, which is one instruction.
 ICOUNT = ("-icount", "shift=0,sleep=off")
 CPU_OPTIONS = "cntfrq=1000000000"
-# The plugin needs the addresses of System.map
-PARAMS = "nokaslr"
+# The plugin needs the addresses of System.map. The timer of the hang detector is counted where it
+# interrupts.
+PARAMS = "nokaslr nowatchdog"
 COMMON_TRAP = "kvm-arm.vgic_v3_common_trap=1"
 COMMON_TRAP_PATHS = "icc/*"
 # Marks the paths of these boots
