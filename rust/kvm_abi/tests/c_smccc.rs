@@ -17,7 +17,6 @@ use common::{
 };
 use kvm_abi::{
     Action,
-    Convention,
     Decision,
     FeatureBitmap,
     FuncId,
@@ -319,9 +318,9 @@ fn do_rnd(num_bits: u32, size: u32) -> [u64; 4] {
     match size {
         32 => [
             0,
-            bits[1] as u32 as u64,
+            u64::from(bits[1] as u32),
             bits[0] >> 32,
-            bits[0] as u32 as u64,
+            u64::from(bits[0] as u32),
         ],
         _ => [0, bits[2], bits[1], bits[0]],
     }
