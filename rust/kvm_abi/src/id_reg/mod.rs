@@ -86,8 +86,8 @@ pub enum FeatureRegister {
 impl FeatureRegister {
     /// Decides a write, field by field.
     ///
-    /// `fields` returns the fields of the register, `None` if the kernel does not know it; it is not
-    /// called if the register reads as zero.
+    /// `fields` returns the fields of the register, `None` if the kernel does not know it. It is
+    /// not called if the register reads as zero.
     ///
     /// # Errors
     ///
