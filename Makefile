@@ -4,7 +4,7 @@
 # builds it, boots it and tests it. It is never installed into a kernel tree.
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS
 
 # Only the command line counts. Other software exports short names such as CPU, MODE and
 # CONFIG, too: they must neither narrow a run without notice nor stop it.
@@ -29,7 +29,7 @@ endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds matrix,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
 endif
@@ -77,6 +77,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     CFI
   make bench        count the instructions of the C and the Rust code; measure code size
                     and build time
+  make matrix       move VMs between ten releases of Linux and this kernel, on six CPUs, and
+                    compare what happens with what kvmfit predicts: an hour on two cores;
+                    writes docs/matrix.md
   make kvmfit       build the tool that says whether a VM fits a host: for this machine, and
                     static for arm64
   make lint         formatting, warnings, documentation, patches
@@ -92,6 +95,7 @@ Variables:
   CPU=              only this CPU model: max, neoverse-n1, cortex-a72, a64fx, ...
   MODE=vhe|nvhe|protected|nested    only this mode of KVM
   TESTS=a,b         only these tests
+  KERNELS='a b'     matrix: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
   ALL=1             run: every machine and host state
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and so on
   CONFIG=off|default-c|default-check|outline|cfi    a kernel of `make builds`
@@ -110,7 +114,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants builds bench kvmfit lint docs series clean distclean
+	fuzz mutants builds bench kvmfit matrix lint docs series clean distclean
 
 help:
 	$(info $(HELP))
@@ -123,11 +127,11 @@ quick:
 	@$(steps) $(tree) kernel objgate selftests quick
 
 test:
-	@$(steps) --test setup test-host source lay kernel objgate selftests kunit judge run \
-		debug-kernel debug-kunit debug-judge debug-run
+	@$(steps) --test setup test-kernels test-host source lay kernel objgate selftests kunit judge \
+		run kvmfit matrix debug-kernel debug-kunit debug-judge debug-run
 
 setup:
-	@$(steps) setup source
+	@$(steps) setup source test-kernels
 
 kernel:
 	@$(steps) $(tree) kernel
@@ -161,6 +165,9 @@ bench:
 
 kvmfit:
 	@$(steps) setup kvmfit
+
+matrix:
+	@$(steps) $(tree) kernel kernels kvmfit matrix
 
 lint:
 	@$(steps) $(tree) lint

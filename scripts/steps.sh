@@ -42,6 +42,8 @@ title()
 	quick)		echo "running the short KVM selftests on the $kernel in QEMU" ;;
 	judge)		echo "booting the $kernel with planted mistakes, to test that they are found" ;;
 	kvmfit)		echo "building kvmfit, for this machine and for arm64" ;;
+	kernels|test-kernels)	echo "getting stock kernels$(first_time "$CACHE/kernels" "25 MB for each, once")" ;;
+	matrix)		echo "moving VMs between kernels in QEMU$([[ -n $keep_going ]] || echo " (an hour on 2 cores for all kernels and CPUs)")" ;;
 	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "running mutation tests" ;;
@@ -88,6 +90,8 @@ run_step()
 	run|quick|kunit|judge|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
 	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
+	# Those that `make test` needs, also before it
+	test-kernels)	BRIEF=y "$ROOT/scripts/kernels.sh" ;;
 	*)		CONFIG=$config "$ROOT/scripts/${1#debug-}.sh" ;;
 	esac
 }

@@ -39,11 +39,13 @@ plugin()
 		"$ROOT/scripts/bench/plugin/src/insn.rs" && "$OUT/test-plugin"
 }
 
-# suite DIRECTORY: run the unit tests of the Python code there.
+# suite DIRECTORY: run the unit tests of the Python code there. Some run the kvmfit that
+# its own tests have built.
 suite()
 {
 	(cd "$ROOT/scripts" &&
 		clean_env env ${CARGO_HOME:+"CARGO_HOME=$CARGO_HOME"} \
+			KVMFIT="$OUT/cargo-kvmfit/debug/kvmfit" \
 			/usr/bin/python3 -B -W error -m unittest discover -s "$1" -t .)
 }
 
@@ -87,7 +89,7 @@ tests fuzz
 tests model
 tests kvmfit
 tests plugin
-for directory in bench docs objgate mutants lint driver vm kernels; do
+for directory in bench docs objgate mutants lint driver vm kernels matrix; do
 	tests "$directory" suite "$directory"
 done
 count test-host "$passed" "$failed" "$skipped"

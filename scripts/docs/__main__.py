@@ -1,17 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Write the parts of the pages that are made from something else.
 
-Usage: python3 -m docs REPOSITORY RESULTS [architecture|results|bench]...
+Usage: python3 -m docs REPOSITORY RESULTS [architecture|results|bench|matrix]...
 
-RESULTS is where `make run` and `make bench` leave their results. What is named has to be
-there; without a name all of it is written that can be.
+RESULTS is where `make run`, `make bench` and `make matrix` leave their results. What is named
+has to be there; without a name all of it is written that can be.
 """
 
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from docs import costs, drawing, results
+from docs import costs, drawing, moves, results
 from docs.block import NoBlock
 from docs.drawing import CannotDraw
 from docs.results import NotWhole
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[Path, Path], None]] = {
     "architecture": lambda root, _: drawing.write(root / "docs"),
     "results": results.write,
     "bench": costs.write,
+    "matrix": moves.write,
 }
 
 

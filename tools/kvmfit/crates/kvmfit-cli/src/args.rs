@@ -33,7 +33,11 @@ pub(crate) enum Command {
     Audit(Audit),
     Label(Label),
     #[command(hide = true)]
+    State(State),
+    #[command(hide = true)]
     Agree(Agree),
+    #[command(hide = true)]
+    Verify(Verify),
     /// Print the script that completes the words of a command line
     #[command(hide = true)]
     Completions {
@@ -161,6 +165,9 @@ pub(crate) struct Check {
     /// does not have them
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
+    /// The dump of this host [default: measured now]
+    #[arg(long, value_name = "DUMP")]
+    pub(crate) host: Option<PathBuf>,
     /// Show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
@@ -257,6 +264,37 @@ pub(crate) struct Label {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Make a VM on this host, and print its state as a VMM would save it
+#[derive(Debug, ClapArgs)]
+pub(crate) struct State {
+    /// The features of the VM: sve, pmu, pauth, el2, `el1_32bit`; `vgic_v2` or `vgic_v3` for an
+    /// interrupt controller
+    #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
+    pub(crate) features: Vec<String>,
+    /// Change the VM by this CPU template of Firecracker
+    #[arg(long, value_name = "FILE")]
+    pub(crate) template: Option<PathBuf>,
+    /// Where to write the state
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Say for which of the answers that `check --json` gave on a host `plan` does not agree
+///
+/// Prints an object on a line for each.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Verify {
+    /// What `check --json` printed
+    #[arg(required = true, value_name = "ANSWERS")]
+    pub(crate) answers: Vec<PathBuf>,
+    /// The dump of the host that answered
+    #[arg(long, value_name = "DUMP")]
+    pub(crate) host: PathBuf,
+    /// Where the states are, by the last part of the names that the answers have
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) states: PathBuf,
 }
 
 /// Change VMs at random, and say for which of them `plan` and this host do not agree

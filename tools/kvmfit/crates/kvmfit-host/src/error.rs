@@ -3,6 +3,8 @@
 //! What can go wrong, and what to do then.
 
 use kvmfit::explain::errno_name;
+use kvmfit::id::RegId;
+use kvmfit::value::Value;
 
 use crate::backend::Errno;
 
@@ -60,6 +62,19 @@ pub enum Error {
     UnknownFeature {
         /// Its name.
         name: String,
+    },
+    /// A CPU template that a new VM of the host does not take.
+    #[error(
+        "the template does not fit this host: {} = {value}: {}", kvmfit::names::name(*id),
+        errno_name(*errno)
+    )]
+    Template {
+        /// The register.
+        id: RegId,
+        /// The value that it was to get.
+        value: Value,
+        /// The error number.
+        errno: i32,
     },
     /// A state without vCPUs, or with more than the host takes.
     #[error("the state has {vcpus} vCPUs, and a VM of this host can have 1 to {most}")]

@@ -27,6 +27,7 @@ mod features;
 mod hypercall;
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
 mod kvm;
+mod make;
 mod measure;
 mod target;
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use measure::{Measured, Options, Progress};
 
 use kvmfit::id::RegId;
 use kvmfit::state::State;
+use kvmfit::template::Template;
 
 /// Measures this host.
 ///
@@ -68,6 +70,31 @@ pub fn measure(
     _options: &Options,
     _progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Measured, Error> {
+    Err(Error::NotArm64)
+}
+
+/// Makes a new VM with these features, changes it by a CPU template, and reads its state.
+///
+/// Among the features, [`VGIC_V2`] or [`VGIC_V3`] gives it an interrupt controller. The template's
+/// registers are written in its order, and all registers are read in that of `KVM_GET_REG_LIST`,
+/// as a VMM does that configures a VM and saves it.
+///
+/// # Errors
+///
+/// An [`Error`] if `/dev/kvm` cannot be used, if the host has no VM with these features, or if the
+/// VM does not take the template.
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+pub fn make(features: &[String], template: &Template) -> Result<State, Error> {
+    make::make(&kvm::Kvm::open()?, features, template)
+}
+
+/// Makes a new VM with these features, changes it by a CPU template, and reads its state.
+///
+/// # Errors
+///
+/// Always [`Error::NotArm64`]: this is not Linux on arm64.
+#[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
+pub fn make(_features: &[String], _template: &Template) -> Result<State, Error> {
     Err(Error::NotArm64)
 }
 

@@ -501,6 +501,10 @@ fn probe_state(session: &mut Session<'_>, registers: &mut [Register]) -> Result<
     Ok(())
 }
 
+/// MIDR, REVIDR and AIDR.
+pub(crate) const IMPLEMENTATION_IDS: [RegId; 3] =
+    [RegId::sysreg(3, 0, 0, 0, 0), RegId::sysreg(3, 0, 0, 0, 6), RegId::sysreg(3, 1, 0, 0, 7)];
+
 /// MIDR, REVIDR and AIDR, in a VM in which they can be written.
 fn impl_id_regs(backend: &dyn Backend, lacks: &mut Vec<String>) -> Result<Vec<RegTakes>, Error> {
     if backend.check_extension(caps::WRITABLE_IMP_ID_REGS) <= 0 {
@@ -520,8 +524,7 @@ fn impl_id_regs(backend: &dyn Backend, lacks: &mut Vec<String>) -> Result<Vec<Re
         }
     };
     let mut measured = Vec::new();
-    for (op1, op2) in [(0, 0), (0, 6), (1, 7)] {
-        let id = RegId::sysreg(3, op1, 0, 0, op2);
+    for id in IMPLEMENTATION_IDS {
         if let Ok(new) = session.vm.get64(0, id) {
             let takes = takes(&mut session, id, &Value::from(new), Depth::Combined)?;
             measured.push(RegTakes { id, takes });

@@ -6,6 +6,7 @@ use kvmfit::dump::{Dump, Scope, Vm};
 use kvmfit::id::{RegId, SVE_VLS};
 use kvmfit::state::{Format, Origin, Reg, State, Vcpu, VgicModel};
 use kvmfit::takes::{Answer, Takes};
+use kvmfit::template::{Modifier, Template};
 use kvmfit::value::Hex;
 
 use crate::check::{check, CheckOptions, Place};
@@ -13,6 +14,7 @@ use crate::fake::{
     Fake, BITMAP, CCSIDR, CLIDR, ICC_CTLR, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1, PSCI, RAZ, TCR2,
     WORKAROUND_2, X0,
 };
+use crate::make::make;
 use crate::measure::{measure, Options};
 
 fn dump(fake: &Fake) -> Dump {
@@ -238,4 +240,68 @@ fn unusable_states_are_errors() {
     let mut absent = state(&[]);
     absent.features = Some(vec!["ptrauth_address".to_string()]);
     assert!(run(&absent).unwrap_err().to_string().contains("no VM with psci_0_2, ptrauth_address"));
+}
+
+fn template(registers: &[(RegId, u128, u128)]) -> Template {
+    let mut template = Template::default();
+    let modifiers = registers.iter().map(|&(id, filter, value)| Modifier { id, filter, value });
+    template.registers.extend(modifiers);
+    template
+}
+
+#[test]
+fn a_vm_without_a_template_is_that_of_the_dump() {
+    let fake = Fake { sve: true, ..Fake::default() };
+    let dump = dump(&fake);
+    for vm in &dump.vms {
+        let state = make(&fake, &vm.features, &Template::default()).unwrap();
+        assert_eq!(state.vcpus, dump.new_vm(vm).vcpus);
+        assert_eq!(state.features.as_ref(), Some(&vm.features));
+        assert_eq!(state.vgic, None);
+    }
+}
+
+#[test]
+fn a_template_changes_what_depends_on_it() {
+    let fake = Fake::default();
+    let state = make(&fake, &[], &template(&[(PFR1, 0xf0, 0), (MMFR3, 15, 0)])).unwrap();
+    let vcpu = &state.vcpus[0];
+    assert_eq!(vcpu.get(PFR1), Some(&0.into()));
+    assert_eq!(vcpu.get(WORKAROUND_2), Some(&3.into()));
+    assert_eq!(vcpu.get(TCR2), None);
+    // In the order of the list, where the firmware registers come first
+    assert!(!check(&fake, &state, &[], &CheckOptions::default(), &mut |_| {}).unwrap().fits());
+}
+
+#[test]
+fn the_implementation_ids_are_writable_only_for_a_template_of_them() {
+    let fake = Fake::default();
+    let state = make(&fake, &[], &template(&[(MIDR, 15, 2)])).unwrap();
+    assert_eq!(state.vcpus[0].get(MIDR), Some(&0x410f_d0c2.into()));
+    let state = make(&fake, &[], &template(&[(PFR1, 0xf0, 0)])).unwrap();
+    assert_eq!(state.vcpus[0].get(MIDR), Some(&0x410f_d0c1.into()));
+}
+
+#[test]
+fn the_interrupt_controller_is_saved() {
+    let fake = Fake::default();
+    let state = make(&fake, &["vgic_v3".to_string()], &Template::default()).unwrap();
+    let vgic = state.vgic.unwrap();
+    assert_eq!(vgic.model, VgicModel::V3);
+    assert!(vgic.attributes.iter().any(|a| (a.group, a.attr, a.value) == (6, ICC_CTLR, 0x400)));
+    assert_eq!(state.features.unwrap(), ["psci_0_2"]);
+    let absent = make(&fake, &["vgic_v2".to_string()], &Template::default());
+    assert!(absent.unwrap_err().to_string().contains("KVM_CREATE_DEVICE: ENODEV"));
+}
+
+#[test]
+fn a_template_that_does_not_fit_is_named() {
+    let fake = Fake::default();
+    let refused =
+        |id, value| make(&fake, &[], &template(&[(id, u128::MAX, value)])).unwrap_err().to_string();
+    assert!(refused(PFR1, 0x30).ends_with("ID_AA64PFR1_EL1 = 0x30: EINVAL"));
+    assert!(refused(RegId::sysreg(3, 0, 0, 1, 1), 0).ends_with(": ENOENT"));
+    let mut unknown = Template::default();
+    unknown.features.push("avx".into());
+    assert!(make(&fake, &[], &unknown).unwrap_err().to_string().contains("avx"));
 }

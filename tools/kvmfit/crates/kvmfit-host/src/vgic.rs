@@ -46,7 +46,7 @@ const ICC_SRE_EL1: u64 = sysreg(3, 0, 12, 12, 5);
 
 /// The attributes that configure a VM, and how many digits have fields: what these take is
 /// measured.
-fn attributes(model: VgicModel) -> &'static [(u32, u64, usize)] {
+pub(crate) fn attributes(model: VgicModel) -> &'static [(u32, u64, usize)] {
     match model {
         VgicModel::V2 => &[
             (GRP_DIST_REGS, GICD_TYPER, 0),

@@ -32,18 +32,24 @@ pub struct Modifier {
     pub value: u128,
 }
 
+impl Modifier {
+    /// The value that it makes of another; `None` for one that is wider than 128 bits.
+    pub fn apply(&self, value: &Value) -> Option<Value> {
+        let bytes = value.to_le_bytes(16)?;
+        let mut old = [0; 16];
+        old.copy_from_slice(&bytes);
+        let new = u128::from_le_bytes(old) & !self.filter | self.value & self.filter;
+        Value::from_le_bytes(&new.to_le_bytes())
+    }
+}
+
 impl Template {
     /// Changes the registers of a vCPU. Registers that the vCPU does not have, or that are wider
     /// than 128 bits, stay as they are.
     pub fn apply(&self, vcpu: &mut Vcpu) {
         for modifier in &self.registers {
             for reg in vcpu.registers.iter_mut().filter(|reg| reg.id == modifier.id) {
-                let Some(bytes) = reg.value.to_le_bytes(16) else { continue };
-                let mut old = [0; 16];
-                old.copy_from_slice(&bytes);
-                let new =
-                    u128::from_le_bytes(old) & !modifier.filter | modifier.value & modifier.filter;
-                if let Some(value) = Value::from_le_bytes(&new.to_le_bytes()) {
+                if let Some(value) = modifier.apply(&reg.value) {
                     reg.value = value;
                     reg.or.clear();
                 }

@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use kvmfit::dump::{Dump, Vm};
 use kvmfit::id::RegId;
 use kvmfit::names;
-use kvmfit::plan::{plan, Plan, Subject, Verdict};
+use kvmfit::plan::{plan, Verdict};
 use kvmfit::state::State;
 use kvmfit::value::Value;
 use kvmfit::vmm::Vmm;
 use kvmfit_host::{Check, Options, Place};
 use serde::Serialize;
 
+use super::agreement::{self, Agreement, Said};
 use super::check;
 use crate::{args, files, output, progress, Answer, Failure};
 
@@ -23,9 +24,10 @@ struct Disagreement {
     features: Vec<String>,
     changed: Vec<(String, String)>,
     plan: Verdict,
-    plan_refuses: Vec<String>,
-    host_refuses: Vec<String>,
-    host_lacks: Vec<String>,
+    #[serde(flatten)]
+    agreement: Agreement,
+    host_refuses: BTreeSet<String>,
+    host_lacks: BTreeSet<String>,
 }
 
 #[derive(Default, Serialize)]
@@ -95,67 +97,42 @@ fn one(
         Err(error) => return Err(error.into()),
     };
     summary.vms += 1;
-    let fits = check.as_ref().is_some_and(Check::fits);
     match plan.verdict {
         Verdict::Yes => summary.yes += 1,
         Verdict::No => summary.no += 1,
         Verdict::CannotTell => summary.cannot_tell += 1,
     }
-    let (planned, refused) = (refused_by_plan(&plan), check.as_ref().map(refused_by_host));
-    let doubted: BTreeSet<String> = plan.doubts.iter().map(|doubt| place(&doubt.subject)).collect();
-    let agree = match plan.verdict {
-        Verdict::CannotTell => true,
-        Verdict::Yes => fits,
-        // Each register, not only that there is one.
-        Verdict::No => {
-            !fits && refused.as_ref().is_none_or(|refused| same(&planned, &doubted, refused))
-        }
-    };
-    if agree {
+    let said = check.as_ref().map_or_else(no_vm, said);
+    let agreement = agreement::compare(&plan, &said);
+    if agreement.agree() {
         return Ok(());
     }
     summary.disagree += 1;
-    let list = |places: &BTreeSet<String>| places.iter().cloned().collect();
     output::json_line(&Disagreement {
         features: state.features.clone().unwrap_or_default(),
         changed: changed.iter().map(|(id, v)| (names::name(*id), v.to_string())).collect(),
         plan: plan.verdict,
-        plan_refuses: list(&planned),
-        host_refuses: refused.as_ref().map_or(Vec::new(), list),
-        host_lacks: check.map_or(vec!["the features".into()], |check| check.lacks),
+        agreement,
+        host_refuses: said.refused,
+        host_lacks: said.lacks,
     })
 }
 
-fn same(
-    planned: &BTreeSet<String>,
-    doubted: &BTreeSet<String>,
-    refused: &BTreeSet<String>,
-) -> bool {
-    // A feature or an interrupt controller is refused before any register.
-    planned.iter().any(|place| place.starts_with(' '))
-        || planned.is_subset(refused)
-            && refused.iter().all(|place| planned.contains(place) || doubted.contains(place))
+/// No VM with the features is a refusal, too.
+fn no_vm() -> Said {
+    Said { lacks: ["the features".to_string()].into(), ..Said::default() }
 }
 
-fn place(subject: &Subject) -> String {
-    match subject {
-        Subject::Register(id) => names::name(*id),
-        Subject::Attribute { group, attr } => format!("group {group} attribute {attr:#x}"),
-        other => format!(" {other:?}"),
-    }
-}
-
-fn refused_by_plan(plan: &Plan) -> BTreeSet<String> {
-    plan.refusals.iter().map(|refusal| place(&refusal.subject)).collect()
-}
-
-fn refused_by_host(check: &Check) -> BTreeSet<String> {
-    let place = |place: &Place| match place {
-        Place::Register(id) => names::name(*id),
-        Place::Attribute { group, attr } => format!("group {group} attribute {attr:#x}"),
+fn said(check: &Check) -> Said {
+    let place = |place: &Place| match *place {
+        Place::Register(id) => agreement::register(id),
+        Place::Attribute { group, attr } => agreement::attribute(group, attr),
         _ => String::new(),
     };
-    check.refusals.iter().map(|refusal| place(&refusal.place)).collect()
+    Said {
+        refused: check.refusals.iter().map(|refusal| place(&refusal.place)).collect(),
+        lacks: check.lacks.iter().cloned().collect(),
+    }
 }
 
 /// A VM with a few registers changed: in a digit, wholly, or to what another VM has.

@@ -14,7 +14,7 @@ use kvmfit::names;
 use kvmfit::plan::{plan, Plan, Verdict};
 use kvmfit::state::State;
 use kvmfit::vmm::{Vmm, WriteOrder};
-use kvmfit_host::{CheckOptions, Options, Place, Refusal};
+use kvmfit_host::{Check, CheckOptions, Options, Place, Refusal};
 use serde::Serialize;
 
 use crate::{args, files, output, progress, Answer, Failure};
@@ -22,6 +22,7 @@ use crate::{args, files, output, progress, Answer, Failure};
 #[derive(Serialize)]
 struct Report {
     file: String,
+    vmm: &'static str,
     features: Vec<String>,
     fits: bool,
     plan: Verdict,
@@ -82,43 +83,79 @@ fn check(
     dumps: &mut BTreeMap<Option<Vec<String>>, Dump>,
 ) -> Result<Report, Failure> {
     let vmm = args.vmm.get();
+    let mut report = Report {
+        file: path.display().to_string(),
+        vmm: vmm.name,
+        features: state.features.clone().unwrap_or_default(),
+        fits: false,
+        plan: Verdict::No,
+        written: 0,
+        refusals: Vec::new(),
+        misreads: Vec::new(),
+        lacks: Vec::new(),
+        ioctls: 0,
+    };
+    match ask(state, args, vmm, dumps) {
+        Ok((plan, check)) => report.says(&plan, check),
+        // The VMs of other states may be possible.
+        Err(failure) => match failure.downcast_ref() {
+            Some(error @ kvmfit_host::Error::Features { .. }) => {
+                report.lacks.push(error.to_string());
+            }
+            _ => return Err(failure),
+        },
+    }
+    Ok(report)
+}
+
+fn ask(
+    state: &State,
+    args: &args::Check,
+    vmm: &Vmm,
+    dumps: &mut BTreeMap<Option<Vec<String>>, Dump>,
+) -> Result<(Plan, Check), Failure> {
     // What a set of features takes is measured once.
-    let dump = match dumps.entry(state.features.clone()) {
+    let key = if args.host.is_some() { None } else { state.features.clone() };
+    let dump = match dumps.entry(key) {
         Entry::Occupied(entry) => entry.into_mut(),
-        Entry::Vacant(entry) => {
-            let mut options = Options::new();
-            options.hypercalls = false;
-            options.features = state.features.clone().map(|features| vec![features]);
-            let measured =
-                progress::shown(args.quiet, |report| kvmfit_host::measure(&options, report));
-            entry.insert(measured?.dump)
-        }
+        Entry::Vacant(entry) => entry.insert(match &args.host {
+            Some(path) => files::dump(path)?,
+            None => measure(state, args)?,
+        }),
     };
     let plan = plan(state, dump, vmm);
     let (order, options) = as_vmm(vmm, state, &plan);
     let check =
         progress::shown(args.quiet, |report| kvmfit_host::check(state, &order, &options, report))?;
-    Ok(Report {
-        file: path.display().to_string(),
-        fits: check.fits(),
-        plan: plan.verdict,
-        written: check.written,
-        refusals: check.refusals.iter().map(refused).collect(),
-        misreads: check
-            .misreads
-            .iter()
-            .map(|misread| Misread {
-                vcpu: misread.vcpu,
-                id: misread.id,
-                name: names::name(misread.id),
-                value: misread.value.to_string(),
-                reads: format!("{:#x}", misread.reads),
-            })
-            .collect(),
-        lacks: check.lacks,
-        features: check.features,
-        ioctls: check.ioctls,
-    })
+    Ok((plan, check))
+}
+
+fn measure(state: &State, args: &args::Check) -> Result<Dump, kvmfit_host::Error> {
+    let mut options = Options::new();
+    options.hypercalls = false;
+    options.features = state.features.clone().map(|features| vec![features]);
+    let measured = progress::shown(args.quiet, |report| kvmfit_host::measure(&options, report))?;
+    Ok(measured.dump)
+}
+
+impl Report {
+    fn says(&mut self, plan: &Plan, check: Check) {
+        self.fits = check.fits();
+        self.plan = plan.verdict;
+        self.written = check.written;
+        self.refusals = check.refusals.iter().map(refused).collect();
+        let misreads = check.misreads.iter().map(|misread| Misread {
+            vcpu: misread.vcpu,
+            id: misread.id,
+            name: names::name(misread.id),
+            value: misread.value.to_string(),
+            reads: format!("{:#x}", misread.reads),
+        });
+        self.misreads = misreads.collect();
+        self.lacks = check.lacks;
+        self.features = check.features;
+        self.ioctls = check.ioctls;
+    }
 }
 
 /// In which order a VMM writes, and what it turns on.
@@ -179,6 +216,8 @@ fn text(report: &Report, several: bool) -> Result<String, Failure> {
     }
     if report.fits {
         writeln!(text, "yes: the host took {} registers", report.written)?;
+    } else if report.written == 0 {
+        writeln!(text, "no: the host has no such VM")?;
     } else {
         let (refused, written) = (report.refusals.len(), report.written);
         writeln!(text, "no: the host refused {refused} of {written} registers")?;

@@ -3,6 +3,7 @@
 //! The commands.
 
 mod agree;
+mod agreement;
 mod audit;
 mod baseline;
 mod check;
@@ -13,6 +14,8 @@ mod generate;
 mod label;
 mod plan;
 mod show;
+mod state;
+mod verify;
 
 use crate::args::{Args, Command};
 use crate::{Answer, Failure};
@@ -28,7 +31,9 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Label(args) => label::run(args),
+        Command::State(args) => state::run(args),
         Command::Agree(args) => agree::run(args),
+        Command::Verify(args) => verify::run(args),
         Command::Completions { shell } => generate::completions(*shell),
         Command::Man { directory } => generate::man(directory),
     }

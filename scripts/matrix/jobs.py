@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a kernel does in each of its two boots."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kernels.boot import Job, Result
+from kernels.initramfs import Content
+from matrix.machines import Kernel
+from matrix.states import KINDS
+from vm.matrix import Config
+
+# The VMMs that restore: one that knows the right order, and one that takes that of the list.
+VMMS = ("planned", "list-order")
+
+# Exit status of a job that could not measure.
+NO_DUMP = 3
+
+MEASURE = f"""\
+uname -r >release
+kvmfit dump --quiet --stats --output dump.json 2>dump.err || exit {NO_DUMP}
+mkdir states
+while read -r kind features; do
+	set -- --features "$features"
+	[ ! -e "/templates/$kind" ] || set -- "$@" --template "/templates/$kind"
+	kvmfit state "$@" --output "states/$kind" 2>"states/$kind.err" || continue
+	rm "states/$kind.err"
+done </kinds
+"""
+
+CHECK = f"""\
+for vmm in {' '.join(VMMS)}; do
+	kvmfit check --json --quiet --host /dump.json --vmm "$vmm" /states/* >"$vmm" 2>"$vmm.err"
+	echo $? >"$vmm.status"
+done
+"""
+
+
+class Failed(Exception):
+    """A boot gave no results; the message says why."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """What is put into each guest."""
+    busybox: Path
+    kvmfit: Path
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What the first boot gave."""
+    release: str
+    dump: str
+    # By kind
+    states: Mapping[str, str]
+    # Why there is no state of a kind
+    lacks: Mapping[str, str]
+    seconds: float
+
+
+def _job(programs: Programs, kernel: Kernel, machine: Config, script: str,
+         files: Mapping[str, Content]) -> Job:
+    if isinstance(kernel.image, str):
+        raise Failed(kernel.image)
+    # A second CPU would only take time: nothing here runs at the same time as something else.
+    return Job(kernel.image, machine, programs.busybox, script,
+               {"bin/kvmfit": programs.kvmfit, **files}, params=kernel.params, cpus=1)
+
+
+def measure(programs: Programs, kernel: Kernel, machine: Config) -> Job:
+    """The first boot: the kernel is measured and makes the states of its VMs."""
+    kinds = "".join(f"{kind.name} {kind.options(machine)}\n" for kind in KINDS)
+    templates = {f"templates/{kind.name}": kind.template for kind in KINDS if kind.template}
+    return _job(programs, kernel, machine, MEASURE, {"kinds": kinds, **templates})
+
+
+def _text(result: Result, name: str) -> str:
+    return result.files.get(name, b"").decode(errors="replace").strip()
+
+
+def _completed(result: Result) -> None:
+    if result.problem:
+        raise Failed(result.problem)
+
+
+def measured(result: Result) -> Measured:
+    """What it gave. Raises Failed if that is nothing."""
+    _completed(result)
+    if result.status:
+        said = _text(result, "dump.err") or result.log.strip() or f"exit status {result.status}"
+        raise Failed(said.splitlines()[-1])
+    states, lacks = {}, {}
+    for kind in KINDS:
+        if text := result.files.get(f"states/{kind.name}"):
+            states[kind.name] = text.decode()
+        else:
+            lacks[kind.name] = _text(result, f"states/{kind.name}.err").removeprefix("kvmfit: ")
+    return Measured(_text(result, "release"), result.files["dump.json"].decode(), states, lacks,
+                    result.seconds)
+
+
+def check(programs: Programs, kernel: Kernel, machine: Config, dump: Path,
+          states: Mapping[str, Path]) -> Job:
+    """The second boot: the kernel says which states it takes."""
+    files: dict[str, Content] = {"dump.json": dump}
+    files |= {f"states/{name}": path for name, path in states.items()}
+    return _job(programs, kernel, machine, CHECK, files)
+
+
+def checked(result: Result, names: list[str]) -> list[dict[str, Any]]:
+    """The answers of each VMM to each state. Raises Failed if one is missing."""
+    _completed(result)
+    answers = []
+    for vmm in VMMS:
+        lines = _text(result, vmm).splitlines()
+        if _text(result, f"{vmm}.status") not in ("0", "1") or len(lines) != len(names):
+            raise Failed(f"kvmfit check --vmm {vmm} answered for {len(lines)} of {len(names)} "
+                         f"states: {_text(result, f'{vmm}.err') or 'no message'}")
+        try:
+            answers += [json.loads(line) for line in lines]
+        except ValueError as why:
+            raise Failed(f"kvmfit check --vmm {vmm}: {why}") from None
+    return answers

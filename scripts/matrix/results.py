@@ -1,0 +1,179 @@
+# SPDX-License-Identifier: GPL-2.0
+"""All results of a run, and what they say together."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from matrix.cells import LIST_ORDER, Cell, Refusal
+from matrix.changes import Changes
+from matrix.planted import Found
+from matrix.states import DEFAULT
+
+PLANNED = "planned"
+
+
+@dataclass(frozen=True)
+class Host:
+    """A kernel on a machine."""
+    machine: str
+    kernel: str
+    # As `uname -r` prints it
+    release: str = ""
+    # The package's version
+    version: str = ""
+    # Why nothing is known of it, or why it did not answer
+    problem: str = ""
+    # Why there is no state of a kind
+    lacks: tuple[tuple[str, str], ...] = ()
+    # How long its two boots took
+    seconds: tuple[float, float] = (0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Results:
+    """A run."""
+    # The command, the date, and versions
+    about: dict[str, str]
+    machines: tuple[str, ...]
+    kernels: tuple[str, ...]
+    hosts: tuple[Host, ...]
+    cells: tuple[Cell, ...]
+    changes: tuple[Changes, ...]
+    planted: Found | None
+    # Kernels that are left out since the archive does not have them
+    gone: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def disagreements(self) -> list[Cell]:
+        return [cell for cell in self.cells if not cell.agrees]
+
+    @property
+    def untold(self) -> list[Cell]:
+        """Cells that `kvmfit plan` cannot tell."""
+        return [cell for cell in self.cells if cell.agrees and not cell.told]
+
+    @property
+    def silent(self) -> list[Host]:
+        """Hosts that gave no results."""
+        return [host for host in self.hosts if host.problem]
+
+    @property
+    def red(self) -> bool:
+        return bool(self.disagreements or self.silent
+                    or self.planted and not self.planted.named or not self.cells)
+
+    def counts(self) -> tuple[int, int, int]:
+        """Passed, failed, skipped."""
+        told = len(self.cells) - len(self.disagreements) - len(self.untold)
+        lie = self.planted.named if self.planted else None
+        return (told + (lie is True),
+                len(self.disagreements) + len(self.silent) + (lie is False) + (not self.cells),
+                len(self.untold) + len(self.gone) + (lie is None))
+
+    def whole(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"format": 1, **asdict(self)}
+
+
+def one(cells: Iterable[Cell]) -> dict[tuple[tuple[str, str], tuple[str, str], str, str], Cell]:
+    """Cells by their source, destination, kind and VMM."""
+    return {(cell.source, cell.destination, cell.kind, cell.vmm): cell for cell in cells}
+
+
+def spans(names: Iterable[str], order: Sequence[str]) -> str:
+    """Names in their order, three and more that follow each other as a span."""
+    there = [name in set(names) for name in order]
+    said: list[str] = []
+    n = 0
+    while n < len(order):
+        end = n
+        while end < len(order) and there[end]:
+            end += 1
+        if end - n >= 3:
+            said.append(f"{order[n]} – {order[end - 1]}")
+        else:
+            said += order[n:end]
+        n = max(end, n + 1)
+    return "all" if len(order) > 1 and all(there) else ", ".join(said)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Refusals that have one pattern: who refuses whose, and why."""
+    names: tuple[str, ...]
+    reason: str
+    kinds: tuple[str, ...]
+    # From which kernels to which, and on which machines
+    moves: frozenset[tuple[str, str]]
+    machines: tuple[str, ...]
+    remedies: tuple[str, ...]
+
+
+def _subjects(refusal: Refusal) -> tuple[str, ...]:
+    return refusal.field_names if refusal.reason == "value" else (refusal.name,)
+
+
+def reasons(cells: Iterable[Cell], vmm: str = PLANNED, own: bool = True) -> list[Reason]:
+    """Why moves on the same machine fail, the most frequent first. Registers that are refused in
+    the same moves for the same reason are one line."""
+    seen: dict[tuple[str, str], dict[str, set[Any]]] = {}
+    for cell in cells:
+        if cell.vmm != vmm or cell.source[0] != cell.destination[0]:
+            continue
+        if not own and cell.source == cell.destination:
+            continue
+        for refusal in cell.refusals:
+            for name in _subjects(refusal):
+                entry = seen.setdefault((name, refusal.reason),
+                                        {"kinds": set(), "moves": set(), "machines": set(),
+                                         "remedies": set()})
+                entry["kinds"].add(cell.kind)
+                entry["moves"].add((cell.source[1], cell.destination[1]))
+                entry["machines"].add(cell.source[0])
+                entry["remedies"].add(refusal.remedy)
+    groups: dict[tuple[Any, ...], list[tuple[str, set[str]]]] = {}
+    for (name, reason), entry in seen.items():
+        key = (reason, frozenset(entry["kinds"]), frozenset(entry["moves"]),
+               frozenset(entry["machines"]))
+        groups.setdefault(key, []).append((name, entry["remedies"]))
+    found = [Reason(tuple(sorted(name for name, _ in names)), reason, tuple(sorted(kinds)), moves,
+                    tuple(sorted(machines)),
+                    tuple(sorted({text for _, remedies in names for text in remedies if text})))
+             for (reason, kinds, moves, machines), names in groups.items()]
+    return sorted(found, key=lambda item: (-len(item.moves) * len(item.machines), item.names))
+
+
+@dataclass(frozen=True)
+class OrderProblem:
+    """A VM that its own host takes in the right order, and refuses in that of the list."""
+    kind: str
+    names: tuple[str, ...]
+    remedy: str
+    kernels: frozenset[str]
+    machines: tuple[str, ...]
+
+
+def order_problems(cells: Iterable[Cell]) -> list[OrderProblem]:
+    """VMs that cannot be restored where they were saved, in the order of KVM_GET_REG_LIST."""
+    known = one(cells)
+    seen: dict[tuple[str, tuple[str, ...], str], set[tuple[str, str]]] = {}
+    for (source, destination, kind, vmm), cell in known.items():
+        right = known.get((source, destination, kind, PLANNED))
+        if vmm != LIST_ORDER or source != destination or not right or not right.fits:
+            continue
+        early = [refusal for refusal in cell.refusals if refusal.reason == "order"]
+        if cell.fits or not early:
+            continue
+        names = tuple(refusal.name for refusal in early)
+        seen.setdefault((kind, names, early[0].remedy), set()).add(source)
+    return [OrderProblem(kind, names, remedy, frozenset(kernel for _, kernel in places),
+                         tuple(sorted({machine for machine, _ in places})))
+            for (kind, names, remedy), places in sorted(seen.items())]
+
+
+def refused(found: dict[Any, Cell], source: tuple[str, str], destination: tuple[str, str],
+            kind: str = DEFAULT) -> int | None:
+    """How many registers the destination refuses of a VM; None without an answer."""
+    cell = found.get((source, destination, kind, PLANNED))
+    return None if cell is None else len(cell.refusals)
