@@ -32,7 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--base", default="", help="the kernel source (default: Debian's)")
     parser.add_argument("--out", type=Path, required=True, help="directory for the tables")
     parser.add_argument("--tests", default="", help="names separated by commas: M1, X7, a file of "
-                        "the core such as level.rs, `core` or `planted`")
+                        "the core such as field.rs, `core` or `planted`")
     return parser.parse_args()
 
 
@@ -58,7 +58,7 @@ def chosen(words: list[str], mutants: list[planted.Planted]
             some += found
         else:
             raise Broken(f"no mutant '{word}'; good values: core, a file of the core such as "
-                         f"level.rs, planted, {', '.join(m.name for m in mutants)}")
+                         f"field.rs, planted, {', '.join(m.name for m in mutants)}")
     wanted = [m for m in mutants if m in some]
     return wanted, set() if whole else files or None
 

@@ -5,7 +5,7 @@
 #
 # Mutation tests: put one bug at a time into a copy of this repository, and check that
 # a test finds each. TESTS= selects mutants: M1, X7 (scripts/mutants/planted), a file
-# of the core such as level.rs, `core` or `planted`. Everything is built in $O/mutants;
+# of the core such as field.rs, `core` or `planted`. Everything is built in $O/mutants;
 # a run repairs what a killed one left there.
 
 . "$(dirname "$0")/lib.sh"

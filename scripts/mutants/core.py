@@ -3,7 +3,8 @@
 
 A copy of the crate has all its tests in one program: it builds in a tenth of the time that a
 program for each file takes, and it ends with the first test that fails. The mutants of a source
-file are first tested with the tests of the same name; all tests then run on the ones they miss.
+file, such as fw_reg/bitmap.rs, are first tested with the tests of the same name,
+fw_reg_bitmap.rs; all tests then run on the ones they miss.
 """
 
 import json
@@ -31,8 +32,8 @@ PROFILE = {"CARGO_PROFILE_DEV_OPT_LEVEL": "1", "CARGO_PROFILE_DEV_DEBUG": "0",
 _FIRST = re.compile(r"^first failure: ([\w:]+): panicked at (\S+?):?$", re.MULTILINE)
 _DOC = re.compile(r"^test (src/\S+ - .*) \.\.\. FAILED$", re.MULTILINE)
 _COMPILE_ERROR = re.compile(r"^error\[E\d+\]", re.MULTILINE)
-# In "src/level.rs:41:9: replace ...": without line and column a name survives other changes.
-_PLACE = re.compile(r"^(src/\w+\.rs):\d+:\d+: ")
+# In "src/fw_reg/bitmap.rs:41:9: replace ...": without line and column a name survives other changes.
+_PLACE = re.compile(r"^(src/[\w/]+\.rs):\d+:\d+: ")
 
 
 class Broken(Exception):
@@ -75,6 +76,11 @@ def copy(crate: Path, to: Path, only: str = "") -> None:
         if not there.is_file() or there.read_text(encoding="utf-8") != text:
             there.parent.mkdir(parents=True, exist_ok=True)
             there.write_text(text, encoding="utf-8")
+
+
+def tests_of(file: str) -> str:
+    """The name of the tests of a source file; those of fw_reg/mod.rs are fw_reg."""
+    return file.removesuffix(".rs").removesuffix("/mod").replace("/", "_")
 
 
 def failing_test(output: str) -> str | None:
@@ -255,9 +261,9 @@ def mutate(crate: Path, work: Path, files: set[str], say: Callable[[str], None]
     for mutant in every:
         by_file.setdefault(mutant.partition(":")[0].removeprefix("src/"), []).append(mutant)
     for file, mutants in by_file.items():
-        stem = file.removesuffix(".rs")
-        if (crate / "tests" / file).is_file():
-            found.update({m.full: m for m in runs.run(stem, stem, mutants)})
+        tests = tests_of(file)
+        if (crate / "tests" / f"{tests}.rs").is_file():
+            found.update({m.full: m for m in runs.run(tests, tests, mutants)})
         number = Counter(found[m].status if m in found else "missed" for m in mutants)
         say(f"core: {file}: {len(mutants)} mutants, {number['missed']} left for the tests of all "
             "files")

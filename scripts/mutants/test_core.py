@@ -10,10 +10,10 @@ from unittest import mock
 from mutants import core, planted
 from mutants.core import Broken, CoreMutant
 
-MISSED = CoreMutant("src/level.rs:10:5: replace | with ^ in Field::mask", "missed", "")
-ANOTHER = CoreMutant("src/level.rs:20:9: replace | with ^ in Field::mask", "missed", "")
-CAUGHT = CoreMutant("src/level.rs:30:1: replace | with ^ in Field::mask", "caught", "level::some")
-NAME = "src/level.rs: replace | with ^ in Field::mask"
+MISSED = CoreMutant("src/opt_in/levels.rs:10:5: replace | with ^ in FeatureLevels::with", "missed", "")
+ANOTHER = CoreMutant("src/opt_in/levels.rs:20:9: replace | with ^ in FeatureLevels::with", "missed", "")
+CAUGHT = CoreMutant("src/opt_in/levels.rs:30:1: replace | with ^ in FeatureLevels::with", "caught", "opt_in_levels::some")
+NAME = "src/opt_in/levels.rs: replace | with ^ in FeatureLevels::with"
 
 
 def equivalent(text: str) -> dict[str, tuple[int, str]]:
@@ -26,8 +26,13 @@ def equivalent(text: str) -> dict[str, tuple[int, str]]:
 class Names(unittest.TestCase):
     def test_a_name_has_no_line_and_column(self) -> None:
         self.assertEqual(MISSED.name, NAME)
-        self.assertEqual(MISSED.place, "level.rs:10:5")
-        self.assertEqual(MISSED.file, "level.rs")
+        self.assertEqual(MISSED.place, "opt_in/levels.rs:10:5")
+        self.assertEqual(MISSED.file, "opt_in/levels.rs")
+
+    def test_a_file_has_the_tests_of_its_name(self) -> None:
+        for file, tests in (("field.rs", "field"), ("fw_reg/mod.rs", "fw_reg"),
+                            ("fw_reg/bitmap.rs", "fw_reg_bitmap")):
+            self.assertEqual(core.tests_of(file), tests)
 
     def test_the_first_failure_is_found_in_the_output(self) -> None:
         output = ("test a::passes ... ok\n\nfirst failure: bitmap::some_test: panicked at "
@@ -35,9 +40,9 @@ class Names(unittest.TestCase):
         self.assertEqual(core.failing_test(output), "bitmap::some_test (bitmap.rs:38:9)")
 
     def test_a_failed_example_of_the_documentation_is_found(self) -> None:
-        output = "test src/gicc.rs - gicc::GiccPmr (line 18) ... FAILED\n"
+        output = "test src/vgic_v2/mod.rs - vgic_v2::GiccPmr (line 18) ... FAILED\n"
         self.assertEqual(core.failing_test(output),
-                         "documentation of src/gicc.rs - gicc::GiccPmr (line 18)")
+                         "documentation of src/vgic_v2/mod.rs - vgic_v2::GiccPmr (line 18)")
 
     def test_other_errors_name_no_test(self) -> None:
         self.assertIsNone(core.failing_test("error: could not compile `kvm_abi`\n"))
@@ -68,7 +73,7 @@ class Equivalent(unittest.TestCase):
             self.assertEqual(len(core.excuse(mutants, {NAME: (1, "why")}, set())[1]), 1)
 
     def test_entries_of_files_that_were_not_tried_do_not_count(self) -> None:
-        self.assertEqual(core.excuse([], {NAME: (1, "why")}, {"gicc.rs"})[1], [])
+        self.assertEqual(core.excuse([], {NAME: (1, "why")}, {"vgic_v2/mod.rs"})[1], [])
 
 
 class Verdicts(unittest.TestCase):

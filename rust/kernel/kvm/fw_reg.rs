@@ -7,9 +7,9 @@
 use super::{
     abi::{
         FwReg,
-        NextFwReg,
         PsciVersion,
         Reject, //
+        Visit,
     },
     Vcpu, //
 };
@@ -69,11 +69,11 @@ struct Read<'a> {
     vcpu: &'a Vcpu,
 }
 
-impl NextFwReg for Read<'_> {
+impl Visit<FwReg> for Read<'_> {
     type Output = u64;
 
     #[inline(always)]
-    fn with(self, reg: FwReg) -> u64 {
+    fn visit(self, reg: FwReg) -> u64 {
         read(self.vcpu, reg)
     }
 }
@@ -93,11 +93,11 @@ struct Write<'a> {
     value: u64,
 }
 
-impl NextFwReg for Write<'_> {
+impl Visit<FwReg> for Write<'_> {
     type Output = Result<(), Reject>;
 
     #[inline(always)]
-    fn with(self, reg: FwReg) -> Result<(), Reject> {
+    fn visit(self, reg: FwReg) -> Result<(), Reject> {
         write(self.vcpu, reg, self.value)
     }
 }

@@ -27,7 +27,7 @@ use crate::{
 use super::{
     abi::{
         EnableCap,
-        FwState,
+        FwMasks,
         GicMaskIndex,
         GicV3State,
         OptIns,
@@ -226,7 +226,7 @@ impl<'a> ConfigLocked<'a> {
 
     /// Returns the writable masks of the VM's firmware registers.
     pub fn fw_masks(self) -> impl Iterator<Item = u64> {
-        FwState {
+        FwMasks {
             features: self.features(),
             ran: self.ran_once(),
             psci_version_freezes: self.vm().opt_ins().contains(OptIns::PSCI_VERSION_FREEZE),

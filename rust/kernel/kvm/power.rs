@@ -25,7 +25,7 @@ use crate::{
 
 use super::{
     abi::{
-        psci_call::ret,
+        ret,
         PowerOn, //
     },
     ExitedVcpu,

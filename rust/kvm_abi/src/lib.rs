@@ -41,49 +41,111 @@
     clippy::unwrap_used
 )]
 
-mod bitmap;
-mod call;
-mod decision;
-mod feature;
-mod feature_level_reg;
-mod func_id;
-mod fw_masks;
+#[expect(clippy::as_conversions)]
+mod cast;
+mod field;
 mod fw_reg;
-mod gic_masks;
-mod gicc;
-mod level;
-mod masks;
+mod id_reg;
 mod opt_in;
-mod psci;
-pub mod psci_call;
+mod reg_id;
+mod reg_masks;
 mod reject;
-mod scope;
-mod seen;
-mod smccc_filter;
-mod snapshot;
-mod sysreg;
+mod smccc;
 pub mod vectors;
-mod workaround;
+mod vgic_v2;
+mod visit;
 
-pub use bitmap::{FeatureBitmap, RanOnce};
-pub use call::{Call, Gate, Service, TrngFunction};
-pub use decision::{Action, Caller, Decision, PtpCounter, SystemTime, WorkaroundQuery};
-pub use feature::{FeatureField, FeatureRegister, SafeValue};
-pub use feature_level_reg::{FeatureLevelReg, HostWorkarounds};
-pub use func_id::{Convention, FuncId};
-pub use fw_masks::FwState;
-pub use fw_reg::{FwReg, NextFwReg};
-pub use gic_masks::{GicMaskIndex, GicV3State};
-pub use gicc::{BinaryPoint, CpuInterface, GiccCtlr, GiccPmr, GiccReg, VmPriMask, Vmcr};
-pub use level::{FeatureLevel, FeatureLevels, Field, FieldIndex, FieldMask, Sign};
-pub use masks::{FeatureIdMasks, MaskRange, MaskRequest};
-pub use opt_in::{EnableCap, OptInCap, OptIns};
-pub use psci::{PsciVersion, VcpuFeatures};
-pub use psci_call::{AffinityQuery, PowerOn, Psci01Function, PsciCall, PsciFunction, SystemEvent};
+pub use field::{
+    FeatureLevel,
+    Field,
+    Sign, //
+};
 pub use reject::Reject;
-pub use scope::{Scope, VmReg};
-pub use seen::{Seen, Verdict};
-pub use smccc_filter::{FilterAction, FilterEntry, FilterRange, FilterRequest};
-pub use snapshot::{Effect, Snapshot};
-pub use sysreg::{FeatureIdIndex, SysReg};
-pub use workaround::{Mitigation, WorkaroundLevel, WorkaroundLevel2};
+pub use visit::Visit;
+
+// The firmware pseudo-registers.
+pub use fw_reg::{
+    Effect,
+    FeatureBitmap,
+    FwReg,
+    Mitigation,
+    PsciVersion,
+    RanOnce,
+    Snapshot,
+    VcpuFeatures,
+    WorkaroundLevel,
+    WorkaroundLevel2, //
+};
+
+// The ID registers.
+pub use id_reg::{
+    FeatureField,
+    FeatureIdIndex,
+    FeatureRegister,
+    SafeValue,
+    SysReg, //
+};
+
+// The masks of the bits that userspace can change.
+pub use reg_masks::{
+    FeatureIdMasks,
+    FwMasks,
+    GicMaskIndex,
+    GicV3State,
+    MaskRange,
+    MaskRequest, //
+};
+
+// The CPU interface of a GICv2.
+pub use vgic_v2::{
+    BinaryPoint,
+    CpuInterface,
+    GiccCtlr,
+    GiccPmr,
+    GiccReg,
+    VmPriMask,
+    Vmcr, //
+};
+
+// Hypercalls: what a guest calls, who calls, what to do, and the filter.
+pub use smccc::{
+    ret,
+    Action,
+    AffinityQuery,
+    Call,
+    Caller,
+    Convention,
+    Decision,
+    FilterAction,
+    FilterEntry,
+    FilterRange,
+    FilterRequest,
+    FuncId,
+    Gate,
+    PowerOn,
+    Psci01Function,
+    PsciCall,
+    PsciFunction,
+    PtpCounter,
+    Seen,
+    Service,
+    SystemEvent,
+    SystemTime,
+    TrngFunction,
+    Verdict,
+    WorkaroundQuery, //
+};
+
+// The ABI that a VM can opt in to.
+pub use opt_in::{
+    EnableCap,
+    FeatureLevelReg,
+    FeatureLevels,
+    FieldIndex,
+    FieldMask,
+    HostWorkarounds,
+    OptInCap,
+    OptIns,
+    Scope,
+    VmReg, //
+};

@@ -10,7 +10,7 @@ use kernel::{
     kvm::{
         abi::{
             CpuInterface,
-            FwState,
+            FwMasks,
             GicMaskIndex,
             MaskRange,
             OptInCap,
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_masks(
         }
         Ok(MaskRange::Firmware) => {
             let masks = vm.lock_config().locked().fw_masks();
-            range.write_masks(FwState::COUNT, masks)
+            range.write_masks(FwMasks::COUNT, masks)
         }
         // `kvm_arm_rust_get_reg_writable_masks()` serves the range that does not depend on the VM.
         Ok(MaskRange::FeatureId) => Err(EINVAL),

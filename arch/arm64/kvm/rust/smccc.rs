@@ -6,7 +6,7 @@ use kernel::{
     bindings,
     kvm::{
         abi::{
-            psci_call::ret,
+            ret,
             Action,
             AffinityQuery,
             Caller,

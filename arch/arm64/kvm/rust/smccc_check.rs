@@ -19,7 +19,7 @@ use kernel::{
     },
     kvm::{
         abi::{
-            psci_call::ret,
+            ret,
             Action,
             Call,
             Caller,

@@ -8,8 +8,8 @@
 use kvm_abi::{
     FeatureBitmap,
     FeatureIdMasks,
+    FwMasks,
     FwReg,
-    FwState,
     GicMaskIndex,
     GicV3State,
     MaskRange,
@@ -136,7 +136,7 @@ fn gic(input: &mut Input<'_>) {
 
 fn firmware(input: &mut Input<'_>) {
     let (features, ran) = (features(input), ran(input));
-    let state = FwState {
+    let state = FwMasks {
         features,
         ran,
         psci_version_freezes: input.bool(),

@@ -8,11 +8,11 @@
 use kvm_abi::{
     FeatureLevelReg,
     FwReg,
-    NextFwReg,
     OptIns,
     Reject,
     Scope,
     SysReg,
+    Visit,
     VmReg, //
 };
 
@@ -135,10 +135,10 @@ fn is_shared(numbers: [u64; 5]) -> bool {
 
 struct Id;
 
-impl NextFwReg for Id {
+impl Visit<FwReg> for Id {
     type Output = u64;
 
-    fn with(self, reg: FwReg) -> u64 {
+    fn visit(self, reg: FwReg) -> u64 {
         reg.id()
     }
 }

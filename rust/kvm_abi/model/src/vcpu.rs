@@ -8,7 +8,7 @@ use std::sync::atomic::{
 };
 
 use kvm_abi::{
-    psci_call::ret,
+    ret,
     PowerOn, //
 };
 use loom::sync::{

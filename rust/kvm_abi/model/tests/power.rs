@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kvm_abi::{
-    psci_call::ret,
+    ret,
     PowerOn, //
 };
 use kvm_abi_model::{

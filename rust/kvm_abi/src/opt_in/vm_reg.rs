@@ -1,59 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The scope of a register: each vCPU has its own, or all vCPUs of the VM share it.
+//! The registers that all vCPUs of a VM share, accessed with a vCPU or without one.
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
-use crate::{FeatureLevelReg, FwReg, OptIns, Reject, SysReg};
-
-/// Bit 28 of an id: `KVM_REG_ARM_SCOPE_VM`.
-const VM: u64 = 1 << 28;
-
-/// The scope of a register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Scope {
-    /// Each vCPU has its own.
-    Vcpu,
-    /// All vCPUs share it: writing it on one of them is enough.
-    Vm,
-}
-
-impl Scope {
-    /// Returns the scope of the register that has this id; bit 28 of the id is zero.
-    #[inline]
-    pub fn of(id: u64) -> Self {
-        let shared = FwReg::from_id(id).is_ok()
-            || FeatureLevelReg::from_id(id).is_ok()
-            || SysReg::from_id(id).is_some_and(SysReg::is_vm_id);
-        if shared {
-            Self::Vm
-        } else {
-            Self::Vcpu
-        }
-    }
-
-    /// Returns the id in a list of registers: with the scope, if the VM has opted in to it.
-    #[inline]
-    pub fn list(id: u64, opt_ins: OptIns) -> u64 {
-        if opt_ins.contains(OptIns::REG_SCOPE) && Self::of(id) == Self::Vm {
-            id | VM
-        } else {
-            id
-        }
-    }
-
-    /// Returns the id without its scope, if the VM has opted in to scopes and the scope is right;
-    /// otherwise the id unchanged.
-    #[inline]
-    pub fn strip(id: u64, opt_ins: OptIns) -> u64 {
-        let plain = id & !VM;
-        if opt_ins.contains(OptIns::REG_SCOPE) && Self::of(plain) == Self::Vm {
-            plain
-        } else {
-            id
-        }
-    }
-}
+use super::{
+    FeatureLevelReg,
+    OptIns,
+    Scope, //
+};
+use crate::{
+    FwReg,
+    Reject, //
+};
 
 /// A register that can be accessed without a vCPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

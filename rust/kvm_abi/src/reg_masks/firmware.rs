@@ -4,11 +4,16 @@
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
-use crate::{FeatureBitmap, FwReg, RanOnce, VcpuFeatures};
+use crate::{
+    FeatureBitmap,
+    FwReg,
+    RanOnce,
+    VcpuFeatures, //
+};
 
 /// The state that the masks depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct FwState {
+pub struct FwMasks {
     /// The features of the VM's vCPUs.
     pub features: VcpuFeatures,
     /// Whether the VM has run, which freezes the bitmaps.
@@ -17,7 +22,7 @@ pub struct FwState {
     pub psci_version_freezes: bool,
 }
 
-impl FwState {
+impl FwMasks {
     /// The number of places in the range, `KVM_ARM_FW_RANGE_SIZE`.
     pub const COUNT: usize = 128;
 

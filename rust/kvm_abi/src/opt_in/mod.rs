@@ -4,7 +4,25 @@
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
-use crate::{MaskRange, Reject};
+use crate::{
+    cast,
+    MaskRange,
+    Reject, //
+};
+
+mod levels;
+mod scope;
+mod vm_reg;
+
+pub use levels::{
+    FeatureLevelReg,
+    FeatureLevels,
+    FieldIndex,
+    FieldMask,
+    HostWorkarounds, //
+};
+pub use scope::Scope;
+pub use vm_reg::VmReg;
 
 /// A set of features that a VM has opted in to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -148,7 +166,7 @@ impl OptInCap {
         let there = there.intersection(self.opt_ins());
         match self {
             _ if there.is_empty() => 0,
-            Self::FeatureLevels => 8,
+            Self::FeatureLevels => cast::widen(FeatureLevelReg::NR),
             Self::RegMaskRanges => there.mask_ranges(),
             Self::VmOneReg | Self::RegScope | Self::PsciVersionFreeze => 1,
         }

@@ -5,6 +5,14 @@
 //! Reference: Arm ARM, "System instruction class encoding overview"; `sys_reg()`,
 //! `is_feature_id_reg()`, `is_aa32_id_reg()`.
 
+use crate::{
+    cast,
+    reg_id::{
+        Class,
+        RegId, //
+    }, //
+};
+
 /// The encoding of a system register, as the kernel packs it: op0 in bits 20:19, op1 in 18:16, CRn
 /// in 15:12, CRm in 11:8 and op2 in 7:5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -31,13 +39,11 @@ impl SysReg {
     /// op1 in 13:11, CRn in 10:7, CRm in 6:3 and op2 in 2:0.
     #[inline]
     pub const fn from_id(id: u64) -> Option<Self> {
-        if id >> 16 != 0x6030_0000_0013 {
+        let (class, number) = RegId::new(id).split();
+        if class != Class::SYS_REG.ids() {
             return None;
         }
-        // CAST: Keeps the lower 16 bits, the shifted encoding.
-        #[expect(clippy::as_conversions)]
-        let number = (id & 0xffff) as u32;
-        Some(Self(number << 5))
+        Some(Self(cast::low_half(number) << 5))
     }
 
     /// Returns whether this is an ID register that all vCPUs of a VM share.
@@ -102,10 +108,9 @@ impl SysReg {
             3 => 2,
             _ => return None,
         };
-        // CAST: At most 191. INVARIANT: The block is at most 2, CRm and op2 are at most 7.
-        #[expect(clippy::as_conversions)]
-        let index = ((block << 6) | (self.crm() << 3) | self.op2()) as u8;
-        Some(FeatureIdIndex(index))
+        let index = (block << 6) | (self.crm() << 3) | self.op2();
+        // INVARIANT: At most 191: the block is at most 2, CRm and op2 are at most 7.
+        Some(FeatureIdIndex(cast::low_byte(index)))
     }
 }
 
@@ -124,9 +129,6 @@ impl FeatureIdIndex {
     /// Returns the index: op1 (0, 1 or 2 for 3) in bits 7:6, CRm in 5:3 and op2 in 2:0.
     #[inline]
     pub const fn get(self) -> usize {
-        // CAST: Widens, `usize::from()` is not `const`.
-        #[expect(clippy::as_conversions)]
-        let index = self.0 as usize;
-        index
+        cast::index(self.0)
     }
 }

@@ -6,17 +6,24 @@
 //! (TRNG), `Documentation/virt/kvm/arm/hypercalls.rst`; `kvm_smccc_call_handler()`,
 //! `kvm_smccc_test_fw_bmap()` and `kvm_smccc_default_allowed()`.
 
-use crate::{
+use super::{
     func_id::FuncId,
-    psci_call::{
+    psci::{
         Psci01Function,
         PsciCall,
         PsciFunction, //
     },
+    trng::TrngFunction,
     Convention::{
         self,
         Smc32,
         Smc64, //
+    }, //
+};
+use crate::{
+    visit::{
+        Found,
+        Visit, //
     },
     FeatureBitmap, //
 };
@@ -95,29 +102,6 @@ const VENDOR_HYP_FEATURES: Split = vendor_hyp(0x0);
 const VENDOR_HYP_PTP: Split = vendor_hyp(0x1);
 const VENDOR_HYP_UID: Split = vendor_hyp(0xff01);
 
-/// What to do with a decoded function.
-///
-/// A trait and not a closure, because closures cannot be `#[inline(always)]`.
-pub(crate) trait Next {
-    /// The result.
-    type Output;
-
-    /// Handles a function.
-    fn with(self, call: Call) -> Self::Output;
-}
-
-/// Returns the function itself.
-struct Decoded;
-
-impl Next for Decoded {
-    type Output = Call;
-
-    #[inline(always)]
-    fn with(self, call: Call) -> Call {
-        call
-    }
-}
-
 /// A function that KVM may serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -149,19 +133,6 @@ pub enum Call {
     Psci01(Psci01Function),
     /// A function that KVM does not serve.
     Unknown,
-}
-
-/// A function of the true random number generator, Arm DEN 0098.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TrngFunction {
-    /// `TRNG_VERSION`.
-    Version,
-    /// `TRNG_FEATURES`.
-    Features,
-    /// `TRNG_GET_UUID`.
-    GetUuid,
-    /// `TRNG_RND`; the convention is the width of the registers that it fills.
-    Rnd(Convention),
 }
 
 /// A hypercall service that userspace can take away from a VM.
@@ -225,64 +196,64 @@ impl Call {
     /// Returns the function that has this identifier.
     #[inline(always)]
     pub fn decode(id: FuncId) -> Self {
-        Self::dispatch(id, Decoded)
+        Self::dispatch(id, Found)
     }
 
     /// Handles the function that has this identifier.
     ///
-    /// The result is that of `next.with(Call::decode(id))`. Each arm calls `next` with a constant,
+    /// The result is that of `next.visit(Call::decode(id))`. Each arm calls `next` with a constant,
     /// so that the compiler merges decoding and handling into one switch.
     #[inline(always)]
-    pub(crate) fn dispatch<N: Next>(id: FuncId, next: N) -> N::Output {
+    pub(crate) fn dispatch<N: Visit<Self>>(id: FuncId, next: N) -> N::Output {
         match id.split() {
-            SMCCC_VERSION => next.with(Self::Version),
-            SMCCC_ARCH_FEATURES => next.with(Self::ArchFeatures),
-            SMCCC_ARCH_WORKAROUND_1 => next.with(Self::Workaround1),
-            SMCCC_ARCH_WORKAROUND_2 => next.with(Self::Workaround2),
-            SMCCC_ARCH_WORKAROUND_3 => next.with(Self::Workaround3),
+            SMCCC_VERSION => next.visit(Self::Version),
+            SMCCC_ARCH_FEATURES => next.visit(Self::ArchFeatures),
+            SMCCC_ARCH_WORKAROUND_1 => next.visit(Self::Workaround1),
+            SMCCC_ARCH_WORKAROUND_2 => next.visit(Self::Workaround2),
+            SMCCC_ARCH_WORKAROUND_3 => next.visit(Self::Workaround3),
 
-            PSCI_VERSION => next.with(Self::psci(PsciFunction::Version, Smc32)),
-            CPU_SUSPEND => next.with(Self::psci(PsciFunction::CpuSuspend, Smc32)),
-            CPU_SUSPEND64 => next.with(Self::psci(PsciFunction::CpuSuspend, Smc64)),
-            CPU_OFF => next.with(Self::psci(PsciFunction::CpuOff, Smc32)),
-            CPU_ON => next.with(Self::psci(PsciFunction::CpuOn, Smc32)),
-            CPU_ON64 => next.with(Self::psci(PsciFunction::CpuOn, Smc64)),
-            AFFINITY_INFO => next.with(Self::psci(PsciFunction::AffinityInfo, Smc32)),
-            AFFINITY_INFO64 => next.with(Self::psci(PsciFunction::AffinityInfo, Smc64)),
-            MIGRATE_INFO_TYPE => next.with(Self::psci(PsciFunction::MigrateInfoType, Smc32)),
-            SYSTEM_OFF => next.with(Self::psci(PsciFunction::SystemOff, Smc32)),
-            SYSTEM_RESET => next.with(Self::psci(PsciFunction::SystemReset, Smc32)),
-            PSCI_FEATURES => next.with(Self::psci(PsciFunction::Features, Smc32)),
-            SYSTEM_SUSPEND => next.with(Self::psci(PsciFunction::SystemSuspend, Smc32)),
-            SYSTEM_SUSPEND64 => next.with(Self::psci(PsciFunction::SystemSuspend, Smc64)),
-            SYSTEM_RESET2 => next.with(Self::psci(PsciFunction::SystemReset2, Smc32)),
-            SYSTEM_RESET2_64 => next.with(Self::psci(PsciFunction::SystemReset2, Smc64)),
-            SYSTEM_OFF2 => next.with(Self::psci(PsciFunction::SystemOff2, Smc32)),
-            SYSTEM_OFF2_64 => next.with(Self::psci(PsciFunction::SystemOff2, Smc64)),
+            PSCI_VERSION => next.visit(Self::psci(PsciFunction::Version, Smc32)),
+            CPU_SUSPEND => next.visit(Self::psci(PsciFunction::CpuSuspend, Smc32)),
+            CPU_SUSPEND64 => next.visit(Self::psci(PsciFunction::CpuSuspend, Smc64)),
+            CPU_OFF => next.visit(Self::psci(PsciFunction::CpuOff, Smc32)),
+            CPU_ON => next.visit(Self::psci(PsciFunction::CpuOn, Smc32)),
+            CPU_ON64 => next.visit(Self::psci(PsciFunction::CpuOn, Smc64)),
+            AFFINITY_INFO => next.visit(Self::psci(PsciFunction::AffinityInfo, Smc32)),
+            AFFINITY_INFO64 => next.visit(Self::psci(PsciFunction::AffinityInfo, Smc64)),
+            MIGRATE_INFO_TYPE => next.visit(Self::psci(PsciFunction::MigrateInfoType, Smc32)),
+            SYSTEM_OFF => next.visit(Self::psci(PsciFunction::SystemOff, Smc32)),
+            SYSTEM_RESET => next.visit(Self::psci(PsciFunction::SystemReset, Smc32)),
+            PSCI_FEATURES => next.visit(Self::psci(PsciFunction::Features, Smc32)),
+            SYSTEM_SUSPEND => next.visit(Self::psci(PsciFunction::SystemSuspend, Smc32)),
+            SYSTEM_SUSPEND64 => next.visit(Self::psci(PsciFunction::SystemSuspend, Smc64)),
+            SYSTEM_RESET2 => next.visit(Self::psci(PsciFunction::SystemReset2, Smc32)),
+            SYSTEM_RESET2_64 => next.visit(Self::psci(PsciFunction::SystemReset2, Smc64)),
+            SYSTEM_OFF2 => next.visit(Self::psci(PsciFunction::SystemOff2, Smc32)),
+            SYSTEM_OFF2_64 => next.visit(Self::psci(PsciFunction::SystemOff2, Smc64)),
 
-            PSCI_0_1_CPU_SUSPEND => next.with(Self::Psci01(Psci01Function::CpuSuspend)),
-            PSCI_0_1_CPU_OFF => next.with(Self::Psci01(Psci01Function::CpuOff)),
-            PSCI_0_1_CPU_ON => next.with(Self::Psci01(Psci01Function::CpuOn)),
-            PSCI_0_1_MIGRATE => next.with(Self::Psci01(Psci01Function::Migrate)),
+            PSCI_0_1_CPU_SUSPEND => next.visit(Self::Psci01(Psci01Function::CpuSuspend)),
+            PSCI_0_1_CPU_OFF => next.visit(Self::Psci01(Psci01Function::CpuOff)),
+            PSCI_0_1_CPU_ON => next.visit(Self::Psci01(Psci01Function::CpuOn)),
+            PSCI_0_1_MIGRATE => next.visit(Self::Psci01(Psci01Function::Migrate)),
 
-            TRNG_VERSION => next.with(Self::Trng(TrngFunction::Version)),
-            TRNG_FEATURES => next.with(Self::Trng(TrngFunction::Features)),
-            TRNG_GET_UUID => next.with(Self::Trng(TrngFunction::GetUuid)),
-            TRNG_RND => next.with(Self::Trng(TrngFunction::Rnd(Smc32))),
-            TRNG_RND64 => next.with(Self::Trng(TrngFunction::Rnd(Smc64))),
+            TRNG_VERSION => next.visit(Self::Trng(TrngFunction::Version)),
+            TRNG_FEATURES => next.visit(Self::Trng(TrngFunction::Features)),
+            TRNG_GET_UUID => next.visit(Self::Trng(TrngFunction::GetUuid)),
+            TRNG_RND => next.visit(Self::Trng(TrngFunction::Rnd(Smc32))),
+            TRNG_RND64 => next.visit(Self::Trng(TrngFunction::Rnd(Smc64))),
 
-            PV_TIME_FEATURES => next.with(Self::PvTimeFeatures),
-            PV_TIME_ST => next.with(Self::PvTimeSt),
+            PV_TIME_FEATURES => next.visit(Self::PvTimeFeatures),
+            PV_TIME_ST => next.visit(Self::PvTimeSt),
 
-            VENDOR_HYP_FEATURES => next.with(Self::VendorHypFeatures),
-            VENDOR_HYP_PTP => next.with(Self::VendorHypPtp),
-            VENDOR_HYP_UID => next.with(Self::VendorHypUid),
+            VENDOR_HYP_FEATURES => next.visit(Self::VendorHypFeatures),
+            VENDOR_HYP_PTP => next.visit(Self::VendorHypPtp),
+            VENDOR_HYP_UID => next.visit(Self::VendorHypUid),
 
             // Fast or yielding, with any reserved bits.
             _ if id.owner() == FuncId::OWNER_STANDARD && id.number() <= PSCI_LAST => {
-                next.with(Self::psci(PsciFunction::Unknown, id.convention()))
+                next.visit(Self::psci(PsciFunction::Unknown, id.convention()))
             }
-            _ => next.with(Self::Unknown),
+            _ => next.visit(Self::Unknown),
         }
     }
 

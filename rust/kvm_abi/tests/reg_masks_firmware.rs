@@ -11,8 +11,8 @@ use kvm_abi::{
         PSCI_VERSIONS,
         REGISTERS, //
     },
+    FwMasks,
     FwReg,
-    FwState,
     RanOnce,
     VcpuFeatures, //
 };
@@ -54,11 +54,11 @@ const MASKS: [(u64, u64); 8] = [
 ];
 
 /// Every state of a VM. The features of a VM that has run are known.
-fn states() -> Vec<FwState> {
+fn states() -> Vec<FwMasks> {
     let mut all = Vec::new();
     for features in FEATURES {
         for ran in RAN {
-            all.extend([false, true].map(|psci_version_freezes| FwState {
+            all.extend([false, true].map(|psci_version_freezes| FwMasks {
                 features,
                 ran,
                 psci_version_freezes,
@@ -87,7 +87,7 @@ fn allowed(reg: FwReg, features: VcpuFeatures) -> Vec<u64> {
 }
 
 /// Returns the value of a register after a write of an allowed value, `None` if it is refused.
-fn written(state: FwState, reg: FwReg, current: u64, value: u64) -> Option<u64> {
+fn written(state: FwMasks, reg: FwReg, current: u64, value: u64) -> Option<u64> {
     let (freezes, keeps) = match reg {
         FwReg::PsciVersion => (state.psci_version_freezes, true),
         FwReg::Bitmap(_) => (true, true),
@@ -100,14 +100,14 @@ fn written(state: FwState, reg: FwReg, current: u64, value: u64) -> Option<u64> 
 }
 
 /// Returns the bits that writes can change. Several writes reach no more than one does.
-fn changed(state: FwState, reg: FwReg, current: u64) -> u64 {
+fn changed(state: FwMasks, reg: FwReg, current: u64) -> u64 {
     allowed(reg, state.features)
         .into_iter()
         .filter_map(|value| written(state, reg, current, value))
         .fold(0, |changed, read| changed | (current ^ read))
 }
 
-fn masks(state: FwState) -> Vec<u64> {
+fn masks(state: FwMasks) -> Vec<u64> {
     state.masks().collect()
 }
 
@@ -123,7 +123,7 @@ fn place(id: u64) -> usize {
 
 #[test]
 fn range_has_128_places() {
-    assert_eq!(FwState::COUNT, 128);
+    assert_eq!(FwMasks::COUNT, 128);
     for state in states() {
         assert_eq!(masks(state).len(), 128, "{state:?}");
     }
@@ -145,7 +145,7 @@ fn each_mask_is_at_the_place_of_its_register_and_others_are_zero() {
 fn places_are_those_of_the_header() {
     let places: Vec<_> = REGISTERS.iter().map(|(_, id)| place(*id)).collect();
     assert_eq!(places, [0, 1, 2, 3, 64, 65, 66, 67]);
-    let state = FwState {
+    let state = FwMasks {
         features: VcpuFeatures::Known { psci_0_2: true },
         ran: RanOnce::No,
         psci_version_freezes: false,
@@ -159,7 +159,7 @@ fn places_are_those_of_the_header() {
 fn version_of_psci_is_as_in_the_table() {
     assert_eq!(states().len(), PSCI_MASKS.len());
     for (features, ran, psci_version_freezes, mask) in PSCI_MASKS {
-        let state = FwState {
+        let state = FwMasks {
             features,
             ran,
             psci_version_freezes,
@@ -174,7 +174,7 @@ fn bits_of_the_version_are_those_in_which_versions_differ() {
     let versions = || PSCI_VERSIONS[1..].iter().map(|(_, raw)| *raw);
     let ones = versions().fold(0, |all, raw| all | raw);
     let common = versions().fold(u64::MAX, |all, raw| all & raw);
-    let state = FwState {
+    let state = FwMasks {
         features: VcpuFeatures::Known { psci_0_2: true },
         ran: RanOnce::No,
         psci_version_freezes: true,
@@ -186,7 +186,7 @@ fn bits_of_the_version_are_those_in_which_versions_differ() {
 fn masks_before_and_after_the_first_run_are_as_in_the_table() {
     for ((reg, _), (before, after)) in REGISTERS.into_iter().zip(MASKS) {
         let mask = |ran| {
-            let state = FwState {
+            let state = FwMasks {
                 features: VcpuFeatures::Known { psci_0_2: true },
                 ran,
                 psci_version_freezes: false,
@@ -224,7 +224,7 @@ fn bit_is_set_if_a_write_changes_it() {
 #[test]
 fn run_only_clears_bits() {
     for state in states() {
-        let ran = FwState {
+        let ran = FwMasks {
             ran: RanOnce::Yes,
             ..state
         };
@@ -238,7 +238,7 @@ fn run_only_clears_bits() {
 fn freeze_changes_only_the_mask_of_the_version() {
     for state in states() {
         let [without, with] = [false, true].map(|psci_version_freezes| {
-            masks(FwState {
+            masks(FwMasks {
                 psci_version_freezes,
                 ..state
             })

@@ -5,9 +5,11 @@
 //! Reference: `Documentation/virt/kvm/devices/vm.rst`, `KVM_ARM_VM_SMCCC_FILTER`;
 //! `kvm_smccc_set_filter()`.
 
-use crate::{
+use super::{
     Convention,
-    FuncId,
+    FuncId, //
+};
+use crate::{
     RanOnce,
     Reject, //
 };

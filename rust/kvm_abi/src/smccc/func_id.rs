@@ -4,6 +4,8 @@
 //!
 //! Reference: Arm DEN 0028 (SMCCC), section "SMC and HVC function identifiers".
 
+use crate::cast;
+
 /// How wide the arguments and results of a call are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Convention {
@@ -42,23 +44,18 @@ impl FuncId {
     /// Returns the identifier in the lower half of a register; the upper half is ignored.
     #[inline]
     pub const fn from_register(value: u64) -> Self {
-        Self(low_half(value))
+        Self(cast::low_half(value))
     }
 
     /// Returns the identifier of a fast call.
     #[inline]
     pub const fn fast(convention: Convention, owner: u8, number: u16) -> Self {
-        let width: u8 = match convention {
-            Convention::Smc32 => 0,
-            Convention::Smc64 => 1 << 6,
+        let kind = match convention {
+            Convention::Smc32 => 1 << 31,
+            Convention::Smc64 => 1 << 31 | 1 << 30,
         };
         let [low, high] = number.to_le_bytes();
-        Self(u32::from_le_bytes([
-            low,
-            high,
-            0,
-            1 << 7 | width | owner & 0x3f,
-        ]))
+        Self(kind | u32::from_le_bytes([low, high, 0, owner & 0x3f]))
     }
 
     /// Returns the value of the identifier.
@@ -70,22 +67,19 @@ impl FuncId {
     /// Returns bits 31:24, the kind and the owner of the call, and bits 23:0.
     #[inline]
     pub(crate) const fn split(self) -> (u8, u32) {
-        let [a, b, c, kind] = self.0.to_le_bytes();
-        (kind, u32::from_le_bytes([a, b, c, 0]))
+        (cast::low_byte(self.0 >> 24), self.0 & 0xff_ffff)
     }
 
     /// Returns the owner, bits 29:24.
     #[inline]
     pub const fn owner(self) -> u8 {
-        let [_, _, _, high] = self.0.to_le_bytes();
-        high & 0x3f
+        cast::low_byte(self.0 >> 24) & 0x3f
     }
 
     /// Returns the number of the function, bits 15:0.
     #[inline]
     pub const fn number(self) -> u16 {
-        let [low, high, _, _] = self.0.to_le_bytes();
-        u16::from_le_bytes([low, high])
+        cast::low_quarter(self.0)
     }
 
     /// Returns how wide arguments and results are, bit 30.
@@ -96,17 +90,4 @@ impl FuncId {
             _ => Convention::Smc64,
         }
     }
-}
-
-/// Returns bits 31:0 of a register.
-#[inline]
-pub(crate) const fn low_half(value: u64) -> u32 {
-    let [a, b, c, d, _, _, _, _] = value.to_le_bytes();
-    u32::from_le_bytes([a, b, c, d])
-}
-
-/// Returns `-value` as a register holds it.
-#[inline]
-pub(crate) const fn negative(value: u64) -> u64 {
-    0u64.wrapping_sub(value)
 }

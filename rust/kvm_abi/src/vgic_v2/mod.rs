@@ -9,6 +9,8 @@
 //! Reference: Arm IHI 0048B (GICv2), `GICC_*` in 4.4 and `GICH_VMCR` in 5.3; Arm IHI 0069,
 //! `ICH_VMCR_EL2`; `vgic_mmio_read_vcpuif()`, `vgic_mmio_write_vcpuif()`.
 
+use crate::cast;
+
 /// The priority mask of the architecture, `GICC_PMR.Priority`: 8 bits; a GICv2 may implement only
 /// the upper five. An interrupt is signalled if its priority is lower in number.
 ///
@@ -79,10 +81,8 @@ impl VmPriMask {
     /// Returns the mask in a value from userspace; bits above the lower five are ignored.
     #[inline]
     pub const fn from_user(value: u64) -> Self {
-        // CAST: Five bits are left. INVARIANT: The value has five bits.
-        #[expect(clippy::as_conversions)]
-        let bits = (value & 0x1f) as u8;
-        Self(bits)
+        // INVARIANT: The value has five bits.
+        Self(cast::low_byte(cast::low_half(value)) & 0x1f)
     }
 
     /// Returns the five bits.
@@ -110,10 +110,8 @@ impl BinaryPoint {
     /// Returns the binary point in bits 2:0; the other bits are ignored.
     #[inline]
     pub const fn from_bits(value: u64) -> Self {
-        // CAST: Three bits are left. INVARIANT: The value has three bits.
-        #[expect(clippy::as_conversions)]
-        let bits = (value & 0x7) as u8;
-        Self(bits)
+        // INVARIANT: The value has three bits.
+        Self(cast::low_byte(cast::low_half(value)) & 0x7)
     }
 
     /// Returns the three bits.
@@ -239,9 +237,7 @@ impl From<Vmcr> for CpuInterface {
         let bits = vmcr.bits();
         let pmr = match vmcr {
             Vmcr::Gich(bits) => VmPriMask::from_user((bits >> 27).into()).to_pmr(),
-            // CAST: Eight bits are left.
-            #[expect(clippy::as_conversions)]
-            Vmcr::Ich(bits) => GiccPmr::new((bits >> 24) as u8),
+            Vmcr::Ich(bits) => GiccPmr::new(cast::low_byte(bits >> 24)),
         };
         Self {
             ctlr: GiccCtlr::from_bits(bits),
@@ -304,9 +300,8 @@ impl CpuInterface {
     #[inline]
     pub fn written(mut self, reg: GiccReg, value: u64) -> Self {
         match reg {
-            // CAST: All bits that exist are in the lower half.
-            #[expect(clippy::as_conversions)]
-            GiccReg::Ctlr => self.ctlr = GiccCtlr::from_bits(value as u32),
+            // All bits that exist are in the lower half.
+            GiccReg::Ctlr => self.ctlr = GiccCtlr::from_bits(cast::low_half(value)),
             GiccReg::Pmr => self.pmr = VmPriMask::from_user(value).to_pmr(),
             GiccReg::Bpr => self.bpr = BinaryPoint::from_bits(value),
             GiccReg::Abpr => self.abpr = BinaryPoint::from_bits(value),
@@ -324,10 +319,7 @@ impl CpuInterface {
     /// Returns the state after a write of all eight bits to `GICC_PMR`; higher bits are ignored.
     #[inline]
     pub const fn with_canonical_pmr(mut self, value: u32) -> Self {
-        // CAST: Eight bits are left.
-        #[expect(clippy::as_conversions)]
-        let priority = (value & 0xff) as u8;
-        self.pmr = GiccPmr::new(priority);
+        self.pmr = GiccPmr::new(cast::low_byte(value));
         self
     }
 }

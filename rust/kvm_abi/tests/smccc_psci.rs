@@ -21,7 +21,7 @@ use common::{
     VERSIONS, //
 };
 use kvm_abi::{
-    psci_call::ret,
+    ret,
     Action,
     Call,
     Decision,

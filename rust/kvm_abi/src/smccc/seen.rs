@@ -7,8 +7,8 @@
 //! to judge it. Instead, the code that serves the call reports what it sees, and the decision
 //! follows from these reports alone.
 
-use crate::{
-    psci_call::ret,
+use super::{
+    ret,
     AffinityQuery,
     PowerOn, //
 };

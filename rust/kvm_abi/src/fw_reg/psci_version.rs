@@ -4,7 +4,11 @@
 //!
 //! Reference: Arm DEN 0022 (PSCI), `kvm_psci_version()` and `kvm_arm_set_fw_reg()`.
 
-use crate::{func_id::low_half, RanOnce, Reject};
+use super::RanOnce;
+use crate::{
+    cast,
+    Reject, //
+};
 
 /// The features of a VM's vCPUs, which all of them share.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +65,7 @@ impl PsciVersion {
     #[inline(always)]
     pub const fn from_raw(raw: u64) -> Option<Self> {
         match raw {
-            0x0_0001 | 0x0_0002 | 0x1_0000..=0x1_0003 => Some(Self(low_half(raw))),
+            0x0_0001 | 0x0_0002 | 0x1_0000..=0x1_0003 => Some(Self(cast::low_half(raw))),
             _ => None,
         }
     }

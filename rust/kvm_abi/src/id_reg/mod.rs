@@ -8,7 +8,18 @@
 //!
 //! Reference: `arm64_check_features()`, `arm64_ftr_safe_value()`.
 
-use crate::{FeatureLevel, Field, Reject};
+use crate::{
+    FeatureLevel,
+    Field,
+    Reject, //
+};
+
+mod sys_reg;
+
+pub use sys_reg::{
+    FeatureIdIndex,
+    SysReg, //
+};
 
 /// Which of two different levels is safe.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

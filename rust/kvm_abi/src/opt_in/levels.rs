@@ -10,19 +10,19 @@
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
 use crate::{
+    cast,
+    reg_id::{
+        Class,
+        RegId, //
+    },
     FeatureLevel,
-    FeatureLevels,
-    FieldIndex,
-    FwReg,
+    Field,
     Mitigation,
     Reject,
+    Sign,
     WorkaroundLevel,
     WorkaroundLevel2, //
 };
-
-/// The ids of the group, without the number: `KVM_REG_ARM64 | KVM_REG_SIZE_U64 |
-/// KVM_REG_ARM_FEATURE_LEVEL`.
-const IDS: u64 = 0x6030_0000_0017_0000;
 
 /// A feature-level register.
 ///
@@ -95,7 +95,9 @@ impl HostWorkarounds {
 
 impl FeatureLevelReg {
     /// The number of registers, `KVM_ARM_NR_FEATURE_LEVEL_REGS`.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = cast::index(Self::NR);
+
+    pub(super) const NR: u8 = 8;
 
     /// The register of the workarounds, the only one that depends on the host.
     pub const WORKAROUNDS: Self = Self(0);
@@ -106,22 +108,20 @@ impl FeatureLevelReg {
     /// Returns all registers, in the order of their numbers.
     #[inline]
     pub fn all() -> impl Iterator<Item = Self> {
-        // INVARIANT: The range ends at 7.
-        (0..=7).map(Self)
+        // INVARIANT: The range ends before the number of registers.
+        (0..Self::NR).map(Self)
     }
 
     /// Returns the id by which userspace names the register.
     #[inline]
     pub fn id(self) -> u64 {
-        IDS | u64::from(self.0)
+        Class::FEATURE_LEVEL.id(self.0)
     }
 
     /// Returns whether the id is in the group of these registers, with any size and number.
     #[inline]
     pub const fn is_in_group(id: u64) -> bool {
-        // All bits except size and number; scope and reserved bits are included.
-        const MASK: u64 = !((0xf << 52) | 0xffff);
-        id & MASK == IDS & MASK
+        RegId::new(id).is_of(Class::FEATURE_LEVEL)
     }
 
     /// Returns the register that has this id.
@@ -132,7 +132,7 @@ impl FeatureLevelReg {
     /// - [`Reject::UnknownRegister`] if no register has the id.
     #[inline]
     pub fn from_id(id: u64) -> Result<Self, Reject> {
-        FwReg::check_size(id)?;
+        RegId::new(id).check_size()?;
         Self::all()
             .find(|reg| reg.id() == id)
             .ok_or(Reject::UnknownRegister)
@@ -160,5 +160,147 @@ impl FeatureLevels {
         Self::from_bits(value)
             .check(self)
             .map_err(|_| Reject::AboveHost)
+    }
+}
+
+/// The position of a 4-bit field in a register, 0 (bits 3:0) to 15 (bits 63:60).
+///
+/// # Invariants
+///
+/// The index is at most 15.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FieldIndex(u8);
+
+impl FieldIndex {
+    /// Returns the position with this index, `None` if a register has fewer fields.
+    #[inline]
+    pub const fn new(index: u8) -> Option<Self> {
+        if index > 15 {
+            return None;
+        }
+        // INVARIANT: Just checked.
+        Some(Self(index))
+    }
+
+    /// Returns all positions, from the least significant.
+    #[inline]
+    pub fn all() -> impl Iterator<Item = Self> {
+        // INVARIANT: The range ends at 15.
+        (0..=15).map(Self)
+    }
+
+    /// Returns the field at this position.
+    #[inline]
+    pub const fn field(self, sign: Sign) -> Field {
+        Field::nibble(self.0, sign)
+    }
+}
+
+/// A set of fields of a register: all four bits of each field that is in the set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FieldMask(u64);
+
+impl FieldMask {
+    /// No field.
+    pub const EMPTY: Self = Self(0);
+    /// All sixteen fields.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// Returns the set of one field.
+    #[inline]
+    pub const fn of(field: FieldIndex) -> Self {
+        Self(field.field(Sign::Signed).mask())
+    }
+
+    /// Returns the set of the fields that are in either set.
+    #[inline]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// Returns whether the field is in the set.
+    #[inline]
+    pub const fn contains(self, field: FieldIndex) -> bool {
+        self.0 & Self::of(field).0 != 0
+    }
+
+    /// Returns whether no field is in the set.
+    #[inline]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Returns the bits of the fields.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+/// A 64-bit register of sixteen feature levels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FeatureLevels(u64);
+
+impl FeatureLevels {
+    /// Returns the levels in a register.
+    #[inline]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
+    /// Returns the register.
+    #[inline]
+    pub const fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Returns the level in a field.
+    #[inline]
+    pub const fn level(self, field: FieldIndex) -> FeatureLevel {
+        field.field(Sign::Signed).level(self.0)
+    }
+
+    /// Returns the register with a level in a field; only the lower four bits of the level count.
+    #[inline]
+    pub const fn with(self, field: FieldIndex, level: FeatureLevel) -> Self {
+        let field = field.field(Sign::Signed);
+        // The mask below removes bits outside the field.
+        let bits = cast::sign_extended(level.get()) << field.shift_u32();
+        Self((self.0 & !field.mask()) | (bits & field.mask()))
+    }
+
+    /// Returns the fields in which `self` is above `limit`.
+    ///
+    /// The fields in `signed` are compared as signed numbers, the others as unsigned ones.
+    #[inline]
+    pub fn exceeding(self, limit: Self, signed: FieldMask) -> FieldMask {
+        let mut above = FieldMask::EMPTY;
+        for field in FieldIndex::all() {
+            let sign = if signed.contains(field) {
+                Sign::Signed
+            } else {
+                Sign::Unsigned
+            };
+            let number = field.field(sign);
+            if number.level(self.0) > number.level(limit.0) {
+                above = above.union(FieldMask::of(field));
+            }
+        }
+        above
+    }
+
+    /// Checks that no level is above the host's.
+    ///
+    /// # Errors
+    ///
+    /// The fields that are.
+    #[inline]
+    pub fn check(self, host: Self) -> Result<(), FieldMask> {
+        let above = self.exceeding(host, FieldMask::ALL);
+        if above.is_empty() {
+            Ok(())
+        } else {
+            Err(above)
+        }
     }
 }

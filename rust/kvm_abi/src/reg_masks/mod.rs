@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The ranges of `KVM_ARM_GET_REG_WRITABLE_MASKS`: which bits of a register userspace may change.
+//!
+//! Reference: `kvm_vm_ioctl_get_reg_writable_masks()`.
+
+use crate::{
+    OptIns,
+    Reject, //
+};
+
+mod feature_id;
+mod firmware;
+mod gic;
+
+pub use feature_id::FeatureIdMasks;
+pub use firmware::FwMasks;
+pub use gic::{
+    GicMaskIndex,
+    GicV3State, //
+};
+
+/// A request from userspace, without the address for the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct MaskRequest {
+    /// The number of a range.
+    pub range: u32,
+    /// Reserved for later; zero.
+    pub reserved: [u32; 13],
+}
+
+/// A range of registers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MaskRange {
+    /// Range 0, the feature ID registers.
+    FeatureId,
+    /// Range 1, the registers of a GICv3; only for VMs that have opted in to it.
+    Gic,
+    /// Range 2, the firmware registers; only for VMs that have opted in to it.
+    Firmware,
+}
+
+impl MaskRange {
+    /// Returns the range's bit in a set of ranges.
+    #[inline]
+    pub const fn bit(self) -> u32 {
+        match self {
+            Self::FeatureId => 1 << 0,
+            Self::Gic => 1 << 1,
+            Self::Firmware => 1 << 2,
+        }
+    }
+}
+
+impl MaskRequest {
+    /// Returns the range that userspace asks for; `opt_ins` is what the VM has opted in to.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] if the VM has no such range, or a reserved word is not zero.
+    #[inline]
+    pub fn range(&self, opt_ins: OptIns) -> Result<MaskRange, Reject> {
+        let range = match self.range {
+            0 => MaskRange::FeatureId,
+            1 if opt_ins.contains(OptIns::GIC_MASKS) => MaskRange::Gic,
+            2 if opt_ins.contains(OptIns::FW_MASKS) => MaskRange::Firmware,
+            _ => return Err(Reject::InvalidValue),
+        };
+        if self.reserved.iter().any(|word| *word != 0) {
+            return Err(Reject::InvalidValue);
+        }
+        Ok(range)
+    }
+}
