@@ -3,6 +3,7 @@
 #include <linux/cpufeature.h>
 #include <linux/kvm_host.h>
 #include <linux/maple_tree.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
@@ -102,6 +103,11 @@ __rust_helper bool rust_helper_kvm_make_all_cpus_sleep_request(struct kvm *kvm)
 __rust_helper bool rust_helper_mtree_empty(const struct maple_tree *mt)
 {
 	return mtree_empty(mt);
+}
+
+__rust_helper void rust_helper_memzero_explicit(void *s, size_t count)
+{
+	memzero_explicit(s, count);
 }
 
 __rust_helper void *rust_helper_xa_mk_value(unsigned long v)

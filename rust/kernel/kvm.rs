@@ -13,8 +13,9 @@
 pub extern crate kvm_abi as abi;
 
 mod exit;
-pub mod fw_reg;
+mod fw_reg;
 pub mod id_reg;
+mod locked;
 pub mod mitigation;
 mod notes;
 mod one_reg;
@@ -27,23 +28,24 @@ pub mod trace;
 mod vcpu;
 pub mod vgic;
 mod vm;
-pub mod vm_reg;
 
 pub use exit::ExitedVcpu;
+pub use locked::{
+    ConfigLock,
+    Guard,
+    Held,
+    KvmLock,
+    PowerLock,
+    VcpusLock, //
+};
 pub use notes::Notes;
 pub use one_reg::{
     write_ids,
     OneReg, //
 };
-pub use power::{
-    PowerGuard,
-    PowerLocked,
-    ResetState, //
-};
+pub use power::ResetState;
 pub use vcpu::Vcpu;
 pub use vm::{
-    ConfigGuard,
-    ConfigLocked,
     NewVm,
     Vm, //
 };

@@ -7,17 +7,17 @@
 
 use core::ops::Deref;
 
-use crate::{
-    bindings,
-    ffi::c_int, //
-};
+use crate::bindings;
 
 use super::{
     abi::{
         Caller,
         FeatureBitmap,
         FuncId,
+        FwVcpu,
+        FwVm,
         PsciVersion,
+        RandomBits,
         SystemEvent, //
     },
     Vcpu, //
@@ -77,13 +77,17 @@ impl<'a> ExitedVcpu<'a> {
         unsafe { bindings::kvm_init_stolen_time(self.as_ptr()) }
     }
 
-    /// Lets the random number generator handle the call.
-    ///
-    /// Returns the value for the handler of the call to return.
+    /// Sets `x0` to `x3` to the random bits that a call asks for.
     #[inline]
-    pub fn trng_call(self) -> c_int {
-        // SAFETY: By the type invariant the vCPU is valid and its registers are ours.
-        unsafe { bindings::kvm_trng_call(self.as_ptr()) }
+    pub fn set_random_bits(self, request: RandomBits) {
+        let mut words = [0; 3];
+        for word in words.iter_mut().take(request.words()) {
+            // SAFETY: Has no preconditions.
+            *word = unsafe { bindings::get_random_u64() };
+        }
+        self.set_registers(request.to_registers(words));
+        // SAFETY: The words are ours.
+        unsafe { bindings::memzero_explicit((&raw mut words).cast(), size_of_val(&words)) };
     }
 
     /// Forwards a call to userspace.

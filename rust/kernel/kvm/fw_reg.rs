@@ -1,103 +1,177 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The firmware pseudo-registers: snapshot, decide, commit.
+//! The firmware pseudo-registers: the state of VMs and vCPUs that they depend on.
 //!
 //! Reference: `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`.
 
-use super::{
-    abi::{
-        FwReg,
-        PsciVersion,
-        Reject, //
-        Visit,
-    },
-    Vcpu, //
+use crate::{
+    bindings,
+    ffi::c_int,
+    sync::atomic::{
+        atomic_load,
+        atomic_store,
+        Relaxed, //
+    }, //
 };
 
-/// Returns the value of a register.
-#[inline(always)]
-pub fn read(vcpu: &Vcpu, reg: FwReg) -> u64 {
-    vcpu.snapshot(reg).value()
-}
+use super::{
+    abi::{
+        FeatureBitmap,
+        FwLocked,
+        FwVcpu,
+        FwVm,
+        Mitigation,
+        PsciVersion,
+        RanOnce,
+        VcpuFeatures, //
+    },
+    mitigation,
+    ConfigLock,
+    Guard,
+    Held,
+    NewVm,
+    Vcpu,
+    Vm, //
+};
 
-/// Writes a register.
-///
-/// # Errors
-///
-/// Those of [`Snapshot::write`]; a refused write changes nothing.
-///
-/// [`Snapshot::write`]: super::abi::Snapshot::write
-#[inline(always)]
-pub fn write(vcpu: &Vcpu, reg: FwReg, value: u64) -> Result<(), Reject> {
-    let vm = vcpu.vm();
+impl FwVm for Vm {
+    type Locked<'a> = Guard<'a, ConfigLock>;
 
-    // Refuse values that no host and no VM accepts, without a lock.
-    reg.admit(value)?;
-    let map = match reg {
-        FwReg::Bitmap(map) => map,
-        FwReg::PsciVersion => {
-            vm.store_psci_version(PsciVersion::write(value, vcpu.has_psci_0_2())?);
-            return Ok(());
-        }
-        // The write only compares the value with the host.
-        _ => {
-            return vcpu
-                .snapshot(reg)
-                .write(value, || vm.ran_once())
-                .map(|_| ())
-        }
-    };
+    #[inline]
+    fn spectre_v2(&self) -> Mitigation {
+        mitigation::spectre_v2()
+    }
 
-    let config = vm.lock_config();
-    let locked = config.locked();
-    let bits = map.write(value, vm.bitmap(map), locked.ran_once())?;
-    locked.store_bitmap(map, bits);
-    Ok(())
-}
+    #[inline]
+    fn spectre_v4(&self) -> Mitigation {
+        mitigation::spectre_v4()
+    }
 
-/// Returns the value of the register that has this id.
-///
-/// # Errors
-///
-/// Those of [`FwReg::from_id`].
-#[inline(always)]
-pub fn read_id(vcpu: &Vcpu, id: u64) -> Result<u64, Reject> {
-    FwReg::dispatch(id, Read { vcpu })
-}
+    #[inline]
+    fn spectre_bhb(&self) -> Mitigation {
+        mitigation::spectre_bhb()
+    }
 
-struct Read<'a> {
-    vcpu: &'a Vcpu,
-}
+    #[inline]
+    fn has_ssbs(&self) -> bool {
+        // SAFETY: By the type invariant the VM is valid, which is all that the helper needs.
+        unsafe { bindings::kvm_has_feat_ssbs(self.as_ptr()) }
+    }
 
-impl Visit<FwReg> for Read<'_> {
-    type Output = u64;
+    #[inline]
+    fn psci_version(&self) -> u32 {
+        // SAFETY: By the type invariant the field is valid; it is aligned. It is written without a
+        // lock, by this type atomically and by C in one aligned store of 32 bits.
+        unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.psci_version, Relaxed) }
+    }
 
-    #[inline(always)]
-    fn visit(self, reg: FwReg) -> u64 {
-        read(self.vcpu, reg)
+    #[inline]
+    fn store_psci_version(&self, version: PsciVersion) {
+        // SAFETY: As in `psci_version()`; C reads the field in aligned loads of 32 bits.
+        unsafe {
+            atomic_store(
+                &raw mut (*self.as_ptr()).arch.psci_version,
+                version.to_raw(),
+                Relaxed,
+            )
+        };
+    }
+
+    #[inline]
+    fn bitmap(&self, map: FeatureBitmap) -> u64 {
+        // SAFETY: `bitmap_ptr()` returns a valid, aligned pointer; the bitmaps are written with
+        // `WRITE_ONCE()`, or before there is a vCPU that could read them.
+        let bits = unsafe { atomic_load(self.bitmap_ptr(map), Relaxed) };
+        // CAST: `unsigned long` has 64 bits on arm64.
+        bits as u64
+    }
+
+    #[inline]
+    fn lock_config(&self) -> Guard<'_, ConfigLock> {
+        Guard::lock(self)
     }
 }
 
-/// Writes the register that has this id.
-///
-/// # Errors
-///
-/// Those of [`FwReg::from_id`] and of [`write`].
-#[inline(always)]
-pub fn write_id(vcpu: &Vcpu, id: u64, value: u64) -> Result<(), Reject> {
-    FwReg::dispatch(id, Write { vcpu, value })?
+impl Vm {
+    #[inline]
+    fn write_bitmap(&self, map: FeatureBitmap, bits: u64) {
+        // CAST: `unsigned long` has 64 bits on arm64.
+        let bits = bits as usize;
+        // SAFETY: `bitmap_ptr()` returns a valid, aligned pointer; C reads the bitmaps with
+        // `READ_ONCE()` or as one aligned word.
+        unsafe { atomic_store(self.bitmap_ptr(map), bits, Relaxed) };
+    }
+
+    /// Returns a pointer, valid and aligned as long as `self` is, to a bitmap.
+    #[inline]
+    fn bitmap_ptr(&self, map: FeatureBitmap) -> *mut usize {
+        // SAFETY: By the type invariant the VM is valid, so that its fields have addresses.
+        unsafe {
+            let features = &raw mut (*self.as_ptr()).arch.smccc_feat;
+            match map {
+                FeatureBitmap::Std => &raw mut (*features).std_bmap,
+                FeatureBitmap::StdHyp => &raw mut (*features).std_hyp_bmap,
+                FeatureBitmap::VendorHyp => &raw mut (*features).vendor_hyp_bmap,
+                FeatureBitmap::VendorHyp2 => &raw mut (*features).vendor_hyp_bmap_2,
+            }
+        }
+    }
 }
 
-struct Write<'a> {
-    vcpu: &'a Vcpu,
-    value: u64,
+impl FwLocked for Held<'_, ConfigLock> {
+    #[inline]
+    fn ran_once(&self) -> RanOnce {
+        // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
+        if unsafe { bindings::kvm_vm_has_ran_once(self.as_ptr()) } {
+            RanOnce::Yes
+        } else {
+            RanOnce::No
+        }
+    }
+
+    #[inline]
+    fn features(&self) -> VcpuFeatures {
+        if self.flags() & (1 << bindings::KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED) == 0 {
+            return VcpuFeatures::Unknown;
+        }
+        // CAST: The constant is 2; C declares the parameter as `int`.
+        let psci_0_2 = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
+        VcpuFeatures::Known {
+            // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
+            psci_0_2: unsafe { bindings::kvm_vcpu_has_feature(self.as_ptr(), psci_0_2) },
+        }
+    }
+
+    #[inline]
+    fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
+        self.write_bitmap(map, bits);
+    }
 }
 
-impl Visit<FwReg> for Write<'_> {
-    type Output = Result<(), Reject>;
+impl FwVcpu for Vcpu {
+    type Vm = Vm;
 
-    #[inline(always)]
-    fn visit(self, reg: FwReg) -> Result<(), Reject> {
-        write(self.vcpu, reg, self.value)
+    #[inline]
+    fn vm(&self) -> &Vm {
+        self.vm()
+    }
+
+    #[inline]
+    fn has_psci_0_2(&self) -> bool {
+        // CAST: The constant is 2; C declares the parameter as `int`.
+        let feature = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
+        // SAFETY: By the type invariant the vCPU is valid, and so is its VM. It has no features
+        // before `KVM_ARM_VCPU_INIT`.
+        unsafe { bindings::vcpu_has_feature(self.as_ptr(), feature) }
+    }
+}
+
+impl NewVm<'_> {
+    /// Initialises the bitmaps. This takes no lock, because nobody else has access to the VM.
+    #[inline]
+    pub fn init_bitmaps(self) {
+        for map in FeatureBitmap::ALL {
+            self.write_bitmap(map, map.initial());
+        }
     }
 }

@@ -8,33 +8,26 @@
 use crate::{
     bindings,
     build_assert::static_assert,
-    ffi::{
-        c_int,
-        c_ulong, //
-    },
-    sync::{
-        atomic::{
-            atomic_load,
-            Relaxed, //
-        },
-        lock::mutex::{
-            Mutex,
-            MutexGuard, //
-        }, //
+    ffi::c_ulong,
+    sync::atomic::{
+        atomic_load,
+        Relaxed, //
     }, //
 };
 
 use super::{
     abi::{
         EnableCap,
+        FwLocked,
         FwMasks,
-        GicMaskIndex,
         GicV3State,
         OptIns,
-        RanOnce,
-        VcpuFeatures, //
+        RanOnce, //
     },
-    ConfigLocked,
+    ConfigLock,
+    Guard,
+    Held,
+    VcpusLock,
     Vm, //
 };
 
@@ -88,6 +81,7 @@ pub struct InUse(());
 
 impl InUse {
     /// Enables the opt-in call sites. Hold no lock of a VM: this waits for all CPUs.
+    #[inline]
     pub fn enable() -> Self {
         // SAFETY: Has no preconditions.
         unsafe { bindings::kvm_arm_use_opt_ins() };
@@ -101,6 +95,7 @@ impl InUse {
 /// # Safety
 ///
 /// `ptr` must point to a valid `struct kvm_enable_cap` that nobody writes during the call.
+#[inline]
 pub unsafe fn enable_cap_from_raw(ptr: *const bindings::kvm_enable_cap) -> EnableCap {
     // SAFETY: The caller guarantees that all fields can be read.
     unsafe {
@@ -123,6 +118,7 @@ impl Vm {
 
     /// Returns whether a vCPU was created, or is being created. A `false` stays true only under
     /// [`Vm::lock_vcpus`].
+    #[inline]
     pub fn has_vcpus(&self) -> bool {
         // SAFETY: By the type invariant the VM is valid; C writes the field under its lock, in one
         // store.
@@ -130,6 +126,7 @@ impl Vm {
     }
 
     /// Opts in; all CPUs see it at once.
+    #[inline]
     fn opt_in(&self, opt_ins: OptIns, _: InUse) {
         for flag in (0..u32::BITS).filter(|bit| opt_ins.bits() >> bit & 1 != 0) {
             // CAST: Widens; the sum is the number of a flag, so it is small.
@@ -140,35 +137,18 @@ impl Vm {
     }
 
     /// Takes `kvm->lock`, under which vCPUs are created.
-    pub fn lock_vcpus(&self) -> VcpusGuard<'_> {
-        // SAFETY: By the type invariant the VM is valid for the lifetime of `self`, and its lock is
-        // initialised.
-        let lock: &Mutex<()> = unsafe { Mutex::from_raw(&raw mut (*self.as_ptr()).lock) };
-        VcpusGuard {
-            vm: self,
-            _guard: lock.lock(),
-        }
-    }
-
-    /// Returns the word of the VM's flags.
     #[inline]
-    pub(super) fn flags(&self) -> c_ulong {
-        // SAFETY: By the type invariant the VM is valid; C accesses the word's bits atomically.
-        unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.flags, Relaxed) }
+    pub fn lock_vcpus(&self) -> Guard<'_, VcpusLock> {
+        Guard::lock(self)
     }
 }
 
-/// A VM whose `kvm->lock` is held until this is dropped; no vCPU is created meanwhile.
-pub struct VcpusGuard<'a> {
-    vm: &'a Vm,
-    _guard: MutexGuard<'a, ()>,
-}
-
-impl VcpusGuard<'_> {
+impl Held<'_, VcpusLock> {
     /// Returns evidence that the VM has no vCPU, `None` if it has one.
+    #[inline]
     pub fn none(&self) -> Option<NoVcpus<'_>> {
-        // INVARIANT: The guard holds the lock as long as it is borrowed.
-        (!self.vm.has_vcpus()).then_some(NoVcpus(self.vm))
+        // INVARIANT: By the type invariant of `self`, the lock is held as long as it is borrowed.
+        (!self.has_vcpus()).then_some(NoVcpus(self))
     }
 }
 
@@ -182,6 +162,7 @@ pub struct NoVcpus<'a>(&'a Vm);
 
 impl NoVcpus<'_> {
     /// Opts in to capabilities.
+    #[inline]
     pub fn opt_in(self, opt_ins: OptIns, in_use: InUse) {
         self.0.opt_in(opt_ins, in_use);
     }
@@ -198,44 +179,33 @@ pub struct NewVgic<'a>(&'a Vm);
 
 impl NewVgic<'_> {
     /// Opts in to the canonical `GICC_PMR`.
+    #[inline]
     pub fn opt_in_to_canonical_pmr(self, in_use: InUse) {
         self.0.opt_in(OptIns::CANONICAL_PMR, in_use);
     }
 }
 
-impl<'a> ConfigLocked<'a> {
-    /// Returns the features of the VM's vCPUs, as far as they are known.
-    pub fn features(self) -> VcpuFeatures {
-        let vm = self.vm();
-        if vm.flags() & (1 << bindings::KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED) == 0 {
-            return VcpuFeatures::Unknown;
-        }
-        // CAST: The constant is 2; C declares the parameter as `int`.
-        let psci_0_2 = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
-        VcpuFeatures::Known {
-            // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
-            psci_0_2: unsafe { bindings::kvm_vcpu_has_feature(vm.as_ptr(), psci_0_2) },
-        }
-    }
-
+impl Held<'_, ConfigLock> {
     /// Returns whether the VM's interrupt controller is initialised.
-    pub fn has_initialised_vgic(self) -> bool {
+    #[inline]
+    pub fn has_initialised_vgic(&self) -> bool {
         // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
-        unsafe { bindings::vgic_initialized(self.vm().as_ptr()) }
+        unsafe { bindings::vgic_initialized(self.as_ptr()) }
     }
 
-    /// Returns the writable masks of the VM's firmware registers.
-    pub fn fw_masks(self) -> impl Iterator<Item = u64> {
+    /// Returns what the writable masks of the VM's firmware registers depend on.
+    #[inline]
+    pub fn fw_masks(&self) -> FwMasks {
         FwMasks {
             features: self.features(),
             ran: self.ran_once(),
-            psci_version_freezes: self.vm().opt_ins().contains(OptIns::PSCI_VERSION_FREEZE),
+            psci_version_freezes: self.opt_ins().contains(OptIns::PSCI_VERSION_FREEZE),
         }
-        .masks()
     }
 
-    /// Returns the writable masks of the VM's GICv3; without one, all are 0.
-    pub fn gic_masks(self) -> impl Iterator<Item = u64> {
+    /// Returns what the writable masks of the VM's GICv3 depend on, `None` without a GICv3.
+    #[inline]
+    pub fn gicv3_state(&self) -> Option<GicV3State> {
         let mut raw = bindings::kvm_arm_gicv3_state {
             pri_bits: 0,
             id_bits: 0,
@@ -244,19 +214,19 @@ impl<'a> ConfigLocked<'a> {
         };
         // SAFETY: By the invariant of `Vm` it is valid, by the type invariant its lock is held, and
         // `raw` can be written.
-        let there = unsafe { bindings::kvm_arm_gicv3_state(self.vm().as_ptr(), &raw mut raw) };
-        let state = there.then_some(GicV3State {
+        let there = unsafe { bindings::kvm_arm_gicv3_state(self.as_ptr(), &raw mut raw) };
+        there.then_some(GicV3State {
             pri_bits: raw.pri_bits,
             id_bits: raw.id_bits,
             ich_hcr: raw.el2.then_some(raw.ich_hcr),
-        });
-        GicMaskIndex::all().map(move |index| state.map_or(0, |state| state.mask(index)))
+        })
     }
 
     /// Returns evidence that the interrupt controller can still be configured, `None` if it cannot.
-    pub fn new_vgic(self) -> Option<NewVgic<'a>> {
+    #[inline]
+    pub fn new_vgic(&self) -> Option<NewVgic<'_>> {
         let new = !self.has_initialised_vgic() && self.ran_once() == RanOnce::No;
-        // INVARIANT: By the type invariant of `self`, the lock is held for the lifetime `'a`.
-        new.then_some(NewVgic(self.vm()))
+        // INVARIANT: By the type invariant of `self`, the lock is held as long as it is borrowed.
+        new.then_some(NewVgic(self))
     }
 }

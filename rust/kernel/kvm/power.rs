@@ -17,18 +17,20 @@ use crate::{
         barrier::{
             smp_mb,
             Write, //
-        },
-        SpinLock,
-        SpinLockGuard, //
+        }, //
     }, //
 };
 
 use super::{
     abi::{
-        ret,
-        PowerOn, //
+        PowerLocked,
+        PowerOn,
+        PowerVcpu, //
     },
     ExitedVcpu,
+    Guard,
+    Held,
+    PowerLock,
     Vcpu,
     Vm, //
 };
@@ -43,25 +45,12 @@ impl Vcpu {
         unsafe { bindings::kvm_vcpu_get_mpidr_aff(self.as_ptr()) as u64 }
     }
 
-    /// Returns whether the vCPU is off. Only under [`Vcpu::lock_power`] does this stay true.
+    /// Returns whether the vCPU is off. Only under its lock does this stay true.
     #[inline]
-    pub fn is_stopped(&self) -> bool {
+    pub fn is_off(&self) -> bool {
         // SAFETY: `mp_state()` returns a valid, aligned pointer; C writes it with `WRITE_ONCE()`.
         let state = unsafe { atomic_load(self.mp_state(), Relaxed) };
         state == bindings::KVM_MP_STATE_STOPPED
-    }
-
-    /// Takes the `mp_state_lock`, under which vCPUs are turned on and off.
-    #[inline]
-    pub fn lock_power(&self) -> PowerGuard<'_> {
-        // SAFETY: By the type invariant the vCPU is valid for the lifetime of `self`, and its lock
-        // was initialised when it was created.
-        let lock: &SpinLock<()> =
-            unsafe { SpinLock::from_raw(&raw mut (*self.as_ptr()).arch.mp_state_lock) };
-        PowerGuard {
-            vcpu: self,
-            _guard: lock.lock(),
-        }
     }
 
     /// Returns a pointer, valid and aligned as long as `self` is, to the power state.
@@ -71,29 +60,6 @@ impl Vcpu {
         unsafe { &raw mut (*self.as_ptr()).arch.mp_state.mp_state }
     }
 }
-
-/// A vCPU whose `mp_state_lock` is held until this is dropped.
-pub struct PowerGuard<'a> {
-    vcpu: &'a Vcpu,
-    _guard: SpinLockGuard<'a, ()>,
-}
-
-impl PowerGuard<'_> {
-    /// Returns the evidence that the lock is held.
-    #[inline]
-    pub fn locked(&self) -> PowerLocked<'_> {
-        // INVARIANT: The guard holds the lock as long as it is borrowed.
-        PowerLocked(self.vcpu)
-    }
-}
-
-/// Evidence that the `mp_state_lock` of a vCPU is held.
-///
-/// # Invariants
-///
-/// The lock is held for the lifetime `'a`.
-#[derive(Clone, Copy)]
-pub struct PowerLocked<'a>(&'a Vcpu);
 
 /// The initial state of a vCPU that was turned on.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,24 +74,13 @@ pub struct ResetState {
     pub pending: bool,
 }
 
-impl<'a> PowerLocked<'a> {
-    /// Creates the evidence for a lock that C has taken.
-    ///
-    /// # Safety
-    ///
-    /// The lock must be held for the lifetime `'a`, on behalf of the current task.
-    #[inline]
-    pub unsafe fn assume(vcpu: &'a Vcpu) -> Self {
-        // INVARIANT: The caller guarantees it.
-        Self(vcpu)
-    }
-
+impl Held<'_, PowerLock> {
     /// Returns the state that the vCPU was last asked to be reset to.
     #[inline]
-    pub fn reset_state(self) -> ResetState {
+    pub fn reset_state(&self) -> ResetState {
         // SAFETY: By the invariant of `Vcpu` it is valid; the field is accessed under the lock,
         // which is held by the type invariant.
-        let state = unsafe { (*self.0.as_ptr()).arch.reset_state };
+        let state = unsafe { (*self.as_ptr()).arch.reset_state };
         ResetState {
             // CAST: `unsigned long` has 64 bits on arm64.
             pc: state.pc as u64,
@@ -137,20 +92,36 @@ impl<'a> PowerLocked<'a> {
 
     /// Turns the vCPU off, without making it leave the guest.
     #[inline]
-    fn stop(self) {
-        // SAFETY: As in `is_stopped()`; writers hold the lock, as we do.
-        unsafe { atomic_store(self.0.mp_state(), bindings::KVM_MP_STATE_STOPPED, Relaxed) };
+    fn stop(&self) {
+        // SAFETY: As in `is_off()`; writers hold the lock, as we do.
+        unsafe { atomic_store(self.mp_state(), bindings::KVM_MP_STATE_STOPPED, Relaxed) };
+    }
+}
+
+impl PowerVcpu for Vcpu {
+    type Locked<'a> = Guard<'a, PowerLock>;
+
+    #[inline]
+    fn lock_power(&self) -> Guard<'_, PowerLock> {
+        Guard::lock(self)
+    }
+}
+
+impl PowerLocked for Held<'_, PowerLock> {
+    #[inline]
+    fn is_stopped(&self) -> bool {
+        self.is_off()
     }
 
     /// Turns the vCPU on; it is reset to this state before it runs, or before userspace reads it.
     #[inline]
-    fn start(self, pc: u64, r0: u64, be: bool) {
-        let vcpu = self.0.as_ptr();
+    fn start(&self, entry: u64, context_id: u64, be: bool) {
+        let vcpu = self.as_ptr();
         // SAFETY: As in `reset_state()`. CAST: `unsigned long` has 64 bits on arm64.
         unsafe {
             (*vcpu).arch.reset_state = bindings::vcpu_reset_state {
-                pc: pc as usize,
-                r0: r0 as usize,
+                pc: entry as usize,
+                r0: context_id as usize,
                 be,
                 reset: true,
             };
@@ -160,7 +131,7 @@ impl<'a> PowerLocked<'a> {
         // requests when the vCPU enters the guest.
         smp_mb(Write);
         // SAFETY: As in `stop()`.
-        unsafe { atomic_store(self.0.mp_state(), bindings::KVM_MP_STATE_RUNNABLE, Relaxed) };
+        unsafe { atomic_store(self.mp_state(), bindings::KVM_MP_STATE_RUNNABLE, Relaxed) };
         // SAFETY: By the invariant of `Vcpu` it is valid.
         unsafe { bindings::kvm_vcpu_wake_up(vcpu) };
     }
@@ -186,19 +157,7 @@ impl ExitedVcpu<'_> {
     /// Returns the result of the call.
     #[inline]
     pub fn power_on(self, request: &PowerOn) -> u64 {
-        let Some(target) = self.vm().vcpu_by_affinity(request.target) else {
-            return PowerOn::NO_SUCH_CPU;
-        };
-        let power = target.lock_power();
-        match request.decide(target.is_stopped()) {
-            Ok(()) => {
-                power
-                    .locked()
-                    .start(request.entry, request.context_id, self.is_be());
-                ret::SUCCESS
-            }
-            Err(refused) => refused,
-        }
+        request.perform(self.vm().vcpu_by_affinity(request.target), || self.is_be())
     }
 }
 
@@ -240,7 +199,7 @@ impl Vm {
     #[inline]
     pub fn stop_vcpus(&self) {
         for vcpu in self.vcpus() {
-            vcpu.lock_power().locked().stop();
+            vcpu.lock_power().stop();
         }
         // SAFETY: By the type invariant the VM is valid.
         unsafe { bindings::kvm_make_all_cpus_sleep_request(self.as_ptr()) };

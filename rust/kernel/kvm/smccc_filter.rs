@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/maple_tree.h`](srctree/include/linux/maple_tree.h)
 
-use core::ptr;
+use core::{
+    num::NonZero,
+    ptr, //
+};
 
 use crate::{
     bindings,
@@ -19,11 +22,16 @@ use crate::{
 use super::{
     abi::{
         FilterEntry,
+        FilterLocked,
         FilterRange,
         FilterRequest,
-        FuncId, //
+        FilterVm,
+        FuncId,
+        FwVm, //
     },
-    ConfigLocked,
+    ConfigLock,
+    Guard,
+    Held,
     Vm, //
 };
 
@@ -40,10 +48,16 @@ pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
     Ok(FilterRequest::from_le_words(words.map(u64::from_le)))
 }
 
-/// Copies C's structure.
+/// Copies C's structure, which C has read from userspace.
+///
+/// # Safety
+///
+/// `filter` must point to a valid structure that nobody writes during the call.
 #[inline]
-pub fn from_c(filter: &bindings::kvm_smccc_filter) -> FilterRequest {
-    FilterRequest::new(filter.base, filter.nr_functions, filter.action, filter.pad)
+pub unsafe fn request_from_raw(filter: *const bindings::kvm_smccc_filter) -> FilterRequest {
+    // SAFETY: The structure has 24 bytes without padding, of which any are valid words.
+    let words: [u64; 3] = unsafe { filter.cast::<[u64; 3]>().read_unaligned() };
+    FilterRequest::from_le_words(words.map(u64::from_le))
 }
 
 impl Vm {
@@ -73,56 +87,73 @@ impl Vm {
     }
 }
 
-impl ConfigLocked<'_> {
+impl Held<'_, ConfigLock> {
     /// Returns whether the filter has an entry for any function of the range.
-    pub fn smccc_filter_has_any(self, range: &FilterRange) -> bool {
+    #[inline]
+    pub fn smccc_filter_has_any(&self, range: &FilterRange) -> bool {
         // CAST: `unsigned long` has 64 bits on arm64.
         let mut index = range.first.to_raw() as usize;
         // SAFETY: By the invariant of `Vm` the field is valid and initialised; `index` is ours.
         let entry = unsafe {
             bindings::mt_find(
-                &raw mut (*self.vm().as_ptr()).arch.smccc_filter,
+                &raw mut (*self.as_ptr()).arch.smccc_filter,
                 ptr::from_mut(&mut index),
                 range.last.to_raw() as usize,
             )
         };
         !entry.is_null()
     }
+}
 
-    /// Adds a range to the filter. Before the first one, adds the reserved ranges.
-    ///
-    /// Returns 0; `-EEXIST` if a function of the range is in the filter already; `-ENOMEM`, and
-    /// then the reserved ranges may have been added.
+/// Why a range was not added: `-EEXIST` if a function of it is in the filter already, or `-ENOMEM`.
+pub struct InsertError(NonZero<c_int>);
+
+impl InsertError {
+    /// Returns the negative errno.
     #[inline]
-    pub fn filter_smccc(self, range: &FilterRange) -> c_int {
-        if !self.vm().has_smccc_filter() {
-            for reserved in &FilterRange::RESERVED {
-                let ret = self.insert(reserved);
-                if ret != 0 {
-                    // SAFETY: As in `insert()`; nobody else reads the tree before it has a range.
-                    unsafe {
-                        bindings::mtree_destroy(&raw mut (*self.vm().as_ptr()).arch.smccc_filter)
-                    };
-                    return ret;
-                }
-            }
-        }
-        self.insert(range)
+    pub fn to_errno(self) -> NonZero<c_int> {
+        self.0
+    }
+}
+
+impl FilterVm for Vm {
+    type Locked<'a> = Guard<'a, ConfigLock>;
+    type Error = InsertError;
+
+    #[inline]
+    fn lock_filter(&self) -> Guard<'_, ConfigLock> {
+        self.lock_config()
+    }
+}
+
+impl FilterLocked for Held<'_, ConfigLock> {
+    type Error = InsertError;
+
+    #[inline]
+    fn is_empty(&self) -> bool {
+        !self.has_smccc_filter()
     }
 
     #[inline]
-    fn insert(self, range: &FilterRange) -> c_int {
+    fn insert(&self, range: &FilterRange) -> Result<(), InsertError> {
         // SAFETY: By the invariant of `Vm` the field is valid and initialised; writers hold the
         // lock, as we do. An action is small enough for a value entry.
         // CAST: `unsigned long` has 64 bits on arm64.
-        unsafe {
+        let ret = unsafe {
             bindings::mtree_insert_range(
-                &raw mut (*self.vm().as_ptr()).arch.smccc_filter,
+                &raw mut (*self.as_ptr()).arch.smccc_filter,
                 range.first.to_raw() as usize,
                 range.last.to_raw() as usize,
                 bindings::xa_mk_value(range.action.to_raw() as usize),
                 bindings::GFP_KERNEL_ACCOUNT,
             )
-        }
+        };
+        NonZero::new(ret).map_or(Ok(()), |errno| Err(InsertError(errno)))
+    }
+
+    #[inline]
+    fn clear(&self) {
+        // SAFETY: As in `insert()`; nobody else reads the tree before it has a range.
+        unsafe { bindings::mtree_destroy(&raw mut (*self.as_ptr()).arch.smccc_filter) };
     }
 }

@@ -10,13 +10,7 @@ use crate::{
     types::Opaque, //
 };
 
-use super::{
-    abi::{
-        FwReg,
-        Snapshot, //
-    },
-    Vm, //
-};
+use super::Vm;
 
 /// Wraps the kernel's `struct kvm_vcpu`.
 ///
@@ -61,24 +55,5 @@ impl Vcpu {
         // SAFETY: By the type invariant the vCPU is valid; the field does not change after its
         // creation.
         unsafe { (*self.as_ptr()).vcpu_id }
-    }
-
-    /// Returns whether the vCPU has the feature `KVM_ARM_VCPU_PSCI_0_2`; a vCPU has no features
-    /// before `KVM_ARM_VCPU_INIT`.
-    #[inline]
-    pub fn has_psci_0_2(&self) -> bool {
-        // CAST: The constant is 2; C declares the parameter as `int`.
-        let feature = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
-        // SAFETY: By the type invariant the vCPU is valid, and so is its VM.
-        unsafe { bindings::vcpu_has_feature(self.as_ptr(), feature) }
-    }
-
-    /// Takes a snapshot of the state that the value of a register depends on.
-    ///
-    /// The snapshot is stable only while the caller holds [`super::ConfigLocked`]; the PSCI version
-    /// may change even then.
-    #[inline(always)]
-    pub fn snapshot(&self, reg: FwReg) -> Snapshot {
-        self.vm().snapshot(reg, || self.has_psci_0_2())
     }
 }

@@ -21,6 +21,7 @@ use super::{
         CpuInterface,
         GiccCtlr,
         GiccPmr,
+        GiccVcpu,
         Vmcr, //
     },
     Vcpu, //
@@ -46,36 +47,11 @@ impl<'a> VgicV2<'a> {
         Self(vcpu)
     }
 
-    /// Returns the control register of the virtual machine, which holds the CPU interface's state.
-    ///
-    /// While the vCPU runs, its state is in the host's GIC, and this returns an earlier state.
-    #[inline]
-    pub fn vmcr(self) -> Vmcr {
-        if host_is_gicv3() {
-            // SAFETY: `ich_vmcr()` returns a valid, aligned pointer; C writes the field in one
-            // store.
-            Vmcr::Ich(unsafe { atomic_load(self.ich_vmcr(), Relaxed) })
-        } else {
-            self.host_gicv2_vmcr()
-        }
-    }
-
     /// Returns the control register of a host that has a GICv2.
     #[inline]
     pub fn host_gicv2_vmcr(self) -> Vmcr {
         // SAFETY: `gich_vmcr()` returns a valid, aligned pointer; C writes the field in one store.
         Vmcr::Gich(unsafe { atomic_load(self.gich_vmcr(), Relaxed) })
-    }
-
-    /// Sets the control register. Of two concurrent writes, one is lost.
-    #[inline]
-    pub fn set_vmcr(self, vmcr: Vmcr) {
-        match vmcr {
-            // SAFETY: As in `vmcr()`; C reads the field in one load.
-            Vmcr::Ich(bits) => unsafe { atomic_store(self.ich_vmcr(), bits, Relaxed) },
-            // SAFETY: As in `host_gicv2_vmcr()`; C reads the field in one load.
-            Vmcr::Gich(bits) => unsafe { atomic_store(self.gich_vmcr(), bits, Relaxed) },
-        }
     }
 
     /// Returns a pointer, valid and aligned as long as the vCPU is, to `ICH_VMCR_EL2`.
@@ -96,6 +72,31 @@ impl<'a> VgicV2<'a> {
         unsafe {
             let cpu = &raw mut (*self.0.as_ptr()).arch.vgic_cpu;
             &raw mut (*cpu).__bindgen_anon_1.vgic_v2.vgic_vmcr
+        }
+    }
+}
+
+impl GiccVcpu for VgicV2<'_> {
+    /// While the vCPU runs, its state is in the host's GIC, and this returns an earlier state.
+    #[inline]
+    fn vmcr(&self) -> Vmcr {
+        if host_is_gicv3() {
+            // SAFETY: `ich_vmcr()` returns a valid, aligned pointer; C writes the field in one
+            // store.
+            Vmcr::Ich(unsafe { atomic_load(self.ich_vmcr(), Relaxed) })
+        } else {
+            self.host_gicv2_vmcr()
+        }
+    }
+
+    /// Of two concurrent writes, one is lost.
+    #[inline]
+    fn set_vmcr(&self, vmcr: Vmcr) {
+        match vmcr {
+            // SAFETY: As in `vmcr()`; C reads the field in one load.
+            Vmcr::Ich(bits) => unsafe { atomic_store(self.ich_vmcr(), bits, Relaxed) },
+            // SAFETY: As in `host_gicv2_vmcr()`; C reads the field in one load.
+            Vmcr::Gich(bits) => unsafe { atomic_store(self.gich_vmcr(), bits, Relaxed) },
         }
     }
 }

@@ -3,9 +3,10 @@
 //! What KVM/arm64 lets a guest see and userspace change, decided by pure functions.
 //!
 //! The functions of this crate take values and return decisions. They use no kernel type, no lock,
-//! no user pointer and no errno: the caller takes a [`Snapshot`] of the state that a decision
-//! depends on, asks for the decision, and commits the [`Effect`] under the same lock. Every
-//! function is total: a value that the ABI does not allow gives a [`Reject`], never a panic.
+//! no user pointer and no errno. Where a decision depends on state that others change, the caller
+//! implements a small trait, such as [`FwVm`] or [`Caller`], and the crate has the whole sequence:
+//! lock, look at the state, decide, commit. Every function is total: a value that the ABI does not
+//! allow gives a [`Reject`], never a panic.
 //!
 //! The kernel builds this crate from `rust/Makefile`. It is an ordinary `no_std` crate as well, so
 //! its tests run on the host.
@@ -19,14 +20,19 @@
 //! `SMCCC_ARCH_WORKAROUND_2`? And does a vulnerable host?
 //!
 //! ```
-//! use kvm_abi::{Mitigation, RanOnce, Reject, Snapshot};
+//! use kvm_abi::{FwReg, HostWorkarounds, Mitigation, PlainVm, Reject};
 //!
-//! let mut destination = Snapshot::Workaround2 { host: Mitigation::Mitigated, ssbs: false };
-//! assert_eq!(destination.reg().id(), 0x6030_0000_0014_0002);
-//! assert!(destination.write(3, || RanOnce::No).is_ok());
+//! let mut destination = PlainVm::new(HostWorkarounds {
+//!     spectre_v2: Mitigation::Unaffected,
+//!     spectre_v4: Mitigation::Mitigated,
+//!     ssbs: false,
+//!     spectre_bhb: Mitigation::Mitigated,
+//! });
+//! assert_eq!(FwReg::Workaround2.id(), 0x6030_0000_0014_0002);
+//! assert!(FwReg::Workaround2.set(&destination, 3).is_ok());
 //!
-//! destination = Snapshot::Workaround2 { host: Mitigation::Vulnerable, ssbs: false };
-//! assert_eq!(destination.write(3, || RanOnce::No), Err(Reject::AboveHost));
+//! destination.host.spectre_v4 = Mitigation::Vulnerable;
+//! assert_eq!(FwReg::Workaround2.set(&destination, 3), Err(Reject::AboveHost));
 //! ```
 //!
 //! Reference: `Documentation/virt/kvm/arm/rust.rst`.
@@ -61,17 +67,19 @@ pub use field::{
     Sign, //
 };
 pub use reject::Reject;
-pub use visit::Visit;
 
 // The firmware pseudo-registers.
 pub use fw_reg::{
-    Effect,
     FeatureBitmap,
+    FwLocked,
     FwReg,
+    FwVcpu,
+    FwVm,
+    HostWorkarounds,
     Mitigation,
+    PlainVm,
     PsciVersion,
     RanOnce,
-    Snapshot,
     VcpuFeatures,
     WorkaroundLevel,
     WorkaroundLevel2, //
@@ -103,6 +111,7 @@ pub use vgic_v2::{
     GiccCtlr,
     GiccPmr,
     GiccReg,
+    GiccVcpu,
     VmPriMask,
     Vmcr, //
 };
@@ -118,15 +127,20 @@ pub use smccc::{
     Decision,
     FilterAction,
     FilterEntry,
+    FilterLocked,
     FilterRange,
     FilterRequest,
+    FilterVm,
     FuncId,
     Gate,
+    PowerLocked,
     PowerOn,
+    PowerVcpu,
     Psci01Function,
     PsciCall,
     PsciFunction,
     PtpCounter,
+    RandomBits,
     Seen,
     Service,
     SystemEvent,
@@ -143,9 +157,9 @@ pub use opt_in::{
     FeatureLevels,
     FieldIndex,
     FieldMask,
-    HostWorkarounds,
     OptInCap,
     OptIns,
+    Route,
     Scope,
     VmReg, //
 };

@@ -74,13 +74,13 @@ impl RegId {
         (self.0 ^ class.ids()) & !(SIZE | NUMBER) == 0
     }
 
-    /// Checks that the size is 64 bits.
+    /// Checks that the size is 64 bits, which needs no state.
     ///
     /// # Errors
     ///
     /// [`Reject::WrongSize`] if it is not.
     #[inline(always)]
-    pub(crate) const fn check_size(self) -> Result<(), Reject> {
+    pub(crate) const fn admit_size(self) -> Result<(), Reject> {
         if self.0 & SIZE != SIZE_U64 {
             return Err(Reject::WrongSize);
         }

@@ -7,7 +7,7 @@
 /// A decoder calls this with a constant in each arm of one `match`, so that the compiler merges
 /// decoding and handling into one switch. A trait and not a closure, because closures cannot be
 /// `#[inline(always)]`.
-pub trait Visit<T> {
+pub(crate) trait Visit<T> {
     /// The result.
     type Output;
 

@@ -17,7 +17,6 @@ use common::{
 };
 use kvm_abi::{
     Action,
-    Convention,
     Decision,
     FeatureBitmap,
     FuncId,
@@ -37,6 +36,9 @@ const VCPUS: [(u64, bool); 5] = [
     (0x01_0000_0002, true),
 ];
 
+/// What get_random_long() returns.
+const WORDS: [u64; 3] = [0xfedc_ba98_7654_3210, 0x0f1e_2d3c_4b5a_6978, u64::MAX];
+
 /// The effect of a call besides the return to the guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Effect {
@@ -48,7 +50,6 @@ enum Effect {
     /// The counter; the registers are written when the time is known.
     SystemTime(PtpCounter),
     /// `num_bits` and `size`; the registers are written when the bits are known.
-    Random(u32, u32),
     InitStolenTime,
     ExitToUser(SystemEvent),
 }
@@ -172,9 +173,10 @@ impl Vcpu<'_> {
                 let size = if func_id == 0x8400_0053 { 32 } else { 64 };
                 let num_bits = self.regs[1] as u32;
                 if num_bits <= 3 * size {
-                    return ([0; 4], Effect::Random(num_bits, size));
+                    do_rnd(num_bits, size)
+                } else {
+                    [ret(-2), 0, 0, 0]
                 }
-                [ret(-2), 0, 0, 0]
             }
         };
         (val, Effect::None)
@@ -307,6 +309,23 @@ impl Vcpu<'_> {
     }
 }
 
+/// `kvm_trng_do_rnd()`, with `bitmap_clear()` bit by bit.
+fn do_rnd(num_bits: u32, size: u32) -> [u64; 4] {
+    let mut bits = WORDS;
+    for bit in num_bits..192 {
+        bits[bit as usize / 64] &= !(1 << (bit % 64));
+    }
+    match size {
+        32 => [
+            0,
+            u64::from(bits[1] as u32),
+            bits[0] >> 32,
+            u64::from(bits[0] as u32),
+        ],
+        _ => [0, bits[2], bits[1], bits[0]],
+    }
+}
+
 /// Carries out the decision about a call.
 fn carry_out(guest: &Guest, decision: Decision) -> Outcome {
     let action = match decision {
@@ -315,15 +334,12 @@ fn carry_out(guest: &Guest, decision: Decision) -> Outcome {
     };
     match action {
         Action::Workaround(query) => ([guest.answer(query), 0, 0, 0], Effect::None),
-        Action::StolenTime(base) => ([base, 0, 0, 0], Effect::InitStolenTime),
-        Action::SystemTime(counter) => ([0; 4], Effect::SystemTime(counter)),
-        Action::Random { bits, convention } => {
-            let size = match convention {
-                Convention::Smc32 => 32,
-                Convention::Smc64 => 64,
-            };
-            ([0; 4], Effect::Random(bits, size))
+        Action::StolenTime => {
+            let base = guest.stolen_time.expect("it is there");
+            ([base, 0, 0, 0], Effect::InitStolenTime)
         }
+        Action::SystemTime(counter) => ([0; 4], Effect::SystemTime(counter)),
+        Action::Random(request) => (request.to_registers(WORDS), Effect::None),
         Action::CpuSuspend => ([0; 4], Effect::Wfi),
         Action::CpuOff => ([0; 4], Effect::PowerOff),
         Action::CpuOn(on) => match VCPUS.iter().position(|(mpidr, _)| *mpidr == on.target) {

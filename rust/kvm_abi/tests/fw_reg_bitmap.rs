@@ -37,7 +37,7 @@ fn new_vm_has_the_services_in_the_table() {
     for (map, _, initial) in BITMAPS {
         assert_eq!(map.initial(), initial, "{map:?}");
         // The value of a new VM can be written back.
-        assert_eq!(map.write(initial, initial, RanOnce::No), Ok(initial));
+        assert_eq!(map.decide(initial, initial, RanOnce::No), Ok(initial));
     }
 }
 
@@ -61,7 +61,7 @@ fn writes_to_two_bits_are_as_in_the_table() {
     for map in [FeatureBitmap::VendorHyp, FeatureBitmap::VendorHyp2] {
         for (value, current, ran, result) in BITMAP_WRITES {
             assert_eq!(
-                map.write(value, current, ran),
+                map.decide(value, current, ran),
                 result,
                 "{map:?}, {value:#x}, {current:#x}, {ran:?}"
             );
@@ -74,7 +74,11 @@ fn bitmap_may_be_changed_until_a_vcpu_has_run() {
     for (map, exists, _) in BITMAPS {
         for current in 0..=exists {
             for value in 0..=exists {
-                assert_eq!(map.write(value, current, RanOnce::No), Ok(value), "{map:?}");
+                assert_eq!(
+                    map.decide(value, current, RanOnce::No),
+                    Ok(value),
+                    "{map:?}"
+                );
             }
         }
     }
@@ -91,7 +95,7 @@ fn bitmap_of_a_vm_that_ran_accepts_only_its_current_value() {
                     Err(Reject::Frozen)
                 };
                 assert_eq!(
-                    map.write(value, current, RanOnce::Yes),
+                    map.decide(value, current, RanOnce::Yes),
                     result,
                     "{map:?}, {value:#x}, {current:#x}"
                 );
@@ -110,7 +114,7 @@ fn every_single_bit_exists_or_is_refused() {
             } else {
                 Err(Reject::InvalidValue)
             };
-            assert_eq!(map.write(value, 0, RanOnce::No), result, "{map:?}, {bit}");
+            assert_eq!(map.decide(value, 0, RanOnce::No), result, "{map:?}, {bit}");
             assert_eq!(map.admit(value), result.map(drop), "{map:?}, {bit}");
         }
     }
@@ -123,7 +127,7 @@ fn bit_that_does_not_exist_is_found_before_the_freeze() {
             for current in 0..=exists {
                 for ran in RAN {
                     assert_eq!(
-                        map.write(value, current, ran),
+                        map.decide(value, current, ran),
                         Err(Reject::InvalidValue),
                         "{map:?}, {value:#x}, {current:#x}, {ran:?}"
                     );
@@ -139,7 +143,7 @@ fn current_value_with_an_unknown_bit_is_refused() {
     for (map, exists, _) in BITMAPS {
         for value in invalid_values(exists) {
             for ran in RAN {
-                let result = map.write(value, value, ran);
+                let result = map.decide(value, value, ran);
                 assert_eq!(result, Err(Reject::InvalidValue), "{map:?}, {value:#x}");
             }
         }
@@ -151,9 +155,9 @@ fn rebooted_vm_may_be_given_the_same_bitmaps_again() {
     // A VMM writes all registers back after a reset, when the vCPUs have run.
     for (map, exists, initial) in BITMAPS {
         for chosen in 0..=exists {
-            let stored = map.write(chosen, initial, RanOnce::No).unwrap();
+            let stored = map.decide(chosen, initial, RanOnce::No).unwrap();
             for _ in 0..2 {
-                assert_eq!(map.write(chosen, stored, RanOnce::Yes), Ok(stored));
+                assert_eq!(map.decide(chosen, stored, RanOnce::Yes), Ok(stored));
             }
         }
     }
@@ -184,7 +188,7 @@ proptest! {
         } else {
             Ok(value)
         };
-        prop_assert_eq!(map.write(value, current, ran), expected);
+        prop_assert_eq!(map.decide(value, current, ran), expected);
         prop_assert_eq!(map.admit(value).is_ok(), value | exists == exists);
     }
 }

@@ -104,7 +104,7 @@ fn every_value_in_range_is_accepted_or_refused_as_in_the_table() {
     for has_psci_0_2 in FEATURE {
         let mut accepted = 0;
         for value in 0..=PSCI_VALUES_END {
-            let result = PsciVersion::write(value, has_psci_0_2);
+            let result = PsciVersion::decide(value, has_psci_0_2);
             assert_eq!(
                 result,
                 expected(value, has_psci_0_2),
@@ -120,8 +120,8 @@ fn every_value_in_range_is_accepted_or_refused_as_in_the_table() {
 fn no_value_is_accepted_with_and_without_the_feature() {
     for (_, raw) in PSCI_VERSIONS {
         assert_ne!(
-            PsciVersion::write(raw, false).is_ok(),
-            PsciVersion::write(raw, true).is_ok(),
+            PsciVersion::decide(raw, false).is_ok(),
+            PsciVersion::decide(raw, true).is_ok(),
             "{raw:#x}"
         );
     }
@@ -136,7 +136,7 @@ fn bits_above_the_version_are_not_ignored() {
             assert_eq!(PsciVersion::from_raw(value), None, "{value:#x}");
             for has_psci_0_2 in FEATURE {
                 assert_eq!(
-                    PsciVersion::write(value, has_psci_0_2),
+                    PsciVersion::decide(value, has_psci_0_2),
                     Err(Reject::InvalidValue),
                     "{value:#x}, {has_psci_0_2}"
                 );
@@ -172,7 +172,7 @@ fn vcpu_without_the_feature_sees_0_1_whatever_is_stored() {
 fn version_that_was_written_is_seen() {
     for (version, raw) in PSCI_VERSIONS {
         let has_psci_0_2 = version.needs_psci_0_2();
-        let stored = PsciVersion::write(raw, has_psci_0_2).unwrap();
+        let stored = PsciVersion::decide(raw, has_psci_0_2).unwrap();
         assert_eq!(
             u64::from(PsciVersion::seen(stored.to_raw(), has_psci_0_2)),
             raw
@@ -230,7 +230,7 @@ fn every_value_is_accepted_or_refused_until_the_run_and_after_as_in_the_tables()
             for ran in [RanOnce::No, RanOnce::Yes] {
                 for value in 0..=PSCI_VALUES_END {
                     assert_eq!(
-                        PsciVersion::write_until_run(value, stored, features, ran),
+                        PsciVersion::decide_until_run(value, stored, features, ran),
                         expected_until_run(value, stored, features, ran),
                         "{value:#x}, {stored:#x}, {features:?}, {ran:?}"
                     );
@@ -245,7 +245,7 @@ fn all_versions_are_accepted_before_vcpus_are_known() {
     for stored in STORED {
         for (version, raw) in PSCI_VERSIONS {
             let result =
-                PsciVersion::write_until_run(raw, stored, VcpuFeatures::Unknown, RanOnce::No);
+                PsciVersion::decide_until_run(raw, stored, VcpuFeatures::Unknown, RanOnce::No);
             assert_eq!(result, Ok(version), "{raw:#x}");
         }
     }
@@ -254,7 +254,8 @@ fn all_versions_are_accepted_before_vcpus_are_known() {
 #[test]
 fn run_freezes_the_version_at_what_is_seen() {
     let features = VcpuFeatures::Known { psci_0_2: true };
-    let write = |value, stored| PsciVersion::write_until_run(value, stored, features, RanOnce::Yes);
+    let write =
+        |value, stored| PsciVersion::decide_until_run(value, stored, features, RanOnce::Yes);
     assert_eq!(write(0x1_0003, 0x0), Ok(PsciVersion::V1_3));
     assert_eq!(write(0x1_0002, 0x0), Err(Reject::Frozen));
     assert_eq!(write(0x1_0000, 0x1_0000), Ok(PsciVersion::V1_0));
@@ -267,7 +268,7 @@ fn run_freezes_the_version_at_what_is_seen() {
     for features in [true, false].map(|psci_0_2| VcpuFeatures::Known { psci_0_2 }) {
         for stored in STORED.into_iter().filter(|stored| *stored != 0x1) {
             let seen = PsciVersion::seen_by_vm(stored, features);
-            let result = PsciVersion::write_until_run(seen.into(), stored, features, RanOnce::Yes);
+            let result = PsciVersion::decide_until_run(seen.into(), stored, features, RanOnce::Yes);
             assert_eq!(result.map(PsciVersion::to_raw), Ok(seen), "{stored:#x}");
         }
     }
@@ -280,8 +281,8 @@ fn before_the_run_a_version_is_written_as_without_the_opt_in() {
             for value in 0..=PSCI_VALUES_END {
                 let features = VcpuFeatures::Known { psci_0_2 };
                 assert_eq!(
-                    PsciVersion::write_until_run(value, stored, features, RanOnce::No),
-                    PsciVersion::write(value, psci_0_2),
+                    PsciVersion::decide_until_run(value, stored, features, RanOnce::No),
+                    PsciVersion::decide(value, psci_0_2),
                     "{value:#x}, {stored:#x}"
                 );
             }
@@ -303,7 +304,7 @@ fn version_fits_if_vcpus_could_have_been_given_it() {
     for psci_0_2 in FEATURE {
         for (version, raw) in PSCI_VERSIONS {
             let fits = PsciVersion::fits(version.to_raw(), psci_0_2);
-            assert_eq!(fits, PsciVersion::write(raw, psci_0_2).is_ok(), "{raw:#x}");
+            assert_eq!(fits, PsciVersion::decide(raw, psci_0_2).is_ok(), "{raw:#x}");
             // A version that fits is seen before and after the features are known.
             let known = PsciVersion::seen_by_vm(version.to_raw(), VcpuFeatures::Known { psci_0_2 });
             assert!(!fits || u64::from(known) == raw, "{raw:#x}");
@@ -326,7 +327,7 @@ fn version_that_does_not_fit_can_be_corrected() {
             for (_, raw) in PSCI_VERSIONS {
                 let features = VcpuFeatures::Unknown;
                 let version =
-                    PsciVersion::write_until_run(raw, stored, features, RanOnce::No).unwrap();
+                    PsciVersion::decide_until_run(raw, stored, features, RanOnce::No).unwrap();
                 corrected += u32::from(PsciVersion::fits(version.to_raw(), psci_0_2));
             }
             assert_eq!(corrected, if psci_0_2 { 5 } else { 1 }, "{stored:#x}");
@@ -350,7 +351,7 @@ proptest! {
         let raw = PSCI_VERSIONS[known].1;
         for value in [noise, raw, raw ^ noise << 32, raw ^ noise >> 47, raw ^ 1 << (noise % 64)] {
             prop_assert_eq!(
-                PsciVersion::write_until_run(value, stored, features, ran),
+                PsciVersion::decide_until_run(value, stored, features, ran),
                 expected_until_run(value, stored, features, ran)
             );
         }
@@ -358,7 +359,7 @@ proptest! {
 
     #[test]
     fn any_value_is_accepted_or_refused_as_in_the_table(value: u64, has_psci_0_2: bool) {
-        prop_assert_eq!(PsciVersion::write(value, has_psci_0_2), expected(value, has_psci_0_2));
+        prop_assert_eq!(PsciVersion::decide(value, has_psci_0_2), expected(value, has_psci_0_2));
     }
 
     #[test]
@@ -369,7 +370,7 @@ proptest! {
     ) {
         let raw = PSCI_VERSIONS[known].1;
         for value in [raw, raw ^ noise, raw ^ noise << 32, raw ^ noise >> 47] {
-            prop_assert_eq!(PsciVersion::write(value, has_psci_0_2), expected(value, has_psci_0_2));
+            prop_assert_eq!(PsciVersion::decide(value, has_psci_0_2), expected(value, has_psci_0_2));
         }
     }
 

@@ -110,7 +110,7 @@ fn level_1_3_accepts_every_value_in_range_as_in_the_table() {
     for (host, _, highest) in WORKAROUND_1_3 {
         for value in 0..=WORKAROUND_VALUES_END {
             assert_eq!(
-                WorkaroundLevel::of_host(host).write(value),
+                WorkaroundLevel::of_host(host).decide(value),
                 expected_1_3(value, highest),
                 "{host:?}, {value:#x}"
             );
@@ -123,7 +123,7 @@ fn level_2_accepts_every_value_in_range_as_in_the_table() {
     for (host, ssbs, _, accepted) in WORKAROUND_2 {
         for value in 0..=WORKAROUND_VALUES_END {
             assert_eq!(
-                WorkaroundLevel2::of_host(host, ssbs).write(value),
+                WorkaroundLevel2::of_host(host, ssbs).decide(value),
                 expected_2(value, accepted),
                 "{host:?}, {ssbs}, {value:#x}"
             );
@@ -149,10 +149,10 @@ fn huge_values_are_never_small() {
     for value in HUGE {
         for (host, ..) in WORKAROUND_1_3 {
             let level = WorkaroundLevel::of_host(host);
-            assert_eq!(level.write(value), Err(Reject::InvalidValue), "{value:#x}");
+            assert_eq!(level.decide(value), Err(Reject::InvalidValue), "{value:#x}");
         }
         for (level, ..) in workaround_2() {
-            assert_eq!(level.write(value), Err(Reject::InvalidValue), "{value:#x}");
+            assert_eq!(level.decide(value), Err(Reject::InvalidValue), "{value:#x}");
         }
         let narrowed = WorkaroundLevel2::narrow(value);
         assert_eq!(narrowed, Err(Reject::InvalidValue), "{value:#x}");
@@ -167,14 +167,14 @@ fn no_high_bit_is_ignored() {
             for (host, _, highest) in WORKAROUND_1_3 {
                 let level = WorkaroundLevel::of_host(host);
                 assert_eq!(
-                    level.write(value),
+                    level.decide(value),
                     expected_1_3(value, highest),
                     "{value:#x}"
                 );
             }
             for (level, _, accepted) in workaround_2() {
                 assert_eq!(
-                    level.write(value),
+                    level.decide(value),
                     expected_2(value, accepted),
                     "{value:#x}"
                 );
@@ -187,10 +187,10 @@ fn no_high_bit_is_ignored() {
 fn host_accepts_the_level_that_it_presents() {
     for host in Mitigation::ALL {
         let level = WorkaroundLevel::of_host(host);
-        assert_eq!(level.write(level.to_raw()), Ok(()), "{host:?}");
+        assert_eq!(level.decide(level.to_raw()), Ok(()), "{host:?}");
         for ssbs in [false, true] {
             let level = WorkaroundLevel2::of_host(host, ssbs);
-            assert_eq!(level.write(level.to_raw()), Ok(()), "{host:?}, {ssbs}");
+            assert_eq!(level.decide(level.to_raw()), Ok(()), "{host:?}, {ssbs}");
         }
     }
 }
@@ -201,9 +201,9 @@ fn better_hosts_accept_what_worse_ones_present() {
     let levels = WORKAROUND_1_3.map(|(host, ..)| WorkaroundLevel::of_host(host));
     for (worse, better) in [(0, 1), (0, 2), (1, 2)] {
         assert!(levels[worse] < levels[better]);
-        assert_eq!(levels[better].write(levels[worse].to_raw()), Ok(()));
+        assert_eq!(levels[better].decide(levels[worse].to_raw()), Ok(()));
         assert_eq!(
-            levels[worse].write(levels[better].to_raw()),
+            levels[worse].decide(levels[better].to_raw()),
             Err(Reject::AboveHost)
         );
     }
@@ -232,10 +232,10 @@ proptest! {
         let value = value >> shift;
         for (host, _, highest) in WORKAROUND_1_3 {
             let level = WorkaroundLevel::of_host(host);
-            prop_assert_eq!(level.write(value), expected_1_3(value, highest));
+            prop_assert_eq!(level.decide(value), expected_1_3(value, highest));
         }
         for (level, _, accepted) in workaround_2() {
-            prop_assert_eq!(level.write(value), expected_2(value, accepted));
+            prop_assert_eq!(level.decide(value), expected_2(value, accepted));
         }
     }
 }

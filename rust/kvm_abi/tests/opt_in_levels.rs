@@ -87,13 +87,13 @@ fn expected(host: HostWorkarounds) -> u64 {
 /// Whether a host accepts the values of the old registers.
 fn old_accepts(host: HostWorkarounds, [first, second, third]: [u64; 3]) -> bool {
     WorkaroundLevel::of_host(host.spectre_v2)
-        .write(first)
+        .decide(first)
         .is_ok()
         && WorkaroundLevel2::of_host(host.spectre_v4, host.ssbs)
-            .write(second)
+            .decide(second)
             .is_ok()
         && WorkaroundLevel::of_host(host.spectre_bhb)
-            .write(third)
+            .decide(third)
             .is_ok()
 }
 
@@ -125,7 +125,7 @@ fn register(field: usize, digit: usize, others: usize) -> u64 {
 }
 
 fn write(host: u64, value: u64) -> Result<(), Reject> {
-    FeatureLevels::from_bits(host).write(value)
+    FeatureLevels::from_bits(host).decide(value)
 }
 
 /// Accepts a value if no digit is above the host's.
@@ -325,7 +325,7 @@ fn unknown_fields_accept_zero_and_negative_levels() {
         for field in 0..16 {
             for digit in 0..16 {
                 let value = register(field, digit, 0);
-                let accepted = reg.levels(not_asked).write(value).is_ok();
+                let accepted = reg.levels(not_asked).decide(value).is_ok();
                 assert_eq!(accepted, ACCEPTED.contains(&digit), "{reg:?}, {value:#x}");
             }
         }
@@ -334,7 +334,7 @@ fn unknown_fields_accept_zero_and_negative_levels() {
         for field in 3..16 {
             for digit in 0..16 {
                 let value = register(field, digit, 0) | expected(host);
-                let accepted = host.levels().write(value).is_ok();
+                let accepted = host.levels().decide(value).is_ok();
                 assert_eq!(accepted, ACCEPTED.contains(&digit), "{host:?}, {value:#x}");
             }
         }
@@ -371,7 +371,7 @@ fn host_accepts_another_hosts_register_if_it_accepts_the_old_ones() {
     for destination in hosts() {
         for source in hosts() {
             let old = old_accepts(destination, old_values(source));
-            let new = destination.levels().write(source.levels().bits());
+            let new = destination.levels().decide(source.levels().bits());
             assert_eq!(new.is_ok(), old, "{source:?} to {destination:?}");
             accepted += u32::from(old);
         }
@@ -388,13 +388,13 @@ fn unknown_is_refused_if_the_workaround_is_known_to_be_missing() {
         // Each field in turn; the other fields are the host's.
         for (field, digit) in digits.iter().enumerate() {
             let value = levels.bits() & !(0xf << (4 * field));
-            let accepted = levels.write(value).is_ok();
+            let accepted = levels.decide(value).is_ok();
             assert_eq!(accepted, *digit != 'f', "{host:?}, {field}");
         }
         // In each old register, every host accepts the lowest value, 0.
         assert!(old_accepts(host, [0; 3]), "{host:?}");
-        assert!(levels.write(0xfff).is_ok(), "{host:?}");
-        assert!(levels.write(0x888).is_ok(), "{host:?}");
+        assert!(levels.decide(0xfff).is_ok(), "{host:?}");
+        assert!(levels.decide(0x888).is_ok(), "{host:?}");
     }
 }
 
@@ -405,7 +405,7 @@ fn levels_above_unaffected_are_refused_by_every_host() {
             for digit in 3..8 {
                 let lowest = 0x888 & !(0xf << (4 * field));
                 let value = lowest | digit << (4 * field);
-                let result = host.levels().write(value);
+                let result = host.levels().decide(value);
                 assert_eq!(result, Err(Reject::AboveHost), "{host:?}, {value:#x}");
             }
         }

@@ -19,7 +19,8 @@ use common::{
 use kvm_abi::{
     Action,
     Convention,
-    Decision, //
+    Decision,
+    RandomBits, //
 };
 use proptest::prelude::*;
 
@@ -40,7 +41,7 @@ const OTHERS: [[u64; 2]; 3] = [[0, 0], [u64::MAX, u64::MAX], [1, 0x8400_0050]];
 
 fn expected_rnd(convention: Convention, most: u32, bits: u32) -> Decision {
     if bits <= most {
-        Decision::Perform(Action::Random { bits, convention })
+        Decision::Perform(Action::Random(RandomBits::new(bits, convention).unwrap()))
     } else {
         value(INVALID_PARAMETERS)
     }
@@ -113,6 +114,83 @@ fn random_bits_fit_in_three_registers() {
                 expected_rnd(convention, most, bits),
                 "{id:#x}, {bits}"
             );
+        }
+    }
+}
+
+/// Returns the registers of a call, as text: the first bits are the last digits.
+fn registers_of(text: &str, convention: Convention) -> [u64; 4] {
+    let (digits, width) = match convention {
+        Convention::Smc32 => (24, 8),
+        Convention::Smc64 => (48, 16),
+    };
+    let text = format!("{text:0>digits$}");
+    let digit = |at: usize| u64::from_str_radix(&text[at * width..(at + 1) * width], 16).unwrap();
+    [SUCCESS, digit(0), digit(1), digit(2)]
+}
+
+#[test]
+fn registers_hold_the_bits_that_were_asked_for_and_no_more() {
+    // The words one after the other, from the last one to the first.
+    let words = [
+        0xfedc_ba98_7654_3210,
+        0x0f1e_2d3c_4b5a_6978,
+        0x8877_6655_4433_2211,
+    ];
+    let all = format!("{:016x}{:016x}{:016x}", words[2], words[1], words[0]);
+    let binary: String = all
+        .chars()
+        .map(|digit| format!("{:04b}", digit.to_digit(16).unwrap()))
+        .collect();
+    for (_, convention, most) in RND {
+        for bits in 0..=most as usize {
+            let first = format!("{:0>192}", &binary[192 - bits..]);
+            let text: String = (0..48)
+                .map(|at| u8::from_str_radix(&first[4 * at..4 * at + 4], 2).unwrap())
+                .map(|digit| format!("{digit:x}"))
+                .collect();
+            let text = text.trim_start_matches('0');
+            let request = RandomBits::new(bits as u32, convention).unwrap();
+            let registers = request.to_registers(words);
+            assert_eq!(
+                registers,
+                registers_of(text, convention),
+                "{bits}, {convention:?}"
+            );
+            assert!(request.gives(registers));
+        }
+        assert_eq!(RandomBits::new(most + 1, convention), None);
+    }
+}
+
+#[test]
+fn as_many_words_are_drawn_as_the_bits_need() {
+    for bits in 0..=192u32 {
+        let words = RandomBits::new(bits, Convention::Smc64).unwrap().words();
+        assert_eq!(words, bits.div_ceil(64) as usize, "{bits}");
+    }
+}
+
+#[test]
+fn result_with_another_bit_is_not_one_of_the_call() {
+    for (_, convention, most) in RND {
+        for bits in 0..=most {
+            let request = RandomBits::new(bits, convention).unwrap();
+            let width = most / 3;
+            for bit in 0..3 * 64 {
+                // The bit of the result, if the registers have it.
+                let mut registers = [SUCCESS, 0, 0, 0];
+                registers[3 - bit as usize / 64] |= 1 << (bit % 64);
+                let asked = bit % 64 < width && bit / 64 * width + bit % 64 < bits;
+                assert_eq!(
+                    request.gives(registers),
+                    asked,
+                    "{bits}, {convention:?}, {bit}"
+                );
+            }
+            for x0 in [1, INVALID_PARAMETERS] {
+                assert!(!request.gives([x0, 0, 0, 0]), "{bits}, {convention:?}");
+            }
         }
     }
 }

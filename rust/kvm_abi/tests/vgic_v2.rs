@@ -15,6 +15,7 @@ use kvm_abi::{
     Vmcr, //
 };
 use proptest::prelude::*;
+use std::cell::Cell;
 
 /// The weights of binary points and priority masks in the word.
 const ABPR: u32 = 0x4_0000;
@@ -462,6 +463,42 @@ proptest! {
                 let constant = if reg == GiccReg::Iidr { 0x04b2_043b } else { 0 };
                 prop_assert_eq!(u64::from(read), value & mask | constant);
             }
+        }
+    }
+}
+
+#[test]
+fn access_by_address_is_that_of_the_register_on_either_host() {
+    for vmcr in [Vmcr::Gich, Vmcr::Ich] {
+        for bits in [0, 0xffff_ffff, 0x9248_021f, 0xf0e0_0011] {
+            for addr in (0..=0x200).chain([0x1_0004]) {
+                let vcpu = Cell::new(vmcr(bits));
+                let state = CpuInterface::from(vmcr(bits));
+                let reg = GiccReg::from_addr(addr);
+                let read = reg.map_or(0, |reg| state.read(reg));
+                assert_eq!(CpuInterface::get(&vcpu, addr), read, "{bits:#x}, {addr:#x}");
+                assert_eq!(vcpu.get(), vmcr(bits), "a read");
+
+                CpuInterface::set(&vcpu, addr, 0x1f);
+                let written = reg.map_or(state, |reg| state.written(reg, 0x1f));
+                // Bits without a field become zero, even if there is no register.
+                let expected = vmcr(bits).with(written);
+                assert_eq!(vcpu.get(), expected, "{bits:#x}, {addr:#x}");
+            }
+        }
+    }
+}
+
+#[test]
+fn canonical_priority_mask_has_eight_bits_where_the_host_has() {
+    for value in 0..0x300 {
+        for (vcpu, kept) in [
+            (Cell::new(Vmcr::Ich(0x00ff_ffff)), 0xff),
+            (Cell::new(Vmcr::Gich(0x00ff_ffff)), 0xf8),
+        ] {
+            CpuInterface::set_canonical_pmr(&vcpu, value);
+            let read = CpuInterface::get_canonical_pmr(&vcpu);
+            assert_eq!(read, value & kept, "{value:#x}");
         }
     }
 }

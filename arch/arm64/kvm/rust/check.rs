@@ -8,7 +8,7 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::errno::from_reject;
+use crate::errno::Errno;
 
 /// A surface, numbered as in C.
 pub(crate) type Surface = bindings::kvm_arm_abi_surface;
@@ -31,7 +31,7 @@ impl Outcome {
     /// An access that fails.
     pub(crate) fn refused(reject: Reject) -> Self {
         Self {
-            ret: from_reject(reject).to_errno(),
+            ret: Errno::from(reject).get(),
             val: 0,
         }
     }

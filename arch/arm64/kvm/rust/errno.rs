@@ -2,20 +2,58 @@
 
 //! The errno of each reason for refusing an access.
 
+use core::num::NonZero;
+
 use kernel::{
-    kvm::abi::Reject,
+    kvm::{
+        abi::Reject,
+        smccc_filter::InsertError, //
+    },
     prelude::*, //
 };
 
-/// Returns the errno that C gives for the same reason.
-#[inline]
-pub(crate) fn from_reject(reject: Reject) -> Error {
-    match reject {
-        Reject::UnknownRegister | Reject::WrongSize => ENOENT,
-        Reject::InvalidValue | Reject::AboveHost => EINVAL,
-        Reject::UnsafeValue => E2BIG,
-        Reject::Frozen => EBUSY,
-        Reject::NotReady => ENOEXEC,
+/// A negative errno, as C functions return it.
+#[derive(Clone, Copy)]
+pub(crate) struct Errno(NonZero<c_int>);
+
+/// The result of an access: a value, or the errno to return.
+pub(crate) type Result<T = ()> = core::result::Result<T, Errno>;
+
+impl Errno {
+    /// Returns the negative number.
+    #[inline]
+    pub(crate) fn get(self) -> c_int {
+        self.0.get()
+    }
+}
+
+impl From<Error> for Errno {
+    #[inline]
+    fn from(error: Error) -> Self {
+        // An error is never 0, as the compiler sees.
+        Self(NonZero::new(error.to_errno()).unwrap_or(NonZero::<c_int>::MIN))
+    }
+}
+
+impl From<InsertError> for Errno {
+    #[inline]
+    fn from(error: InsertError) -> Self {
+        Self(error.to_errno())
+    }
+}
+
+impl From<Reject> for Errno {
+    /// Returns the errno that C gives for the same reason.
+    #[inline]
+    fn from(reject: Reject) -> Self {
+        match reject {
+            Reject::UnknownRegister | Reject::WrongSize => ENOENT,
+            Reject::InvalidValue | Reject::AboveHost => EINVAL,
+            Reject::UnsafeValue => E2BIG,
+            Reject::Frozen => EBUSY,
+            Reject::NotReady => ENOEXEC,
+        }
+        .into()
     }
 }
 
@@ -24,6 +62,6 @@ pub(crate) fn from_reject(reject: Reject) -> Error {
 pub(crate) fn to_ret(result: Result) -> c_int {
     match result {
         Ok(()) => 0,
-        Err(error) => error.to_errno(),
+        Err(errno) => errno.get(),
     }
 }

@@ -7,7 +7,6 @@ use kernel::{
     kvm::{
         self,
         abi::FwReg,
-        fw_reg,
         trace,
         NewVm,
         OneReg,
@@ -18,8 +17,9 @@ use kernel::{
 };
 
 use crate::errno::{
-    from_reject,
-    to_ret, //
+    to_ret,
+    Errno,
+    Result, //
 };
 
 /// Initialises the hypercall services of a new VM.
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_fw_reg_indices(
     uindices: *mut u64,
 ) -> c_int {
     let to = UserPtr::from_ptr(uindices.cast());
-    to_ret(kvm::write_ids(FwReg::ALL.iter().map(|reg| reg.id()), to))
+    to_ret(kvm::write_ids(FwReg::ALL.iter().map(|reg| reg.id()), to).map_err(Into::into))
 }
 
 /// Reads a firmware register for userspace.
@@ -78,8 +78,8 @@ pub unsafe extern "C" fn kvm_arm_rust_get_fw_reg(
 
 #[inline]
 fn get(vcpu: &Vcpu, request: OneReg) -> Result {
-    let value = fw_reg::read_id(vcpu, request.id()).map_err(from_reject)?;
-    request.write_value(value)
+    let value = FwReg::get_by_id(vcpu, request.id())?;
+    Ok(request.write_value(value)?)
 }
 
 /// Reads a firmware register for userspace, and traces it.
@@ -96,10 +96,14 @@ pub unsafe extern "C" fn kvm_arm_rust_traced_get_fw_reg(
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
+    to_ret(traced_get(vcpu, request))
+}
+
+fn traced_get(vcpu: &Vcpu, request: OneReg) -> Result {
     let id = request.id();
-    let result = fw_reg::read_id(vcpu, id).map_err(from_reject);
+    let result = FwReg::get_by_id(vcpu, id).map_err(Errno::from);
     trace::get_fw_reg(vcpu, id, result.unwrap_or(0), to_ret(result.map(|_| ())));
-    to_ret(result.and_then(|value| request.write_value(value)))
+    Ok(request.write_value(result?)?)
 }
 
 /// Writes a firmware register for userspace.
@@ -128,9 +132,7 @@ pub unsafe extern "C" fn kvm_arm_rust_set_fw_reg(
 
 #[inline]
 fn set(vcpu: &Vcpu, request: OneReg) -> Result {
-    FwReg::check_size(request.id()).map_err(from_reject)?;
-    let value = request.read_value()?;
-    fw_reg::write_id(vcpu, request.id(), value).map_err(from_reject)
+    FwReg::set_by_id(vcpu, request.id(), || Ok(request.read_value()?))
 }
 
 /// Writes a firmware register for userspace, and traces it.
@@ -152,10 +154,15 @@ pub unsafe extern "C" fn kvm_arm_rust_traced_set_fw_reg(
 
 fn traced_set(vcpu: &Vcpu, request: OneReg) -> Result {
     let id = request.id();
-    FwReg::check_size(id).map_err(from_reject)?;
-    let value = request.read_value()?;
-    let old = FwReg::from_id(id).map_or(0, |reg| fw_reg::read(vcpu, reg));
-    let result = fw_reg::write_id(vcpu, id, value).map_err(from_reject);
-    trace::set_fw_reg(vcpu, id, old, value, to_ret(result));
+    let mut seen = None;
+    let result = FwReg::set_by_id(vcpu, id, || {
+        let value = request.read_value()?;
+        seen = Some((FwReg::get_by_id(vcpu, id).unwrap_or(0), value));
+        Ok(value)
+    });
+    // A write without a value is not traced.
+    if let Some((old, value)) = seen {
+        trace::set_fw_reg(vcpu, id, old, value, to_ret(result));
+    }
     result
 }

@@ -15,25 +15,35 @@ use kernel::{
     },
     kvm::{
         abi::{
-            Effect,
             FeatureBitmap,
+            FwLocked,
             FwReg,
+            FwVcpu,
+            FwVm,
+            HostWorkarounds,
+            PlainVm,
             PsciVersion,
-            RanOnce,
             Reject,
-            Snapshot, //
+            VcpuFeatures, //
         },
-        ConfigLocked,
+        ConfigLock,
+        Held,
         Vcpu,
         Vm, //
     },
     prelude::*, //
 };
 
-use crate::check::{
-    self,
-    CheckPeriod,
-    Outcome, //
+use crate::{
+    check::{
+        self,
+        CheckPeriod,
+        Outcome, //
+    },
+    errno::{
+        to_ret,
+        Errno, //
+    }, //
 };
 
 /// How often a read that differs is repeated: the PSCI version may have changed meanwhile, even if
@@ -48,32 +58,34 @@ fn compare(id: u64, c: Outcome, rust: Outcome) {
     check::compare(FW_REG, id, c, rust);
 }
 
-/// Returns Rust's result of a read.
-pub(crate) fn read(snapshot: &Snapshot) -> Outcome {
-    Outcome::value(snapshot.value())
+/// Returns a copy of the state of a vCPU and its VM, to which Rust writes what C writes to the VM.
+pub(crate) fn copy_of(vcpu: &Vcpu, vm: &Held<'_, ConfigLock>) -> PlainVm {
+    let copy = PlainVm {
+        features: VcpuFeatures::Known {
+            psci_0_2: vcpu.has_psci_0_2(),
+        },
+        ran: vm.ran_once(),
+        ..PlainVm::new(HostWorkarounds {
+            spectre_v2: vm.spectre_v2(),
+            spectre_v4: vm.spectre_v4(),
+            ssbs: vm.has_ssbs(),
+            spectre_bhb: vm.spectre_bhb(),
+        })
+    };
+    copy.psci_version.set(vm.psci_version());
+    for map in FeatureBitmap::ALL {
+        copy.bitmap_cell(map).set(vm.bitmap(map));
+    }
+    copy
 }
 
-/// Returns Rust's result of a write; its `val` is the state of the register after the write.
-pub(crate) fn write(snapshot: &Snapshot, value: u64, ran: RanOnce) -> Outcome {
-    let before = match *snapshot {
-        Snapshot::PsciVersion { stored, .. } => u64::from(stored),
-        Snapshot::Bitmap { current, .. } => current,
-        _ => 0,
-    };
-    match snapshot.write(value, || ran) {
-        Ok(Effect::None) => Outcome {
-            ret: 0,
-            val: before,
-        },
-        Ok(Effect::StorePsciVersion(version)) => Outcome {
-            ret: 0,
-            val: version.to_raw().into(),
-        },
-        Ok(Effect::StoreBitmap(_, bits)) => Outcome { ret: 0, val: bits },
-        Err(reject) => Outcome {
-            val: before,
-            ..Outcome::refused(reject)
-        },
+/// Writes a register of a copy. Returns Rust's result; its `val` is the state of the register after
+/// the write.
+pub(crate) fn write(copy: &PlainVm, reg: FwReg, value: u64) -> Outcome {
+    let result = reg.set(copy, value);
+    Outcome {
+        ret: to_ret(result.map_err(Errno::from)),
+        val: copy.stored(reg),
     }
 }
 
@@ -118,18 +130,18 @@ pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
     let mut stood_still = true;
     let mut tries = MAX_TRIES;
     loop {
-        let before = vcpu.snapshot(reg);
+        let before = Outcome::value(reg.get(vcpu));
         let c = c_read();
-        let after = vcpu.snapshot(reg);
+        let after = Outcome::value(reg.get(vcpu));
 
-        if c == read(&before) || c == read(&after) {
+        if c == before || c == after {
             return c.ret;
         }
         stood_still &= before == after;
         tries = tries.saturating_sub(1);
         if tries == 0 {
             if stood_still && !explained_by_version(reg, c) {
-                mismatch(id, c, read(&after));
+                mismatch(id, c, after);
             } else {
                 check::unjudged(FW_REG);
             }
@@ -176,7 +188,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
         Ok(reg) => {
             let vm = vcpu.vm();
             let config = vm.lock_config();
-            let expected = write(&vcpu.snapshot(reg), val, config.locked().ran_once());
+            let expected = write(&copy_of(vcpu, &config), reg, val);
             let ret = c_write();
             judge_unlocked(vm, reg, ret, expected);
             ret
@@ -191,8 +203,8 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
 
 /// Compares whether the value of a bitmap is refused before the lock is taken.
 fn judge_admission(id: u64, map: FeatureBitmap, val: u64, ret: c_int) {
-    let rust = match map.admit(val) {
-        Ok(()) => Outcome { ret: 0, val: 0 },
+    let rust = match FwReg::Bitmap(map).admit(val) {
+        Ok(()) => Outcome::value(0),
         Err(reject) => Outcome::refused(reject),
     };
     if (rust.ret != 0 || ret == EINVAL.to_errno()) && rust.ret != ret {
@@ -232,14 +244,15 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
     // SAFETY: The caller guarantees that the vCPU is valid during the call.
     let vcpu = unsafe { Vcpu::from_raw(vcpu) };
     // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { ConfigLocked::assume(vcpu.vm()) };
+    let locked = unsafe { Held::assume(vcpu.vm()) };
 
     let c = |val| Outcome { ret, val };
     match FwReg::from_id(id) {
-        Ok(FwReg::Bitmap(map)) => {
-            let snapshot = Snapshot::Bitmap { map, current: old };
-            let rust = write(&snapshot, val, locked.ran_once());
-            compare(id, c(locked.vm().bitmap(map)), rust);
+        Ok(reg @ FwReg::Bitmap(map)) => {
+            let copy = copy_of(vcpu, &locked);
+            copy.bitmap_cell(map).set(old);
+            let rust = write(&copy, reg, val);
+            compare(id, c(locked.bitmap(map)), rust);
         }
         // C has taken its lock for a register that is no bitmap in Rust.
         Ok(_) => mismatch(id, c(0), Outcome::refused(Reject::UnknownRegister)),
@@ -261,10 +274,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_ids(ids: *const u64, nr: c_ui
         .copied()
         .ne(FwReg::ALL.iter().map(|reg| reg.id()))
     {
-        let [c, rust] = [ids.len(), FwReg::ALL.len()].map(|len| Outcome {
-            ret: 0,
-            val: len as u64,
-        });
+        let [c, rust] = [ids.len(), FwReg::ALL.len()].map(|len| Outcome::value(len as u64));
         mismatch(0, c, rust);
     }
 }
@@ -280,7 +290,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_init_hypercalls(kvm: *mut bindings::
     // SAFETY: The caller guarantees that the VM is valid during the call.
     let vm = unsafe { Vm::from_raw(kvm) };
     for map in FeatureBitmap::ALL {
-        let [c, rust] = [vm.bitmap(map), map.initial()].map(|val| Outcome { ret: 0, val });
+        let [c, rust] = [vm.bitmap(map), map.initial()].map(Outcome::value);
         compare(FwReg::Bitmap(map).id(), c, rust);
     }
 }

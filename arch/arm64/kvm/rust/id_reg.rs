@@ -5,11 +5,7 @@
 use kernel::{
     bindings::kvm_arm_abi_surface_KVM_ARM_ABI_ID_REG as ID_REG,
     kvm::{
-        abi::{
-            FeatureRegister,
-            Reject,
-            SafeValue, //
-        },
+        abi::FeatureRegister,
         id_reg::FeatureFields, //
     },
     prelude::*, //
@@ -21,22 +17,19 @@ use crate::{
         Outcome, //
     },
     errno::{
-        from_reject,
-        to_ret, //
+        to_ret,
+        Result, //
     }, //
 };
 
 #[inline]
 fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
-    let result = if raz {
-        FeatureRegister::Raz.write::<SafeValue>(val, None)
+    let register = if raz {
+        FeatureRegister::Raz
     } else {
-        // There are no rules for a register that the kernel does not know.
-        FeatureFields::of(id)
-            .ok_or(Reject::InvalidValue)
-            .and_then(|fields| FeatureRegister::Limited { limit, writable }.write(val, fields))
+        FeatureRegister::Limited { limit, writable }
     };
-    result.map_err(from_reject)
+    Ok(register.decide(val, || FeatureFields::of(id))?)
 }
 
 /// Checks whether an ID register of a VM that has not run accepts a value.

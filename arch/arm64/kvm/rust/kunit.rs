@@ -18,7 +18,9 @@ use kernel::{
             FeatureLevels,
             FieldIndex,
             FieldMask,
+            FwLocked,
             FwReg,
+            FwVm,
             GiccReg,
             Mitigation,
             PsciVersion,
@@ -28,7 +30,6 @@ use kernel::{
             WorkaroundLevel,
             WorkaroundLevel2, //
         },
-        fw_reg,
         NewVm,
         Vcpu,
         Vm, //
@@ -40,8 +41,8 @@ use kernel::{
 use crate::{
     check::Outcome,
     errno::{
-        from_reject,
-        to_ret, //
+        to_ret,
+        Errno, //
     },
     fw_reg_check, //
 };
@@ -115,7 +116,7 @@ impl TestVm {
     }
 
     fn set_bitmap(&self, map: FeatureBitmap, bits: u64, ran: RanOnce) {
-        self.vm().lock_config().locked().store_bitmap(map, bits);
+        self.vm().lock_config().store_bitmap(map, bits);
         let flags = match ran {
             RanOnce::No => 0,
             RanOnce::Yes => 1 << bindings::KVM_ARCH_FLAG_HAS_RAN_ONCE,
@@ -149,24 +150,14 @@ impl TestVm {
     }
 
     fn rust_read(&self, id: u64) -> Outcome {
-        match FwReg::from_id(id) {
-            Ok(reg) => Outcome {
-                ret: 0,
-                val: fw_reg::read(self.vcpu(), reg),
-            },
-            Err(reject) => Outcome {
-                ret: from_reject(reject).to_errno(),
-                val: 0,
-            },
+        match FwReg::get_by_id(self.vcpu(), id) {
+            Ok(val) => Outcome::value(val),
+            Err(reject) => Outcome::refused(reject),
         }
     }
 
     fn rust_write(&self, id: u64, val: u64) -> c_int {
-        to_ret(
-            FwReg::from_id(id)
-                .and_then(|reg| fw_reg::write(self.vcpu(), reg, val))
-                .map_err(from_reject),
-        )
+        to_ret(FwReg::set_by_id(self.vcpu(), id, || Ok::<_, Errno>(val)))
     }
 }
 
@@ -193,9 +184,10 @@ impl Pair {
     /// Returns whether both sides give the same result for a write, lead to the same state, and
     /// whether mode `check` would have expected this result.
     fn writes_agree(&self, id: u64, val: u64) -> bool {
-        let vm = self.rust.vm();
-        let expected = FwReg::from_id(id)
-            .map(|reg| fw_reg_check::write(&self.rust.vcpu().snapshot(reg), val, vm.ran_once()));
+        let expected = FwReg::from_id(id).map(|reg| {
+            let copy = fw_reg_check::copy_of(self.rust.vcpu(), &self.rust.vm().lock_config());
+            fw_reg_check::write(&copy, reg, val)
+        });
 
         let (c, rust) = (self.c.c_write(id, val), self.rust.rust_write(id, val));
         c == rust
@@ -247,7 +239,7 @@ mod tables {
                     Some((version, _)) if has_psci_0_2 == (value != 1) => Ok(*version),
                     _ => Err(Reject::InvalidValue),
                 };
-                assert!(PsciVersion::write(value, has_psci_0_2) == expected);
+                assert!(PsciVersion::decide(value, has_psci_0_2) == expected);
             }
         }
     }
@@ -258,14 +250,14 @@ mod tables {
             let host = WorkaroundLevel::of_host(host);
             assert_eq!(host.to_raw(), level);
             for value in 0..=vectors::WORKAROUND_VALUES_END {
-                assert_eq!(host.write(value).is_ok(), value <= highest);
+                assert_eq!(host.decide(value).is_ok(), value <= highest);
             }
         }
         for (host, ssbs, level, accepted) in vectors::WORKAROUND_2 {
             let host = WorkaroundLevel2::of_host(host, ssbs);
             assert_eq!(host.to_raw(), level);
             for value in 0..=vectors::WORKAROUND_VALUES_END {
-                assert_eq!(host.write(value).is_ok(), accepted.contains(&value));
+                assert_eq!(host.decide(value).is_ok(), accepted.contains(&value));
             }
         }
     }
@@ -291,7 +283,7 @@ mod tables {
         }
         for (value, current, ran, expected) in vectors::BITMAP_WRITES {
             for map in [FeatureBitmap::VendorHyp, FeatureBitmap::VendorHyp2] {
-                assert!(map.write(value, current, ran) == expected);
+                assert!(map.decide(value, current, ran) == expected);
             }
         }
     }

@@ -11,6 +11,7 @@ use kernel::{
         abi::{
             CpuInterface,
             FwMasks,
+            FwVm,
             GicMaskIndex,
             MaskRange,
             OptInCap,
@@ -30,8 +31,9 @@ use kernel::{
 };
 
 use crate::errno::{
-    from_reject,
-    to_ret, //
+    to_ret,
+    Errno,
+    Result, //
 };
 
 /// The offset of `GICC_PMR` in the frame of the CPU interface, `GIC_CPU_PRIMASK`.
@@ -103,7 +105,7 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
             .opt_in(wanted, in_use);
         Ok(())
     };
-    to_ret(opt_in().map_err(from_reject))
+    to_ret(opt_in().map_err(Errno::from))
 }
 
 /// Returns the ranges of writable masks that a VM has opted in to, one bit for each.
@@ -136,19 +138,23 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_masks(
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vm, range) = unsafe { (Vm::from_raw(kvm), RegMaskRange::from_raw(range)) };
-    to_ret(match range.request.range(vm.opt_ins()) {
-        Ok(MaskRange::Gic) => {
-            let masks = vm.lock_config().locked().gic_masks();
-            range.write_masks(GicMaskIndex::COUNT, masks)
+    to_ret(write_masks(vm, &range))
+}
+
+fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
+    match range.request.range(vm.opt_ins())? {
+        MaskRange::Gic => {
+            let state = vm.lock_config().gicv3_state();
+            range.write_masks(GicMaskIndex::COUNT, GicMaskIndex::masks(state))?;
         }
-        Ok(MaskRange::Firmware) => {
-            let masks = vm.lock_config().locked().fw_masks();
-            range.write_masks(FwMasks::COUNT, masks)
+        MaskRange::Firmware => {
+            let masks = vm.lock_config().fw_masks();
+            range.write_masks(FwMasks::COUNT, masks.masks())?;
         }
         // `kvm_arm_rust_get_reg_writable_masks()` serves the range that does not depend on the VM.
-        Ok(MaskRange::FeatureId) => Err(EINVAL),
-        Err(reject) => Err(from_reject(reject)),
-    })
+        MaskRange::FeatureId => return Err(EINVAL.into()),
+    }
+    Ok(())
 }
 
 /// Answers whether a VM with a GICv2 can have the canonical `GICC_PMR`.
@@ -167,7 +173,7 @@ pub unsafe extern "C" fn kvm_arm_rust_has_canonical_pmr(kvm: *mut bindings::kvm)
 
 fn has_canonical_pmr(vm: &Vm) -> Result {
     if !there(Some(vm)).contains(OptIns::CANONICAL_PMR) {
-        return Err(ENXIO);
+        return Err(ENXIO.into());
     }
     Ok(())
 }
@@ -188,18 +194,17 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vm, flags, addr) = unsafe { (Vm::from_raw(kvm), (*attr).flags, (*attr).addr) };
-    let set = || {
+    let set = || -> Result {
         has_canonical_pmr(vm)?;
         if flags != 0 || addr != 0 {
-            return Err(EINVAL);
+            return Err(EINVAL.into());
         }
         // Checked twice: before the call sites are enabled, so that a refused request has no effect
         // on other VMs, and again under the lock of the opt-in.
-        vm.lock_config().locked().new_vgic().ok_or(EBUSY)?;
+        vm.lock_config().new_vgic().ok_or(EBUSY)?;
         let in_use = InUse::enable();
         let config = vm.lock_config();
         config
-            .locked()
             .new_vgic()
             .ok_or(EBUSY)?
             .opt_in_to_canonical_pmr(in_use);
@@ -232,15 +237,12 @@ pub unsafe extern "C" fn kvm_arm_rust_uaccess_canonical_pmr(
 
     // SAFETY: The caller guarantees it.
     let vgic = unsafe { VgicV2::new(vcpu) };
-    let vmcr = vgic.vmcr();
-    let state = CpuInterface::from(vmcr);
     if is_write {
         // SAFETY: The caller guarantees that there is a value.
-        let value = unsafe { *val };
-        vgic.set_vmcr(vmcr.with(state.with_canonical_pmr(value)));
+        CpuInterface::set_canonical_pmr(&vgic, unsafe { *val });
     } else {
         // SAFETY: The caller guarantees that the value can be written.
-        unsafe { *val = state.canonical_pmr() };
+        unsafe { *val = CpuInterface::get_canonical_pmr(&vgic) };
     }
     true
 }

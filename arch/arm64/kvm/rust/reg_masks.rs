@@ -27,8 +27,8 @@ use crate::{
         Outcome, //
     },
     errno::{
-        from_reject,
-        to_ret, //
+        to_ret,
+        Result, //
     }, //
 };
 
@@ -49,13 +49,13 @@ pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
 ) -> c_int {
     // SAFETY: The caller guarantees it.
     let range = unsafe { RegMaskRange::from_raw(range) };
-    to_ret(
-        range
-            .request
-            .range(OptIns::NONE)
-            .map_err(from_reject)
-            .and_then(|_| range.write_feature_id_masks()),
-    )
+    to_ret(write_masks(&range))
+}
+
+#[inline]
+fn write_masks(range: &RegMaskRange) -> Result {
+    range.request.range(OptIns::NONE)?;
+    Ok(range.write_feature_id_masks()?)
 }
 
 /// Compares the mask that C is about to write for a register.

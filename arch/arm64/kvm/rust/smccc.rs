@@ -12,8 +12,10 @@ use kernel::{
             Caller,
             Decision,
             FuncId,
+            FwVm,
             PowerOn,
             PtpCounter,
+            RandomBits,
             SystemEvent,
             WorkaroundQuery, //
         },
@@ -66,9 +68,9 @@ fn handle(vcpu: ExitedVcpu<'_>, id: FuncId) -> c_int {
         // Out of line, so that calls answered directly need no stack frame.
         Decision::Perform(action) => match action {
             Action::Workaround(query) => workaround(vcpu, query),
-            Action::StolenTime(_) => stolen_time(vcpu),
+            Action::StolenTime => stolen_time(vcpu),
             Action::SystemTime(counter) => system_time(vcpu, counter),
-            Action::Random { .. } => vcpu.trng_call(),
+            Action::Random(request) => random(vcpu, request),
             Action::CpuSuspend => cpu_suspend(vcpu),
             Action::CpuOff => cpu_off(vcpu),
             // Passed by value for the same reason.
@@ -133,6 +135,12 @@ fn system_time(vcpu: ExitedVcpu<'_>, counter: PtpCounter) -> c_int {
 }
 
 #[inline(never)]
+fn random(vcpu: ExitedVcpu<'_>, request: RandomBits) -> c_int {
+    vcpu.set_random_bits(request);
+    TO_GUEST
+}
+
+#[inline(never)]
 fn cpu_suspend(vcpu: ExitedVcpu<'_>) -> c_int {
     vcpu.wait_for_interrupt();
     return_value(vcpu, ret::SUCCESS)
@@ -163,7 +171,7 @@ fn cpu_on(
 
 #[inline(never)]
 fn affinity_info(vcpu: ExitedVcpu<'_>, query: AffinityQuery) -> c_int {
-    let answer = query.answer(vcpu.vm().vcpus(), |v| v.affinity(), |v| v.is_stopped());
+    let answer = query.answer(vcpu.vm().vcpus(), |v| v.affinity(), |v| v.is_off());
     return_value(vcpu, answer)
 }
 

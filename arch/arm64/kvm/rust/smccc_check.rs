@@ -23,20 +23,23 @@ use kernel::{
             Action,
             Call,
             Caller,
-            Convention,
             Decision,
             FeatureBitmap,
             FilterAction,
             FuncId,
+            FwVcpu,
+            FwVm,
             PsciFunction,
             PsciVersion,
+            RandomBits,
             Seen,
             Verdict, //
         },
         mitigation,
         ExitedVcpu,
+        Held,
         Notes,
-        PowerLocked,
+        PowerLock,
         ResetState,
         Vcpu, //
     },
@@ -116,8 +119,8 @@ enum Expected {
     AsSeen(Seen),
     /// A time in four words, or `NOT_SUPPORTED`.
     SystemTime,
-    /// This number of random bits, in registers of this width.
-    Random(u32, Convention),
+    /// Random bits.
+    Random(RandomBits),
 }
 
 /// The result of a comparison.
@@ -142,7 +145,6 @@ impl Comparison {
 
 impl Expected {
     fn compare(&self, c: Handled, seen: Verdict) -> Comparison {
-        let [x0, x1, x2, x3] = c.registers;
         match *self {
             Self::Exactly(rust) => Comparison::of(c == rust, rust),
             Self::AsSeen(nothing) => match seen {
@@ -161,21 +163,10 @@ impl Expected {
                     Handled::value(ret::NOT_SUPPORTED),
                 )
             }
-            Self::Random(bits, convention) => {
-                let width = match convention {
-                    Convention::Smc32 => 32,
-                    Convention::Smc64 => 64,
-                };
-                // The least significant bits are in the last register.
-                let random = zip([0, width, 2 * width], [x3, x2, x1]).all(|(below, x)| {
-                    let here = bits.saturating_sub(below).min(width);
-                    x.checked_shr(here).unwrap_or(0) == 0
-                });
-                Comparison::of(
-                    c.ret == TO_GUEST && x0 == ret::SUCCESS && random,
-                    Handled::value(ret::SUCCESS),
-                )
-            }
+            Self::Random(request) => Comparison::of(
+                c.ret == TO_GUEST && request.gives(c.registers),
+                Handled::value(ret::SUCCESS),
+            ),
         }
     }
 
@@ -215,9 +206,12 @@ fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
             let answer = query.answer(mitigation::of(query), || vm.has_ssbs());
             Expected::Exactly(Handled::value(answer))
         }
-        Action::StolenTime(base) => Expected::Exactly(Handled::value(base)),
+        Action::StolenTime => {
+            let base = caller.stolen_time().unwrap_or(ret::NOT_SUPPORTED);
+            Expected::Exactly(Handled::value(base))
+        }
         Action::SystemTime(_) => Expected::SystemTime,
-        Action::Random { bits, convention } => Expected::Random(bits, convention),
+        Action::Random(request) => Expected::Random(request),
         Action::CpuSuspend | Action::CpuOff => Expected::Exactly(Handled::value(ret::SUCCESS)),
         Action::SystemEvent { registers, .. } => Expected::Exactly(Handled {
             ret: TO_USERSPACE,
@@ -401,7 +395,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_vcpu_on(
     // SAFETY: The caller guarantees that both are valid, and that we handle the source's exit.
     let (source, target) = unsafe { (ExitedVcpu::from_raw(source), Vcpu::from_raw(target)) };
     // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { PowerLocked::assume(target) };
+    let locked = unsafe { Held::<PowerLock>::assume(target) };
 
     let id = crate::smccc::func_id(source);
     let Decision::Perform(Action::CpuOn(request)) = Decision::of(&source, id) else {
@@ -420,7 +414,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_vcpu_on(
         be: source.is_be(),
         pending: true,
     };
-    if locked.reset_state() != state || target.is_stopped() {
+    if locked.reset_state() != state || target.is_off() {
         let [c, rust] = [locked.reset_state().pc, state.pc].map(Outcome::value);
         mismatch(SMCCC, id.to_raw().into(), c, rust);
     }

@@ -8,11 +8,13 @@ use kernel::{
         kvm_arm_abi_surface_KVM_ARM_ABI_SMCCC_FILTER as SMCCC_FILTER, //
     },
     kvm::{
+        abi::FwLocked,
         smccc_filter::{
-            from_c,
-            read_request, //
+            read_request,
+            request_from_raw, //
         },
-        ConfigLocked,
+        ConfigLock,
+        Held,
         Vm, //
     },
     prelude::*,
@@ -26,7 +28,10 @@ use crate::{
         unjudged,
         Outcome, //
     },
-    errno::from_reject, //
+    errno::{
+        to_ret,
+        Result, //
+    }, //
 };
 
 /// Sets the only attribute of a VM's hypercalls: adds a range to their filter.
@@ -53,20 +58,12 @@ pub unsafe extern "C" fn kvm_arm_rust_smccc_set_attr(
         return ENXIO.to_errno();
     }
     // CAST: Addresses have 64 bits on arm64. Each access checks that it belongs to userspace.
-    match set_filter(vm, UserPtr::from_addr(addr as usize)) {
-        Ok(ret) => ret,
-        Err(error) => error.to_errno(),
-    }
+    to_ret(set_filter(vm, UserPtr::from_addr(addr as usize)))
 }
 
 #[inline]
-fn set_filter(vm: &Vm, from: UserPtr) -> Result<c_int> {
-    let request = read_request(from)?;
-    let range = request.admit().map_err(from_reject)?;
-    let config = vm.lock_config();
-    let locked = config.locked();
-    range.decide(locked.ran_once()).map_err(from_reject)?;
-    Ok(locked.filter_smccc(&range))
+fn set_filter(vm: &Vm, from: UserPtr) -> Result {
+    read_request(from)?.add_to(vm)
 }
 
 /// Compares whether C refuses a request before it takes the lock.
@@ -83,7 +80,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter_request(
     ret: c_int,
 ) {
     // SAFETY: The caller guarantees that the request is valid during the call.
-    let request = from_c(unsafe { &*filter });
+    let request = unsafe { request_from_raw(filter) };
     let rust = match request.admit() {
         Ok(_) => Outcome::value(0),
         Err(reject) => Outcome::refused(reject),
@@ -114,9 +111,9 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_smccc_filter(
     ret: c_int,
 ) {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, request) = unsafe { (Vm::from_raw(kvm), from_c(&*filter)) };
+    let (vm, request) = unsafe { (Vm::from_raw(kvm), request_from_raw(filter)) };
     // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { ConfigLocked::assume(vm) };
+    let locked = unsafe { Held::<ConfigLock>::assume(vm) };
 
     let id = request.base().into();
     match request

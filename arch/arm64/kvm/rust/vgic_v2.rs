@@ -6,6 +6,8 @@
 //! guests whose accesses to the CPU interface trap. Both see the priority mask in the form of
 //! `GICH_VMCR.VMPriMask`.
 
+use core::cell::Cell;
+
 use kernel::{
     bindings::{
         self,
@@ -14,7 +16,7 @@ use kernel::{
     kvm::{
         abi::{
             CpuInterface,
-            GiccReg,
+            GiccVcpu,
             Vmcr, //
         },
         vgic::{
@@ -32,16 +34,6 @@ use crate::check::{
     Outcome, //
 };
 
-#[inline]
-fn read(state: CpuInterface, addr: u64) -> u32 {
-    GiccReg::from_addr(addr).map_or(0, |reg| state.read(reg))
-}
-
-#[inline]
-fn written(state: CpuInterface, addr: u64, val: u64) -> CpuInterface {
-    GiccReg::from_addr(addr).map_or(state, |reg| state.written(reg, val))
-}
-
 /// Returns the value of the register at `addr`.
 ///
 /// C: `vgic_mmio_read_vcpuif()`.
@@ -57,7 +49,7 @@ pub unsafe extern "C" fn kvm_arm_rust_read_vcpuif(
     // SAFETY: The caller guarantees both.
     let vgic = unsafe { VgicV2::new(Vcpu::from_raw(vcpu)) };
     // CAST: `unsigned long` has 64 bits on arm64.
-    read(vgic.vmcr().into(), addr) as c_ulong
+    CpuInterface::get(&vgic, addr) as c_ulong
 }
 
 /// Writes the register at `addr`.
@@ -76,9 +68,8 @@ pub unsafe extern "C" fn kvm_arm_rust_write_vcpuif(
 ) {
     // SAFETY: The caller guarantees both.
     let vgic = unsafe { VgicV2::new(Vcpu::from_raw(vcpu)) };
-    let vmcr = vgic.vmcr();
     // CAST: `unsigned long` has 64 bits on arm64.
-    vgic.set_vmcr(vmcr.with(written(vmcr.into(), addr, val as u64)));
+    CpuInterface::set(&vgic, addr, val as u64);
 }
 
 /// Splits a vCPU's `GICH_VMCR` of the host's GICv2 into a `struct vgic_vmcr`.
@@ -121,9 +112,14 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_set_vmcr(
     vgic.set_vmcr(Vmcr::Gich(0).with(state));
 }
 
-/// Returns a state as one number, in the layout that keeps all bits.
+/// Returns a copy of a state, in the layout that keeps all bits.
+fn copy_of(state: CpuInterface) -> Cell<Vmcr> {
+    Cell::new(Vmcr::Ich(0).with(state))
+}
+
+/// Returns a state as one number.
 fn outcome(state: CpuInterface) -> Outcome {
-    Outcome::value(Vmcr::Ich(0).with(state).bits().into())
+    Outcome::value(copy_of(state).get().bits().into())
 }
 
 /// Compares the value `val` that C reads of the register at `addr`; `vmcrp` is the state.
@@ -140,7 +136,8 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_read_vcpuif(
 ) {
     // SAFETY: The caller guarantees it.
     let state = unsafe { from_c(vmcrp) };
-    let [c, rust] = [val, read(state, addr)].map(|val| Outcome::value(val.into()));
+    let rust = CpuInterface::get(&copy_of(state), addr);
+    let [c, rust] = [val, rust].map(|val| Outcome::value(val.into()));
     compare(VGIC_V2_CPUIF, addr, c, rust);
 }
 
@@ -159,8 +156,10 @@ pub unsafe extern "C" fn kvm_arm_rust_expect_write_vcpuif(
 ) -> u32 {
     // SAFETY: The caller guarantees it.
     let state = unsafe { from_c(vmcrp) };
+    let copy = copy_of(state);
     // CAST: `unsigned long` has 64 bits on arm64.
-    Vmcr::Ich(0).with(written(state, addr, val as u64)).bits()
+    CpuInterface::set(&copy, addr, val as u64);
+    copy.get().bits()
 }
 
 /// Compares the state after C's write of the register at `addr` with the expected one.

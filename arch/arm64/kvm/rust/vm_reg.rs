@@ -8,18 +8,19 @@ use kernel::{
     kvm::{
         self,
         abi::{
-            FeatureLevelReg,
+            FwLocked,
             FwReg,
+            FwVm,
             OptIns,
             PsciVersion,
+            Route,
             Scope,
             VcpuFeatures,
             VmReg, //
         },
-        fw_reg,
         trace,
-        vm_reg,
-        ConfigLocked,
+        ConfigLock,
+        Held,
         OneReg,
         Vcpu,
         Vm, //
@@ -32,23 +33,21 @@ use kernel::{
 };
 
 use crate::errno::{
-    from_reject,
-    to_ret, //
+    to_ret,
+    Errno,
+    Result, //
 };
 
 /// Returned if the code for all VMs has to serve the request.
 const GO_ON: c_int = 1;
 
 fn get(vm: &Vm, id: u64, request: OneReg) -> Result {
-    let reg = VmReg::from_id(id, vm.opt_ins()).map_err(from_reject)?;
-    request.write_value(vm_reg::read(vm, reg).map_err(from_reject)?)
+    let value = VmReg::get_by_id(vm, vm.opt_ins(), id)?;
+    Ok(request.write_value(value)?)
 }
 
 fn set(vm: &Vm, id: u64, request: OneReg) -> Result {
-    FwReg::check_size(id).map_err(from_reject)?;
-    let value = request.read_value()?;
-    let reg = VmReg::from_id(id, vm.opt_ins()).map_err(from_reject)?;
-    vm_reg::write(vm, reg, value).map_err(from_reject)
+    VmReg::set_by_id(vm, vm.opt_ins(), id, || Ok(request.read_value()?))
 }
 
 /// Returns the number of feature-level registers that a vCPU lists.
@@ -78,7 +77,8 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_vm_reg_indices(
     // SAFETY: The caller guarantees that the vCPU is valid during the call.
     let opt_ins = unsafe { Vcpu::from_raw(vcpu) }.vm().opt_ins();
     let ids = VmReg::all(opt_ins).map(|reg| Scope::list(reg.id(), opt_ins));
-    to_ret(kvm::write_ids(ids, UserPtr::from_ptr(uindices.cast())))
+    let to = UserPtr::from_ptr(uindices.cast());
+    to_ret(kvm::write_ids(ids, to).map_err(Errno::from))
 }
 
 /// Adds the scopes to a list of ids in userspace, if the VM has opted in to scopes.
@@ -119,8 +119,8 @@ fn list_scopes(opt_ins: OptIns, ids: UserPtr, nr: usize) -> Result {
 fn set_psci_version(vcpu: &Vcpu, request: OneReg) -> Result {
     let reg = FwReg::PsciVersion;
     let value = request.read_value()?;
-    let old = fw_reg::read(vcpu, reg);
-    let result = vm_reg::write(vcpu.vm(), VmReg::Fw(reg), value).map_err(from_reject);
+    let old = reg.get(vcpu);
+    let result = VmReg::Fw(reg).set(vcpu.vm(), value).map_err(Errno::from);
     trace::set_fw_reg(vcpu, reg.id(), old, value, to_ret(result));
     result
 }
@@ -148,16 +148,12 @@ pub unsafe extern "C" fn kvm_arm_rust_one_reg(
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
     let vm = vcpu.vm();
-    let opt_ins = vm.opt_ins();
-    let id = Scope::strip(request.id(), opt_ins);
-
-    let is_level = opt_ins.contains(OptIns::FEATURE_LEVELS) && FeatureLevelReg::is_in_group(id);
-    let freezes = opt_ins.contains(OptIns::PSCI_VERSION_FREEZE) && id == FwReg::PsciVersion.id();
-    to_ret(match is_set {
-        true if is_level => set(vm, id, request),
-        true if freezes => set_psci_version(vcpu, request),
-        false if is_level => get(vm, id, request),
-        _ => {
+    let (route, id) = Route::of(request.id(), is_set, vm.opt_ins());
+    to_ret(match route {
+        Route::Vm if is_set => set(vm, id, request),
+        Route::Vm => get(vm, id, request),
+        Route::PsciVersion => set_psci_version(vcpu, request),
+        Route::Vcpu => {
             // SAFETY: The caller guarantees that the request can be written.
             unsafe { (*reg).id = id };
             return GO_ON;
@@ -229,10 +225,13 @@ fn write_list(opt_ins: OptIns, list: UserPtr) -> Result {
     let room: u64 = reader.read()?;
     writer.write(&count)?;
     if room < count {
-        return Err(E2BIG);
+        return Err(E2BIG.into());
     }
     let ids = VmReg::all(opt_ins).map(VmReg::id);
-    kvm::write_ids(ids, list.wrapping_byte_add(size_of::<u64>()))
+    Ok(kvm::write_ids(
+        ids,
+        list.wrapping_byte_add(size_of::<u64>()),
+    )?)
 }
 
 /// Checks the features of a VM's first vCPU against the version of PSCI that userspace set before.
@@ -248,10 +247,10 @@ pub unsafe extern "C" fn kvm_arm_rust_vcpu_features_fit(
     features: c_ulong,
 ) -> bool {
     // SAFETY: The caller guarantees that the VM is valid, and its lock held, during the call.
-    let config = unsafe { ConfigLocked::assume(Vm::from_raw(kvm)) };
+    let config = unsafe { Held::<ConfigLock>::assume(Vm::from_raw(kvm)) };
     let psci_0_2 = features & (1 << bindings::KVM_ARM_VCPU_PSCI_0_2) != 0;
     match config.features() {
-        VcpuFeatures::Unknown => PsciVersion::fits(config.vm().psci_version(), psci_0_2),
+        VcpuFeatures::Unknown => PsciVersion::fits(config.psci_version(), psci_0_2),
         // All other vCPUs have the same features as the first.
         VcpuFeatures::Known { .. } => true,
     }

@@ -17,6 +17,7 @@ use kvm_abi::{
     PsciCall,
     PsciFunction,
     PtpCounter,
+    RandomBits,
     Seen,
     SystemTime,
     Verdict,
@@ -163,7 +164,9 @@ fn expected(guest: &Guest, id: u32) -> Expected {
                 value(INVALID_PARAMETERS)
             } else {
                 let bits = w1;
-                perform(Action::Random { bits, convention })
+                perform(Action::Random(
+                    RandomBits::new(bits, convention).expect("they fit"),
+                ))
             }
         }
         0xc500_0020 if pv_time => match (w1, guest.stolen_time) {
@@ -172,7 +175,7 @@ fn expected(guest: &Guest, id: u32) -> Expected {
         },
         0xc500_0021 if pv_time => guest
             .stolen_time
-            .map_or(REFUSED, |base| perform(Action::StolenTime(base))),
+            .map_or(REFUSED, |_| perform(Action::StolenTime)),
         0x8600_0000 if vendor => {
             Decision::Return([guest.vendor_hyp_bmap, 0, guest.vendor_hyp_bmap_2, 0])
         }

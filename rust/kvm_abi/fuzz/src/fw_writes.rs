@@ -5,15 +5,19 @@
 //! The rules follow `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`: a refused write changes
 //! nothing, and values that a guest has seen stay.
 
+use std::cell::Cell;
+
 use kvm_abi::{
-    Effect,
     FeatureBitmap,
     FwReg,
+    HostWorkarounds,
+    Mitigation,
+    PlainVm,
     PsciVersion,
     RanOnce,
     Reject,
-    Snapshot,
-    VcpuFeatures, //
+    VcpuFeatures,
+    VmReg, //
 };
 
 use crate::{
@@ -40,7 +44,29 @@ struct Vm {
     ran: RanOnce,
 }
 
+/// A write of a register.
+type Set = fn(&PlainVm, FwReg, u64) -> Result<(), Reject>;
+
 impl Vm {
+    /// Returns the VM for the core; no test here asks its host.
+    fn plain(&self) -> PlainVm {
+        let vm = PlainVm {
+            features: self.features,
+            ran: self.ran,
+            psci_version: Cell::new(self.psci_version),
+            ..PlainVm::new(HostWorkarounds {
+                spectre_v2: Mitigation::Vulnerable,
+                spectre_v4: Mitigation::Vulnerable,
+                ssbs: false,
+                spectre_bhb: Mitigation::Vulnerable,
+            })
+        };
+        for ((map, ..), bits) in BITMAPS.into_iter().zip(self.bitmaps) {
+            vm.bitmap_cell(map).set(bits);
+        }
+        vm
+    }
+
     /// Returns the version that the guest sees.
     fn version(&self) -> u32 {
         match (self.features, self.psci_version) {
@@ -70,17 +96,20 @@ impl Vm {
             Ok(value)
         };
 
-        let written = map.write(value, current, self.ran);
+        let written = map.decide(value, current, self.ran);
         assert_eq!(written, expected, "{value:#x} to {map:?} of {self:x?}");
         let admitted = FwReg::Bitmap(map).admit(value);
         assert_eq!(admitted.is_ok(), expected != Err(Reject::InvalidValue));
-        let snapshot = Snapshot::Bitmap { map, current };
-        assert_eq!(
-            (snapshot.reg(), snapshot.value()),
-            (FwReg::Bitmap(map), current)
-        );
-        let effect = snapshot.write(value, || self.ran);
-        assert_eq!(effect, expected.map(|bits| Effect::StoreBitmap(map, bits)));
+        let reg = FwReg::Bitmap(map);
+        for set in [
+            (|vm, reg, value| reg.set(vm, value)) as Set,
+            |vm, reg, value| VmReg::Fw(reg).set(vm, value),
+        ] {
+            let vm = self.plain();
+            assert_eq!(reg.get(&vm), current);
+            assert_eq!(set(&vm, reg, value), expected.map(drop), "{value:#x}");
+            assert_eq!(reg.get(&vm), expected.unwrap_or(current), "{value:#x}");
+        }
         self.bitmaps[place] = written?;
         Ok(())
     }
@@ -95,16 +124,21 @@ impl Vm {
                 _ => Ok(value as u32),
             };
             let written =
-                PsciVersion::write_until_run(value, self.psci_version, self.features, self.ran);
+                PsciVersion::decide_until_run(value, self.psci_version, self.features, self.ran);
             let raw = written.map(PsciVersion::to_raw);
             assert_eq!(raw, expected, "{value:#x} of {self:x?}");
+            let vm = self.plain();
+            let reg = VmReg::Fw(FwReg::PsciVersion);
+            assert_eq!(reg.get(&vm), Ok(self.version().into()), "{self:x?}");
+            assert_eq!(reg.set(&vm, value), written.map(drop), "{value:#x}");
+            assert_eq!(vm.psci_version.get(), raw.unwrap_or(self.psci_version));
             written
         } else {
             // The write goes through a vCPU, whose features are known.
             let VcpuFeatures::Known { psci_0_2 } = self.features else {
                 return Ok(());
             };
-            let written = PsciVersion::write(value, psci_0_2);
+            let written = PsciVersion::decide(value, psci_0_2);
             let raw = written.map(PsciVersion::to_raw);
             let expected = if fits {
                 Ok(value as u32)
@@ -112,13 +146,11 @@ impl Vm {
                 Err(Reject::InvalidValue)
             };
             assert_eq!(raw, expected, "{value:#x} of {self:x?}");
-            let snapshot = Snapshot::PsciVersion {
-                stored: self.psci_version,
-                has_psci_0_2: psci_0_2,
-            };
-            assert_eq!(snapshot.value(), u64::from(self.version()), "{self:x?}");
-            let effect = snapshot.write(value, || panic!("this does not freeze"));
-            assert_eq!(effect, written.map(Effect::StorePsciVersion));
+            let vm = self.plain();
+            let reg = FwReg::PsciVersion;
+            assert_eq!(reg.get(&vm), u64::from(self.version()), "{self:x?}");
+            assert_eq!(reg.set(&vm, value), written.map(drop), "{value:#x}");
+            assert_eq!(vm.psci_version.get(), raw.unwrap_or(self.psci_version));
             written
         };
         assert_eq!(FwReg::PsciVersion.admit(value), Ok(()));

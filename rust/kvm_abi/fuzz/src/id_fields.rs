@@ -117,7 +117,7 @@ pub(crate) fn run(input: &mut Input<'_>) {
         field: known.field,
         rule: known.rule,
     });
-    let decided = register.write(value, fields.clone());
+    let decided = register.decide(value, || Some(fields.clone()));
     assert_eq!(
         decided,
         expected,

@@ -145,12 +145,12 @@ fn firmware(input: &mut Input<'_>) {
     let versions = VERSIONS.map(u64::from);
     let stored = input.one_of(&VERSIONS);
     let writable = versions.into_iter().filter(|version| match features {
-        VcpuFeatures::Known { psci_0_2 } => PsciVersion::write(*version, psci_0_2).is_ok(),
+        VcpuFeatures::Known { psci_0_2 } => PsciVersion::decide(*version, psci_0_2).is_ok(),
         VcpuFeatures::Unknown => true,
     });
     let until_run = versions
         .into_iter()
-        .filter(|version| PsciVersion::write_until_run(*version, stored, features, ran).is_ok());
+        .filter(|version| PsciVersion::decide_until_run(*version, stored, features, ran).is_ok());
     let psci_version = if state.psci_version_freezes {
         differ(until_run)
     } else {
@@ -162,7 +162,7 @@ fn firmware(input: &mut Input<'_>) {
     expected[0] = psci_version;
     for (place, map) in FeatureBitmap::ALL.into_iter().enumerate() {
         let current = current & map.supported();
-        let writable = (0..16).filter(|value| map.write(*value, current, ran).is_ok());
+        let writable = (0..16).filter(|value| map.decide(*value, current, ran).is_ok());
         expected[64 + place] = differ(writable);
         assert_eq!(state.mask(FwReg::Bitmap(map)), expected[64 + place]);
     }

@@ -17,9 +17,9 @@ use kvm_abi::{
         Unaffected,
         Vulnerable, //
     },
+    PlainVm,
     RanOnce,
     Reject,
-    Snapshot,
     WorkaroundLevel,
     WorkaroundLevel2,
     WorkaroundQuery, //
@@ -64,6 +64,14 @@ fn is_safe(host: Mitigation, ssbs: bool) -> bool {
     }
 }
 
+/// Returns a VM that has run on this host.
+fn vm(host: HostWorkarounds) -> PlainVm {
+    PlainVm {
+        ran: RanOnce::Yes,
+        ..PlainVm::new(host)
+    }
+}
+
 fn is_admitted(value: u64) -> Result<(), Reject> {
     match value {
         0..16 => Ok(()),
@@ -80,23 +88,26 @@ fn first_and_third(value: u64, host: Mitigation) {
     let level = WorkaroundLevel::of_host(host);
     assert_eq!(level.to_raw(), register);
     assert_eq!(WorkaroundLevel::admit(value), is_admitted(value));
-    assert_eq!(level.write(value), expected, "{value:#x}, {host:?}");
-    for (reg, snapshot, query) in [
-        (
-            FwReg::Workaround1,
-            Snapshot::Workaround1(host),
-            WorkaroundQuery::Workaround1,
-        ),
+    assert_eq!(level.decide(value), expected, "{value:#x}, {host:?}");
+    // The other vulnerability is in another state.
+    let [spectre_v2, spectre_bhb] = [[host, Vulnerable], [Vulnerable, host]];
+    for (reg, [spectre_v2, spectre_bhb], query) in [
+        (FwReg::Workaround1, spectre_v2, WorkaroundQuery::Workaround1),
         (
             FwReg::Workaround3,
-            Snapshot::Workaround3(host),
+            spectre_bhb,
             WorkaroundQuery::Workaround3,
         ),
     ] {
-        assert_eq!((snapshot.reg(), snapshot.value()), (reg, register));
+        let vm = vm(HostWorkarounds {
+            spectre_v2,
+            spectre_v4: Vulnerable,
+            ssbs: true,
+            spectre_bhb,
+        });
+        assert_eq!(reg.get(&vm), register, "{host:?}");
         assert_eq!(reg.admit(value), is_admitted(value), "{value:#x}");
-        let write = snapshot.write(value, || RanOnce::Yes);
-        assert_eq!(write.map(|_| ()), expected, "{value:#x}, {host:?}");
+        assert_eq!(reg.set(&vm, value), expected, "{value:#x}, {host:?}");
         assert_eq!(query.answer(host, || true), told, "{host:?}");
     }
 }
@@ -120,15 +131,21 @@ fn second(value: u64, host: Mitigation, ssbs: bool) {
     assert_eq!(level.to_raw(), raw);
     let narrow = WorkaroundLevel2::narrow(value).map(promises);
     assert_eq!(narrow, narrowed, "{value:#x}");
-    assert_eq!(level.write(value), expected, "{value:#x}, {host:?}, {ssbs}");
-    let snapshot = Snapshot::Workaround2 { host, ssbs };
     assert_eq!(
-        (snapshot.reg(), snapshot.value()),
-        (FwReg::Workaround2, raw)
+        level.decide(value),
+        expected,
+        "{value:#x}, {host:?}, {ssbs}"
     );
-    assert_eq!(snapshot.reg().admit(value), narrowed.map(|_| ()));
-    let write = snapshot.write(value, || RanOnce::Yes);
-    assert_eq!(write.map(|_| ()), expected, "{value:#x}, {snapshot:?}");
+    let vm = vm(HostWorkarounds {
+        spectre_v2: Unaffected,
+        spectre_v4: host,
+        ssbs,
+        spectre_bhb: Vulnerable,
+    });
+    let reg = FwReg::Workaround2;
+    assert_eq!(reg.get(&vm), raw, "{host:?}, {ssbs}");
+    assert_eq!(reg.admit(value), narrowed.map(|_| ()));
+    assert_eq!(reg.set(&vm, value), expected, "{value:#x}, {host:?}");
     let told = if safe {
         SMCCC_NOT_REQUIRED
     } else {
@@ -162,11 +179,11 @@ fn levels(input: &mut Input<'_>, host: HostWorkarounds) {
 
     // A host accepts what it presents, and no more.
     let levels = host.levels();
-    assert_eq!(levels.write(expected), Ok(()));
+    assert_eq!(levels.decide(expected), Ok(()));
     let field = FieldIndex::new(input.one_of(&[0, 1, 2, 15])).expect("that is a field");
     let better = FeatureLevel::new(levels.level(field).get() + 1);
     let more = levels.with(field, better).bits();
-    assert_eq!(levels.write(more), Err(Reject::AboveHost), "{host:?}");
+    assert_eq!(levels.decide(more), Err(Reject::AboveHost), "{host:?}");
 }
 
 pub(crate) fn run(input: &mut Input<'_>) {

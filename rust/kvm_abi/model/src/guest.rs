@@ -7,6 +7,7 @@ use kvm_abi::{
     Decision,
     FeatureBitmap,
     FuncId,
+    FwVm,
     PsciVersion, //
 };
 

@@ -2,9 +2,10 @@
 
 //! A model of the protocol by which KVM/arm64 asks the core for decisions and carries them out.
 //!
-//! The core itself decides. The model adds memory and locks, with the types of loom. Loom explores
-//! all orders of the threads, and for each load without a lock all values that the memory model
-//! allows. Each method has the name of its counterpart in `rust/kernel/kvm` or in C.
+//! The core itself runs: it looks at the state, locks, decides and commits as in the kernel. The
+//! model adds memory and locks, with the types of loom. Loom explores all orders of the threads,
+//! and for each load without a lock all values that the memory model allows. What is C in the
+//! kernel is written again here, with the names of its counterparts.
 //!
 //! For each property, the tests also run protocols that lack one step, and expect the property to
 //! fail.
@@ -45,6 +46,7 @@ pub use vcpu::{
 };
 pub use vm::{
     flag,
+    Locked,
     Vm, //
 };
 

@@ -3,11 +3,15 @@
 //! The paths of userspace's writes: through Rust, through C, and through C while it is checked.
 
 use kvm_abi::{
-    Effect,
     FeatureBitmap,
-    PsciVersion,
+    FwLocked,
+    FwReg,
+    FwVm,
+    HostWorkarounds,
+    Mitigation,
+    PlainVm,
     Reject,
-    Snapshot, //
+    VmReg, //
 };
 
 use crate::{
@@ -19,17 +23,13 @@ use crate::{
     Vm, //
 };
 
-/// `fw_reg::write()` of a bitmap.
+/// A write of a bitmap that Rust serves: the core's own sequence.
 ///
 /// # Errors
 ///
 /// Those of the core.
 pub fn set_bitmap_by_rust(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
-    map.admit(value)?;
-    let _config = vm.lock_config();
-    let bits = map.write(value, vm.bitmap(map), vm.ran_once())?;
-    vm.write_bitmap(map, bits);
-    Ok(())
+    FwReg::Bitmap(map).set(vm, value)
 }
 
 /// `kvm_arm_set_fw_reg_bmap()`; `watched` is the switch to ask whether to judge the decision.
@@ -63,13 +63,19 @@ pub fn set_bitmap_by_c(
 
 /// `kvm_arm_rust_judge_fw_reg_bmap()`.
 pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Result<(), Reject>) {
-    let snapshot = Snapshot::Bitmap { map, current: old };
-    let rust = match snapshot.write(value, || vm.ran_once()) {
-        Ok(Effect::StoreBitmap(_, bits)) => (Ok(()), bits),
-        Ok(effect) => panic!("a bitmap is not written by {effect:?}"),
-        Err(reject) => (Err(reject), old),
+    let reg = FwReg::Bitmap(map);
+    let copy = PlainVm {
+        ran: vm.ran_once(),
+        ..PlainVm::new(HostWorkarounds {
+            spectre_v2: Mitigation::Vulnerable,
+            spectre_v4: Mitigation::Vulnerable,
+            ssbs: false,
+            spectre_bhb: Mitigation::Vulnerable,
+        })
     };
-    vm.compare((ret, vm.bitmap(map)), rust);
+    copy.bitmap_cell(map).set(old);
+    let rust = reg.set(&copy, value);
+    vm.compare((ret, vm.bitmap(map)), (rust, copy.stored(reg)));
 }
 
 /// `kvm_arm_abi_set_one_reg()` of a bitmap: the side that serves now writes it.
@@ -92,49 +98,41 @@ pub fn set_bitmap(vm: &Vm, switch: &Switch, map: FeatureBitmap, value: u64) -> R
 ///
 /// Those of the core.
 pub fn set_psci_version(vm: &Vm, value: u64) -> Result<(), Reject> {
-    vm.store_psci_version(PsciVersion::write(value, true)?.to_raw());
-    Ok(())
+    FwReg::PsciVersion.set(vm, value)
 }
 
-/// `vm_reg::write()` of the version of PSCI.
+/// A write of the version of PSCI of a VM that has opted in to freeze it.
 ///
 /// # Errors
 ///
 /// Those of the core.
 pub fn set_psci_version_until_run(vm: &Vm, value: u64) -> Result<(), Reject> {
-    let _config = vm.lock_config();
-    let version =
-        PsciVersion::write_until_run(value, vm.psci_version(), vm.features(), vm.ran_once())?;
-    vm.store_psci_version(version.to_raw());
-    Ok(())
+    VmReg::Fw(FwReg::PsciVersion).set(vm, value)
 }
 
 /// `kvm_arm_rust_check_get_fw_reg()` of the version of PSCI: compares the value that C reads with
 /// those before and after. Returns the value that C has read.
 pub fn check_get_psci_version(vm: &Vm) -> u64 {
-    let snapshot = || Snapshot::PsciVersion {
-        stored: vm.psci_version(),
-        has_psci_0_2: true,
-    };
+    let reg = FwReg::PsciVersion;
     let _config = vm.lock_config();
     let mut stood_still = true;
     let mut tries = 4;
     loop {
-        let before = snapshot();
+        let before = reg.get(vm);
         // kvm_psci_version()
         let c = match vm.psci_version() {
             0 => 0x1_0003,
             version => version.into(),
         };
-        let after = snapshot();
-        if c == before.value() || c == after.value() {
+        let after = reg.get(vm);
+        if c == before || c == after {
             return c;
         }
         stood_still &= before == after;
         tries -= 1;
         if tries == 0 {
             if stood_still {
-                vm.compare(c, after.value());
+                vm.compare(c, after);
             }
             return c;
         }

@@ -2,14 +2,20 @@
 
 //! The power state of a vCPU, and its state when it is turned on.
 
-use std::sync::atomic::{
-    AtomicU32,
-    Ordering::Relaxed, //
+use std::{
+    cell::RefCell,
+    ops::Deref,
+    sync::atomic::{
+        AtomicU32,
+        Ordering::Relaxed, //
+    }, //
 };
 
 use kvm_abi::{
     ret,
-    PowerOn, //
+    PowerLocked,
+    PowerOn,
+    PowerVcpu, //
 };
 use loom::sync::{
     atomic::{
@@ -84,12 +90,12 @@ impl Vcpu {
     }
 
     /// Takes the `mp_state_lock`.
-    pub fn lock_power(&self) -> MutexGuard<'_, ResetState> {
+    pub fn lock_state(&self) -> MutexGuard<'_, ResetState> {
         self.power.lock().expect("nobody panics with it")
     }
 
     /// `kvm_arm_vcpu_stopped()`.
-    pub fn is_stopped(&self) -> bool {
+    pub fn is_off(&self) -> bool {
         self.mp_state.load(&self.steps) == STOPPED
     }
 
@@ -100,7 +106,7 @@ impl Vcpu {
 
     /// Turns the vCPU off, `kvm_arm_vcpu_power_off()`.
     pub fn power_off(&self) {
-        let _power = self.lock_power();
+        let _power = self.lock_state();
         self.mp_state.store(&self.steps, STOPPED);
     }
 
@@ -109,7 +115,7 @@ impl Vcpu {
         self.reset_request.set(&self.steps, 1);
     }
 
-    /// `PowerLocked::start()`.
+    /// `Held::<PowerLock>::start()`.
     pub fn start(&self, power: &mut ResetState, request: &PowerOn) {
         *power = request.into();
         self.request_reset();
@@ -120,20 +126,13 @@ impl Vcpu {
 
     /// `ExitedVcpu::power_on()`: another vCPU has called `CPU_ON` for this one.
     pub fn power_on(&self, request: &PowerOn) -> u64 {
-        let mut power = self.lock_power();
-        match request.decide(self.is_stopped()) {
-            Ok(()) => {
-                self.start(&mut power, request);
-                ret::SUCCESS
-            }
-            Err(refused) => refused,
-        }
+        request.perform(Some(self), || false)
     }
 
     /// `kvm_psci_vcpu_on()` in mode `check`.
     pub fn power_on_judged(&self, request: &PowerOn) -> u64 {
-        let mut power = self.lock_power();
-        if !self.is_stopped() {
+        let mut power = self.lock_state();
+        if !self.is_off() {
             return request.already_on;
         }
         self.start(&mut power, request);
@@ -143,7 +142,7 @@ impl Vcpu {
 
     /// `kvm_arm_rust_judge_vcpu_on()`: counts a difference.
     pub fn judge_power_on(&self, state: ResetState, request: &PowerOn) {
-        if state != request.into() || self.is_stopped() {
+        if state != request.into() || self.is_off() {
             self.mismatches.fetch_add(1, Relaxed);
         }
     }
@@ -156,7 +155,7 @@ impl Vcpu {
     /// The vCPU's own thread: `check_vcpu_requests()` with `kvm_vcpu_sleep()` and
     /// `kvm_reset_vcpu()`. Returns the state in which it enters the guest, `None` if it is off.
     pub fn enter(&self) -> Option<ResetState> {
-        if self.is_stopped() {
+        if self.is_off() {
             return None;
         }
         // smp_rmb()
@@ -166,9 +165,53 @@ impl Vcpu {
             return Some(ResetState::default());
         }
         self.reset_request.store(&self.steps, 0);
-        let mut power = self.lock_power();
+        let mut power = self.lock_state();
         let state = *power;
         power.pending = false;
         Some(state)
+    }
+}
+
+/// A vCPU whose `mp_state_lock` is held, `Held<'_, PowerLock>`.
+pub struct Held<'a> {
+    vcpu: &'a Vcpu,
+    power: RefCell<MutexGuard<'a, ResetState>>,
+}
+
+/// Holds the lock until it is dropped, `Guard<'_, PowerLock>`.
+pub struct Guard<'a>(Held<'a>);
+
+impl<'a> Deref for Guard<'a> {
+    type Target = Held<'a>;
+
+    fn deref(&self) -> &Held<'a> {
+        &self.0
+    }
+}
+
+impl PowerVcpu for Vcpu {
+    type Locked<'a> = Guard<'a>;
+
+    fn lock_power(&self) -> Guard<'_> {
+        Guard(Held {
+            vcpu: self,
+            power: RefCell::new(self.lock_state()),
+        })
+    }
+}
+
+impl PowerLocked for Held<'_> {
+    fn is_stopped(&self) -> bool {
+        self.vcpu.is_off()
+    }
+
+    fn start(&self, entry: u64, context_id: u64, _be: bool) {
+        let request = PowerOn {
+            target: 0,
+            entry,
+            context_id,
+            already_on: ret::ALREADY_ON,
+        };
+        self.vcpu.start(&mut self.power.borrow_mut(), &request);
     }
 }

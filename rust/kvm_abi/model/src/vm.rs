@@ -7,8 +7,15 @@ use std::sync::atomic::{
     Ordering::Relaxed, //
 };
 
+use std::ops::Deref;
+
 use kvm_abi::{
     FeatureBitmap,
+    FwLocked,
+    FwVcpu,
+    FwVm,
+    Mitigation,
+    PsciVersion,
     RanOnce,
     VcpuFeatures, //
 };
@@ -68,11 +75,6 @@ impl Vm {
         }
     }
 
-    /// Takes `kvm->arch.config_lock`.
-    pub fn lock_config(&self) -> MutexGuard<'_, ()> {
-        self.config.lock().expect("nobody panics with it")
-    }
-
     /// Takes `kvm->lock`, and returns the number of the vCPUs.
     pub fn lock_vcpus(&self) -> MutexGuard<'_, u32> {
         self.vcpus.lock().expect("nobody panics with it")
@@ -88,14 +90,6 @@ impl Vm {
         self.flags.set(&self.steps, flag);
     }
 
-    /// `kvm_vm_has_ran_once()`.
-    pub fn ran_once(&self) -> RanOnce {
-        match self.has(flag::HAS_RAN_ONCE) {
-            true => RanOnce::Yes,
-            false => RanOnce::No,
-        }
-    }
-
     fn place(map: FeatureBitmap) -> usize {
         match map {
             FeatureBitmap::Std => 0,
@@ -105,34 +99,9 @@ impl Vm {
         }
     }
 
-    /// Returns the value of a bitmap.
-    pub fn bitmap(&self, map: FeatureBitmap) -> u64 {
-        self.bitmaps[Self::place(map)].load(&self.steps)
-    }
-
     /// Sets a bitmap.
     pub fn write_bitmap(&self, map: FeatureBitmap, bits: u64) {
         self.bitmaps[Self::place(map)].store(&self.steps, bits);
-    }
-
-    /// Returns the version of PSCI that userspace set last, 0 if none.
-    pub fn psci_version(&self) -> u32 {
-        self.psci_version.load(&self.steps) as u32
-    }
-
-    /// Stores the version of PSCI.
-    pub fn store_psci_version(&self, version: u32) {
-        self.psci_version.store(&self.steps, version.into());
-    }
-
-    /// Returns the features of the vCPUs, as far as they are known.
-    pub fn features(&self) -> VcpuFeatures {
-        if !self.has(flag::VCPU_FEATURES_CONFIGURED) {
-            return VcpuFeatures::Unknown;
-        }
-        VcpuFeatures::Known {
-            psci_0_2: self.has_psci_0_2.load(&self.steps) != 0,
-        }
     }
 
     /// Stores the features, as `__kvm_vcpu_set_target()` does.
@@ -145,7 +114,7 @@ impl Vm {
     /// version of PSCI that userspace set before.
     pub fn init_vcpu(&self, psci_0_2: bool) -> bool {
         let _config = self.lock_config();
-        let fits = kvm_abi::PsciVersion::fits(self.psci_version(), psci_0_2);
+        let fits = PsciVersion::fits(self.psci_version(), psci_0_2);
         if fits {
             self.configure_features(psci_0_2);
         }
@@ -168,5 +137,95 @@ impl Vm {
     pub fn first_run(&self) {
         let _config = self.lock_config();
         self.set(flag::HAS_RAN_ONCE);
+    }
+}
+
+/// A VM whose `config_lock` is held, `Guard<'_, ConfigLock>`.
+pub struct Locked<'a> {
+    vm: &'a Vm,
+    _config: MutexGuard<'a, ()>,
+}
+
+impl Deref for Locked<'_> {
+    type Target = Vm;
+
+    fn deref(&self) -> &Vm {
+        self.vm
+    }
+}
+
+impl FwVm for Vm {
+    type Locked<'a> = Locked<'a>;
+
+    fn spectre_v2(&self) -> Mitigation {
+        Mitigation::Vulnerable
+    }
+
+    fn spectre_v4(&self) -> Mitigation {
+        Mitigation::Vulnerable
+    }
+
+    fn spectre_bhb(&self) -> Mitigation {
+        Mitigation::Vulnerable
+    }
+
+    fn has_ssbs(&self) -> bool {
+        false
+    }
+
+    fn psci_version(&self) -> u32 {
+        self.psci_version.load(&self.steps) as u32
+    }
+
+    fn store_psci_version(&self, version: PsciVersion) {
+        self.psci_version
+            .store(&self.steps, version.to_raw().into());
+    }
+
+    fn bitmap(&self, map: FeatureBitmap) -> u64 {
+        self.bitmaps[Self::place(map)].load(&self.steps)
+    }
+
+    fn lock_config(&self) -> Locked<'_> {
+        Locked {
+            vm: self,
+            _config: self.config.lock().expect("nobody panics with it"),
+        }
+    }
+}
+
+/// Also without the lock, for tests that leave it out.
+impl FwLocked for Vm {
+    fn ran_once(&self) -> RanOnce {
+        match self.has(flag::HAS_RAN_ONCE) {
+            true => RanOnce::Yes,
+            false => RanOnce::No,
+        }
+    }
+
+    fn features(&self) -> VcpuFeatures {
+        if !self.has(flag::VCPU_FEATURES_CONFIGURED) {
+            return VcpuFeatures::Unknown;
+        }
+        VcpuFeatures::Known {
+            psci_0_2: self.has_psci_0_2.load(&self.steps) != 0,
+        }
+    }
+
+    fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
+        self.write_bitmap(map, bits);
+    }
+}
+
+/// A vCPU that has the feature `KVM_ARM_VCPU_PSCI_0_2`.
+impl FwVcpu for Vm {
+    type Vm = Self;
+
+    fn vm(&self) -> &Self {
+        self
+    }
+
+    fn has_psci_0_2(&self) -> bool {
+        true
     }
 }

@@ -11,6 +11,8 @@ use kvm_abi::{
         Std,
         VendorHyp, //
     },
+    FwLocked,
+    FwVm,
     RanOnce,
     Reject, //
 };
@@ -62,7 +64,7 @@ fn a_bitmap_does_not_change_after_a_run() {
 #[should_panic(expected = "a frozen bitmap changes")]
 fn without_the_lock_a_frozen_bitmap_changes() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
-        let bits = map.write(value, vm.bitmap(map), vm.ran_once())?;
+        let bits = map.decide(value, vm.bitmap(map), vm.ran_once())?;
         vm.write_bitmap(map, bits);
         Ok(())
     }
@@ -75,7 +77,7 @@ fn flag_read_before_the_lock_freezes_nothing() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
         let ran = vm.ran_once();
         let _config = vm.lock_config();
-        let bits = map.write(value, vm.bitmap(map), ran)?;
+        let bits = map.decide(value, vm.bitmap(map), ran)?;
         vm.write_bitmap(map, bits);
         Ok(())
     }
@@ -87,7 +89,7 @@ fn flag_read_before_the_lock_freezes_nothing() {
 fn lock_released_before_the_store_freezes_nothing() {
     fn write(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
         let config = vm.lock_config();
-        let bits = map.write(value, vm.bitmap(map), vm.ran_once())?;
+        let bits = map.decide(value, vm.bitmap(map), vm.ran_once())?;
         drop(config);
         vm.write_bitmap(map, bits);
         Ok(())
@@ -108,7 +110,7 @@ fn refused_bitmap_stored_before_the_check_is_seen() {
         let _config = vm.lock_config();
         let old = vm.bitmap(map);
         vm.write_bitmap(map, value);
-        map.write(value, old, vm.ran_once())
+        map.decide(value, old, vm.ran_once())
             .map(|_| ())
             .inspect_err(|_| vm.write_bitmap(map, old))
     }
@@ -182,7 +184,7 @@ fn invalid_bitmap_stored_before_the_check_is_seen() {
         let _config = vm.lock_config();
         let old = vm.bitmap(map);
         vm.write_bitmap(map, value);
-        map.write(value, old, RanOnce::No)
+        map.decide(value, old, RanOnce::No)
             .map(|_| ())
             .inspect_err(|_| vm.write_bitmap(map, old))
     }

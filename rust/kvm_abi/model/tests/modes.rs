@@ -9,6 +9,9 @@ use kvm_abi::{
         self,
         VendorHyp, //
     },
+    FwLocked,
+    FwVm,
+    PsciVersion,
     Reject, //
 };
 use kvm_abi_model::{
@@ -93,7 +96,7 @@ fn state_read_before_cs_lock_raises_a_false_alarm() {
 fn a_read_is_judged(writes: &'static [&'static [u64]]) {
     in_every_order(Some(3), || {
         let vm = Arc::new(Vm::new());
-        vm.store_psci_version(0x1_0001);
+        vm.store_psci_version(PsciVersion::V1_1);
         let writers: Vec<_> = writes
             .iter()
             .map(|versions| {
@@ -208,7 +211,7 @@ fn with_a_separate_lock_for_rust_a_flip_is_noticed() {
             return set_bitmap_by_c(vm, map, value, None);
         }
         let _own = RUSTS_OWN.lock().expect("nobody panics with it");
-        let bits = map.write(value, vm.bitmap(map), vm.ran_once())?;
+        let bits = map.decide(value, vm.bitmap(map), vm.ran_once())?;
         vm.write_bitmap(map, bits);
         Ok(())
     });

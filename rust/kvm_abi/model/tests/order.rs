@@ -72,46 +72,15 @@ const ORDERS: &[Order] = &[
         function: "static int count_set(",
         steps: &["guard(mutex)(&mode_lock)", "set_mode("],
     },
-    // `set_bitmap_by_rust()`
-    Order {
-        file: "rust/kernel/kvm/fw_reg.rs",
-        function: "pub fn write(",
-        steps: &[
-            "admit(value)?",
-            "let config = vm.lock_config();",
-            "map.write(value, vm.bitmap(map), locked.ran_once())?",
-            "store_bitmap(map, bits)",
-        ],
-    },
-    // `set_psci_version_until_run()`
-    Order {
-        file: "rust/kernel/kvm/vm_reg.rs",
-        function: "pub fn write(",
-        steps: &[
-            "let config = vm.lock_config();",
-            "write_psci_version(locked, value)",
-        ],
-    },
-    Order {
-        file: "rust/kernel/kvm/vm_reg.rs",
-        function: "pub fn write_psci_version(",
-        steps: &[
-            "write_until_run(",
-            "vm.psci_version()",
-            "config.features()",
-            "config.ran_once()",
-            "store_psci_version(version)",
-        ],
-    },
     // `check_get_psci_version()`
     Order {
         file: "arch/arm64/kvm/rust/fw_reg_check.rs",
         function: "pub unsafe extern \"C\" fn kvm_arm_rust_check_get_fw_reg(",
         steps: &[
             "let _config = vcpu.vm().lock_config();",
-            "let before = vcpu.snapshot(reg)",
+            "let before = Outcome::value(reg.get(vcpu))",
             "let c = c_read()",
-            "let after = vcpu.snapshot(reg)",
+            "let after = Outcome::value(reg.get(vcpu))",
             "stood_still &= before == after",
             "mismatch(",
         ],
@@ -120,7 +89,12 @@ const ORDERS: &[Order] = &[
     Order {
         file: "arch/arm64/kvm/rust/fw_reg_check.rs",
         function: "pub unsafe extern \"C\" fn kvm_arm_rust_judge_fw_reg_bmap(",
-        steps: &["current: old", "locked.ran_once()", "bitmap(map)"],
+        steps: &[
+            "copy_of(vcpu, &locked)",
+            "set(old)",
+            "write(&copy, reg, val)",
+            "locked.bitmap(map)",
+        ],
     },
     // `every_vcpu_sees_that_its_vm_opted_in()` in `psci_version.rs`
     Order {
@@ -131,7 +105,7 @@ const ORDERS: &[Order] = &[
     Order {
         file: "rust/kernel/kvm/opt_in.rs",
         function: "pub fn none(",
-        steps: &["self.vm.has_vcpus()", "NoVcpus(self.vm)"],
+        steps: &["self.has_vcpus()", "NoVcpus(self)"],
     },
     // `Switch::period()`
     Order {
@@ -148,16 +122,7 @@ const ORDERS: &[Order] = &[
             "period.is_over()",
         ],
     },
-    // `Vcpu::power_on()` and `Vcpu::start()`
-    Order {
-        file: "rust/kernel/kvm/power.rs",
-        function: "pub fn power_on(",
-        steps: &[
-            "let power = target.lock_power();",
-            "decide(target.is_stopped())",
-            ".start(",
-        ],
-    },
+    // `Vcpu::start()`
     Order {
         file: "rust/kernel/kvm/power.rs",
         function: "fn start(",

@@ -69,9 +69,9 @@ fn check_raises_no_false_alarm() {
 #[test]
 #[should_panic(expected = "the callers get")]
 fn asked_before_the_lock_both_callers_win() {
-    one_caller_wins(|vcpu, request| match request.decide(vcpu.is_stopped()) {
+    one_caller_wins(|vcpu, request| match request.decide(vcpu.is_off()) {
         Ok(()) => {
-            vcpu.start(&mut vcpu.lock_power(), request);
+            vcpu.start(&mut vcpu.lock_state(), request);
             ret::SUCCESS
         }
         Err(refused) => refused,
@@ -84,7 +84,7 @@ fn judged_after_the_lock_check_raises_a_false_alarm() {
     one_caller_wins(|vcpu, request| {
         let result = vcpu.power_on(request);
         if result == ret::SUCCESS {
-            let state = *vcpu.lock_power();
+            let state = *vcpu.lock_state();
             vcpu.judge_power_on(state, request);
         }
         result
@@ -95,8 +95,8 @@ fn judged_after_the_lock_check_raises_a_false_alarm() {
 #[should_panic(expected = "it begins elsewhere")]
 fn turned_on_before_the_reset_request_it_begins_where_it_was() {
     one_caller_wins(|vcpu, request| {
-        let mut power = vcpu.lock_power();
-        if let Err(refused) = request.decide(vcpu.is_stopped()) {
+        let mut power = vcpu.lock_state();
+        if let Err(refused) = request.decide(vcpu.is_off()) {
             return refused;
         }
         vcpu.set_runnable();
@@ -110,8 +110,8 @@ fn turned_on_before_the_reset_request_it_begins_where_it_was() {
 #[should_panic(expected = "it begins elsewhere")]
 fn without_the_barrier_it_begins_where_it_was() {
     one_caller_wins(|vcpu, request| {
-        let mut power = vcpu.lock_power();
-        if let Err(refused) = request.decide(vcpu.is_stopped()) {
+        let mut power = vcpu.lock_state();
+        if let Err(refused) = request.decide(vcpu.is_off()) {
             return refused;
         }
         *power = request.into();

@@ -5,6 +5,8 @@
 use std::sync::Arc;
 
 use kvm_abi::{
+    FwLocked,
+    FwVm,
     PsciVersion,
     Reject,
     VcpuFeatures, //
@@ -71,7 +73,7 @@ fn version_written_in_halves_is_seen_torn() {
         let writer = thread::spawn({
             let version = version.clone();
             move || {
-                let value = PsciVersion::write(V1_1, true).expect("that is a version");
+                let value = PsciVersion::decide(V1_1, true).expect("that is a version");
                 for (half, shift) in version.iter().zip([0, 16]) {
                     half.store((value.to_raw() >> shift) as u16, Relaxed);
                 }
@@ -125,8 +127,8 @@ fn without_the_opt_in_the_version_changes_after_a_run() {
 fn without_the_lock_a_frozen_version_changes() {
     fn write(vm: &Vm, value: u64) -> Result<(), Reject> {
         let stored = vm.psci_version();
-        let version = PsciVersion::write_until_run(value, stored, vm.features(), vm.ran_once())?;
-        vm.store_psci_version(version.to_raw());
+        let version = PsciVersion::decide_until_run(value, stored, vm.features(), vm.ran_once())?;
+        vm.store_psci_version(version);
         Ok(())
     }
     a_run_freezes(write);

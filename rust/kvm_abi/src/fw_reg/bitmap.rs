@@ -70,7 +70,7 @@ impl FeatureBitmap {
 
     /// Decides a write, and returns the bitmap to store.
     ///
-    /// Read `current` and `ran`, and store the result, under one hold of the lock.
+    /// All under one hold of the lock: read `current` and `ran`, decide, store the result.
     ///
     /// # Errors
     ///
@@ -78,7 +78,7 @@ impl FeatureBitmap {
     /// - [`Reject::Frozen`] if the VM has run and `value` differs from `current`; writing the
     ///   current value is always accepted.
     #[inline]
-    pub fn write(self, value: u64, current: u64, ran: RanOnce) -> Result<u64, Reject> {
+    pub fn decide(self, value: u64, current: u64, ran: RanOnce) -> Result<u64, Reject> {
         self.admit(value)?;
         match ran {
             RanOnce::Yes if value != current => Err(Reject::Frozen),

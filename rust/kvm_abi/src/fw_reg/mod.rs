@@ -16,24 +16,28 @@ use crate::{
     Reject, //
 };
 
+mod access;
 mod bitmap;
+mod plain;
 mod psci_version;
-mod snapshot;
 mod workaround;
 
+pub use access::{
+    FwLocked,
+    FwVcpu,
+    FwVm, //
+};
 pub use bitmap::{
     FeatureBitmap,
     RanOnce, //
 };
+pub use plain::PlainVm;
 pub use psci_version::{
     PsciVersion,
     VcpuFeatures, //
 };
-pub use snapshot::{
-    Effect,
-    Snapshot, //
-};
 pub use workaround::{
+    HostWorkarounds,
     Mitigation,
     WorkaroundLevel,
     WorkaroundLevel2, //
@@ -107,7 +111,7 @@ impl FwReg {
     ///
     /// Those of [`FwReg::from_id`].
     #[inline(always)]
-    pub fn dispatch<N: Visit<Self>>(id: u64, next: N) -> Result<N::Output, Reject> {
+    pub(crate) fn dispatch<N: Visit<Self>>(id: u64, next: N) -> Result<N::Output, Reject> {
         // Compared first: in the `match` below it would be the only register slower than in C.
         if id == FW_IDS {
             return Ok(next.visit(Self::PsciVersion));
@@ -121,7 +125,7 @@ impl FwReg {
             (BITMAP_IDS, 2) => next.visit(Self::Bitmap(FeatureBitmap::VendorHyp)),
             (BITMAP_IDS, 3) => next.visit(Self::Bitmap(FeatureBitmap::VendorHyp2)),
             _ => {
-                Self::check_size(id)?;
+                RegId::new(id).admit_size()?;
                 return Err(Reject::UnknownRegister);
             }
         })
@@ -141,18 +145,5 @@ impl FwReg {
             Self::Workaround2 => WorkaroundLevel2::narrow(value).map(|_| ()),
             Self::Bitmap(map) => map.admit(value),
         }
-    }
-
-    /// Checks the size field of an id, known or not.
-    ///
-    /// A write checks the size, reads the value, and looks the register up, in this order: for an
-    /// unknown register, an unreadable value is found first.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::WrongSize`] if the size is not 64 bits.
-    #[inline]
-    pub const fn check_size(id: u64) -> Result<(), Reject> {
-        RegId::new(id).check_size()
     }
 }

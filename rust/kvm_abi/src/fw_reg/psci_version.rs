@@ -83,7 +83,7 @@ impl PsciVersion {
     /// [`Reject::InvalidValue`] if KVM does not implement the version, or if vCPUs with, or
     /// without, the feature `KVM_ARM_VCPU_PSCI_0_2` cannot have it.
     #[inline(always)]
-    pub fn write(value: u64, has_psci_0_2: bool) -> Result<Self, Reject> {
+    pub fn decide(value: u64, has_psci_0_2: bool) -> Result<Self, Reject> {
         let version = Self::from_raw(value).ok_or(Reject::InvalidValue)?;
         if version.needs_psci_0_2() != has_psci_0_2 {
             return Err(Reject::InvalidValue);
@@ -118,15 +118,15 @@ impl PsciVersion {
     /// Decides a write of the version in a VM whose version freezes when it runs.
     ///
     /// Until the features of the vCPUs are known, any version is accepted; [`PsciVersion::fits`]
-    /// checks it against them later. Read `stored`, `features` and `ran`, and store the result,
-    /// under one hold of the lock.
+    /// checks it against them later. All under one hold of the lock: read `stored`, `features`
+    /// and `ran`, decide, store the result.
     ///
     /// # Errors
     ///
-    /// - [`Reject::InvalidValue`] as in [`PsciVersion::write`].
+    /// - [`Reject::InvalidValue`] as in [`PsciVersion::decide`].
     /// - [`Reject::Frozen`] if the VM has run and has another version.
     #[inline]
-    pub fn write_until_run(
+    pub fn decide_until_run(
         value: u64,
         stored: u32,
         features: VcpuFeatures,
@@ -134,7 +134,7 @@ impl PsciVersion {
     ) -> Result<Self, Reject> {
         let version = match features {
             VcpuFeatures::Unknown => Self::from_raw(value).ok_or(Reject::InvalidValue)?,
-            VcpuFeatures::Known { psci_0_2 } => Self::write(value, psci_0_2)?,
+            VcpuFeatures::Known { psci_0_2 } => Self::decide(value, psci_0_2)?,
         };
         match ran {
             RanOnce::Yes if version.to_raw() != Self::seen_by_vm(stored, features) => {

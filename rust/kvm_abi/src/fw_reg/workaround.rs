@@ -28,6 +28,19 @@ impl Mitigation {
     pub const ALL: [Self; 3] = [Self::Unaffected, Self::Mitigated, Self::Vulnerable];
 }
 
+/// The state of the host's mitigations of the vulnerabilities of the three workarounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct HostWorkarounds {
+    /// Spectre-v2, `SMCCC_ARCH_WORKAROUND_1`.
+    pub spectre_v2: Mitigation,
+    /// Spectre-v4, `SMCCC_ARCH_WORKAROUND_2`.
+    pub spectre_v4: Mitigation,
+    /// Whether the guest sees SSBS in `ID_AA64PFR1_EL1`, now.
+    pub ssbs: bool,
+    /// Spectre-BHB, `SMCCC_ARCH_WORKAROUND_3`.
+    pub spectre_bhb: Mitigation,
+}
+
 /// The level of `SMCCC_ARCH_WORKAROUND_1` (Spectre-v2) or `_3` (Spectre-BHB).
 ///
 /// A higher level protects better.
@@ -83,7 +96,7 @@ impl WorkaroundLevel {
     /// - [`Reject::AboveHost`] if the level is higher than the host's; the levels 3-15, which have
     ///   no meaning, are higher than any host's.
     #[inline(always)]
-    pub fn write(self, value: u64) -> Result<(), Reject> {
+    pub fn decide(self, value: u64) -> Result<(), Reject> {
         Self::admit(value)?;
         if value > self.to_raw() {
             return Err(Reject::AboveHost);
@@ -162,7 +175,7 @@ impl WorkaroundLevel2 {
     /// - [`Reject::InvalidValue`] as in [`WorkaroundLevel2::narrow`].
     /// - [`Reject::AboveHost`] if the guest was promised protection that the host does not give.
     #[inline(always)]
-    pub fn write(self, value: u64) -> Result<(), Reject> {
+    pub fn decide(self, value: u64) -> Result<(), Reject> {
         if Self::narrow(value)? > self {
             return Err(Reject::AboveHost);
         }

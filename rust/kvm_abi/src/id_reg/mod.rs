@@ -84,25 +84,29 @@ pub enum FeatureRegister {
 }
 
 impl FeatureRegister {
-    /// Checks a value, field by field.
+    /// Decides a write, field by field.
     ///
-    /// `fields` are the fields of the register; they are not read if the register reads as zero.
+    /// `fields` returns the fields of the register, `None` if the kernel does not know it. It is
+    /// not called if the register reads as zero.
     ///
     /// # Errors
     ///
-    /// [`Reject::UnsafeValue`] if a field is not safe, or a bit outside the writable fields differs
-    /// from the limit.
+    /// - [`Reject::InvalidValue`] if the kernel does not know the register.
+    /// - [`Reject::UnsafeValue`] if a field is not safe, or a bit outside the writable fields
+    ///   differs from the limit.
     #[inline]
-    pub fn write<R: Into<SafeValue>>(
-        self,
-        value: u64,
-        fields: impl IntoIterator<Item = FeatureField<R>>,
-    ) -> Result<(), Reject> {
+    pub fn decide<F, R>(self, value: u64, fields: impl FnOnce() -> Option<F>) -> Result<(), Reject>
+    where
+        F: IntoIterator<Item = FeatureField<R>>,
+        R: Into<SafeValue>,
+    {
         let (limit, writable) = match self {
             Self::Raz if value == 0 => return Ok(()),
             Self::Raz => return Err(Reject::UnsafeValue),
             Self::Limited { limit, writable } => (limit, writable),
         };
+        // There are no rules for a register that the kernel does not know.
+        let fields = fields().ok_or(Reject::InvalidValue)?;
 
         // Bits that equal the limit's are safe: check only those that differ.
         let differs = value ^ limit;

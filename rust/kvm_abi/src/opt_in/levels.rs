@@ -17,7 +17,7 @@ use crate::{
     },
     FeatureLevel,
     Field,
-    Mitigation,
+    HostWorkarounds,
     Reject,
     Sign,
     WorkaroundLevel,
@@ -31,19 +31,6 @@ use crate::{
 /// The number is less than [`FeatureLevelReg::COUNT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FeatureLevelReg(u8);
-
-/// The state of the host's mitigations of the vulnerabilities of the three workarounds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct HostWorkarounds {
-    /// Spectre-v2, `SMCCC_ARCH_WORKAROUND_1`.
-    pub spectre_v2: Mitigation,
-    /// Spectre-v4, `SMCCC_ARCH_WORKAROUND_2`.
-    pub spectre_v4: Mitigation,
-    /// Whether the guest sees SSBS in `ID_AA64PFR1_EL1`, now.
-    pub ssbs: bool,
-    /// Spectre-BHB, `SMCCC_ARCH_WORKAROUND_3`.
-    pub spectre_bhb: Mitigation,
-}
 
 impl FeatureLevel {
     /// The workaround is known not to be available.
@@ -132,7 +119,7 @@ impl FeatureLevelReg {
     /// - [`Reject::UnknownRegister`] if no register has the id.
     #[inline]
     pub fn from_id(id: u64) -> Result<Self, Reject> {
-        RegId::new(id).check_size()?;
+        RegId::new(id).admit_size()?;
         Self::all()
             .find(|reg| reg.id() == id)
             .ok_or(Reject::UnknownRegister)
@@ -156,10 +143,12 @@ impl FeatureLevels {
     ///
     /// [`Reject::AboveHost`] if a field is above the host's.
     #[inline]
-    pub fn write(self, value: u64) -> Result<(), Reject> {
-        Self::from_bits(value)
-            .check(self)
-            .map_err(|_| Reject::AboveHost)
+    pub fn decide(self, value: u64) -> Result<(), Reject> {
+        let above = Self::from_bits(value).exceeding(self, FieldMask::ALL);
+        if !above.is_empty() {
+            return Err(Reject::AboveHost);
+        }
+        Ok(())
     }
 }
 
@@ -287,20 +276,5 @@ impl FeatureLevels {
             }
         }
         above
-    }
-
-    /// Checks that no level is above the host's.
-    ///
-    /// # Errors
-    ///
-    /// The fields that are.
-    #[inline]
-    pub fn check(self, host: Self) -> Result<(), FieldMask> {
-        let above = self.exceeding(host, FieldMask::ALL);
-        if above.is_empty() {
-            Ok(())
-        } else {
-            Err(above)
-        }
     }
 }

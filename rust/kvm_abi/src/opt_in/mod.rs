@@ -18,11 +18,13 @@ pub use levels::{
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
-    FieldMask,
-    HostWorkarounds, //
+    FieldMask, //
 };
 pub use scope::Scope;
-pub use vm_reg::VmReg;
+pub use vm_reg::{
+    Route,
+    VmReg, //
+};
 
 /// A set of features that a VM has opted in to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

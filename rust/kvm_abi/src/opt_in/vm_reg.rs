@@ -10,7 +10,15 @@ use super::{
     Scope, //
 };
 use crate::{
-    FwReg,
+    fw_reg::{
+        FwLocked,
+        FwReg,
+        FwVm,
+        HostWorkarounds,
+        PsciVersion,
+        VcpuFeatures, //
+    },
+    reg_id::RegId,
     Reject, //
 };
 
@@ -21,6 +29,38 @@ pub enum VmReg {
     Fw(FwReg),
     /// A feature-level register.
     Level(FeatureLevelReg),
+}
+
+/// How to access a register through a vCPU of a VM with opt-ins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Route {
+    /// As in a VM without opt-ins.
+    Vcpu,
+    /// As a register of the VM.
+    Vm,
+    /// As a register of the VM, which is the version of PSCI.
+    PsciVersion,
+}
+
+impl Route {
+    /// Returns the route of an access, and the id without its scope. `is_set` is whether it is a
+    /// write.
+    #[inline]
+    pub fn of(id: u64, is_set: bool, opt_ins: OptIns) -> (Self, u64) {
+        let id = Scope::strip(id, opt_ins);
+        let route = if FeatureLevelReg::is_in_group(id) && opt_ins.contains(OptIns::FEATURE_LEVELS)
+        {
+            Self::Vm
+        } else if is_set
+            && id == FwReg::PsciVersion.id()
+            && opt_ins.contains(OptIns::PSCI_VERSION_FREEZE)
+        {
+            Self::PsciVersion
+        } else {
+            Self::Vcpu
+        };
+        (route, id)
+    }
 }
 
 impl VmReg {
@@ -84,6 +124,81 @@ impl VmReg {
         match self {
             Self::Fw(reg) => reg == FwReg::Workaround2,
             Self::Level(reg) => reg == FeatureLevelReg::WORKAROUNDS,
+        }
+    }
+
+    /// Reads the register.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::NotReady`] if the register depends on the features of the VM's vCPUs, which are
+    /// not known yet.
+    #[inline]
+    pub fn get(self, vm: &impl FwVm) -> Result<u64, Reject> {
+        let locked = vm.lock_config();
+        let features = self.admit_features(&*locked)?;
+        Ok(match self {
+            Self::Fw(reg) => reg.value(vm, |stored| PsciVersion::seen_by_vm(stored, features)),
+            Self::Level(reg) => reg.levels(|| HostWorkarounds::of(vm)).bits(),
+        })
+    }
+
+    /// Writes the register, which freezes when the VM runs. A refused write changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`Reject::NotReady`] as in [`VmReg::get`].
+    /// - Those of [`PsciVersion::decide_until_run`], [`FwReg::set`] and
+    ///   [`FeatureLevels::decide`](super::FeatureLevels::decide).
+    #[inline]
+    pub fn set(self, vm: &impl FwVm, value: u64) -> Result<(), Reject> {
+        let locked = vm.lock_config();
+        self.admit_features(&*locked)?;
+        match self {
+            Self::Fw(FwReg::PsciVersion) => PsciVersion::set_until_run(vm, &*locked, value),
+            Self::Fw(FwReg::Bitmap(map)) => map.set(vm, &*locked, value),
+            // These writes only compare the value with the host, and do not freeze.
+            Self::Fw(reg) => reg.compare(vm, value),
+            Self::Level(reg) => reg.levels(|| HostWorkarounds::of(vm)).decide(value),
+        }
+    }
+
+    /// Reads the register that has this id in a VM with these opt-ins.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`VmReg::from_id`] and [`VmReg::get`].
+    #[inline]
+    pub fn get_by_id(vm: &impl FwVm, opt_ins: OptIns, id: u64) -> Result<u64, Reject> {
+        Self::from_id(id, opt_ins)?.get(vm)
+    }
+
+    /// Writes the register that has this id in a VM with these opt-ins; `value` reads the value
+    /// from userspace, as in [`FwReg::set_by_id`].
+    ///
+    /// # Errors
+    ///
+    /// The first of: [`Reject::WrongSize`] if the size is not 64 bits; the error of `value`;
+    /// [`Reject::UnknownRegister`] if the VM has no register with this id; those of
+    /// [`VmReg::set`].
+    #[inline]
+    pub fn set_by_id<E: From<Reject>>(
+        vm: &impl FwVm,
+        opt_ins: OptIns,
+        id: u64,
+        value: impl FnOnce() -> Result<u64, E>,
+    ) -> Result<(), E> {
+        RegId::new(id).admit_size()?;
+        let value = value()?;
+        Self::from_id(id, opt_ins)?.set(vm, value)?;
+        Ok(())
+    }
+
+    #[inline]
+    fn admit_features(self, locked: &impl FwLocked) -> Result<VcpuFeatures, Reject> {
+        match locked.features() {
+            VcpuFeatures::Unknown if self.needs_features() => Err(Reject::NotReady),
+            features => Ok(features),
         }
     }
 }

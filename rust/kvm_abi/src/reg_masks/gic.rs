@@ -37,6 +37,12 @@ impl GicMaskIndex {
         (0..=u8::MAX).map(Self)
     }
 
+    /// Returns the masks of all places; without a GICv3, all are 0.
+    #[inline]
+    pub fn masks(gic: Option<GicV3State>) -> impl Iterator<Item = u64> {
+        Self::all().map(move |index| gic.map_or(0, |gic| gic.mask(index)))
+    }
+
     #[inline]
     const fn is_el2(self) -> bool {
         self.0 & 0x80 != 0

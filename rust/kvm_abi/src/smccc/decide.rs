@@ -24,6 +24,7 @@ use super::{
     FuncId,
     Gate,
     PtpCounter,
+    RandomBits,
     Service,
     TrngFunction,
     WorkaroundQuery, //
@@ -87,7 +88,7 @@ impl<C: Caller> Visit<Call> for Decide<'_, C> {
             }
             Call::PvTimeFeatures => Decision::value(pv_time_features(caller)),
             Call::PvTimeSt => match caller.stolen_time() {
-                Some(base) => Decision::Perform(Action::StolenTime(base)),
+                Some(_) => Decision::Perform(Action::StolenTime),
                 None => Decision::NOT_SUPPORTED,
             },
             Call::VendorHypUid => Decision::Return(VENDOR_HYP_UID),
@@ -169,17 +170,10 @@ fn trng(function: TrngFunction, caller: &impl Caller) -> Decision {
             }
         }
         TrngFunction::GetUuid => Decision::Return(TRNG_UUID),
-        TrngFunction::Rnd(convention) => {
-            let bits = low_half(x1);
-            let most = match convention {
-                Convention::Smc32 => 3 * 32,
-                Convention::Smc64 => 3 * 64,
-            };
-            if bits > most {
-                return Decision::value(TRNG_INVALID_PARAMETERS);
-            }
-            Decision::Perform(Action::Random { bits, convention })
-        }
+        TrngFunction::Rnd(convention) => match RandomBits::new(low_half(x1), convention) {
+            Some(request) => Decision::Perform(Action::Random(request)),
+            None => Decision::value(TRNG_INVALID_PARAMETERS),
+        },
     }
 }
 

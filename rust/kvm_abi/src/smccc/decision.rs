@@ -12,7 +12,7 @@ use super::{
         NOT_SUPPORTED,
         SUCCESS, //
     },
-    Convention, //
+    RandomBits, //
 };
 use crate::{
     cast::negative,
@@ -104,19 +104,15 @@ pub enum Decision {
 pub enum Action {
     /// Return whether the host has a workaround for the guest.
     Workaround(WorkaroundQuery),
-    /// Start to count the vCPU's stolen time at this address, and return the address.
-    StolenTime(u64),
+    /// Start to count the vCPU's stolen time at the address that userspace set, and return the
+    /// address.
+    StolenTime,
     /// Return the host's time of day and the guest's counter at that time, as
     /// [`SystemTime::to_registers`] lays them out; or `NOT_SUPPORTED`, if the host's time does not
     /// come from that counter.
     SystemTime(PtpCounter),
     /// Return random bits in three registers.
-    Random {
-        /// The number of bits, at most three times the width.
-        bits: u32,
-        /// The width of the registers.
-        convention: Convention,
-    },
+    Random(RandomBits),
     /// Wait for an interrupt, then return `SUCCESS`.
     CpuSuspend,
     /// Turn the calling vCPU off.

@@ -5,11 +5,14 @@
 //! Reference: `Documentation/virt/kvm/devices/vm.rst`, `KVM_ARM_VM_SMCCC_FILTER`;
 //! `kvm_smccc_set_filter()`.
 
+use core::ops::Deref;
+
 use super::{
     Convention,
     FuncId, //
 };
 use crate::{
+    FwLocked,
     RanOnce,
     Reject, //
 };
@@ -128,6 +131,39 @@ impl FilterRange {
     }
 }
 
+/// A VM whose filter userspace sets.
+pub trait FilterVm {
+    /// The VM while its configuration is locked.
+    type Locked<'a>: Deref<Target: FilterLocked<Error = Self::Error>>
+    where
+        Self: 'a;
+
+    /// An error of the filter: a function of a range is in it already, or there is no memory.
+    type Error;
+
+    /// Locks the configuration, and so the filter, until the result is dropped.
+    fn lock_filter(&self) -> Self::Locked<'_>;
+}
+
+/// A VM whose configuration, and so its filter, is locked.
+pub trait FilterLocked: FwLocked {
+    /// As [`FilterVm::Error`].
+    type Error;
+
+    /// Whether the filter has no range.
+    fn is_empty(&self) -> bool;
+
+    /// Adds a range.
+    ///
+    /// # Errors
+    ///
+    /// If a function of the range is in the filter already, or there is no memory.
+    fn insert(&self, range: &FilterRange) -> Result<(), Self::Error>;
+
+    /// Removes all ranges.
+    fn clear(&self);
+}
+
 /// A request to filter a range of functions; `struct kvm_smccc_filter`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FilterRequest {
@@ -138,22 +174,6 @@ pub struct FilterRequest {
 }
 
 impl FilterRequest {
-    /// Returns the request that has these fields.
-    ///
-    /// `base` is the first function, `nr_functions` their number, and `action` the action for them;
-    /// the bytes of `pad` are reserved.
-    pub const fn new(base: u32, nr_functions: u32, action: u8, pad: [u8; 15]) -> Self {
-        let [b1, b2, b3, b4, b5, b6, b7, b8, b9, b10, b11, b12, b13, b14, b15] = pad;
-        Self {
-            base,
-            nr_functions,
-            action: [
-                u64::from_le_bytes([action, b1, b2, b3, b4, b5, b6, b7]),
-                u64::from_le_bytes([b8, b9, b10, b11, b12, b13, b14, b15]),
-            ],
-        }
-    }
-
     /// Returns the request that has these bytes, as little-endian words.
     #[inline]
     pub const fn from_le_words([functions, action, pad]: [u64; 3]) -> Self {
@@ -196,5 +216,32 @@ impl FilterRequest {
             last: FuncId::from_raw(last),
             action,
         })
+    }
+
+    /// Adds the range to the filter of a VM. Before the first range, adds the reserved ones.
+    ///
+    /// # Errors
+    ///
+    /// The first of: those of [`FilterRequest::admit`]; those of [`FilterRange::decide`]; the
+    /// filter's own. A guest sees no effect of a refused request.
+    #[inline]
+    pub fn add_to<V, E>(&self, vm: &V) -> Result<(), E>
+    where
+        V: FilterVm,
+        E: From<Reject> + From<V::Error>,
+    {
+        let range = self.admit()?;
+        let locked = vm.lock_filter();
+        let range = range.decide(locked.ran_once())?;
+        if locked.is_empty() {
+            for reserved in &FilterRange::RESERVED {
+                if let Err(error) = locked.insert(reserved) {
+                    // Nobody may see a part of the reserved ranges.
+                    locked.clear();
+                    return Err(error.into());
+                }
+            }
+        }
+        Ok(locked.insert(&range)?)
     }
 }

@@ -31,8 +31,10 @@ pub use decision::{
 pub use filter::{
     FilterAction,
     FilterEntry,
+    FilterLocked,
     FilterRange,
-    FilterRequest, //
+    FilterRequest,
+    FilterVm, //
 };
 pub use func_id::{
     Convention,
@@ -40,7 +42,9 @@ pub use func_id::{
 };
 pub use psci::{
     AffinityQuery,
+    PowerLocked,
     PowerOn,
+    PowerVcpu,
     Psci01Function,
     PsciCall,
     PsciFunction,
@@ -50,4 +54,7 @@ pub use seen::{
     Seen,
     Verdict, //
 };
-pub use trng::TrngFunction;
+pub use trng::{
+    RandomBits,
+    TrngFunction, //
+};

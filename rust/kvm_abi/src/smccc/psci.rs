@@ -4,6 +4,8 @@
 //!
 //! Reference: Arm DEN 0022 (PSCI), `kvm_psci_call()`.
 
+use core::ops::Deref;
+
 use super::{
     ret,
     Convention, //
@@ -110,6 +112,47 @@ impl PowerOn {
             Ok(())
         } else {
             Err(self.already_on)
+        }
+    }
+}
+
+/// A vCPU that another one turns on.
+pub trait PowerVcpu {
+    /// The vCPU while its power state is locked.
+    type Locked<'a>: Deref<Target: PowerLocked>
+    where
+        Self: 'a;
+
+    /// Locks the power state until the result is dropped.
+    fn lock_power(&self) -> Self::Locked<'_>;
+}
+
+/// A vCPU whose power state is locked.
+pub trait PowerLocked: Sized {
+    /// Whether it is off.
+    fn is_stopped(&self) -> bool;
+
+    /// Turns it on: it begins at `entry`, with `context_id` in `x0`, and big-endian if `be` is set.
+    fn start(&self, entry: u64, context_id: u64, be: bool);
+}
+
+impl PowerOn {
+    /// Turns the vCPU on, and returns the result of the call.
+    ///
+    /// `target` is the vCPU with the affinity, `None` if there is none; `is_be` is whether the
+    /// caller's data accesses are big-endian.
+    #[inline(always)]
+    pub fn perform<V: PowerVcpu>(&self, target: Option<&V>, is_be: impl FnOnce() -> bool) -> u64 {
+        let Some(target) = target else {
+            return Self::NO_SUCH_CPU;
+        };
+        let power = target.lock_power();
+        match self.decide(power.is_stopped()) {
+            Ok(()) => {
+                power.start(self.entry, self.context_id, is_be());
+                ret::SUCCESS
+            }
+            Err(refused) => refused,
         }
     }
 }

@@ -9,6 +9,8 @@
 //! Reference: Arm IHI 0048B (GICv2), `GICC_*` in 4.4 and `GICH_VMCR` in 5.3; Arm IHI 0069,
 //! `ICH_VMCR_EL2`; `vgic_mmio_read_vcpuif()`, `vgic_mmio_write_vcpuif()`.
 
+use core::cell::Cell;
+
 use crate::cast;
 
 /// The priority mask of the architecture, `GICC_PMR.Priority`: 8 bits; a GICv2 may implement only
@@ -321,5 +323,56 @@ impl CpuInterface {
     pub const fn with_canonical_pmr(mut self, value: u32) -> Self {
         self.pmr = GiccPmr::new(cast::low_byte(value));
         self
+    }
+}
+
+/// A vCPU with a GICv2, or a copy of its state.
+pub trait GiccVcpu {
+    /// The control register, which holds the state of the CPU interface.
+    fn vmcr(&self) -> Vmcr;
+
+    /// Sets the control register.
+    fn set_vmcr(&self, vmcr: Vmcr);
+}
+
+impl GiccVcpu for Cell<Vmcr> {
+    fn vmcr(&self) -> Vmcr {
+        self.get()
+    }
+
+    fn set_vmcr(&self, vmcr: Vmcr) {
+        self.set(vmcr);
+    }
+}
+
+impl CpuInterface {
+    /// Reads the register at an address; 0 if there is none.
+    #[inline]
+    pub fn get(vcpu: &impl GiccVcpu, addr: u64) -> u32 {
+        let state = Self::from(vcpu.vmcr());
+        GiccReg::from_addr(addr).map_or(0, |reg| state.read(reg))
+    }
+
+    /// Writes the register at an address. As in C, all of the state is stored, even if there is no
+    /// such register.
+    #[inline]
+    pub fn set(vcpu: &impl GiccVcpu, addr: u64, value: u64) {
+        let vmcr = vcpu.vmcr();
+        let state = Self::from(vmcr);
+        let written = GiccReg::from_addr(addr).map_or(state, |reg| state.written(reg, value));
+        vcpu.set_vmcr(vmcr.with(written));
+    }
+
+    /// Reads all eight bits of `GICC_PMR`.
+    #[inline]
+    pub fn get_canonical_pmr(vcpu: &impl GiccVcpu) -> u32 {
+        Self::from(vcpu.vmcr()).canonical_pmr()
+    }
+
+    /// Writes all eight bits of `GICC_PMR`.
+    #[inline]
+    pub fn set_canonical_pmr(vcpu: &impl GiccVcpu, value: u32) {
+        let vmcr = vcpu.vmcr();
+        vcpu.set_vmcr(vmcr.with(Self::from(vmcr).with_canonical_pmr(value)));
     }
 }
