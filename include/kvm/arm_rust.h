@@ -181,6 +181,7 @@ void kvm_arm_abi_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_notes_key);
 
 /**
  * struct kvm_arm_gicv3_state - The state that the masks of a GICv3 depend on
@@ -292,6 +293,17 @@ static __always_inline bool kvm_arm_abi_checking(void)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
 	       static_branch_unlikely(&kvm_arm_abi_check_key);
+}
+
+/**
+ * kvm_arm_abi_noting - Ask whether to note what C sees, for Rust to judge it
+ *
+ * Return: true in mode check, and while the mode is being set from or to it.
+ */
+static __always_inline bool kvm_arm_abi_noting(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_unlikely(&kvm_arm_abi_notes_key);
 }
 
 /*

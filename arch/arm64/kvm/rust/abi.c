@@ -42,6 +42,7 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_notes_key);
 
 static enum kvm_arm_abi_mode boot_mode __initdata =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
@@ -86,6 +87,11 @@ static void set_key(struct static_key *key, bool on)
  * A call under way ends on the side on which it began. This is safe: both sides
  * keep the same state by the same rules, under the same locks, or without a
  * lock, like the version of PSCI.
+ *
+ * A key is patched place by place. C's notes have a key of their own, which is
+ * on in all places before a call can be checked, and until none begins to be:
+ * otherwise a call could be checked whose notes are missing, because their
+ * place was patched earlier or later.
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
@@ -101,10 +107,14 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
+	if (new == KVM_ARM_ABI_CHECK)
+		set_key(&kvm_arm_abi_notes_key.key, true);
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
+	if (new != KVM_ARM_ABI_CHECK)
+		set_key(&kvm_arm_abi_notes_key.key, false);
 
 	if (new == KVM_ARM_ABI_CHECK) {
 		/* A CPU that sees the period sees the keys. */

@@ -62,12 +62,16 @@ pub enum Step {
     Mode,
     /// The word `counting`.
     Counting,
+    /// To the mode check: `kvm_arm_abi_notes_key` goes on.
+    NotesOn,
     /// `kvm_arm_abi_check_key`.
     CheckKey,
     /// `kvm_arm_abi_rust_key`: on while only the Rust code has to run.
     RustKey,
     /// `kvm_arm_abi_key`: off while only the C code has to run.
     Key,
+    /// To another mode: `kvm_arm_abi_notes_key` goes off.
+    NotesOff,
     /// In the mode check, the word `check_period` becomes a number that it never had before.
     BeginPeriod,
 }
@@ -84,6 +88,7 @@ pub struct Switch {
     period: AtomicU32,
     mode: AtomicU32,
     counting: AtomicBool,
+    notes: AtomicBool,
     check: AtomicBool,
     alone: AtomicBool,
     on: AtomicBool,
@@ -91,14 +96,16 @@ pub struct Switch {
 
 impl Switch {
     /// The order of the kernel's `set_mode()`.
-    pub const ORDER: [Step; 8] = [
+    pub const ORDER: [Step; 10] = [
         Step::EndPeriod,
         Step::Fence,
         Step::Mode,
         Step::Counting,
+        Step::NotesOn,
         Step::CheckKey,
         Step::RustKey,
         Step::Key,
+        Step::NotesOff,
         Step::BeginPeriod,
     ];
 
@@ -110,6 +117,7 @@ impl Switch {
             period: AtomicU32::new((mode == Mode::Check).into()),
             mode: AtomicU32::new(mode as u32),
             counting: AtomicBool::new(count),
+            notes: AtomicBool::new(mode == Mode::Check),
             check: AtomicBool::new(mode == Mode::Check),
             alone: AtomicBool::new(mode == Mode::Rust && !count),
             on: AtomicBool::new(mode != Mode::C || count),
@@ -137,6 +145,9 @@ impl Switch {
                 }
                 Step::Mode => self.mode.store(mode as u32, Relaxed),
                 Step::Counting => self.counting.store(count, Relaxed),
+                Step::NotesOn if mode == Mode::Check => self.notes.store(true, Release),
+                Step::NotesOff if mode != Mode::Check => self.notes.store(false, Release),
+                Step::NotesOn | Step::NotesOff => (),
                 Step::CheckKey => self.check.store(mode == Mode::Check, Release),
                 Step::RustKey => self.alone.store(mode == Mode::Rust && !count, Release),
                 Step::Key => self.on.store(mode != Mode::C || count, Release),
@@ -153,6 +164,11 @@ impl Switch {
     /// `kvm_arm_abi_checking()`.
     pub fn is_checking(&self) -> bool {
         self.check.load(Acquire)
+    }
+
+    /// `kvm_arm_abi_noting()`.
+    pub fn is_noting(&self) -> bool {
+        self.notes.load(Acquire)
     }
 
     /// `kvm_arm_abi_check_period()`.

@@ -209,9 +209,11 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
         Step::Fence => "smp_mb();",
         Step::Mode => "WRITE_ONCE(mode,",
         Step::Counting => "WRITE_ONCE(counting,",
+        Step::NotesOn => "set_key(&kvm_arm_abi_notes_key.key, true);",
         Step::CheckKey => "set_key(&kvm_arm_abi_check_key.",
         Step::RustKey => "set_key(&kvm_arm_abi_rust_key.",
         Step::Key => "set_key(&kvm_arm_abi_key.",
+        Step::NotesOff => "set_key(&kvm_arm_abi_notes_key.key, false);",
         Step::BeginPeriod => "smp_store_release(&check_period, ++last_period)",
     };
     let steps = Switch::ORDER.map(names);

@@ -204,7 +204,7 @@ fn silence_is_explained(order: &'static [Step], modes: &'static [Mode]) {
             }
         });
         let period = switch.period();
-        let says = switch.is_checking();
+        let says = switch.is_noting();
         let is_over = period == 0 || period != switch.period();
         root.join().expect("no panic");
         ensure!(says || is_over, "C reports nothing within the period");
@@ -224,12 +224,12 @@ fn if_c_is_silent_the_period_is_over() {
 fn if_the_period_ends_after_the_keys_c_is_silent_in_it() {
     use Step::{
         BeginPeriod,
-        CheckKey,
         EndPeriod,
         Fence,
-        Mode as Word, //
+        Mode as Word,
+        NotesOff, //
     };
-    const ORDER: [Step; 5] = [Word, CheckKey, EndPeriod, Fence, BeginPeriod];
+    const ORDER: [Step; 5] = [Word, NotesOff, EndPeriod, Fence, BeginPeriod];
     silence_is_explained(&ORDER, &[Mode::C]);
 }
 
@@ -237,9 +237,66 @@ fn if_the_period_ends_after_the_keys_c_is_silent_in_it() {
 #[should_panic(expected = "C reports nothing within the period")]
 fn with_one_number_for_all_periods_c_is_silent_in_one() {
     use Step::{
-        CheckKey,
-        Mode as Word, //
+        Mode as Word,
+        NotesOff,
+        NotesOn, //
     };
-    const ORDER: [Step; 2] = [Word, CheckKey];
+    const ORDER: [Step; 3] = [Word, NotesOn, NotesOff];
     silence_is_explained(&ORDER, &[Mode::C, Mode::Check]);
+}
+
+/// A call begins while root sets the mode to check, or away from it: if it is checked then C notes
+/// what it sees, unless the mode is another one in all places by then.
+fn a_checked_call_is_noted(order: &'static [Step], modes: [Mode; 2]) {
+    in_every_order(Some(3), move || {
+        let [from, to] = modes;
+        let switch = Arc::new(Switch::new(from, false));
+        let root = thread::spawn({
+            let switch = switch.clone();
+            move || switch.set_in_order(order, to, false)
+        });
+        let is_checked = switch.server() == Server::WatchedC && switch.is_checking();
+        let says = switch.is_noting();
+        let is_over = !switch.is_checking();
+        root.join().expect("no panic");
+        ensure!(
+            !is_checked || says || is_over,
+            "a checked call has no notes"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn calls_that_are_checked_have_notes() {
+    for other in [Mode::C, Mode::Rust] {
+        a_checked_call_is_noted(&Switch::ORDER, [other, Mode::Check]);
+        a_checked_call_is_noted(&Switch::ORDER, [Mode::Check, other]);
+    }
+}
+
+#[test]
+#[should_panic(expected = "a checked call has no notes")]
+fn if_the_notes_begin_after_the_check_a_call_has_none() {
+    use Step::{
+        CheckKey,
+        Key,
+        Mode as Word,
+        NotesOn,
+        RustKey, //
+    };
+    const ORDER: [Step; 5] = [Word, CheckKey, RustKey, Key, NotesOn];
+    a_checked_call_is_noted(&ORDER, [Mode::Rust, Mode::Check]);
+}
+
+#[test]
+#[should_panic(expected = "a checked call has no notes")]
+fn if_the_notes_end_before_the_check_a_call_has_none() {
+    use Step::{
+        CheckKey,
+        Mode as Word,
+        NotesOff, //
+    };
+    const ORDER: [Step; 3] = [Word, NotesOff, CheckKey];
+    a_checked_call_is_noted(&ORDER, [Mode::Check, Mode::Rust]);
 }

@@ -275,12 +275,10 @@ static inline bool abi_begin(void)
 
 /*
  * Mode check does not judge a call if the mode changes during it, or if others
- * write state that has no lock. Such calls are counted, and must not be many.
- * A change of the mode patches many places in turn. On a host that is busy it
- * can take as long as a tenth of the time between two changes.
+ * write state that has no lock. Such calls are counted, and must be few.
  */
 #define ABI_UNJUDGED_SOME	64
-#define ABI_UNJUDGED_PART	4
+#define ABI_UNJUDGED_PART	16
 
 /* The last case of a test that flips the mode; the mode is restored after it. */
 static inline void abi_check_stats(int unused)
