@@ -21,7 +21,7 @@
 #define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)
 
-/* arch/arm64/kvm/rust/opt_in.c */
+/* arch/arm64/kvm/rust/opt_in_state.c */
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
 
@@ -48,7 +48,7 @@ static inline int kvm_arm_opt_in_check_extension(struct kvm *kvm, long ext)
 	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
 		return 0;
 
-	return kvm_arm_rust_check_extension(kvm, ext);
+	return kvm_arm_rust_extension(kvm, ext);
 }
 
 static inline int kvm_arm_opt_in_enable_cap(struct kvm *kvm,

@@ -43,6 +43,13 @@ enum kvm_arm_abi_surface {
 	NR_KVM_ARM_ABI_SURFACES
 };
 
+/* The modes, in the order of their names in switch.c */
+enum kvm_arm_abi_mode {
+	KVM_ARM_ABI_C,
+	KVM_ARM_ABI_RUST,
+	KVM_ARM_ABI_CHECK,
+};
+
 /*
  * The C code of the firmware registers, in all modes, without the checks of the
  * request and the copy from or to userspace: the reference for the Rust code.
@@ -87,26 +94,26 @@ int kvm_arm_rust_traced_set_fw_reg(struct kvm_vcpu *vcpu,
 				   const struct kvm_one_reg *reg);
 
 /* fw_reg_check.rs */
-int kvm_arm_rust_check_get_fw_reg(struct kvm_vcpu *vcpu,
+int kvm_arm_check_get_fw_reg(struct kvm_vcpu *vcpu,
 				  const struct kvm_one_reg *reg, u64 *valp);
-int kvm_arm_rust_check_set_fw_reg(struct kvm_vcpu *vcpu,
+int kvm_arm_check_set_fw_reg(struct kvm_vcpu *vcpu,
 				  const struct kvm_one_reg *reg, u64 val);
-void kvm_arm_rust_judge_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id, u64 old,
+void kvm_arm_check_fw_reg_bmap(struct kvm_vcpu *vcpu, u64 id, u64 old,
 				    u64 val, int ret);
-void kvm_arm_rust_judge_fw_reg_ids(const u64 *ids, unsigned int nr);
-void kvm_arm_rust_judge_init_hypercalls(struct kvm *kvm);
+void kvm_arm_check_fw_reg_ids(const u64 *ids, unsigned int nr);
+void kvm_arm_check_init_hypercalls(struct kvm *kvm);
 
 /* id_reg.rs */
-int kvm_arm_rust_check_features(u32 id, bool raz, u64 limit, u64 writable,
+int kvm_arm_rust_accept_id_reg(u32 id, bool raz, u64 limit, u64 writable,
 				u64 val);
-void kvm_arm_rust_judge_check_features(u32 id, bool raz, u64 limit, u64 writable,
+void kvm_arm_check_id_reg(u32 id, bool raz, u64 limit, u64 writable,
 				       u64 val, int ret);
 
 /* reg_masks.rs */
 int kvm_arm_rust_get_reg_writable_masks(const struct reg_mask_range *range);
-void kvm_arm_rust_judge_reg_mask(u32 id, u64 mask);
-void kvm_arm_rust_judge_nr_reg_masks(unsigned int nr);
-void kvm_arm_rust_judge_reg_mask_range(const struct reg_mask_range *range,
+void kvm_arm_check_reg_mask(u32 id, u64 mask);
+void kvm_arm_check_nr_reg_masks(unsigned int nr);
+void kvm_arm_check_reg_mask_range(const struct reg_mask_range *range,
 				       int ret);
 /* Only with CONFIG_KVM_ARM64_RUST_KUNIT_TEST */
 void kvm_arm_rust_forget_reg_masks(void);
@@ -115,24 +122,24 @@ void kvm_arm_rust_forget_reg_masks(void);
 int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
 
 /* smccc_check.rs */
-int kvm_arm_rust_check_smccc_call(struct kvm_vcpu *vcpu,
+int kvm_arm_check_smccc_call(struct kvm_vcpu *vcpu,
 				  int (*handler)(struct kvm_vcpu *vcpu));
-void kvm_arm_rust_note_target(struct kvm_vcpu *source, unsigned long affinity,
+void kvm_arm_check_note_target(struct kvm_vcpu *source, unsigned long affinity,
 			      const struct kvm_vcpu *target);
-void kvm_arm_rust_note_affinity(struct kvm_vcpu *source, unsigned long affinity);
-void kvm_arm_rust_note_power(struct kvm_vcpu *source, bool stopped);
-void kvm_arm_rust_judge_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target);
+void kvm_arm_check_note_affinity(struct kvm_vcpu *source, unsigned long affinity);
+void kvm_arm_check_note_power(struct kvm_vcpu *source, bool stopped);
+void kvm_arm_check_vcpu_on(struct kvm_vcpu *source, struct kvm_vcpu *target);
 
 /* smccc_filter.rs */
 int kvm_arm_rust_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
-void kvm_arm_rust_judge_smccc_filter_request(const struct kvm_smccc_filter *filter,
+void kvm_arm_check_smccc_filter_request(const struct kvm_smccc_filter *filter,
 					     int ret);
-void kvm_arm_rust_judge_smccc_filter(struct kvm *kvm,
+void kvm_arm_check_smccc_filter(struct kvm *kvm,
 				     const struct kvm_smccc_filter *filter,
 				     int ret);
 
 /* opt_in.rs */
-int kvm_arm_rust_check_extension(struct kvm *kvm, long ext);
+int kvm_arm_rust_extension(struct kvm *kvm, long ext);
 int kvm_arm_rust_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 int kvm_arm_rust_reg_mask_ranges(struct kvm *kvm);
 int kvm_arm_rust_get_vm_reg_masks(struct kvm *kvm,
@@ -164,20 +171,20 @@ void kvm_arm_rust_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu,
 				   struct vgic_vmcr *vmcrp);
 void kvm_arm_rust_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu,
 				   const struct vgic_vmcr *vmcrp);
-void kvm_arm_rust_judge_read_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
+void kvm_arm_check_read_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
 				    u32 val);
-u32 kvm_arm_rust_expect_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
+u32 kvm_arm_check_before_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
 				     unsigned long val);
-void kvm_arm_rust_judge_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
+void kvm_arm_check_write_vcpuif(const struct vgic_vmcr *vmcrp, gpa_t addr,
 				     u32 want);
-void kvm_arm_rust_judge_vgic_v2_get_vmcr(u32 vmcr, const struct vgic_vmcr *vmcrp);
-void kvm_arm_rust_judge_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr);
+void kvm_arm_check_vgic_v2_get_vmcr(u32 vmcr, const struct vgic_vmcr *vmcrp);
+void kvm_arm_check_vgic_v2_set_vmcr(const struct vgic_vmcr *vmcrp, u32 vmcr);
 
 /* vgic_v2_{get,set}_vmcr() served by Rust, or by C with counting and checking. */
 void kvm_arm_abi_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
 void kvm_arm_abi_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
 
-/* arch/arm64/kvm/rust/abi.c */
+/* arch/arm64/kvm/rust/switch.c */
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
@@ -231,7 +238,7 @@ int kvm_arm_abi_watch_smccc_set_attr(struct kvm *kvm,
 bool kvm_arm_abi_offers(void);
 extern struct mutex kvm_arm_reg_masks_lock;
 
-/* arch/arm64/kvm/rust/opt_in.c */
+/* arch/arm64/kvm/rust/opt_in_state.c */
 void kvm_arm_use_opt_ins(void);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 

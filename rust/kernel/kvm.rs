@@ -12,24 +12,17 @@
 
 pub extern crate kvm_abi as abi;
 
-mod exit;
-mod fw_reg;
+pub mod fw_reg;
 pub mod id_reg;
 mod locked;
-pub mod mitigation;
-mod notes;
 mod one_reg;
 pub mod opt_in;
-mod power;
 pub mod reg_masks;
-pub mod smccc_filter;
-mod system_time;
-pub mod trace;
+pub mod smccc;
 mod vcpu;
-pub mod vgic;
+pub mod vgic_v2;
 mod vm;
 
-pub use exit::ExitedVcpu;
 pub use locked::{
     ConfigLock,
     Guard,
@@ -38,12 +31,15 @@ pub use locked::{
     PowerLock,
     VcpusLock, //
 };
-pub use notes::Notes;
 pub use one_reg::{
     write_ids,
     OneReg, //
 };
-pub use power::ResetState;
+pub use smccc::{
+    ExitedVcpu,
+    Notes,
+    ResetState, //
+};
 pub use vcpu::Vcpu;
 pub use vm::{
     NewVm,

@@ -53,7 +53,7 @@ SURFACES = (
         "kvm_arm_set_fw_reg", "kvm_arm_c_set_fw_reg", "kvm_arm_set_fw_reg_bmap"),
         r"^kvm_arm_rust_((traced_)?[gs]et_fw|copy_fw|init_hypercalls)", ("kvm_arm_fw_reg_ids",)),
     Surface("id_reg", ("arm64_check_features", "kvm_arm64_ftr_safe_value", "check_features"),
-            r"^kvm_arm_rust_check_features"),
+            r"^kvm_arm_rust_accept_id_reg"),
     Surface("reg_masks", ("kvm_vm_ioctl_get_reg_writable_masks", "get_reg_writable_masks"),
             r"^kvm_arm_rust_get_reg_writable"),
     Surface("vgic_v2_cpuif", (
@@ -62,8 +62,7 @@ SURFACES = (
 )
 
 # Functions of mode check, which compare and do not serve; functions of the tests
-CHECKING = re.compile(r"kvm_arm_rust_(judge|expect|check_(?!features))"
-                      r"|\d(fw_reg|smccc\w*|psci\w*|id_reg|reg_masks|vgic_v2)_check")
+CHECKING = re.compile(r"^kvm_arm_check_|9kvm_arm645check")
 KUNIT = re.compile(r"kunit|KUNIT")
 KERNEL_KVM = re.compile(r"^_R.*_6kernel3kvm")
 

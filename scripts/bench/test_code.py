@@ -64,8 +64,8 @@ class Code(unittest.TestCase):
         into = code.Sizes()
         code.rust_sizes(into, {
             "kvm_arm_rust_smccc_call_handler": ("T", 100),
-            "kvm_arm_rust_judge_fw_reg_ids": ("T", 10),
-            "_RNvNtCs2FBrkgPYkiv_9kvm_arm6412fw_reg_check5write": ("t", 20),
+            "kvm_arm_check_fw_reg_ids": ("T", 10),
+            "_RNvNtNtCs2FBrkgPYkiv_9kvm_arm645check6fw_reg5write": ("t", 20),
             "_RNvMs_NtCs2FBrkgPYkiv_9kvm_arm645kunitNtB4_4Pair3new": ("t", 1000),
         }, {"_RNvNtNtNtCsl7L7n58I0Vr_6kernel3kvm9reg_masks8populate": ("T", 7),
             "_RNvNtNtNtCsl7L7n58I0Vr_6kernel3net8populate": ("T", 9)}, {})

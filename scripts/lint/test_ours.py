@@ -12,7 +12,7 @@ from lint import ours
 
 TREE = "/out/linux"
 PLACES: ours.Places = {
-    "arch/arm64/kvm/rust/abi.c": None,
+    "arch/arm64/kvm/rust/switch.c": None,
     "arch/arm64/kvm/rust/opt_in.rs": None,
     "include/kvm/arm_rust.h": None,
     "Documentation/virt/kvm/arm/rust.rst": None,
@@ -21,8 +21,8 @@ PLACES: ours.Places = {
 
 # As the tools write them
 OURS = {
-    "clang": "../linux/arch/arm64/kvm/rust/abi.c:31:6: warning: unused variable 'x' [-Wunused-variable]",
-    "clang, an error": "../linux/arch/arm64/kvm/rust/abi.c:31:6: error: expected ';'",
+    "clang": "../linux/arch/arm64/kvm/rust/switch.c:31:6: warning: unused variable 'x' [-Wunused-variable]",
+    "clang, an error": "../linux/arch/arm64/kvm/rust/switch.c:31:6: error: expected ';'",
     "sparse": "../linux/arch/arm64/kvm/guest.c:10:5: warning: symbol 'f' was not declared. Should it be static?",
     "sparse, with the whole path":
         "/out/linux/arch/arm64/kvm/guest.c:11:17: warning: incorrect type in argument 1",
@@ -33,9 +33,9 @@ OURS = {
 OTHERS = {
     "a line of Linux": "../linux/arch/arm64/kvm/guest.c:12:5: warning: symbol 'f' was not declared.",
     "another file": "../linux/arch/arm64/kvm/arm.c:10:5: warning: unused variable 'x'",
-    "another file of that name": "../linux/drivers/arch/arm64/kvm/rust/abi.c:31:6: warning: unused",
+    "another file of that name": "../linux/drivers/arch/arm64/kvm/rust/switch.c:31:6: warning: unused",
     "no warning": "  CC      arch/arm64/kvm/rust/abi.o",
-    "a place alone": "../linux/arch/arm64/kvm/rust/abi.c:31:6: note: declared here",
+    "a place alone": "../linux/arch/arm64/kvm/rust/switch.c:31:6: note: declared here",
 }
 CLIPPY = "warning: this function has too many arguments"
 

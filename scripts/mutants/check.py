@@ -28,7 +28,7 @@ _C_SUITE = re.compile(r"^\t\.name = \"(\w+)\"", re.MULTILINE)
 def suites(tree: Path) -> dict[str, set[str]]:
     """Our KUnit suites, and their cases."""
     found: dict[str, set[str]] = {}
-    for path in sorted((tree / "arch" / "arm64" / "kvm" / "rust").glob("*kunit*")):
+    for path in sorted((tree / "arch" / "arm64" / "kvm" / "rust" / "tests").glob("*kunit*.[cr]*")):
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".rs":
             parts = _RUST_SUITE.split(text)

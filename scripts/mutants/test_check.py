@@ -11,10 +11,10 @@ from mutants.planted import Planted
 RUST = "arch/arm64/kvm/rust/smccc.rs"
 SOURCES = {
     RUST: "one\ntwo\nthree\n",
-    "arch/arm64/kvm/rust/smccc_kunit.c":
+    "arch/arm64/kvm/rust/tests/smccc_kunit.c":
         "static struct kunit_case cases[] = {\n\tKUNIT_CASE_SLOW(ids),\n\tKUNIT_CASE(filter),\n\t{}\n};\n"
         "\nstatic struct kunit_suite suite = {\n\t.name = \"of_c\",\n};\n",
-    "arch/arm64/kvm/rust/kunit.rs":
+    "arch/arm64/kvm/rust/tests/kunit.rs":
         "#[kunit_tests(of_rust)]\nmod tests {\n    #[test]\n    fn first() {}\n\n    fn helper() {}\n}\n"
         "#[kunit_tests(another)]\nmod more {\n    #[test]\n    fn second() {}\n}\n",
     "rust/kvm_abi/tests/level.rs": "#[test]\nfn levels() {}\n",

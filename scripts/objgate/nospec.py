@@ -278,8 +278,8 @@ ALLOWED = (
     # A loop over an array that ends where the array does
     ("kvm_arm_rust_copy_vm_reg_indices", 1),
     ("kvm_arm_rust_get_vm_reg_list", 1),
-    ("kvm_arm_rust_judge_nr_reg_masks", 2),
-    ("kvm_arm_rust_check_smccc_call", 1),
+    ("kvm_arm_check_nr_reg_masks", 2),
+    ("kvm_arm_check_smccc_call", 1),
     # As above, and the flags of a VM, which are a single word
     ("kvm_arm_rust_enable_cap", 2),
 )

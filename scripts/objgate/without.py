@@ -26,7 +26,7 @@ KVM = "kvm_arch_vcpu_ioctl_run"
 # The names that the project gives
 OURS = re.compile(
     # include/kvm, arch/arm64/kvm/rust
-    r"kvm_arm_(?:rust|abi|c|opt_in)_"
+    r"kvm_arm_(?:rust|abi|c|check|opt_in)_"
     r"|kvm_arm_(?:gicv3_state|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
     # include/trace/events, rust/helpers
     r"|kvm_arm64_(?:rust|abi_mismatch|[gs]et_fw_reg)"

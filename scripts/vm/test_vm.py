@@ -267,7 +267,7 @@ class Bare(unittest.TestCase):
         self.assertEqual(self.problems(log=log), ["KVM came up as 'VHE'"])
 
     def test_a_splat(self) -> None:
-        log = LOG + "[    0.1] WARNING: CPU: 0 PID: 1 at abi.c:1\n"
+        log = LOG + "[    0.1] WARNING: CPU: 0 PID: 1 at switch.c:1\n"
         self.assertIn("WARNING", self.problems(log=log)[0])
 
     def test_a_guest_that_ends_early(self) -> None:

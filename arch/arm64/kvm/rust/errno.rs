@@ -7,7 +7,7 @@ use core::num::NonZero;
 use kernel::{
     kvm::{
         abi::Reject,
-        smccc_filter::InsertError, //
+        smccc::filter::InsertError, //
     },
     prelude::*, //
 };

@@ -7,7 +7,7 @@ use kernel::{
     kvm::{
         self,
         abi::FwReg,
-        trace,
+        fw_reg::trace,
         NewVm,
         OneReg,
         Vcpu, //

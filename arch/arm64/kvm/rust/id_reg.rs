@@ -3,7 +3,6 @@
 //! The comparison of an ID register with what the host can give.
 
 use kernel::{
-    bindings::kvm_arm_abi_surface_KVM_ARM_ABI_ID_REG as ID_REG,
     kvm::{
         abi::FeatureRegister,
         id_reg::FeatureFields, //
@@ -11,19 +10,13 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::{
-    check::{
-        compare,
-        Outcome, //
-    },
-    errno::{
-        to_ret,
-        Result, //
-    }, //
+use crate::errno::{
+    to_ret,
+    Result, //
 };
 
 #[inline]
-fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
+fn accept(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
     let register = if raz {
         FeatureRegister::Raz
     } else {
@@ -46,32 +39,12 @@ fn check(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
 ///
 /// Always safe to call.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_features(
+pub unsafe extern "C" fn kvm_arm_rust_accept_id_reg(
     id: u32,
     raz: bool,
     limit: u64,
     writable: u64,
     val: u64,
 ) -> c_int {
-    to_ret(check(id, raz, limit, writable, val))
-}
-
-/// Compares the decision of `arm64_check_features()`, which has returned `ret`.
-///
-/// # Safety
-///
-/// Always safe to call.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_check_features(
-    id: u32,
-    raz: bool,
-    limit: u64,
-    writable: u64,
-    val: u64,
-    ret: c_int,
-) {
-    // SAFETY: Always safe to call.
-    let rust = unsafe { kvm_arm_rust_check_features(id, raz, limit, writable, val) };
-    let [c, rust] = [ret, rust].map(|ret| Outcome { ret, val });
-    compare(ID_REG, id.into(), c, rust);
+    to_ret(accept(id, raz, limit, writable, val))
 }

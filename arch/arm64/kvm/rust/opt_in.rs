@@ -23,7 +23,7 @@ use kernel::{
             InUse, //
         },
         reg_masks::RegMaskRange,
-        vgic::VgicV2,
+        vgic_v2::VgicV2,
         Vcpu,
         Vm, //
     },
@@ -57,10 +57,7 @@ fn there(vm: Option<&Vm>) -> OptIns {
 ///
 /// `kvm` must be null, or point to a valid VM.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_extension(
-    kvm: *mut bindings::kvm,
-    ext: c_long,
-) -> c_int {
+pub unsafe extern "C" fn kvm_arm_rust_extension(kvm: *mut bindings::kvm, ext: c_long) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call, if there is one.
     let vm = (!kvm.is_null()).then(|| unsafe { Vm::from_raw(kvm) });
     let cap = u64::try_from(ext).ok().and_then(OptInCap::from_number);

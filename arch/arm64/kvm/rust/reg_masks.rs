@@ -3,33 +3,17 @@
 //! `KVM_ARM_GET_REG_WRITABLE_MASKS`: the bits of each register that userspace may change.
 
 use kernel::{
-    bindings::{
-        self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_REG_MASKS as REG_MASKS, //
-    },
+    bindings,
     kvm::{
-        abi::{
-            OptIns,
-            SysReg, //
-        },
-        reg_masks::{
-            feature_id_masks,
-            RegMaskRange, //
-        }, //
+        abi::OptIns,
+        reg_masks::RegMaskRange, //
     },
     prelude::*, //
 };
 
-use crate::{
-    check::{
-        compare,
-        mismatch,
-        Outcome, //
-    },
-    errno::{
-        to_ret,
-        Result, //
-    }, //
+use crate::errno::{
+    to_ret,
+    Result, //
 };
 
 /// Writes the masks of a range of registers to userspace.
@@ -56,58 +40,6 @@ pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
 fn write_masks(range: &RegMaskRange) -> Result {
     range.request.range(OptIns::NONE)?;
     Ok(range.write_feature_id_masks()?)
-}
-
-/// Compares the mask that C is about to write for a register.
-///
-/// # Safety
-///
-/// Always safe to call.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask(id: u32, mask: u64) {
-    let rust = feature_id_masks()
-        .get(SysReg::from_encoding(id))
-        .unwrap_or(0);
-    let [c, rust] = [mask, rust].map(Outcome::value);
-    compare(REG_MASKS, id.into(), c, rust);
-}
-
-/// Compares the number of registers for which C has written a mask.
-///
-/// # Safety
-///
-/// Always safe to call.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_nr_reg_masks(nr: c_uint) {
-    let masks = feature_id_masks().as_array();
-    let rust = masks
-        .iter()
-        .filter(|mask| **mask != 0)
-        .fold(0u64, |nr, _| nr.saturating_add(1));
-    let [c, rust] = [nr.into(), rust].map(Outcome::value);
-    compare(REG_MASKS, 0, c, rust);
-}
-
-/// Compares whether a request is refused. `ret` is C's return value; `-EFAULT` is not a decision of
-/// either side.
-///
-/// # Safety
-///
-/// `range` must point to a valid request in kernel memory that nobody writes during the call.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_reg_mask_range(
-    range: *const bindings::reg_mask_range,
-    ret: c_int,
-) {
-    // SAFETY: The caller guarantees it.
-    let range = unsafe { RegMaskRange::from_raw(range) };
-    let rust = match range.request.range(OptIns::NONE) {
-        Ok(_) => Outcome::value(0),
-        Err(reject) => Outcome::refused(reject),
-    };
-    if rust.ret != ret && (rust.ret != 0 || ret != EFAULT.to_errno()) {
-        mismatch(REG_MASKS, 0, Outcome { ret, val: 0 }, rust);
-    }
 }
 
 /// Drops the masks, so that the next use makes them again.

@@ -19,7 +19,7 @@ use kernel::{
             SystemEvent,
             WorkaroundQuery, //
         },
-        mitigation,
+        fw_reg::mitigation,
         ExitedVcpu, //
     },
     prelude::*, //

@@ -18,7 +18,7 @@ use kernel::{
             VcpuFeatures,
             VmReg, //
         },
-        trace,
+        fw_reg::trace,
         ConfigLock,
         Held,
         OneReg,

@@ -61,7 +61,7 @@ pub fn set_bitmap_by_c(
     ret
 }
 
-/// `kvm_arm_rust_judge_fw_reg_bmap()`.
+/// `kvm_arm_check_fw_reg_bmap()`.
 pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Result<(), Reject>) {
     let reg = FwReg::Bitmap(map);
     let copy = PlainVm {
@@ -110,7 +110,7 @@ pub fn set_psci_version_until_run(vm: &Vm, value: u64) -> Result<(), Reject> {
     VmReg::Fw(FwReg::PsciVersion).set(vm, value)
 }
 
-/// `kvm_arm_rust_check_get_fw_reg()` of the version of PSCI: compares the value that C reads with
+/// `kvm_arm_check_get_fw_reg()` of the version of PSCI: compares the value that C reads with
 /// those before and after. Returns the value that C has read.
 pub fn check_get_psci_version(vm: &Vm) -> u64 {
     let reg = FwReg::PsciVersion;

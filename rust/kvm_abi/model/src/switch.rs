@@ -2,7 +2,7 @@
 
 //! The choice of the side that serves a call: the mode, and the static keys at the call sites.
 //!
-//! Models `arch/arm64/kvm/rust/abi.c` and `include/kvm/arm_rust.h`; `tests/order.rs` compares the
+//! Models `arch/arm64/kvm/rust/switch.c` and `include/kvm/arm_rust.h`; `tests/order.rs` compares the
 //! order of the steps here with the order there.
 
 use loom::sync::{

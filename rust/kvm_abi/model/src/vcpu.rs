@@ -140,7 +140,7 @@ impl Vcpu {
         ret::SUCCESS
     }
 
-    /// `kvm_arm_rust_judge_vcpu_on()`: counts a difference.
+    /// `kvm_arm_check_vcpu_on()`: counts a difference.
     pub fn judge_power_on(&self, state: ResetState, request: &PowerOn) {
         if state != request.into() || self.is_off() {
             self.mismatches.fetch_add(1, Relaxed);

@@ -26,7 +26,7 @@ struct Order {
 const ORDERS: &[Order] = &[
     // `Switch::count()` reads the mode once.
     Order {
-        file: "arch/arm64/kvm/rust/abi.c",
+        file: "arch/arm64/kvm/rust/switch.c",
         function: "bool kvm_arm_abi_count(",
         steps: &["READ_ONCE(mode)", "READ_ONCE(counting)", "return now =="],
     },
@@ -53,7 +53,7 @@ const ORDERS: &[Order] = &[
         steps: &["kvm_arm_abi_on()", "__kvm_arm_abi_rust("],
     },
     Order {
-        file: "arch/arm64/kvm/rust/abi.c",
+        file: "arch/arm64/kvm/rust/switch.c",
         function: "int kvm_arm_abi_watch_set_one_reg(",
         steps: &[
             "kvm_arm_abi_count(",
@@ -63,19 +63,19 @@ const ORDERS: &[Order] = &[
     },
     // `Switch::set()`
     Order {
-        file: "arch/arm64/kvm/rust/abi.c",
+        file: "arch/arm64/kvm/rust/switch.c",
         function: "static ssize_t mode_write(",
         steps: &["guard(mutex)(&mode_lock)", "set_mode("],
     },
     Order {
-        file: "arch/arm64/kvm/rust/abi.c",
+        file: "arch/arm64/kvm/rust/switch.c",
         function: "static int count_set(",
         steps: &["guard(mutex)(&mode_lock)", "set_mode("],
     },
     // `check_get_psci_version()`
     Order {
-        file: "arch/arm64/kvm/rust/fw_reg_check.rs",
-        function: "pub unsafe extern \"C\" fn kvm_arm_rust_check_get_fw_reg(",
+        file: "arch/arm64/kvm/rust/check/fw_reg.rs",
+        function: "pub unsafe extern \"C\" fn kvm_arm_check_get_fw_reg(",
         steps: &[
             "let _config = vcpu.vm().lock_config();",
             "let before = Outcome::value(reg.get(vcpu))",
@@ -87,8 +87,8 @@ const ORDERS: &[Order] = &[
     },
     // `judge_bitmap()`
     Order {
-        file: "arch/arm64/kvm/rust/fw_reg_check.rs",
-        function: "pub unsafe extern \"C\" fn kvm_arm_rust_judge_fw_reg_bmap(",
+        file: "arch/arm64/kvm/rust/check/fw_reg.rs",
+        function: "pub unsafe extern \"C\" fn kvm_arm_check_fw_reg_bmap(",
         steps: &[
             "copy_of(vcpu, &locked)",
             "set(old)",
@@ -109,12 +109,12 @@ const ORDERS: &[Order] = &[
     },
     // `Switch::period()`
     Order {
-        file: "arch/arm64/kvm/rust/abi.c",
+        file: "arch/arm64/kvm/rust/switch.c",
         function: "unsigned long kvm_arm_abi_check_period(",
         steps: &["smp_mb()", "smp_load_acquire(&check_period)"],
     },
     Order {
-        file: "arch/arm64/kvm/rust/smccc_check.rs",
+        file: "arch/arm64/kvm/rust/check/smccc.rs",
         function: "fn check(",
         steps: &[
             "let period = CheckPeriod::now();",
@@ -124,7 +124,7 @@ const ORDERS: &[Order] = &[
     },
     // `Vcpu::start()`
     Order {
-        file: "rust/kernel/kvm/power.rs",
+        file: "rust/kernel/kvm/smccc/power.rs",
         function: "fn start(",
         steps: &[
             "reset_state =",
@@ -202,7 +202,7 @@ fn kernel_has_the_order_of_the_model() {
 
 #[test]
 fn mode_and_keys_are_set_in_the_order_of_the_model() {
-    let source = without_comments(&source("arch/arm64/kvm/rust/abi.c"));
+    let source = without_comments(&source("arch/arm64/kvm/rust/switch.c"));
     let body = body(&source, "static void set_mode(").expect("there is set_mode()");
     let names = |step| match step {
         Step::EndPeriod => "WRITE_ONCE(check_period, 0);",
@@ -233,7 +233,7 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
 
 #[test]
 fn mode_is_read_once_to_count_and_to_choose() {
-    let source = without_comments(&source("arch/arm64/kvm/rust/abi.c"));
+    let source = without_comments(&source("arch/arm64/kvm/rust/switch.c"));
     let body = body(&source, "bool kvm_arm_abi_count(").expect("there is kvm_arm_abi_count()");
     assert_eq!(body.matches("READ_ONCE(mode)").count(), 1);
 }

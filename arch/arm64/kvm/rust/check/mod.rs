@@ -10,6 +10,13 @@ use kernel::{
 
 use crate::errno::Errno;
 
+pub mod fw_reg;
+pub mod id_reg;
+pub mod reg_masks;
+pub mod smccc;
+pub mod smccc_filter;
+pub mod vgic_v2;
+
 /// A surface, numbered as in C.
 pub(crate) type Surface = bindings::kvm_arm_abi_surface;
 

@@ -9,7 +9,7 @@ use core::ops::Deref;
 
 use crate::bindings;
 
-use super::{
+use crate::kvm::{
     abi::{
         Caller,
         FeatureBitmap,

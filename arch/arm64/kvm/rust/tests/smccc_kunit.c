@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of hypercalls, included by abi.c: C and Rust give the same result
- * for each function id, on a vCPU that exists only in memory.
+ * KUnit suite of hypercalls: C and Rust give the same result for each function
+ * id, on a vCPU that exists only in memory.
  */
-#include <kunit/test.h>
-
 #include <linux/arm-smccc.h>
 #include <linux/maple_tree.h>
 #include <linux/psci.h>
 #include <linux/xarray.h>
 
+#include <asm/kvm_emulate.h>
+
 #include <kvm/arm_psci.h>
+
+#include "abi_kunit.h"
 
 /* The state that a call may change. */
 struct smccc_outcome {
@@ -21,16 +23,7 @@ struct smccc_outcome {
 	struct vcpu_reset_state reset_state;
 };
 
-struct smccc_state {
-	u64 psci_version;
-	bool psci_0_2;
-	bool aarch32;
-	bool services;
-	bool suspend;
-	bool stopped;
-};
-
-static int smccc_test_init(struct kunit *test)
+int smccc_test_init(struct kunit *test)
 {
 	struct abi_test *ctx;
 	int ret = abi_test_init(test);
@@ -61,7 +54,7 @@ static int smccc_test_init(struct kunit *test)
 	return 0;
 }
 
-static void smccc_test_exit(struct kunit *test)
+void smccc_test_exit(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
 
@@ -72,7 +65,7 @@ static void smccc_test_exit(struct kunit *test)
 	abi_test_exit(test);
 }
 
-static void smccc_set_state(struct kunit *test, const struct smccc_state *state)
+void smccc_set_state(struct kunit *test, const struct smccc_state *state)
 {
 	struct abi_test *ctx = test->priv;
 	struct kvm_arch *arch = &ctx->kvm->arch;

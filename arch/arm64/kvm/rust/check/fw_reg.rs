@@ -4,7 +4,7 @@
 //!
 //! A difference is a bug, and not a race, only if both sides decide on the same state. Writes of
 //! bitmaps are judged while C itself holds the `config_lock`, by
-//! [`kvm_arm_rust_judge_fw_reg_bmap`]. All other accesses run in C while this module holds the
+//! [`kvm_arm_check_fw_reg_bmap`]. All other accesses run in C while this module holds the
 //! lock, so SSBS and the bitmaps cannot change. The PSCI version can, by writers that began in
 //! another mode; a difference that such a writer could have caused is counted as not judged.
 
@@ -34,16 +34,13 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::{
-    check::{
-        self,
-        CheckPeriod,
-        Outcome, //
-    },
-    errno::{
-        to_ret,
-        Errno, //
-    }, //
+use super::{
+    CheckPeriod,
+    Outcome, //
+};
+use crate::errno::{
+    to_ret,
+    Errno, //
 };
 
 /// How often a read that differs is repeated: the PSCI version may have changed meanwhile, even if
@@ -51,11 +48,11 @@ use crate::{
 const MAX_TRIES: usize = 4;
 
 fn mismatch(id: u64, c: Outcome, rust: Outcome) {
-    check::mismatch(FW_REG, id, c, rust);
+    super::mismatch(FW_REG, id, c, rust);
 }
 
 fn compare(id: u64, c: Outcome, rust: Outcome) {
-    check::compare(FW_REG, id, c, rust);
+    super::compare(FW_REG, id, c, rust);
 }
 
 /// Returns a copy of the state of a vCPU and its VM, to which Rust writes what C writes to the VM.
@@ -99,7 +96,7 @@ pub(crate) fn write(copy: &PlainVm, reg: FwReg, value: u64) -> Outcome {
 ///   caller must not hold the `config_lock` of its VM.
 /// - `reg` must point to a valid request in kernel memory, and `valp` to memory for the value.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
+pub unsafe extern "C" fn kvm_arm_check_get_fw_reg(
     vcpu: *mut bindings::kvm_vcpu,
     reg: *const bindings::kvm_one_reg,
     valp: *mut u64,
@@ -143,7 +140,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_get_fw_reg(
             if stood_still && !explained_by_version(reg, c) {
                 mismatch(id, c, after);
             } else {
-                check::unjudged(FW_REG);
+                super::unjudged(FW_REG);
             }
             return c.ret;
         }
@@ -168,7 +165,7 @@ fn explained_by_version(reg: FwReg, c: Outcome) -> bool {
 ///   caller must not hold the `config_lock` of its VM.
 /// - `reg` must point to a valid request in kernel memory.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
+pub unsafe extern "C" fn kvm_arm_check_set_fw_reg(
     vcpu: *mut bindings::kvm_vcpu,
     reg: *const bindings::kvm_one_reg,
     val: u64,
@@ -181,7 +178,7 @@ pub unsafe extern "C" fn kvm_arm_rust_check_set_fw_reg(
     match FwReg::from_id(id) {
         Ok(FwReg::Bitmap(map)) => {
             let ret = c_write();
-            // Under its lock, C has called `kvm_arm_rust_judge_fw_reg_bmap()` for the rest.
+            // Under its lock, C has called `kvm_arm_check_fw_reg_bmap()` for the rest.
             judge_admission(id, map, val, ret);
             ret
         }
@@ -220,7 +217,7 @@ fn judge_unlocked(vm: &Vm, reg: FwReg, ret: c_int, rust: Outcome) {
         _ => rust.val,
     };
     if ret == rust.ret && val != rust.val && CheckPeriod::others_are_possible() {
-        return check::unjudged(FW_REG);
+        return super::unjudged(FW_REG);
     }
     compare(reg.id(), Outcome { ret, val }, rust);
 }
@@ -234,7 +231,7 @@ fn judge_unlocked(vm: &Vm, reg: FwReg, ret: c_int, rust: Outcome) {
 /// - `vcpu` must point to a valid vCPU that is initialised.
 /// - The caller must have held the `config_lock` of its VM since before it read `old`.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
+pub unsafe extern "C" fn kvm_arm_check_fw_reg_bmap(
     vcpu: *mut bindings::kvm_vcpu,
     id: u64,
     old: u64,
@@ -266,7 +263,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_bmap(
 ///
 /// `ids` must point to `nr` ids.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_ids(ids: *const u64, nr: c_uint) {
+pub unsafe extern "C" fn kvm_arm_check_fw_reg_ids(ids: *const u64, nr: c_uint) {
     // SAFETY: The caller guarantees that there are `nr` ids. CAST: `usize` has 64 bits on arm64.
     let ids = unsafe { core::slice::from_raw_parts(ids, nr as usize) };
     if ids
@@ -286,7 +283,7 @@ pub unsafe extern "C" fn kvm_arm_rust_judge_fw_reg_ids(ids: *const u64, nr: c_ui
 /// `kvm` must point to a valid VM whose `config_lock` is initialised, and to which nobody else has
 /// access yet.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_init_hypercalls(kvm: *mut bindings::kvm) {
+pub unsafe extern "C" fn kvm_arm_check_init_hypercalls(kvm: *mut bindings::kvm) {
     // SAFETY: The caller guarantees that the VM is valid during the call.
     let vm = unsafe { Vm::from_raw(kvm) };
     for map in FeatureBitmap::ALL {

@@ -15,7 +15,7 @@ use crate::{
     }, //
 };
 
-use super::{
+use crate::kvm::{
     abi::{
         PtpCounter,
         SystemTime, //

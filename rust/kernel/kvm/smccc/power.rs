@@ -21,7 +21,7 @@ use crate::{
     }, //
 };
 
-use super::{
+use crate::kvm::{
     abi::{
         PowerLocked,
         PowerOn,

@@ -1,29 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the switch and of mode check, included by abi.c: planted
+ * KUnit suite of the switch and of mode check, included by switch.c: planted
  * differences are counted, and nothing else is.
  */
-#include <kunit/test.h>
+#include "abi_kunit.h"
 
-#include <kvm/arm_psci.h>
-
-/* The mode and the counting are restored when a test ends. */
-struct abi_test {
-	enum kvm_arm_abi_mode boot_mode;
-	bool boot_count;
-	struct kvm *kvm;
-	struct kvm_vcpu *vcpu;
-	/* What userspace gets from C, and from Rust */
-	struct kvm_run *run[2];
-};
-
-static void abi_test_set_mode(enum kvm_arm_abi_mode new)
+void abi_test_set_mode(enum kvm_arm_abi_mode new)
 {
 	guard(mutex)(&mode_lock);
 	set_mode(new, counting);
 }
 
-static int abi_test_init(struct kunit *test)
+int abi_test_init(struct kunit *test)
 {
 	struct abi_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 
@@ -47,7 +35,7 @@ static int abi_test_init(struct kunit *test)
 	return 0;
 }
 
-static void abi_test_exit(struct kunit *test)
+void abi_test_exit(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
 
@@ -58,8 +46,17 @@ static void abi_test_exit(struct kunit *test)
 	count_set(NULL, ctx->boot_count);
 }
 
-/* The mismatches of all surfaces. */
-static long abi_test_mismatches(void)
+void abi_test_set_switched(bool new)
+{
+	WRITE_ONCE(switched, new);
+}
+
+long abi_test_unjudged(enum kvm_arm_abi_surface surface)
+{
+	return atomic_long_read(&abi_unjudged[surface]);
+}
+
+long abi_test_mismatches(void)
 {
 	long sum = 0;
 
@@ -209,7 +206,7 @@ static void planted_bitmap_differences_are_counted(struct kunit *test)
 		long before = abi_test_mismatches();
 
 		ctx->kvm->arch.smccc_feat.vendor_hyp_bmap = cases[i].now;
-		kvm_arm_rust_judge_fw_reg_bmap(ctx->vcpu, cases[i].id, cases[i].old,
+		kvm_arm_check_fw_reg_bmap(ctx->vcpu, cases[i].id, cases[i].old,
 					       cases[i].val, cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);
@@ -224,13 +221,13 @@ static void planted_list_differences_are_counted(struct kunit *test)
 	memcpy(ids, kvm_arm_fw_reg_ids, 8 * sizeof(*ids));
 	ids[8] = KVM_REG_ARM_FW_REG(4);
 
-	kvm_arm_rust_judge_fw_reg_ids(ids, 8);
+	kvm_arm_check_fw_reg_ids(ids, 8);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
-	kvm_arm_rust_judge_fw_reg_ids(ids, 7);
-	kvm_arm_rust_judge_fw_reg_ids(ids, 9);
+	kvm_arm_check_fw_reg_ids(ids, 7);
+	kvm_arm_check_fw_reg_ids(ids, 9);
 	swap(ids[2], ids[3]);
-	kvm_arm_rust_judge_fw_reg_ids(ids, 8);
+	kvm_arm_check_fw_reg_ids(ids, 8);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 3);
 }
 
@@ -241,11 +238,11 @@ static void planted_initial_differences_are_counted(struct kunit *test)
 	long before = abi_test_mismatches();
 
 	*feat = (struct kvm_smccc_features){ 1, 1, 3, 0 };
-	kvm_arm_rust_judge_init_hypercalls(ctx->kvm);
+	kvm_arm_check_init_hypercalls(ctx->kvm);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
 	*feat = (struct kvm_smccc_features){ 1, 1, 3, 3 };
-	kvm_arm_rust_judge_init_hypercalls(ctx->kvm);
+	kvm_arm_check_init_hypercalls(ctx->kvm);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 1);
 }
 
@@ -295,7 +292,7 @@ static void each_mismatch_is_counted_once_and_traced(struct kunit *test)
 	}
 
 	/* From a judge: claims that C lists none of the eight registers. */
-	kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
+	kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
 	KUNIT_EXPECT_STREQ(test, traced.surface, "fw_reg");
 	KUNIT_EXPECT_EQ(test, traced.c.val, 0);
 	KUNIT_EXPECT_EQ(test, traced.rust.val, 8);

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of KVM_ARM_GET_REG_WRITABLE_MASKS, included by abi.c: C and Rust
- * leave the same bytes in userspace, even if not all of them can be written.
+ * KUnit suite of KVM_ARM_GET_REG_WRITABLE_MASKS: C and Rust leave the same
+ * bytes in userspace, even if not all of them can be written.
  */
-#include <kunit/test.h>
-
 #include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/mm.h>
@@ -12,6 +10,8 @@
 #include <linux/uaccess.h>
 
 #include <asm/sysreg.h>
+
+#include "abi_kunit.h"
 
 #define REG_MASKS_SIZE	(KVM_ARM_FEATURE_ID_RANGE_SIZE * sizeof(u64))
 #define REG_MASKS_FILL	0xa5
@@ -173,17 +173,17 @@ static void planted_mask_differences_are_counted(struct kunit *test)
 	long before = abi_test_mismatches();
 
 	/* No differences. */
-	kvm_arm_rust_judge_reg_mask_range(&good, 0);
-	kvm_arm_rust_judge_reg_mask_range(&good, -EFAULT);
-	kvm_arm_rust_judge_reg_mask_range(&bad, -EINVAL);
+	kvm_arm_check_reg_mask_range(&good, 0);
+	kvm_arm_check_reg_mask_range(&good, -EFAULT);
+	kvm_arm_check_reg_mask_range(&bad, -EINVAL);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
-	kvm_arm_rust_judge_reg_mask_range(&good, -EINVAL);
-	kvm_arm_rust_judge_reg_mask_range(&bad, 0);
-	kvm_arm_rust_judge_reg_mask_range(&bad, -EFAULT);
-	kvm_arm_rust_judge_nr_reg_masks(0);
-	kvm_arm_rust_judge_reg_mask(SYS_ID_AA64PFR0_EL1, 1);
-	kvm_arm_rust_judge_reg_mask(SYS_SCTLR_EL1, 1);
+	kvm_arm_check_reg_mask_range(&good, -EINVAL);
+	kvm_arm_check_reg_mask_range(&bad, 0);
+	kvm_arm_check_reg_mask_range(&bad, -EFAULT);
+	kvm_arm_check_nr_reg_masks(0);
+	kvm_arm_check_reg_mask(SYS_ID_AA64PFR0_EL1, 1);
+	kvm_arm_check_reg_mask(SYS_SCTLR_EL1, 1);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 6);
 }
 
@@ -198,8 +198,8 @@ static int reg_masks_ask_first(void *unused)
 {
 	wait_for_completion(&reg_masks_first.go);
 	/* CTR_EL0 is one of the last in the table, so its mask is made late. */
-	kvm_arm_rust_judge_reg_mask(SYS_CTR_EL0, reg_masks_first.ctr);
-	kvm_arm_rust_judge_nr_reg_masks(reg_masks_first.nr);
+	kvm_arm_check_reg_mask(SYS_CTR_EL0, reg_masks_first.ctr);
+	kvm_arm_check_nr_reg_masks(reg_masks_first.nr);
 	complete(&reg_masks_first.done);
 	return 0;
 }

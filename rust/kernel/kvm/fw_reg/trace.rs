@@ -10,7 +10,7 @@ use crate::{
     tracepoint::declare_trace, //
 };
 
-use super::Vcpu;
+use crate::kvm::Vcpu;
 
 declare_trace! {
     /// # Safety

@@ -30,6 +30,7 @@ use kernel::{
             WorkaroundLevel,
             WorkaroundLevel2, //
         },
+        fw_reg::mitigation,
         NewVm,
         Vcpu,
         Vm, //
@@ -39,12 +40,14 @@ use kernel::{
 };
 
 use crate::{
-    check::Outcome,
+    check::{
+        fw_reg as check,
+        Outcome, //
+    },
     errno::{
         to_ret,
         Errno, //
     },
-    fw_reg_check, //
 };
 
 /// The parts of a VM and its vCPU on which the firmware registers depend.
@@ -185,8 +188,8 @@ impl Pair {
     /// whether mode `check` would have expected this result.
     fn writes_agree(&self, id: u64, val: u64) -> bool {
         let expected = FwReg::from_id(id).map(|reg| {
-            let copy = fw_reg_check::copy_of(self.rust.vcpu(), &self.rust.vm().lock_config());
-            fw_reg_check::write(&copy, reg, val)
+            let copy = check::copy_of(self.rust.vcpu(), &self.rust.vm().lock_config());
+            check::write(&copy, reg, val)
         });
 
         let (c, rust) = (self.c.c_write(id, val), self.rust.rust_write(id, val));
@@ -316,7 +319,7 @@ mod oracle {
     #[test]
     fn list_is_that_of_c() {
         for (i, reg) in FwReg::ALL.into_iter().enumerate() {
-            // SAFETY: C's list is not shorter; `kvm_arm_rust_judge_fw_reg_ids()` compares the
+            // SAFETY: C's list is not shorter; `kvm_arm_check_fw_reg_ids()` compares the
             // lengths whenever the list is read in mode `check`.
             let id = unsafe {
                 *(&raw const bindings::kvm_arm_fw_reg_ids)
@@ -465,9 +468,9 @@ mod oracle {
             ]
         };
         let rust = [
-            kernel::kvm::mitigation::spectre_v2(),
-            kernel::kvm::mitigation::spectre_v4(),
-            kernel::kvm::mitigation::spectre_bhb(),
+            mitigation::spectre_v2(),
+            mitigation::spectre_v4(),
+            mitigation::spectre_bhb(),
         ];
         for (state, rust) in states.into_iter().zip(rust) {
             // In the order of `enum mitigation_state`.

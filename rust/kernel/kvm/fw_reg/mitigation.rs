@@ -6,7 +6,7 @@
 
 use crate::bindings;
 
-use super::abi::{
+use crate::kvm::abi::{
     Mitigation,
     WorkaroundQuery, //
 };

@@ -14,7 +14,7 @@ use crate::{
     }, //
 };
 
-use super::{
+use crate::kvm::{
     abi::{
         FeatureBitmap,
         FwLocked,
@@ -25,7 +25,6 @@ use super::{
         RanOnce,
         VcpuFeatures, //
     },
-    mitigation,
     ConfigLock,
     Guard,
     Held,
@@ -33,6 +32,9 @@ use super::{
     Vcpu,
     Vm, //
 };
+
+pub mod mitigation;
+pub mod trace;
 
 impl FwVm for Vm {
     type Locked<'a> = Guard<'a, ConfigLock>;

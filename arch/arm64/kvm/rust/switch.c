@@ -18,12 +18,6 @@
 #define CREATE_RUST_TRACE_POINTS
 #include <trace/events/kvm_arm64_rust.h>
 
-enum kvm_arm_abi_mode {
-	KVM_ARM_ABI_C,
-	KVM_ARM_ABI_RUST,
-	KVM_ARM_ABI_CHECK,
-};
-
 static const char * const mode_names[] = {
 	[KVM_ARM_ABI_C]		= "c",
 	[KVM_ARM_ABI_RUST]	= "rust",
@@ -237,7 +231,7 @@ void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface)
 int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu)
 {
 	if (kvm_arm_abi_checking())
-		return kvm_arm_rust_check_smccc_call(vcpu, kvm_smccc_call_handler);
+		return kvm_arm_check_smccc_call(vcpu, kvm_smccc_call_handler);
 
 	return kvm_smccc_call_handler(vcpu);
 }
@@ -256,7 +250,7 @@ int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 	int ret;
 
 	if (static_branch_unlikely(&kvm_arm_abi_check_key))
-		ret = kvm_arm_rust_check_get_fw_reg(vcpu, reg, valp);
+		ret = kvm_arm_check_get_fw_reg(vcpu, reg, valp);
 	else
 		ret = kvm_arm_c_get_fw_reg(vcpu, reg, valp);
 
@@ -283,7 +277,7 @@ int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 		kvm_arm_c_get_fw_reg(vcpu, reg, &old);
 
 	if (static_branch_unlikely(&kvm_arm_abi_check_key))
-		ret = kvm_arm_rust_check_set_fw_reg(vcpu, reg, val);
+		ret = kvm_arm_check_set_fw_reg(vcpu, reg, val);
 	else
 		ret = kvm_arm_c_set_fw_reg(vcpu, reg, val);
 
@@ -302,7 +296,7 @@ int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
 				     u64 __user *uindices)
 {
 	if (kvm_arm_abi_checking())
-		kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids,
+		kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids,
 					      kvm_arm_get_fw_num_regs(vcpu));
 
 	return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
@@ -490,7 +484,7 @@ static int stats_show(struct seq_file *m, void *unused)
 DEFINE_SHOW_ATTRIBUTE(stats);
 
 #ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST
-#include "abi_plant.c"
+#include "tests/plant.c"
 #else
 static inline void kvm_arm_abi_debugfs_plant(struct dentry *dir) {}
 #endif
@@ -516,13 +510,5 @@ static int __init kvm_arm_abi_debugfs_init(void)
 late_initcall(kvm_arm_abi_debugfs_init);
 
 #ifdef CONFIG_KVM_ARM64_RUST_KUNIT_TEST
-#include "abi_kunit.c"
-#include "id_reg_kunit.c"
-#include "reg_masks_kunit.c"
-#include "smccc_kunit.c"
-#include "smccc_check_kunit.c"
-#include "vgic_v2_kunit.c"
-#include "opt_in_kunit.c"
-#include "opt_in_masks_kunit.c"
-#include "lock_kunit.c"
+#include "tests/switch_kunit.c"
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults on demand, included by abi.c in kernels with the KUnit suites, to check
+ * Faults on demand, included by switch.c in kernels with the KUnit suites, to check
  * that a test system notices each of them.
  */
 #include <linux/bug.h>
@@ -11,7 +11,7 @@ static DEFINE_MUTEX(plant_second);
 /* Claims to an export that C lists no firmware register. */
 static void plant_mismatch(void)
 {
-	kvm_arm_rust_judge_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
+	kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
 }
 
 /* Nothing else takes these locks, so this cannot deadlock. */

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the GICv2's CPU interface, included by abi.c: C and Rust agree
- * on every state and every write. On a host with a GICv3, C serves a GICv2 by
- * the functions of the GICv3, so this covers them.
+ * KUnit suite of the GICv2's CPU interface: C and Rust agree on every state and
+ * every write. On a host with a GICv3, C serves a GICv2 by the functions of the
+ * GICv3, so this covers them.
  */
-#include <kunit/test.h>
-
 #include <linux/irqchip/arm-gic.h>
 #include <linux/prandom.h>
 
-#include "../vgic/vgic.h"
-#include "../vgic/vgic-mmio.h"
+#include "abi_kunit.h"
+#include "../../vgic/vgic.h"
+#include "../../vgic/vgic-mmio.h"
 
 static const u32 vgic_v2_regs[] = {
 	GIC_CPU_CTRL, GIC_CPU_PRIMASK, GIC_CPU_BINPOINT,
@@ -238,23 +237,23 @@ static void planted_vgic_differences_are_counted(struct kunit *test)
 	long before = abi_test_mismatches();
 
 	/* No differences. */
-	kvm_arm_rust_judge_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x1e);
-	kvm_arm_rust_judge_vgic_v2_get_vmcr(raw, &vmcr);
-	kvm_arm_rust_judge_vgic_v2_set_vmcr(&vmcr, raw);
-	want = kvm_arm_rust_expect_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x10);
+	kvm_arm_check_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x1e);
+	kvm_arm_check_vgic_v2_get_vmcr(raw, &vmcr);
+	kvm_arm_check_vgic_v2_set_vmcr(&vmcr, raw);
+	want = kvm_arm_check_before_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x10);
 	vmcr.pmr = 0x80;
-	kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
+	kvm_arm_check_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 
 	/* Not shifted; shifted twice; another field; a lost bit. */
-	kvm_arm_rust_judge_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x80);
+	kvm_arm_check_read_vcpuif(&vmcr, GIC_CPU_PRIMASK, 0x80);
 	vmcr.pmr = 0x10;
-	kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
+	kvm_arm_check_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
 	vmcr.pmr = 0x80;
 	vmcr.abpr = 1;
-	kvm_arm_rust_judge_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
-	kvm_arm_rust_judge_vgic_v2_get_vmcr(raw, &vmcr);
-	kvm_arm_rust_judge_vgic_v2_set_vmcr(&vmcr, raw);
+	kvm_arm_check_write_vcpuif(&vmcr, GIC_CPU_PRIMASK, want);
+	kvm_arm_check_vgic_v2_get_vmcr(raw, &vmcr);
+	kvm_arm_check_vgic_v2_set_vmcr(&vmcr, raw);
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before + 5);
 }
 

@@ -7,7 +7,7 @@ use core::{
     ptr, //
 };
 
-use super::{
+use crate::kvm::{
     abi::{
         Seen,
         Verdict, //

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the writable masks of a VM, included by abi.c: a bit is in the
- * mask of a register if and only if a write that C accepts changes it.
+ * KUnit suite of the writable masks of a VM: a bit is in the mask of a register
+ * if and only if a write that C accepts changes it.
  */
-#include <kunit/test.h>
+#include <linux/uaccess.h>
 
 #include <asm/sysreg.h>
 
-#include "../sys_regs.h"
-#include "../vgic/vgic.h"
+#include <kvm/arm_opt_in.h>
+
+#include "abi_kunit.h"
+#include "../../sys_regs.h"
+#include "../../vgic/vgic.h"
 
 #define VM_MASKS_SIZE	(KVM_ARM_GIC_RANGE_SIZE * sizeof(u64))
 

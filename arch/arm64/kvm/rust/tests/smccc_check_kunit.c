@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of mode check for hypercalls, included by abi.c: planted mistakes
- * of C are counted, and nothing else is.
+ * KUnit suite of mode check for hypercalls: planted mistakes of C are counted,
+ * and nothing else is.
  */
-#include <kunit/test.h>
-
 #include <linux/arm-smccc.h>
 #include <linux/psci.h>
 
+#include <asm/kvm_emulate.h>
+
 #include <kvm/arm_psci.h>
+
+#include "abi_kunit.h"
 
 /* How the lying handler changes the result of a call that C has handled. */
 static struct {
@@ -35,7 +37,7 @@ static long smccc_check_handler(struct kunit *test, const u64 *regs,
 	memcpy(vcpu_gp_regs(ctx->vcpu)->regs, regs, 4 * sizeof(*regs));
 	ctx->vcpu->run = ctx->run[0];
 	ctx->vcpu->arch.mp_state.mp_state = KVM_MP_STATE_STOPPED;
-	kvm_arm_rust_check_smccc_call(ctx->vcpu, handler);
+	kvm_arm_check_smccc_call(ctx->vcpu, handler);
 	return abi_test_mismatches() - before;
 }
 
@@ -46,7 +48,7 @@ static long smccc_check(struct kunit *test, const u64 *regs)
 
 static long smccc_unjudged(void)
 {
-	return atomic_long_read(&abi_unjudged[KVM_ARM_ABI_SMCCC]);
+	return abi_test_unjudged(KVM_ARM_ABI_SMCCC);
 }
 
 /* One of each kind of decision. */
@@ -103,7 +105,7 @@ static int smccc_check_test_init(struct kunit *test)
 				   GFP_KERNEL);
 	abi_test_set_mode(KVM_ARM_ABI_CHECK);
 	/* As if the mode had been check since boot. */
-	switched = false;
+	abi_test_set_switched(false);
 	return ret;
 }
 
@@ -171,7 +173,7 @@ static void how_a_vcpu_was_turned_on_is_compared(struct kunit *test)
 		vcpu->arch.reset_state = cases[i].state;
 		vcpu->arch.mp_state.mp_state = cases[i].mp_state;
 		scoped_guard(spinlock, &vcpu->arch.mp_state_lock)
-			kvm_arm_rust_judge_vcpu_on(vcpu, vcpu);
+			kvm_arm_check_vcpu_on(vcpu, vcpu);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "%s", cases[i].what);
 	}
@@ -289,7 +291,7 @@ static void psci_version_of_another_mode_is_not_judged(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, smccc_check_handler(test, regs, smccc_disturbed_handler), 1);
 	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged);
 
-	switched = true;
+	abi_test_set_switched(true);
 	KUNIT_EXPECT_EQ(test, smccc_check_handler(test, regs, smccc_disturbed_handler), 0);
 	KUNIT_EXPECT_EQ(test, smccc_unjudged(), unjudged + 1);
 
@@ -319,12 +321,12 @@ static int smccc_acting_handler(struct kvm_vcpu *vcpu)
 	const struct smccc_sights *seen = smccc_seen;
 
 	if (seen->looks && seen->call[0] == PSCI_0_2_FN64_CPU_ON)
-		kvm_arm_rust_note_target(vcpu, seen->affinity,
+		kvm_arm_check_note_target(vcpu, seen->affinity,
 					 seen->is_none ? NULL : vcpu);
 	else if (seen->looks)
-		kvm_arm_rust_note_affinity(vcpu, seen->affinity);
+		kvm_arm_check_note_affinity(vcpu, seen->affinity);
 	if (seen->sees_power)
-		kvm_arm_rust_note_power(vcpu, !seen->is_on);
+		kvm_arm_check_note_power(vcpu, !seen->is_on);
 	smccc_set_retval(vcpu, seen->x0, 0, 0, 0);
 	return 1;
 }
@@ -405,7 +407,7 @@ static void planted_filter_differences_are_counted(struct kunit *test)
 
 		__assign_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &kvm->arch.flags,
 			     cases[i].ran);
-		kvm_arm_rust_judge_smccc_filter(kvm, &cases[i].filter, cases[i].ret);
+		kvm_arm_check_smccc_filter(kvm, &cases[i].filter, cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, !!(abi_test_mismatches() - before),
 				    cases[i].differs, "%s", cases[i].what);
 	}
@@ -431,7 +433,7 @@ static void planted_filter_requests_are_counted(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
 		long before = abi_test_mismatches();
 
-		kvm_arm_rust_judge_smccc_filter_request(&cases[i].filter,
+		kvm_arm_check_smccc_filter_request(&cases[i].filter,
 							cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);

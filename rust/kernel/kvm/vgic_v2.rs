@@ -121,7 +121,7 @@ fn host_is_gicv3() -> bool {
 /// `ptr` must point to a `struct vgic_vmcr` that nobody writes during the call. All its fields must
 /// be initialised, except the one that only a GICv5 has.
 #[inline]
-pub unsafe fn from_c(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
+pub unsafe fn state_from_raw(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
     // No reference to the whole structure: one field may be uninitialised.
     // SAFETY: The caller guarantees that these fields can be read.
     unsafe {
@@ -149,7 +149,7 @@ pub unsafe fn from_c(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
 /// `ptr` must point to a `struct vgic_vmcr` that nobody else accesses during the call. It need not
 /// be initialised.
 #[inline]
-pub unsafe fn to_c(state: CpuInterface, ptr: *mut bindings::vgic_vmcr) {
+pub unsafe fn state_to_raw(state: CpuInterface, ptr: *mut bindings::vgic_vmcr) {
     // SAFETY: The caller guarantees that the fields can be written.
     unsafe {
         (&raw mut (*ptr).grpen0).write(state.ctlr.enable_grp0.into());

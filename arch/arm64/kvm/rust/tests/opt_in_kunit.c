@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the opt-ins of VMs, included by abi.c: which VMs can opt in, and
- * that the registers of a VM behave like those that C has for its vCPUs.
+ * KUnit suite of the opt-ins of VMs: which VMs can opt in, and that the
+ * registers of a VM behave like those that C has for its vCPUs.
  */
-#include <kunit/test.h>
-
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/uaccess.h>
 
+#include <asm/kvm_emulate.h>
+
 #include <kvm/arm_opt_in.h>
 #include <kvm/arm_psci.h>
+
+#include "abi_kunit.h"
 
 #define OPT_IN_RANGES	(BIT(KVM_ARM_GIC_RANGE) | BIT(KVM_ARM_FW_RANGE))
 
@@ -29,7 +31,7 @@ static const struct {
 	  BIT(KVM_ARCH_FLAG_PSCI_VERSION_FREEZE) },
 };
 
-static int opt_in_test_init(struct kunit *test)
+int opt_in_test_init(struct kunit *test)
 {
 	int ret = abi_test_init(test);
 
@@ -41,7 +43,7 @@ static int opt_in_test_init(struct kunit *test)
 }
 
 /* No VM that has opted in is left: reset the key for the next suite. */
-static void opt_in_test_exit(struct kunit *test)
+void opt_in_test_exit(struct kunit *test)
 {
 	static_branch_disable(&kvm_arm_opt_in_key);
 	abi_test_exit(test);
@@ -172,33 +174,27 @@ static void extensions_report_what_exists(struct kunit *test)
 			int offered = m == KVM_ARM_ABI_RUST ? opt_in_caps[i].value : 0;
 
 			ctx->kvm->arch.flags = 0;
-			KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(NULL, cap), offered);
-			KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(ctx->kvm, cap),
+			KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, cap), offered);
+			KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(ctx->kvm, cap),
 					offered);
 			/* The VM keeps its opt-ins in all modes. */
 			ctx->kvm->arch.flags = opt_in_caps[i].flags;
-			KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(ctx->kvm, cap),
+			KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(ctx->kvm, cap),
 					opt_in_caps[i].value);
 		}
-		KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(NULL, KVM_CAP_ARM_PSCI_0_2), 0);
-		KUNIT_EXPECT_EQ(test, kvm_arm_rust_check_extension(NULL, -1), 0);
+		KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, KVM_CAP_ARM_PSCI_0_2), 0);
+		KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, -1), 0);
 	}
 }
 
 /* ---- Registers ---- */
 
-static const u64 opt_in_values[] = {
+const u64 opt_in_values[NR_OPT_IN_VALUES] = {
 	0, 1, 2, 3, 4, 0xf, 0x10, 0x12, 0x13, 0xffff, 0x10000, 0x10001, 0x10002,
 	0x10003, 0x10004, 0x20000, BIT_ULL(32) | 0x10000, BIT_ULL(63), ~0ULL,
 };
 
-/* A page of userspace for the value of a register, and the request. */
-struct opt_in_user {
-	unsigned long page;
-	struct kvm_one_reg reg;
-};
-
-static bool opt_in_user_init(struct kunit *test, struct opt_in_user *u)
+bool opt_in_user_init(struct kunit *test, struct opt_in_user *u)
 {
 	u->page = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE, PROT_READ | PROT_WRITE,
 				MAP_ANONYMOUS | MAP_PRIVATE, 0);
@@ -225,7 +221,7 @@ static int opt_in_set(struct kvm *kvm, struct opt_in_user *u, u64 id, u64 val)
 	return kvm_arm_rust_set_vm_reg(kvm, &u->reg);
 }
 
-static void opt_in_set_features(struct kvm *kvm, bool psci_0_2)
+void opt_in_set_features(struct kvm *kvm, bool psci_0_2)
 {
 	set_bit(KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED, &kvm->arch.flags);
 	assign_bit(KVM_ARM_VCPU_PSCI_0_2, kvm->arch.vcpu_features, psci_0_2);

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the ID registers, included by abi.c: arm64_check_features()
- * and its twin decide alike on every field of every register that the kernel
- * knows.
+ * KUnit suite of the ID registers: arm64_check_features() and its twin decide
+ * alike on every field of every register that the kernel knows.
  */
-#include <kunit/test.h>
-
 #include <linux/cpufeature.h>
 
 #include <asm/sysreg.h>
 
-#include "../sys_regs.h"
+#include "abi_kunit.h"
+#include "../../sys_regs.h"
 
 /* A register that exists, with limits and masks that need not. */
 struct id_reg_case {
@@ -56,7 +54,7 @@ static bool id_reg_agree(struct kunit *test, struct id_reg_case now)
 
 	id_reg_now = now;
 	c = id_reg_c(test);
-	rust = kvm_arm_rust_check_features(now.id, now.raz, now.limit,
+	rust = kvm_arm_rust_accept_id_reg(now.id, now.raz, now.limit,
 					   now.writable, now.val);
 	if (c)
 		id_reg_refused++;
@@ -215,7 +213,7 @@ static void planted_feature_differences_are_counted(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
 		long before = abi_test_mismatches();
 
-		kvm_arm_rust_judge_check_features(SYS_ID_AA64ISAR0_EL1,
+		kvm_arm_check_id_reg(SYS_ID_AA64ISAR0_EL1,
 						  false, 0x10, ~0ULL,
 						  cases[i].val,
 						  cases[i].ret);

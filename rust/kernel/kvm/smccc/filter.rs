@@ -19,7 +19,7 @@ use crate::{
     }, //
 };
 
-use super::{
+use crate::kvm::{
     abi::{
         FilterEntry,
         FilterLocked,

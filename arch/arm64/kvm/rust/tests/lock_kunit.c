@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of the locks of a VM, included by abi.c: a call waits for its lock
- * and decides on the state under it; and mode check does not report state that
- * changes without a lock.
+ * KUnit suite of the locks of a VM: a call waits for its lock and decides on
+ * the state under it; and mode check does not report state that changes without
+ * a lock.
  */
-#include <kunit/test.h>
-
 #include <linux/completion.h>
 #include <linux/kthread.h>
 #include <linux/mman.h>
 #include <linux/uaccess.h>
+
+#include <kvm/arm_opt_in.h>
+
+#include "abi_kunit.h"
 
 /* A call by another task, and the address of its argument in userspace. */
 struct lock_test_call {

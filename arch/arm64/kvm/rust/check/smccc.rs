@@ -35,7 +35,7 @@ use kernel::{
             Seen,
             Verdict, //
         },
-        mitigation,
+        fw_reg::mitigation,
         ExitedVcpu,
         Held,
         Notes,
@@ -46,17 +46,15 @@ use kernel::{
     prelude::*, //
 };
 
-use crate::{
-    check::{
-        mismatch,
-        unjudged,
-        CheckPeriod,
-        Outcome, //
-    },
-    smccc::{
-        TO_GUEST,
-        TO_USERSPACE, //
-    }, //
+use super::{
+    mismatch,
+    unjudged,
+    CheckPeriod,
+    Outcome, //
+};
+use crate::smccc::{
+    TO_GUEST,
+    TO_USERSPACE, //
 };
 
 /// The caller, with the registers from before C handled its call.
@@ -235,7 +233,7 @@ fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
 ///   `config_lock` of its VM.
 /// - `handler` must be safe to call with `vcpu`.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_check_smccc_call(
+pub unsafe extern "C" fn kvm_arm_check_smccc_call(
     vcpu: *mut bindings::kvm_vcpu,
     handler: Option<unsafe extern "C" fn(vcpu: *mut bindings::kvm_vcpu) -> c_int>,
 ) -> c_int {
@@ -341,7 +339,7 @@ fn report(id: FuncId, c: Handled, rust: Handled) {
 ///
 /// `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_note_target(
+pub unsafe extern "C" fn kvm_arm_check_note_target(
     source: *mut bindings::kvm_vcpu,
     affinity: c_ulong,
     target: *const bindings::kvm_vcpu,
@@ -358,7 +356,7 @@ pub unsafe extern "C" fn kvm_arm_rust_note_target(
 ///
 /// `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_note_affinity(
+pub unsafe extern "C" fn kvm_arm_check_note_affinity(
     source: *mut bindings::kvm_vcpu,
     affinity: c_ulong,
 ) {
@@ -374,7 +372,7 @@ pub unsafe extern "C" fn kvm_arm_rust_note_affinity(
 ///
 /// `source` must fulfil the requirements of [`crate::smccc::kvm_arm_rust_smccc_call_handler`].
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_note_power(source: *mut bindings::kvm_vcpu, stopped: bool) {
+pub unsafe extern "C" fn kvm_arm_check_note_power(source: *mut bindings::kvm_vcpu, stopped: bool) {
     // SAFETY: The caller guarantees it.
     let source = unsafe { ExitedVcpu::from_raw(source) };
     source.note(|seen| seen.power(stopped));
@@ -388,7 +386,7 @@ pub unsafe extern "C" fn kvm_arm_rust_note_power(source: *mut bindings::kvm_vcpu
 /// - `target` must point to a valid vCPU of the same VM, whose `mp_state_lock` the caller must have
 ///   held since before it decided.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_judge_vcpu_on(
+pub unsafe extern "C" fn kvm_arm_check_vcpu_on(
     source: *mut bindings::kvm_vcpu,
     target: *mut bindings::kvm_vcpu,
 ) {

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Mode `check` for the comparison of ID registers with the host's limits.
+
+use kernel::{
+    bindings::kvm_arm_abi_surface_KVM_ARM_ABI_ID_REG as ID_REG,
+    prelude::*, //
+};
+
+use super::{
+    compare,
+    Outcome, //
+};
+use crate::id_reg::kvm_arm_rust_accept_id_reg;
+
+/// Compares the decision of `arm64_check_features()`, which has returned `ret`.
+///
+/// # Safety
+///
+/// Always safe to call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_check_id_reg(
+    id: u32,
+    raz: bool,
+    limit: u64,
+    writable: u64,
+    val: u64,
+    ret: c_int,
+) {
+    // SAFETY: Always safe to call.
+    let rust = unsafe { kvm_arm_rust_accept_id_reg(id, raz, limit, writable, val) };
+    let [c, rust] = [ret, rust].map(|ret| Outcome { ret, val });
+    compare(ID_REG, id.into(), c, rust);
+}
