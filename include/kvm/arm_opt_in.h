@@ -3,7 +3,7 @@
  * KVM/arm64: the hooks of the opt-ins, <uapi/asm/kvm_migration.h>, in the code
  * that serves all VMs.
  *
- * VMs can opt in while the mode is rust, see <kvm/arm_rust.h>, and keep their
+ * VMs can opt in while the mode is rust, see <kvm/arm_abi.h>, and keep their
  * opt-ins in all modes. So the hooks ask the VM, not the mode.
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
@@ -16,7 +16,7 @@
 
 #include <asm/kvm_migration.h>
 
-#include <kvm/arm_rust.h>
+#include <kvm/arm_abi.h>
 
 #define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)

@@ -6,7 +6,7 @@
 //! module reads the state, holds the locks and commits the decisions.
 //!
 //! C headers: [`include/linux/kvm_host.h`](srctree/include/linux/kvm_host.h),
-//! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h).
+//! [`include/kvm/arm_abi.h`](srctree/include/kvm/arm_abi.h).
 //!
 //! Reference: `Documentation/virt/kvm/arm/rust.rst`.
 

@@ -4,8 +4,7 @@
 Usage: python3 -m objgate.without KOUT
 
 KOUT is the build of such a kernel. No object of the project is built, and no symbol of
-the project is in vmlinux, except the listed ones. A listed symbol that is missing is an
-error, too, so that the list does not outlive what it describes.
+the project is in vmlinux. Linux's own kvm_arm_fw_reg_ids[] becomes global.
 
 What it prints is what is wrong, a line for each.
 """
@@ -26,7 +25,7 @@ KVM = "kvm_arch_vcpu_ioctl_run"
 # The names that the project gives
 OURS = re.compile(
     # include/kvm, arch/arm64/kvm/rust
-    r"kvm_arm_(?:rust|abi|c|check|opt_in)_"
+    r"kvm_arm_(?:rust|abi|c|slow|check|opt_in)_"
     r"|kvm_arm_(?:gicv3_state|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
     # include/trace/events, rust/helpers
     r"|kvm_arm64_(?:rust|abi_mismatch|[gs]et_fw_reg)"
@@ -34,24 +33,8 @@ OURS = re.compile(
     # Rust: the core crate, the exports, the module of the kernel's crate
     r"|kvm_abi|9kvm_arm64|6kernel3kvm"
     # Static functions that the patches add
-    r"|^(?:check_features|copy_opt_in_reg_indices|kvm_psci_\w+_watched"
-    r"|vgic_mmio_\w+_vcpuif_(?:abi|c))$")
-
-_REFERENCE = "a second copy of C code, the reference for Rust, outside of any #ifdef"
-_WATCHED = "called in dead code only, but from another file, so that the compiler keeps it"
-
-# What the patches leave in this kernel nevertheless, and why. Linux's own
-# kvm_arm_fw_reg_ids[] also becomes global.
-KNOWN = (
-    ("kvm_arm_c_check_features", _REFERENCE),
-    ("kvm_arm_c_get_fw_reg", _REFERENCE),
-    ("kvm_arm_c_set_fw_reg", _REFERENCE),
-    ("kvm_arm_c_smccc_set_filter", _REFERENCE),
-    ("kvm_arm_sys_reg_mask", "gives Rust access to a static table, outside of any #ifdef"),
-    ("kvm_arm_abi_vgic_v2_get_vmcr", _WATCHED),
-    ("kvm_arm_abi_vgic_v2_set_vmcr", _WATCHED),
-    ("vgic_mmio_write_vcpuif_c", "the C code, which vgic_mmio_write_vcpuif() jumps to"),
-)
+    r"|^(?:accept_id_reg|copy_opt_in_reg_indices|kvm_psci_\w+_watched"
+    r"|vgic_mmio_\w+_vcpuif_(?:slow|c))$")
 
 
 def symbols(path: Path) -> set[str]:
@@ -68,13 +51,9 @@ def findings(kout: Path) -> Iterator[str]:
     there = symbols(kout / VMLINUX)
     if KVM not in there:
         yield f"{VMLINUX}: has no {KVM}: is KVM in it?"
-    known = dict(KNOWN)
     for symbol in sorted(there):
-        if OURS.search(symbol) and symbol not in known:
+        if OURS.search(symbol):
             yield f"{VMLINUX}: has {symbol}"
-    for symbol, reason in KNOWN:
-        if symbol not in there:
-            yield f"{VMLINUX}: {symbol} is gone ({reason}): remove it from the list"
 
 
 def main() -> int:

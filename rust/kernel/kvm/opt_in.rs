@@ -3,7 +3,7 @@
 //! The opt-ins of VMs.
 //!
 //! C headers: [`arch/arm64/include/asm/kvm_host.h`](srctree/arch/arm64/include/asm/kvm_host.h),
-//! [`include/kvm/arm_rust.h`](srctree/include/kvm/arm_rust.h)
+//! [`include/kvm/arm_abi.h`](srctree/include/kvm/arm_abi.h)
 
 use crate::{
     bindings,

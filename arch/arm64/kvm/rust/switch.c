@@ -12,7 +12,7 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include <kvm/arm_rust.h>
+#include <kvm/arm_abi.h>
 
 #define CREATE_TRACE_POINTS
 #define CREATE_RUST_TRACE_POINTS
@@ -223,13 +223,17 @@ void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface)
 }
 
 /**
- * kvm_arm_abi_watch_smccc_call - kvm_smccc_call_handler() with checking
+ * kvm_arm_slow_smccc_call_handler - kvm_smccc_call_handler() or its Rust twin,
+ *				     with counting and checking
  * @vcpu: The vCPU
  *
  * Return: What kvm_smccc_call_handler() returns.
  */
-int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu)
+int kvm_arm_slow_smccc_call_handler(struct kvm_vcpu *vcpu)
 {
+	if (kvm_arm_abi_count(KVM_ARM_ABI_SMCCC))
+		return kvm_arm_rust_smccc_call_handler(vcpu);
+
 	if (kvm_arm_abi_checking())
 		return kvm_arm_check_smccc_call(vcpu, kvm_smccc_call_handler);
 
@@ -237,15 +241,15 @@ int kvm_arm_abi_watch_smccc_call(struct kvm_vcpu *vcpu)
 }
 
 /**
- * kvm_arm_abi_get_fw_reg - kvm_arm_c_get_fw_reg() with tracing and checking
+ * kvm_arm_c_traced_get_fw_reg - kvm_arm_c_get_fw_reg() with tracing and checking
  * @vcpu: The vCPU
  * @reg: The register
  * @valp: Set to the value
  *
  * Return: What kvm_arm_c_get_fw_reg() returns.
  */
-int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
-			   u64 *valp)
+int kvm_arm_c_traced_get_fw_reg(struct kvm_vcpu *vcpu,
+				const struct kvm_one_reg *reg, u64 *valp)
 {
 	int ret;
 
@@ -260,15 +264,15 @@ int kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 }
 
 /**
- * kvm_arm_abi_set_fw_reg - kvm_arm_c_set_fw_reg() with tracing and checking
+ * kvm_arm_c_traced_set_fw_reg - kvm_arm_c_set_fw_reg() with tracing and checking
  * @vcpu: The vCPU
  * @reg: The register
  * @val: The value
  *
  * Return: What kvm_arm_c_set_fw_reg() returns.
  */
-int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
-			   u64 val)
+int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
+				const struct kvm_one_reg *reg, u64 val)
 {
 	u64 old = 0;
 	int ret;
@@ -286,32 +290,35 @@ int kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 }
 
 /**
- * kvm_arm_abi_watch_fw_reg_indices - kvm_arm_copy_fw_reg_indices() with checking
+ * kvm_arm_slow_copy_fw_reg_indices - kvm_arm_copy_fw_reg_indices() or its Rust
+ *				      twin, with counting and checking
  * @vcpu: The vCPU
  * @uindices: The address in userspace for the ids
  *
  * Return: What kvm_arm_copy_fw_reg_indices() returns.
  */
-int kvm_arm_abi_watch_fw_reg_indices(struct kvm_vcpu *vcpu,
+int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
 				     u64 __user *uindices)
 {
+	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+		return kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices);
+
 	if (kvm_arm_abi_checking())
 		kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids,
-					      kvm_arm_get_fw_num_regs(vcpu));
+					 kvm_arm_get_fw_num_regs(vcpu));
 
 	return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
 }
 
 /**
- * kvm_arm_abi_watch_get_one_reg - kvm_arm_abi_get_one_reg() with counting,
- *				   tracing and checking
+ * kvm_arm_slow_get_fw_reg - kvm_arm_get_fw_reg() or its Rust twin, with counting,
+ *			     tracing and checking
  * @vcpu: The vCPU
  * @reg: The register, and the address in userspace for its value
  *
  * Return: 0 or a negative errno.
  */
-int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
-				  const struct kvm_one_reg *reg)
+int kvm_arm_slow_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 {
 	u64 val;
 	int ret;
@@ -319,7 +326,7 @@ int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
 	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
 		return kvm_arm_rust_traced_get_fw_reg(vcpu, reg);
 
-	ret = kvm_arm_abi_get_fw_reg(vcpu, reg, &val);
+	ret = kvm_arm_c_traced_get_fw_reg(vcpu, reg, &val);
 	if (ret)
 		return ret;
 
@@ -330,15 +337,14 @@ int kvm_arm_abi_watch_get_one_reg(struct kvm_vcpu *vcpu,
 }
 
 /**
- * kvm_arm_abi_watch_set_one_reg - kvm_arm_abi_set_one_reg() with counting,
- *				   tracing and checking
+ * kvm_arm_slow_set_fw_reg - kvm_arm_set_fw_reg() or its Rust twin, with counting,
+ *			     tracing and checking
  * @vcpu: The vCPU
  * @reg: The register, and the address of its value in userspace
  *
  * Return: 0 or a negative errno.
  */
-int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
-				  const struct kvm_one_reg *reg)
+int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 {
 	u64 val;
 
@@ -350,19 +356,22 @@ int kvm_arm_abi_watch_set_one_reg(struct kvm_vcpu *vcpu,
 	if (copy_from_user(&val, u64_to_user_ptr(reg->addr), sizeof(val)))
 		return -EFAULT;
 
-	return kvm_arm_abi_set_fw_reg(vcpu, reg, val);
+	return kvm_arm_c_traced_set_fw_reg(vcpu, reg, val);
 }
 
 /**
- * kvm_arm_abi_watch_smccc_set_attr - kvm_vm_smccc_set_attr() with checking
+ * kvm_arm_slow_smccc_set_attr - kvm_vm_smccc_set_attr() or its Rust twin, with
+ *				 counting and checking
  * @kvm: The VM
  * @attr: The attribute
  *
  * Return: What kvm_vm_smccc_set_attr() returns.
  */
-int kvm_arm_abi_watch_smccc_set_attr(struct kvm *kvm,
-				     struct kvm_device_attr *attr)
+int kvm_arm_slow_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr)
 {
+	if (kvm_arm_abi_count(KVM_ARM_ABI_SMCCC_FILTER))
+		return kvm_arm_rust_smccc_set_attr(kvm, attr);
+
 	if (kvm_arm_abi_checking() && attr->attr == KVM_ARM_VM_SMCCC_FILTER)
 		return kvm_arm_c_smccc_set_filter(kvm, u64_to_user_ptr(attr->addr));
 

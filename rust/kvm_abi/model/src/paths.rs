@@ -78,7 +78,7 @@ pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Resu
     vm.compare((ret, vm.bitmap(map)), (rust, copy.stored(reg)));
 }
 
-/// `kvm_arm_abi_set_one_reg()` of a bitmap: the side that serves now writes it.
+/// `kvm_arm_abi_set_fw_reg()` of a bitmap: the side that serves now writes it.
 ///
 /// # Errors
 ///

@@ -2,7 +2,7 @@
 
 //! The choice of the side that serves a call: the mode, and the static keys at the call sites.
 //!
-//! Models `arch/arm64/kvm/rust/switch.c` and `include/kvm/arm_rust.h`; `tests/order.rs` compares the
+//! Models `arch/arm64/kvm/rust/switch.c` and `include/kvm/arm_abi.h`; `tests/order.rs` compares the
 //! order of the steps here with the order there.
 
 use loom::sync::{
@@ -188,7 +188,7 @@ impl Switch {
         (now == Mode::Rust, counted)
     }
 
-    /// Returns which side serves a call that begins now, as in `kvm_arm_abi_set_one_reg()`.
+    /// Returns which side serves a call that begins now, as in `kvm_arm_abi_set_fw_reg()`.
     pub fn server(&self) -> Server {
         self.counted_server(Self::count).0
     }

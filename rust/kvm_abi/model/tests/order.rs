@@ -32,33 +32,31 @@ const ORDERS: &[Order] = &[
     },
     // `Switch::server()`
     Order {
-        file: "include/kvm/arm_rust.h",
-        function: "kvm_arm_abi_set_one_reg(",
+        file: "include/kvm/arm_abi.h",
+        function: "static __always_inline bool kvm_arm_abi_rust(",
         steps: &[
-            "if (!kvm_arm_abi_on())",
-            "return kvm_arm_set_fw_reg(",
-            "if (kvm_arm_abi_rust_alone())",
-            "return kvm_arm_rust_set_fw_reg(",
-            "return kvm_arm_abi_watch_set_one_reg(",
+            "kvm_arm_abi_on()",
+            "kvm_arm_abi_rust_alone()",
+            "kvm_arm_abi_count(",
         ],
     },
     Order {
-        file: "include/kvm/arm_rust.h",
-        function: "static __always_inline bool __kvm_arm_abi_rust(",
-        steps: &["kvm_arm_abi_rust_alone()", "kvm_arm_abi_count("],
-    },
-    Order {
-        file: "include/kvm/arm_rust.h",
-        function: "static __always_inline bool kvm_arm_abi_rust(",
-        steps: &["kvm_arm_abi_on()", "__kvm_arm_abi_rust("],
+        file: "include/kvm/arm_abi.h",
+        function: "kvm_arm_abi_set_fw_reg(",
+        steps: &[
+            "kvm_arm_abi_serve(",
+            "kvm_arm_set_fw_reg(",
+            "kvm_arm_rust_set_fw_reg(",
+            "kvm_arm_slow_set_fw_reg(",
+        ],
     },
     Order {
         file: "arch/arm64/kvm/rust/switch.c",
-        function: "int kvm_arm_abi_watch_set_one_reg(",
+        function: "int kvm_arm_slow_set_fw_reg(",
         steps: &[
             "kvm_arm_abi_count(",
             "return kvm_arm_rust_traced_set_fw_reg(",
-            "return kvm_arm_abi_set_fw_reg(",
+            "return kvm_arm_c_traced_set_fw_reg(",
         ],
     },
     // `Switch::set()`
@@ -229,6 +227,21 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
         .sum();
     assert_eq!(body.matches("WRITE_ONCE(switched, true)").count(), 1);
     assert_eq!(stores, steps.len() + 1);
+}
+
+#[test]
+fn doors_ask_the_keys_in_the_order_of_the_model() {
+    // A macro has no braces.
+    let header = source("include/kvm/arm_abi.h");
+    let (_, door) = header
+        .split_once("#define kvm_arm_abi_serve(")
+        .expect("there is a door");
+    let steps = [
+        "!kvm_arm_abi_on() ? (c)",
+        "kvm_arm_abi_rust_alone() ? (rust)",
+        ": (slow)",
+    ];
+    assert_eq!(first_missing(door, &steps), None);
 }
 
 #[test]

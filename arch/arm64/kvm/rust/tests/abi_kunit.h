@@ -10,7 +10,7 @@
 
 #include <linux/kvm_host.h>
 
-#include <kvm/arm_rust.h>
+#include <kvm/arm_abi.h>
 
 /* The mode and the counting are restored when a test ends. */
 struct abi_test {

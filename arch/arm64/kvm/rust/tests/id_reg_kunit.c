@@ -55,7 +55,7 @@ static bool id_reg_agree(struct kunit *test, struct id_reg_case now)
 	id_reg_now = now;
 	c = id_reg_c(test);
 	rust = kvm_arm_rust_accept_id_reg(now.id, now.raz, now.limit,
-					   now.writable, now.val);
+					  now.writable, now.val);
 	if (c)
 		id_reg_refused++;
 	else
@@ -213,10 +213,8 @@ static void planted_feature_differences_are_counted(struct kunit *test)
 	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
 		long before = abi_test_mismatches();
 
-		kvm_arm_check_id_reg(SYS_ID_AA64ISAR0_EL1,
-						  false, 0x10, ~0ULL,
-						  cases[i].val,
-						  cases[i].ret);
+		kvm_arm_check_id_reg(SYS_ID_AA64ISAR0_EL1, false, 0x10, ~0ULL,
+				     cases[i].val, cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);
 	}

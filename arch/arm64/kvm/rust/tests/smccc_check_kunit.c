@@ -322,7 +322,7 @@ static int smccc_acting_handler(struct kvm_vcpu *vcpu)
 
 	if (seen->looks && seen->call[0] == PSCI_0_2_FN64_CPU_ON)
 		kvm_arm_check_note_target(vcpu, seen->affinity,
-					 seen->is_none ? NULL : vcpu);
+					  seen->is_none ? NULL : vcpu);
 	else if (seen->looks)
 		kvm_arm_check_note_affinity(vcpu, seen->affinity);
 	if (seen->sees_power)
@@ -434,7 +434,7 @@ static void planted_filter_requests_are_counted(struct kunit *test)
 		long before = abi_test_mismatches();
 
 		kvm_arm_check_smccc_filter_request(&cases[i].filter,
-							cases[i].ret);
+						   cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);
 	}

@@ -163,15 +163,15 @@ static void check_is_silent_if_the_sides_agree(struct kunit *test)
 	for (int i = 0; i < kvm_arm_get_fw_num_regs(ctx->vcpu); i++) {
 		reg.id = kvm_arm_fw_reg_ids[i];
 		for (int j = 0; j < ARRAY_SIZE(values); j++) {
-			kvm_arm_abi_get_fw_reg(ctx->vcpu, &reg, &val);
-			kvm_arm_abi_set_fw_reg(ctx->vcpu, &reg, values[j]);
+			kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val);
+			kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, values[j]);
 		}
 	}
 
 	/* An id that neither side knows. */
 	reg.id = KVM_REG_ARM_FW_REG(4);
-	KUNIT_EXPECT_EQ(test, kvm_arm_abi_get_fw_reg(ctx->vcpu, &reg, &val), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kvm_arm_abi_set_fw_reg(ctx->vcpu, &reg, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, 0), -ENOENT);
 
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 }
@@ -207,7 +207,7 @@ static void planted_bitmap_differences_are_counted(struct kunit *test)
 
 		ctx->kvm->arch.smccc_feat.vendor_hyp_bmap = cases[i].now;
 		kvm_arm_check_fw_reg_bmap(ctx->vcpu, cases[i].id, cases[i].old,
-					       cases[i].val, cases[i].ret);
+					  cases[i].val, cases[i].ret);
 		KUNIT_EXPECT_EQ_MSG(test, abi_test_mismatches() - before,
 				    cases[i].differs, "case %d", i);
 	}

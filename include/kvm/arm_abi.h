@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * KVM/arm64 in C and in Rust: which side serves, and the doors to both.
+ *
+ * A surface is a group of functions that exist in C and in Rust. The mode
+ * selects the side that serves it:
+ *
+ *  - c: the C code. A door is a NOP.
+ *  - rust: the Rust code.
+ *  - check: the C code; the Rust code decides on the same state, and a
+ *    difference is reported.
+ *
+ * For a function x, kvm_arm_abi_x() is the door, kvm_arm_rust_x() the Rust code,
+ * kvm_arm_slow_x() either side with counting, tracing and checking, and
+ * kvm_arm_check_x() what compares. The C code has its own name; where it needs
+ * a second one, that is kvm_arm_c_x().
+ *
+ * Documentation/virt/kvm/arm/rust.rst
+ */
+#ifndef __KVM_ARM_ABI_H
+#define __KVM_ARM_ABI_H
+
+#include <linux/jump_label.h>
+#include <linux/kvm_host.h>
+
+#include <kvm/arm_hypercalls.h>
+#include <kvm/arm_rust.h>
+
+struct sys_reg_desc;
+struct vgic_vmcr;
+
+/**
+ * enum kvm_arm_abi_surface - The surfaces
+ * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
+ * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with the host's limits
+ * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
+ * @KVM_ARM_ABI_VGIC_V2_CPUIF: The CPU interface of the GICv2
+ * @KVM_ARM_ABI_SMCCC: Hypercalls, including PSCI
+ * @KVM_ARM_ABI_SMCCC_FILTER: The filter of hypercalls that userspace sets
+ * @NR_KVM_ARM_ABI_SURFACES: The number of surfaces
+ */
+enum kvm_arm_abi_surface {
+	KVM_ARM_ABI_FW_REG,
+	KVM_ARM_ABI_ID_REG,
+	KVM_ARM_ABI_REG_MASKS,
+	KVM_ARM_ABI_VGIC_V2_CPUIF,
+	KVM_ARM_ABI_SMCCC,
+	KVM_ARM_ABI_SMCCC_FILTER,
+	NR_KVM_ARM_ABI_SURFACES
+};
+
+/* The modes, in the order of their names in switch.c */
+enum kvm_arm_abi_mode {
+	KVM_ARM_ABI_C,
+	KVM_ARM_ABI_RUST,
+	KVM_ARM_ABI_CHECK,
+};
+
+/*
+ * The C code of the firmware registers, in all modes, without the checks of the
+ * request and the copy from or to userspace: the reference for the Rust code.
+ */
+extern const u64 kvm_arm_fw_reg_ids[];
+int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			 u64 *valp);
+int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
+			 u64 val);
+
+/* arm64_check_features(), in all modes. */
+int kvm_arm_c_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			     u64 val);
+
+/* The C code of the filter of hypercalls, judged by the Rust code. */
+int kvm_arm_c_smccc_set_filter(struct kvm *kvm,
+			       struct kvm_smccc_filter __user *uaddr);
+
+/**
+ * kvm_arm_sys_reg_mask - Read an entry of KVM's table of system registers
+ * @i: The index of the entry
+ * @encoding: Set to the register, as sys_reg() encodes it
+ * @mask: Set to the bits that userspace may change, if it is an ID register
+ *
+ * Return: false if the table has no such entry.
+ */
+bool kvm_arm_sys_reg_mask(unsigned int i, u32 *encoding, u64 *mask);
+
+/**
+ * struct kvm_arm_abi_outcome - One side's result of an access
+ * @ret: 0 or a negative errno
+ * @val: The value read, or the value of the register after a write; 0 if there
+ *	 is none
+ */
+struct kvm_arm_abi_outcome {
+	int ret;
+	u64 val;
+};
+
+/**
+ * struct kvm_arm_gicv3_state - The state that the masks of a GICv3 depend on
+ * @pri_bits: The largest number of priority bits of a vCPU
+ * @id_bits: The largest ICC_CTLR_EL1.IDbits of a vCPU
+ * @el2: Whether the VM has EL2
+ * @ich_hcr: The bits of ICH_HCR_EL2 that are not reserved in the VM
+ */
+struct kvm_arm_gicv3_state {
+	u32 pri_bits;
+	u32 id_bits;
+	bool el2;
+	u64 ich_hcr;
+};
+
+/* arch/arm64/kvm/rust/switch.c */
+DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
+DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
+DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_notes_key);
+
+bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
+void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
+			  const struct kvm_arm_abi_outcome *c,
+			  const struct kvm_arm_abi_outcome *rust);
+void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface);
+unsigned long kvm_arm_abi_check_period(void);
+bool kvm_arm_abi_was_switched(void);
+bool kvm_arm_abi_offers(void);
+extern struct mutex kvm_arm_reg_masks_lock;
+
+int kvm_arm_c_traced_get_fw_reg(struct kvm_vcpu *vcpu,
+				const struct kvm_one_reg *reg, u64 *valp);
+int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
+				const struct kvm_one_reg *reg, u64 val);
+int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
+int kvm_arm_slow_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
+int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
+int kvm_arm_slow_smccc_call_handler(struct kvm_vcpu *vcpu);
+int kvm_arm_slow_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
+
+/* arch/arm64/kvm/vgic/vgic-v2.c */
+void kvm_arm_slow_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
+void kvm_arm_slow_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
+
+/* arch/arm64/kvm/rust/opt_in_state.c */
+void kvm_arm_use_opt_ins(void);
+bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
+
+/*
+ * For doors between functions of the same type whose stack frame would cost
+ * more than the door: the kernel is built without sibling calls. Without
+ * CONFIG_KVM_ARM64_RUST, there is no door.
+ */
+#ifdef CONFIG_KVM_ARM64_RUST
+#define __kvm_arm_abi_out_of_line	noinline
+#else
+#define __kvm_arm_abi_out_of_line	__always_inline
+#endif
+
+#if defined(CONFIG_KVM_ARM64_RUST) && __has_attribute(__musttail__)
+#define __kvm_arm_abi_jump	__attribute__((__musttail__))
+#else
+#define __kvm_arm_abi_jump
+#endif
+
+/*
+ * kvm_arm_abi_key: off while plain C serves; the call site is a NOP then.
+ * kvm_arm_abi_rust_key: on while plain Rust serves.
+ */
+static __always_inline bool kvm_arm_abi_on(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_key);
+}
+
+static __always_inline bool kvm_arm_abi_rust_alone(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_rust_key);
+}
+
+/**
+ * kvm_arm_abi_serve - Serve a call by the side that the mode selects
+ * @c: The call of the C code, if it serves alone
+ * @rust: The call of the Rust code, if it serves alone
+ * @slow: The call of either side, with counting, tracing or checking
+ *
+ * Return: What the call returns.
+ */
+#define kvm_arm_abi_serve(c, rust, slow)				\
+	(!kvm_arm_abi_on() ? (c) : kvm_arm_abi_rust_alone() ? (rust) : (slow))
+
+/**
+ * kvm_arm_abi_rust - Ask whether Rust serves a surface
+ * @surface: The surface
+ *
+ * For the head of a C function that has a Rust twin, or for its callers.
+ *
+ * Return: true in mode rust, false in the modes c and check.
+ */
+static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
+{
+	return kvm_arm_abi_on() &&
+	       (kvm_arm_abi_rust_alone() || kvm_arm_abi_count(surface));
+}
+
+/**
+ * kvm_arm_abi_checking - Ask whether to judge C's decisions
+ *
+ * Ask only once in each call: the mode may change in between.
+ *
+ * Return: true in mode check.
+ */
+static __always_inline bool kvm_arm_abi_checking(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_unlikely(&kvm_arm_abi_check_key);
+}
+
+/**
+ * kvm_arm_abi_noting - Ask whether to note what C sees, for Rust to judge it
+ *
+ * Return: true in mode check, and while the mode is being set from or to it.
+ */
+static __always_inline bool kvm_arm_abi_noting(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_unlikely(&kvm_arm_abi_notes_key);
+}
+
+/*
+ * Doors for the callers of C functions that have a Rust twin: at the head of the
+ * function, they would make the Rust code pay for the stack frame of the C code.
+ */
+
+static __always_inline int
+kvm_arm_abi_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices)
+{
+	return kvm_arm_abi_serve(kvm_arm_copy_fw_reg_indices(vcpu, uindices),
+				 kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices),
+				 kvm_arm_slow_copy_fw_reg_indices(vcpu, uindices));
+}
+
+static __always_inline int
+kvm_arm_abi_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
+{
+	return kvm_arm_abi_serve(kvm_arm_get_fw_reg(vcpu, reg),
+				 kvm_arm_rust_get_fw_reg(vcpu, reg),
+				 kvm_arm_slow_get_fw_reg(vcpu, reg));
+}
+
+static __always_inline int
+kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
+{
+	return kvm_arm_abi_serve(kvm_arm_set_fw_reg(vcpu, reg),
+				 kvm_arm_rust_set_fw_reg(vcpu, reg),
+				 kvm_arm_slow_set_fw_reg(vcpu, reg));
+}
+
+static __always_inline int kvm_arm_abi_smccc_call_handler(struct kvm_vcpu *vcpu)
+{
+	return kvm_arm_abi_serve(kvm_smccc_call_handler(vcpu),
+				 kvm_arm_rust_smccc_call_handler(vcpu),
+				 kvm_arm_slow_smccc_call_handler(vcpu));
+}
+
+static __always_inline int
+kvm_arm_abi_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr)
+{
+	return kvm_arm_abi_serve(kvm_vm_smccc_set_attr(kvm, attr),
+				 kvm_arm_rust_smccc_set_attr(kvm, attr),
+				 kvm_arm_slow_smccc_set_attr(kvm, attr));
+}
+
+#endif /* __KVM_ARM_ABI_H */
