@@ -60,7 +60,8 @@ enum kvm_arm_abi_mode {
  * The C code of the firmware registers, in all modes, without the checks of the
  * request and the copy from or to userspace: the reference for the Rust code.
  */
-extern const u64 kvm_arm_fw_reg_ids[];
+#define KVM_ARM_NR_FW_REGS	8
+extern const u64 kvm_arm_fw_reg_ids[KVM_ARM_NR_FW_REGS];
 int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 *valp);
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,

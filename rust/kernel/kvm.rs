@@ -19,6 +19,7 @@ mod one_reg;
 pub mod opt_in;
 pub mod reg_masks;
 pub mod smccc;
+mod ties;
 mod vcpu;
 pub mod vgic_v2;
 mod vm;
