@@ -9,13 +9,6 @@ pub(crate) const fn low_half(value: u64) -> u32 {
     value as u32
 }
 
-/// Returns bits 15:0.
-#[inline(always)]
-pub(crate) const fn low_quarter(value: u32) -> u16 {
-    // CAST: Drops the upper half.
-    value as u16
-}
-
 /// Returns bits 7:0.
 #[inline(always)]
 pub(crate) const fn low_byte(value: u32) -> u8 {

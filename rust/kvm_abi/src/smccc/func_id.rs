@@ -67,19 +67,22 @@ impl FuncId {
     /// Returns bits 31:24, the kind and the owner of the call, and bits 23:0.
     #[inline]
     pub(crate) const fn split(self) -> (u8, u32) {
-        (cast::low_byte(self.0 >> 24), self.0 & 0xff_ffff)
+        let [a, b, c, kind] = self.0.to_le_bytes();
+        (kind, u32::from_le_bytes([a, b, c, 0]))
     }
 
     /// Returns the owner, bits 29:24.
     #[inline]
     pub const fn owner(self) -> u8 {
-        cast::low_byte(self.0 >> 24) & 0x3f
+        let [_, _, _, kind] = self.0.to_le_bytes();
+        kind & 0x3f
     }
 
     /// Returns the number of the function, bits 15:0.
     #[inline]
     pub const fn number(self) -> u16 {
-        cast::low_quarter(self.0)
+        let [low, high, _, _] = self.0.to_le_bytes();
+        u16::from_le_bytes([low, high])
     }
 
     /// Returns how wide arguments and results are, bit 30.

@@ -25,21 +25,20 @@ pub enum TrngFunction {
 /// A call of `TRNG_RND` for no more bits than three registers hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RandomBits {
-    bits: u32,
+    // A byte lies beside the tag of the decision, which so leaves the registers of an answer whole.
+    bits: u8,
     convention: Convention,
 }
 
 impl RandomBits {
     /// Returns the call for this number of bits, `None` if they do not fit in three registers.
     #[inline(always)]
-    pub const fn new(bits: u32, convention: Convention) -> Option<Self> {
+    pub fn new(bits: u32, convention: Convention) -> Option<Self> {
         let most = match convention {
             Convention::Smc32 => 3 * 32,
             Convention::Smc64 => 3 * 64,
         };
-        if bits > most {
-            return None;
-        }
+        let bits = u8::try_from(bits).ok().filter(|&bits| bits <= most)?;
         Some(Self { bits, convention })
     }
 
@@ -79,7 +78,7 @@ impl RandomBits {
     #[inline]
     fn cut(self, [w0, w1, w2]: [u64; 3]) -> [u64; 3] {
         let first = |word: u64, below: u32| {
-            let rest = 64u32.saturating_sub(self.bits.saturating_sub(below));
+            let rest = 64u32.saturating_sub(u32::from(self.bits).saturating_sub(below));
             word & u64::MAX.checked_shr(rest).unwrap_or(0)
         };
         [first(w0, 0), first(w1, 64), first(w2, 128)]
