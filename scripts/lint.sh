@@ -254,6 +254,25 @@ kernel_warnings()
 	ours "$log" "${seen[@]}"
 }
 
+# tied: C that serves more than the core knows does not compile. After kernel_warnings.
+tied()
+{
+	python lint.ties "$TREE" "$LINT"
+}
+
+# unchanged: without the option, the C code that the patches change is the base's. With
+# it, which an empty header leaves, it is not. After kernel_warnings.
+unchanged()
+{
+	local off=$LINT/off.h
+	local compare=(python lint.off "$stage" "$(base_tree)" "$TREE" "$LINT")
+	: >"$LINT/on.h"
+	refuses "kvm_psci_vcpu_on_watched: only with the patches" \
+		"${compare[@]}" "$LINT/on.h" arch/arm64/kvm/psci.c || return
+	printf '#undef CONFIG_%s\n' KVM_ARM64_RUST KVM_ARM64_RUST_KUNIT_TEST >"$off"
+	"${compare[@]}" "$off"
+}
+
 htmldocs()
 {
 	local log=$LOGS/htmldocs.log page html=$LINT/Documentation/output
@@ -297,6 +316,8 @@ check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
 check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
 check "documentation" htmldocs
 check "clippy, W=1 and sparse in the kernel" kernel_warnings
+check "C that the core does not know" tied
+check "C without the option" unchanged
 
 count lint "$passed" "$failed" 0
 ((failed == 0))

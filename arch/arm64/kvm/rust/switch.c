@@ -304,7 +304,7 @@ int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
 		return kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices);
 
 	if (kvm_arm_abi_checking())
-		kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids,
+		kvm_arm_check_fw_reg_ids(kvm_arm_c_fw_reg_ids,
 					 kvm_arm_get_fw_num_regs(vcpu));
 
 	return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
