@@ -205,6 +205,17 @@ pages()
 	python lint.links "$ROOT" "${files[@]}"
 }
 
+# names: what the kernel's pages name is there.
+names()
+{
+	local page=Documentation/virt/kvm/arm/rust.rst copy=$LINT/names
+	rm -rf "$copy"
+	mkdir -p "$copy/${page%/*}"
+	sed "s/kvm_arm_set_reg()/kvm_arm_planted()/" "$stage/$page" >"$copy/$page"
+	refuses kvm_arm_planted python lint.names "$ROOT" "$copy" "$TREE" || return
+	python lint.names "$ROOT" "$stage" "$TREE"
+}
+
 # drawing: docs/architecture.svg is what its source says.
 drawing()
 {
@@ -301,6 +312,7 @@ check "python compiles" python_check
 check "licences" licences
 check "MAINTAINERS" maintainers
 check "links of the pages" pages
+check "names on the kernel's pages" names
 check "drawing of the architecture" drawing
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
