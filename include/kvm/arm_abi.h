@@ -35,7 +35,7 @@ struct vgic_vmcr;
  * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
  * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with the host's limits
  * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
- * @KVM_ARM_ABI_VGIC_V2_CPUIF: The CPU interface of the GICv2
+ * @KVM_ARM_ABI_VGIC_V2: The CPU interface of the GICv2
  * @KVM_ARM_ABI_SMCCC: Hypercalls, including PSCI
  * @KVM_ARM_ABI_SMCCC_FILTER: The filter of hypercalls that userspace sets
  * @NR_KVM_ARM_ABI_SURFACES: The number of surfaces
@@ -44,7 +44,7 @@ enum kvm_arm_abi_surface {
 	KVM_ARM_ABI_FW_REG,
 	KVM_ARM_ABI_ID_REG,
 	KVM_ARM_ABI_REG_MASKS,
-	KVM_ARM_ABI_VGIC_V2_CPUIF,
+	KVM_ARM_ABI_VGIC_V2,
 	KVM_ARM_ABI_SMCCC,
 	KVM_ARM_ABI_SMCCC_FILTER,
 	NR_KVM_ARM_ABI_SURFACES
