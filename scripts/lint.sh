@@ -265,6 +265,18 @@ kernel_warnings()
 	ours "$log" "${seen[@]}"
 }
 
+# rust_analyzer: it knows the core and the exports. After kernel_warnings.
+rust_analyzer()
+{
+	local crate project=$LINT/rust-project.json
+	rm -f "$project"
+	logged "$LOGS/rust-analyzer.log" kbuild "$TREE" "$LINT" rust-analyzer || return
+	for crate in kvm_abi kvm_arm64; do
+		grep -q "\"display_name\": \"$crate\"" "$project" ||
+			{ echo "rust-project.json has no crate $crate" >&2; return 1; }
+	done
+}
+
 # tied: C that serves more than the core knows does not compile. After kernel_warnings.
 tied()
 {
@@ -328,6 +340,7 @@ check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
 check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
 check "documentation" htmldocs
 check "clippy, W=1 and sparse in the kernel" kernel_warnings
+check "rust-analyzer" rust_analyzer
 check "C that the core does not know" tied
 check "C without the option" unchanged
 
