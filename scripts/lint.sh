@@ -205,6 +205,17 @@ pages()
 	python lint.links "$ROOT" "${files[@]}"
 }
 
+# names: what the kernel's pages name is there.
+names()
+{
+	local page=Documentation/virt/kvm/arm/rust.rst copy=$LINT/names
+	rm -rf "$copy"
+	mkdir -p "$copy/${page%/*}"
+	sed "s/kvm_arm_set_reg()/kvm_arm_planted()/" "$stage/$page" >"$copy/$page"
+	refuses kvm_arm_planted python lint.names "$ROOT" "$copy" "$TREE" || return
+	python lint.names "$ROOT" "$stage" "$TREE"
+}
+
 # drawing: docs/architecture.svg is what its source says.
 drawing()
 {
@@ -254,6 +265,37 @@ kernel_warnings()
 	ours "$log" "${seen[@]}"
 }
 
+# rust_analyzer: it knows the core and the exports. After kernel_warnings.
+rust_analyzer()
+{
+	local crate project=$LINT/rust-project.json
+	rm -f "$project"
+	logged "$LOGS/rust-analyzer.log" kbuild "$TREE" "$LINT" rust-analyzer || return
+	for crate in kvm_abi kvm_arm64; do
+		grep -q "\"display_name\": \"$crate\"" "$project" ||
+			{ echo "rust-project.json has no crate $crate" >&2; return 1; }
+	done
+}
+
+# tied: C that serves more than the core knows does not compile. After kernel_warnings.
+tied()
+{
+	python lint.ties "$TREE" "$LINT"
+}
+
+# unchanged: without the option, the C code that the patches change is the base's. With
+# it, which an empty header leaves, it is not. After kernel_warnings.
+unchanged()
+{
+	local off=$LINT/off.h
+	local compare=(python lint.off "$stage" "$(base_tree)" "$TREE" "$LINT")
+	: >"$LINT/on.h"
+	refuses "kvm_psci_vcpu_on_watched: only with the patches" \
+		"${compare[@]}" "$LINT/on.h" arch/arm64/kvm/psci.c || return
+	printf '#undef CONFIG_%s\n' KVM_ARM64_RUST KVM_ARM64_RUST_KUNIT_TEST >"$off"
+	"${compare[@]}" "$off"
+}
+
 htmldocs()
 {
 	local log=$LOGS/htmldocs.log page html=$LINT/Documentation/output
@@ -282,6 +324,7 @@ check "python compiles" python_check
 check "licences" licences
 check "MAINTAINERS" maintainers
 check "links of the pages" pages
+check "names on the kernel's pages" names
 check "drawing of the architecture" drawing
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
@@ -297,6 +340,9 @@ check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
 check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
 check "documentation" htmldocs
 check "clippy, W=1 and sparse in the kernel" kernel_warnings
+check "rust-analyzer" rust_analyzer
+check "C that the core does not know" tied
+check "C without the option" unchanged
 
 count lint "$passed" "$failed" 0
 ((failed == 0))

@@ -25,6 +25,7 @@
 
 #include <kvm/arm_hypercalls.h>
 #include <kvm/arm_rust.h>
+#include <kvm/arm_ties.h>
 
 struct sys_reg_desc;
 struct vgic_vmcr;
@@ -34,7 +35,7 @@ struct vgic_vmcr;
  * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
  * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with the host's limits
  * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
- * @KVM_ARM_ABI_VGIC_V2_CPUIF: The CPU interface of the GICv2
+ * @KVM_ARM_ABI_VGIC_V2: The CPU interface of the GICv2
  * @KVM_ARM_ABI_SMCCC: Hypercalls, including PSCI
  * @KVM_ARM_ABI_SMCCC_FILTER: The filter of hypercalls that userspace sets
  * @NR_KVM_ARM_ABI_SURFACES: The number of surfaces
@@ -43,7 +44,7 @@ enum kvm_arm_abi_surface {
 	KVM_ARM_ABI_FW_REG,
 	KVM_ARM_ABI_ID_REG,
 	KVM_ARM_ABI_REG_MASKS,
-	KVM_ARM_ABI_VGIC_V2_CPUIF,
+	KVM_ARM_ABI_VGIC_V2,
 	KVM_ARM_ABI_SMCCC,
 	KVM_ARM_ABI_SMCCC_FILTER,
 	NR_KVM_ARM_ABI_SURFACES
@@ -60,8 +61,7 @@ enum kvm_arm_abi_mode {
  * The C code of the firmware registers, in all modes, without the checks of the
  * request and the copy from or to userspace: the reference for the Rust code.
  */
-#define KVM_ARM_NR_FW_REGS	8
-extern const u64 kvm_arm_fw_reg_ids[KVM_ARM_NR_FW_REGS];
+extern const u64 *const kvm_arm_c_fw_reg_ids;
 int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 *valp);
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
@@ -153,6 +153,16 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 #define __kvm_arm_abi_out_of_line	noinline
 #else
 #define __kvm_arm_abi_out_of_line	__always_inline
+#endif
+
+/*
+ * For C functions that are compiled twice, as they are and for their judge.
+ * Without CONFIG_KVM_ARM64_RUST, they are compiled as ever.
+ */
+#ifdef CONFIG_KVM_ARM64_RUST
+#define __kvm_arm_abi_twice		__always_inline
+#else
+#define __kvm_arm_abi_twice
 #endif
 
 #if defined(CONFIG_KVM_ARM64_RUST) && __has_attribute(__musttail__)

@@ -81,22 +81,12 @@ kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
 	       kvm_arm_rust_vcpu_features_fit(kvm, features);
 }
 
-/* KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR of a GICv2: query and set. */
-static inline int kvm_arm_opt_in_has_canonical_pmr(struct kvm *kvm)
+/* Whether an attribute of a GICv2 is the form of GICC_PMR. */
+static __always_inline bool
+kvm_arm_opt_in_is_canonical_pmr(const struct kvm_device_attr *attr)
 {
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return -ENXIO;
-
-	return kvm_arm_rust_has_canonical_pmr(kvm);
-}
-
-static inline int kvm_arm_opt_in_set_canonical_pmr(struct kvm *kvm,
-						   const struct kvm_device_attr *attr)
-{
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
-		return -ENXIO;
-
-	return kvm_arm_rust_set_canonical_pmr(kvm, attr);
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       attr->attr == KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR;
 }
 
 #endif /* __KVM_ARM_OPT_IN_H */

@@ -56,7 +56,7 @@ SURFACES = (
             r"^kvm_arm_rust_accept_id_reg"),
     Surface("reg_masks", ("kvm_vm_ioctl_get_reg_writable_masks", "get_reg_writable_masks"),
             r"^kvm_arm_rust_get_reg_writable"),
-    Surface("vgic_v2_cpuif", (
+    Surface("vgic_v2", (
         "vgic_v2_get_vmcr", "vgic_v2_set_vmcr", "vgic_mmio_read_vcpuif",
         "vgic_mmio_write_vcpuif"), r"^kvm_arm_rust_(vgic_v2|read_vcpuif|write_vcpuif)"),
 )

@@ -4,7 +4,7 @@
 Usage: python3 -m objgate.without KOUT
 
 KOUT is the build of such a kernel. No object of the project is built, and no symbol of
-the project is in vmlinux. Linux's own kvm_arm_fw_reg_ids[] becomes global.
+the project is in vmlinux.
 
 What it prints is what is wrong, a line for each.
 """

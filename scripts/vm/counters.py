@@ -25,7 +25,7 @@ def difference(found: Results, begin: str, end: str) -> Stats:
 
 def within_reach(config: Config) -> list[str]:
     """The surfaces that can be called on the machine."""
-    return [name for name in SURFACES if name != "vgic_v2_cpuif" or config.gic == 2]
+    return [name for name in SURFACES if name != "vgic_v2" or config.gic == 2]
 
 
 def _incomplete(boot: Boot, found: Results, whens: list[str]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from vm.matrix import HOST_STATES, TABLE, TEST_NAMES, BadSelection, Config
 HERE = Path(__file__).resolve().parent
 MACHINES = tuple(config.name for config in TABLE + HOST_STATES)
 KUNIT_PREFIX = "kvm_arm64"
-SURFACES = ("fw_reg", "id_reg", "reg_masks", "vgic_v2_cpuif", "smccc", "smccc_filter")
+SURFACES = ("fw_reg", "id_reg", "reg_masks", "vgic_v2", "smccc", "smccc_filter")
 KERNELS = ("base", "debug")
 # A name of a suite in scripts/test-host.sh
 HOST_SUITE = re.compile(r"[a-z][a-z0-9_-]*")

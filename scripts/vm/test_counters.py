@@ -126,7 +126,7 @@ class Counters(Case):
 
     def test_the_probe_of_a_gicv3_host_need_not_call_the_gicv2_surface(self) -> None:
         one = guest(N1, "rust")
-        one.put("probe", "vgic_v2_cpuif", Calls())
+        one.put("probe", "vgic_v2", Calls())
         self.good(judged(one))
         one.put("probe", "id_reg", Calls())
         self.boot_fails(judged(one), "no call of id_reg served by rust in mode rust (probe)")

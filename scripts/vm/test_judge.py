@@ -149,7 +149,7 @@ class Kernel(Case):
                             ("# vm: stats before smccc_filter",
                              "no counters of smccc_filter (before)"),
                             ("# vm: stats last smccc_filter", "no counters of smccc_filter (last)"),
-                            ("# vm: stats after vgic", "no counters of vgic_v2_cpuif (after)"),
+                            ("# vm: stats after vgic", "no counters of vgic_v2 (after)"),
                             ("# vm: stats after", "no counters: /sys"),
                             ("# vm: mode after", "mode is unknown after the tests, not check")):
             with self.subTest(line):
@@ -418,7 +418,7 @@ class Run(Case):
         other = judged(guest(V2, "rust"))
         other.rust_alone = {"reg_masks", "smccc_filter"}
         self.assertEqual(judge.run_problems([rust, other], True), [
-            "no boot in mode rust shows that only Rust serves vgic_v2_cpuif"])
+            "no boot in mode rust shows that only Rust serves vgic_v2"])
         self.assertEqual(judge.run_problems([rust, other], False), [])
         self.assertEqual(len(judge.run_problems([judged(guest())], True)), 6)
         self.assertEqual(judge.run_problems([judged(guest(A72, "rust"))], True), [])

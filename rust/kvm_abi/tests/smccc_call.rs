@@ -63,6 +63,13 @@ fn expected(raw: u32) -> (Call, Gate) {
     }
 }
 
+#[test]
+fn ids_are_those_of_the_table() {
+    let mut ids = Call::IDS.map(FuncId::to_raw);
+    ids.sort_unstable();
+    assert!(ids.iter().eq(FUNCTIONS.iter().map(|(id, ..)| id)));
+}
+
 fn assert_expected(raw: u32) {
     let call = decode(raw);
     assert_eq!((call, call.gate()), expected(raw), "{raw:#x}");

@@ -28,7 +28,7 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 	[KVM_ARM_ABI_FW_REG]		= "fw_reg",
 	[KVM_ARM_ABI_ID_REG]		= "id_reg",
 	[KVM_ARM_ABI_REG_MASKS]		= "reg_masks",
-	[KVM_ARM_ABI_VGIC_V2_CPUIF]	= "vgic_v2_cpuif",
+	[KVM_ARM_ABI_VGIC_V2]	= "vgic_v2",
 	[KVM_ARM_ABI_SMCCC]		= "smccc",
 	[KVM_ARM_ABI_SMCCC_FILTER]	= "smccc_filter",
 };
@@ -304,7 +304,7 @@ int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
 		return kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices);
 
 	if (kvm_arm_abi_checking())
-		kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids,
+		kvm_arm_check_fw_reg_ids(kvm_arm_c_fw_reg_ids,
 					 kvm_arm_get_fw_num_regs(vcpu));
 
 	return kvm_arm_copy_fw_reg_indices(vcpu, uindices);

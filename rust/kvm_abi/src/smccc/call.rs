@@ -102,6 +102,11 @@ const VENDOR_HYP_FEATURES: Split = vendor_hyp(0x0);
 const VENDOR_HYP_PTP: Split = vendor_hyp(0x1);
 const VENDOR_HYP_UID: Split = vendor_hyp(0xff01);
 
+const fn join((kind, low): Split) -> FuncId {
+    let [a, b, c, _] = low.to_le_bytes();
+    FuncId::from_raw(u32::from_le_bytes([a, b, c, kind]))
+}
+
 /// A function that KVM may serve.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Call {
@@ -193,6 +198,47 @@ impl Gate {
 }
 
 impl Call {
+    /// The identifiers of all functions. Identifiers that PSCI reserves are not among them.
+    pub const IDS: [FuncId; 37] = [
+        join(SMCCC_VERSION),
+        join(SMCCC_ARCH_FEATURES),
+        join(SMCCC_ARCH_WORKAROUND_1),
+        join(SMCCC_ARCH_WORKAROUND_2),
+        join(SMCCC_ARCH_WORKAROUND_3),
+        join(PSCI_VERSION),
+        join(CPU_SUSPEND),
+        join(CPU_SUSPEND64),
+        join(CPU_OFF),
+        join(CPU_ON),
+        join(CPU_ON64),
+        join(AFFINITY_INFO),
+        join(AFFINITY_INFO64),
+        join(MIGRATE_INFO_TYPE),
+        join(SYSTEM_OFF),
+        join(SYSTEM_RESET),
+        join(PSCI_FEATURES),
+        join(SYSTEM_SUSPEND),
+        join(SYSTEM_SUSPEND64),
+        join(SYSTEM_RESET2),
+        join(SYSTEM_RESET2_64),
+        join(SYSTEM_OFF2),
+        join(SYSTEM_OFF2_64),
+        join(PSCI_0_1_CPU_SUSPEND),
+        join(PSCI_0_1_CPU_OFF),
+        join(PSCI_0_1_CPU_ON),
+        join(PSCI_0_1_MIGRATE),
+        join(TRNG_VERSION),
+        join(TRNG_FEATURES),
+        join(TRNG_GET_UUID),
+        join(TRNG_RND),
+        join(TRNG_RND64),
+        join(PV_TIME_FEATURES),
+        join(PV_TIME_ST),
+        join(VENDOR_HYP_FEATURES),
+        join(VENDOR_HYP_PTP),
+        join(VENDOR_HYP_UID),
+    ];
+
     /// Returns the function that has this identifier.
     #[inline(always)]
     pub fn decode(id: FuncId) -> Self {

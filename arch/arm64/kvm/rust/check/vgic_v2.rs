@@ -7,7 +7,7 @@ use core::cell::Cell;
 use kernel::{
     bindings::{
         self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_VGIC_V2_CPUIF as VGIC_V2_CPUIF, //
+        kvm_arm_abi_surface_KVM_ARM_ABI_VGIC_V2 as VGIC_V2, //
     },
     kvm::{
         abi::{
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn kvm_arm_check_read_vcpuif(
     let state = unsafe { state_from_raw(vmcrp) };
     let rust = CpuInterface::get(&copy_of(state), addr);
     let [c, rust] = [val, rust].map(|val| Outcome::value(val.into()));
-    compare(VGIC_V2_CPUIF, addr, c, rust);
+    compare(VGIC_V2, addr, c, rust);
 }
 
 /// Returns the state after a write of the register at `addr` to the state in `vmcrp`, for
@@ -88,12 +88,7 @@ pub unsafe extern "C" fn kvm_arm_check_write_vcpuif(
 ) {
     // SAFETY: The caller guarantees it.
     let state = unsafe { state_from_raw(vmcrp) };
-    compare(
-        VGIC_V2_CPUIF,
-        addr,
-        outcome(state),
-        Outcome::value(want.into()),
-    );
+    compare(VGIC_V2, addr, outcome(state), Outcome::value(want.into()));
 }
 
 /// Compares how C has split `GICH_VMCR`.
@@ -110,7 +105,7 @@ pub unsafe extern "C" fn kvm_arm_check_vgic_v2_get_vmcr(
     // SAFETY: The caller guarantees it.
     let state = unsafe { state_from_raw(vmcrp) };
     let rust = Vmcr::Gich(vmcr).into();
-    compare(VGIC_V2_CPUIF, 0, outcome(state), outcome(rust));
+    compare(VGIC_V2, 0, outcome(state), outcome(rust));
 }
 
 /// Compares how C has built `GICH_VMCR`.
@@ -127,5 +122,5 @@ pub unsafe extern "C" fn kvm_arm_check_vgic_v2_set_vmcr(
     // SAFETY: The caller guarantees it.
     let state = unsafe { state_from_raw(vmcrp) };
     let [c, rust] = [vmcr, Vmcr::Gich(0).with(state).bits()].map(|val| Outcome::value(val.into()));
-    compare(VGIC_V2_CPUIF, 0, c, rust);
+    compare(VGIC_V2, 0, c, rust);
 }

@@ -318,9 +318,14 @@ mod oracle {
 
     #[test]
     fn list_is_that_of_c() {
-        // SAFETY: A constant of C, of this length.
-        let ids = unsafe { bindings::kvm_arm_fw_reg_ids };
-        assert!(ids.into_iter().eq(FwReg::ALL.map(FwReg::id)));
+        // SAFETY: C's list has this many entries, and never changes.
+        let ids = unsafe {
+            core::slice::from_raw_parts(
+                bindings::kvm_arm_c_fw_reg_ids,
+                bindings::KVM_ARM_NR_FW_REGS as usize,
+            )
+        };
+        assert!(ids.iter().copied().eq(FwReg::ALL.map(FwReg::id)));
     }
 
     #[test]

@@ -238,7 +238,7 @@ static void vm_registers_are_those_of_vcpus(struct kunit *test)
 	for (int psci_0_2 = 0; psci_0_2 < 2; psci_0_2++) {
 		opt_in_set_features(ctx->kvm, psci_0_2);
 		for (int i = 0; i < kvm_arm_get_fw_num_regs(ctx->vcpu); i++) {
-			struct kvm_one_reg c_reg = { .id = kvm_arm_fw_reg_ids[i] };
+			struct kvm_one_reg c_reg = { .id = kvm_arm_c_fw_reg_ids[i] };
 
 			for (int j = 0; j < ARRAY_SIZE(opt_in_values); j++) {
 				u64 val = opt_in_values[j], c_val = 0, vm_val = 0;
@@ -271,7 +271,7 @@ static void vm_registers_freeze_when_the_vm_runs(struct kunit *test)
 	set_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &ctx->kvm->arch.flags);
 
 	for (int i = 0; i < kvm_arm_get_fw_num_regs(ctx->vcpu); i++) {
-		u64 id = kvm_arm_fw_reg_ids[i], now, val;
+		u64 id = kvm_arm_c_fw_reg_ids[i], now, val;
 		bool freezes = id == KVM_REG_ARM_PSCI_VERSION ||
 			       (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM_FW_FEAT_BMAP;
 

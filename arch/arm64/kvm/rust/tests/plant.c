@@ -11,7 +11,7 @@ static DEFINE_MUTEX(plant_second);
 /* Claims to an export that C lists no firmware register. */
 static void plant_mismatch(void)
 {
-	kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
+	kvm_arm_check_fw_reg_ids(kvm_arm_c_fw_reg_ids, 0);
 }
 
 /* Nothing else takes these locks, so this cannot deadlock. */

@@ -161,7 +161,7 @@ static void check_is_silent_if_the_sides_agree(struct kunit *test)
 
 	abi_test_set_mode(KVM_ARM_ABI_CHECK);
 	for (int i = 0; i < kvm_arm_get_fw_num_regs(ctx->vcpu); i++) {
-		reg.id = kvm_arm_fw_reg_ids[i];
+		reg.id = kvm_arm_c_fw_reg_ids[i];
 		for (int j = 0; j < ARRAY_SIZE(values); j++) {
 			kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val);
 			kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, values[j]);
@@ -218,7 +218,7 @@ static void planted_list_differences_are_counted(struct kunit *test)
 	u64 ids[9];
 	long before = abi_test_mismatches();
 
-	memcpy(ids, kvm_arm_fw_reg_ids, 8 * sizeof(*ids));
+	memcpy(ids, kvm_arm_c_fw_reg_ids, 8 * sizeof(*ids));
 	ids[8] = KVM_REG_ARM_FW_REG(4);
 
 	kvm_arm_check_fw_reg_ids(ids, 8);
@@ -292,7 +292,7 @@ static void each_mismatch_is_counted_once_and_traced(struct kunit *test)
 	}
 
 	/* From a judge: claims that C lists none of the eight registers. */
-	kvm_arm_check_fw_reg_ids(kvm_arm_fw_reg_ids, 0);
+	kvm_arm_check_fw_reg_ids(kvm_arm_c_fw_reg_ids, 0);
 	KUNIT_EXPECT_STREQ(test, traced.surface, "fw_reg");
 	KUNIT_EXPECT_EQ(test, traced.c.val, 0);
 	KUNIT_EXPECT_EQ(test, traced.rust.val, 8);

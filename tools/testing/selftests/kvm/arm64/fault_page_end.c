@@ -191,7 +191,7 @@ static void check_surfaces(int unused)
 {
 	static const char * const surfaces[] = {
 		"fw_reg", "id_reg", "reg_masks", "smccc_filter",
-		"vgic_v2_cpuif",
+		"vgic_v2",
 	};
 	int i, nr = ARRAY_SIZE(surfaces) - !fault_vms.gic.vm;
 
