@@ -101,7 +101,8 @@ pub use reg_masks::{
     GicMaskIndex,
     GicV3State,
     MaskRange,
-    MaskRequest, //
+    MaskRequest,
+    VmMaskRange, //
 };
 
 // The CPU interface of a GICv2.
@@ -152,12 +153,15 @@ pub use smccc::{
 
 // The ABI that a VM can opt in to.
 pub use opt_in::{
+    CanonicalPmr,
     EnableCap,
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
     FieldMask,
     OptInCap,
+    OptInLocked,
+    OptInVm,
     OptIns,
     Route,
     Scope,

@@ -21,4 +21,8 @@ pub enum Reject {
     Frozen,
     /// The register depends on the features of the VM's vCPUs, which are not known yet.
     NotReady,
+    /// The VM or device has no such attribute.
+    NoAttribute,
+    /// Userspace's list has no room for all ids.
+    NoRoom,
 }

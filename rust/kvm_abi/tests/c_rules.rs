@@ -98,7 +98,9 @@ fn errno(reject: Reject) -> i32 {
         Reject::UnknownRegister | Reject::WrongSize => ENOENT,
         Reject::InvalidValue | Reject::AboveHost | Reject::UnsafeValue => EINVAL,
         Reject::Frozen => EBUSY,
-        Reject::NotReady => unreachable!("C has no such reason"),
+        Reject::NotReady | Reject::NoAttribute | Reject::NoRoom => {
+            unreachable!("C has no such reason")
+        }
     }
 }
 

@@ -49,9 +49,10 @@ impl From<Reject> for Errno {
         match reject {
             Reject::UnknownRegister | Reject::WrongSize => ENOENT,
             Reject::InvalidValue | Reject::AboveHost => EINVAL,
-            Reject::UnsafeValue => E2BIG,
+            Reject::UnsafeValue | Reject::NoRoom => E2BIG,
             Reject::Frozen => EBUSY,
             Reject::NotReady => ENOEXEC,
+            Reject::NoAttribute => ENXIO,
         }
         .into()
     }

@@ -10,10 +10,16 @@ use crate::{
     Reject, //
 };
 
+mod enable;
 mod levels;
 mod scope;
 mod vm_reg;
 
+pub use enable::{
+    CanonicalPmr,
+    OptInLocked,
+    OptInVm, //
+};
 pub use levels::{
     FeatureLevelReg,
     FeatureLevels,
@@ -66,6 +72,16 @@ impl OptIns {
     #[inline]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Returns what there is for a VM that has opted in to `vm`: all if opt-ins are offered.
+    #[inline]
+    pub const fn there(offered: bool, vm: Self) -> Self {
+        if offered {
+            Self::ALL
+        } else {
+            vm
+        }
     }
 
     /// Returns the union of both sets.
@@ -146,6 +162,16 @@ impl OptInCap {
         Self::ALL
             .into_iter()
             .find(|cap| u64::from(cap.number()) == number)
+    }
+
+    /// Answers `KVM_CHECK_EXTENSION` for a number, as [`OptInCap::extension`]; 0 if no capability
+    /// has it.
+    #[inline]
+    pub fn check_extension(number: i64, there: OptIns) -> u32 {
+        u64::try_from(number)
+            .ok()
+            .and_then(Self::from_number)
+            .map_or(0, |cap| cap.extension(there))
     }
 
     /// Returns the features that a VM can opt in to by the capability.

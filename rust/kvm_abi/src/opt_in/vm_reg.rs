@@ -80,6 +80,19 @@ impl VmReg {
         FwReg::ALL.len().saturating_add(Self::count_levels(opt_ins))
     }
 
+    /// Checks whether a list of this many ids has room for all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::NoRoom`] if it has not.
+    #[inline]
+    pub fn admit_room(opt_ins: OptIns, room: u64) -> Result<(), Reject> {
+        match usize::try_from(room) {
+            Ok(room) if room < Self::count(opt_ins) => Err(Reject::NoRoom),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns the number of feature-level registers among them.
     #[inline]
     pub const fn count_levels(opt_ins: OptIns) -> usize {

@@ -40,6 +40,15 @@ pub enum MaskRange {
     Firmware,
 }
 
+/// A range that depends on the VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VmMaskRange {
+    /// [`MaskRange::Gic`].
+    Gic,
+    /// [`MaskRange::Firmware`].
+    Firmware,
+}
+
 impl MaskRange {
     /// Returns the range's bit in a set of ranges.
     #[inline]
@@ -70,5 +79,19 @@ impl MaskRequest {
             return Err(Reject::InvalidValue);
         }
         Ok(range)
+    }
+
+    /// As [`MaskRequest::range`], for those who serve only the ranges that depend on the VM.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] also for the range that does not.
+    #[inline]
+    pub fn vm_range(&self, opt_ins: OptIns) -> Result<VmMaskRange, Reject> {
+        match self.range(opt_ins)? {
+            MaskRange::FeatureId => Err(Reject::InvalidValue),
+            MaskRange::Gic => Ok(VmMaskRange::Gic),
+            MaskRange::Firmware => Ok(VmMaskRange::Firmware),
+        }
     }
 }
