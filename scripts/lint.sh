@@ -205,6 +205,15 @@ pages()
 	python lint.links "$ROOT" "${files[@]}"
 }
 
+# unsafety: how much of the Rust is unsafe, and that the documentation says so.
+unsafety()
+{
+	mkdir -p "$PLANTED/Documentation/virt/kvm/arm"
+	: >"$PLANTED/Documentation/virt/kvm/arm/rust.rst"
+	refuses "lacks the row" python lint.unsafe "$PLANTED" || return
+	python lint.unsafe "$ROOT"
+}
+
 # drawing: docs/architecture.svg is what its source says.
 drawing()
 {
@@ -283,6 +292,7 @@ check "licences" licences
 check "MAINTAINERS" maintainers
 check "links of the pages" pages
 check "drawing of the architecture" drawing
+check "unsafe blocks" unsafety
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
 check "clippy on the core crate" core_clippy

@@ -5,12 +5,10 @@
 use core::num::NonZero;
 
 use kernel::{
-    kvm::{
-        abi::Reject,
-        smccc::filter::InsertError, //
-    },
+    kvm::smccc::filter::InsertError,
     prelude::*, //
 };
+use kvm_abi::Reject;
 
 /// A negative errno, as C functions return it.
 #[derive(Clone, Copy)]
@@ -43,7 +41,7 @@ impl From<InsertError> for Errno {
 }
 
 impl From<Reject> for Errno {
-    /// Returns the errno that C gives for the same reason.
+    /// Returns the errno that C gives for the same reason. No other place chooses one.
     #[inline]
     fn from(reject: Reject) -> Self {
         match reject {
@@ -60,9 +58,9 @@ impl From<Reject> for Errno {
 
 /// Returns the result as C functions do: 0 or a negative errno.
 #[inline]
-pub(crate) fn to_ret(result: Result) -> c_int {
+pub(crate) fn to_ret<E: Into<Errno>>(result: core::result::Result<(), E>) -> c_int {
     match result {
         Ok(()) => 0,
-        Err(errno) => errno.get(),
+        Err(error) => error.into().get(),
     }
 }

@@ -3,26 +3,16 @@
 //! The comparison of an ID register with what the host can give.
 
 use kernel::{
-    kvm::{
-        abi::FeatureRegister,
-        id_reg::FeatureFields, //
-    },
+    kvm::id_reg::FeatureFields,
     prelude::*, //
 };
+use kvm_abi::FeatureRegister;
 
-use crate::errno::{
-    to_ret,
-    Result, //
-};
+use crate::errno::to_ret;
 
 #[inline]
-fn accept(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
-    let register = if raz {
-        FeatureRegister::Raz
-    } else {
-        FeatureRegister::Limited { limit, writable }
-    };
-    Ok(register.decide(val, || FeatureFields::of(id))?)
+pub(crate) fn accept(register: FeatureRegister, id: u32, val: u64) -> c_int {
+    to_ret(register.decide(val, || FeatureFields::of(id)))
 }
 
 /// Checks whether an ID register of a VM that has not run accepts a value.
@@ -46,5 +36,5 @@ pub unsafe extern "C" fn kvm_arm_rust_accept_id_reg(
     writable: u64,
     val: u64,
 ) -> c_int {
-    to_ret(accept(id, raz, limit, writable, val))
+    accept(FeatureRegister::new(raz, limit, writable), id, val)
 }
