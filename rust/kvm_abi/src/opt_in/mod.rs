@@ -121,6 +121,7 @@ impl OptIns {
 
 /// A capability by which a VM opts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OptInCap {
     /// `KVM_CAP_ARM_FEATURE_LEVELS`.
     FeatureLevels,

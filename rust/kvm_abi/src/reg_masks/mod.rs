@@ -31,6 +31,7 @@ pub struct MaskRequest {
 
 /// A range of registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MaskRange {
     /// Range 0, the feature ID registers.
     FeatureId,
