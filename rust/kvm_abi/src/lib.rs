@@ -66,7 +66,11 @@ pub use field::{
     Field,
     Sign, //
 };
-pub use reject::Reject;
+pub use reject::{
+    NoAttribute,
+    NoRoom,
+    Reject, //
+};
 
 // The firmware pseudo-registers.
 pub use fw_reg::{

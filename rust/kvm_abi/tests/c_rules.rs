@@ -98,9 +98,7 @@ fn errno(reject: Reject) -> i32 {
         Reject::UnknownRegister | Reject::WrongSize => ENOENT,
         Reject::InvalidValue | Reject::AboveHost | Reject::UnsafeValue => EINVAL,
         Reject::Frozen => EBUSY,
-        Reject::NotReady | Reject::NoAttribute | Reject::NoRoom => {
-            unreachable!("C has no such reason")
-        }
+        Reject::NotReady => unreachable!("C has no such reason"),
     }
 }
 

@@ -15,6 +15,7 @@ use std::{
 use kvm_abi::{
     CanonicalPmr,
     EnableCap,
+    NoAttribute,
     OptInCap,
     OptInLocked,
     OptInVm,
@@ -54,6 +55,24 @@ struct Vm {
 struct Locked<'a>(&'a Vm);
 
 struct InUse;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Error {
+    NoAttribute,
+    Reject(Reject),
+}
+
+impl From<NoAttribute> for Error {
+    fn from(_: NoAttribute) -> Self {
+        Self::NoAttribute
+    }
+}
+
+impl From<Reject> for Error {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
+    }
+}
 
 impl Vm {
     fn new(offered: bool, new_for: usize) -> Self {
@@ -180,8 +199,8 @@ fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
 #[test]
 fn the_canonical_pmr_is_enabled_under_the_lock_of_the_gic() {
     for (new_for, expected) in [
-        (0, Err(Reject::Frozen)),
-        (1, Err(Reject::Frozen)),
+        (0, Err(Error::Reject(Reject::Frozen))),
+        (1, Err(Error::Reject(Reject::Frozen))),
         (2, Ok(())),
     ] {
         let vm = Vm::new(true, new_for);
@@ -211,7 +230,7 @@ fn what_is_not_offered_is_refused_without_a_look_at_the_vm() {
         cap(OptInCap::RegScope).enable(&vm),
         Err(Reject::InvalidValue)
     );
-    assert_eq!(PMR.enable(&vm), Err(Reject::NoAttribute));
+    assert_eq!(PMR.enable(&vm), Err(Error::NoAttribute));
     assert_eq!(vm.steps.into_inner(), []);
 }
 
@@ -231,7 +250,10 @@ fn a_request_that_is_not_valid_is_refused_without_a_look_at_the_vm() {
             addr: 1 << 63,
         },
     ] {
-        assert_eq!(request.enable(&vm), Err(Reject::InvalidValue));
+        assert_eq!(
+            request.enable(&vm),
+            Err(Error::Reject(Reject::InvalidValue))
+        );
     }
     assert_eq!(vm.steps.into_inner(), []);
 }
@@ -240,7 +262,7 @@ fn a_request_that_is_not_valid_is_refused_without_a_look_at_the_vm() {
 fn there_is_no_attribute_before_its_form_is_looked_at() {
     let vm = Vm::new(false, 2);
     let request = CanonicalPmr { flags: 1, addr: 1 };
-    assert_eq!(request.enable(&vm), Err(Reject::NoAttribute));
+    assert_eq!(request.enable(&vm), Err(Error::NoAttribute));
 }
 
 #[test]
@@ -249,8 +271,8 @@ fn a_vm_that_has_the_canonical_pmr_keeps_the_attribute() {
         (true, OptIns::NONE, Ok(())),
         (true, OptIns::CANONICAL_PMR, Ok(())),
         (false, OptIns::CANONICAL_PMR, Ok(())),
-        (false, OptIns::NONE, Err(Reject::NoAttribute)),
-        (false, OptIns::REG_SCOPE, Err(Reject::NoAttribute)),
+        (false, OptIns::NONE, Err(NoAttribute)),
+        (false, OptIns::REG_SCOPE, Err(NoAttribute)),
     ] {
         let vm = Vm {
             opt_ins,

@@ -14,6 +14,7 @@ use kvm_abi::{
     FwReg,
     HostWorkarounds,
     Mitigation,
+    NoRoom,
     OptIns,
     PlainVm,
     PsciVersion,
@@ -219,7 +220,7 @@ fn list_needs_room_for_each_register() {
         assert_eq!(VmReg::all(opt_ins).count(), count, "{opt_ins:?}");
         for room in 0..64 {
             let expected = if room < count as u64 {
-                Err(Reject::NoRoom)
+                Err(NoRoom)
             } else {
                 Ok(())
             };

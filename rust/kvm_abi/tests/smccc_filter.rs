@@ -11,6 +11,7 @@ use kvm_abi::{
     FilterRange,
     FilterRequest,
     FuncId,
+    NoAttribute,
     RanOnce,
     Reject, //
 };
@@ -326,7 +327,7 @@ fn filter_is_the_only_attribute() {
     for number in (0..64).map(|bit| 1 << bit) {
         assert_eq!(
             FilterRequest::admit_attribute(number),
-            Err(Reject::NoAttribute),
+            Err(NoAttribute),
             "{number:#x}"
         );
     }

@@ -8,7 +8,11 @@ use kernel::{
     kvm::smccc::filter::InsertError,
     prelude::*, //
 };
-use kvm_abi::Reject;
+use kvm_abi::{
+    NoAttribute,
+    NoRoom,
+    Reject, //
+};
 
 /// A negative errno, as C functions return it.
 #[derive(Clone, Copy)]
@@ -40,6 +44,20 @@ impl From<InsertError> for Errno {
     }
 }
 
+impl From<NoAttribute> for Errno {
+    #[inline]
+    fn from(_: NoAttribute) -> Self {
+        ENXIO.into()
+    }
+}
+
+impl From<NoRoom> for Errno {
+    #[inline]
+    fn from(_: NoRoom) -> Self {
+        E2BIG.into()
+    }
+}
+
 impl From<Reject> for Errno {
     /// Returns the errno that C gives for the same reason. No other place chooses one.
     #[inline]
@@ -47,10 +65,9 @@ impl From<Reject> for Errno {
         match reject {
             Reject::UnknownRegister | Reject::WrongSize => ENOENT,
             Reject::InvalidValue | Reject::AboveHost => EINVAL,
-            Reject::UnsafeValue | Reject::NoRoom => E2BIG,
+            Reject::UnsafeValue => E2BIG,
             Reject::Frozen => EBUSY,
             Reject::NotReady => ENOEXEC,
-            Reject::NoAttribute => ENXIO,
         }
         .into()
     }

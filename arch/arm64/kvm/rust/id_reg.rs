@@ -10,8 +10,10 @@ use kvm_abi::FeatureRegister;
 
 use crate::errno::to_ret;
 
-#[inline]
-pub(crate) fn accept(register: FeatureRegister, id: u32, val: u64) -> c_int {
+// Once, for the export and for mode check.
+#[inline(never)]
+pub(crate) fn accept(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> c_int {
+    let register = FeatureRegister::new(raz, limit, writable);
     to_ret(register.decide(val, || FeatureFields::of(id)))
 }
 
@@ -36,5 +38,5 @@ pub unsafe extern "C" fn kvm_arm_rust_accept_id_reg(
     writable: u64,
     val: u64,
 ) -> c_int {
-    accept(FeatureRegister::new(raz, limit, writable), id, val)
+    accept(id, raz, limit, writable, val)
 }

@@ -10,7 +10,10 @@ use super::{
     EnableCap,
     OptIns, //
 };
-use crate::Reject;
+use crate::{
+    NoAttribute,
+    Reject, //
+};
 
 /// A VM that can opt in.
 pub trait OptInVm {
@@ -117,13 +120,13 @@ impl CanonicalPmr {
     ///
     /// # Errors
     ///
-    /// [`Reject::NoAttribute`] if the VM neither can opt in nor has.
+    /// [`NoAttribute`] if the VM neither can opt in nor has.
     #[inline]
-    pub fn admit(vm: &impl OptInVm) -> Result<(), Reject> {
+    pub fn admit(vm: &impl OptInVm) -> Result<(), NoAttribute> {
         if OptIns::there(vm.is_offered(), vm.opt_ins()).contains(OptIns::CANONICAL_PMR) {
             Ok(())
         } else {
-            Err(Reject::NoAttribute)
+            Err(NoAttribute)
         }
     }
 
@@ -134,12 +137,16 @@ impl CanonicalPmr {
     /// The first of: that of [`CanonicalPmr::admit`]; [`Reject::InvalidValue`] if the attribute has
     /// a flag or a value; [`Reject::Frozen`] if the GIC is initialised, or the VM has run.
     #[inline]
-    pub fn enable(self, vm: &impl OptInVm) -> Result<(), Reject> {
+    pub fn enable<E>(self, vm: &impl OptInVm) -> Result<(), E>
+    where
+        E: From<NoAttribute> + From<Reject>,
+    {
         Self::admit(vm)?;
         if self.flags != 0 || self.addr != 0 {
-            return Err(Reject::InvalidValue);
+            return Err(Reject::InvalidValue.into());
         }
-        enable(vm, || vm.lock_vgic(), OptIns::CANONICAL_PMR, Reject::Frozen)
+        let lock = || vm.lock_vgic();
+        Ok(enable(vm, lock, OptIns::CANONICAL_PMR, Reject::Frozen)?)
     }
 
     /// Returns whether the userspace of a VM accesses all eight bits of the register at an offset.

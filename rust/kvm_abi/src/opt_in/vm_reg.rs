@@ -19,6 +19,7 @@ use crate::{
         VcpuFeatures, //
     },
     reg_id::RegId,
+    NoRoom,
     Reject, //
 };
 
@@ -84,11 +85,11 @@ impl VmReg {
     ///
     /// # Errors
     ///
-    /// [`Reject::NoRoom`] if it has not.
+    /// [`NoRoom`] if it has not.
     #[inline]
-    pub fn admit_room(opt_ins: OptIns, room: u64) -> Result<(), Reject> {
+    pub fn admit_room(opt_ins: OptIns, room: u64) -> Result<(), NoRoom> {
         match usize::try_from(room) {
-            Ok(room) if room < Self::count(opt_ins) => Err(Reject::NoRoom),
+            Ok(room) if room < Self::count(opt_ins) => Err(NoRoom),
             _ => Ok(()),
         }
     }

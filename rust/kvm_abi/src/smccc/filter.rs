@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     FwLocked,
+    NoAttribute,
     RanOnce,
     Reject, //
 };
@@ -181,12 +182,12 @@ impl FilterRequest {
     ///
     /// # Errors
     ///
-    /// [`Reject::NoAttribute`] if it is not that of the filter.
+    /// [`NoAttribute`] if it is not that of the filter.
     #[inline]
-    pub const fn admit_attribute(number: u64) -> Result<(), Reject> {
+    pub const fn admit_attribute(number: u64) -> Result<(), NoAttribute> {
         match number {
             Self::ATTRIBUTE => Ok(()),
-            _ => Err(Reject::NoAttribute),
+            _ => Err(NoAttribute),
         }
     }
 

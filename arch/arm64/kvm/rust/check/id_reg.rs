@@ -6,7 +6,6 @@ use kernel::{
     kvm::switch::Surface,
     prelude::*, //
 };
-use kvm_abi::FeatureRegister;
 
 use super::{
     compare,
@@ -28,7 +27,7 @@ pub unsafe extern "C" fn kvm_arm_check_id_reg(
     val: u64,
     ret: c_int,
 ) {
-    let rust = accept(FeatureRegister::new(raz, limit, writable), id, val);
+    let rust = accept(id, raz, limit, writable, val);
     let [c, rust] = [ret, rust].map(|ret| Outcome { ret, val });
     compare(Surface::ID_REG, id.into(), c, rust);
 }

@@ -37,6 +37,7 @@ use kvm_abi::{
 
 use crate::errno::{
     to_ret,
+    Errno,
     Result, //
 };
 
@@ -160,7 +161,7 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
         flags: attr.flags,
         addr: attr.addr,
     };
-    to_ret(request.enable(vm))
+    to_ret(request.enable::<Errno>(vm))
 }
 
 /// Reads or writes `GICC_PMR` for userspace, if it is the register at `offset` and the VM has opted
