@@ -10,13 +10,6 @@ use kvm_abi::FeatureRegister;
 
 use crate::errno::to_ret;
 
-// Once, for the export and for mode check.
-#[inline(never)]
-pub(crate) fn accept(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> c_int {
-    let register = FeatureRegister::new(raz, limit, writable);
-    to_ret(register.decide(val, || FeatureFields::of(id)))
-}
-
 /// Checks whether an ID register of a VM that has not run accepts a value.
 ///
 /// `id` is the register as `sys_reg()` encodes it; `raz` is whether it reads as zero for the vCPU;
@@ -38,5 +31,6 @@ pub unsafe extern "C" fn kvm_arm_rust_accept_id_reg(
     writable: u64,
     val: u64,
 ) -> c_int {
-    accept(id, raz, limit, writable, val)
+    let register = FeatureRegister::new(raz, limit, writable);
+    to_ret(register.decide(val, || FeatureFields::of(id)))
 }

@@ -3,15 +3,19 @@
 //! Mode `check` for the comparison of ID registers with the host's limits.
 
 use kernel::{
-    kvm::switch::Surface,
+    kvm::{
+        id_reg::FeatureFields,
+        switch::Surface, //
+    },
     prelude::*, //
 };
+use kvm_abi::FeatureRegister;
 
 use super::{
     compare,
     Outcome, //
 };
-use crate::id_reg::accept;
+use crate::errno::to_ret;
 
 /// Compares the decision of `arm64_check_features()`, which has returned `ret`.
 ///
@@ -27,7 +31,8 @@ pub unsafe extern "C" fn kvm_arm_check_id_reg(
     val: u64,
     ret: c_int,
 ) {
-    let rust = accept(id, raz, limit, writable, val);
+    let register = FeatureRegister::new(raz, limit, writable);
+    let rust = to_ret(register.decide(val, || FeatureFields::of(id)));
     let [c, rust] = [ret, rust].map(|ret| Outcome { ret, val });
     compare(Surface::ID_REG, id.into(), c, rust);
 }
