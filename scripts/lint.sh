@@ -216,6 +216,15 @@ names()
 	python lint.names "$ROOT" "$stage" "$TREE"
 }
 
+# unsafety: how much of the Rust is unsafe, and that the documentation says so.
+unsafety()
+{
+	mkdir -p "$PLANTED/Documentation/virt/kvm/arm"
+	: >"$PLANTED/Documentation/virt/kvm/arm/rust.rst"
+	refuses "lacks the row" python lint.unsafe "$PLANTED" || return
+	python lint.unsafe "$ROOT"
+}
+
 # drawing: docs/architecture.svg is what its source says.
 drawing()
 {
@@ -326,6 +335,7 @@ check "MAINTAINERS" maintainers
 check "links of the pages" pages
 check "names on the kernel's pages" names
 check "drawing of the architecture" drawing
+check "unsafe blocks" unsafety
 check "rustfmt" rustfmt_check
 check "clippy on a planted mistake" planted_clippy
 check "clippy on the core crate" core_clippy

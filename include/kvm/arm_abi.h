@@ -110,6 +110,36 @@ struct kvm_arm_gicv3_state {
 	u64 ich_hcr;
 };
 
+/**
+ * struct kvm_arm_vmcr - The layout of struct vgic_vmcr
+ * @en: Only a GICv5 has it
+ * @grpen0: Whether interrupts of group 0 are enabled
+ * @grpen1: Whether interrupts of group 1 are enabled
+ * @ackctl: GICC_CTLR.AckCtl
+ * @fiqen: GICC_CTLR.FIQEn
+ * @cbpr: GICC_CTLR.CBPR
+ * @eoim: GICC_CTLR.EOImode
+ * @abpr: The aliased binary point
+ * @bpr: The binary point
+ * @pmr: The priority mask
+ *
+ * A header of vgic/ defines struct vgic_vmcr. It is private to KVM, but Rust
+ * code gets its types from headers that all of it shares. switch.c asserts that
+ * both are the same.
+ */
+struct kvm_arm_vmcr {
+	u32 en;
+	u32 grpen0;
+	u32 grpen1;
+	u32 ackctl;
+	u32 fiqen;
+	u32 cbpr;
+	u32 eoim;
+	u32 abpr;
+	u32 bpr;
+	u32 pmr;
+};
+
 /* arch/arm64/kvm/rust/switch.c */
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);

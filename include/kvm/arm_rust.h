@@ -40,7 +40,7 @@ int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
 /* smccc_filter.rs */
 int kvm_arm_rust_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
 
-/* opt_in.rs */
+/* opt_in/mod.rs */
 int kvm_arm_rust_extension(struct kvm *kvm, long ext);
 int kvm_arm_rust_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 int kvm_arm_rust_reg_mask_ranges(struct kvm *kvm);
@@ -52,7 +52,7 @@ int kvm_arm_rust_set_canonical_pmr(struct kvm *kvm,
 bool kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write,
 					int offset, u32 *val);
 
-/* vm_reg.rs */
+/* opt_in/vm_reg.rs */
 unsigned long kvm_arm_rust_num_level_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 int kvm_arm_rust_list_scopes(struct kvm *kvm, u64 __user *uindices,

@@ -10,7 +10,7 @@
 //!
 //! Reference: `Documentation/virt/kvm/arm/rust.rst`.
 
-pub extern crate kvm_abi as abi;
+extern crate kvm_abi as abi;
 
 pub mod fw_reg;
 pub mod id_reg;
@@ -19,9 +19,11 @@ mod one_reg;
 pub mod opt_in;
 pub mod reg_masks;
 pub mod smccc;
+pub mod switch;
 mod ties;
 mod vcpu;
 pub mod vgic_v2;
+mod view;
 mod vm;
 
 pub use locked::{
@@ -42,6 +44,12 @@ pub use smccc::{
     ResetState, //
 };
 pub use vcpu::Vcpu;
+pub use view::{
+    from_c,
+    Copied,
+    FromC,
+    View, //
+};
 pub use vm::{
     NewVm,
     Vm, //

@@ -24,8 +24,8 @@ pub struct FeatureFields {
     next: *const bindings::arm64_ftr_bits,
 }
 
-/// The table of a register without fields.
-static NO_FIELDS: bindings::arm64_ftr_bits = bindings::arm64_ftr_bits {
+/// The table of a register without fields. No `static`: modules would see it.
+const NO_FIELDS: &bindings::arm64_ftr_bits = &bindings::arm64_ftr_bits {
     sign: false,
     visible: false,
     strict: false,
@@ -47,11 +47,7 @@ impl FeatureFields {
         }
         // SAFETY: Not null, so it points to a static object; this field of it is constant.
         let table = unsafe { (*reg).ftr_bits };
-        let next = if table.is_null() {
-            &raw const NO_FIELDS
-        } else {
-            table
-        };
+        let next = if table.is_null() { NO_FIELDS } else { table };
         // INVARIANT: The kernel's tables are constant and end with an entry of width 0, and so does
         // the empty one.
         Some(Self { id, next })

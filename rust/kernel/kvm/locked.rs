@@ -6,14 +6,23 @@
 
 use core::ops::Deref;
 
-use crate::sync::lock::{
-    mutex::MutexBackend,
-    spinlock::SpinLockBackend,
-    Backend,
-    Lock, //
+use crate::{
+    bindings,
+    sync::lock::{
+        mutex::MutexBackend,
+        spinlock::SpinLockBackend,
+        Backend,
+        Lock, //
+    }, //
 };
 
 use super::{
+    view::{
+        fields,
+        from_c,
+        FromC,
+        Place, //
+    },
     Vcpu,
     Vm, //
 };
@@ -22,8 +31,7 @@ use super::{
 ///
 /// # Safety
 ///
-/// `state()` must return a pointer to a lock that is initialised, and stays valid as long as the
-/// owner.
+/// The lock must be initialised as long as a view of its owner exists.
 pub unsafe trait KvmLock {
     /// The VM or vCPU that has the lock.
     type Owner;
@@ -31,8 +39,21 @@ pub unsafe trait KvmLock {
     /// The kind of the lock.
     type Backend: Backend;
 
-    /// Returns a pointer to the lock.
-    fn state(owner: &Self::Owner) -> *mut <Self::Backend as Backend>::State;
+    /// Returns the lock.
+    fn lock(owner: &Self::Owner) -> Place<'_, <Self::Backend as Backend>::State>;
+}
+
+fields! {
+    impl Vm as Vm {
+        /// Only the address is used.
+        fn config_lock_field() -> Place<bindings::mutex> = arch.config_lock;
+        /// Only the address is used.
+        fn lock_field() -> Place<bindings::mutex> = lock;
+    }
+    impl Vcpu as Vcpu {
+        /// Only the address is used.
+        fn mp_state_lock_field() -> Place<bindings::spinlock_t> = arch.mp_state_lock;
+    }
 }
 
 /// `kvm->arch.config_lock`, under which a VM is configured.
@@ -44,9 +65,8 @@ unsafe impl KvmLock for ConfigLock {
     type Backend = MutexBackend;
 
     #[inline]
-    fn state(vm: &Vm) -> *mut <MutexBackend as Backend>::State {
-        // SAFETY: By the type invariant the VM is valid, so that its fields have addresses.
-        unsafe { &raw mut (*vm.as_ptr()).arch.config_lock }
+    fn lock(vm: &Vm) -> Place<'_, bindings::mutex> {
+        vm.config_lock_field()
     }
 }
 
@@ -59,9 +79,8 @@ unsafe impl KvmLock for VcpusLock {
     type Backend = MutexBackend;
 
     #[inline]
-    fn state(vm: &Vm) -> *mut <MutexBackend as Backend>::State {
-        // SAFETY: By the type invariant the VM is valid, so that its fields have addresses.
-        unsafe { &raw mut (*vm.as_ptr()).lock }
+    fn lock(vm: &Vm) -> Place<'_, bindings::mutex> {
+        vm.lock_field()
     }
 }
 
@@ -74,9 +93,8 @@ unsafe impl KvmLock for PowerLock {
     type Backend = SpinLockBackend;
 
     #[inline]
-    fn state(vcpu: &Vcpu) -> *mut <SpinLockBackend as Backend>::State {
-        // SAFETY: By the type invariant the vCPU is valid, so that its fields have addresses.
-        unsafe { &raw mut (*vcpu.as_ptr()).arch.mp_state_lock }
+    fn lock(vcpu: &Vcpu) -> Place<'_, bindings::spinlock_t> {
+        vcpu.mp_state_lock_field()
     }
 }
 
@@ -100,6 +118,21 @@ impl<'a, L: KvmLock> Held<'a, L> {
     }
 }
 
+/// A VM or a vCPU whose lock C holds.
+impl<'a, L: KvmLock> FromC for Held<'a, L>
+where
+    &'a L::Owner: FromC,
+{
+    type Raw = <&'a L::Owner as FromC>::Raw;
+
+    #[inline(always)]
+    unsafe fn from_c(raw: Self::Raw) -> Self {
+        // INVARIANT: The caller guarantees that the lock is held.
+        // SAFETY: The caller guarantees that the owner is valid.
+        Self(unsafe { from_c(raw) })
+    }
+}
+
 impl<L: KvmLock> Deref for Held<'_, L> {
     type Target = L::Owner;
 
@@ -119,9 +152,9 @@ impl<'a, L: KvmLock> Guard<'a, L> {
     /// Takes the lock.
     #[inline]
     pub(super) fn lock(owner: &'a L::Owner) -> Self {
-        // SAFETY: By the safety requirements of `KvmLock`, the lock is initialised and as valid as
-        // its owner.
-        let lock: &'a Lock<(), L::Backend> = unsafe { Lock::from_raw(L::state(owner)) };
+        // SAFETY: By the invariant of `Place` the lock is as valid as its owner, and by the safety
+        // requirements of `KvmLock` it is initialised.
+        let lock: &'a Lock<(), L::Backend> = unsafe { Lock::from_raw(L::lock(owner).as_ptr()) };
         Self {
             _guard: lock.lock(),
             // INVARIANT: The guard, just taken, lives as long as this, and lends it only.

@@ -20,24 +20,19 @@ pub struct OneReg {
     addr: UserPtr,
 }
 
-impl OneReg {
-    /// Copies a request.
-    ///
-    /// # Safety
-    ///
-    /// `ptr` must point to a valid `struct kvm_one_reg` that nobody writes during the call.
+impl From<bindings::kvm_one_reg> for OneReg {
     #[inline]
-    pub unsafe fn from_raw(ptr: *const bindings::kvm_one_reg) -> Self {
-        // SAFETY: The caller guarantees that both fields can be read.
-        let (id, addr) = unsafe { ((*ptr).id, (*ptr).addr) };
+    fn from(raw: bindings::kvm_one_reg) -> Self {
         Self {
-            id,
+            id: raw.id,
             // CAST: Addresses have 64 bits on arm64. Each access checks that this one belongs to
             // userspace.
-            addr: UserPtr::from_addr(addr as usize),
+            addr: UserPtr::from_addr(raw.addr as usize),
         }
     }
+}
 
+impl OneReg {
     /// Returns the id of the register.
     #[inline]
     pub fn id(&self) -> u64 {

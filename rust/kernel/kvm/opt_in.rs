@@ -8,10 +8,9 @@
 use crate::{
     bindings,
     build_assert::static_assert,
-    ffi::c_ulong,
-    sync::atomic::{
-        atomic_load,
-        Relaxed, //
+    ffi::{
+        c_int,
+        c_ulong, //
     }, //
 };
 
@@ -21,12 +20,20 @@ use super::{
         FwLocked,
         FwMasks,
         GicV3State,
+        OptInLocked,
+        OptInVm,
         OptIns,
         RanOnce, //
+    },
+    view::{
+        calls,
+        fields,
+        View, //
     },
     ConfigLock,
     Guard,
     Held,
+    KvmLock,
     VcpusLock,
     Vm, //
 };
@@ -64,11 +71,27 @@ static_assert!(is_flag(
     bindings::KVM_ARCH_FLAG_CANONICAL_PMR
 ));
 
-/// Returns whether VMs can opt in now, which depends on the mode.
-#[inline]
-pub fn is_offered() -> bool {
-    // SAFETY: Has no preconditions.
-    unsafe { bindings::kvm_arm_abi_offers() }
+calls! {
+    /// Returns whether VMs can opt in now, which depends on the mode. Has no preconditions.
+    fn is_offered() -> bool = kvm_arm_abi_offers;
+    /// Enables the opt-in call sites. Waits for all CPUs.
+    fn use_opt_ins() = kvm_arm_use_opt_ins;
+}
+
+calls! {
+    impl Held<'_, ConfigLock> as Vm {
+        /// Needs a valid VM only.
+        fn has_initialised_vgic() -> bool = vgic_initialized;
+    }
+}
+
+fields! {
+    impl Vm as Vm {
+        /// C writes it under `kvm->lock`, in one store.
+        fn created_vcpus_field() -> Shared<c_int> = created_vcpus;
+        /// A word of bits, which C and Rust set atomically.
+        fn flags_place() -> Place<c_ulong> = arch.flags;
+    }
 }
 
 /// Evidence that the opt-in static key is enabled.
@@ -79,33 +102,22 @@ pub fn is_offered() -> bool {
 #[derive(Clone, Copy)]
 pub struct InUse(());
 
-impl InUse {
-    /// Enables the opt-in call sites. Hold no lock of a VM: this waits for all CPUs.
-    #[inline]
-    pub fn enable() -> Self {
-        // SAFETY: Has no preconditions.
-        unsafe { bindings::kvm_arm_use_opt_ins() };
-        // INVARIANT: The key is on now.
-        Self(())
+/// Converts a request of `KVM_ENABLE_CAP`.
+#[inline]
+pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
+    EnableCap {
+        cap: raw.cap,
+        flags: raw.flags,
+        args: raw.args,
+        pad: raw.pad,
     }
 }
 
-/// Copies a request of `KVM_ENABLE_CAP`.
-///
-/// # Safety
-///
-/// `ptr` must point to a valid `struct kvm_enable_cap` that nobody writes during the call.
+/// Returns the opt-ins that KVM has for a VM, or for any VM: all if they are offered, otherwise
+/// those of the VM.
 #[inline]
-pub unsafe fn enable_cap_from_raw(ptr: *const bindings::kvm_enable_cap) -> EnableCap {
-    // SAFETY: The caller guarantees that all fields can be read.
-    unsafe {
-        EnableCap {
-            cap: (*ptr).cap,
-            flags: (*ptr).flags,
-            args: (*ptr).args,
-            pad: (*ptr).pad,
-        }
-    }
+pub fn there(vm: Option<&Vm>) -> OptIns {
+    OptIns::there(is_offered(), vm.map_or(OptIns::NONE, Vm::opt_ins))
 }
 
 impl Vm {
@@ -115,84 +127,85 @@ impl Vm {
         // CAST: Drops no opt-in, because few flags follow the first one.
         OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
     }
+}
 
-    /// Returns whether a vCPU was created, or is being created. A `false` stays true only under
-    /// [`Vm::lock_vcpus`].
-    #[inline]
-    pub fn has_vcpus(&self) -> bool {
-        // SAFETY: By the type invariant the VM is valid; C writes the field under its lock, in one
-        // store.
-        unsafe { atomic_load(&raw mut (*self.as_ptr()).created_vcpus, Relaxed) != 0 }
-    }
-
+impl<L: KvmLock<Owner = Vm>> Held<'_, L> {
     /// Opts in; all CPUs see it at once.
     #[inline]
-    fn opt_in(&self, opt_ins: OptIns, _: InUse) {
+    fn set_opt_ins(&self, opt_ins: OptIns, _: InUse) {
         for flag in (0..u32::BITS).filter(|bit| opt_ins.bits() >> bit & 1 != 0) {
             // CAST: Widens; the sum is the number of a flag, so it is small.
             let flag = c_ulong::from(flag.wrapping_add(FIRST_FLAG) as u8);
-            // SAFETY: By the type invariant the word is valid, and the flag is one of its bits.
-            unsafe { bindings::set_bit(flag, &raw mut (*self.as_ptr()).arch.flags) };
+            // SAFETY: The word is valid, and the flag is one of its bits.
+            unsafe { bindings::set_bit(flag, self.flags_place().as_ptr()) };
         }
     }
+}
 
-    /// Takes `kvm->lock`, under which vCPUs are created.
+impl OptInVm for Vm {
+    type InUse = InUse;
+    type Vcpus<'a> = Guard<'a, VcpusLock>;
+    type Vgic<'a> = Guard<'a, ConfigLock>;
+
     #[inline]
-    pub fn lock_vcpus(&self) -> Guard<'_, VcpusLock> {
+    fn is_offered(&self) -> bool {
+        is_offered()
+    }
+
+    #[inline]
+    fn opt_ins(&self) -> OptIns {
+        self.opt_ins()
+    }
+
+    #[inline]
+    fn enable_call_sites(&self) -> InUse {
+        use_opt_ins();
+        // INVARIANT: The key is on now.
+        InUse(())
+    }
+
+    #[inline]
+    fn lock_vcpus(&self) -> Guard<'_, VcpusLock> {
+        Guard::lock(self)
+    }
+
+    #[inline]
+    fn lock_vgic(&self) -> Guard<'_, ConfigLock> {
         Guard::lock(self)
     }
 }
 
-impl Held<'_, VcpusLock> {
-    /// Returns evidence that the VM has no vCPU, `None` if it has one.
+impl OptInLocked for Held<'_, VcpusLock> {
+    type InUse = InUse;
+
+    /// Whether no vCPU was created, or is being created.
     #[inline]
-    pub fn none(&self) -> Option<NoVcpus<'_>> {
-        // INVARIANT: By the type invariant of `self`, the lock is held as long as it is borrowed.
-        (!self.has_vcpus()).then_some(NoVcpus(self))
+    fn is_new(&self) -> bool {
+        self.created_vcpus_field().load() == 0
+    }
+
+    #[inline]
+    fn opt_in(&self, opt_ins: OptIns, in_use: InUse) {
+        self.set_opt_ins(opt_ins, in_use);
     }
 }
 
-/// Evidence that a VM has no vCPU.
-///
-/// # Invariants
-///
-/// `kvm->lock` is held for the lifetime `'a`, and no vCPU was created.
-#[derive(Clone, Copy)]
-pub struct NoVcpus<'a>(&'a Vm);
+impl OptInLocked for Held<'_, ConfigLock> {
+    type InUse = InUse;
 
-impl NoVcpus<'_> {
-    /// Opts in to capabilities.
+    /// Whether the interrupt controller is not initialised, and no vCPU has run.
     #[inline]
-    pub fn opt_in(self, opt_ins: OptIns, in_use: InUse) {
-        self.0.opt_in(opt_ins, in_use);
+    fn is_new(&self) -> bool {
+        !self.has_initialised_vgic() && self.ran_once() == RanOnce::No
     }
-}
 
-/// Evidence that a VM's interrupt controller can still be configured.
-///
-/// # Invariants
-///
-/// The `config_lock` is held for the lifetime `'a`, the interrupt controller is not initialised,
-/// and no vCPU has run.
-#[derive(Clone, Copy)]
-pub struct NewVgic<'a>(&'a Vm);
-
-impl NewVgic<'_> {
-    /// Opts in to the canonical `GICC_PMR`.
     #[inline]
-    pub fn opt_in_to_canonical_pmr(self, in_use: InUse) {
-        self.0.opt_in(OptIns::CANONICAL_PMR, in_use);
+    fn opt_in(&self, opt_ins: OptIns, in_use: InUse) {
+        self.set_opt_ins(opt_ins, in_use);
     }
 }
 
 impl Held<'_, ConfigLock> {
-    /// Returns whether the VM's interrupt controller is initialised.
-    #[inline]
-    pub fn has_initialised_vgic(&self) -> bool {
-        // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
-        unsafe { bindings::vgic_initialized(self.as_ptr()) }
-    }
-
     /// Returns what the writable masks of the VM's firmware registers depend on.
     #[inline]
     pub fn fw_masks(&self) -> FwMasks {
@@ -220,13 +233,5 @@ impl Held<'_, ConfigLock> {
             id_bits: raw.id_bits,
             ich_hcr: raw.el2.then_some(raw.ich_hcr),
         })
-    }
-
-    /// Returns evidence that the interrupt controller can still be configured, `None` if it cannot.
-    #[inline]
-    pub fn new_vgic(&self) -> Option<NewVgic<'_>> {
-        let new = !self.has_initialised_vgic() && self.ran_once() == RanOnce::No;
-        // INVARIANT: By the type invariant of `self`, the lock is held as long as it is borrowed.
-        new.then_some(NewVgic(self))
     }
 }

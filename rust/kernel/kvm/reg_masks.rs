@@ -25,11 +25,14 @@ use crate::{
     }, //
 };
 
-use super::abi::{
-    FeatureIdIndex,
-    FeatureIdMasks,
-    MaskRequest,
-    SysReg, //
+use super::{
+    abi::{
+        FeatureIdIndex,
+        FeatureIdMasks,
+        MaskRequest,
+        SysReg, //
+    },
+    view::calls, //
 };
 
 /// A copy of the kernel's `struct reg_mask_range`: a request, and the address for the masks.
@@ -39,24 +42,22 @@ pub struct RegMaskRange {
     addr: UserPtr,
 }
 
-impl RegMaskRange {
-    /// Copies a request.
-    ///
-    /// # Safety
-    ///
-    /// `ptr` must point to a valid `struct reg_mask_range` that nobody writes during the call.
+impl From<bindings::reg_mask_range> for RegMaskRange {
     #[inline]
-    pub unsafe fn from_raw(ptr: *const bindings::reg_mask_range) -> Self {
-        // SAFETY: The caller guarantees that all fields can be read.
-        let (addr, range, reserved) = unsafe { ((*ptr).addr, (*ptr).range, (*ptr).reserved) };
+    fn from(raw: bindings::reg_mask_range) -> Self {
         Self {
-            request: MaskRequest { range, reserved },
+            request: MaskRequest {
+                range: raw.range,
+                reserved: raw.reserved,
+            },
             // CAST: Addresses have 64 bits on arm64. Each access checks that this one belongs to
             // userspace.
-            addr: UserPtr::from_addr(addr as usize),
+            addr: UserPtr::from_addr(raw.addr as usize),
         }
     }
+}
 
+impl RegMaskRange {
     /// Writes the masks of the feature ID registers to userspace.
     ///
     /// # Errors
@@ -64,7 +65,7 @@ impl RegMaskRange {
     /// [`EFAULT`] if not all masks can be written. The writable part of the array is zero then: C
     /// clears the whole array before it writes the masks, and userspace sees no difference.
     #[inline]
-    pub fn write_feature_id_masks(&self) -> Result {
+    pub fn write_feature_id_masks(&self, masks: &FeatureIdMasks) -> Result {
         const SIZE: usize = FeatureIdIndex::COUNT * size_of::<u64>();
 
         // `clear_user()` works by words. If a word crosses the end of the writable memory, a copy
@@ -75,7 +76,7 @@ impl RegMaskRange {
 
         UserSlice::new(self.addr, SIZE)
             .writer()
-            .write(feature_id_masks().as_array())
+            .write(masks.as_array())
             .inspect_err(|_| {
                 // Clear what was written. Memory that cannot be cleared was not written.
                 let _ = self.wipe(SIZE);
@@ -119,7 +120,7 @@ impl RegMaskRange {
 ///
 /// - Once `made` is true, it stays true and `masks` does not change.
 /// - Until then, `masks` is accessed only under C's `kvm_arm_reg_masks_lock`.
-struct MadeOnce {
+pub struct MadeOnce {
     made: Atomic<bool>,
     masks: UnsafeCell<FeatureIdMasks>,
 }
@@ -129,28 +130,27 @@ struct MadeOnce {
 unsafe impl Sync for MadeOnce {}
 
 impl MadeOnce {
-    const fn new() -> Self {
+    /// No masks, which are to be made.
+    pub const NONE: Self = Self {
         // INVARIANT: `made` is false, and nobody accesses `masks` yet.
-        Self {
-            made: Atomic::new(false),
-            masks: UnsafeCell::new(FeatureIdMasks::NONE),
-        }
-    }
+        made: Atomic::new(false),
+        masks: UnsafeCell::new(FeatureIdMasks::NONE),
+    };
 
     /// Returns the masks; the first call makes them.
     #[inline]
-    fn get(&self, aarch32_el0: bool) -> &FeatureIdMasks {
+    pub fn get(&self, make: impl FnOnce(&mut FeatureIdMasks)) -> &FeatureIdMasks {
         if !self.made.load(Acquire) {
-            self.make(aarch32_el0);
+            self.make(make);
         }
         // SAFETY: `made` is true now, so by the type invariants nobody writes the masks.
         unsafe { &*self.masks.get() }
     }
 
-    /// Makes the masks from KVM's table of system registers, unless another caller has.
+    /// Makes the masks, unless another caller has.
     #[cold]
     #[inline(never)]
-    fn make(&self, aarch32_el0: bool) {
+    fn make(&self, make: impl FnOnce(&mut FeatureIdMasks)) {
         // SAFETY: The lock is a static object, which C has initialised.
         let lock: &Mutex<()> =
             unsafe { Mutex::from_raw(&raw mut bindings::kvm_arm_reg_masks_lock) };
@@ -160,32 +160,34 @@ impl MadeOnce {
         }
         // SAFETY: `made` is false and the lock is held, so by the type invariants nobody else
         // accesses the masks.
-        unsafe { &mut *self.masks.get() }.fill(kernel_table(), aarch32_el0);
+        make(unsafe { &mut *self.masks.get() });
         // INVARIANT: The mutable reference is gone, so `masks` does not change any more.
         self.made.store(true, Release);
     }
+
+    /// Drops the masks, so that the next use makes them again.
+    ///
+    /// # Safety
+    ///
+    /// Nobody may use the masks during the call.
+    #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
+    #[inline]
+    pub unsafe fn forget(&self) {
+        // INVARIANT: The caller guarantees that nobody sees the change.
+        self.made.store(false, Release);
+        // SAFETY: As above.
+        unsafe { *self.masks.get() = FeatureIdMasks::NONE };
+    }
 }
 
-// The masks of a host with AArch32 at EL0, and of one without. A host may go from one to the other,
-// because a CPU that comes online late may lack AArch32.
-static WITH_AARCH32: MadeOnce = MadeOnce::new();
-static WITHOUT_AARCH32: MadeOnce = MadeOnce::new();
-
-/// Returns the masks of the feature ID registers.
-#[inline]
-pub fn feature_id_masks() -> &'static FeatureIdMasks {
-    // SAFETY: Has no preconditions.
-    let aarch32_el0 = unsafe { bindings::kvm_arm_supports_32bit_el0() };
-    let masks = if aarch32_el0 {
-        &WITH_AARCH32
-    } else {
-        &WITHOUT_AARCH32
-    };
-    masks.get(aarch32_el0)
+calls! {
+    /// Returns whether the guests of this host can have AArch32 at EL0. Has no preconditions.
+    pub fn supports_aarch32_el0() -> bool = kvm_arm_supports_32bit_el0;
 }
 
 /// Returns KVM's system registers, and their masks if they are ID registers.
-fn kernel_table() -> impl Iterator<Item = (SysReg, u64)> {
+#[inline]
+pub fn kernel_table() -> impl Iterator<Item = (SysReg, u64)> {
     // Not `0..`, which panics when it overflows.
     (0..=u32::MAX).map_while(|i| {
         let (mut id, mut mask) = (0, 0);
@@ -193,19 +195,4 @@ fn kernel_table() -> impl Iterator<Item = (SysReg, u64)> {
         unsafe { bindings::kvm_arm_sys_reg_mask(i, &raw mut id, &raw mut mask) }
             .then(|| (SysReg::from_encoding(id), mask))
     })
-}
-
-/// Drops the masks, so that the next use makes them again.
-///
-/// # Safety
-///
-/// Nobody may use the masks, or call a function that uses them, during the call.
-#[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
-pub unsafe fn forget_feature_id_masks() {
-    for masks in [&WITH_AARCH32, &WITHOUT_AARCH32] {
-        // INVARIANT: The caller guarantees that nobody sees the change.
-        masks.made.store(false, Release);
-        // SAFETY: As above.
-        unsafe { *masks.masks.get() = FeatureIdMasks::NONE };
-    }
 }

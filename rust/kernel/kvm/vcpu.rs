@@ -10,7 +10,14 @@ use crate::{
     types::Opaque, //
 };
 
-use super::Vm;
+use super::{
+    view::{
+        fields,
+        from_c,
+        View, //
+    },
+    Vm, //
+};
 
 /// Wraps the kernel's `struct kvm_vcpu`.
 ///
@@ -20,40 +27,32 @@ use super::Vm;
 #[repr(transparent)]
 pub struct Vcpu(Opaque<bindings::kvm_vcpu>);
 
+// SAFETY: It wraps the structure, and only `from_c()` creates references, for which it demands the
+// invariants.
+unsafe impl View for Vcpu {
+    type C = bindings::kvm_vcpu;
+}
+
+fields! {
+    impl Vcpu as Vcpu {
+        /// Set when the vCPU is created, before anybody else knows it.
+        fn kvm_field() -> Fixed<*mut bindings::kvm> = kvm;
+        /// Set when the vCPU is created, before anybody else knows it.
+        fn vcpu_id_field() -> Fixed<c_int> = vcpu_id;
+    }
+}
+
 impl Vcpu {
-    /// Creates a view of a vCPU.
-    ///
-    /// # Safety
-    ///
-    /// `ptr` must point to a `struct kvm_vcpu` that fulfils the invariants of [`Vcpu`] and stays
-    /// valid for the lifetime `'a`.
-    #[inline]
-    pub unsafe fn from_raw<'a>(ptr: *mut bindings::kvm_vcpu) -> &'a Self {
-        // SAFETY: The caller guarantees that the pointer is valid for `'a`; `Vcpu` is transparent.
-        unsafe { &*ptr.cast() }
-    }
-
-    /// Returns a raw pointer to the `struct kvm_vcpu`.
-    #[inline]
-    pub fn as_ptr(&self) -> *mut bindings::kvm_vcpu {
-        self.0.get()
-    }
-
     /// Returns the VM that the vCPU belongs to.
     #[inline]
     pub fn vm(&self) -> &Vm {
-        // SAFETY: By the type invariant the vCPU is valid; the field does not change after its
-        // creation.
-        let vm = unsafe { (*self.as_ptr()).kvm };
         // SAFETY: By the type invariant the VM fulfils its own invariants and outlives the vCPU.
-        unsafe { Vm::from_raw(vm) }
+        unsafe { from_c(self.kvm_field().get()) }
     }
 
     /// Returns the number that userspace gave the vCPU.
     #[inline]
     pub fn id(&self) -> c_int {
-        // SAFETY: By the type invariant the vCPU is valid; the field does not change after its
-        // creation.
-        unsafe { (*self.as_ptr()).vcpu_id }
+        self.vcpu_id_field().get()
     }
 }

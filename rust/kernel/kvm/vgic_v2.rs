@@ -5,14 +5,11 @@
 //! C headers: [`include/kvm/arm_vgic.h`](srctree/include/kvm/arm_vgic.h),
 //! [`arch/arm64/kvm/vgic/vgic.h`](srctree/arch/arm64/kvm/vgic/vgic.h)
 
+use core::ops::Deref;
+
 use crate::{
     bindings,
-    jump_label::static_branch_unlikely,
-    sync::atomic::{
-        atomic_load,
-        atomic_store,
-        Relaxed, //
-    }, //
+    jump_label::static_branch_unlikely, //
 };
 
 use super::{
@@ -23,6 +20,11 @@ use super::{
         GiccPmr,
         GiccVcpu,
         Vmcr, //
+    },
+    view::{
+        fields,
+        from_c,
+        FromC, //
     },
     Vcpu, //
 };
@@ -35,44 +37,41 @@ use super::{
 #[derive(Clone, Copy)]
 pub struct VgicV2<'a>(&'a Vcpu);
 
-impl<'a> VgicV2<'a> {
-    /// Creates a view of a vCPU's GICv2.
-    ///
-    /// # Safety
-    ///
-    /// The model of the VM's vGIC must be the GICv2.
-    #[inline]
-    pub unsafe fn new(vcpu: &'a Vcpu) -> Self {
-        // INVARIANT: The caller guarantees it.
-        Self(vcpu)
-    }
+impl Deref for VgicV2<'_> {
+    type Target = Vcpu;
 
+    #[inline]
+    fn deref(&self) -> &Vcpu {
+        self.0
+    }
+}
+
+impl FromC for VgicV2<'_> {
+    type Raw = *mut bindings::kvm_vcpu;
+
+    #[inline(always)]
+    unsafe fn from_c(raw: *mut bindings::kvm_vcpu) -> Self {
+        // INVARIANT: The caller guarantees that the model is the GICv2.
+        // SAFETY: The caller guarantees that the vCPU is valid.
+        Self(unsafe { from_c(raw) })
+    }
+}
+
+fields! {
+    impl VgicV2<'_> as Vcpu {
+        /// `ICH_VMCR_EL2`, which C loads and stores as a whole; any bits are a value of the union's
+        /// integers.
+        fn ich_vmcr() -> Shared<u32> = arch.vgic_cpu.__bindgen_anon_1.vgic_v3.vgic_vmcr;
+        /// `GICH_VMCR`; as above.
+        fn gich_vmcr() -> Shared<u32> = arch.vgic_cpu.__bindgen_anon_1.vgic_v2.vgic_vmcr;
+    }
+}
+
+impl VgicV2<'_> {
     /// Returns the control register of a host that has a GICv2.
     #[inline]
     pub fn host_gicv2_vmcr(self) -> Vmcr {
-        // SAFETY: `gich_vmcr()` returns a valid, aligned pointer; C writes the field in one store.
-        Vmcr::Gich(unsafe { atomic_load(self.gich_vmcr(), Relaxed) })
-    }
-
-    /// Returns a pointer, valid and aligned as long as the vCPU is, to `ICH_VMCR_EL2`.
-    #[inline]
-    fn ich_vmcr(self) -> *mut u32 {
-        // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses; any
-        // bits are valid for the union's integer fields.
-        unsafe {
-            let cpu = &raw mut (*self.0.as_ptr()).arch.vgic_cpu;
-            &raw mut (*cpu).__bindgen_anon_1.vgic_v3.vgic_vmcr
-        }
-    }
-
-    /// Returns a pointer, valid and aligned as long as the vCPU is, to `GICH_VMCR`.
-    #[inline]
-    fn gich_vmcr(self) -> *mut u32 {
-        // SAFETY: As in `ich_vmcr()`.
-        unsafe {
-            let cpu = &raw mut (*self.0.as_ptr()).arch.vgic_cpu;
-            &raw mut (*cpu).__bindgen_anon_1.vgic_v2.vgic_vmcr
-        }
+        Vmcr::Gich(self.gich_vmcr().load())
     }
 }
 
@@ -81,9 +80,7 @@ impl GiccVcpu for VgicV2<'_> {
     #[inline]
     fn vmcr(&self) -> Vmcr {
         if host_is_gicv3() {
-            // SAFETY: `ich_vmcr()` returns a valid, aligned pointer; C writes the field in one
-            // store.
-            Vmcr::Ich(unsafe { atomic_load(self.ich_vmcr(), Relaxed) })
+            Vmcr::Ich(self.ich_vmcr().load())
         } else {
             self.host_gicv2_vmcr()
         }
@@ -93,10 +90,8 @@ impl GiccVcpu for VgicV2<'_> {
     #[inline]
     fn set_vmcr(&self, vmcr: Vmcr) {
         match vmcr {
-            // SAFETY: As in `vmcr()`; C reads the field in one load.
-            Vmcr::Ich(bits) => unsafe { atomic_store(self.ich_vmcr(), bits, Relaxed) },
-            // SAFETY: As in `host_gicv2_vmcr()`; C reads the field in one load.
-            Vmcr::Gich(bits) => unsafe { atomic_store(self.gich_vmcr(), bits, Relaxed) },
+            Vmcr::Ich(bits) => self.ich_vmcr().store(bits),
+            Vmcr::Gich(bits) => self.gich_vmcr().store(bits),
         }
     }
 }
@@ -114,30 +109,31 @@ fn host_is_gicv3() -> bool {
     }
 }
 
-/// Returns the state in C's `struct vgic_vmcr`; excess bits of its fields are ignored.
-///
-/// # Safety
-///
-/// `ptr` must point to a `struct vgic_vmcr` that nobody writes during the call. All its fields must
-/// be initialised, except the one that only a GICv5 has.
-#[inline]
-pub unsafe fn state_from_raw(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
-    // No reference to the whole structure: one field may be uninitialised.
-    // SAFETY: The caller guarantees that these fields can be read.
-    unsafe {
-        CpuInterface {
-            ctlr: GiccCtlr {
-                enable_grp0: (*ptr).grpen0 & 1 != 0,
-                enable_grp1: (*ptr).grpen1 & 1 != 0,
-                ack_ctl: (*ptr).ackctl & 1 != 0,
-                fiq_en: (*ptr).fiqen & 1 != 0,
-                cbpr: (*ptr).cbpr & 1 != 0,
-                eoi_mode_ns: (*ptr).eoim & 1 != 0,
-            },
-            // CAST: Priorities have eight bits, and so do the masks of C.
-            pmr: GiccPmr::new((*ptr).pmr as u8),
-            bpr: BinaryPoint::from_bits((*ptr).bpr.into()),
-            abpr: BinaryPoint::from_bits((*ptr).abpr.into()),
+/// A copy of the state in C's `struct vgic_vmcr`; excess bits of its fields are ignored. The field
+/// that only a GICv5 has need not be initialised.
+impl FromC for CpuInterface {
+    type Raw = *const bindings::vgic_vmcr;
+
+    #[inline]
+    unsafe fn from_c(raw: *const bindings::vgic_vmcr) -> Self {
+        let ptr: *const bindings::kvm_arm_vmcr = raw.cast();
+        // No reference to the whole structure: one field may be uninitialised.
+        // SAFETY: The caller guarantees that these fields can be read.
+        unsafe {
+            CpuInterface {
+                ctlr: GiccCtlr {
+                    enable_grp0: (*ptr).grpen0 & 1 != 0,
+                    enable_grp1: (*ptr).grpen1 & 1 != 0,
+                    ack_ctl: (*ptr).ackctl & 1 != 0,
+                    fiq_en: (*ptr).fiqen & 1 != 0,
+                    cbpr: (*ptr).cbpr & 1 != 0,
+                    eoi_mode_ns: (*ptr).eoim & 1 != 0,
+                },
+                // CAST: Priorities have eight bits, and so do the masks of C.
+                pmr: GiccPmr::new((*ptr).pmr as u8),
+                bpr: BinaryPoint::from_bits((*ptr).bpr.into()),
+                abpr: BinaryPoint::from_bits((*ptr).abpr.into()),
+            }
         }
     }
 }
@@ -146,10 +142,11 @@ pub unsafe fn state_from_raw(ptr: *const bindings::vgic_vmcr) -> CpuInterface {
 ///
 /// # Safety
 ///
-/// `ptr` must point to a `struct vgic_vmcr` that nobody else accesses during the call. It need not
+/// `raw` must point to a `struct vgic_vmcr` that nobody else accesses during the call. It need not
 /// be initialised.
 #[inline]
-pub unsafe fn state_to_raw(state: CpuInterface, ptr: *mut bindings::vgic_vmcr) {
+pub unsafe fn state_to_raw(state: CpuInterface, raw: *mut bindings::vgic_vmcr) {
+    let ptr: *mut bindings::kvm_arm_vmcr = raw.cast();
     // SAFETY: The caller guarantees that the fields can be written.
     unsafe {
         (&raw mut (*ptr).grpen0).write(state.ctlr.enable_grp0.into());

@@ -9,11 +9,14 @@ use core::ops::Deref;
 use crate::{
     bindings,
     ffi::c_ulong,
-    sync::atomic::{
-        atomic_load,
-        Relaxed, //
-    },
     types::Opaque, //
+};
+
+use super::view::{
+    fields,
+    from_c,
+    FromC,
+    View, //
 };
 
 /// Wraps the kernel's `struct kvm`.
@@ -26,25 +29,20 @@ use crate::{
 #[repr(transparent)]
 pub struct Vm(Opaque<bindings::kvm>);
 
+// SAFETY: It wraps the structure, and only `from_c()` creates references, for which it demands the
+// invariants.
+unsafe impl View for Vm {
+    type C = bindings::kvm;
+}
+
+fields! {
+    impl Vm as Vm {
+        /// C accesses the bits atomically.
+        fn flags_field() -> Shared<c_ulong> = arch.flags;
+    }
+}
+
 impl Vm {
-    /// Creates a view of a VM.
-    ///
-    /// # Safety
-    ///
-    /// `ptr` must point to a `struct kvm` that fulfils the invariants of [`Vm`] and stays valid for
-    /// the lifetime `'a`.
-    #[inline]
-    pub unsafe fn from_raw<'a>(ptr: *mut bindings::kvm) -> &'a Self {
-        // SAFETY: The caller guarantees that the pointer is valid for `'a`; `Vm` is transparent.
-        unsafe { &*ptr.cast() }
-    }
-
-    /// Returns a raw pointer to the `struct kvm`.
-    #[inline]
-    pub fn as_ptr(&self) -> *mut bindings::kvm {
-        self.0.get()
-    }
-
     /// Returns whether userspace handles `SYSTEM_SUSPEND`; it cannot take this back.
     #[inline]
     pub fn may_suspend_system(&self) -> bool {
@@ -54,8 +52,7 @@ impl Vm {
     /// Returns the word of the VM's flags.
     #[inline]
     pub(super) fn flags(&self) -> c_ulong {
-        // SAFETY: By the type invariant the VM is valid; C accesses the word's bits atomically.
-        unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.flags, Relaxed) }
+        self.flags_field().load()
     }
 }
 
@@ -67,18 +64,14 @@ impl Vm {
 #[derive(Clone, Copy)]
 pub struct NewVm<'a>(&'a Vm);
 
-impl<'a> NewVm<'a> {
-    /// Creates a view of a new VM.
-    ///
-    /// # Safety
-    ///
-    /// - `ptr` must fulfil the requirements of [`Vm::from_raw`].
-    /// - Nobody else may have access to the VM for the lifetime `'a`.
-    #[inline]
-    pub unsafe fn from_raw(ptr: *mut bindings::kvm) -> Self {
+impl FromC for NewVm<'_> {
+    type Raw = *mut bindings::kvm;
+
+    #[inline(always)]
+    unsafe fn from_c(raw: *mut bindings::kvm) -> Self {
         // INVARIANT: The caller guarantees that nobody else has access.
-        // SAFETY: The caller guarantees it.
-        Self(unsafe { Vm::from_raw(ptr) })
+        // SAFETY: The caller guarantees that the VM is valid.
+        Self(unsafe { from_c(raw) })
     }
 }
 

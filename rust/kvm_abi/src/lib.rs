@@ -66,7 +66,11 @@ pub use field::{
     Field,
     Sign, //
 };
-pub use reject::Reject;
+pub use reject::{
+    NoAttribute,
+    NoRoom,
+    Reject, //
+};
 
 // The firmware pseudo-registers.
 pub use fw_reg::{
@@ -101,7 +105,8 @@ pub use reg_masks::{
     GicMaskIndex,
     GicV3State,
     MaskRange,
-    MaskRequest, //
+    MaskRequest,
+    VmMaskRange, //
 };
 
 // The CPU interface of a GICv2.
@@ -152,12 +157,15 @@ pub use smccc::{
 
 // The ABI that a VM can opt in to.
 pub use opt_in::{
+    CanonicalPmr,
     EnableCap,
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
     FieldMask,
     OptInCap,
+    OptInLocked,
+    OptInVm,
     OptIns,
     Route,
     Scope,

@@ -22,3 +22,14 @@ pub enum Reject {
     /// The register depends on the features of the VM's vCPUs, which are not known yet.
     NotReady,
 }
+
+/// A VM or a device has no such attribute.
+///
+/// As no register is refused for it, it is not a [`Reject`]: that would only make each conversion
+/// of one longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoAttribute;
+
+/// Userspace's list has no room for all ids. Not a [`Reject`], as [`NoAttribute`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct NoRoom;

@@ -370,7 +370,8 @@ proptest! {
     ) {
         let raw = PSCI_VERSIONS[known].1;
         for value in [raw, raw ^ noise, raw ^ noise << 32, raw ^ noise >> 47] {
-            prop_assert_eq!(PsciVersion::decide(value, has_psci_0_2), expected(value, has_psci_0_2));
+            let decision = PsciVersion::decide(value, has_psci_0_2);
+            prop_assert_eq!(decision, expected(value, has_psci_0_2));
         }
     }
 

@@ -14,6 +14,7 @@ use kvm_abi::{
     FwReg,
     HostWorkarounds,
     Mitigation,
+    NoRoom,
     OptIns,
     PlainVm,
     PsciVersion,
@@ -209,6 +210,51 @@ fn vcpu_reaches_the_registers_of_its_vm_by_opt_in() {
         if id != none {
             let both = opt_ins.union(OptIns::REG_SCOPE);
             assert_eq!(Route::of(scoped, is_set, both), (route, id), "{context}");
+        }
+    }
+}
+
+#[test]
+fn list_needs_room_for_each_register() {
+    for (opt_ins, count) in [(OptIns::NONE, 8), (OptIns::FEATURE_LEVELS, 16)] {
+        assert_eq!(VmReg::all(opt_ins).count(), count, "{opt_ins:?}");
+        for room in 0..64 {
+            let expected = if room < count as u64 {
+                Err(NoRoom)
+            } else {
+                Ok(())
+            };
+            assert_eq!(VmReg::admit_room(opt_ins, room), expected, "{room}");
+        }
+        // All bits of the number count.
+        for bit in 6..64 {
+            assert_eq!(VmReg::admit_room(opt_ins, 1 << bit), Ok(()), "{bit}");
+        }
+    }
+}
+
+#[test]
+fn vcpu_fits_a_vm_whose_features_are_known() {
+    for (stored, psci_0_2, fits) in [
+        (0, false, true),
+        (0, true, true),
+        (0x1, false, true),
+        (0x1, true, false),
+        (0x1_0000, false, false),
+        (0x1_0000, true, true),
+    ] {
+        for features in FEATURES {
+            let vm = PlainVm {
+                features,
+                ..PlainVm::new(HOST)
+            };
+            vm.psci_version.set(stored);
+            let known = features != VcpuFeatures::Unknown;
+            assert_eq!(
+                PsciVersion::fits_vm(&vm, &vm, psci_0_2),
+                known || fits,
+                "{stored:#x}, {psci_0_2}, {features:?}"
+            );
         }
     }
 }

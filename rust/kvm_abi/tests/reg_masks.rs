@@ -11,7 +11,8 @@ use kvm_abi::{
     MaskRequest,
     OptIns,
     Reject,
-    SysReg, //
+    SysReg,
+    VmMaskRange, //
 };
 use proptest::prelude::*;
 
@@ -112,6 +113,13 @@ fn vm_has_the_ranges_that_it_opted_in_to() {
             };
             let expected = range_of(range, opt_ins);
             assert_eq!(request.range(opt_ins), expected, "{range:#x}, {opt_ins:?}");
+            // Those who serve the ranges of the VM do not serve that of all VMs.
+            let of_vm = match expected {
+                Ok(MaskRange::Gic) => Ok(VmMaskRange::Gic),
+                Ok(MaskRange::Firmware) => Ok(VmMaskRange::Firmware),
+                _ => Err(Reject::InvalidValue),
+            };
+            assert_eq!(request.vm_range(opt_ins), of_vm, "{range:#x}, {opt_ins:?}");
         }
     }
 }

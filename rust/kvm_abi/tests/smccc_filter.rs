@@ -11,6 +11,7 @@ use kvm_abi::{
     FilterRange,
     FilterRequest,
     FuncId,
+    NoAttribute,
     RanOnce,
     Reject, //
 };
@@ -76,6 +77,8 @@ impl Filter {
         let word = |n: usize| u64::from_le_bytes(bytes[n * 8..][..8].try_into().unwrap());
         let request = FilterRequest::from_le_words([word(0), word(1), word(2)]);
         assert_eq!(request.base(), self.base, "{self:?}");
+        let fields = FilterRequest::new(self.base, self.nr_functions, self.action, self.pad);
+        assert_eq!(fields, request, "{self:?}");
         request
     }
 
@@ -315,6 +318,18 @@ fn fields_do_not_make_up_for_each_other() {
         }
         assert_same_as_c(&request);
         assert_eq!(request.admit().is_ok(), wrong == 0, "{request:?}");
+    }
+}
+
+#[test]
+fn filter_is_the_only_attribute() {
+    assert_eq!(FilterRequest::admit_attribute(0), Ok(()));
+    for number in (0..64).map(|bit| 1 << bit) {
+        assert_eq!(
+            FilterRequest::admit_attribute(number),
+            Err(NoAttribute),
+            "{number:#x}"
+        );
     }
 }
 

@@ -5,11 +5,13 @@
 use core::num::NonZero;
 
 use kernel::{
-    kvm::{
-        abi::Reject,
-        smccc::filter::InsertError, //
-    },
+    kvm::smccc::filter::InsertError,
     prelude::*, //
+};
+use kvm_abi::{
+    NoAttribute,
+    NoRoom,
+    Reject, //
 };
 
 /// A negative errno, as C functions return it.
@@ -42,8 +44,22 @@ impl From<InsertError> for Errno {
     }
 }
 
+impl From<NoAttribute> for Errno {
+    #[inline]
+    fn from(_: NoAttribute) -> Self {
+        ENXIO.into()
+    }
+}
+
+impl From<NoRoom> for Errno {
+    #[inline]
+    fn from(_: NoRoom) -> Self {
+        E2BIG.into()
+    }
+}
+
 impl From<Reject> for Errno {
-    /// Returns the errno that C gives for the same reason.
+    /// Returns the errno that C gives for the same reason. No other place chooses one.
     #[inline]
     fn from(reject: Reject) -> Self {
         match reject {
@@ -59,9 +75,9 @@ impl From<Reject> for Errno {
 
 /// Returns the result as C functions do: 0 or a negative errno.
 #[inline]
-pub(crate) fn to_ret(result: Result) -> c_int {
+pub(crate) fn to_ret<E: Into<Errno>>(result: core::result::Result<(), E>) -> c_int {
     match result {
         Ok(()) => 0,
-        Err(errno) => errno.get(),
+        Err(error) => error.into().get(),
     }
 }

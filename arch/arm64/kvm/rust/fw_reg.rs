@@ -6,8 +6,9 @@ use kernel::{
     bindings,
     kvm::{
         self,
-        abi::FwReg,
+        from_c,
         fw_reg::trace,
+        Copied,
         NewVm,
         OneReg,
         Vcpu, //
@@ -15,6 +16,7 @@ use kernel::{
     prelude::*,
     uaccess::UserPtr, //
 };
+use kvm_abi::FwReg;
 
 use crate::errno::{
     to_ret,
@@ -34,7 +36,8 @@ use crate::errno::{
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_init_hypercalls(kvm: *mut bindings::kvm) {
     // SAFETY: The caller guarantees that the VM is valid during the call, and new.
-    unsafe { NewVm::from_raw(kvm) }.init_bitmaps();
+    let vm: NewVm<'_> = unsafe { from_c(kvm) };
+    vm.init_bitmaps();
 }
 
 /// Writes the ids of the firmware registers to userspace, in their order in `KVM_GET_REG_LIST`.
@@ -52,7 +55,7 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_fw_reg_indices(
     uindices: *mut u64,
 ) -> c_int {
     let to = UserPtr::from_ptr(uindices.cast());
-    to_ret(kvm::write_ids(FwReg::ALL.iter().map(|reg| reg.id()), to).map_err(Into::into))
+    to_ret(kvm::write_ids(FwReg::ALL.iter().map(|reg| reg.id()), to))
 }
 
 /// Reads a firmware register for userspace.
@@ -72,8 +75,8 @@ pub unsafe extern "C" fn kvm_arm_rust_get_fw_reg(
     reg: *const bindings::kvm_one_reg,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    to_ret(get(vcpu, request))
+    let (vcpu, Copied(reg)) = unsafe { from_c((vcpu, reg)) };
+    to_ret(get(vcpu, reg.into()))
 }
 
 #[inline]
@@ -95,8 +98,8 @@ pub unsafe extern "C" fn kvm_arm_rust_traced_get_fw_reg(
     reg: *const bindings::kvm_one_reg,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    to_ret(traced_get(vcpu, request))
+    let (vcpu, Copied(reg)) = unsafe { from_c((vcpu, reg)) };
+    to_ret(traced_get(vcpu, reg.into()))
 }
 
 fn traced_get(vcpu: &Vcpu, request: OneReg) -> Result {
@@ -126,8 +129,8 @@ pub unsafe extern "C" fn kvm_arm_rust_set_fw_reg(
     reg: *const bindings::kvm_one_reg,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    to_ret(set(vcpu, request))
+    let (vcpu, Copied(reg)) = unsafe { from_c((vcpu, reg)) };
+    to_ret(set(vcpu, reg.into()))
 }
 
 #[inline]
@@ -148,8 +151,8 @@ pub unsafe extern "C" fn kvm_arm_rust_traced_set_fw_reg(
     reg: *const bindings::kvm_one_reg,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    to_ret(traced_set(vcpu, request))
+    let (vcpu, Copied(reg)) = unsafe { from_c((vcpu, reg)) };
+    to_ret(traced_set(vcpu, reg.into()))
 }
 
 fn traced_set(vcpu: &Vcpu, request: OneReg) -> Result {

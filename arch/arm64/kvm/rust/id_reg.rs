@@ -3,27 +3,12 @@
 //! The comparison of an ID register with what the host can give.
 
 use kernel::{
-    kvm::{
-        abi::FeatureRegister,
-        id_reg::FeatureFields, //
-    },
+    kvm::id_reg::FeatureFields,
     prelude::*, //
 };
+use kvm_abi::FeatureRegister;
 
-use crate::errno::{
-    to_ret,
-    Result, //
-};
-
-#[inline]
-fn accept(id: u32, raz: bool, limit: u64, writable: u64, val: u64) -> Result {
-    let register = if raz {
-        FeatureRegister::Raz
-    } else {
-        FeatureRegister::Limited { limit, writable }
-    };
-    Ok(register.decide(val, || FeatureFields::of(id))?)
-}
+use crate::errno::to_ret;
 
 /// Checks whether an ID register of a VM that has not run accepts a value.
 ///
@@ -46,5 +31,6 @@ pub unsafe extern "C" fn kvm_arm_rust_accept_id_reg(
     writable: u64,
     val: u64,
 ) -> c_int {
-    to_ret(accept(id, raz, limit, writable, val))
+    let register = FeatureRegister::new(raz, limit, writable);
+    to_ret(register.decide(val, || FeatureFields::of(id)))
 }

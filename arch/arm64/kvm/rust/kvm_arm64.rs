@@ -21,4 +21,3 @@ pub mod reg_masks;
 pub mod smccc;
 pub mod smccc_filter;
 pub mod vgic_v2;
-pub mod vm_reg;

@@ -5,10 +5,20 @@
 use kernel::{
     bindings,
     kvm::{
-        abi::OptIns,
-        reg_masks::RegMaskRange, //
+        from_c,
+        reg_masks::{
+            kernel_table,
+            supports_aarch32_el0,
+            MadeOnce,
+            RegMaskRange, //
+        },
+        Copied, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    FeatureIdMasks,
+    OptIns, //
 };
 
 use crate::errno::{
@@ -32,14 +42,31 @@ pub unsafe extern "C" fn kvm_arm_rust_get_reg_writable_masks(
     range: *const bindings::reg_mask_range,
 ) -> c_int {
     // SAFETY: The caller guarantees it.
-    let range = unsafe { RegMaskRange::from_raw(range) };
-    to_ret(write_masks(&range))
+    let Copied(range) = unsafe { from_c(range) };
+    to_ret(write_masks(&range.into()))
 }
 
 #[inline]
 fn write_masks(range: &RegMaskRange) -> Result {
     range.request.range(OptIns::NONE)?;
-    Ok(range.write_feature_id_masks()?)
+    Ok(range.write_feature_id_masks(feature_id_masks())?)
+}
+
+// The masks of a host with AArch32 at EL0, and of one without. A host may go from one to the other,
+// because a CPU that comes online late may lack AArch32.
+static WITH_AARCH32: MadeOnce = MadeOnce::NONE;
+static WITHOUT_AARCH32: MadeOnce = MadeOnce::NONE;
+
+/// Returns the masks of the feature ID registers.
+#[inline]
+pub(crate) fn feature_id_masks() -> &'static FeatureIdMasks {
+    let aarch32_el0 = supports_aarch32_el0();
+    let masks = if aarch32_el0 {
+        &WITH_AARCH32
+    } else {
+        &WITHOUT_AARCH32
+    };
+    masks.get(|masks| masks.fill(kernel_table(), aarch32_el0))
 }
 
 /// Drops the masks, so that the next use makes them again.
@@ -50,6 +77,9 @@ fn write_masks(range: &RegMaskRange) -> Result {
 #[cfg(CONFIG_KVM_ARM64_RUST_KUNIT_TEST)]
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_forget_reg_masks() {
-    // SAFETY: Only functions of this module use the masks; the caller guarantees that none runs.
-    unsafe { kernel::kvm::reg_masks::forget_feature_id_masks() };
+    for masks in [&WITH_AARCH32, &WITHOUT_AARCH32] {
+        // SAFETY: Only functions of this module and of its twin in `check` use the masks, and the
+        // caller guarantees that none runs.
+        unsafe { masks.forget() };
+    }
 }

@@ -5,24 +5,25 @@
 use kernel::{
     bindings,
     kvm::{
-        abi::{
-            ret,
-            Action,
-            AffinityQuery,
-            Caller,
-            Decision,
-            FuncId,
-            FwVm,
-            PowerOn,
-            PtpCounter,
-            RandomBits,
-            SystemEvent,
-            WorkaroundQuery, //
-        },
+        from_c,
         fw_reg::mitigation,
         ExitedVcpu, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    ret,
+    Action,
+    AffinityQuery,
+    Caller,
+    Decision,
+    FuncId,
+    FwVm,
+    PowerOn,
+    PtpCounter,
+    RandomBits,
+    SystemEvent,
+    WorkaroundQuery, //
 };
 
 /// The call has been handled, the guest goes on.
@@ -44,7 +45,7 @@ pub(crate) const TO_USERSPACE: c_int = 0;
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_smccc_call_handler(vcpu: *mut bindings::kvm_vcpu) -> c_int {
     // SAFETY: The caller guarantees that the vCPU is valid, and that we handle its exit.
-    let vcpu = unsafe { ExitedVcpu::from_raw(vcpu) };
+    let vcpu: ExitedVcpu<'_> = unsafe { from_c(vcpu) };
     let id = func_id(vcpu);
     if vcpu.vm().has_smccc_filter() {
         return filtered(vcpu);

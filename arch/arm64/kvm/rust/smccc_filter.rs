@@ -5,16 +5,18 @@
 use kernel::{
     bindings,
     kvm::{
+        from_c,
         smccc::filter::read_request,
+        Copied,
         Vm, //
     },
     prelude::*,
     uaccess::UserPtr, //
 };
+use kvm_abi::FilterRequest;
 
 use crate::errno::{
     to_ret,
-    Errno,
     Result, //
 };
 
@@ -36,16 +38,15 @@ pub unsafe extern "C" fn kvm_arm_rust_smccc_set_attr(
     kvm: *mut bindings::kvm,
     attr: *mut bindings::kvm_device_attr,
 ) -> c_int {
+    let attr = attr.cast_const();
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, number, addr) = unsafe { (Vm::from_raw(kvm), (*attr).attr, (*attr).addr) };
-    if number != bindings::KVM_ARM_VM_SMCCC_FILTER.into() {
-        return Errno::from(ENXIO).get();
-    }
-    // CAST: Addresses have 64 bits on arm64. Each access checks that it belongs to userspace.
-    to_ret(set_filter(vm, UserPtr::from_addr(addr as usize)))
+    let (vm, Copied(attr)) = unsafe { from_c((kvm, attr)) };
+    to_ret(set_attr(vm, attr))
 }
 
 #[inline]
-fn set_filter(vm: &Vm, from: UserPtr) -> Result {
-    read_request(from)?.add_to(vm)
+fn set_attr(vm: &Vm, attr: bindings::kvm_device_attr) -> Result {
+    FilterRequest::admit_attribute(attr.attr)?;
+    // CAST: Addresses have 64 bits on arm64. Each access checks that it belongs to userspace.
+    read_request(UserPtr::from_addr(attr.addr as usize))?.add_to(vm)
 }

@@ -9,19 +9,18 @@
 use kernel::{
     bindings,
     kvm::{
-        abi::{
-            CpuInterface,
-            GiccVcpu,
-            Vmcr, //
-        },
+        from_c,
         vgic_v2::{
-            state_from_raw,
             state_to_raw,
             VgicV2, //
-        },
-        Vcpu, //
+        }, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    CpuInterface,
+    GiccVcpu,
+    Vmcr, //
 };
 
 /// Returns the value of the register at `addr`.
@@ -37,7 +36,7 @@ pub unsafe extern "C" fn kvm_arm_rust_read_vcpuif(
     addr: bindings::gpa_t,
 ) -> c_ulong {
     // SAFETY: The caller guarantees both.
-    let vgic = unsafe { VgicV2::new(Vcpu::from_raw(vcpu)) };
+    let vgic: VgicV2<'_> = unsafe { from_c(vcpu) };
     // CAST: `unsigned long` has 64 bits on arm64.
     CpuInterface::get(&vgic, addr) as c_ulong
 }
@@ -57,7 +56,7 @@ pub unsafe extern "C" fn kvm_arm_rust_write_vcpuif(
     val: c_ulong,
 ) {
     // SAFETY: The caller guarantees both.
-    let vgic = unsafe { VgicV2::new(Vcpu::from_raw(vcpu)) };
+    let vgic: VgicV2<'_> = unsafe { from_c(vcpu) };
     // CAST: `unsigned long` has 64 bits on arm64.
     CpuInterface::set(&vgic, addr, val as u64);
 }
@@ -77,7 +76,7 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_get_vmcr(
 ) {
     // SAFETY: The caller guarantees that the pointers are valid, and that both GICs are GICv2s.
     unsafe {
-        let vgic = VgicV2::new(Vcpu::from_raw(vcpu));
+        let vgic: VgicV2<'_> = from_c(vcpu);
         state_to_raw(vgic.host_gicv2_vmcr().into(), vmcrp);
     }
 }
@@ -98,6 +97,6 @@ pub unsafe extern "C" fn kvm_arm_rust_vgic_v2_set_vmcr(
     vmcrp: *const bindings::vgic_vmcr,
 ) {
     // SAFETY: The caller guarantees both.
-    let (vgic, state) = unsafe { (VgicV2::new(Vcpu::from_raw(vcpu)), state_from_raw(vmcrp)) };
+    let (vgic, state): (VgicV2<'_>, _) = unsafe { from_c((vcpu, vmcrp)) };
     vgic.set_vmcr(Vmcr::Gich(0).with(state));
 }

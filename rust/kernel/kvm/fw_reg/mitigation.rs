@@ -6,10 +6,22 @@
 
 use crate::bindings;
 
-use crate::kvm::abi::{
-    Mitigation,
-    WorkaroundQuery, //
+use crate::kvm::{
+    abi::{
+        Mitigation,
+        WorkaroundQuery, //
+    },
+    view::calls, //
 };
+
+calls! {
+    /// Has no preconditions.
+    fn spectre_v2_state() -> bindings::mitigation_state = arm64_get_spectre_v2_state;
+    /// Has no preconditions.
+    fn spectre_v4_state() -> bindings::mitigation_state = arm64_get_spectre_v4_state;
+    /// Has no preconditions.
+    fn spectre_bhb_state() -> bindings::mitigation_state = arm64_get_spectre_bhb_state;
+}
 
 /// Returns the state of a workaround's vulnerability.
 #[inline]
@@ -24,22 +36,19 @@ pub fn of(query: WorkaroundQuery) -> Mitigation {
 /// Returns the state of Spectre-v2, branch target injection.
 #[inline]
 pub fn spectre_v2() -> Mitigation {
-    // SAFETY: Has no preconditions.
-    from_raw(unsafe { bindings::arm64_get_spectre_v2_state() })
+    from_raw(spectre_v2_state())
 }
 
 /// Returns the state of Spectre-v4, speculative store bypass.
 #[inline]
 pub fn spectre_v4() -> Mitigation {
-    // SAFETY: Has no preconditions.
-    from_raw(unsafe { bindings::arm64_get_spectre_v4_state() })
+    from_raw(spectre_v4_state())
 }
 
 /// Returns the state of Spectre-BHB, branch history injection.
 #[inline]
 pub fn spectre_bhb() -> Mitigation {
-    // SAFETY: Has no preconditions.
-    from_raw(unsafe { bindings::arm64_get_spectre_bhb_state() })
+    from_raw(spectre_bhb_state())
 }
 
 /// Converts C's enumeration; an unknown value counts as the worst state.

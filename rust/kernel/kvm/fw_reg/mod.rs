@@ -6,11 +6,9 @@
 
 use crate::{
     bindings,
-    ffi::c_int,
-    sync::atomic::{
-        atomic_load,
-        atomic_store,
-        Relaxed, //
+    ffi::{
+        c_int,
+        c_ulong, //
     }, //
 };
 
@@ -25,6 +23,11 @@ use crate::kvm::{
         RanOnce,
         VcpuFeatures, //
     },
+    view::{
+        calls,
+        fields,
+        Shared, //
+    },
     ConfigLock,
     Guard,
     Held,
@@ -35,6 +38,41 @@ use crate::kvm::{
 
 pub mod mitigation;
 pub mod trace;
+
+/// The feature as C's functions take it. CAST: The constant is 2.
+const PSCI_0_2: c_int = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
+
+fields! {
+    impl Vm as Vm {
+        /// Written without a lock: in Rust atomically, in C in one aligned store of 32 bits.
+        fn psci_version_field() -> Shared<u32> = arch.psci_version;
+        /// C writes the bitmaps with `WRITE_ONCE()`, or before there is a vCPU that could read
+        /// them; and reads them with `READ_ONCE()`, or as one aligned word.
+        fn std_bmap_field() -> Shared<c_ulong> = arch.smccc_feat.std_bmap;
+        /// As above.
+        fn std_hyp_bmap_field() -> Shared<c_ulong> = arch.smccc_feat.std_hyp_bmap;
+        /// As above.
+        fn vendor_hyp_bmap_field() -> Shared<c_ulong> = arch.smccc_feat.vendor_hyp_bmap;
+        /// As above.
+        fn vendor_hyp_bmap_2_field() -> Shared<c_ulong> = arch.smccc_feat.vendor_hyp_bmap_2;
+    }
+}
+
+calls! {
+    impl Vm as Vm {
+        /// Needs a valid VM only.
+        fn has_feat_ssbs() -> bool = kvm_has_feat_ssbs;
+        /// Needs a valid VM only.
+        fn has_ran_once() -> bool = kvm_vm_has_ran_once;
+        /// Needs a valid VM only.
+        fn has_vcpu_feature(feature: c_int) -> bool = kvm_vcpu_has_feature;
+    }
+    impl Vcpu as Vcpu {
+        /// Needs a valid vCPU of a valid VM only. There are no features before
+        /// `KVM_ARM_VCPU_INIT`.
+        fn has_feature(feature: c_int) -> bool = vcpu_has_feature;
+    }
+}
 
 impl FwVm for Vm {
     type Locked<'a> = Guard<'a, ConfigLock>;
@@ -56,36 +94,23 @@ impl FwVm for Vm {
 
     #[inline]
     fn has_ssbs(&self) -> bool {
-        // SAFETY: By the type invariant the VM is valid, which is all that the helper needs.
-        unsafe { bindings::kvm_has_feat_ssbs(self.as_ptr()) }
+        self.has_feat_ssbs()
     }
 
     #[inline]
     fn psci_version(&self) -> u32 {
-        // SAFETY: By the type invariant the field is valid; it is aligned. It is written without a
-        // lock, by this type atomically and by C in one aligned store of 32 bits.
-        unsafe { atomic_load(&raw mut (*self.as_ptr()).arch.psci_version, Relaxed) }
+        self.psci_version_field().load()
     }
 
     #[inline]
     fn store_psci_version(&self, version: PsciVersion) {
-        // SAFETY: As in `psci_version()`; C reads the field in aligned loads of 32 bits.
-        unsafe {
-            atomic_store(
-                &raw mut (*self.as_ptr()).arch.psci_version,
-                version.to_raw(),
-                Relaxed,
-            )
-        };
+        self.psci_version_field().store(version.to_raw());
     }
 
     #[inline]
     fn bitmap(&self, map: FeatureBitmap) -> u64 {
-        // SAFETY: `bitmap_ptr()` returns a valid, aligned pointer; the bitmaps are written with
-        // `WRITE_ONCE()`, or before there is a vCPU that could read them.
-        let bits = unsafe { atomic_load(self.bitmap_ptr(map), Relaxed) };
         // CAST: `unsigned long` has 64 bits on arm64.
-        bits as u64
+        self.bitmap_field(map).load() as u64
     }
 
     #[inline]
@@ -98,24 +123,16 @@ impl Vm {
     #[inline]
     fn write_bitmap(&self, map: FeatureBitmap, bits: u64) {
         // CAST: `unsigned long` has 64 bits on arm64.
-        let bits = bits as usize;
-        // SAFETY: `bitmap_ptr()` returns a valid, aligned pointer; C reads the bitmaps with
-        // `READ_ONCE()` or as one aligned word.
-        unsafe { atomic_store(self.bitmap_ptr(map), bits, Relaxed) };
+        self.bitmap_field(map).store(bits as c_ulong);
     }
 
-    /// Returns a pointer, valid and aligned as long as `self` is, to a bitmap.
     #[inline]
-    fn bitmap_ptr(&self, map: FeatureBitmap) -> *mut usize {
-        // SAFETY: By the type invariant the VM is valid, so that its fields have addresses.
-        unsafe {
-            let features = &raw mut (*self.as_ptr()).arch.smccc_feat;
-            match map {
-                FeatureBitmap::Std => &raw mut (*features).std_bmap,
-                FeatureBitmap::StdHyp => &raw mut (*features).std_hyp_bmap,
-                FeatureBitmap::VendorHyp => &raw mut (*features).vendor_hyp_bmap,
-                FeatureBitmap::VendorHyp2 => &raw mut (*features).vendor_hyp_bmap_2,
-            }
+    fn bitmap_field(&self, map: FeatureBitmap) -> Shared<'_, c_ulong> {
+        match map {
+            FeatureBitmap::Std => self.std_bmap_field(),
+            FeatureBitmap::StdHyp => self.std_hyp_bmap_field(),
+            FeatureBitmap::VendorHyp => self.vendor_hyp_bmap_field(),
+            FeatureBitmap::VendorHyp2 => self.vendor_hyp_bmap_2_field(),
         }
     }
 }
@@ -123,8 +140,7 @@ impl Vm {
 impl FwLocked for Held<'_, ConfigLock> {
     #[inline]
     fn ran_once(&self) -> RanOnce {
-        // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
-        if unsafe { bindings::kvm_vm_has_ran_once(self.as_ptr()) } {
+        if self.has_ran_once() {
             RanOnce::Yes
         } else {
             RanOnce::No
@@ -136,11 +152,8 @@ impl FwLocked for Held<'_, ConfigLock> {
         if self.flags() & (1 << bindings::KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED) == 0 {
             return VcpuFeatures::Unknown;
         }
-        // CAST: The constant is 2; C declares the parameter as `int`.
-        let psci_0_2 = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
         VcpuFeatures::Known {
-            // SAFETY: By the invariant of `Vm` it is valid, which is all that the helper needs.
-            psci_0_2: unsafe { bindings::kvm_vcpu_has_feature(self.as_ptr(), psci_0_2) },
+            psci_0_2: self.has_vcpu_feature(PSCI_0_2),
         }
     }
 
@@ -160,11 +173,7 @@ impl FwVcpu for Vcpu {
 
     #[inline]
     fn has_psci_0_2(&self) -> bool {
-        // CAST: The constant is 2; C declares the parameter as `int`.
-        let feature = bindings::KVM_ARM_VCPU_PSCI_0_2 as c_int;
-        // SAFETY: By the type invariant the vCPU is valid, and so is its VM. It has no features
-        // before `KVM_ARM_VCPU_INIT`.
-        unsafe { bindings::vcpu_has_feature(self.as_ptr(), feature) }
+        self.has_feature(PSCI_0_2)
     }
 }
 

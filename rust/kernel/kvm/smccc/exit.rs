@@ -7,7 +7,10 @@
 
 use core::ops::Deref;
 
-use crate::bindings;
+use crate::{
+    bindings,
+    types::Opaque, //
+};
 
 use crate::kvm::{
     abi::{
@@ -19,6 +22,14 @@ use crate::kvm::{
         PsciVersion,
         RandomBits,
         SystemEvent, //
+    },
+    view::{
+        calls,
+        field,
+        fields,
+        from_c,
+        FromC,
+        View, //
     },
     Vcpu, //
 };
@@ -32,49 +43,82 @@ use crate::kvm::{
 #[derive(Clone, Copy)]
 pub struct ExitedVcpu<'a>(&'a Vcpu);
 
-impl<'a> ExitedVcpu<'a> {
-    /// Creates a view of a vCPU.
-    ///
-    /// # Safety
-    ///
-    /// - `ptr` must fulfil the requirements of [`Vcpu::from_raw`].
-    /// - The current task must handle an exit of the vCPU for the lifetime `'a`.
-    #[inline]
-    pub unsafe fn from_raw(ptr: *mut bindings::kvm_vcpu) -> Self {
-        // INVARIANT: The caller guarantees that the current task handles an exit.
-        // SAFETY: The caller guarantees it.
-        Self(unsafe { Vcpu::from_raw(ptr) })
-    }
+impl FromC for ExitedVcpu<'_> {
+    type Raw = *mut bindings::kvm_vcpu;
 
+    #[inline(always)]
+    unsafe fn from_c(raw: *mut bindings::kvm_vcpu) -> Self {
+        // INVARIANT: The caller guarantees that the current task handles an exit.
+        // SAFETY: The caller guarantees that the vCPU is valid.
+        Self(unsafe { from_c(raw) })
+    }
+}
+
+/// The memory in which KVM describes an exit to userspace.
+///
+/// # Invariants
+///
+/// The current task handles the exit.
+#[repr(transparent)]
+struct Run(Opaque<bindings::kvm_run>);
+
+// SAFETY: It wraps the structure, and `ExitedVcpu::run()` creates the references.
+unsafe impl View for Run {
+    type C = bindings::kvm_run;
+}
+
+fields! {
+    impl ExitedVcpu<'_> as Vcpu {
+        /// The registers of the guest are ours by the type invariant.
+        fn regs_field() -> Own<[u64; 31]> = arch.ctxt.regs.regs;
+        /// As above.
+        fn pstate_field() -> Own<u64> = arch.ctxt.regs.pstate;
+        /// Set when the vCPU is created, before anybody else knows it.
+        fn run_field() -> Fixed<*mut bindings::kvm_run> = run;
+        /// C writes it while it holds the vCPU's mutex, and now the current task does.
+        fn steal_base_field() -> Fixed<u64> = arch.steal.base;
+    }
+    impl Run as Run {
+        /// This field, and those below, are the kernel's to write during the exit.
+        fn exit_reason() -> Output<u32> = exit_reason;
+        /// The function that was called.
+        fn hypercall_nr() -> Output<u64> = __bindgen_anon_1.hypercall.nr;
+        /// The flags.
+        fn hypercall_flags() -> Output<u64> = __bindgen_anon_1.hypercall.__bindgen_anon_1.flags;
+        /// The event of the system.
+        fn event_type() -> Output<u32> = __bindgen_anon_1.system_event.type_;
+        /// The number of words of data.
+        fn event_ndata() -> Output<u32> = __bindgen_anon_1.system_event.ndata;
+        /// The data.
+        fn event_data() -> Output<[u64; 16]> = __bindgen_anon_1.system_event.__bindgen_anon_1.data;
+    }
+}
+
+calls! {
+    impl ExitedVcpu<'_> as Vcpu {
+        /// Returns whether the guest's data accesses are big-endian now. The registers that C
+        /// reads are ours by the type invariant.
+        pub fn is_be() -> bool = kvm_vcpu_is_be;
+        /// Starts to count the vCPU's stolen time at the address that userspace set, and returns
+        /// that guest physical address. By the type invariant the current task may sleep.
+        pub fn start_stolen_time() -> u64 = kvm_init_stolen_time;
+        /// What C reads describes the exit, which is ours by the type invariant.
+        fn trap_class() -> u8 = kvm_vcpu_trap_get_class;
+        /// As above.
+        fn trap_il_is_32bit() -> bool = kvm_vcpu_trap_il_is32bit;
+    }
+}
+
+calls! {
+    /// Has no preconditions.
+    fn random_u64() -> u64 = get_random_u64;
+}
+
+impl ExitedVcpu<'_> {
     /// Sets `x0` to `x3`.
     #[inline]
     pub fn set_registers(self, registers: [u64; 4]) {
-        // SAFETY: As in `registers()`; by the type invariant nobody else accesses them.
-        unsafe { self.registers_ptr().write(registers) };
-    }
-
-    /// Returns a pointer, valid and aligned as long as the vCPU is, to `x0` to `x3`.
-    #[inline]
-    fn registers_ptr(self) -> *mut [u64; 4] {
-        // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses.
-        // CAST: The array has 31 registers; these are the first four.
-        unsafe { (&raw mut (*self.as_ptr()).arch.ctxt.regs.regs).cast() }
-    }
-
-    /// Returns whether the guest's data accesses are big-endian now.
-    #[inline]
-    pub fn is_be(self) -> bool {
-        // SAFETY: By the type invariant the vCPU is valid and its registers are ours.
-        unsafe { bindings::kvm_vcpu_is_be(self.as_ptr()) }
-    }
-
-    /// Starts to count the vCPU's stolen time at the address that userspace set.
-    ///
-    /// Returns that guest physical address.
-    #[inline]
-    pub fn start_stolen_time(self) -> u64 {
-        // SAFETY: By the type invariant the current task handles an exit, where it may sleep.
-        unsafe { bindings::kvm_init_stolen_time(self.as_ptr()) }
+        self.regs_field().first().set(registers);
     }
 
     /// Sets `x0` to `x3` to the random bits that a call asks for.
@@ -82,8 +126,7 @@ impl<'a> ExitedVcpu<'a> {
     pub fn set_random_bits(self, request: RandomBits) {
         let mut words = [0; 3];
         for word in words.iter_mut().take(request.words()) {
-            // SAFETY: Has no preconditions.
-            *word = unsafe { bindings::get_random_u64() };
+            *word = random_u64();
         }
         self.set_registers(request.to_registers(words));
         // SAFETY: The words are ours.
@@ -93,31 +136,21 @@ impl<'a> ExitedVcpu<'a> {
     /// Forwards a call to userspace.
     #[inline]
     pub fn exit_hypercall(self, id: FuncId) {
-        // SAFETY: By the type invariant the vCPU is valid, which is all that the helpers need.
-        let (class, il_is_32bit) = unsafe {
-            (
-                bindings::kvm_vcpu_trap_get_class(self.as_ptr()),
-                bindings::kvm_vcpu_trap_il_is32bit(self.as_ptr()),
-            )
-        };
+        let class = self.trap_class().into();
         let mut flags = 0;
-        if [bindings::ESR_ELx_EC_SMC32, bindings::ESR_ELx_EC_SMC64].contains(&class.into()) {
+        if [bindings::ESR_ELx_EC_SMC32, bindings::ESR_ELx_EC_SMC64].contains(&class) {
             flags |= bindings::KVM_HYPERCALL_EXIT_SMC;
         }
-        if !il_is_32bit {
+        if !self.trap_il_is_32bit() {
             flags |= bindings::KVM_HYPERCALL_EXIT_16BIT;
         }
 
         let run = self.run();
-        // SAFETY: `run()` returns a valid pointer, and by the type invariant the kernel does not
-        // access the memory elsewhere; userspace may, so nothing here reads it back.
-        unsafe {
-            let hypercall = &raw mut (*run).__bindgen_anon_1.hypercall;
-            hypercall.write_bytes(0, 1);
-            (&raw mut (*hypercall).nr).write(id.to_raw().into());
-            (&raw mut (*hypercall).__bindgen_anon_1.flags).write(flags.into());
-            (&raw mut (*run).exit_reason).write(bindings::KVM_EXIT_HYPERCALL);
-        }
+        // All of it is ours to write, as are its fields.
+        field!(run => Output, __bindgen_anon_1.hypercall).clear();
+        run.hypercall_nr().set(id.to_raw().into());
+        run.hypercall_flags().set(flags.into());
+        run.exit_reason().set(bindings::KVM_EXIT_HYPERCALL);
     }
 
     /// Reports an event of the whole system to userspace.
@@ -138,28 +171,21 @@ impl<'a> ExitedVcpu<'a> {
         };
 
         let run = self.run();
-        // SAFETY: As in `exit_hypercall()`.
-        unsafe {
-            let event = &raw mut (*run).__bindgen_anon_1.system_event;
-            event.write_bytes(0, 1);
-            (&raw mut (*event).type_).write(kind);
-            if let Some(data) = data {
-                (&raw mut (*event).ndata).write(1);
-                (&raw mut (*event).__bindgen_anon_1.data)
-                    .cast::<u64>()
-                    .write(data.into());
-            }
-            (&raw mut (*run).exit_reason).write(bindings::KVM_EXIT_SYSTEM_EVENT);
+        // As above.
+        field!(run => Output, __bindgen_anon_1.system_event).clear();
+        run.event_type().set(kind);
+        if let Some(data) = data {
+            run.event_ndata().set(1);
+            run.event_data().first().set([data.into()]);
         }
+        run.exit_reason().set(bindings::KVM_EXIT_SYSTEM_EVENT);
     }
 
-    /// Returns a pointer, valid and aligned as long as the vCPU is, to the `struct kvm_run` that
-    /// userspace reads.
     #[inline]
-    fn run(self) -> *mut bindings::kvm_run {
-        // SAFETY: By the invariant of `Vcpu` it is valid; the field does not change after its
-        // creation.
-        unsafe { (*self.as_ptr()).run }
+    fn run(&self) -> &Run {
+        // SAFETY: A vCPU has this memory as long as it is valid; the exit is ours by the type
+        // invariant.
+        unsafe { from_c(self.run_field().get()) }
     }
 }
 
@@ -175,16 +201,12 @@ impl Deref for ExitedVcpu<'_> {
 impl Caller for ExitedVcpu<'_> {
     #[inline]
     fn registers(&self) -> [u64; 4] {
-        // SAFETY: `registers_ptr()` returns a valid, aligned pointer; by the type invariant nobody
-        // else accesses the registers.
-        unsafe { self.registers_ptr().read() }
+        self.regs_field().first().get()
     }
 
     #[inline]
     fn is_32bit(&self) -> bool {
-        // SAFETY: By the type invariant the vCPU is valid and its registers are ours.
-        let pstate = unsafe { (*self.as_ptr()).arch.ctxt.regs.pstate };
-        pstate & u64::from(bindings::PSR_MODE32_BIT) != 0
+        self.pstate_field().get() & u64::from(bindings::PSR_MODE32_BIT) != 0
     }
 
     #[inline]
@@ -199,8 +221,7 @@ impl Caller for ExitedVcpu<'_> {
 
     #[inline]
     fn stolen_time(&self) -> Option<u64> {
-        // SAFETY: By the type invariant the vCPU is valid; the field is set once, before it runs.
-        let base = unsafe { (*self.as_ptr()).arch.steal.base };
+        let base = self.steal_base_field().get();
         // `INVALID_GPA`.
         (base != u64::MAX).then_some(base)
     }

@@ -4,14 +4,15 @@
 //!
 //! C header: [`include/linux/maple_tree.h`](srctree/include/linux/maple_tree.h)
 
-use core::{
-    num::NonZero,
-    ptr, //
-};
+use core::num::NonZero;
 
 use crate::{
     bindings,
-    ffi::c_int,
+    ffi::{
+        c_int,
+        c_ulong,
+        c_void, //
+    },
     prelude::*,
     uaccess::{
         UserPtr,
@@ -29,6 +30,7 @@ use crate::kvm::{
         FuncId,
         FwVm, //
     },
+    view::fields,
     ConfigLock,
     Guard,
     Held,
@@ -48,41 +50,42 @@ pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
     Ok(FilterRequest::from_le_words(words.map(u64::from_le)))
 }
 
-/// Copies C's structure, which C has read from userspace.
-///
-/// # Safety
-///
-/// `filter` must point to a valid structure that nobody writes during the call.
+/// Converts C's structure, which C has read from userspace.
 #[inline]
-pub unsafe fn request_from_raw(filter: *const bindings::kvm_smccc_filter) -> FilterRequest {
-    // SAFETY: The structure has 24 bytes without padding, of which any are valid words.
-    let words: [u64; 3] = unsafe { filter.cast::<[u64; 3]>().read_unaligned() };
-    FilterRequest::from_le_words(words.map(u64::from_le))
+pub fn request_from(filter: bindings::kvm_smccc_filter) -> FilterRequest {
+    FilterRequest::new(filter.base, filter.nr_functions, filter.action, filter.pad)
+}
+
+fields! {
+    impl Vm as Vm {
+        /// Initialised by the type invariant. C reads it under RCU.
+        fn filter_field() -> Place<bindings::maple_tree> = arch.smccc_filter;
+    }
 }
 
 impl Vm {
     /// Returns whether there is a filter; without one, KVM handles every call.
     #[inline]
     pub fn has_smccc_filter(&self) -> bool {
-        // SAFETY: By the type invariant the field is valid and initialised.
-        unsafe { !bindings::mtree_empty(&raw const (*self.as_ptr()).arch.smccc_filter) }
+        // SAFETY: The tree is valid and initialised.
+        unsafe { !bindings::mtree_empty(self.filter_field().as_ptr()) }
+    }
+
+    /// Returns the entry for the first function from `first` to `last` that has one; null if none.
+    #[inline]
+    fn find(&self, first: FuncId, last: FuncId) -> *mut c_void {
+        // CAST: `unsigned long` has 64 bits on arm64.
+        let (mut index, max) = (first.to_raw() as c_ulong, last.to_raw() as c_ulong);
+        // SAFETY: The tree is valid and initialised; `index` is ours.
+        unsafe { bindings::mt_find(self.filter_field().as_ptr(), &raw mut index, max) }
     }
 
     /// Returns the filter's entry for a function.
     #[inline]
     pub fn smccc_filter_entry(&self, id: FuncId) -> FilterEntry {
+        // SAFETY: An entry is a value; null, for no entry, counts as 0.
+        let value = unsafe { bindings::xa_to_value(self.find(id, id)) };
         // CAST: `unsigned long` has 64 bits on arm64.
-        let max = id.to_raw() as usize;
-        let mut index = max;
-        // SAFETY: By the type invariant the field is valid and initialised; `index` is ours.
-        let value = unsafe {
-            bindings::xa_to_value(bindings::mt_find(
-                &raw mut (*self.as_ptr()).arch.smccc_filter,
-                ptr::from_mut(&mut index),
-                max,
-            ))
-        };
-        // CAST: As above.
         FilterEntry::from_raw(value as u64)
     }
 }
@@ -91,17 +94,7 @@ impl Held<'_, ConfigLock> {
     /// Returns whether the filter has an entry for any function of the range.
     #[inline]
     pub fn smccc_filter_has_any(&self, range: &FilterRange) -> bool {
-        // CAST: `unsigned long` has 64 bits on arm64.
-        let mut index = range.first.to_raw() as usize;
-        // SAFETY: By the invariant of `Vm` the field is valid and initialised; `index` is ours.
-        let entry = unsafe {
-            bindings::mt_find(
-                &raw mut (*self.as_ptr()).arch.smccc_filter,
-                ptr::from_mut(&mut index),
-                range.last.to_raw() as usize,
-            )
-        };
-        !entry.is_null()
+        !self.find(range.first, range.last).is_null()
     }
 }
 
@@ -136,15 +129,15 @@ impl FilterLocked for Held<'_, ConfigLock> {
 
     #[inline]
     fn insert(&self, range: &FilterRange) -> Result<(), InsertError> {
-        // SAFETY: By the invariant of `Vm` the field is valid and initialised; writers hold the
-        // lock, as we do. An action is small enough for a value entry.
+        // SAFETY: The tree is valid and initialised; writers hold the lock, as we do. An action is
+        // small enough for a value entry.
         // CAST: `unsigned long` has 64 bits on arm64.
         let ret = unsafe {
             bindings::mtree_insert_range(
-                &raw mut (*self.as_ptr()).arch.smccc_filter,
-                range.first.to_raw() as usize,
-                range.last.to_raw() as usize,
-                bindings::xa_mk_value(range.action.to_raw() as usize),
+                self.filter_field().as_ptr(),
+                range.first.to_raw() as c_ulong,
+                range.last.to_raw() as c_ulong,
+                bindings::xa_mk_value(range.action.to_raw() as c_ulong),
                 bindings::GFP_KERNEL_ACCOUNT,
             )
         };
@@ -154,6 +147,6 @@ impl FilterLocked for Held<'_, ConfigLock> {
     #[inline]
     fn clear(&self) {
         // SAFETY: As in `insert()`; nobody else reads the tree before it has a range.
-        unsafe { bindings::mtree_destroy(&raw mut (*self.as_ptr()).arch.smccc_filter) };
+        unsafe { bindings::mtree_destroy(self.filter_field().as_ptr()) };
     }
 }

@@ -7,24 +7,38 @@ use core::{
     ptr, //
 };
 
-use crate::kvm::{
-    abi::{
-        Seen,
-        Verdict, //
-    },
-    ExitedVcpu, //
+use crate::{
+    bindings,
+    kvm::{
+        abi::{
+            Seen,
+            Verdict, //
+        },
+        view::fields,
+        ExitedVcpu,
+        Vcpu, //
+    }, //
 };
+
+fields! {
+    impl ExitedVcpu<'_> as Vcpu {
+        /// By the type invariant only the current task, which handles the exit, uses the notes.
+        fn notes_field() -> Own<*mut bindings::kvm_arm_abi_notes> = arch.abi_notes;
+    }
+}
 
 /// Notes of the reports about other vCPUs, if the call depends on them.
 pub struct Notes(Cell<Option<Seen>>);
 
 impl Notes {
     /// Creates the notes of a call; `None` if it does not depend on other vCPUs.
+    #[inline]
     pub fn new(seen: Option<Seen>) -> Self {
         Self(Cell::new(seen))
     }
 
     /// Returns what follows from the notes.
+    #[inline]
     pub fn verdict(&self) -> Verdict {
         self.0.get().map_or(Verdict::Unknown, |seen| seen.verdict())
     }
@@ -32,23 +46,19 @@ impl Notes {
 
 impl ExitedVcpu<'_> {
     /// Calls a function; meanwhile, [`ExitedVcpu::note`] writes to these notes.
+    #[inline]
     pub fn with_notes<R>(self, notes: &Notes, f: impl FnOnce() -> R) -> R {
-        // SAFETY: By the invariant of `Vcpu` it is valid, so that its fields have addresses.
-        let field = unsafe { &raw mut (*self.as_ptr()).arch.abi_notes };
-        // SAFETY: By the type invariant only the current task, which handles the exit, accesses the
-        // field.
-        unsafe { field.write(ptr::from_ref(notes).cast_mut().cast()) };
+        self.notes_field()
+            .set(ptr::from_ref(notes).cast_mut().cast());
         let result = f();
-        // SAFETY: As above.
-        unsafe { field.write(ptr::null_mut()) };
+        self.notes_field().set(ptr::null_mut());
         result
     }
 
     /// Writes to the notes of the call that is being handled, if it has any.
+    #[inline]
     pub fn note(self, f: impl FnOnce(&mut Seen)) {
-        // SAFETY: By the invariant of `Vcpu` it is valid; by the type invariant only the current
-        // task accesses the field.
-        let notes = unsafe { (*self.as_ptr()).arch.abi_notes };
+        let notes = self.notes_field().get();
         // SAFETY: The field is null, or `with_notes()` has stored a reference to notes there and
         // has not returned, because it clears the field first. Only the current task, which runs
         // `with_notes()`, accesses the notes.

@@ -8,16 +8,13 @@ use core::ptr;
 
 use crate::{
     bindings,
-    sync::{
-        atomic::{
-            atomic_load,
-            atomic_store,
-            Relaxed, //
-        },
-        barrier::{
-            smp_mb,
-            Write, //
-        }, //
+    ffi::{
+        c_int,
+        c_ulong, //
+    },
+    sync::barrier::{
+        smp_mb,
+        Write, //
     }, //
 };
 
@@ -27,6 +24,11 @@ use crate::kvm::{
         PowerOn,
         PowerVcpu, //
     },
+    view::{
+        calls,
+        fields,
+        from_c, //
+    },
     ExitedVcpu,
     Guard,
     Held,
@@ -35,29 +37,61 @@ use crate::kvm::{
     Vm, //
 };
 
+fields! {
+    impl Vcpu as Vcpu {
+        /// C accesses it with `READ_ONCE()` and `WRITE_ONCE()`.
+        fn mp_state_field() -> Shared<u32> = arch.mp_state.mp_state;
+    }
+    impl Held<'_, PowerLock> as Vcpu {
+        /// Accessed under the lock, which is held by the type invariant.
+        fn reset_state_field() -> Own<bindings::vcpu_reset_state> = arch.reset_state;
+    }
+    impl Vm as Vm {
+        /// The counter of an `atomic_t`.
+        fn online_vcpus_field() -> Shared<c_int> = online_vcpus.counter;
+        /// Initialised by the type invariant; C looks vCPUs up in it without a lock.
+        fn vcpu_array_field() -> Place<bindings::xarray> = vcpu_array;
+    }
+}
+
+calls! {
+    impl Vcpu as Vcpu {
+        /// Needs a valid vCPU only: C reads the register in one load, and writes it in one store.
+        fn mpidr_aff() -> c_ulong = kvm_vcpu_get_mpidr_aff;
+        /// Needs a valid vCPU only.
+        fn wake_up() -> bool = kvm_vcpu_wake_up;
+    }
+    impl Held<'_, PowerLock> as Vcpu {
+        /// Needs a valid vCPU whose state to reset to is set.
+        fn request_reset() = kvm_make_vcpu_reset_request;
+    }
+    impl ExitedVcpu<'_> as Vcpu {
+        /// Waits for an interrupt. By the type invariant the current task may sleep.
+        pub fn wait_for_interrupt() = kvm_vcpu_wfi;
+        /// Turns the vCPU off. Takes its lock, which no [`ExitedVcpu`] holds.
+        pub fn power_off() = kvm_arm_vcpu_power_off;
+    }
+    impl Vm as Vm {
+        /// Needs a valid VM only.
+        fn request_sleep() -> bool = kvm_make_all_cpus_sleep_request;
+        /// Needs a valid VM only.
+        fn mpidr_to_vcpu(mpidr: c_ulong) -> *mut bindings::kvm_vcpu = kvm_mpidr_to_vcpu;
+    }
+}
+
 impl Vcpu {
     /// Returns the vCPU's affinity, in the fields of `MPIDR_EL1`. Userspace may change it at any
     /// time.
     #[inline]
     pub fn affinity(&self) -> u64 {
-        // SAFETY: By the type invariant the vCPU is valid, which is all that the helper needs: C
-        // reads the register in one load, and writes it in one store.
-        unsafe { bindings::kvm_vcpu_get_mpidr_aff(self.as_ptr()) as u64 }
+        // CAST: `unsigned long` has 64 bits on arm64.
+        self.mpidr_aff() as u64
     }
 
     /// Returns whether the vCPU is off. Only under its lock does this stay true.
     #[inline]
     pub fn is_off(&self) -> bool {
-        // SAFETY: `mp_state()` returns a valid, aligned pointer; C writes it with `WRITE_ONCE()`.
-        let state = unsafe { atomic_load(self.mp_state(), Relaxed) };
-        state == bindings::KVM_MP_STATE_STOPPED
-    }
-
-    /// Returns a pointer, valid and aligned as long as `self` is, to the power state.
-    #[inline]
-    fn mp_state(&self) -> *mut u32 {
-        // SAFETY: By the type invariant the vCPU is valid, so that its fields have addresses.
-        unsafe { &raw mut (*self.as_ptr()).arch.mp_state.mp_state }
+        self.mp_state_field().load() == bindings::KVM_MP_STATE_STOPPED
     }
 }
 
@@ -78,9 +112,7 @@ impl Held<'_, PowerLock> {
     /// Returns the state that the vCPU was last asked to be reset to.
     #[inline]
     pub fn reset_state(&self) -> ResetState {
-        // SAFETY: By the invariant of `Vcpu` it is valid; the field is accessed under the lock,
-        // which is held by the type invariant.
-        let state = unsafe { (*self.as_ptr()).arch.reset_state };
+        let state = self.reset_state_field().get();
         ResetState {
             // CAST: `unsigned long` has 64 bits on arm64.
             pc: state.pc as u64,
@@ -93,8 +125,7 @@ impl Held<'_, PowerLock> {
     /// Turns the vCPU off, without making it leave the guest.
     #[inline]
     fn stop(&self) {
-        // SAFETY: As in `is_off()`; writers hold the lock, as we do.
-        unsafe { atomic_store(self.mp_state(), bindings::KVM_MP_STATE_STOPPED, Relaxed) };
+        self.mp_state_field().store(bindings::KVM_MP_STATE_STOPPED);
     }
 }
 
@@ -116,42 +147,23 @@ impl PowerLocked for Held<'_, PowerLock> {
     /// Turns the vCPU on; it is reset to this state before it runs, or before userspace reads it.
     #[inline]
     fn start(&self, entry: u64, context_id: u64, be: bool) {
-        let vcpu = self.as_ptr();
-        // SAFETY: As in `reset_state()`. CAST: `unsigned long` has 64 bits on arm64.
-        unsafe {
-            (*vcpu).arch.reset_state = bindings::vcpu_reset_state {
-                pc: entry as usize,
-                r0: context_id as usize,
-                be,
-                reset: true,
-            };
-            bindings::kvm_make_vcpu_reset_request(vcpu);
-        }
+        // CAST: `unsigned long` has 64 bits on arm64.
+        self.reset_state_field().set(bindings::vcpu_reset_state {
+            pc: entry as usize,
+            r0: context_id as usize,
+            be,
+            reset: true,
+        });
+        self.request_reset();
         // A CPU that sees the vCPU on must see that it has to be reset; pairs with the check of
         // requests when the vCPU enters the guest.
         smp_mb(Write);
-        // SAFETY: As in `stop()`.
-        unsafe { atomic_store(self.mp_state(), bindings::KVM_MP_STATE_RUNNABLE, Relaxed) };
-        // SAFETY: By the invariant of `Vcpu` it is valid.
-        unsafe { bindings::kvm_vcpu_wake_up(vcpu) };
+        self.mp_state_field().store(bindings::KVM_MP_STATE_RUNNABLE);
+        self.wake_up();
     }
 }
 
 impl ExitedVcpu<'_> {
-    /// Waits for an interrupt.
-    #[inline]
-    pub fn wait_for_interrupt(self) {
-        // SAFETY: By the type invariant the current task handles an exit, where it may sleep.
-        unsafe { bindings::kvm_vcpu_wfi(self.as_ptr()) };
-    }
-
-    /// Turns the vCPU off.
-    #[inline]
-    pub fn power_off(self) {
-        // SAFETY: By the type invariant the vCPU is valid; we do not hold its lock.
-        unsafe { bindings::kvm_arm_vcpu_power_off(self.as_ptr()) };
-    }
-
     /// Turns another vCPU on; it begins with the endianness of this one.
     ///
     /// Returns the result of the call.
@@ -165,24 +177,17 @@ impl Vm {
     /// Returns the vCPU that has this affinity.
     #[inline]
     pub fn vcpu_by_affinity(&self, affinity: u64) -> Option<&Vcpu> {
-        // SAFETY: By the type invariant the VM is valid. CAST: `unsigned long` has 64 bits.
-        let vcpu = unsafe { bindings::kvm_mpidr_to_vcpu(self.as_ptr(), affinity as usize) };
-        if vcpu.is_null() {
-            return None;
-        }
+        // CAST: `unsigned long` has 64 bits on arm64.
+        let vcpu = self.mpidr_to_vcpu(affinity as c_ulong);
         // SAFETY: A vCPU that can be found lives as long as its VM.
-        Some(unsafe { Vcpu::from_raw(vcpu) })
+        unsafe { from_c(vcpu) }
     }
 
     /// Returns the number of vCPUs that can be found.
     #[inline]
     pub fn online_vcpus(&self) -> u32 {
-        // SAFETY: By the type invariant the VM is valid; `atomic_t` is an aligned `int`, which C
-        // accesses atomically.
-        let online =
-            unsafe { atomic_load(&raw mut (*self.as_ptr()).online_vcpus.counter, Relaxed) };
         // CAST: It counts up from zero.
-        online as u32
+        self.online_vcpus_field().load() as u32
     }
 
     /// Returns the vCPUs that can be found.
@@ -201,8 +206,7 @@ impl Vm {
         for vcpu in self.vcpus() {
             vcpu.lock_power().stop();
         }
-        // SAFETY: By the type invariant the VM is valid.
-        unsafe { bindings::kvm_make_all_cpus_sleep_request(self.as_ptr()) };
+        self.request_sleep();
     }
 }
 
@@ -223,23 +227,20 @@ impl<'a> Iterator for Vcpus<'a> {
             return None;
         }
         // CAST: `unsigned long` has 64 bits on arm64.
-        let mut index = self.next as usize;
-        // SAFETY: By the invariant of `Vm` it is valid, and its array is initialised.
+        let mut index = self.next as c_ulong;
+        let array = self.vm.vcpu_array_field().as_ptr();
+        // SAFETY: The array is initialised, and has pointers to vCPUs. One that can be found lives
+        // as long as its VM.
         let vcpu = unsafe {
-            bindings::xa_find(
-                &raw mut (*self.vm.as_ptr()).vcpu_array,
-                ptr::from_mut(&mut index),
-                last as usize,
-                bindings::XA_PRESENT,
-            )
+            let index = ptr::from_mut(&mut index);
+            let vcpu = bindings::xa_find(array, index, last as c_ulong, bindings::XA_PRESENT);
+            from_c::<Option<&'a Vcpu>>(vcpu.cast())
         };
-        if vcpu.is_null() {
-            self.next = self.end;
-            return None;
-        }
-        // CAST: As above. There are far fewer than 2^64 vCPUs.
-        self.next = (index as u64).saturating_add(1);
-        // SAFETY: A vCPU that can be found lives as long as its VM.
-        Some(unsafe { Vcpu::from_raw(vcpu.cast()) })
+        self.next = match vcpu {
+            // CAST: As above. There are far fewer than 2^64 vCPUs.
+            Some(_) => (index as u64).saturating_add(1),
+            None => self.end,
+        };
+        vcpu
     }
 }

@@ -8,11 +8,7 @@ use core::mem::MaybeUninit;
 
 use crate::{
     bindings,
-    ffi::c_int,
-    sync::atomic::{
-        atomic_load,
-        Relaxed, //
-    }, //
+    ffi::c_int, //
 };
 
 use crate::kvm::{
@@ -20,8 +16,18 @@ use crate::kvm::{
         PtpCounter,
         SystemTime, //
     },
+    view::fields,
     Vm, //
 };
+
+fields! {
+    impl Vm as Vm {
+        /// C writes it in one store.
+        fn voffset_field() -> Shared<u64> = arch.timer_data.voffset;
+        /// C writes it in one store.
+        fn poffset_field() -> Shared<u64> = arch.timer_data.poffset;
+    }
+}
 
 impl Vm {
     /// Returns the host's time of day, and a counter of the guest at that time.
@@ -47,20 +53,15 @@ impl Vm {
             return None;
         }
 
-        // SAFETY: By the type invariant the VM is valid, so that its fields have addresses.
-        let offset = unsafe {
-            match counter {
-                PtpCounter::Virtual => &raw mut (*self.as_ptr()).arch.timer_data.voffset,
-                PtpCounter::Physical => &raw mut (*self.as_ptr()).arch.timer_data.poffset,
-            }
+        let offset = match counter {
+            PtpCounter::Virtual => self.voffset_field(),
+            PtpCounter::Physical => self.poffset_field(),
         };
-        // SAFETY: The pointer is valid and aligned; C writes the offsets in one store.
-        let offset = unsafe { atomic_load(offset, Relaxed) };
         Some(SystemTime {
             // CAST: The time is not negative.
             nanoseconds: systime as u64,
             // Counters wrap.
-            cycles: cycles.wrapping_sub(offset),
+            cycles: cycles.wrapping_sub(offset.load()),
         })
     }
 }

@@ -5,6 +5,10 @@
 //! Reference: Arm DEN 0022 (PSCI), `kvm_psci_version()` and `kvm_arm_set_fw_reg()`.
 
 use super::RanOnce;
+use super::{
+    FwLocked,
+    FwVm, //
+};
 use crate::{
     cast,
     Reject, //
@@ -149,5 +153,16 @@ impl PsciVersion {
     #[inline]
     pub const fn fits(stored: u32, psci_0_2: bool) -> bool {
         stored == 0 || Self(stored).needs_psci_0_2() == psci_0_2
+    }
+
+    /// Returns whether a VM can have a vCPU with these features.
+    ///
+    /// All vCPUs of a VM have the same features. So if they are known, this one fits.
+    #[inline]
+    pub fn fits_vm(vm: &impl FwVm, locked: &impl FwLocked, psci_0_2: bool) -> bool {
+        match locked.features() {
+            VcpuFeatures::Unknown => Self::fits(vm.psci_version(), psci_0_2),
+            VcpuFeatures::Known { .. } => true,
+        }
     }
 }

@@ -10,10 +10,16 @@ use crate::{
     Reject, //
 };
 
+mod enable;
 mod levels;
 mod scope;
 mod vm_reg;
 
+pub use enable::{
+    CanonicalPmr,
+    OptInLocked,
+    OptInVm, //
+};
 pub use levels::{
     FeatureLevelReg,
     FeatureLevels,
@@ -68,6 +74,16 @@ impl OptIns {
         self.0 & other.0 == other.0
     }
 
+    /// Returns what there is for a VM that has opted in to `vm`: all if opt-ins are offered.
+    #[inline]
+    pub const fn there(offered: bool, vm: Self) -> Self {
+        if offered {
+            Self::ALL
+        } else {
+            vm
+        }
+    }
+
     /// Returns the union of both sets.
     #[inline]
     pub const fn union(self, other: Self) -> Self {
@@ -105,6 +121,7 @@ impl OptIns {
 
 /// A capability by which a VM opts in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum OptInCap {
     /// `KVM_CAP_ARM_FEATURE_LEVELS`.
     FeatureLevels,
@@ -146,6 +163,16 @@ impl OptInCap {
         Self::ALL
             .into_iter()
             .find(|cap| u64::from(cap.number()) == number)
+    }
+
+    /// Answers `KVM_CHECK_EXTENSION` for a number, as [`OptInCap::extension`]; 0 if no capability
+    /// has it.
+    #[inline]
+    pub fn check_extension(number: i64, there: OptIns) -> u32 {
+        u64::try_from(number)
+            .ok()
+            .and_then(Self::from_number)
+            .map_or(0, |cap| cap.extension(there))
     }
 
     /// Returns the features that a VM can opt in to by the capability.

@@ -37,10 +37,16 @@ impl Scope {
         }
     }
 
+    /// Returns whether the lists of a VM have scopes.
+    #[inline]
+    pub const fn is_listed(opt_ins: OptIns) -> bool {
+        opt_ins.contains(OptIns::REG_SCOPE)
+    }
+
     /// Returns the id in a list of registers: with the scope, if the VM has opted in to it.
     #[inline]
     pub fn list(id: u64, opt_ins: OptIns) -> u64 {
-        if opt_ins.contains(OptIns::REG_SCOPE) && Self::of(id) == Self::Vm {
+        if Self::is_listed(opt_ins) && Self::of(id) == Self::Vm {
             RegId::new(id).with_vm_scope()
         } else {
             id
@@ -52,7 +58,7 @@ impl Scope {
     #[inline]
     pub fn strip(id: u64, opt_ins: OptIns) -> u64 {
         let plain = RegId::new(id).without_scope();
-        if opt_ins.contains(OptIns::REG_SCOPE) && Self::of(plain) == Self::Vm {
+        if Self::is_listed(opt_ins) && Self::of(plain) == Self::Vm {
             plain
         } else {
             id

@@ -19,6 +19,7 @@ use crate::{
         VcpuFeatures, //
     },
     reg_id::RegId,
+    NoRoom,
     Reject, //
 };
 
@@ -78,6 +79,19 @@ impl VmReg {
     #[inline]
     pub const fn count(opt_ins: OptIns) -> usize {
         FwReg::ALL.len().saturating_add(Self::count_levels(opt_ins))
+    }
+
+    /// Checks whether a list of this many ids has room for all of them.
+    ///
+    /// # Errors
+    ///
+    /// [`NoRoom`] if it has not.
+    #[inline]
+    pub fn admit_room(opt_ins: OptIns, room: u64) -> Result<(), NoRoom> {
+        match usize::try_from(room) {
+            Ok(room) if room < Self::count(opt_ins) => Err(NoRoom),
+            _ => Ok(()),
+        }
     }
 
     /// Returns the number of feature-level registers among them.

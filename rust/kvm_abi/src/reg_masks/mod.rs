@@ -31,12 +31,22 @@ pub struct MaskRequest {
 
 /// A range of registers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum MaskRange {
     /// Range 0, the feature ID registers.
     FeatureId,
     /// Range 1, the registers of a GICv3; only for VMs that have opted in to it.
     Gic,
     /// Range 2, the firmware registers; only for VMs that have opted in to it.
+    Firmware,
+}
+
+/// A range that depends on the VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VmMaskRange {
+    /// [`MaskRange::Gic`].
+    Gic,
+    /// [`MaskRange::Firmware`].
     Firmware,
 }
 
@@ -70,5 +80,19 @@ impl MaskRequest {
             return Err(Reject::InvalidValue);
         }
         Ok(range)
+    }
+
+    /// As [`MaskRequest::range`], for those who serve only the ranges that depend on the VM.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] also for the range that does not.
+    #[inline]
+    pub fn vm_range(&self, opt_ins: OptIns) -> Result<VmMaskRange, Reject> {
+        match self.range(opt_ins)? {
+            MaskRange::FeatureId => Err(Reject::InvalidValue),
+            MaskRange::Gic => Ok(VmMaskRange::Gic),
+            MaskRange::Firmware => Ok(VmMaskRange::Firmware),
+        }
     }
 }

@@ -142,6 +142,7 @@ pub enum Call {
 
 /// A hypercall service that userspace can take away from a VM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Service {
     /// The true random number generator.
     Trng,

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     FwLocked,
+    NoAttribute,
     RanOnce,
     Reject, //
 };
@@ -174,6 +175,36 @@ pub struct FilterRequest {
 }
 
 impl FilterRequest {
+    /// The number of the attribute, `KVM_ARM_VM_SMCCC_FILTER`; it is the only one of its group.
+    const ATTRIBUTE: u64 = 0;
+
+    /// Checks whether a VM has an attribute.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAttribute`] if it is not that of the filter.
+    #[inline]
+    pub const fn admit_attribute(number: u64) -> Result<(), NoAttribute> {
+        match number {
+            Self::ATTRIBUTE => Ok(()),
+            _ => Err(NoAttribute),
+        }
+    }
+
+    /// Returns the request that has these fields; `pad` is reserved.
+    #[inline]
+    pub const fn new(base: u32, nr_functions: u32, action: u8, pad: [u8; 15]) -> Self {
+        let [p0, p1, p2, p3, p4, p5, p6, pad @ ..] = pad;
+        Self {
+            base,
+            nr_functions,
+            action: [
+                u64::from_le_bytes([action, p0, p1, p2, p3, p4, p5, p6]),
+                u64::from_le_bytes(pad),
+            ],
+        }
+    }
+
     /// Returns the request that has these bytes, as little-endian words.
     #[inline]
     pub const fn from_le_words([functions, action, pad]: [u64; 3]) -> Self {

@@ -17,6 +17,7 @@ pub(super) const AFFINITY_MASK: u64 = 0xff_00ff_ffff;
 
 /// A function of PSCI 0.2 or later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum PsciFunction {
     /// `PSCI_VERSION`.
     Version,
@@ -48,6 +49,7 @@ pub enum PsciFunction {
 
 /// A function of KVM's PSCI 0.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Psci01Function {
     /// `KVM_PSCI_FN_CPU_SUSPEND`, which KVM does not implement.
     CpuSuspend,

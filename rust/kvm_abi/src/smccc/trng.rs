@@ -11,6 +11,7 @@ use super::{
 
 /// A function of the true random number generator, Arm DEN 0098.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum TrngFunction {
     /// `TRNG_VERSION`.
     Version,

@@ -252,6 +252,7 @@ impl From<Vmcr> for CpuInterface {
 
 /// A register of the CPU interface, other than the active priorities `GICC_APR<n>`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum GiccReg {
     /// `GICC_CTLR`, at 0x00.
     Ctlr,

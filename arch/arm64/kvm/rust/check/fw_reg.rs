@@ -8,51 +8,55 @@
 //! lock, so SSBS and the bitmaps cannot change. The PSCI version can, by writers that began in
 //! another mode; a difference that such a writer could have caused is counted as not judged.
 
+use core::{
+    cell::Cell,
+    mem::MaybeUninit, //
+};
+
 use kernel::{
-    bindings::{
-        self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_FW_REG as FW_REG, //
-    },
+    bindings,
     kvm::{
-        abi::{
-            FeatureBitmap,
-            FwLocked,
-            FwReg,
-            FwVcpu,
-            FwVm,
-            HostWorkarounds,
-            PlainVm,
-            PsciVersion,
-            Reject,
-            VcpuFeatures, //
-        },
+        from_c,
+        switch::Surface,
         ConfigLock,
+        Copied,
         Held,
         Vcpu,
+        View,
         Vm, //
     },
     prelude::*, //
 };
+use kvm_abi::{
+    FeatureBitmap,
+    FwLocked,
+    FwReg,
+    FwVcpu,
+    FwVm,
+    HostWorkarounds,
+    PlainVm,
+    PsciVersion,
+    Reject,
+    VcpuFeatures, //
+};
 
 use super::{
+    unjudged,
     CheckPeriod,
     Outcome, //
 };
-use crate::errno::{
-    to_ret,
-    Errno, //
-};
+use crate::errno::to_ret;
 
 /// How often a read that differs is repeated: the PSCI version may have changed meanwhile, even if
 /// it is the same before and after.
 const MAX_TRIES: usize = 4;
 
 fn mismatch(id: u64, c: Outcome, rust: Outcome) {
-    super::mismatch(FW_REG, id, c, rust);
+    super::mismatch(Surface::FW_REG, id, c, rust);
 }
 
 fn compare(id: u64, c: Outcome, rust: Outcome) {
-    super::compare(FW_REG, id, c, rust);
+    super::compare(Surface::FW_REG, id, c, rust);
 }
 
 /// Returns a copy of the state of a vCPU and its VM, to which Rust writes what C writes to the VM.
@@ -81,9 +85,26 @@ pub(crate) fn copy_of(vcpu: &Vcpu, vm: &Held<'_, ConfigLock>) -> PlainVm {
 pub(crate) fn write(copy: &PlainVm, reg: FwReg, value: u64) -> Outcome {
     let result = reg.set(copy, value);
     Outcome {
-        ret: to_ret(result.map_err(Errno::from)),
+        ret: to_ret(result),
         val: copy.stored(reg),
     }
+}
+
+/// Lets C read a firmware register, without an access to userspace. The value is 0 if C refuses.
+pub(crate) fn c_get(vcpu: &Vcpu, id: u64) -> Outcome {
+    let reg = bindings::kvm_one_reg { id, addr: 0 };
+    let mut val = 0;
+    // SAFETY: The vCPU is valid, and `val` can be written.
+    let ret =
+        unsafe { bindings::kvm_arm_c_get_fw_reg(vcpu.as_ptr(), &raw const reg, &raw mut val) };
+    Outcome { ret, val }
+}
+
+/// Lets C write a firmware register. Returns 0 or a negative errno.
+pub(crate) fn c_set(vcpu: &Vcpu, id: u64, val: u64) -> c_int {
+    let reg = bindings::kvm_one_reg { id, addr: 0 };
+    // SAFETY: The vCPU is valid.
+    unsafe { bindings::kvm_arm_c_set_fw_reg(vcpu.as_ptr(), &raw const reg, val) }
 }
 
 /// Lets C read a firmware register, and compares.
@@ -101,25 +122,24 @@ pub unsafe extern "C" fn kvm_arm_check_get_fw_reg(
     reg: *const bindings::kvm_one_reg,
     valp: *mut u64,
 ) -> c_int {
-    let c_read = || {
-        // SAFETY: The caller guarantees that the pointers fulfil the function's requirements.
-        let ret = unsafe { bindings::kvm_arm_c_get_fw_reg(vcpu, reg, valp) };
-        let val = match ret {
-            // SAFETY: The caller guarantees that the memory is valid; C has just written it.
-            0 => unsafe { *valp },
-            _ => 0,
-        };
-        Outcome { ret, val }
-    };
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, id) = unsafe { (Vcpu::from_raw(vcpu), (*reg).id) };
+    let val: *mut MaybeUninit<u64> = valp.cast();
+    // SAFETY: The caller guarantees that all are valid during the call.
+    let ((vcpu, Copied(reg)), val): ((_, Copied<bindings::kvm_one_reg>), &Cell<_>) =
+        unsafe { from_c(((vcpu, reg), val)) };
+    let c = get(vcpu, reg.id);
+    if c.ret == 0 {
+        val.set(MaybeUninit::new(c.val));
+    }
+    c.ret
+}
 
+fn get(vcpu: &Vcpu, id: u64) -> Outcome {
     let reg = match FwReg::from_id(id) {
         Ok(reg) => reg,
         Err(reject) => {
-            let c = c_read();
+            let c = c_get(vcpu, id);
             compare(id, c, Outcome::refused(reject));
-            return c.ret;
+            return c;
         }
     };
 
@@ -128,11 +148,11 @@ pub unsafe extern "C" fn kvm_arm_check_get_fw_reg(
     let mut tries = MAX_TRIES;
     loop {
         let before = Outcome::value(reg.get(vcpu));
-        let c = c_read();
+        let c = c_get(vcpu, id);
         let after = Outcome::value(reg.get(vcpu));
 
         if c == before || c == after {
-            return c.ret;
+            return c;
         }
         stood_still &= before == after;
         tries = tries.saturating_sub(1);
@@ -140,9 +160,9 @@ pub unsafe extern "C" fn kvm_arm_check_get_fw_reg(
             if stood_still && !explained_by_version(reg, c) {
                 mismatch(id, c, after);
             } else {
-                super::unjudged(FW_REG);
+                unjudged(Surface::FW_REG);
             }
-            return c.ret;
+            return c;
         }
     }
 }
@@ -170,14 +190,15 @@ pub unsafe extern "C" fn kvm_arm_check_set_fw_reg(
     reg: *const bindings::kvm_one_reg,
     val: u64,
 ) -> c_int {
-    // SAFETY: The caller guarantees that the pointers fulfil the function's requirements.
-    let c_write = || unsafe { bindings::kvm_arm_c_set_fw_reg(vcpu, reg, val) };
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, id) = unsafe { (Vcpu::from_raw(vcpu), (*reg).id) };
+    let (vcpu, Copied(reg)): (_, Copied<bindings::kvm_one_reg>) = unsafe { from_c((vcpu, reg)) };
+    set(vcpu, reg.id, val)
+}
 
+fn set(vcpu: &Vcpu, id: u64, val: u64) -> c_int {
     match FwReg::from_id(id) {
         Ok(FwReg::Bitmap(map)) => {
-            let ret = c_write();
+            let ret = c_set(vcpu, id, val);
             // Under its lock, C has called `kvm_arm_check_fw_reg_bmap()` for the rest.
             judge_admission(id, map, val, ret);
             ret
@@ -186,12 +207,12 @@ pub unsafe extern "C" fn kvm_arm_check_set_fw_reg(
             let vm = vcpu.vm();
             let config = vm.lock_config();
             let expected = write(&copy_of(vcpu, &config), reg, val);
-            let ret = c_write();
+            let ret = c_set(vcpu, id, val);
             judge_unlocked(vm, reg, ret, expected);
             ret
         }
         Err(reject) => {
-            let ret = c_write();
+            let ret = c_set(vcpu, id, val);
             compare(id, Outcome { ret, val: 0 }, Outcome::refused(reject));
             ret
         }
@@ -217,7 +238,7 @@ fn judge_unlocked(vm: &Vm, reg: FwReg, ret: c_int, rust: Outcome) {
         _ => rust.val,
     };
     if ret == rust.ret && val != rust.val && CheckPeriod::others_are_possible() {
-        return super::unjudged(FW_REG);
+        return unjudged(Surface::FW_REG);
     }
     compare(reg.id(), Outcome { ret, val }, rust);
 }
@@ -238,10 +259,11 @@ pub unsafe extern "C" fn kvm_arm_check_fw_reg_bmap(
     val: u64,
     ret: c_int,
 ) {
-    // SAFETY: The caller guarantees that the vCPU is valid during the call.
-    let vcpu = unsafe { Vcpu::from_raw(vcpu) };
-    // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { Held::assume(vcpu.vm()) };
+    // SAFETY: The caller guarantees that the vCPU is valid, and the lock held, during the call.
+    let (vcpu, locked) = unsafe {
+        let vcpu: &Vcpu = from_c(vcpu);
+        (vcpu, Held::assume(vcpu.vm()))
+    };
 
     let c = |val| Outcome { ret, val };
     match FwReg::from_id(id) {
@@ -285,7 +307,7 @@ pub unsafe extern "C" fn kvm_arm_check_fw_reg_ids(ids: *const u64, nr: c_uint) {
 #[export]
 pub unsafe extern "C" fn kvm_arm_check_init_hypercalls(kvm: *mut bindings::kvm) {
     // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
+    let vm: &Vm = unsafe { from_c(kvm) };
     for map in FeatureBitmap::ALL {
         let [c, rust] = [vm.bitmap(map), map.initial()].map(Outcome::value);
         compare(FwReg::Bitmap(map).id(), c, rust);

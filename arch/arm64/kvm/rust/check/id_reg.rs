@@ -3,15 +3,19 @@
 //! Mode `check` for the comparison of ID registers with the host's limits.
 
 use kernel::{
-    bindings::kvm_arm_abi_surface_KVM_ARM_ABI_ID_REG as ID_REG,
+    kvm::{
+        id_reg::FeatureFields,
+        switch::Surface, //
+    },
     prelude::*, //
 };
+use kvm_abi::FeatureRegister;
 
 use super::{
     compare,
     Outcome, //
 };
-use crate::id_reg::kvm_arm_rust_accept_id_reg;
+use crate::errno::to_ret;
 
 /// Compares the decision of `arm64_check_features()`, which has returned `ret`.
 ///
@@ -27,8 +31,8 @@ pub unsafe extern "C" fn kvm_arm_check_id_reg(
     val: u64,
     ret: c_int,
 ) {
-    // SAFETY: Always safe to call.
-    let rust = unsafe { kvm_arm_rust_accept_id_reg(id, raz, limit, writable, val) };
+    let register = FeatureRegister::new(raz, limit, writable);
+    let rust = to_ret(register.decide(val, || FeatureFields::of(id)));
     let [c, rust] = [ret, rust].map(|ret| Outcome { ret, val });
-    compare(ID_REG, id.into(), c, rust);
+    compare(Surface::ID_REG, id.into(), c, rust);
 }

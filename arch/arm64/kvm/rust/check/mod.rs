@@ -3,10 +3,15 @@
 //! Mode `check`: C decides and commits, Rust decides on the same state, differences are reported.
 
 use kernel::{
-    bindings,
-    kvm::abi::Reject,
+    kvm::{
+        switch::{
+            self,
+            Surface, //
+        }, //
+    },
     prelude::*, //
 };
+use kvm_abi::Reject;
 
 use crate::errno::Errno;
 
@@ -16,9 +21,6 @@ pub mod reg_masks;
 pub mod smccc;
 pub mod smccc_filter;
 pub mod vgic_v2;
-
-/// A surface, numbered as in C.
-pub(crate) type Surface = bindings::kvm_arm_abi_surface;
 
 /// One side's result of an access.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -46,18 +48,12 @@ impl Outcome {
 
 /// Counts, traces and logs that the sides differ on a register.
 pub(crate) fn mismatch(surface: Surface, id: u64, c: Outcome, rust: Outcome) {
-    let [c, rust] = [c, rust].map(|outcome| bindings::kvm_arm_abi_outcome {
-        ret: outcome.ret,
-        val: outcome.val,
-    });
-    // SAFETY: Both outcomes are valid during the call.
-    unsafe { bindings::kvm_arm_abi_mismatch(surface, id, &raw const c, &raw const rust) };
+    switch::mismatch(surface, id, (c.ret, c.val), (rust.ret, rust.val));
 }
 
 /// Counts a call that cannot be judged.
 pub(crate) fn unjudged(surface: Surface) {
-    // SAFETY: By its type, the surface is one of C's.
-    unsafe { bindings::kvm_arm_abi_unjudged(surface) };
+    switch::unjudged(surface);
 }
 
 /// A period during which the mode is `check` at every call site.
@@ -66,8 +62,7 @@ pub(crate) struct CheckPeriod(c_ulong);
 impl CheckPeriod {
     /// Returns the current period.
     pub(crate) fn now() -> Self {
-        // SAFETY: Has no preconditions.
-        Self(unsafe { bindings::kvm_arm_abi_check_period() })
+        Self(switch::check_period())
     }
 
     /// Returns whether the mode has changed since then, at some call site at least.
@@ -77,8 +72,7 @@ impl CheckPeriod {
 
     /// Returns whether calls that began in another mode may be under way.
     pub(crate) fn others_are_possible() -> bool {
-        // SAFETY: Has no preconditions.
-        unsafe { bindings::kvm_arm_abi_was_switched() }
+        switch::was_switched()
     }
 }
 

@@ -3,21 +3,18 @@
 //! Mode `check` for `KVM_ARM_GET_REG_WRITABLE_MASKS`.
 
 use kernel::{
-    bindings::{
-        self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_REG_MASKS as REG_MASKS, //
-    },
+    bindings,
     kvm::{
-        abi::{
-            OptIns,
-            SysReg, //
-        },
-        reg_masks::{
-            feature_id_masks,
-            RegMaskRange, //
-        }, //
+        from_c,
+        reg_masks::RegMaskRange,
+        switch::Surface,
+        Copied, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    OptIns,
+    SysReg, //
 };
 
 use super::{
@@ -25,6 +22,7 @@ use super::{
     mismatch,
     Outcome, //
 };
+use crate::reg_masks::feature_id_masks;
 
 /// Compares the mask that C is about to write for a register.
 ///
@@ -37,7 +35,7 @@ pub unsafe extern "C" fn kvm_arm_check_reg_mask(id: u32, mask: u64) {
         .get(SysReg::from_encoding(id))
         .unwrap_or(0);
     let [c, rust] = [mask, rust].map(Outcome::value);
-    compare(REG_MASKS, id.into(), c, rust);
+    compare(Surface::REG_MASKS, id.into(), c, rust);
 }
 
 /// Compares the number of registers for which C has written a mask.
@@ -53,7 +51,7 @@ pub unsafe extern "C" fn kvm_arm_check_nr_reg_masks(nr: c_uint) {
         .filter(|mask| **mask != 0)
         .fold(0u64, |nr, _| nr.saturating_add(1));
     let [c, rust] = [nr.into(), rust].map(Outcome::value);
-    compare(REG_MASKS, 0, c, rust);
+    compare(Surface::REG_MASKS, 0, c, rust);
 }
 
 /// Compares whether a request is refused. `ret` is C's return value; `-EFAULT` is not a decision of
@@ -68,12 +66,12 @@ pub unsafe extern "C" fn kvm_arm_check_reg_mask_range(
     ret: c_int,
 ) {
     // SAFETY: The caller guarantees it.
-    let range = unsafe { RegMaskRange::from_raw(range) };
-    let rust = match range.request.range(OptIns::NONE) {
+    let Copied(range) = unsafe { from_c(range) };
+    let rust = match RegMaskRange::from(range).request.range(OptIns::NONE) {
         Ok(_) => Outcome::value(0),
         Err(reject) => Outcome::refused(reject),
     };
     if rust.ret != ret && (rust.ret != 0 || ret != EFAULT.to_errno()) {
-        mismatch(REG_MASKS, 0, Outcome { ret, val: 0 }, rust);
+        mismatch(Surface::REG_MASKS, 0, Outcome { ret, val: 0 }, rust);
     }
 }

@@ -13,37 +13,35 @@
 use core::iter::zip;
 
 use kernel::{
-    bindings::{
-        self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_SMCCC as SMCCC, //
-    },
+    bindings,
     kvm::{
-        abi::{
-            ret,
-            Action,
-            Call,
-            Caller,
-            Decision,
-            FeatureBitmap,
-            FilterAction,
-            FuncId,
-            FwVcpu,
-            FwVm,
-            PsciFunction,
-            PsciVersion,
-            RandomBits,
-            Seen,
-            Verdict, //
-        },
+        from_c,
         fw_reg::mitigation,
+        switch::Surface,
         ExitedVcpu,
         Held,
         Notes,
         PowerLock,
-        ResetState,
-        Vcpu, //
+        ResetState, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    ret,
+    Action,
+    Call,
+    Caller,
+    Decision,
+    FeatureBitmap,
+    FilterAction,
+    FuncId,
+    FwVcpu,
+    FwVm,
+    PsciFunction,
+    PsciVersion,
+    RandomBits,
+    Seen,
+    Verdict, //
 };
 
 use super::{
@@ -238,7 +236,7 @@ pub unsafe extern "C" fn kvm_arm_check_smccc_call(
     handler: Option<unsafe extern "C" fn(vcpu: *mut bindings::kvm_vcpu) -> c_int>,
 ) -> c_int {
     // SAFETY: The caller guarantees that the vCPU is valid, and that we handle its exit.
-    let caller = unsafe { ExitedVcpu::from_raw(vcpu) };
+    let caller: ExitedVcpu<'_> = unsafe { from_c(vcpu) };
     let Some(handler) = handler else {
         return EINVAL.to_errno();
     };
@@ -286,11 +284,11 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
         (Comparison::Agrees, _) | (_, Comparison::Agrees) => (),
         // In the other modes C reports nothing.
         (Comparison::Unseen(_), _) | (_, Comparison::Unseen(_)) if period.is_over() => {
-            unjudged(SMCCC);
+            unjudged(Surface::SMCCC);
         }
         (_, Comparison::Differs(rust) | Comparison::Unseen(rust)) => {
             if explained_by_version(&caller, filter, id, c, seen) {
-                unjudged(SMCCC);
+                unjudged(Surface::SMCCC);
             } else {
                 report(id, c, rust);
             }
@@ -330,7 +328,7 @@ fn report(id: FuncId, c: Handled, rust: Handled) {
         .find(|(x, y)| x != y)
         .unwrap_or((x0, y0));
     let [c, rust] = [(c.ret, x), (rust.ret, y)].map(|(ret, val)| Outcome { ret, val });
-    mismatch(SMCCC, id.to_raw().into(), c, rust);
+    mismatch(Surface::SMCCC, id.to_raw().into(), c, rust);
 }
 
 /// Notes the vCPU that C has looked for, to turn it on; `target` is null if C has found none.
@@ -345,7 +343,7 @@ pub unsafe extern "C" fn kvm_arm_check_note_target(
     target: *const bindings::kvm_vcpu,
 ) {
     // SAFETY: The caller guarantees it.
-    let source = unsafe { ExitedVcpu::from_raw(source) };
+    let source: ExitedVcpu<'_> = unsafe { from_c(source) };
     // CAST: `unsigned long` has 64 bits on arm64.
     source.note(|seen| seen.target(affinity as u64, !target.is_null()));
 }
@@ -361,7 +359,7 @@ pub unsafe extern "C" fn kvm_arm_check_note_affinity(
     affinity: c_ulong,
 ) {
     // SAFETY: The caller guarantees it.
-    let source = unsafe { ExitedVcpu::from_raw(source) };
+    let source: ExitedVcpu<'_> = unsafe { from_c(source) };
     // CAST: `unsigned long` has 64 bits on arm64.
     source.note(|seen| seen.vcpu(affinity as u64));
 }
@@ -374,7 +372,7 @@ pub unsafe extern "C" fn kvm_arm_check_note_affinity(
 #[export]
 pub unsafe extern "C" fn kvm_arm_check_note_power(source: *mut bindings::kvm_vcpu, stopped: bool) {
     // SAFETY: The caller guarantees it.
-    let source = unsafe { ExitedVcpu::from_raw(source) };
+    let source: ExitedVcpu<'_> = unsafe { from_c(source) };
     source.note(|seen| seen.power(stopped));
 }
 
@@ -390,16 +388,16 @@ pub unsafe extern "C" fn kvm_arm_check_vcpu_on(
     source: *mut bindings::kvm_vcpu,
     target: *mut bindings::kvm_vcpu,
 ) {
-    // SAFETY: The caller guarantees that both are valid, and that we handle the source's exit.
-    let (source, target) = unsafe { (ExitedVcpu::from_raw(source), Vcpu::from_raw(target)) };
-    // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { Held::<PowerLock>::assume(target) };
+    // SAFETY: The caller guarantees that both are valid, that we handle the source's exit, and that
+    // the lock of the target is held during the call.
+    let (source, target): (ExitedVcpu<'_>, Held<'_, PowerLock>) =
+        unsafe { from_c((source, target)) };
 
     let id = crate::smccc::func_id(source);
     let Decision::Perform(Action::CpuOn(request)) = Decision::of(&source, id) else {
         let rust = Outcome::value(ret::NOT_SUPPORTED);
         mismatch(
-            SMCCC,
+            Surface::SMCCC,
             id.to_raw().into(),
             Outcome::value(ret::SUCCESS),
             rust,
@@ -412,8 +410,8 @@ pub unsafe extern "C" fn kvm_arm_check_vcpu_on(
         be: source.is_be(),
         pending: true,
     };
-    if locked.reset_state() != state || target.is_off() {
-        let [c, rust] = [locked.reset_state().pc, state.pc].map(Outcome::value);
-        mismatch(SMCCC, id.to_raw().into(), c, rust);
+    if target.reset_state() != state || target.is_off() {
+        let [c, rust] = [target.reset_state().pc, state.pc].map(Outcome::value);
+        mismatch(Surface::SMCCC, id.to_raw().into(), c, rust);
     }
 }

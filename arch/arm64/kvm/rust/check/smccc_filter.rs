@@ -3,19 +3,18 @@
 //! Mode `check` for the filter of hypercalls.
 
 use kernel::{
-    bindings::{
-        self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_SMCCC_FILTER as SMCCC_FILTER, //
-    },
+    bindings,
     kvm::{
-        abi::FwLocked,
-        smccc::filter::request_from_raw,
+        from_c,
+        smccc::filter::request_from,
+        switch::Surface,
         ConfigLock,
-        Held,
-        Vm, //
+        Copied,
+        Held, //
     },
     prelude::*, //
 };
+use kvm_abi::FwLocked;
 
 use super::{
     compare,
@@ -38,14 +37,15 @@ pub unsafe extern "C" fn kvm_arm_check_smccc_filter_request(
     ret: c_int,
 ) {
     // SAFETY: The caller guarantees that the request is valid during the call.
-    let request = unsafe { request_from_raw(filter) };
+    let Copied(filter) = unsafe { from_c(filter) };
+    let request = request_from(filter);
     let rust = match request.admit() {
         Ok(_) => Outcome::value(0),
         Err(reject) => Outcome::refused(reject),
     };
     if (rust.ret != 0 || ret == EINVAL.to_errno()) && rust.ret != ret {
         mismatch(
-            SMCCC_FILTER,
+            Surface::SMCCC_FILTER,
             request.base().into(),
             Outcome { ret, val: 0 },
             rust,
@@ -68,10 +68,9 @@ pub unsafe extern "C" fn kvm_arm_check_smccc_filter(
     filter: *const bindings::kvm_smccc_filter,
     ret: c_int,
 ) {
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, request) = unsafe { (Vm::from_raw(kvm), request_from_raw(filter)) };
-    // SAFETY: The caller guarantees that the lock is held during the call.
-    let locked = unsafe { Held::<ConfigLock>::assume(vm) };
+    // SAFETY: The caller guarantees that both are valid, and the lock held, during the call.
+    let (locked, Copied(filter)): (Held<'_, ConfigLock>, _) = unsafe { from_c((kvm, filter)) };
+    let request = request_from(filter);
 
     let id = request.base().into();
     match request
@@ -82,21 +81,22 @@ pub unsafe extern "C" fn kvm_arm_check_smccc_filter(
             let [c, rust] = match ret {
                 // Compare the entries of both ends of the range.
                 0 => {
-                    let action = |id| Outcome::value(vm.smccc_filter_entry(id).action().to_raw());
+                    let action =
+                        |id| Outcome::value(locked.smccc_filter_entry(id).action().to_raw());
                     let rust = Outcome::value(range.action.to_raw());
-                    compare(SMCCC_FILTER, id, action(range.first), rust);
+                    compare(Surface::SMCCC_FILTER, id, action(range.first), rust);
                     [action(range.last), rust]
                 }
                 _ if ret == EEXIST.to_errno() && locked.smccc_filter_has_any(&range) => return,
                 // Rust cannot tell whether the filter needed memory.
-                _ if ret == ENOMEM.to_errno() => return unjudged(SMCCC_FILTER),
+                _ if ret == ENOMEM.to_errno() => return unjudged(Surface::SMCCC_FILTER),
                 _ => [Outcome { ret, val: 0 }, Outcome::value(0)],
             };
-            compare(SMCCC_FILTER, id, c, rust);
+            compare(Surface::SMCCC_FILTER, id, c, rust);
         }
         Err(reject) => {
             compare(
-                SMCCC_FILTER,
+                Surface::SMCCC_FILTER,
                 id,
                 Outcome { ret, val: 0 },
                 Outcome::refused(reject),

@@ -5,18 +5,16 @@
 use core::cell::Cell;
 
 use kernel::{
-    bindings::{
-        self,
-        kvm_arm_abi_surface_KVM_ARM_ABI_VGIC_V2 as VGIC_V2, //
-    },
+    bindings,
     kvm::{
-        abi::{
-            CpuInterface,
-            Vmcr, //
-        },
-        vgic_v2::state_from_raw, //
+        from_c,
+        switch::Surface, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    CpuInterface,
+    Vmcr, //
 };
 
 use super::{
@@ -47,10 +45,10 @@ pub unsafe extern "C" fn kvm_arm_check_read_vcpuif(
     val: u32,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { state_from_raw(vmcrp) };
+    let state: CpuInterface = unsafe { from_c(vmcrp) };
     let rust = CpuInterface::get(&copy_of(state), addr);
     let [c, rust] = [val, rust].map(|val| Outcome::value(val.into()));
-    compare(VGIC_V2, addr, c, rust);
+    compare(Surface::VGIC_V2, addr, c, rust);
 }
 
 /// Returns the state after a write of the register at `addr` to the state in `vmcrp`, for
@@ -67,7 +65,7 @@ pub unsafe extern "C" fn kvm_arm_check_before_write_vcpuif(
     val: c_ulong,
 ) -> u32 {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { state_from_raw(vmcrp) };
+    let state: CpuInterface = unsafe { from_c(vmcrp) };
     let copy = copy_of(state);
     // CAST: `unsigned long` has 64 bits on arm64.
     CpuInterface::set(&copy, addr, val as u64);
@@ -87,8 +85,13 @@ pub unsafe extern "C" fn kvm_arm_check_write_vcpuif(
     want: u32,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { state_from_raw(vmcrp) };
-    compare(VGIC_V2, addr, outcome(state), Outcome::value(want.into()));
+    let state: CpuInterface = unsafe { from_c(vmcrp) };
+    compare(
+        Surface::VGIC_V2,
+        addr,
+        outcome(state),
+        Outcome::value(want.into()),
+    );
 }
 
 /// Compares how C has split `GICH_VMCR`.
@@ -103,9 +106,9 @@ pub unsafe extern "C" fn kvm_arm_check_vgic_v2_get_vmcr(
     vmcrp: *const bindings::vgic_vmcr,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { state_from_raw(vmcrp) };
+    let state: CpuInterface = unsafe { from_c(vmcrp) };
     let rust = Vmcr::Gich(vmcr).into();
-    compare(VGIC_V2, 0, outcome(state), outcome(rust));
+    compare(Surface::VGIC_V2, 0, outcome(state), outcome(rust));
 }
 
 /// Compares how C has built `GICH_VMCR`.
@@ -120,7 +123,7 @@ pub unsafe extern "C" fn kvm_arm_check_vgic_v2_set_vmcr(
     vmcr: u32,
 ) {
     // SAFETY: The caller guarantees it.
-    let state = unsafe { state_from_raw(vmcrp) };
+    let state: CpuInterface = unsafe { from_c(vmcrp) };
     let [c, rust] = [vmcr, Vmcr::Gich(0).with(state).bits()].map(|val| Outcome::value(val.into()));
-    compare(VGIC_V2, 0, c, rust);
+    compare(Surface::VGIC_V2, 0, c, rust);
 }

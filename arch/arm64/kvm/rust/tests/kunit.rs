@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! KUnit suites: the tables of [`kernel::kvm::abi::vectors`], and C as the oracle.
+//! KUnit suites: the tables of [`kvm_abi::vectors`], and C as the oracle.
 //!
 //! The host's tests run the same tables and more. Only these suites compare with the C code of this
 //! kernel, on the state of this CPU.
@@ -11,25 +11,7 @@ use kernel::{
     alloc::flags::__GFP_ZERO,
     bindings,
     kvm::{
-        abi::{
-            vectors,
-            CpuInterface,
-            FeatureBitmap,
-            FeatureLevels,
-            FieldIndex,
-            FieldMask,
-            FwLocked,
-            FwReg,
-            FwVm,
-            GiccReg,
-            Mitigation,
-            PsciVersion,
-            RanOnce,
-            Reject,
-            Sign,
-            WorkaroundLevel,
-            WorkaroundLevel2, //
-        },
+        from_c,
         fw_reg::mitigation,
         NewVm,
         Vcpu,
@@ -37,6 +19,25 @@ use kernel::{
     },
     macros::kunit_tests,
     prelude::*, //
+};
+use kvm_abi::{
+    vectors,
+    CpuInterface,
+    FeatureBitmap,
+    FeatureLevels,
+    FieldIndex,
+    FieldMask,
+    FwLocked,
+    FwReg,
+    FwVm,
+    GiccReg,
+    Mitigation,
+    PsciVersion,
+    RanOnce,
+    Reject,
+    Sign,
+    WorkaroundLevel,
+    WorkaroundLevel2, //
 };
 
 use crate::{
@@ -85,9 +86,15 @@ impl TestVm {
         self.kvm.as_ptr().cast_mut()
     }
 
+    /// Changes the state behind the views.
+    fn set(&self, change: impl FnOnce(&mut bindings::kvm)) {
+        // SAFETY: The VM is valid, and only this thread uses it. A view has no reference into it.
+        change(unsafe { &mut *self.kvm() });
+    }
+
     fn vcpu(&self) -> &Vcpu {
         // SAFETY: `new()` has initialised the vCPU and its VM as far as a view requires.
-        unsafe { Vcpu::from_raw(self.vcpu.as_ptr().cast_mut()) }
+        unsafe { from_c(self.vcpu.as_ptr().cast_mut()) }
     }
 
     fn vm(&self) -> &Vm {
@@ -96,26 +103,17 @@ impl TestVm {
 
     fn set_psci(&self, has_psci_0_2: bool, stored: u32) {
         let features = usize::from(has_psci_0_2) << bindings::KVM_ARM_VCPU_PSCI_0_2;
-        // SAFETY: The VM is valid, and only this thread uses it.
-        unsafe {
-            (&raw mut (*self.kvm()).arch.vcpu_features)
-                .cast::<usize>()
-                .write(features);
-            (*self.kvm()).arch.psci_version = stored;
-        }
+        self.set(|kvm| {
+            kvm.arch.vcpu_features = [features];
+            kvm.arch.psci_version = stored;
+        });
     }
 
     fn set_ssbs(&self, ssbs: bool) {
         // ID_AA64PFR1_EL1 is (3, 0, 0, 4, 1), and the array begins with CRm 1.
         const INDEX: usize = ((4 - 1) << 3) | 1;
         let value = u64::from(ssbs) << bindings::ID_AA64PFR1_EL1_SSBS_SHIFT;
-        // SAFETY: The VM is valid, only this thread uses it, and the array is longer.
-        unsafe {
-            (&raw mut (*self.kvm()).arch.id_regs)
-                .cast::<u64>()
-                .add(INDEX)
-                .write(value)
-        };
+        self.set(|kvm| kvm.arch.id_regs[INDEX] = value);
     }
 
     fn set_bitmap(&self, map: FeatureBitmap, bits: u64, ran: RanOnce) {
@@ -124,8 +122,7 @@ impl TestVm {
             RanOnce::No => 0,
             RanOnce::Yes => 1 << bindings::KVM_ARCH_FLAG_HAS_RAN_ONCE,
         };
-        // SAFETY: The VM is valid, and only this thread uses it.
-        unsafe { (*self.kvm()).arch.flags = flags };
+        self.set(|kvm| kvm.arch.flags = flags);
     }
 
     /// Returns all state that a write of a firmware register can change.
@@ -134,22 +131,6 @@ impl TestVm {
             self.vm().psci_version(),
             FeatureBitmap::ALL.map(|map| self.vm().bitmap(map)),
         )
-    }
-
-    fn c_read(&self, id: u64) -> Outcome {
-        let reg = bindings::kvm_one_reg { id, addr: 0 };
-        let mut val = 0;
-        // SAFETY: The vCPU is valid; the function reads no user memory.
-        let ret = unsafe {
-            bindings::kvm_arm_c_get_fw_reg(self.vcpu().as_ptr(), &raw const reg, &raw mut val)
-        };
-        Outcome { ret, val }
-    }
-
-    fn c_write(&self, id: u64, val: u64) -> c_int {
-        let reg = bindings::kvm_one_reg { id, addr: 0 };
-        // SAFETY: The vCPU is valid; the function reads no user memory.
-        unsafe { bindings::kvm_arm_c_set_fw_reg(self.vcpu().as_ptr(), &raw const reg, val) }
     }
 
     fn rust_read(&self, id: u64) -> Outcome {
@@ -192,14 +173,17 @@ impl Pair {
             check::write(&copy, reg, val)
         });
 
-        let (c, rust) = (self.c.c_write(id, val), self.rust.rust_write(id, val));
+        let (c, rust) = (
+            check::c_set(self.c.vcpu(), id, val),
+            self.rust.rust_write(id, val),
+        );
         c == rust
             && self.c.state() == self.rust.state()
             && expected.map_or(true, |outcome| outcome.ret == c)
     }
 
     fn reads_agree(&self, id: u64) -> bool {
-        self.c.c_read(id) == self.rust.rust_read(id)
+        check::c_get(self.c.vcpu(), id) == self.rust.rust_read(id)
     }
 }
 
@@ -349,7 +333,8 @@ mod oracle {
         let pair = Pair::new()?;
         // SAFETY: `new()` has initialised the VM as far as a view requires, and only this thread
         // uses it.
-        unsafe { NewVm::from_raw(pair.rust.kvm()) }.init_bitmaps();
+        let vm: NewVm<'_> = unsafe { from_c(pair.rust.kvm()) };
+        vm.init_bitmaps();
         for (map, _, initial) in vectors::BITMAPS {
             assert_eq!(pair.rust.vm().bitmap(map), initial);
         }

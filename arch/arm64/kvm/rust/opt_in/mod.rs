@@ -5,29 +5,34 @@
 //!
 //! VMs can opt in while the mode is `rust`, and keep their opt-ins in the other modes.
 
+use core::{
+    cell::Cell,
+    mem::MaybeUninit, //
+};
+
 use kernel::{
     bindings,
     kvm::{
-        abi::{
-            CpuInterface,
-            FwMasks,
-            FwVm,
-            GicMaskIndex,
-            MaskRange,
-            OptInCap,
-            OptIns,
-            Reject, //
-        },
+        from_c,
         opt_in::{
-            self,
-            InUse, //
+            enable_cap_from,
+            there, //
         },
         reg_masks::RegMaskRange,
         vgic_v2::VgicV2,
-        Vcpu,
+        Copied,
         Vm, //
     },
     prelude::*, //
+};
+use kvm_abi::{
+    CanonicalPmr,
+    CpuInterface,
+    FwMasks,
+    FwVm,
+    GicMaskIndex,
+    OptInCap,
+    VmMaskRange, //
 };
 
 use crate::errno::{
@@ -36,18 +41,7 @@ use crate::errno::{
     Result, //
 };
 
-/// The offset of `GICC_PMR` in the frame of the CPU interface, `GIC_CPU_PRIMASK`.
-const GIC_CPU_PRIMASK: c_int = 0x04;
-
-/// Returns the opt-ins that `KVM_CHECK_EXTENSION` reports: all in mode `rust`, otherwise those of
-/// the VM.
-fn there(vm: Option<&Vm>) -> OptIns {
-    if opt_in::is_offered() {
-        OptIns::ALL
-    } else {
-        vm.map_or(OptIns::NONE, Vm::opt_ins)
-    }
-}
+pub mod vm_reg;
 
 /// Answers `KVM_CHECK_EXTENSION` for a capability that C does not know.
 ///
@@ -59,19 +53,17 @@ fn there(vm: Option<&Vm>) -> OptIns {
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_extension(kvm: *mut bindings::kvm, ext: c_long) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call, if there is one.
-    let vm = (!kvm.is_null()).then(|| unsafe { Vm::from_raw(kvm) });
-    let cap = u64::try_from(ext).ok().and_then(OptInCap::from_number);
-    let value = cap.map_or(0, |cap| cap.extension(there(vm)));
-    // CAST: At most 8.
-    value as c_int
+    let vm = unsafe { from_c(kvm) };
+    // CAST: `long` has 64 bits on arm64. The result is at most 8.
+    OptInCap::check_extension(ext as i64, there(vm)) as c_int
 }
 
 /// Opts a VM in to a capability that C does not know.
 ///
-/// Returns 0, or `-EINVAL` if [`EnableCap::opt_ins`] rejects the request, if the mode does not
-/// offer opt-ins, or if the VM has a vCPU already. A refused request changes nothing.
+/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] rejects the request: if it is not valid, if the
+/// mode does not offer opt-ins, or if the VM has a vCPU already. A refused request changes nothing.
 ///
-/// [`EnableCap::opt_ins`]: kernel::kvm::abi::EnableCap::opt_ins
+/// [`EnableCap::enable`]: kvm_abi::EnableCap::enable
 ///
 /// # Safety
 ///
@@ -83,26 +75,8 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
     cap: *const bindings::kvm_enable_cap,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, request) = unsafe { (Vm::from_raw(kvm), opt_in::enable_cap_from_raw(cap)) };
-    let opt_in = || {
-        let wanted = request.opt_ins()?;
-        if !opt_in::is_offered() {
-            return Err(Reject::InvalidValue);
-        }
-        // Checked before the call sites are enabled, so that a refused request has no effect on
-        // other VMs; and under the lock, because a vCPU counts until its creation has failed.
-        if vm.lock_vcpus().none().is_none() {
-            return Err(Reject::InvalidValue);
-        }
-        let in_use = InUse::enable();
-        let vcpus = vm.lock_vcpus();
-        vcpus
-            .none()
-            .ok_or(Reject::InvalidValue)?
-            .opt_in(wanted, in_use);
-        Ok(())
-    };
-    to_ret(opt_in().map_err(Errno::from))
+    let (vm, Copied(cap)): (&Vm, _) = unsafe { from_c((kvm, cap)) };
+    to_ret(enable_cap_from(cap).enable(vm))
 }
 
 /// Returns the ranges of writable masks that a VM has opted in to, one bit for each.
@@ -113,7 +87,7 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_reg_mask_ranges(kvm: *mut bindings::kvm) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
+    let vm: &Vm = unsafe { from_c(kvm) };
     // CAST: There are three ranges.
     vm.opt_ins().mask_ranges() as c_int
 }
@@ -134,22 +108,20 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_masks(
     range: *const bindings::reg_mask_range,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, range) = unsafe { (Vm::from_raw(kvm), RegMaskRange::from_raw(range)) };
-    to_ret(write_masks(vm, &range))
+    let (vm, Copied(range)) = unsafe { from_c((kvm, range)) };
+    to_ret(write_masks(vm, &range.into()))
 }
 
 fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
-    match range.request.range(vm.opt_ins())? {
-        MaskRange::Gic => {
+    match range.request.vm_range(vm.opt_ins())? {
+        VmMaskRange::Gic => {
             let state = vm.lock_config().gicv3_state();
             range.write_masks(GicMaskIndex::COUNT, GicMaskIndex::masks(state))?;
         }
-        MaskRange::Firmware => {
+        VmMaskRange::Firmware => {
             let masks = vm.lock_config().fw_masks();
             range.write_masks(FwMasks::COUNT, masks.masks())?;
         }
-        // `kvm_arm_rust_get_reg_writable_masks()` serves the range that does not depend on the VM.
-        MaskRange::FeatureId => return Err(EINVAL.into()),
     }
     Ok(())
 }
@@ -164,15 +136,8 @@ fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_has_canonical_pmr(kvm: *mut bindings::kvm) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
-    to_ret(has_canonical_pmr(vm))
-}
-
-fn has_canonical_pmr(vm: &Vm) -> Result {
-    if !there(Some(vm)).contains(OptIns::CANONICAL_PMR) {
-        return Err(ENXIO.into());
-    }
-    Ok(())
+    let vm: &Vm = unsafe { from_c(kvm) };
+    to_ret(CanonicalPmr::admit(vm))
 }
 
 /// Opts a VM with a GICv2 in to the canonical `GICC_PMR`.
@@ -190,24 +155,13 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
     attr: *const bindings::kvm_device_attr,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, flags, addr) = unsafe { (Vm::from_raw(kvm), (*attr).flags, (*attr).addr) };
-    let set = || -> Result {
-        has_canonical_pmr(vm)?;
-        if flags != 0 || addr != 0 {
-            return Err(EINVAL.into());
-        }
-        // Checked twice: before the call sites are enabled, so that a refused request has no effect
-        // on other VMs, and again under the lock of the opt-in.
-        vm.lock_config().new_vgic().ok_or(EBUSY)?;
-        let in_use = InUse::enable();
-        let config = vm.lock_config();
-        config
-            .new_vgic()
-            .ok_or(EBUSY)?
-            .opt_in_to_canonical_pmr(in_use);
-        Ok(())
+    let (vm, Copied(attr)): (&Vm, Copied<bindings::kvm_device_attr>) =
+        unsafe { from_c((kvm, attr)) };
+    let request = CanonicalPmr {
+        flags: attr.flags,
+        addr: attr.addr,
     };
-    to_ret(set())
+    to_ret(request.enable::<Errno>(vm))
 }
 
 /// Reads or writes `GICC_PMR` for userspace, if it is the register at `offset` and the VM has opted
@@ -226,20 +180,17 @@ pub unsafe extern "C" fn kvm_arm_rust_uaccess_canonical_pmr(
     offset: c_int,
     val: *mut u32,
 ) -> bool {
-    // SAFETY: The caller guarantees it.
-    let vcpu = unsafe { Vcpu::from_raw(vcpu) };
-    if offset != GIC_CPU_PRIMASK || !vcpu.vm().opt_ins().contains(OptIns::CANONICAL_PMR) {
+    let val: *mut MaybeUninit<u32> = val.cast();
+    // SAFETY: The caller guarantees both.
+    let (vgic, val): (VgicV2<'_>, &Cell<_>) = unsafe { from_c((vcpu, val)) };
+    if !CanonicalPmr::is_at(offset, vgic.vm()) {
         return false;
     }
-
-    // SAFETY: The caller guarantees it.
-    let vgic = unsafe { VgicV2::new(vcpu) };
     if is_write {
         // SAFETY: The caller guarantees that there is a value.
-        CpuInterface::set_canonical_pmr(&vgic, unsafe { *val });
+        CpuInterface::set_canonical_pmr(&vgic, unsafe { val.get().assume_init() });
     } else {
-        // SAFETY: The caller guarantees that the value can be written.
-        unsafe { *val = CpuInterface::get_canonical_pmr(&vgic) };
+        val.set(MaybeUninit::new(CpuInterface::get_canonical_pmr(&vgic)));
     }
     true
 }

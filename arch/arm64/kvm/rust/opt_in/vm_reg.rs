@@ -3,23 +3,16 @@
 //! The registers that all vCPUs of a VM share: their lists, the registers that only a VM with an
 //! opt-in has, and access without a vCPU.
 
+use core::cell::Cell;
+
 use kernel::{
     bindings,
     kvm::{
         self,
-        abi::{
-            FwLocked,
-            FwReg,
-            FwVm,
-            OptIns,
-            PsciVersion,
-            Route,
-            Scope,
-            VcpuFeatures,
-            VmReg, //
-        },
+        from_c,
         fw_reg::trace,
         ConfigLock,
+        Copied,
         Held,
         OneReg,
         Vcpu,
@@ -30,6 +23,14 @@ use kernel::{
         UserPtr,
         UserSlice, //
     }, //
+};
+use kvm_abi::{
+    FwReg,
+    OptIns,
+    PsciVersion,
+    Route,
+    Scope,
+    VmReg, //
 };
 
 use crate::errno::{
@@ -58,7 +59,7 @@ fn set(vm: &Vm, id: u64, request: OneReg) -> Result {
 #[export]
 pub unsafe extern "C" fn kvm_arm_rust_num_level_regs(vcpu: *mut bindings::kvm_vcpu) -> c_ulong {
     // SAFETY: The caller guarantees that the vCPU is valid during the call.
-    let vcpu = unsafe { Vcpu::from_raw(vcpu) };
+    let vcpu: &Vcpu = unsafe { from_c(vcpu) };
     VmReg::count_levels(vcpu.vm().opt_ins())
 }
 
@@ -75,10 +76,11 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_vm_reg_indices(
     uindices: *mut u64,
 ) -> c_int {
     // SAFETY: The caller guarantees that the vCPU is valid during the call.
-    let opt_ins = unsafe { Vcpu::from_raw(vcpu) }.vm().opt_ins();
+    let vcpu: &Vcpu = unsafe { from_c(vcpu) };
+    let opt_ins = vcpu.vm().opt_ins();
     let ids = VmReg::all(opt_ins).map(|reg| Scope::list(reg.id(), opt_ins));
     let to = UserPtr::from_ptr(uindices.cast());
-    to_ret(kvm::write_ids(ids, to).map_err(Errno::from))
+    to_ret(kvm::write_ids(ids, to))
 }
 
 /// Adds the scopes to a list of ids in userspace, if the VM has opted in to scopes.
@@ -98,14 +100,18 @@ pub unsafe extern "C" fn kvm_arm_rust_list_scopes(
     nr: c_ulong,
 ) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call.
-    let opt_ins = unsafe { Vm::from_raw(kvm) }.opt_ins();
-    if !opt_ins.contains(OptIns::REG_SCOPE) {
-        return 0;
-    }
-    to_ret(list_scopes(opt_ins, UserPtr::from_ptr(uindices.cast()), nr))
+    let vm: &Vm = unsafe { from_c(kvm) };
+    to_ret(list_scopes(
+        vm.opt_ins(),
+        UserPtr::from_ptr(uindices.cast()),
+        nr,
+    ))
 }
 
 fn list_scopes(opt_ins: OptIns, ids: UserPtr, nr: usize) -> Result {
+    if !Scope::is_listed(opt_ins) {
+        return Ok(());
+    }
     let size = nr.saturating_mul(size_of::<u64>());
     let (mut reader, mut writer) = UserSlice::new(ids, size).reader_writer();
     for _ in 0..nr {
@@ -145,17 +151,17 @@ pub unsafe extern "C" fn kvm_arm_rust_one_reg(
     reg: *mut bindings::kvm_one_reg,
     is_set: bool,
 ) -> c_int {
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vcpu, request) = unsafe { (Vcpu::from_raw(vcpu), OneReg::from_raw(reg)) };
-    let vm = vcpu.vm();
+    // SAFETY: The caller guarantees that both are valid during the call, and ours.
+    let (vcpu, reg): (&Vcpu, &Cell<_>) = unsafe { from_c((vcpu, reg)) };
+    let (vm, request) = (vcpu.vm(), OneReg::from(reg.get()));
     let (route, id) = Route::of(request.id(), is_set, vm.opt_ins());
     to_ret(match route {
         Route::Vm if is_set => set(vm, id, request),
         Route::Vm => get(vm, id, request),
         Route::PsciVersion => set_psci_version(vcpu, request),
         Route::Vcpu => {
-            // SAFETY: The caller guarantees that the request can be written.
-            unsafe { (*reg).id = id };
+            let addr = reg.get().addr;
+            reg.set(bindings::kvm_one_reg { id, addr });
             return GO_ON;
         }
     })
@@ -176,8 +182,8 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg(
     reg: *const bindings::kvm_one_reg,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, request) = unsafe { (Vm::from_raw(kvm), OneReg::from_raw(reg)) };
-    to_ret(get(vm, request.id(), request))
+    let (vm, Copied(reg)) = unsafe { from_c((kvm, reg)) };
+    to_ret(get(vm, reg.id, reg.into()))
 }
 
 /// Writes a register of a VM for userspace.
@@ -196,8 +202,8 @@ pub unsafe extern "C" fn kvm_arm_rust_set_vm_reg(
     reg: *const bindings::kvm_one_reg,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, request) = unsafe { (Vm::from_raw(kvm), OneReg::from_raw(reg)) };
-    to_ret(set(vm, request.id(), request))
+    let (vm, Copied(reg)) = unsafe { from_c((kvm, reg)) };
+    to_ret(set(vm, reg.id, reg.into()))
 }
 
 /// Writes the list of a VM's registers to userspace.
@@ -214,7 +220,7 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_list(
     list: *mut bindings::kvm_reg_list,
 ) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm = unsafe { Vm::from_raw(kvm) };
+    let vm: &Vm = unsafe { from_c(kvm) };
     to_ret(write_list(vm.opt_ins(), UserPtr::from_ptr(list.cast())))
 }
 
@@ -224,9 +230,7 @@ fn write_list(opt_ins: OptIns, list: UserPtr) -> Result {
     let (mut reader, mut writer) = UserSlice::new(list, size_of::<u64>()).reader_writer();
     let room: u64 = reader.read()?;
     writer.write(&count)?;
-    if room < count {
-        return Err(E2BIG.into());
-    }
+    VmReg::admit_room(opt_ins, room)?;
     let ids = VmReg::all(opt_ins).map(VmReg::id);
     Ok(kvm::write_ids(
         ids,
@@ -247,11 +251,7 @@ pub unsafe extern "C" fn kvm_arm_rust_vcpu_features_fit(
     features: c_ulong,
 ) -> bool {
     // SAFETY: The caller guarantees that the VM is valid, and its lock held, during the call.
-    let config = unsafe { Held::<ConfigLock>::assume(Vm::from_raw(kvm)) };
+    let config: Held<'_, ConfigLock> = unsafe { from_c(kvm) };
     let psci_0_2 = features & (1 << bindings::KVM_ARM_VCPU_PSCI_0_2) != 0;
-    match config.features() {
-        VcpuFeatures::Unknown => PsciVersion::fits(config.psci_version(), psci_0_2),
-        // All other vCPUs have the same features as the first.
-        VcpuFeatures::Known { .. } => true,
-    }
+    PsciVersion::fits_vm(&*config, &config, psci_0_2)
 }

@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Requests to opt in: the order in which they are checked, decided and carried out.
+//!
+//! The expected steps are written down for each case. A VM can change between the two looks at it.
+
+use std::{
+    cell::{
+        Cell,
+        RefCell, //
+    },
+    ops::Deref, //
+};
+
+use kvm_abi::{
+    CanonicalPmr,
+    EnableCap,
+    NoAttribute,
+    OptInCap,
+    OptInLocked,
+    OptInVm,
+    OptIns,
+    Reject, //
+};
+
+/// What a request does with a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    LockVcpus,
+    LockVgic,
+    Look,
+    EnableCallSites,
+    OptIn(OptIns),
+    Unlock,
+}
+
+use Step::{
+    EnableCallSites,
+    LockVcpus,
+    LockVgic,
+    Look,
+    OptIn,
+    Unlock, //
+};
+
+/// A VM that notes the steps.
+struct Vm {
+    offered: bool,
+    opt_ins: OptIns,
+    /// How many looks find a new VM.
+    new_for: Cell<usize>,
+    steps: RefCell<Vec<Step>>,
+}
+
+struct Locked<'a>(&'a Vm);
+
+struct InUse;
+
+#[derive(Debug, PartialEq, Eq)]
+enum Error {
+    NoAttribute,
+    Reject(Reject),
+}
+
+impl From<NoAttribute> for Error {
+    fn from(_: NoAttribute) -> Self {
+        Self::NoAttribute
+    }
+}
+
+impl From<Reject> for Error {
+    fn from(reject: Reject) -> Self {
+        Self::Reject(reject)
+    }
+}
+
+impl Vm {
+    fn new(offered: bool, new_for: usize) -> Self {
+        Self {
+            offered,
+            opt_ins: OptIns::NONE,
+            new_for: Cell::new(new_for),
+            steps: RefCell::default(),
+        }
+    }
+
+    fn note(&self, step: Step) {
+        self.steps.borrow_mut().push(step);
+    }
+}
+
+impl Deref for Locked<'_> {
+    type Target = Self;
+
+    fn deref(&self) -> &Self {
+        self
+    }
+}
+
+impl Drop for Locked<'_> {
+    fn drop(&mut self) {
+        self.0.note(Unlock);
+    }
+}
+
+impl OptInVm for Vm {
+    type InUse = InUse;
+    type Vcpus<'a> = Locked<'a>;
+    type Vgic<'a> = Locked<'a>;
+
+    fn is_offered(&self) -> bool {
+        self.offered
+    }
+
+    fn opt_ins(&self) -> OptIns {
+        self.opt_ins
+    }
+
+    fn enable_call_sites(&self) -> InUse {
+        self.note(EnableCallSites);
+        InUse
+    }
+
+    fn lock_vcpus(&self) -> Locked<'_> {
+        self.note(LockVcpus);
+        Locked(self)
+    }
+
+    fn lock_vgic(&self) -> Locked<'_> {
+        self.note(LockVgic);
+        Locked(self)
+    }
+}
+
+impl OptInLocked for Locked<'_> {
+    type InUse = InUse;
+
+    fn is_new(&self) -> bool {
+        self.0.note(Look);
+        let left = self.0.new_for.get();
+        self.0.new_for.set(left.saturating_sub(1));
+        left != 0
+    }
+
+    fn opt_in(&self, opt_ins: OptIns, InUse: InUse) {
+        self.0.note(OptIn(opt_ins));
+    }
+}
+
+fn cap(cap: OptInCap) -> EnableCap {
+    EnableCap {
+        cap: cap.number(),
+        flags: 0,
+        args: [0; 4],
+        pad: [0; 64],
+    }
+}
+
+const PMR: CanonicalPmr = CanonicalPmr { flags: 0, addr: 0 };
+
+/// The steps of a request under a lock, for a VM that is new for so many looks.
+fn steps(lock: Step, new_for: usize, opt_ins: OptIns) -> Vec<Step> {
+    let all = [
+        lock,
+        Look,
+        Unlock,
+        EnableCallSites,
+        lock,
+        Look,
+        OptIn(opt_ins),
+        Unlock,
+    ];
+    match new_for {
+        0 => vec![lock, Look, Unlock],
+        1 => all
+            .into_iter()
+            .filter(|step| *step != OptIn(opt_ins))
+            .collect(),
+        _ => all.to_vec(),
+    }
+}
+
+#[test]
+fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
+    for (new_for, expected) in [
+        (0, Err(Reject::InvalidValue)),
+        (1, Err(Reject::InvalidValue)),
+        (2, Ok(())),
+    ] {
+        let vm = Vm::new(true, new_for);
+        assert_eq!(cap(OptInCap::VmOneReg).enable(&vm), expected);
+        assert_eq!(
+            vm.steps.into_inner(),
+            steps(LockVcpus, new_for, OptIns::VM_ONE_REG)
+        );
+    }
+}
+
+#[test]
+fn the_canonical_pmr_is_enabled_under_the_lock_of_the_gic() {
+    for (new_for, expected) in [
+        (0, Err(Error::Reject(Reject::Frozen))),
+        (1, Err(Error::Reject(Reject::Frozen))),
+        (2, Ok(())),
+    ] {
+        let vm = Vm::new(true, new_for);
+        assert_eq!(PMR.enable(&vm), expected);
+        assert_eq!(
+            vm.steps.into_inner(),
+            steps(LockVgic, new_for, OptIns::CANONICAL_PMR)
+        );
+    }
+}
+
+#[test]
+fn each_capability_opts_in_to_what_it_names() {
+    for which in OptInCap::ALL {
+        let mut request = cap(which);
+        request.args[0] = which.opt_ins().mask_ranges().into();
+        let vm = Vm::new(true, 2);
+        assert_eq!(request.enable(&vm), Ok(()));
+        assert!(vm.steps.into_inner().contains(&OptIn(which.opt_ins())));
+    }
+}
+
+#[test]
+fn what_is_not_offered_is_refused_without_a_look_at_the_vm() {
+    let vm = Vm::new(false, 2);
+    assert_eq!(
+        cap(OptInCap::RegScope).enable(&vm),
+        Err(Reject::InvalidValue)
+    );
+    assert_eq!(PMR.enable(&vm), Err(Error::NoAttribute));
+    assert_eq!(vm.steps.into_inner(), []);
+}
+
+#[test]
+fn a_request_that_is_not_valid_is_refused_without_a_look_at_the_vm() {
+    let vm = Vm::new(true, 2);
+    let flagged = EnableCap {
+        flags: 1,
+        ..cap(OptInCap::RegScope)
+    };
+    assert_eq!(flagged.enable(&vm), Err(Reject::InvalidValue));
+    for request in [
+        CanonicalPmr { flags: 1, addr: 0 },
+        CanonicalPmr { flags: 0, addr: 1 },
+        CanonicalPmr {
+            flags: 1 << 31,
+            addr: 1 << 63,
+        },
+    ] {
+        assert_eq!(
+            request.enable(&vm),
+            Err(Error::Reject(Reject::InvalidValue))
+        );
+    }
+    assert_eq!(vm.steps.into_inner(), []);
+}
+
+#[test]
+fn there_is_no_attribute_before_its_form_is_looked_at() {
+    let vm = Vm::new(false, 2);
+    let request = CanonicalPmr { flags: 1, addr: 1 };
+    assert_eq!(request.enable(&vm), Err(Error::NoAttribute));
+}
+
+#[test]
+fn a_vm_that_has_the_canonical_pmr_keeps_the_attribute() {
+    for (offered, opt_ins, expected) in [
+        (true, OptIns::NONE, Ok(())),
+        (true, OptIns::CANONICAL_PMR, Ok(())),
+        (false, OptIns::CANONICAL_PMR, Ok(())),
+        (false, OptIns::NONE, Err(NoAttribute)),
+        (false, OptIns::REG_SCOPE, Err(NoAttribute)),
+    ] {
+        let vm = Vm {
+            opt_ins,
+            ..Vm::new(offered, 2)
+        };
+        assert_eq!(CanonicalPmr::admit(&vm), expected);
+        assert_eq!(vm.steps.into_inner(), []);
+    }
+}
+
+#[test]
+fn only_one_offset_has_the_canonical_pmr() {
+    let vm = |opt_ins| Vm {
+        opt_ins,
+        ..Vm::new(true, 2)
+    };
+    let one = vm(OptIns::CANONICAL_PMR);
+    let others = vm(OptIns::from_bits(!OptIns::CANONICAL_PMR.bits()));
+    for offset in -0x1000..0x1000 {
+        assert_eq!(CanonicalPmr::is_at(offset, &one), offset == 0x04);
+        assert!(!CanonicalPmr::is_at(offset, &others));
+    }
+}
+
+#[test]
+fn all_is_there_if_it_is_offered() {
+    for bits in 0..128 {
+        let vm = OptIns::from_bits(bits);
+        assert_eq!(OptIns::there(true, vm), OptIns::ALL);
+        assert_eq!(OptIns::there(false, vm), vm);
+    }
+}
+
+#[test]
+fn check_extension_knows_the_numbers_of_capabilities_only() {
+    for which in OptInCap::ALL {
+        let number = i64::from(which.number());
+        assert_eq!(
+            OptInCap::check_extension(number, OptIns::ALL),
+            which.extension(OptIns::ALL)
+        );
+        assert_eq!(OptInCap::check_extension(number, OptIns::NONE), 0);
+        for bit in 32..64 {
+            let other = number | 1 << bit;
+            assert_eq!(OptInCap::check_extension(other, OptIns::ALL), 0);
+        }
+    }
+    for number in [i64::MIN, -1, 0, 1, 0x4152_4d00, 0x4152_4d06, i64::MAX] {
+        assert_eq!(OptInCap::check_extension(number, OptIns::ALL), 0);
+    }
+}
