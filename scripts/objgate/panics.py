@@ -106,10 +106,11 @@ def findings(path: Path, shown: str, wanted: re.Pattern[str] | None, used: Itera
         found = list(callers(graph, graph, bad))
         rest = sorted(bad - {what for _, what in found})
     else:
-        ours = [name for name in graph if wanted.search(name)]
-        if not ours:
-            return [f"{shown}: no function matches {wanted.pattern}"]
-        found = list(callers(graph, {*ours, *graph.keys() & set(used)}, bad))
+        # All of ours may be inlined or generic, and so in the objects that use it.
+        checked = {name for name in graph if wanted.search(name)} | graph.keys() & set(used)
+        if not checked:
+            return [f"{shown}: no function matches {wanted.pattern}, and none is used"]
+        found = list(callers(graph, checked, bad))
         rest = []
     return (sorted(f"{shown}: {name} can panic: {what}" for name, what in found)
             + [f"{shown}: refers to {what}" for what in rest])
