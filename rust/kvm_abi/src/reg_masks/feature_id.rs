@@ -11,6 +11,8 @@ use crate::{
 
 /// For each feature ID register, at its [`FeatureIdIndex`], the bits that userspace may
 /// change. The mask of a register that does not exist, or that is read-only, is zero.
+// Aligned, so that the time of a copy does not depend on where the linker puts the masks.
+#[repr(align(64))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FeatureIdMasks([u64; FeatureIdIndex::COUNT]);
 
