@@ -107,7 +107,8 @@ enum kvm_arm_func_known_to_rust {
 	__val;								\
 })
 #else
-#define kvm_arm_known(what, val)	(val)
+#define kvm_arm_known(what, val)					\
+	((void)sizeof(enum kvm_arm_##what##_known_to_rust), (val))
 #endif
 
 #endif /* __KVM_ARM_TIES_H */

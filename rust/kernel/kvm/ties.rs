@@ -3,8 +3,8 @@
 //! What C and the core must agree on, asserted when the kernel is built.
 //!
 //! `include/kvm/arm_ties.h` names what C serves, and C does not compile if it serves more. Here
-//! those names are compared with the tables of the core. (`rust/helpers/kvm.c` does the same for the
-//! types of ID register fields.)
+//! those names are compared with the tables of the core. (`rust/helpers/kvm.c` does the same for
+//! the types of ID register fields.)
 
 use crate::{
     bindings,
