@@ -130,12 +130,14 @@ pub struct MadeOnce {
 unsafe impl Sync for MadeOnce {}
 
 impl MadeOnce {
-    /// No masks, which are to be made.
-    pub const NONE: Self = Self {
-        // INVARIANT: `made` is false, and nobody accesses `masks` yet.
-        made: Atomic::new(false),
-        masks: UnsafeCell::new(FeatureIdMasks::NONE),
-    };
+    /// Returns no masks, which are to be made.
+    pub const fn none() -> Self {
+        Self {
+            // INVARIANT: `made` is false, and nobody accesses `masks` yet.
+            made: Atomic::new(false),
+            masks: UnsafeCell::new(FeatureIdMasks::NONE),
+        }
+    }
 
     /// Returns the masks; the first call makes them.
     #[inline]

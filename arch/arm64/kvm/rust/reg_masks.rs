@@ -54,8 +54,8 @@ fn write_masks(range: &RegMaskRange) -> Result {
 
 // The masks of a host with AArch32 at EL0, and of one without. A host may go from one to the other,
 // because a CPU that comes online late may lack AArch32.
-static WITH_AARCH32: MadeOnce = MadeOnce::NONE;
-static WITHOUT_AARCH32: MadeOnce = MadeOnce::NONE;
+static WITH_AARCH32: MadeOnce = MadeOnce::none();
+static WITHOUT_AARCH32: MadeOnce = MadeOnce::none();
 
 /// Returns the masks of the feature ID registers.
 #[inline]
