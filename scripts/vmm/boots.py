@@ -7,30 +7,21 @@ from pathlib import Path
 
 from kernels.boot import Job
 from kernels.initramfs import Content
+from matrix.jobs import Failed
+from matrix.machines import OWN, Kernel
 from vm.matrix import Config
 
 HERE = Path(__file__).resolve().parent
 VMMS = ("qemu-10", "qemu-11")
 GUESTS = ("probe", "debian")
-# The machines: as the CPU models of people who have a GICv3 and a GICv2.
+# A machine with each interrupt controller
 MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
-# The modes of this project's kernel, which one boot can switch between
-OWN = ("c", "rust", "check")
+# The kernel of the guest "debian"
+GUEST_KERNEL = "6.12"
 ABI = "/sys/kernel/debug/kvm/arm_abi/mode"
 MEMORY_MIB = 1024
-# Enough for the states of all VMs of a boot
+# Room for the states of a boot's VMs
 DISK_MIB = 2048
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """A kernel under test: a stock one, or this project's in one of its modes."""
-    name: str
-    image: Path
-
-    @property
-    def own(self) -> bool:
-        return self.name in OWN
 
 
 @dataclass(frozen=True)
@@ -58,6 +49,17 @@ class Parts:
     debian_initrd: Path
 
 
+def groups(kernels: Iterable[Kernel]) -> tuple[tuple[Kernel, ...], ...]:
+    """The kernels by their boots: the modes of this project's kernel share one."""
+    kernels = tuple(kernels)
+    own = tuple(kernel for kernel in kernels if kernel.name in OWN)
+    return (*((kernel,) for kernel in kernels if kernel not in own), *((own,) if own else ()))
+
+
+def _own(group: tuple[Kernel, ...]) -> bool:
+    return group[0].name in OWN
+
+
 def disk(own: bool, path: Path) -> tuple[tuple[str, ...], str]:
     """QEMU's options for a disk or channel to write to, and its device in the guest. Stock kernels
     have NVMe built in, but virtio in part as a module only; this project's has no PCI."""
@@ -68,54 +70,64 @@ def disk(own: bool, path: Path) -> tuple[tuple[str, ...], str]:
              "-device", "nvme,serial=out,drive=out"), "/dev/nvme0n1")
 
 
-def _files(parts: Parts) -> dict[str, Content]:
-    return {"vmm/vm.sh": HERE / "guest/vm.sh", "vmm/kvmfit": parts.kvmfit,
-            "vmm/probe": parts.probe, "vmm/debian/vmlinuz": parts.debian,
-            "vmm/debian/initrd": parts.debian_initrd}
+def make_disk(group: tuple[Kernel, ...], path: Path) -> None:
+    """A channel is written from its beginning, a disk must be there."""
+    with path.open("wb") as file:
+        if not _own(group):
+            file.truncate(DISK_MIB << 20)
 
 
-def _begin(own: bool) -> list[str]:
-    lines = [". /vmm/vm.sh", "uname -r"]
-    return [*lines, "mount -t debugfs debugfs /sys/kernel/debug"] if own else lines
+def job(group: tuple[Kernel, ...], config: Config, parts: Parts, script: list[str],
+        states: Mapping[Saved, Path] | None = None, options: tuple[str, ...] = ()) -> Job:
+    """A boot of kernels with the VMMs and their guests."""
+    image = group[0].image
+    if isinstance(image, str):
+        raise Failed(image)
+    begin = [". /vmm/vm.sh", "uname -r"]
+    if _own(group):
+        begin.append("mount -t debugfs debugfs /sys/kernel/debug")
+    files: dict[str, Content] = {
+        "vmm/vm.sh": HERE / "guest/vm.sh", "vmm/kvmfit": parts.kvmfit, "vmm/probe": parts.probe,
+        "vmm/debian/vmlinuz": parts.debian, "vmm/debian/initrd": parts.debian_initrd}
+    files |= {f"states/{vm.name}": path for vm, path in (states or {}).items()}
+    # The initramfs is in memory twice while it is unpacked.
+    size = sum(path.stat().st_size for path in (states or {}).values())
+    return Job(image, config, parts.busybox, "\n".join([*begin, *script, "say end"]) + "\n", files,
+               (parts.vmms,), memory_mib=MEMORY_MIB + (2 * size >> 20), options=options)
 
 
 def _mode(kernel: Kernel) -> list[str]:
     """The modes of this project's kernel are switched while it runs."""
-    return [f"echo {kernel.name} >{ABI}", f"cat {ABI}"] if kernel.own else []
+    return [f"echo {kernel.name} >{ABI}"] if kernel.name in OWN else []
 
 
-def save(kernels: tuple[Kernel, ...], config: Config, parts: Parts, vmms: Iterable[str],
-         guests: Iterable[str], out: Path) -> tuple[Job, list[Saved]]:
-    """A boot that measures the host and saves VMs. `kernels` are one stock kernel, or modes of
-    this project's. The states are written to `out` as a tar archive."""
-    own = kernels[0].own
-    options, device = disk(own, out)
-    script = [*_begin(own), "mkdir /states"]
+def save(group: tuple[Kernel, ...], config: Config, parts: Parts, vmms: Iterable[str],
+         guests: Iterable[str], out: Path) -> tuple[Job, tuple[Saved, ...]]:
+    """A boot that measures the host and saves VMs. The states are written to `out` as a tar
+    archive."""
+    options, device = disk(_own(group), out)
+    script = ["mkdir /states"]
     vms = []
-    for kernel in kernels:
-        script += [*_mode(kernel), f"say dump; /vmm/kvmfit dump -o {kernel.name}.json"]
+    for kernel in group:
+        # QEMU's VMs with -cpu host have a PMU.
+        script += [*_mode(kernel), f"say dump {kernel.name}",
+                   f"/vmm/kvmfit dump --quiet --features pmu -o {kernel.name}.json"]
         for vmm in vmms:
             for guest in guests:
                 vm = Saved(kernel.name, vmm, guest)
                 script.append(f"save {vm.name} {vmm} {config.gic} {guest} /states/{vm.name}")
                 vms.append(vm)
-    script += ["say states", f"tar -c -C /states . >{device}", "sync", "say end"]
-    job = Job(kernels[0].image, config, parts.busybox, "\n".join(script) + "\n", _files(parts),
-              (parts.vmms,), memory_mib=MEMORY_MIB, options=options)
-    return job, vms
+    script += ["say states", f"tar -c -C /states . >{device}", "sync"]
+    return job(group, config, parts, script, options=options), tuple(vms)
 
 
-def resume(kernels: tuple[Kernel, ...], config: Config, parts: Parts,
+def resume(group: tuple[Kernel, ...], config: Config, parts: Parts,
            states: Mapping[Saved, Path]) -> Job:
     """A boot that resumes these VMs from their states."""
-    script = _begin(kernels[0].own)
-    for kernel in kernels:
+    script = []
+    for kernel in group:
         script += _mode(kernel)
         for vm in states:
             script.append(f"resume {kernel.name}/{vm.name} {vm.vmm} {config.gic} {vm.guest} "
                           f"/states/{vm.name}")
-    files = _files(parts) | {f"states/{vm.name}": path for vm, path in states.items()}
-    # The initramfs is in memory twice while it is unpacked.
-    size = sum(path.stat().st_size for path in states.values())
-    return Job(kernels[0].image, config, parts.busybox, "\n".join([*script, "say end"]) + "\n",
-               files, (parts.vmms,), memory_mib=MEMORY_MIB + (2 * size >> 20))
+    return job(group, config, parts, script, states)

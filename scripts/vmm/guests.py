@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-# The letters that vm.sh's show() sends, in this order; a new guest says something before.
+# The letters that vm.sh's show() sends, in this order
 LETTERS = "cvpc"
 Lines = tuple[str, ...]
 
@@ -31,8 +31,9 @@ def _counts(lines: Lines) -> tuple[int, ...]:
     return tuple(int(word) for word in words[0][1:])
 
 
-def parse(text: str, new: bool) -> Answers:
-    """The answers of a guest, from all that it wrote. Raises Incomplete."""
+def parse(text: str, before: int = 0) -> Answers:
+    """The answers of a guest, from all that it wrote: it said something each time that it booted,
+    `before` times in all. Raises Incomplete."""
     parts: list[Lines] = []
     lines: list[str] = []
     for line in text.replace("\r", "").splitlines():
@@ -41,7 +42,7 @@ def parse(text: str, new: bool) -> Answers:
             lines = []
         else:
             lines.append(line)
-    wanted = len(LETTERS) + new
+    wanted = len(LETTERS) + before
     if len(parts) != wanted:
         raise Incomplete(f"{len(parts)} answers instead of {wanted}")
     first, view, replug, last = parts[-len(LETTERS):]

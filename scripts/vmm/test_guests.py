@@ -16,16 +16,17 @@ ANSWERED = Answers((5, 3), (9, 7),
 
 class Parsing(unittest.TestCase):
     def test_the_answers_of_a_new_and_of_a_resumed_guest(self) -> None:
-        self.assertEqual(guests.parse(NEW + ANSWERS, new=True), ANSWERED)
-        self.assertEqual(guests.parse(ANSWERS, new=False), ANSWERED)
+        self.assertEqual(guests.parse(NEW + ANSWERS, before=1), ANSWERED)
+        self.assertEqual(guests.parse(4 * NEW + ANSWERS, before=4), ANSWERED)
+        self.assertEqual(guests.parse(ANSWERS), ANSWERED)
 
     def test_a_guest_of_linux_may_end_its_lines_in_its_own_way(self) -> None:
-        self.assertEqual(guests.parse(ANSWERS.replace("\n", "\r\n"), new=False), ANSWERED)
+        self.assertEqual(guests.parse(ANSWERS.replace("\n", "\r\n")), ANSWERED)
 
     def test_what_is_missing_is_no_answer(self) -> None:
         for text in ("", NEW, ANSWERS[:-4], ANSWERS + "end\n", ANSWERS.replace("counts", "count")):
             with self.assertRaises(guests.Incomplete, msg=text):
-                guests.parse(text, new=False)
+                guests.parse(text)
 
 
 class Comparing(unittest.TestCase):

@@ -2,7 +2,8 @@
 /*
  * A guest of two CPUs without an operating system, which shows at EL1 all that it sees of its
  * host: every ID register, the answer to every hypercall of SMCCC, PSCI, TRNG and KVM's own
- * services, and the interrupt controller. It counts meanwhile. It obeys letters on its UART:
+ * services, and the interrupt controller. What is undefined or not supported it leaves out. It
+ * counts meanwhile. It obeys letters on its UART:
  *
  *	v	show what the guest sees, from both CPUs
  *	c	show how far both CPUs have counted
@@ -109,8 +110,18 @@ static struct answer hvc(u64 function, u64 a1, u64 a2, u64 a3)
 /* The numbers of the registers in the table of probe.S. */
 enum {
 	ENCODED = 3 * 8 * 8,
-	REGISTERS = ENCODED + 6,
+	CNTFRQ = ENCODED + 5,
+	REGISTERS,
 };
+
+/* Wait ten milliseconds. The timer's interrupt is disabled, but ends WFI. */
+static void rest(void)
+{
+	u64 ticks = mrs_read(CNTFRQ).value / 100;
+
+	asm volatile("msr cntv_tval_el0, %0; msr cntv_ctl_el0, %1; isb; wfi; msr cntv_ctl_el0, xzr; isb"
+		     : : "r"(ticks), "r"(1UL));
+}
 
 static void say_register(int which)
 {
@@ -135,15 +146,14 @@ static void show_registers(int cpu)
 	for (int which = 0; which < REGISTERS; which++) {
 		struct mrs_value got = mrs_read(which);
 
+		if (got.undefined)
+			continue;
 		say("cpu");
 		say_number(cpu);
 		say(" mrs ");
 		say_register(which);
 		say(" ");
-		if (got.undefined)
-			say("undefined");
-		else
-			say_hex(got.value);
+		say_hex(got.value);
 		say("\n");
 	}
 }
@@ -163,6 +173,8 @@ static void show_caches(int cpu)
 		say("\n");
 	}
 }
+
+#define NOT_SUPPORTED	(~0UL)
 
 /* What an answer shows: all four registers, or, since the others vary, only whether x0 is an
  * error.
@@ -217,6 +229,8 @@ static void show_answer(u32 function, u64 argument, enum shown shown)
 {
 	struct answer got = hvc(function, argument, 0, 0);
 
+	if (got.x[0] == NOT_SUPPORTED)
+		return;
 	say("hvc ");
 	say_hex(function);
 	say(" ");
@@ -282,7 +296,7 @@ static void ask_second(char letter)
 {
 	order = letter;
 	while (order)
-		asm volatile("yield");
+		rest();
 }
 
 static void say_result(const char *what, long value)
@@ -300,7 +314,7 @@ static void replug(void)
 	order = 'o';
 	/* AFFINITY_INFO: 1 is off. */
 	while (hvc(0xc4000004, 1, 0, 0).x[0] != 1)
-		asm volatile("yield");
+		rest();
 	order = 0;
 	say_result("cpu1 off, affinity", hvc(0xc4000004, 1, 0, 0).x[0]);
 	say_result("CPU_ON", switch_on());
@@ -337,14 +351,6 @@ static void obey(char letter)
 		return;
 	}
 	say("end\n");
-}
-
-/* Wait a little: the timer's event stream wakes a CPU every 2^(n + 1) ticks. */
-static void rest(void)
-{
-	u64 control = 1 << 2 | 15 << 4;
-
-	asm volatile("msr cntkctl_el1, %0; isb; wfe" : : "r"(control));
 }
 
 void second_cpu(void)

@@ -8,7 +8,13 @@
 #
 #   save DIRECTORY VMM GIC GUEST FILE	let a new guest show what it sees, and save it
 #   resume DIRECTORY VMM GIC GUEST FILE	resume a saved guest, and let it show what it sees
+#   tour DIRECTORY VMM GIC GUEST MODE...	let a guest of this project's kernel reboot, and
+#					move it to each mode of kvm-arm.abi in turn
 
+# The tests replace these.
+VMM_ROOT=${VMM_ROOT:-/vmm}
+CONSOLE=${CONSOLE:-/dev/console}
+ABI=${ABI:-/sys/kernel/debug/kvm/arm_abi}
 # In seconds: the guest of an emulated host is slow, and the machine may be busy.
 PATIENCE=${PATIENCE:-300}
 
@@ -16,8 +22,9 @@ uptime() {
 	cut -d. -f1 /proc/uptime
 }
 
+# On the console, too: whoever waits sees how far it is.
 say() {
-	echo "$(uptime) $*"
+	echo "vm: $(uptime) $*" | tee "$CONSOLE"
 }
 
 # start DIRECTORY VMM GIC GUEST [OPTION]...: start a VM. Its guest answers through its last
@@ -31,13 +38,13 @@ start() {
 		cat "$dir/$pipe.out" >"$dir/$pipe" &
 	done
 	case $guest in
-	probe)	set -- -m 4 -kernel /vmm/probe "$@" ;;
-	debian)	set -- -m 128 -kernel /vmm/debian/vmlinuz -initrd /vmm/debian/initrd \
+	probe)	set -- -m 4 -kernel "$VMM_ROOT/probe" "$@" ;;
+	debian)	set -- -m 128 -kernel "$VMM_ROOT/debian/vmlinuz" -initrd "$VMM_ROOT/debian/initrd" \
 			-append "console=ttyAMA0 quiet panic=-1 rdinit=/init" \
 			-serial "file:$dir/console" "$@" ;;
 	esac
 	(
-		/vmm/lib/ld-linux-aarch64.so.1 --library-path /vmm/lib "/vmm/$vmm/qemu" \
+		"$VMM_ROOT/lib/ld-linux-aarch64.so.1" --library-path "$VMM_ROOT/lib" "$VMM_ROOT/$vmm/qemu" \
 			-M "virt,accel=kvm,gic-version=$gic" -cpu host -smp 2 -nodefaults -display none \
 			-chardev "pipe,id=monitor,path=$dir/monitor" -mon monitor \
 			-trace kvm_failed_reg_set "$@" \
@@ -120,4 +127,35 @@ resume() {
 	start "$1" "$2" "$3" "$4" -incoming "file:$5"
 	! await "$1" runs "$1" || show "$1"
 	finish "$1"
+}
+
+# tour: each mode has a directory below DIRECTORY, NUMBER-MODE.
+tour() {
+	place=$1 vmm=$2 gic=$3 guest=$4 n=0
+	shift 4
+	echo 1 >"$ABI"/count
+	for mode; do
+		vm=$place/$n-$mode
+		say "$vm"
+		echo "$mode" >"$ABI"/mode
+		cat "$ABI"/stats >"$place.before"
+		if [ $n -eq 0 ]; then
+			start "$vm" "$vmm" "$gic" "$guest"
+			if await "$vm" answered "$vm" 1 && [ "$guest" = debian ]; then
+				ask "$vm" r && ask "$vm" r && ask "$vm" r
+			fi
+		else
+			start "$vm" "$vmm" "$gic" "$guest" -incoming "file:$place.state"
+			await "$vm" runs "$vm"
+		fi
+		ended "$vm" || show "$vm"
+		cat "$ABI"/stats >"$vm/stats"
+		mv "$place.before" "$vm/before"
+		rm -f "$place.state"
+		monitor "$vm" "migrate file:$place.state" "info migrate"
+		finish "$vm"
+		n=$((n + 1))
+	done
+	rm -f "$place.state"
+	echo 0 >"$ABI"/count
 }

@@ -1,0 +1,201 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Let real VMMs save VMs under one kernel and resume them under another, and see whether that is
+what kvmfit predicts.
+
+Leaves vmm.json, vmm.tap, vmm.md and vmm.count in the directory of the results. Exit status: 0, 1 if
+a prediction was wrong or a guest suffered, 2 for an error.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from kernels.pins import COLUMNS
+from matrix import machines, store
+from matrix.__main__ import version
+from matrix.machines import Kernel
+from vm import qemu
+from vm.matrix import BadSelection, Config
+from vm.rules import read_rows
+from vmm import boots, cells, run, tour
+from vmm.boots import GUESTS, HERE, MACHINES, VMMS, Parts
+from vmm.cells import Cell
+from vmm.report import Machine, Results, page, tap, whole
+from vmm.run import Group, Run
+
+KERNELS = ("6.1", "6.12", "6.18", "7.3", *machines.OWN)
+# Each boot has the states of all VMs in memory.
+MEMORY_MIB = 3072
+
+
+class CannotPlan(Exception):
+    """kvmfit failed."""
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="vmm", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, about in (("cache", "where scripts/kernels.sh puts stock kernels"),
+                        ("image", "this project's kernel"),
+                        ("busybox", "a static arm64 busybox"),
+                        ("kvmfit", "the directory with kvmfit for x86_64 and aarch64"),
+                        ("vmms", "the archive of scripts/vmm/get.sh"),
+                        ("guests", "the directory of scripts/vmm/guests.sh"),
+                        ("out", "where the boots' results are kept"),
+                        ("results", "directory for what a run gives")):
+        parser.add_argument(f"--{name}", type=Path, required=True, help=about)
+    parser.add_argument("--kernels", default="", help="their names, separated by spaces")
+    parser.add_argument("--vmm", choices=VMMS, help="only this one")
+    parser.add_argument("--cpu", choices=[machine.cpu for machine in MACHINES])
+    parser.add_argument("--gic", type=int, choices=[machine.gic for machine in MACHINES])
+    parser.add_argument("--brief", action="store_true", help="only the part that `make test` runs")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boots at a time")
+    parser.add_argument("--command", default="make vmm", help="the command, for the page")
+    return parser.parse_args()
+
+
+def versions() -> dict[str, str]:
+    """The VMMs by their names, as `QEMU 10.0.13`."""
+    rows = (words for _, words in read_rows(HERE / "pinned", COLUMNS))
+    return {name: f"QEMU {version.partition(':')[2].partition('+')[0]}"
+            for name, _, _, version, *_ in rows if name in VMMS}
+
+
+def plan(kvmfit: Path, vmm: str, state: Path, dump: Path) -> dict[str, Any]:
+    """What kvmfit says of a state and a host."""
+    done = subprocess.run([kvmfit, "plan", "--json", "--vmm", vmm, state, dump], check=False,
+                          capture_output=True, text=True)
+    if done.returncode not in (0, 1, 2) or not done.stdout:
+        raise CannotPlan(f"{state.name}: {done.stderr.strip()}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _texts(place: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()} \
+        if place.is_dir() else {}
+
+
+def judge(run_: Run, config: Config, group: Group, kvmfit: Path) -> list[Cell]:
+    """What one boot says of all VMs."""
+    found = []
+    for kernel in group:
+        dump_path = run_.place(config, "save", group) / f"{kernel.name}.json"
+        dump = json.loads(dump_path.read_text(encoding="utf-8"))
+        for source in run_.groups:
+            for vm, state in run_.saved(config, source).items():
+                said = plan(kvmfit, vm.vmm, state, dump_path)
+                before = _texts(run_.place(config, "save", source) / vm.name)
+                tried = cells.attempt(
+                    _texts(run_.place(config, "resume", group) / kernel.name / vm.name))
+                lengths = (len(said["order"]), cells.sent(dump, said["features"]))
+                found.append(cells.judge(vm, kernel.name, before.get("uart", b"").decode(), tried,
+                                         cells.predicted(said), lengths))
+    return found
+
+
+def results(run_: Run, kvmfit: Path, about: dict[str, str], problems: list[str]) -> Results:
+    """What all boots say."""
+    found = []
+    for config in run_.machines:
+        here: list[Cell] = []
+        for group in run_.groups:
+            if (run_.place(config, "resume", group) / "key").exists():
+                here += judge(run_, config, group, kvmfit)
+        found.append(Machine(config.cpu, config.gic, tuple(here)))
+    titles = {kernel.name: kernel.title for group in run_.groups for kernel in group}
+    return Results(about, titles, tuple(found), tuple(problems))
+
+
+def report(found: Results, out: Path) -> None:
+    """Write the files, and what a person has to know."""
+    lines = tap(found)
+    store.write(out / "vmm.json", json.dumps(whole(found), indent=1, ensure_ascii=False) + "\n")
+    store.write(out / "vmm.tap", "\n".join(lines) + "\n")
+    store.write(out / "vmm.md", page(found))
+    passed, failed, skipped = found.counts()
+    store.write(out / "vmm.count", f"{passed} {failed} {skipped}\n")
+    for line in lines:
+        if line.startswith("not ok"):
+            print(line)
+    print(f"vmm: {len(found.cells)} moves: {passed} passed, {failed} failed\n"
+          f"page, JSON and TAP: {out}/vmm.*")
+
+
+def brief(args: argparse.Namespace, parts: Parts) -> int:
+    """The part that `make test` runs."""
+    if not args.image.is_file():
+        raise BadSelection(f"there is no {args.image}: run 'make kernel'")
+    verdicts = tour.run(args.image, parts, args.out / "tour")
+    failed = sum(bool(verdict.problems) for verdict in verdicts)
+    lines = tour.tap(verdicts)
+    store.write(args.results / "vmm.tap", "\n".join(lines) + "\n")
+    store.write(args.results / "vmm.count", f"{len(verdicts) - failed} {failed} 0\n")
+    print("\n".join(f"      {line}" for line in lines[2:]))
+    return int(failed > 0)
+
+
+def chosen(args: argparse.Namespace) -> tuple[tuple[Kernel, ...], tuple[Config, ...]]:
+    """The kernels and machines of this run."""
+    kernels = machines.kernels(args.kernels.split() or KERNELS, args.cache, args.image)
+    for kernel in kernels:
+        if isinstance(kernel.image, str):
+            print(f"      {kernel.title} is left out: {kernel.image}")
+    there = tuple(kernel for kernel in kernels if isinstance(kernel.image, Path))
+    configs = tuple(config for config in MACHINES
+                    if args.cpu in (None, config.cpu) and args.gic in (None, config.gic))
+    if not there or not configs:
+        raise BadSelection("no kernel is left on any machine")
+    return there, configs
+
+
+def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
+    """All kernels on all machines, as far as the user does not narrow it."""
+    kernels, configs = chosen(args)
+    jobs = qemu.fitting(max(1, args.jobs), MEMORY_MIB)
+    qemu_version = version(qemu.QEMU, "--version")
+    vmms = (args.vmm,) if args.vmm else VMMS
+    run_ = Run(parts, boots.groups(kernels), configs, vmms, GUESTS, qemu_version, args.out, jobs,
+               lambda text: print(text, flush=True))
+    problems = run.all_boots(run_)
+    about = {"command": args.command, "date": datetime.now(timezone.utc).date().isoformat(),
+             "qemu": qemu_version, "kvmfit": version(kvmfit, "--version").rpartition(" ")[2],
+             **{vmm: name for vmm, name in versions().items() if vmm in vmms}}
+    found = results(run_, kvmfit, about, problems)
+    report(found, args.results)
+    return int(found.counts()[1] > 0)
+
+
+def main() -> int:
+    args = arguments()
+    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    here, guest = (args.kvmfit / arch / "kvmfit" for arch in ("x86_64", "aarch64"))
+    parts = Parts(args.busybox, guest, args.vmms, args.guests / "probe",
+                  args.cache / boots.GUEST_KERNEL / "vmlinuz", args.guests / "debian.cpio")
+    try:
+        for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
+            if not shutil.which(tool):
+                raise BadSelection(f"{tool} not found: apt-get install {package}")
+        for path in (here, guest, args.busybox, args.vmms, parts.probe, parts.debian_initrd,
+                     parts.debian):
+            if not path.is_file():
+                raise BadSelection(f"there is no {path}: run 'make vmm'")
+        return brief(args, parts) if args.brief else full(args, parts, here)
+    except (BadSelection, CannotPlan, ValueError) as why:
+        print(f"vmm: {why}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nvmm: interrupted; finished boots are kept", file=sys.stderr)
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
