@@ -97,7 +97,8 @@ Variables:
   CPU=              only this CPU model: max, neoverse-n1, cortex-a72, a64fx, ...
   MODE=vhe|nvhe|protected|nested    only this mode of KVM
   TESTS=a,b         only these tests
-  VMM=qemu-10|qemu-11   vmm: only this one
+  VMM=              vmm: only qemu-10, qemu-11, or a small VMM that restores as
+                    firecracker or cloud-hypervisor does
   KERNELS='a b'     matrix, vmm: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
   ALL=1             run: every machine and host state
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and so on

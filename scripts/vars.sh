@@ -14,7 +14,7 @@ CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex
 CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
 # Those after debug: scripts/builds.sh
 CONFIG_VALUES="base debug off default-c default-check outline cfi"
-VMM_VALUES="qemu-10 qemu-11"
+VMM_VALUES="qemu-10 qemu-11 firecracker cloud-hypervisor"
 # Of `make matrix`: this project's kernel, by its mode, beside those of scripts/kernels/pinned
 KERNELS_OWN="c rust"
 # Those of `make test`

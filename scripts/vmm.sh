@@ -24,10 +24,10 @@ if [[ ! -f $CACHE/vmm/vmms.cpio ]]; then
 	count vmm 0 0 1
 	exit
 fi
-"$ROOT/scripts/vmm/guests.sh" "$OUT/vmm"
+"$ROOT/scripts/vmm/parts.sh" "$OUT/vmm"
 
 args=(--cache "$CACHE/kernels" --image "$IMAGE" --busybox "$BUSYBOX" --kvmfit "$OUT/kvmfit"
-	--vmms "$CACHE/vmm/vmms.cpio" --guests "$OUT/vmm" --out "$OUT/vmm" --results "$RESULTS"
+	--vmms "$CACHE/vmm/vmms.cpio" --parts "$OUT/vmm" --out "$OUT/vmm" --results "$RESULTS"
 	--jobs "$JOBS" --kernels "$KERNELS")
 [[ ${BRIEF:-} != y ]] || args+=(--brief)
 [[ -z $VMM ]] || args+=(--vmm "$VMM")

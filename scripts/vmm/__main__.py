@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from vm import qemu
 from vm.matrix import BadSelection, Config
 from vm.rules import read_rows
 from vmm import boots, cells, run, tour
-from vmm.boots import GUESTS, HERE, MACHINES, VMMS, Parts
+from vmm.boots import GUESTS, HERE, MACHINES, QEMUS, SMALL, VMMS, Parts
 from vmm.cells import Cell
 from vmm.report import Machine, Results, page, tap, whole
 from vmm.run import Group, Run
@@ -47,7 +48,7 @@ def arguments() -> argparse.Namespace:
                         ("busybox", "a static arm64 busybox"),
                         ("kvmfit", "the directory with kvmfit for x86_64 and aarch64"),
                         ("vmms", "the archive of scripts/vmm/get.sh"),
-                        ("guests", "the directory of scripts/vmm/guests.sh"),
+                        ("parts", "the directory of scripts/vmm/parts.sh"),
                         ("out", "where the boots' results are kept"),
                         ("results", "directory for what a run gives")):
         parser.add_argument(f"--{name}", type=Path, required=True, help=about)
@@ -64,12 +65,24 @@ def arguments() -> argparse.Namespace:
 def versions() -> dict[str, str]:
     """The VMMs by their names, as `QEMU 10.0.13`."""
     rows = (words for _, words in read_rows(HERE / "pinned", COLUMNS))
-    return {name: f"QEMU {version.partition(':')[2].partition('+')[0]}"
-            for name, _, _, version, *_ in rows if name in VMMS}
+    found = {name: f"QEMU {version.partition(':')[2].partition('+')[0]}"
+             for name, _, _, version, *_ in rows if name in QEMUS}
+    return found | {name: f"the small VMM as {name}" for name in SMALL}
+
+
+def small_state(archive: Path) -> Path:
+    """The state that kvmfit reads, beside the archive with the small VMM's files."""
+    path = archive.with_name(f"{archive.name}.json")
+    with tarfile.open(archive) as files:
+        content = files.extractfile("./state.json")
+        store.write(path, content.read().decode() if content else "")
+    return path
 
 
 def plan(kvmfit: Path, vmm: str, state: Path, dump: Path) -> dict[str, Any]:
     """What kvmfit says of a state and a host."""
+    if vmm in SMALL:
+        state = small_state(state)
     done = subprocess.run([kvmfit, "plan", "--json", "--vmm", vmm, state, dump], check=False,
                           capture_output=True, text=True)
     if done.returncode not in (0, 1, 2) or not done.stdout:
@@ -178,13 +191,13 @@ def main() -> int:
     # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     here, guest = (args.kvmfit / arch / "kvmfit" for arch in ("x86_64", "aarch64"))
-    parts = Parts(args.busybox, guest, args.vmms, args.guests / "probe",
-                  args.cache / boots.GUEST_KERNEL / "vmlinuz", args.guests / "debian.cpio")
+    parts = Parts(args.busybox, guest, args.vmms, args.parts / "kvmfit-vmm", args.parts / "probe",
+                  args.cache / boots.GUEST_KERNEL / "vmlinuz", args.parts / "debian.cpio")
     try:
         for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
             if not shutil.which(tool):
                 raise BadSelection(f"{tool} not found: apt-get install {package}")
-        for path in (here, guest, args.busybox, args.vmms, parts.probe, parts.debian_initrd,
+        for path in (here, guest, args.busybox, args.vmms, parts.small, parts.probe, parts.debian_initrd,
                      parts.debian):
             if not path.is_file():
                 raise BadSelection(f"there is no {path}: run 'make vmm'")

@@ -12,8 +12,11 @@ from matrix.machines import OWN, Kernel
 from vm.matrix import Config
 
 HERE = Path(__file__).resolve().parent
-VMMS = ("qemu-10", "qemu-11")
-GUESTS = ("probe", "debian")
+QEMUS = ("qemu-10", "qemu-11")
+# As which the small VMM (tools/kvmfit/crates/kvmfit-vmm) restores
+SMALL = ("firecracker", "cloud-hypervisor")
+VMMS = (*QEMUS, *SMALL)
+PROBE, DEBIAN = GUESTS = ("probe", "debian")
 # A machine with each interrupt controller
 MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
 # The kernel of the guest "debian"
@@ -43,10 +46,19 @@ class Parts:
     kvmfit: Path
     # The archive that programs.py packs
     vmms: Path
+    # The small VMM
+    small: Path
     # The guests: a program without operating system; a kernel, and its initramfs
     probe: Path
     debian: Path
     debian_initrd: Path
+
+
+def vms(kernels: Iterable[Kernel], vmms: Iterable[str], guests: Iterable[str]) -> tuple[Saved, ...]:
+    """The VMs that are saved. The small VMM has no device that Linux would need."""
+    guests = tuple(guests)
+    return tuple(Saved(kernel.name, vmm, guest) for kernel in kernels for vmm in vmms
+                 for guest in guests if vmm not in SMALL or guest == PROBE)
 
 
 def groups(kernels: Iterable[Kernel]) -> tuple[tuple[Kernel, ...], ...]:
@@ -88,6 +100,7 @@ def job(group: tuple[Kernel, ...], config: Config, parts: Parts, script: list[st
         begin.append("mount -t debugfs debugfs /sys/kernel/debug")
     files: dict[str, Content] = {
         "vmm/vm.sh": HERE / "guest/vm.sh", "vmm/kvmfit": parts.kvmfit, "vmm/probe": parts.probe,
+        "vmm/small": parts.small,
         "vmm/debian/vmlinuz": parts.debian, "vmm/debian/initrd": parts.debian_initrd}
     files |= {f"states/{vm.name}": path for vm, path in (states or {}).items()}
     # The initramfs is in memory twice while it is unpacked.
@@ -107,18 +120,14 @@ def save(group: tuple[Kernel, ...], config: Config, parts: Parts, vmms: Iterable
     archive."""
     options, device = disk(_own(group), out)
     script = ["mkdir /states"]
-    vms = []
+    saved = vms(group, vmms, guests)
     for kernel in group:
-        # QEMU's VMs with -cpu host have a PMU.
         script += [*_mode(kernel), f"say dump {kernel.name}",
-                   f"/vmm/kvmfit dump --quiet --features pmu -o {kernel.name}.json"]
-        for vmm in vmms:
-            for guest in guests:
-                vm = Saved(kernel.name, vmm, guest)
-                script.append(f"save {vm.name} {vmm} {config.gic} {guest} /states/{vm.name}")
-                vms.append(vm)
+                   f"/vmm/kvmfit dump --quiet -o {kernel.name}.json"]
+        script += [f"save {vm.name} {vm.vmm} {config.gic} {vm.guest} /states/{vm.name}"
+                   for vm in saved if vm.kernel == kernel.name]
     script += ["say states", f"tar -c -C /states . >{device}", "sync"]
-    return job(group, config, parts, script, options=options), tuple(vms)
+    return job(group, config, parts, script, options=options), saved
 
 
 def resume(group: tuple[Kernel, ...], config: Config, parts: Parts,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vmm import guests, said
-from vmm.boots import Saved
+from vmm.boots import SMALL, Saved
 from vmm.said import Said
 
 # What QEMU does not send by KVM's numbers: the core registers, and those of SVE
@@ -21,6 +21,9 @@ class Predicted:
     # The names of the refused registers, by their numbers
     missing: Mapping[int, str] = field(default_factory=dict)
     values: Mapping[int, str] = field(default_factory=dict)
+
+    # The first that the VMM meets
+    first: int | None = None
 
     @property
     def refused(self) -> Mapping[int, str]:
@@ -37,7 +40,9 @@ def predicted(plan: Mapping[str, Any]) -> Predicted:
             raise ValueError(f"the plan refuses {refusal['name']}, which is no register")
         place = missing if refusal["reason"] == "missing" else values
         place[int(subject["register"], 16)] = refusal["name"]
-    return Predicted(plan["verdict"], missing, values)
+    # Both are in the plan's order, but not with each other.
+    numbers = [int(refusal["subject"]["register"], 16) for refusal in plan["refusals"]]
+    return Predicted(plan["verdict"], missing, values, numbers[0] if numbers else None)
 
 
 def sent(dump: Mapping[str, Any], features: list[str]) -> int:
@@ -95,9 +100,12 @@ def _names(numbers: set[int], plan: Predicted) -> str:
     return ", ".join(sorted(plan.refused.get(number, f"{number:#x}") for number in numbers))
 
 
-def match(tried: Attempt, plan: Predicted, lengths: tuple[int, int]) -> tuple[str, list[str]]:
-    """How the registers that QEMU refused are known, and in what the plan differs from it.
-    `lengths` are how many registers the stream has, and how many the destination.
+def match(vmm: str, tried: Attempt, plan: Predicted,
+          lengths: tuple[int, int]) -> tuple[str, list[str]]:
+    """How the registers that the VMM refused are known, and in what the plan differs from it.
+    `lengths` are how many registers QEMU's stream has, and how many the destination.
+
+    The small VMM names the first register that is refused, which ends it.
 
     QEMU compares its lists first: a register that only the stream has ends the load before any is
     written. QEMU 11 names it; QEMU 10 only says that the stream has more registers, or nothing.
@@ -106,10 +114,15 @@ def match(tried: Attempt, plan: Predicted, lengths: tuple[int, int]) -> tuple[st
     if tried.resumed:
         if plan.verdict == "yes":
             return "resumed", []
-        return "resumed", [f"QEMU resumed it, but the plan says {plan.verdict}: "
+        return "resumed", [f"the VMM resumed it, but the plan says {plan.verdict}: "
                            f"{_names(set(plan.refused), plan)}"]
     if plan.verdict != "no":
-        return "", [f"QEMU refused it, but the plan says {plan.verdict}"]
+        return "", [f"the VMM refused it, but the plan says {plan.verdict}"]
+    if vmm in SMALL:
+        first = {plan.first} if plan.first is not None else set()
+        return "first", [] if set(tried.said.named) == first else [
+            f"it stopped at {_names(set(tried.said.named), plan) or 'nothing'}, "
+            f"the plan at {_names(first, plan)}"]
     found = set(tried.said.named) | set(tried.said.refused)
     wanted = set(plan.missing) or set(plan.values)
     if found:
@@ -132,7 +145,7 @@ def match(tried: Attempt, plan: Predicted, lengths: tuple[int, int]) -> tuple[st
 def judge(vm: Saved, kernel: str, before: str, tried: Attempt, plan: Predicted,
           lengths: tuple[int, int]) -> Cell:
     """A cell; `before` is what the guest wrote before it was saved."""
-    how, problems = match(tried, plan, lengths)
+    how, problems = match(vm.vmm, tried, plan, lengths)
     differences: list[str] = []
     if tried.problem:
         problems.append(tried.problem)

@@ -8,13 +8,14 @@ from typing import Any
 from matrix.cells import alike
 from vmm.cells import Cell
 
-# How match() of cells.py knows what QEMU refused, for people
+# How match() of cells.py knows what the VMM refused, for people
 HOW = {
     "resumed": "it resumed the VM",
     "named": "its message names the registers",
     "traced": "its message names none; its trace event kvm_failed_reg_set does",
     "counted": "its message has the numbers of registers on both sides, and these are those of the "
                "stream and of the dump",
+    "first": "its message names the register at which it stopped",
     "compared": "it says nothing and KVM refused nothing: what is left is a register that only the "
                 "stream has",
 }
@@ -55,9 +56,14 @@ class Results:
 
 
 def _registers(cell: Cell) -> list[str]:
-    """The registers for which the VM is refused: QEMU looks at values only if none is missing."""
+    """The registers for which the VM is refused: QEMU looks at values only if none is missing, and
+    the small VMM stops at the first."""
     plan = cell.plan
-    return sorted((plan.missing or plan.values).values()) if not cell.attempt.resumed else []
+    if cell.attempt.resumed:
+        return []
+    if cell.how == "first" and plan.first is not None:
+        return [plan.refused[plan.first]]
+    return sorted((plan.missing or plan.values).values())
 
 
 def _record(machine: Machine, cell: Cell) -> dict[str, Any]:
@@ -160,7 +166,7 @@ def _refusals(results: Results) -> list[str]:
 
 def _plain(message: str) -> str:
     """Without the program's name and what would end a field of a table."""
-    return message.partition("qemu: ")[2].replace("|", "\\|") or message
+    return message.partition(": ")[2].replace("|", "\\|") or message
 
 
 def _differences(results: Results) -> list[str]:

@@ -47,9 +47,8 @@ class Run:
     def saved(self, config: Config, group: Group) -> dict[Saved, Path]:
         """The VMs that a boot has saved, with their states."""
         place = self.place(config, "save", group) / _STATES
-        vms = (Saved(kernel.name, vmm, guest)
-               for kernel in group for vmm in self.vmms for guest in self.guests)
-        return {vm: place / vm.name for vm in vms if (place / vm.name).is_file()}
+        return {vm: place / vm.name for vm in boots.vms(group, self.vmms, self.guests)
+                if (place / vm.name).is_file()}
 
 
 def _key(run: Run, job: Job) -> str:
@@ -106,13 +105,13 @@ def save(run: Run, config: Config, group: Group) -> None:
     """Let kernels save VMs."""
     place = run.place(config, "save", group)
     disk = place / "disk"
-    job, vms = boots.save(group, config, run.parts, run.vmms, run.guests, disk)
+    job, saved = boots.save(group, config, run.parts, run.vmms, run.guests, disk)
     key = _key(run, job)
     if _kept(place, key):
         return
     _begin(place)
     boots.make_disk(group, disk)
-    _boot(run, job, place, f"{_title(config, group)} saves {len(vms)} VMs")
+    _boot(run, job, place, f"{_title(config, group)} saves {len(saved)} VMs")
     _unpack(disk, place / _STATES)
     disk.unlink()
     store.write(place / _KEY, key)

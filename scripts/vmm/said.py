@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What QEMU says when it does not resume a VM, and which registers that names."""
+"""What a VMM says when it does not resume a VM, and which registers that names."""
 
 import re
 from dataclasses import dataclass, field
@@ -18,6 +18,8 @@ _NAMES = (
     (re.compile(r"fw feat reg (\d+)"), lambda m: _BITMAP | m[0]),
     (re.compile(r"does not support PSCI version (\d+)\.(\d+)"), lambda m: _PSCI_VERSION),
 )
+# The small VMM
+_NUMBER = re.compile(r"register (0x[0-9a-f]{16}) ")
 _DEMUXED = re.compile(r"demuxed reg ([0-9a-f]+)")
 # QEMU goes on after these: the register keeps the value of a new VM.
 _SKIPPED = "expected by the destination but not in the incoming stream: skip it"
@@ -40,6 +42,7 @@ def registers(line: str) -> set[int]:
     """The registers that a message names."""
     found = {number(tuple(map(int, match))) for pattern, number in _NAMES
              for match in (m.groups() for m in pattern.finditer(line))}
+    found |= {int(number, 16) for number in _NUMBER.findall(line)}
     return found | {_DEMUX | int(match, 16) & 0xffff for match in _DEMUXED.findall(line)}
 
 

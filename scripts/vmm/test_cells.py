@@ -29,7 +29,7 @@ class Planning(unittest.TestCase):
             {"subject": {"register": f"{PIR:#x}"}, "name": "PIR_EL1",
              "reason": {"order": {"after": f"{PSCI:#x}"}}}]})
         self.assertEqual(found, Predicted("no", {TCR2: "TCR2_EL1"},
-                                          {PSCI: "PSCI_VERSION", PIR: "PIR_EL1"}))
+                                          {PSCI: "PSCI_VERSION", PIR: "PIR_EL1"}, TCR2))
 
     def test_a_refusal_that_is_no_register_is_not_dropped(self) -> None:
         with self.assertRaisesRegex(ValueError, "sve"):
@@ -55,14 +55,14 @@ class Matching(unittest.TestCase):
                 ("traced", refused(refused={PSCI: "Invalid argument"}), VALUE),
                 ("counted", refused(lengths=(258, 257)), MISSING),
                 ("compared", refused(), MISSING)):
-            self.assertEqual(cells.match(tried, plan, (258, 257)), (how, []), how)
+            self.assertEqual(cells.match("qemu-10", tried, plan, (258, 257)), (how, []), how)
 
     def test_each_disagreement_is_named(self) -> None:
         for words, tried, plan in (
-                ("QEMU resumed it, but the plan says no: PSCI_VERSION",
+                ("the VMM resumed it, but the plan says no: PSCI_VERSION",
                  Attempt(Said(), 0, ANSWERS), VALUE),
-                ("QEMU refused it, but the plan says yes", refused(), YES),
-                ("QEMU refused it, but the plan says cannot-tell", refused(),
+                ("the VMM refused it, but the plan says yes", refused(), YES),
+                ("the VMM refused it, but the plan says cannot-tell", refused(),
                  Predicted("cannot-tell")),
                 ("only QEMU refused 0x603000000013c513", refused(refused={PSCI: "", PIR: ""}),
                  VALUE),
@@ -71,8 +71,16 @@ class Matching(unittest.TestCase):
                  MISSING),
                 ("no register that is missing", refused(lengths=(258, 257)), VALUE),
                 ("KVM refused none", refused(), VALUE)):
-            found = "; ".join(cells.match(tried, plan, (258, 257))[1])
+            found = "; ".join(cells.match("qemu-10", tried, plan, (258, 257))[1])
             self.assertIn(words, found)
+
+
+    def test_the_small_vmm_stops_at_the_first_register(self) -> None:
+        plan = Predicted("no", MISSING.missing, VALUE.values, PSCI)
+        for named, problems in ((PSCI, []),
+                                (PIR, ["it stopped at PIR_EL1, the plan at PSCI_VERSION"])):
+            self.assertEqual(cells.match("firecracker", refused(named=frozenset({named})), plan,
+                                         (0, 0)), ("first", problems))
 
 
 class Judging(unittest.TestCase):

@@ -30,6 +30,7 @@ class Parsing(unittest.TestCase):
                 ("system register op0:3 op1:0 crn:2 crm:0 op2:3", 0x603000000013c103),
                 ("fw reg 0", 0x6030000000140000), ("fw feat reg 3", 0x6030000000160003),
                 ("demuxed reg 5", 0x6020000000110005),
+                ("register 0x6030000000140000 (PSCI_VERSION) could not be set", 0x6030000000140000),
                 ("KVM in this kernel does not support PSCI version 1.3", 0x6030000000140000)):
             line = f"qemu: f: {text} in the incoming stream but unknown: fail migration\n"
             self.assertEqual(said.parse(line).named, {number}, text)

@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/vmm/guests.sh DIRECTORY
+# Usage: scripts/vmm/parts.sh DIRECTORY
 #
-# Build the guests of the VMMs, and put them into the directory: `probe`, a program
-# without operating system, and `debian.cpio`, the initramfs for Debian's kernel.
+# Build what the kernels under test get, and put it into the directory: the guests, which
+# are `probe`, a program without operating system, and `debian.cpio`, the initramfs for
+# Debian's kernel; and the small VMM, `kvmfit-vmm`.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -25,7 +26,6 @@ debian()
 {
 	"${CC[@]}" -o "$tmp/el0" "$HERE/el0.c"
 	"$OBJCOPY" --strip-all "$tmp/el0"
-	# The archive is the same if its files are: the results of boots depend on it.
 	touch -d @0 "$tmp/el0"
 	PYTHONPATH=$ROOT/scripts /usr/bin/python3 -B -c '
 import sys
@@ -36,9 +36,20 @@ initramfs.write(output, {"init": init, "bin/busybox": busybox, "bin/el0": el0}, 
 ' "$tmp/debian.cpio" "$HERE/init" "$BUSYBOX" "$tmp/el0"
 }
 
+# What is built does not change with the time: the results of boots depend on it.
+small()
+{
+	CRATE_FLAGS=$(arm64_flags) logged "$LOGS/kvmfit-vmm.log" debian_cargo cargo-kvmfit build --release \
+		--package kvmfit-vmm --target "$ARM64" --manifest-path "$ROOT/tools/kvmfit/Cargo.toml" ||
+		die "the small VMM could not be built; the whole log: $LOGS/kvmfit-vmm.log"
+	cp "$OUT/cargo-kvmfit/$ARM64/release/kvmfit-vmm" "$tmp"
+}
+
+out_dir
 place=$1 tmp=''
 fresh_tmp tmp "$place/new"
 mkdir -p "$tmp"
 probe
 debian
-mv -f "$tmp/probe" "$tmp/debian.cpio" "$place"
+small
+mv -f "$tmp"/{probe,debian.cpio,kvmfit-vmm} "$place"
