@@ -4,7 +4,8 @@
 # builds it, boots it and tests it. It is never installed into a kernel tree.
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS VMM
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS VMM \
+	FIRECRACKER CLOUD_HYPERVISOR
 
 # Only the command line counts. Other software exports short names such as CPU, MODE and
 # CONFIG, too: they must neither narrow a run without notice nor stop it.
@@ -99,6 +100,7 @@ Variables:
   TESTS=a,b         only these tests
   VMM=              vmm: only qemu-10, qemu-11, or a small VMM that restores as
                     firecracker or cloud-hypervisor does
+  FIRECRACKER=, CLOUD_HYPERVISOR=   vmm: a real one, built for arm64, in its place
   KERNELS='a b'     matrix, vmm: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
   ALL=1             run: every machine and host state
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and so on

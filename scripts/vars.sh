@@ -25,7 +25,7 @@ DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
 O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
 BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
-KERNELS=${KERNELS:-} VMM=${VMM:-}
+KERNELS=${KERNELS:-} VMM=${VMM:-} FIRECRACKER=${FIRECRACKER:-} CLOUD_HYPERVISOR=${CLOUD_HYPERVISOR:-}
 
 # one_of NAME VALUE LIST: reject a VALUE that is neither empty nor a word of LIST.
 one_of()
@@ -66,6 +66,10 @@ CONFIG=${CONFIG:-base}
 TESTS=${TESTS// /,}
 [[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give the bench.json of an earlier \`make bench\`"
 BASE=${BASE:+$(realpath -- "$BASE")}
+for name in FIRECRACKER CLOUD_HYPERVISOR; do
+	[[ -z ${!name} || -f ${!name} ]] || die "$name=${!name} is not a file; give the program, built for arm64"
+	printf -v "$name" %s "${!name:+$(realpath -- "${!name}")}"
+done
 one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 [[ -z $DEBIAN_MIRROR || $DEBIAN_MIRROR =~ ^[a-z][a-z0-9+.-]*:/[^][:space:][]+$ ]] ||
 	die "DEBIAN_MIRROR=$DEBIAN_MIRROR is not the URI of a Debian archive, such as http://<host>/debian or file:/<directory>"
@@ -203,4 +207,4 @@ WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED KERNELS VMM
+export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED KERNELS VMM FIRECRACKER CLOUD_HYPERVISOR

@@ -31,6 +31,8 @@ args=(--cache "$CACHE/kernels" --image "$IMAGE" --busybox "$BUSYBOX" --kvmfit "$
 	--jobs "$JOBS" --kernels "$KERNELS")
 [[ ${BRIEF:-} != y ]] || args+=(--brief)
 [[ -z $VMM ]] || args+=(--vmm "$VMM")
+[[ -z $FIRECRACKER ]] || args+=(--firecracker "$FIRECRACKER")
+[[ -z $CLOUD_HYPERVISOR ]] || args+=(--cloud-hypervisor "$CLOUD_HYPERVISOR")
 [[ -z $CPU ]] || args+=(--cpu "$CPU")
 [[ -z $GIC ]] || args+=(--gic "$GIC")
 cd "$ROOT/scripts"

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import tarfile
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from vm import qemu
 from vm.matrix import BadSelection, Config
 from vm.rules import read_rows
 from vmm import boots, cells, run, tour
-from vmm.boots import GUESTS, HERE, MACHINES, QEMUS, SMALL, VMMS, Parts
+from vmm.boots import GUESTS, HERE, MACHINES, QEMUS, SMALL, VMMS, Parts, Saved
 from vmm.cells import Cell
 from vmm.report import Machine, Results, page, tap, whole
 from vmm.run import Group, Run
@@ -56,33 +57,55 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vmm", choices=VMMS, help="only this one")
     parser.add_argument("--cpu", choices=[machine.cpu for machine in MACHINES])
     parser.add_argument("--gic", type=int, choices=[machine.gic for machine in MACHINES])
+    for name in SMALL:
+        parser.add_argument(f"--{name}", type=Path, help="a real one, for arm64")
     parser.add_argument("--brief", action="store_true", help="only the part that `make test` runs")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boots at a time")
     parser.add_argument("--command", default="make vmm", help="the command, for the page")
     return parser.parse_args()
 
 
-def versions() -> dict[str, str]:
+def versions(real: Mapping[str, Path]) -> dict[str, str]:
     """The VMMs by their names, as `QEMU 10.0.13`."""
     rows = (words for _, words in read_rows(HERE / "pinned", COLUMNS))
     found = {name: f"QEMU {version.partition(':')[2].partition('+')[0]}"
              for name, _, _, version, *_ in rows if name in QEMUS}
-    return found | {name: f"the small VMM as {name}" for name in SMALL}
+    return found | {name: f"{name}, {real[name]}" if name in real else f"the small VMM as {name}"
+                    for name in SMALL}
 
 
-def small_state(archive: Path) -> Path:
-    """The state that kvmfit reads, beside the archive with the small VMM's files."""
+def real(args: argparse.Namespace) -> dict[str, Path]:
+    """The real VMMs that the user has. Raises BadSelection if one cannot run on arm64."""
+    found = {}
+    for name in SMALL:
+        path = getattr(args, name.replace("-", "_"))
+        if path is None:
+            continue
+        head = path.open("rb").read(20) if path.is_file() else b""
+        # ELF, 64 bits, little-endian, AArch64
+        if head[:6] != b"\x7fELF\2\1" or head[18:20] != b"\xb7\0":
+            raise BadSelection(f"{path} is not a program for arm64; give {name}'s")
+        found[name] = path
+    return found
+
+
+def state_of(vm: Saved, archive: Path, source: Path) -> Path:
+    """The file that kvmfit reads of a saved VM. What the small VMM and cloud-hypervisor save has
+    one in it; Firecracker's is for its own programs, but its VM is a new one of the host."""
+    if vm.vmm not in SMALL:
+        return archive
     path = archive.with_name(f"{archive.name}.json")
     with tarfile.open(archive) as files:
-        content = files.extractfile("./state.json")
+        try:
+            content = files.extractfile("./state.json")
+        except KeyError:
+            return source
         store.write(path, content.read().decode() if content else "")
     return path
 
 
 def plan(kvmfit: Path, vmm: str, state: Path, dump: Path) -> dict[str, Any]:
     """What kvmfit says of a state and a host."""
-    if vmm in SMALL:
-        state = small_state(state)
     done = subprocess.run([kvmfit, "plan", "--json", "--vmm", vmm, state, dump], check=False,
                           capture_output=True, text=True)
     if done.returncode not in (0, 1, 2) or not done.stdout:
@@ -104,7 +127,8 @@ def judge(run_: Run, config: Config, group: Group, kvmfit: Path) -> list[Cell]:
         dump = json.loads(dump_path.read_text(encoding="utf-8"))
         for source in run_.groups:
             for vm, state in run_.saved(config, source).items():
-                said = plan(kvmfit, vm.vmm, state, dump_path)
+                source_dump = run_.place(config, "save", source) / f"{vm.kernel}.json"
+                said = plan(kvmfit, vm.vmm, state_of(vm, state, source_dump), dump_path)
                 before = _texts(run_.place(config, "save", source) / vm.name)
                 tried = cells.attempt(
                     _texts(run_.place(config, "resume", group) / kernel.name / vm.name))
@@ -180,28 +204,37 @@ def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
     problems = run.all_boots(run_)
     about = {"command": args.command, "date": datetime.now(timezone.utc).date().isoformat(),
              "qemu": qemu_version, "kvmfit": version(kvmfit, "--version").rpartition(" ")[2],
-             **{vmm: name for vmm, name in versions().items() if vmm in vmms}}
+             **{vmm: name for vmm, name in versions(parts.real).items() if vmm in vmms}}
     found = results(run_, kvmfit, about, problems)
     report(found, args.results)
     return int(found.counts()[1] > 0)
+
+
+def parts_of(args: argparse.Namespace) -> Parts:
+    """What the kernels under test get. Raises BadSelection if something is missing."""
+    for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
+        if not shutil.which(tool):
+            raise BadSelection(f"{tool} not found: apt-get install {package}")
+    built = args.parts
+    parts = Parts(busybox=args.busybox, kvmfit=args.kvmfit / "aarch64/kvmfit", vmms=args.vmms,
+                  small=built / "kvmfit-vmm", probe=built / "probe",
+                  debian=args.cache / boots.GUEST_KERNEL / "vmlinuz",
+                  debian_initrd=built / "debian.cpio", api=built / "vmm-api", real=real(args))
+    for path in (parts.busybox, parts.kvmfit, parts.vmms, parts.small, parts.probe, parts.debian,
+                 parts.debian_initrd, parts.api):
+        if not path.is_file():
+            raise BadSelection(f"there is no {path}: run 'make vmm'")
+    return parts
 
 
 def main() -> int:
     args = arguments()
     # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    here, guest = (args.kvmfit / arch / "kvmfit" for arch in ("x86_64", "aarch64"))
-    parts = Parts(args.busybox, guest, args.vmms, args.parts / "kvmfit-vmm", args.parts / "probe",
-                  args.cache / boots.GUEST_KERNEL / "vmlinuz", args.parts / "debian.cpio")
+    kvmfit = args.kvmfit / "x86_64/kvmfit"
     try:
-        for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
-            if not shutil.which(tool):
-                raise BadSelection(f"{tool} not found: apt-get install {package}")
-        for path in (here, guest, args.busybox, args.vmms, parts.small, parts.probe, parts.debian_initrd,
-                     parts.debian):
-            if not path.is_file():
-                raise BadSelection(f"there is no {path}: run 'make vmm'")
-        return brief(args, parts) if args.brief else full(args, parts, here)
+        parts = parts_of(args)
+        return brief(args, parts) if args.brief else full(args, parts, kvmfit)
     except (BadSelection, CannotPlan, ValueError) as why:
         print(f"vmm: {why}", file=sys.stderr)
         return 2

@@ -2,7 +2,7 @@
 """What is booted: one boot for each kernel and machine saves VMs, and one resumes all others'."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kernels.boot import Job
@@ -52,13 +52,19 @@ class Parts:
     probe: Path
     debian: Path
     debian_initrd: Path
+    # The program that speaks to the API of real VMMs, and those that the user has
+    api: Path
+    real: Mapping[str, Path] = field(default_factory=dict)
 
 
-def vms(kernels: Iterable[Kernel], vmms: Iterable[str], guests: Iterable[str]) -> tuple[Saved, ...]:
-    """The VMs that are saved. The small VMM has no device that Linux would need."""
+def vms(kernels: Iterable[Kernel], vmms: Iterable[str], guests: Iterable[str],
+        parts: Parts) -> tuple[Saved, ...]:
+    """The VMs that are saved. The small VMM has no device that Linux would need, and what it
+    stands for has no UART that the other guest knows."""
     guests = tuple(guests)
+    only = {vmm: DEBIAN if vmm in parts.real else PROBE for vmm in SMALL}
     return tuple(Saved(kernel.name, vmm, guest) for kernel in kernels for vmm in vmms
-                 for guest in guests if vmm not in SMALL or guest == PROBE)
+                 for guest in guests if only.get(vmm, guest) == guest)
 
 
 def groups(kernels: Iterable[Kernel]) -> tuple[tuple[Kernel, ...], ...]:
@@ -102,6 +108,9 @@ def job(group: tuple[Kernel, ...], config: Config, parts: Parts, script: list[st
         "vmm/vm.sh": HERE / "guest/vm.sh", "vmm/kvmfit": parts.kvmfit, "vmm/probe": parts.probe,
         "vmm/small": parts.small,
         "vmm/debian/vmlinuz": parts.debian, "vmm/debian/initrd": parts.debian_initrd}
+    if parts.real:
+        files |= {"vmm/api": parts.api, **{f"vmm/real/{name}": path
+                                           for name, path in parts.real.items()}}
     files |= {f"states/{vm.name}": path for vm, path in (states or {}).items()}
     # The initramfs is in memory twice while it is unpacked.
     size = sum(path.stat().st_size for path in (states or {}).values())
@@ -120,7 +129,7 @@ def save(group: tuple[Kernel, ...], config: Config, parts: Parts, vmms: Iterable
     archive."""
     options, device = disk(_own(group), out)
     script = ["mkdir /states"]
-    saved = vms(group, vmms, guests)
+    saved = vms(group, vmms, guests, parts)
     for kernel in group:
         script += [*_mode(kernel), f"say dump {kernel.name}",
                    f"/vmm/kvmfit dump --quiet -o {kernel.name}.json"]

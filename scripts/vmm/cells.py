@@ -105,7 +105,8 @@ def match(vmm: str, tried: Attempt, plan: Predicted,
     """How the registers that the VMM refused are known, and in what the plan differs from it.
     `lengths` are how many registers QEMU's stream has, and how many the destination.
 
-    The small VMM names the first register that is refused, which ends it.
+    The small VMM names the first register that is refused, which ends it; so do those for which it
+    stands, or they name none.
 
     QEMU compares its lists first: a register that only the stream has ends the load before any is
     written. QEMU 11 names it; QEMU 10 only says that the stream has more registers, or nothing.
@@ -119,6 +120,8 @@ def match(vmm: str, tried: Attempt, plan: Predicted,
     if plan.verdict != "no":
         return "", [f"the VMM refused it, but the plan says {plan.verdict}"]
     if vmm in SMALL:
+        if not tried.said.named:
+            return "unnamed", []
         first = {plan.first} if plan.first is not None else set()
         return "first", [] if set(tried.said.named) == first else [
             f"it stopped at {_names(set(tried.said.named), plan) or 'nothing'}, "

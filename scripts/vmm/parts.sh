@@ -5,7 +5,8 @@
 #
 # Build what the kernels under test get, and put it into the directory: the guests, which
 # are `probe`, a program without operating system, and `debian.cpio`, the initramfs for
-# Debian's kernel; and the small VMM, `kvmfit-vmm`.
+# Debian's kernel; and the small VMM, `kvmfit-vmm`, with `vmm-api`, which speaks to real
+# ones.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -42,7 +43,7 @@ small()
 	CRATE_FLAGS=$(arm64_flags) logged "$LOGS/kvmfit-vmm.log" debian_cargo cargo-kvmfit build --release \
 		--package kvmfit-vmm --target "$ARM64" --manifest-path "$ROOT/tools/kvmfit/Cargo.toml" ||
 		die "the small VMM could not be built; the whole log: $LOGS/kvmfit-vmm.log"
-	cp "$OUT/cargo-kvmfit/$ARM64/release/kvmfit-vmm" "$tmp"
+	cp "$OUT/cargo-kvmfit/$ARM64/release"/{kvmfit-vmm,vmm-api} "$tmp"
 }
 
 out_dir
@@ -52,4 +53,4 @@ mkdir -p "$tmp"
 probe
 debian
 small
-mv -f "$tmp"/{probe,debian.cpio,kvmfit-vmm} "$place"
+mv -f "$tmp"/{probe,debian.cpio,kvmfit-vmm,vmm-api} "$place"

@@ -16,6 +16,7 @@ HOW = {
     "counted": "its message has the numbers of registers on both sides, and these are those of the "
                "stream and of the dump",
     "first": "its message names the register at which it stopped",
+    "unnamed": "its message names none",
     "compared": "it says nothing and KVM refused nothing: what is left is a register that only the "
                 "stream has",
 }

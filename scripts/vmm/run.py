@@ -47,7 +47,7 @@ class Run:
     def saved(self, config: Config, group: Group) -> dict[Saved, Path]:
         """The VMs that a boot has saved, with their states."""
         place = self.place(config, "save", group) / _STATES
-        return {vm: place / vm.name for vm in boots.vms(group, self.vmms, self.guests)
+        return {vm: place / vm.name for vm in boots.vms(group, self.vmms, self.guests, self.parts)
                 if (place / vm.name).is_file()}
 
 

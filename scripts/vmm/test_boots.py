@@ -25,7 +25,7 @@ class Fixture(unittest.TestCase):
         self.addCleanup(place.cleanup)
         self.place = Path(place.name)
         self.parts = Parts(*(self.file(name) for name in
-                             ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd")))
+                             ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api")))
         self.stock = Kernel("6.12", self.file("vmlinuz"))
         self.own = tuple(Kernel(mode, self.file("Image")) for mode in ("c", "rust"))
 

@@ -75,7 +75,7 @@ class Judging(unittest.TestCase):
         self.assertEqual(lines[1:], ["1..2", "ok 1 - a", "not ok 2 - b: x  y; z"])
 
     def test_the_job(self) -> None:
-        parts = Parts(*map(Path, ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd")))
+        parts = Parts(*map(Path, ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api")))
         script = tour.job(Path("Image"), parts).script
         for guest in ("probe", "debian"):
             self.assertIn(f"\ntour {guest} qemu-10 3 {guest} c rust check c\n", script)

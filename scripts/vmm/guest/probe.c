@@ -19,6 +19,10 @@ typedef unsigned long u64;
 #define UART		0x09000000UL
 #define GICD		0x08000000UL
 #define GICC		0x08010000UL
+/* The second half of the redistributor of CPU n. */
+#define GICR_SGI(n)	(0x080a0000UL + (n) * 0x20000UL + 0x10000UL)
+#define ISENABLER0	0x100
+#define TIMER_PPI	(1U << 27)
 
 struct mrs_value {
 	u64 value, undefined;
@@ -114,11 +118,47 @@ enum {
 	REGISTERS,
 };
 
-/* Wait ten milliseconds. The timer's interrupt is disabled, but ends WFI. */
+static int gic_version(void)
+{
+	/* ID_AA64PFR0_EL1.GIC */
+	return mrs_read(4 * 8).value >> 24 & 15 ? 3 : 2;
+}
+
+static int this_cpu(void)
+{
+	return mrs_read(5).value & 15;
+}
+
+/* Enable the timer's interrupt, so that it ends WFI; it stays masked in PSTATE. A VMM that does
+ * not save the interrupt controller makes this necessary again.
+ */
+static void enable_timer(void)
+{
+	u64 cpu = gic_version() == 3 ? GICR_SGI(this_cpu()) : GICD;
+
+	if (read32(cpu + ISENABLER0) & TIMER_PPI)
+		return;
+	if (cpu == GICD) {
+		write32(GICD, 1);
+		write32(GICC + 4, 0xf0);
+		write32(GICC, 1);
+	} else {
+		/* Affinity routing, group 1 */
+		write32(GICD, 1 << 4 | 1 << 1);
+		write32(cpu + 0x80, ~0U);
+		/* ICC_PMR_EL1, ICC_IGRPEN1_EL1 */
+		asm volatile("msr s3_0_c4_c6_0, %0; msr s3_0_c12_c12_7, %1; isb"
+			     : : "r"(0xf0UL), "r"(1UL));
+	}
+	write32(cpu + ISENABLER0, TIMER_PPI);
+}
+
+/* Wait ten milliseconds. */
 static void rest(void)
 {
 	u64 ticks = mrs_read(CNTFRQ).value / 100;
 
+	enable_timer();
 	asm volatile("msr cntv_tval_el0, %0; msr cntv_ctl_el0, %1; isb; wfi; msr cntv_ctl_el0, xzr; isb"
 		     : : "r"(ticks), "r"(1UL));
 }
@@ -258,12 +298,6 @@ static void show_hypercalls(void)
 		show_answer(0xc4000004, cpu, ALL);
 }
 
-static int gic_version(void)
-{
-	/* ID_AA64PFR0_EL1.GIC */
-	return mrs_read(4 * 8).value >> 24 & 15 ? 3 : 2;
-}
-
 static void show_word(const char *name, u64 address)
 {
 	say("gic ");
@@ -381,9 +415,6 @@ void unexpected(u64 esr, u64 elr)
 
 int main(void)
 {
-	if (gic_version() == 2)
-		/* A value that needs more than the five upper bits would not survive. */
-		write32(GICC + 4, 0xf0);
 	say_result("CPU_ON", switch_on());
 	ask_second('c');
 	say("end\n");

@@ -16,7 +16,7 @@ VMM_ROOT=${VMM_ROOT:-/vmm}
 CONSOLE=${CONSOLE:-/dev/console}
 ABI=${ABI:-/sys/kernel/debug/kvm/arm_abi}
 # In seconds: the guest of an emulated host is slow, and the machine may be busy.
-PATIENCE=${PATIENCE:-300}
+PATIENCE=${PATIENCE:-900}
 
 uptime() {
 	cut -d. -f1 /proc/uptime
@@ -46,7 +46,7 @@ start() {
 	(
 		"$VMM_ROOT/lib/ld-linux-aarch64.so.1" --library-path "$VMM_ROOT/lib" "$VMM_ROOT/$vmm/qemu" \
 			-M "virt,accel=kvm,gic-version=$gic" -cpu host -smp 2 -nodefaults -display none \
-			-chardev "pipe,id=monitor,path=$dir/monitor" -mon monitor \
+			-chardev "pipe,id=monitor,path=$dir/monitor" -monitor chardev:monitor \
 			-trace kvm_failed_reg_set "$@" \
 			-chardev "pipe,id=uart,path=$dir/uart" -serial chardev:uart >"$dir/said" 2>&1 &
 		echo $! >"$dir/pid"
@@ -78,17 +78,19 @@ answered() {
 	[ "$(grep -c '^end' "$1/uart")" -ge "$2" ]
 }
 
+# A pipe that is opened for reading, too, cannot block if the VMM has just ended.
+
 # ask DIRECTORY LETTER: send it to the guest and wait for the answer.
 ask() {
 	count=$(grep -c '^end' "$1/uart")
-	printf %s "$2" >"$1/uart.in"
+	printf %s "$2" 1<>"$1/uart.in"
 	await "$1" answered "$1" $((count + 1))
 }
 
 monitor() {
 	dir=$1
 	shift
-	ended "$dir" || printf '%s\n' "$@" >"$dir/monitor.in"
+	ended "$dir" || printf '%s\n' "$@" 1<>"$dir/monitor.in"
 }
 
 runs() {
@@ -140,9 +142,112 @@ small_resume() {
 	rm -r "$1/vm"
 }
 
+# Real binaries of these two, for who has them. Their guest is "debian"; its UART is
+# their standard input and output.
+
+is_real() {
+	[ -e "$VMM_ROOT/real/$1" ]
+}
+
+# api DIRECTORY METHOD PATH [JSON]
+api() {
+	dir=$1
+	shift
+	"$VMM_ROOT/api" "$dir/socket" "$@" 2>>"$dir/said" || return 1
+}
+
+has_socket() {
+	[ -S "$1/socket" ]
+}
+
+# real_start DIRECTORY VMM [OPTION]...
+real_start() {
+	dir=$1 vmm=$2
+	shift 2
+	mkdir -p "$dir/vm"
+	mkfifo "$dir/uart.in"
+	(
+		# Open for reading and writing, the pipe has no end.
+		"$VMM_ROOT/real/$vmm" "$@" <>"$dir/uart.in" >"$dir/uart" 2>"$dir/said" &
+		echo $! >"$dir/pid"
+		wait $!
+		echo $? >"$dir/status"
+	) &
+	await "$dir" has_socket "$dir"
+}
+
+# real_end DIRECTORY: neither has a call that only ends it. What fails before ends with its
+# own status.
+real_end() {
+	if ! ended "$1"; then
+		kill "$(cat "$1/pid")"
+		await "$1" ended "$1"
+		echo "${2:-0}" >"$1/status"
+	fi
+	rm -rf "$1/uart.in" "$1/pid" "$1/socket" "$1/vm"
+}
+
+firecracker_start() {
+	real_start "$1" firecracker --api-sock "$1/socket" --log-path "$1/log" --level Warn
+}
+
+firecracker_save() {
+	firecracker_start "$1" &&
+		api "$1" PUT /machine-config '{"vcpu_count": 2, "mem_size_mib": 128}' &&
+		api "$1" PUT /boot-source "{\"kernel_image_path\": \"$VMM_ROOT/debian/vmlinuz\",
+			\"initrd_path\": \"$VMM_ROOT/debian/initrd\",
+			\"boot_args\": \"console=ttyS0 quiet panic=-1 rdinit=/init\"}" &&
+		api "$1" PUT /actions '{"action_type": "InstanceStart"}' &&
+		await "$1" answered "$1" 1 && show "$1" &&
+		api "$1" PATCH /vm '{"state": "Paused"}' &&
+		api "$1" PUT /snapshot/create "{\"snapshot_type\": \"Full\",
+			\"snapshot_path\": \"$1/vm/vmstate\", \"mem_file_path\": \"$1/vm/memory\"}" &&
+		tar -c -f "$2" -C "$1/vm" .
+	real_end "$1"
+}
+
+firecracker_resume() {
+	if firecracker_start "$1" && tar -x -f "$2" -C "$1/vm" &&
+		api "$1" PUT /snapshot/load "{\"snapshot_path\": \"$1/vm/vmstate\", \"resume_vm\": true,
+		\"mem_backend\": {\"backend_type\": \"File\", \"backend_path\": \"$1/vm/memory\"}}"; then
+		show "$1"
+		real_end "$1"
+	else
+		real_end "$1" 1
+	fi
+}
+
+cloud_hypervisor_save() {
+	real_start "$1" cloud-hypervisor --api-socket "$1/socket" --console off --serial tty \
+		--cpus boot=2 --memory size=128M --kernel "$VMM_ROOT/debian/vmlinuz" \
+		--initramfs "$VMM_ROOT/debian/initrd" \
+		--cmdline "console=ttyAMA0 quiet panic=-1 rdinit=/init" &&
+		await "$1" answered "$1" 1 && show "$1" &&
+		api "$1" PUT /api/v1/vm.pause &&
+		api "$1" PUT /api/v1/vm.snapshot "{\"destination_url\": \"file://$1/vm\"}" &&
+		tar -c -f "$2" -C "$1/vm" .
+	real_end "$1"
+}
+
+cloud_hypervisor_resume() {
+	mkdir -p "$1/vm" && tar -x -f "$2" -C "$1/vm"
+	if real_start "$1" cloud-hypervisor --api-socket "$1/socket" --restore "source_url=file://$1/vm" &&
+		api "$1" PUT /api/v1/vm.resume; then
+		show "$1"
+		real_end "$1"
+	else
+		real_end "$1" 1
+	fi
+}
+
 save() {
 	say "save $2 $4"
-	if is_small "$2"; then
+	if is_real "$2"; then
+		# One of them takes absolute names only.
+		"$(echo "$2" | tr - _)_save" "$PWD/$1" "$5"
+		[ -s "$5" ] || echo "no state was saved" >>"$1/problem"
+		return
+	elif is_small "$2"; then
 		small_save "$1" "$2" "$3" "$5"
 		[ -s "$5" ] || echo "no state was saved" >>"$1/problem"
 		return
@@ -159,7 +264,10 @@ save() {
 # A letter that comes before the state is loaded would be lost.
 resume() {
 	say "resume $2 $4 $5"
-	if is_small "$2"; then
+	if is_real "$2"; then
+		"$(echo "$2" | tr - _)_resume" "$PWD/$1" "$5"
+		return
+	elif is_small "$2"; then
 		small_resume "$1" "$2" "$5"
 		return
 	fi
