@@ -2,6 +2,7 @@
 """What is booted, and that what is there already is not booted again."""
 
 import io
+import os
 import subprocess
 import tarfile
 import tempfile
@@ -77,6 +78,8 @@ class Jobs(Fixture):
     def test_the_syntax_of_the_scripts(self) -> None:
         for name in ("vm.sh", "init"):
             subprocess.run(["sh", "-n", HERE / "guest" / name], check=True)
+        # The guest's kernel would not run it.
+        self.assertTrue(os.access(HERE / "guest/init", os.X_OK))
 
 
 class Running(Fixture):
