@@ -15,11 +15,12 @@
 VMM_ROOT=${VMM_ROOT:-/vmm}
 CONSOLE=${CONSOLE:-/dev/console}
 ABI=${ABI:-/sys/kernel/debug/kvm/arm_abi}
+CLOCK=${CLOCK:-/proc/uptime}
 # In seconds: the guest of an emulated host is slow, and the machine may be busy.
 PATIENCE=${PATIENCE:-900}
 
 uptime() {
-	cut -d. -f1 /proc/uptime
+	cut -d. -f1 "$CLOCK"
 }
 
 # On the console, too: whoever waits sees how far it is.
