@@ -6,7 +6,8 @@
 # Let real VMMs save running VMs under one kernel and resume them under another
 # (scripts/vmm), and compare that with what kvmfit predicts. Results of boots are kept
 # below $O/vmm: what is there already is not booted again. With BRIEF=y only what `make
-# test` has time for: guests on this kernel, in each of its modes.
+# test` has time for: guests on this kernel, in each of its modes. A run of everything
+# also writes docs/matrix-vmms.md.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -14,16 +15,27 @@ DEFAULT="6.1 6.12 6.18 7.3 c rust"
 # The kernel of the guests
 GUEST=6.12
 
+whole=
+[[ -n $KERNELS$VMM$CPU$GIC$FIRECRACKER$CLOUD_HYPERVISOR || ${BRIEF:-} == y ]] || whole=y
 [[ ${BRIEF:-} == y ]] || KERNELS=${KERNELS:-$DEFAULT}
 KERNELS="$KERNELS $GUEST" "$ROOT/scripts/kernels.sh"
-if [[ ! -f $CACHE/vmm/vmms.cpio ]]; then
-	why=$(cat "$CACHE/vmm.gone" 2>/dev/null) || die "the VMMs are missing: run 'make setup'"
-	why+="; to use the versions that it has: scripts/vmm/pin.sh"
+
+# needs FILE GONE HOW: without the file, which the archive no longer has if GONE says so,
+# nothing can be done.
+needs()
+{
+	local why
+	[[ ! -f $1 ]] || return 0
+	why=$(cat "$2" 2>/dev/null) || die "there is no $1: run 'make setup'"
+	why+="; to use a version that it has: $3"
 	[[ ${BRIEF:-} == y ]] || die "$why"
 	note "skipped: $why"
 	count vmm 0 0 1
 	exit
-fi
+}
+
+needs "$CACHE/vmm/vmms.cpio" "$CACHE/vmm.gone" scripts/vmm/pin.sh
+needs "$CACHE/kernels/$GUEST/vmlinuz" "$CACHE/kernels/$GUEST.gone" "the row in scripts/kernels/pinned"
 "$ROOT/scripts/vmm/parts.sh" "$OUT/vmm"
 
 args=(--cache "$CACHE/kernels" --image "$IMAGE" --busybox "$BUSYBOX" --kvmfit "$OUT/kvmfit"
@@ -35,5 +47,9 @@ args=(--cache "$CACHE/kernels" --image "$IMAGE" --busybox "$BUSYBOX" --kvmfit "$
 [[ -z $CLOUD_HYPERVISOR ]] || args+=(--cloud-hypervisor "$CLOUD_HYPERVISOR")
 [[ -z $CPU ]] || args+=(--cpu "$CPU")
 [[ -z $GIC ]] || args+=(--gic "$GIC")
-cd "$ROOT/scripts"
-PYTHONDONTWRITEBYTECODE=1 exec nice /usr/bin/python3 -W error -m vmm "${args[@]}"
+rc=0
+(cd "$ROOT/scripts" && PYTHONDONTWRITEBYTECODE=1 exec nice /usr/bin/python3 -W error -m vmm "${args[@]}") || rc=$?
+if ((rc < 2)) && [[ -n $whole ]]; then
+	"$ROOT/scripts/docs.sh" vmm
+fi
+exit "$rc"

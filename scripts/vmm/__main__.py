@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -29,10 +29,10 @@ from vm.rules import read_rows
 from vmm import boots, cells, run, tour
 from vmm.boots import GUESTS, HERE, MACHINES, QEMUS, SMALL, VMMS, Parts, Saved
 from vmm.cells import Cell
-from vmm.report import Machine, Results, page, tap, whole
+from vmm.page import page
+from vmm.report import Boot, Machine, Results, tap, whole
 from vmm.run import Group, Run
 
-KERNELS = ("6.1", "6.12", "6.18", "7.3", *machines.OWN)
 # Each boot has the states of all VMs in memory.
 MEMORY_MIB = 3072
 
@@ -138,17 +138,51 @@ def judge(run_: Run, config: Config, group: Group, kvmfit: Path) -> list[Cell]:
     return found
 
 
-def results(run_: Run, kvmfit: Path, about: dict[str, str], problems: list[str]) -> Results:
+def not_saved(run_: Run, config: Config, group: Group) -> list[str]:
+    """The VMs of a boot that should be there, and are not: they have no cells."""
+    place = run_.place(config, "save", group)
+    found = []
+    for vm, path in run_.states(config, group).items():
+        if not path.is_file():
+            why = _texts(place / vm.name).get("problem", b"").decode(errors="replace").split("\n")
+            found.append(f"{config.cpu}, GICv{config.gic}: {vm.name} was not saved: "
+                         f"{'; '.join(filter(None, why)) or 'nothing says why'}")
+    return found
+
+
+def timed(run_: Run) -> tuple[Boot, ...]:
+    """The boots that gave what is there."""
+    found = []
+    for config in run_.machines:
+        count = sum(len(run_.saved(config, group)) for group in run_.groups)
+        for group in run_.groups:
+            names = tuple(kernel.name for kernel in group)
+            for what, vms in (("save", len(run_.saved(config, group))),
+                              ("resume", count * len(group))):
+                seconds = run_.seconds(config, what, group)
+                if seconds is not None:
+                    found.append(Boot(f"{config.cpu}, GICv{config.gic}", names, what, vms, seconds))
+    return tuple(found)
+
+
+def results(run_: Run, kvmfit: Path, about: dict[str, str], problems: list[str],
+            gone: Iterable[Kernel] = ()) -> Results:
     """What all boots say."""
     found = []
+    problems = list(problems)
     for config in run_.machines:
         here: list[Cell] = []
         for group in run_.groups:
-            if (run_.place(config, "resume", group) / "key").exists():
+            if run_.seconds(config, "save", group) is not None:
+                problems += not_saved(run_, config, group)
+            if run_.seconds(config, "resume", group) is not None:
                 here += judge(run_, config, group, kvmfit)
         found.append(Machine(config.cpu, config.gic, tuple(here)))
-    titles = {kernel.name: kernel.title for group in run_.groups for kernel in group}
-    return Results(about, titles, tuple(found), tuple(problems))
+    kernels = [kernel for group in run_.groups for kernel in group]
+    return Results(about, {kernel.name: kernel.title for kernel in kernels}, tuple(found),
+                   tuple(problems), timed(run_),
+                   {kernel.name: kernel.version for kernel in kernels if kernel.version},
+                   {kernel.name: str(kernel.image) for kernel in gone})
 
 
 def report(found: Results, out: Path) -> None:
@@ -179,23 +213,28 @@ def brief(args: argparse.Namespace, parts: Parts) -> int:
     return int(failed > 0)
 
 
-def chosen(args: argparse.Namespace) -> tuple[tuple[Kernel, ...], tuple[Config, ...]]:
-    """The kernels and machines of this run."""
-    kernels = machines.kernels(args.kernels.split() or KERNELS, args.cache, args.image)
-    for kernel in kernels:
-        if isinstance(kernel.image, str):
-            print(f"      {kernel.title} is left out: {kernel.image}")
-    there = tuple(kernel for kernel in kernels if isinstance(kernel.image, Path))
+def chosen(args: argparse.Namespace) -> tuple[
+        tuple[Kernel, ...], tuple[Kernel, ...], tuple[Config, ...]]:
+    """The kernels of this run, those that are left out, and the machines."""
+    kernels = machines.kernels(args.kernels.split() or boots.KERNELS, args.cache, args.image)
+    # An archive may drop one; the others can be compared without it.
+    gone = tuple(kernel for kernel in kernels
+                 if isinstance(kernel.image, str) and (args.cache / f"{kernel.name}.gone").exists())
+    there = tuple(kernel for kernel in kernels if kernel not in gone)
+    if missing := [kernel for kernel in there if isinstance(kernel.image, str)]:
+        raise BadSelection(f"{missing[0].title}: {missing[0].image}")
+    for kernel in gone:
+        print(f"      {kernel.title} is left out: {kernel.image}")
     configs = tuple(config for config in MACHINES
                     if args.cpu in (None, config.cpu) and args.gic in (None, config.gic))
     if not there or not configs:
         raise BadSelection("no kernel is left on any machine")
-    return there, configs
+    return there, gone, configs
 
 
 def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
     """All kernels on all machines, as far as the user does not narrow it."""
-    kernels, configs = chosen(args)
+    kernels, gone, configs = chosen(args)
     jobs = qemu.fitting(max(1, args.jobs), MEMORY_MIB)
     qemu_version = version(qemu.QEMU, "--version")
     vmms = (args.vmm,) if args.vmm else VMMS
@@ -203,9 +242,10 @@ def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
                lambda text: print(text, flush=True))
     problems = run.all_boots(run_)
     about = {"command": args.command, "date": datetime.now(timezone.utc).date().isoformat(),
-             "qemu": qemu_version, "kvmfit": version(kvmfit, "--version").rpartition(" ")[2],
+             "qemu": qemu_version.replace("emulator version ", ""), "jobs": str(jobs),
+             "kvmfit": version(kvmfit, "--version").rpartition(" ")[2],
              **{vmm: name for vmm, name in versions(parts.real).items() if vmm in vmms}}
-    found = results(run_, kvmfit, about, problems)
+    found = results(run_, kvmfit, about, problems, gone)
     report(found, args.results)
     return int(found.counts()[1] > 0)
 

@@ -19,6 +19,8 @@ VMMS = (*QEMUS, *SMALL)
 PROBE, DEBIAN = GUESTS = ("probe", "debian")
 # A machine with each interrupt controller
 MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
+# As scripts/vmm.sh has them, to download them
+KERNELS = ("6.1", "6.12", "6.18", "7.3", *OWN)
 # The kernel of the guest "debian"
 GUEST_KERNEL = "6.12"
 ABI = "/sys/kernel/debug/kvm/arm_abi/mode"

@@ -20,7 +20,9 @@ from vmm import boots
 from vmm.boots import Parts, Saved
 
 # A VM takes half a minute, and a boot has up to two dozen: only a hang takes this long.
-SECONDS = 3600.0
+TIMEOUT = 3600.0
+# How long a boot took
+SECONDS = "seconds"
 _KEY, _STATES = "key", "states"
 
 Group = tuple[Kernel, ...]
@@ -44,11 +46,21 @@ class Run:
         names = "+".join(kernel.name for kernel in group)
         return self.out / f"{config.cpu}-gicv{config.gic}" / f"{names}-{what}"
 
-    def saved(self, config: Config, group: Group) -> dict[Saved, Path]:
-        """The VMs that a boot has saved, with their states."""
+    def states(self, config: Config, group: Group) -> dict[Saved, Path]:
+        """The VMs that a boot saves, with the places of their states."""
         place = self.place(config, "save", group) / _STATES
-        return {vm: place / vm.name for vm in boots.vms(group, self.vmms, self.guests, self.parts)
-                if (place / vm.name).is_file()}
+        return {vm: place / vm.name for vm in boots.vms(group, self.vmms, self.guests, self.parts)}
+
+    def saved(self, config: Config, group: Group) -> dict[Saved, Path]:
+        """The VMs that a boot has saved."""
+        return {vm: path for vm, path in self.states(config, group).items() if path.is_file()}
+
+    def seconds(self, config: Config, what: str, group: Group) -> float | None:
+        """How long a boot took, if it is there."""
+        place = self.place(config, what, group)
+        if not (place / _KEY).is_file():
+            return None
+        return float((place / SECONDS).read_text(encoding="utf-8"))
 
 
 def _key(run: Run, job: Job) -> str:
@@ -69,7 +81,7 @@ def _begin(place: Path) -> None:
     place.mkdir(parents=True)
 
 
-def one(job: Job, place: Path, what: str, seconds: float = SECONDS) -> Result:
+def one(job: Job, place: Path, what: str, seconds: float = TIMEOUT) -> Result:
     """Boot, and put the results into files. Raises Failed."""
     result = boot.boot(job, place, "boot", seconds)
     for name, data in result.files.items():
@@ -83,6 +95,7 @@ def one(job: Job, place: Path, what: str, seconds: float = SECONDS) -> Result:
 
 def _boot(run: Run, job: Job, place: Path, what: str) -> None:
     result = one(job, place, what)
+    store.write(place / SECONDS, f"{result.seconds:.1f}\n")
     run.say(f"  {what}: {result.seconds:.0f} s")
 
 

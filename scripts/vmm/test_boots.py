@@ -14,6 +14,7 @@ from kernels import boot
 from kernels.boot import Job, Result
 from matrix.jobs import Failed
 from matrix.machines import Kernel
+from vmm import __main__ as main
 from vmm import boots, run
 from vmm.boots import HERE, MACHINES, Parts, Saved
 
@@ -114,6 +115,26 @@ class Running(Fixture):
                                      "states/rust-qemu-10-probe"])
         self.assertEqual(
             (self.run_.place(N1, "save", (self.stock,)) / "a/uart").read_bytes(), b"end\n")
+
+    def test_how_long_it_took(self) -> None:
+        self.assertEqual(main.timed(self.run_), ())
+        run.all_boots(self.run_)
+        self.assertEqual([(boot.kernels, boot.what, boot.vms, boot.seconds)
+                          for boot in main.timed(self.run_)],
+                         [(("6.12",), "save", 1, 1.0), (("6.12",), "resume", 3, 1.0),
+                          (("c", "rust"), "save", 2, 1.0), (("c", "rust"), "resume", 6, 1.0)])
+
+    def test_a_vm_that_was_not_saved_is_named(self) -> None:
+        run.all_boots(self.run_)
+        self.assertEqual(main.not_saved(self.run_, N1, self.own), [])
+        self.run_.states(N1, self.own)[Saved("rust", "qemu-10", "probe")].unlink()
+        self.assertEqual(main.not_saved(self.run_, N1, self.own), [
+            "neoverse-n1, GICv3: rust-qemu-10-probe was not saved: nothing says why"])
+        problem = self.run_.place(N1, "save", self.own) / "rust-qemu-10-probe/problem"
+        problem.parent.mkdir()
+        problem.write_text("timeout: x\nno state was saved\n", encoding="utf-8")
+        self.assertEqual(main.not_saved(self.run_, N1, self.own), [
+            "neoverse-n1, GICv3: rust-qemu-10-probe was not saved: timeout: x; no state was saved"])
 
     def test_what_is_there_is_not_booted_again(self) -> None:
         run.all_boots(self.run_)

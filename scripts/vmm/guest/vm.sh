@@ -75,15 +75,21 @@ await() {
 	done
 }
 
+# The file is there as soon as its writer has started.
+answers() {
+	found=$(grep -sc '^end' "$1/uart")
+	echo "${found:-0}"
+}
+
 answered() {
-	[ "$(grep -c '^end' "$1/uart")" -ge "$2" ]
+	[ "$(answers "$1")" -ge "$2" ]
 }
 
 # A pipe that is opened for reading, too, cannot block if the VMM has just ended.
 
 # ask DIRECTORY LETTER: send it to the guest and wait for the answer.
 ask() {
-	count=$(grep -c '^end' "$1/uart")
+	count=$(answers "$1")
 	printf %s "$2" 1<>"$1/uart.in"
 	await "$1" answered "$1" $((count + 1))
 }
@@ -96,7 +102,7 @@ monitor() {
 
 runs() {
 	monitor "$1" "info status"
-	grep -q 'VM status: running' "$1/monitor"
+	grep -qs 'VM status: running' "$1/monitor"
 }
 
 # finish DIRECTORY: let the VMM end.
