@@ -18,12 +18,13 @@ fn request(
     body: &str,
 ) -> std::io::Result<(u16, String)> {
     let invalid = |text| std::io::Error::new(std::io::ErrorKind::InvalidData, text);
-    write!(
-        stream,
+    // In one call: `write!` makes one for each part.
+    let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\
          Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
-    )?;
+    );
+    stream.write_all(request.as_bytes())?;
     let mut answer = BufReader::new(stream.take(MOST));
     let mut line = String::new();
     answer.read_line(&mut line)?;
