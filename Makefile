@@ -4,7 +4,8 @@
 # builds it, boots it and tests it. It is never installed into a kernel tree.
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS VMM \
+	FIRECRACKER CLOUD_HYPERVISOR
 
 # Only the command line counts. Other software exports short names such as CPU, MODE and
 # CONFIG, too: they must neither narrow a run without notice nor stop it.
@@ -29,7 +30,7 @@ endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds matrix,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds matrix vmm,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
 endif
@@ -82,6 +83,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     writes docs/matrix.md
   make kvmfit       build the tool that says whether a VM fits a host: for this machine, and
                     static for arm64
+  make vmm          let QEMU 10 and 11 move running VMs between releases of Linux and this
+                    kernel, and compare that with kvmfit's prediction; writes
+                    docs/matrix-vmms.md
   make lint         formatting, warnings, documentation, patches
   make docs         write the drawing, and the tables of the last `make run ALL=1` and
                     `make bench`, into README.md and docs/
@@ -95,7 +99,10 @@ Variables:
   CPU=              only this CPU model: max, neoverse-n1, cortex-a72, a64fx, ...
   MODE=vhe|nvhe|protected|nested    only this mode of KVM
   TESTS=a,b         only these tests
-  KERNELS='a b'     matrix: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
+  VMM=              vmm: only qemu-10, qemu-11, or a small VMM that restores as
+                    firecracker or cloud-hypervisor does
+  FIRECRACKER=, CLOUD_HYPERVISOR=   vmm: a real one, built for arm64, in its place
+  KERNELS='a b'     matrix, vmm: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
   ALL=1             run: every machine and host state
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and so on
   CONFIG=off|default-c|default-check|outline|cfi    a kernel of `make builds`
@@ -114,7 +121,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants builds bench kvmfit matrix lint docs series clean distclean
+	fuzz mutants builds bench kvmfit matrix vmm lint docs series clean distclean
 
 help:
 	$(info $(HELP))
@@ -127,11 +134,11 @@ quick:
 	@$(steps) $(tree) kernel objgate selftests quick
 
 test:
-	@$(steps) --test setup test-kernels test-host source lay kernel objgate selftests kunit judge \
-		run kvmfit matrix debug-kernel debug-kunit debug-judge debug-run
+	@$(steps) --test setup test-kernels vmms test-host source lay kernel objgate selftests kunit judge \
+		run kvmfit matrix vmm debug-kernel debug-kunit debug-judge debug-run
 
 setup:
-	@$(steps) setup source test-kernels
+	@$(steps) setup source test-kernels vmms
 
 kernel:
 	@$(steps) $(tree) kernel
@@ -168,6 +175,9 @@ kvmfit:
 
 matrix:
 	@$(steps) $(tree) kernel kernels kvmfit matrix
+
+vmm:
+	@$(steps) $(tree) kernel vmms kvmfit vmm
 
 lint:
 	@$(steps) $(tree) lint

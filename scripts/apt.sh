@@ -132,11 +132,14 @@ apt_reason()
 	fi
 }
 
+# Those that pool_file has asked apt for, which takes it a second
+declare -A MIRRORS=()
+
 # pool_file SUITE FILENAME SHA256 FILE LOG: download exactly this file from the pool of
 # the suite's mirror, whichever version the suite lists, and set MIRROR to that.
 pool_file()
 {
-	MIRROR=$(mirror_of "$1")
+	MIRROR=${MIRRORS[$1]:=$(mirror_of "$1")}
 	# The user _apt cannot write below a private home directory.
 	PATH=$PATH:/usr/lib/apt logged "$5" apt-helper -o Acquire::Retries=3 -o APT::Sandbox::User=root \
 		download-file "$MIRROR/$2" "$4" "SHA256:$3"

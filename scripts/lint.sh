@@ -126,7 +126,7 @@ kvmfit_clippy()
 		"$ROOT/tools/kvmfit/fuzz/Cargo.toml" --all-features || return
 	# What asks /dev/kvm is there on arm64 only.
 	CRATE_FLAGS=$(arm64_flags) logged "$LOGS/clippy-kvmfit-arm64.log" clippy clippy-kvmfit \
-		"$ROOT/tools/kvmfit/Cargo.toml" --target "$ARM64" --package kvmfit-host
+		"$ROOT/tools/kvmfit/Cargo.toml" --target "$ARM64" --package kvmfit-host --package kvmfit-vmm
 }
 
 kvmfit_licenses()

@@ -44,6 +44,12 @@ title()
 	kvmfit)		echo "building kvmfit, for this machine and for arm64" ;;
 	kernels|test-kernels)	echo "getting stock kernels$(first_time "$CACHE/kernels" "25 MB for each, once")" ;;
 	matrix)		echo "moving VMs between kernels in QEMU$([[ -n $keep_going ]] || echo " (an hour on 2 cores for all kernels and CPUs)")" ;;
+	vmms)		echo "getting the VMMs$(first_time "$CACHE/vmm" "40 MB, once")" ;;
+	vmm)		if [[ -n $keep_going ]]; then
+				echo "running a real VMM's guests on the $kernel in QEMU"
+			else
+				echo "moving real VMMs' guests between kernels in QEMU (an hour on 2 cores)"
+			fi ;;
 	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "running mutation tests" ;;
@@ -91,6 +97,7 @@ run_step()
 	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
 	# Those that `make test` needs, also before it
+	vmms)		"$ROOT/scripts/vmm/get.sh" ;;
 	test-kernels)	BRIEF=y "$ROOT/scripts/kernels.sh" ;;
 	*)		CONFIG=$config "$ROOT/scripts/${1#debug-}.sh" ;;
 	esac

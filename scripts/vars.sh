@@ -14,6 +14,7 @@ CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex
 CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
 # Those after debug: scripts/builds.sh
 CONFIG_VALUES="base debug off default-c default-check outline cfi"
+VMM_VALUES="qemu-10 qemu-11 firecracker cloud-hypervisor"
 # Of `make matrix`: this project's kernel, by its mode, beside those of scripts/kernels/pinned
 KERNELS_OWN="c rust"
 # Those of `make test`
@@ -24,7 +25,7 @@ DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
 O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
 MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
 BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
-KERNELS=${KERNELS:-}
+KERNELS=${KERNELS:-} VMM=${VMM:-} FIRECRACKER=${FIRECRACKER:-} CLOUD_HYPERVISOR=${CLOUD_HYPERVISOR:-}
 
 # one_of NAME VALUE LIST: reject a VALUE that is neither empty nor a word of LIST.
 one_of()
@@ -45,6 +46,7 @@ one_of ABI "$ABI" "$ABI_VALUES"
 one_of GIC "$GIC" "$GIC_VALUES"
 one_of CPU "$CPU" "$CPU_VALUES"
 one_of MODE "$MODE" "$MODE_VALUES"
+one_of VMM "$VMM" "$VMM_VALUES"
 one_of CONFIG "$CONFIG" "$CONFIG_VALUES"
 # Every machine, instead of the two main ones
 ALL=${ALL:-0}
@@ -64,6 +66,10 @@ CONFIG=${CONFIG:-base}
 TESTS=${TESTS// /,}
 [[ -z $BASE || -f $BASE ]] || die "BASE=$BASE is not a file; give the bench.json of an earlier \`make bench\`"
 BASE=${BASE:+$(realpath -- "$BASE")}
+for name in FIRECRACKER CLOUD_HYPERVISOR; do
+	[[ -z ${!name} || -f ${!name} ]] || die "$name=${!name} is not a file; give the program, built for arm64"
+	printf -v "$name" %s "${!name:+$(realpath -- "${!name}")}"
+done
 one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 [[ -z $DEBIAN_MIRROR || $DEBIAN_MIRROR =~ ^[a-z][a-z0-9+.-]*:/[^][:space:][]+$ ]] ||
 	die "DEBIAN_MIRROR=$DEBIAN_MIRROR is not the URI of a Debian archive, such as http://<host>/debian or file:/<directory>"
@@ -78,7 +84,7 @@ one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 
 # PART: the variables that narrow this run, for the closing line.
 PART=''
-for name in ABI GIC CPU MODE TESTS CMDLINE; do
+for name in ABI GIC CPU MODE TESTS CMDLINE VMM; do
 	[[ -z ${!name} ]] || PART+="${PART:+ }$name=${!name}"
 done
 [[ $CONFIG == base ]] || PART+="${PART:+ }CONFIG=$CONFIG"
@@ -201,4 +207,4 @@ WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED KERNELS
+export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED KERNELS VMM FIRECRACKER CLOUD_HYPERVISOR

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Write the parts of the pages that are made from something else.
 
-Usage: python3 -m docs REPOSITORY RESULTS [architecture|results|bench|matrix]...
+Usage: python3 -m docs REPOSITORY RESULTS [architecture|results|bench|matrix|vmm]...
 
-RESULTS is where `make run`, `make bench` and `make matrix` leave their results. What is named
-has to be there; without a name all of it is written that can be.
+RESULTS is where `make run`, `make bench`, `make matrix` and `make vmm` leave their results. What is
+named has to be there; without a name all of it is written that can be.
 """
 
 import sys
@@ -21,6 +21,7 @@ PARTS: dict[str, Callable[[Path, Path], None]] = {
     "results": results.write,
     "bench": costs.write,
     "matrix": moves.write,
+    "vmm": moves.write_vmms,
 }
 
 

@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a run says, in each form."""
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+from docs import moves
+from docs.results import NotWhole
+from vmm import boots, report
+from vmm.boots import Saved
+from vmm.cells import Attempt, Cell
+from vmm.page import page
+from vmm.report import Boot, Machine, Results
+from vmm.said import Said
+from vmm.test_cells import MISSING, YES
+
+LINE = "qemu: f: system register op0:3 in the incoming stream but unknown: fail migration"
+
+
+def cell(source: str, on: str, vmm: str = "qemu-11", **changes: object) -> Cell:
+    values: dict[str, object] = {
+        "vm": Saved(source, vmm, "probe"), "kernel": on, "attempt": Attempt(Said(), 0, ""),
+        "plan": YES, "how": "resumed", "problems": (), "differences": ()}
+    return Cell(**(values | changes))  # type: ignore[arg-type]
+
+
+def results(*cells: Cell, silent: tuple[str, ...] = ()) -> Results:
+    return Results({"qemu-11": "QEMU 11.1.3", "command": "make vmm", "date": "2026-01-02",
+                    "qemu": "QEMU 10.0.2", "kvmfit": "0.1.0", "jobs": "2"},
+                   {"6.12": "6.12", "rust": "this (Rust)"},
+                   (Machine("neoverse-n1", 3, cells),), silent,
+                   (Boot("neoverse-n1, GICv3", ("6.12",), "save", 4, 59.7),
+                    Boot("neoverse-n1, GICv3", ("6.12",), "resume", 8, 120.4)), {"6.12": "6.12.1-1"},
+                   {"6.1": "the archive no longer has it"})
+
+
+REFUSED = cell("6.12", "rust", attempt=Attempt(Said((LINE,)), 1, ""), plan=MISSING, how="named")
+GOOD = cell("6.12", "6.12")
+CHANGED = cell("rust", "6.12", differences=("- a", "+ b"))
+WRONG = cell("rust", "rust", problems=("the count # went\nback",))
+
+
+class Report(unittest.TestCase):
+    def test_counts(self) -> None:
+        self.assertEqual(results(REFUSED, GOOD, CHANGED).counts(), (3, 0, 0))
+        self.assertEqual(results(GOOD, WRONG, silent=("a boot",)).counts(), (1, 2, 0))
+        self.assertEqual(results().counts(), (0, 1, 0))
+
+    def test_tap(self) -> None:
+        name = "neoverse-n1, GICv3: qemu-11 with probe,"
+        self.assertEqual(report.tap(results(REFUSED, GOOD, CHANGED, WRONG, silent=("a boot",))), [
+            "TAP version 13", "1..5",
+            f"ok 1 - {name} 6.12 -> rust: refused, as planned: PIR_EL1, TCR2_EL1",
+            f"ok 2 - {name} 6.12 -> 6.12: resumed, as planned; the guest sees the same",
+            f"ok 3 - {name} rust -> 6.12: resumed, as planned; 2 lines of its view differ",
+            f"not ok 4 - {name} rust -> rust: the count went back",
+            "not ok 5 - a boot"])
+        self.assertIn("not ok 1 - no VM was resumed", report.tap(results()))
+
+    def test_json_has_each_move(self) -> None:
+        found = report.whole(results(REFUSED))["cells"]
+        self.assertEqual(len(found), 1)
+        self.assertEqual(found[0]["refused"], ["PIR_EL1", "TCR2_EL1"])
+        self.assertEqual(found[0]["messages"], [LINE])
+        self.assertEqual((found[0]["from"], found[0]["on"]), ("6.12", "rust"))
+
+    def test_the_page(self) -> None:
+        text = page(results(REFUSED, GOOD, CHANGED, WRONG, silent=("a boot",)))
+        for words in ("| 6.12 | yes | no |", "| this (Rust) | yes, differs | **wrong** |",
+                      "`PIR_EL1`, `TCR2_EL1` | 6.12 → this (Rust) |", "fail migration`",
+                      "neoverse-n1, GICv3, guest `probe`, this (Rust) → 6.12:",
+                      "```diff\n- a\n+ b\n```", "**4 moves** of 2 saved VMs: 3 went well, 1 were",
+                      "in 3 moves the outcome", "in 2 something is wrong.",
+                      "- Wrong: neoverse-n1, GICv3, qemu-11 with probe", "- Wrong: a boot\n",
+                      "of 1 refusals, 1 name no register", "0 of 3 moves from it",
+                      "- Left out: 6.1: the archive no longer has it.",
+                      "2 boots took 3 minutes in all, 2 at a time: 45 seconds",
+                      "| neoverse-n1, GICv3 | 6.12 | 1:00 (4 VMs) | 2:00 (8 VMs) |",
+                      "| 6.12 | 6.12.1-1 |\n| this (Rust) | this tree |"):
+            self.assertIn(words, text)
+        self.assertLess(max(len(line) for line in text.splitlines() if not line.startswith("|")), 81)
+        self.assertIn("Every resumed guest sees what it saw", page(results(GOOD)))
+
+    def test_this_kernel_is_compared_with_the_newest_stock_kernel(self) -> None:
+        same = cell("rust", "rust"), cell("rust", "6.12"), cell("6.12", "rust"), GOOD
+        self.assertIn("3 of 3 moves from it", page(results(*same)))
+        self.assertIn("2 of 3 moves from it", page(results(REFUSED, same[0], same[1], GOOD)))
+
+
+class Page(unittest.TestCase):
+    def setUp(self) -> None:
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.place = Path(place.name)
+        (self.place / "docs").mkdir()
+
+    def written(self, found: object) -> str:
+        (self.place / "vmm.json").write_text(json.dumps(found), encoding="utf-8")
+        (self.place / "vmm.md").write_text("the page", encoding="utf-8")
+        moves.write_vmms(self.place, self.place)
+        return (self.place / "docs/matrix-vmms.md").read_text(encoding="utf-8")
+
+    def test_it_is_of_a_whole_run(self) -> None:
+        cells = [{"machine": machine.cpu, "vmm": vmm, "from": source, "on": kernel}
+                 for machine in boots.MACHINES for vmm in boots.VMMS for source in boots.KERNELS
+                 for kernel in boots.KERNELS]
+        self.assertEqual(self.written({"cells": cells, "gone": {}}), "the page")
+        with self.assertRaisesRegex(NotWhole, "left out cortex-a72: cloud-hypervisor, rust → rust$"):
+            self.written({"cells": cells[:-1], "gone": {}})
+        left = [cell for cell in cells if "6.1" not in (cell["from"], cell["on"])]
+        with self.assertRaisesRegex(NotWhole, "and 87 more"):
+            self.written({"cells": left, "gone": {}})
+        self.assertEqual(self.written({"cells": left, "gone": {"6.1": "why"}}), "the page")
+
+    def test_no_run(self) -> None:
+        with self.assertRaisesRegex(NotWhole, "there is no .*vmm.json"):
+            moves.write_vmms(self.place, self.place)
+        with self.assertRaisesRegex(NotWhole, "is not what 'make vmm' writes"):
+            self.written({})
+
+    def test_the_kernels_that_are_downloaded(self) -> None:
+        script = (boots.HERE.parent / "vmm.sh").read_text(encoding="utf-8")
+        self.assertIn(f'\nDEFAULT="{" ".join(boots.KERNELS)}"\n', script)
+        self.assertIn(f"\nGUEST={boots.GUEST_KERNEL}\n", script)
+
+
+if __name__ == "__main__":
+    unittest.main()
