@@ -44,7 +44,8 @@ title()
 	kvmfit)		echo "building kvmfit, for this machine and for arm64" ;;
 	kernels|test-kernels)	echo "getting stock kernels$(first_time "$CACHE/kernels" "25 MB for each, once")" ;;
 	matrix)		echo "moving VMs between kernels in QEMU$([[ -n $keep_going ]] || echo " (an hour on 2 cores for all kernels and CPUs)")" ;;
-	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
+	fuzz-core)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
+	fuzz-kvmfit)	echo "fuzzing kvmfit on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "running mutation tests" ;;
 	boot)		echo "booting" ;;
@@ -88,7 +89,7 @@ run_step()
 	[[ -z $keep_going ]] || local -x BRIEF=y
 	case ${1#debug-} in
 	run|quick|kunit|judge|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
-	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
+	fuzz-core|fuzz-kvmfit)	"$ROOT/scripts/fuzz-host.sh" "${1#fuzz-}" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
 	# Those that `make test` needs, also before it
 	test-kernels)	BRIEF=y "$ROOT/scripts/kernels.sh" ;;
