@@ -69,8 +69,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make boot         a shell in the booted kernel; `exit` powers off
   make test-host    test the core crate and kvmfit (seconds, no kernel)
   make test-vm      KUnit and the KVM selftests in QEMU
-  make fuzz         fuzz the core crate on the host, then compare C and Rust on random
-                    ioctls and hypercalls, for SECONDS= on each machine
+  make fuzz         fuzz the core crate and kvmfit on the host, for SECONDS= each, then
+                    compare C and Rust on random ioctls and hypercalls, for SECONDS= on
+                    each machine
   make mutants      mutation tests: put one bug at a time into the Rust code and report
                     which test finds it
   make builds       build and boot the kernels that nothing else builds: without this
@@ -134,8 +135,9 @@ quick:
 	@$(steps) $(tree) kernel objgate selftests quick
 
 test:
-	@$(steps) --test setup test-kernels vmms test-host source lay kernel objgate selftests kunit judge \
-		run kvmfit matrix vmm debug-kernel debug-kunit debug-judge debug-run
+	@$(steps) --test setup test-kernels vmms test-host fuzz-kvmfit source lay kernel objgate \
+		selftests kunit judge run kvmfit matrix vmm debug-kernel debug-kunit debug-judge \
+		debug-run
 
 setup:
 	@$(steps) setup source test-kernels vmms
@@ -159,7 +161,7 @@ test-vm:
 	@$(steps) $(built) kunit run
 
 fuzz:
-	@$(steps) setup fuzz-host source lay kernel selftests fuzz
+	@$(steps) setup fuzz-core fuzz-kvmfit source lay kernel selftests fuzz
 
 mutants:
 	@$(steps) setup source mutants

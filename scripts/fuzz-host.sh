@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/fuzz-host.sh [SECONDS [SEED]]
-#        scripts/fuzz-host.sh replay TARGET FILE
+# Usage: scripts/fuzz-host.sh core|kvmfit [SECONDS [SEED]]
+#        scripts/fuzz-host.sh core|kvmfit replay TARGET FILE
 #
-# Fuzz the core crate on the host with libFuzzer. The targets (rust/kvm_abi/fuzz)
-# share SECONDS (default 60). SEED is a number of up to 64 bits, as in the guest;
-# without it a random seed is drawn and printed. Inputs that reach new code stay in
-# $O/fuzz/corpus for the next run: the same seed gives the same inputs only with the
-# same corpus. Inputs that fail are kept in $O/fuzz/failed; `replay` runs one again.
+# Fuzz the core crate or kvmfit on the host with libFuzzer. The targets
+# (rust/kvm_abi/fuzz, tools/kvmfit/fuzz) share SECONDS (default 60). SEED is a number
+# of up to 64 bits, as in the guest; without it a random seed is drawn and printed.
+# Inputs that reach new code stay in $O/fuzz/corpus for the next run: the same seed
+# gives the same inputs only with the same corpus. Inputs that fail are kept in
+# $O/fuzz/failed; `replay` runs one again.
 
 . "$(dirname "$0")/lib.sh"
 
-PACKAGE=$ROOT/rust/kvm_abi/fuzz
 HOST=x86_64-unknown-linux-gnu
 # LLVM's instrumentation: count edges, and report comparisons to the fuzzer. Build
 # scripts and macros cannot be built with it; --target= exempts them from these flags.
@@ -23,10 +23,27 @@ COVERAGE=(
 	-Cllvm-args=-sanitizer-coverage-pc-table
 	-Cllvm-args=-sanitizer-coverage-trace-compares
 )
-FUZZER=$OUT/cargo-fuzz/$HOST/release/coverage
 FUZZ=$OUT/fuzz
-# 256 bytes: the longest input that a target reads.
-LIMITS=(-max_len=256 -timeout=10 -rss_limit_mb=1024)
+
+# package WHAT: where its targets are, and how to call them.
+package()
+{
+	case $1 in
+	core)	PACKAGE=$ROOT/rust/kvm_abi/fuzz CARGO=cargo-fuzz STEP=fuzz-core
+		CHOSEN=KVM_ABI_FUZZ_TARGET ;;
+	kvmfit)	PACKAGE=$ROOT/tools/kvmfit/fuzz CARGO=cargo-kvmfit-fuzz STEP=fuzz-kvmfit
+		CHOSEN=KVMFIT_FUZZ_TARGET ;;
+	*)	die "$usage" ;;
+	esac
+	WHAT=$1 FUZZER=$OUT/$CARGO/$HOST/release/coverage
+}
+
+# seeds TARGET: print the directories with files to begin with.
+seeds()
+{
+	[[ $WHAT != kvmfit || $1 != any ]] ||
+		printf '%s\n' "$PACKAGE/samples" "$ROOT/tools/kvmfit/crates/kvmfit/tests/data"
+}
 
 build()
 {
@@ -34,23 +51,26 @@ build()
 	# cargo separates them by this character.
 	printf -v flags '\x1f%s' "${COVERAGE[@]}"
 	CRATE_FLAGS=${flags:1} CXX=/usr/bin/clang++-22 \
-		logged "$LOGS/fuzz-host-build.log" debian_cargo cargo-fuzz build \
+		logged "$LOGS/$STEP-build.log" debian_cargo "$CARGO" build \
 		--release --features coverage --target "$HOST" \
 		--manifest-path "$PACKAGE/Cargo.toml" ||
-		die "the fuzz targets could not be built; the whole log: $LOGS/fuzz-host-build.log"
+		die "the fuzz targets could not be built; the whole log: $LOGS/$STEP-build.log"
 }
 
 targets()
 {
-	sed -n 's/^ *name: "\(.*\)",$/\1/p' "$PACKAGE/src/lib.rs"
+	sed -nE 's/^ *(Target \{ )?name: "([a-z0-9_]+)",.*/\2/p' "$PACKAGE/src/lib.rs"
 }
 
 # fuzzer TARGET ARGUMENT...
 fuzzer()
 {
-	local target=$1
+	# The longest input that a target of the core reads; those of kvmfit damage a good
+	# file of theirs as the input says, except for one that reads files as they are.
+	local target=$1 longest=256
+	[[ -z $(seeds "$target") ]] || longest=524288
 	shift
-	clean_env env KVM_ABI_FUZZ_TARGET="$target" "$FUZZER" "${LIMITS[@]}" "$@"
+	clean_env env "$CHOSEN=$target" "$FUZZER" -max_len="$longest" -timeout=10 -rss_limit_mb=1024 "$@"
 }
 
 # figure LOG REGEXP: print the last number that follows a match, 0 without a match.
@@ -62,23 +82,26 @@ figure()
 fuzz()
 {
 	local target=$1 seconds=$2 seed=$3
-	local log=$LOGS/fuzz-host-$target.log rc=0 result=ok input
-	mkdir -p "$FUZZ/corpus/$target" "$FUZZ/failed"
+	local log=$LOGS/$STEP-$target.log corpus=$FUZZ/corpus/$WHAT-$target rc=0 result=ok input seeds
+	mkdir -p "$corpus" "$FUZZ/failed"
+	mapfile -t seeds < <(seeds "$target")
 	fuzzer "$target" -seed="$(libfuzzer_seed "$seed")" -max_total_time="$seconds" -use_value_profile=1 -print_final_stats=1 \
-		-artifact_prefix="$FUZZ/failed/$target-" "$FUZZ/corpus/$target" >"$log" 2>&1 </dev/null || rc=$?
+		-artifact_prefix="$FUZZ/failed/$WHAT-$target-" "$corpus" "${seeds[@]}" >"$log" 2>&1 </dev/null || rc=$?
 	((rc == 0)) || result=FAILED
-	note "$(printf '%-12s %12d %9d  %s' "$target" "$(figure "$log" 'number_of_executed_units:')" \
+	note "$(printf '%-16s %12d %9d  %s' "$target" "$(figure "$log" 'number_of_executed_units:')" \
 		"$(figure "$log" ' cov:')" "$result")"
 	((rc)) || return 0
 	input=$(sed -n 's/.*Test unit written to //p' "$log" | tail -n1)
 	{
 		grep -A2 -m1 'panicked at' "$log" || tail -n5 "$log"
-		[[ -z $input ]] || echo "to repeat: scripts/fuzz-host.sh replay $target $input"
+		[[ -z $input ]] || echo "to repeat: scripts/fuzz-host.sh $WHAT replay $target $input"
 	} | sed 's/^/      | /' >&2
 	return 1
 }
 
-usage='usage: scripts/fuzz-host.sh [SECONDS [SEED]] | replay TARGET FILE'
+usage='usage: scripts/fuzz-host.sh core|kvmfit [SECONDS [SEED]] | replay TARGET FILE'
+package "${1:-}"
+shift
 mapfile -t all < <(targets)
 out_dir
 
@@ -108,7 +131,7 @@ build
 passed=0 failed=0
 each=$(((seconds + ${#all[@]} - 1) / ${#all[@]}))
 note "$each seconds for each of ${#all[@]} targets, seed $seed"
-note "$(printf '%-12s %12s %9s  %s' target runs coverage result)"
+note "$(printf '%-16s %12s %9s  %s' target runs coverage result)"
 for target in "${all[@]}"; do
 	if fuzz "$target" "$each" "$seed"; then
 		passed=$((passed + 1))
@@ -116,6 +139,6 @@ for target in "${all[@]}"; do
 		failed=$((failed + 1))
 	fi
 done
-count fuzz-host "$passed" "$failed" 0
-note "$passed passed, $failed failed; logs: $LOGS/fuzz-host-*.log"
+count "$STEP" "$passed" "$failed" 0
+note "$passed passed, $failed failed; logs: $LOGS/$STEP-*.log"
 ((failed == 0))

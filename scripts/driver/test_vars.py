@@ -77,6 +77,19 @@ class Variables(Place):
         self.assertTrue(all(0 < n < 1 << 32 for n in found), found)
         self.assertEqual((found[1], found[2], found[4], found[-2]), (1, 42, 0x2a33bdfd, 5))
 
+    def test_the_fuzz_targets_are_found(self) -> None:
+        functions = "".join(re.findall(r"^(?:package|targets)\(\)\n{\n.*?^}\n",
+                                       (ROOT / "scripts/fuzz-host.sh").read_text(), re.M | re.S))
+        for what, crate, some in (("core", "rust/kvm_abi", "fw_writes"),
+                                  ("kvmfit", "tools/kvmfit", "cloud_hypervisor")):
+            ran = self.run_it("bash", "-ec", f'{functions}package "$0"; targets', what,
+                              ROOT=str(ROOT), OUT="")
+            text = (ROOT / crate / "fuzz/src/lib.rs").read_text(encoding="utf-8")
+            listed = re.search(r"^pub const TARGETS: \[Target; (\d+)\]", text, re.M)
+            assert listed
+            self.assertEqual(len(set(ran.out.split())), int(listed[1]), ran)
+            self.assertIn(some, ran.out.split())
+
     def test_home_is_not_needed_if_nothing_goes_there(self) -> None:
         status, said = self.script(HOME=None, XDG_CACHE_HOME=str(self.dir), O=f"{self.dir}/out")
         self.assertEqual((status, said), (0, ""))

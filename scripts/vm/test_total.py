@@ -8,7 +8,7 @@ import unittest
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
-STAGES = ("test-host", "objgate", "kunit", "judge", "vm", "matrix", "vmm",
+STAGES = ("test-host", "fuzz-kvmfit", "objgate", "kunit", "judge", "vm", "matrix", "vmm",
           "debug/kunit", "debug/judge", "debug/vm")
 # Each stage passes ten times as many tests as the one before it, and skips one more.
 SUM = sum(10 ** number for number in range(len(STAGES)))

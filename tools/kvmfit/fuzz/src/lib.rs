@@ -133,10 +133,15 @@ fn vmstate(bytes: &[u8]) {
 
 fn cloud_hypervisor(bytes: &[u8]) {
     // The state of a vCPU is JSON in a string of JSON: damage it within.
-    let state = samples::damaged(samples::VCPU.as_bytes(), bytes);
-    let state = serde_json::Value::from(String::from_utf8_lossy(&state).into_owned());
-    let text = samples::CLOUD_HYPERVISOR.replace("STATE", &state.to_string());
-    use_input(parse(text.as_bytes()));
+    let text = samples::CLOUD_HYPERVISOR;
+    let mut snapshot: serde_json::Value = serde_json::from_str(text).expect("the sample is JSON");
+    let state = snapshot
+        .pointer_mut("/snapshots/cpu-manager/snapshots/0/snapshot_data/state")
+        .expect("the sample has a vCPU");
+    let vcpu = state.as_str().expect("the state is a string").to_owned();
+    let damaged = samples::damaged(vcpu.as_bytes(), bytes);
+    *state = String::from_utf8_lossy(&damaged).into_owned().into();
+    use_input(parse(snapshot.to_string().as_bytes()));
     use_input(parse(&samples::damaged(text.as_bytes(), bytes)));
 }
 
@@ -195,11 +200,10 @@ mod tests {
             samples::FINGERPRINT,
             samples::TEMPLATE,
             samples::VMSTATE,
+            samples::CLOUD_HYPERVISOR,
         ] {
             read(text.as_bytes()).unwrap_or_else(|error| panic!("{error}: {text}"));
         }
-        let state = serde_json::Value::from(samples::VCPU).to_string();
-        read(samples::CLOUD_HYPERVISOR.replace("STATE", &state).as_bytes()).unwrap();
         read(&samples::stream(samples::DESCRIPTION.as_bytes())).unwrap();
     }
 }

@@ -81,6 +81,10 @@ impl Context<'_> {
                 "it only describes a cache: the guest reads the host's description instead, and \
                  KVM traps cache maintenance by set and way",
             ),
+            // A fact of KVM: the register was read as zero before userspace could see it.
+            "PMMIR_EL1" if reg.value.is_zero() => {
+                Some("it is 0: that is what the guest reads on a host without it, too")
+            }
             name if name.starts_with("PM") && self.without_pmu() => {
                 Some("the VM has no PMU, so the guest cannot use it")
             }

@@ -194,6 +194,23 @@ fn a_vm_with_tagged_memory_needs_a_host_that_has_it() {
 }
 
 #[test]
+fn a_machine_identification_of_zero_can_be_left_out() {
+    let mut state = state_of(&host());
+    state.features = Some(vec!["pmu_v3".to_string(), "psci_0_2".to_string()]);
+    let mut there = host();
+    there.vms[0].features = vec!["pmu_v3".to_string(), "psci_0_2".to_string()];
+    let pmmir = names::find("PMMIR_EL1").unwrap();
+    for (value, action) in [(0_u64, Action::Remove), (6, Action::NotPossible)] {
+        state.vcpus[0].registers.push(Reg::new(pmmir, value));
+        let plan = plan(&state, &there, &vmm::PLANNED);
+        assert_eq!(names_of(&plan.refusals), ["PMMIR_EL1"]);
+        assert_eq!(plan.refusals[0].reason, Reason::Missing);
+        assert_eq!(plan.refusals[0].remedy.action, action, "{value}");
+        state.vcpus[0].registers.pop();
+    }
+}
+
+#[test]
 fn an_empty_state_gets_no_answer() {
     let mut state = state_of(&host());
     state.features = None;
