@@ -181,12 +181,15 @@ static void say_register(int which)
 	say_number(which % 8);
 }
 
+/* S3_1_C0_C0_0, which means nothing as long as CSSELR_EL1 selects no cache: show_caches(). */
+#define CCSIDR_EL1	64
+
 static void show_registers(int cpu)
 {
 	for (int which = 0; which < REGISTERS; which++) {
 		struct mrs_value got = mrs_read(which);
 
-		if (got.undefined)
+		if (got.undefined || which == CCSIDR_EL1)
 			continue;
 		say("cpu");
 		say_number(cpu);
