@@ -2,7 +2,7 @@
 
 //! Measures what an arm64 KVM host has and takes.
 //!
-//! [`measure`] makes a [`Dump`](kvmfit::dump::Dump) of this host, and [`check`] writes the state
+//! [`measure`] makes a [`Dump`] of this host, and [`check`] writes the state
 //! of a VM into a scratch VM and says what was refused. Both need `/dev/kvm` and nothing else.
 //! They never touch a VM that is not their own, and leave nothing behind.
 //!
