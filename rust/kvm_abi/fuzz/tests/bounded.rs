@@ -66,7 +66,9 @@ fn bounded(name: &str) {
         if catch_unwind(|| (target.run)(&mut Input::new(&bytes))).is_err() {
             let file = concat!(env!("CARGO_TARGET_TMPDIR"), "/failed-").to_owned() + name;
             fs::write(&file, &bytes).expect("the input could not be saved");
-            panic!("run {run} of seed {seed}; again: scripts/fuzz-host.sh core replay {name} {file}");
+            panic!(
+                "run {run} of seed {seed}; again: scripts/fuzz-host.sh core replay {name} {file}"
+            );
         }
     }
 }
