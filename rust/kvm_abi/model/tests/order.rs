@@ -73,11 +73,11 @@ const ORDERS: &[Order] = &[
     // `check_get_psci_version()`
     Order {
         file: "arch/arm64/kvm/rust/check/fw_reg.rs",
-        function: "pub unsafe extern \"C\" fn kvm_arm_check_get_fw_reg(",
+        function: "fn get(vcpu: &Vcpu, id: u64)",
         steps: &[
             "let _config = vcpu.vm().lock_config();",
             "let before = Outcome::value(reg.get(vcpu))",
-            "let c = c_read()",
+            "let c = c_get(",
             "let after = Outcome::value(reg.get(vcpu))",
             "stood_still &= before == after",
             "mismatch(",
@@ -96,14 +96,9 @@ const ORDERS: &[Order] = &[
     },
     // `every_vcpu_sees_that_its_vm_opted_in()` in `psci_version.rs`
     Order {
-        file: "arch/arm64/kvm/rust/opt_in.rs",
-        function: "pub unsafe extern \"C\" fn kvm_arm_rust_enable_cap(",
-        steps: &["let vcpus = vm.lock_vcpus();", ".none()", ".opt_in("],
-    },
-    Order {
-        file: "rust/kernel/kvm/opt_in.rs",
-        function: "pub fn none(",
-        steps: &["self.has_vcpus()", "NoVcpus(self)"],
+        file: "rust/kvm_abi/src/opt_in/enable.rs",
+        function: "fn enable<",
+        steps: &["let locked = lock();", "locked.is_new()", "locked.opt_in("],
     },
     // `Switch::period()`
     Order {
@@ -125,8 +120,8 @@ const ORDERS: &[Order] = &[
         file: "rust/kernel/kvm/smccc/power.rs",
         function: "fn start(",
         steps: &[
-            "reset_state =",
-            "kvm_make_vcpu_reset_request(",
+            "self.reset_state_field().set(",
+            "self.request_reset()",
             "smp_mb(Write)",
             "KVM_MP_STATE_RUNNABLE",
         ],
