@@ -87,11 +87,18 @@ pub use fw_reg::{
 
 // The ID registers.
 pub use id_reg::{
+    CacheGeometry,
+    CacheSelector,
     FeatureField,
     FeatureIdIndex,
     FeatureRegister,
+    IdReg,
+    IdRegState,
+    IdVisibility,
+    PlainIdReg,
     SafeValue,
-    SysReg, //
+    SysReg,
+    VmIdIndex, //
 };
 
 // The masks of the bits that userspace can change.
