@@ -166,6 +166,7 @@ pub use opt_in::{
     FieldMask,
     OptInCap,
     OptIns,
+    Promises,
     Route,
     Scope,
     VmReg, //

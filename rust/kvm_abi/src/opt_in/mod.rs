@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod levels;
+mod promise;
 mod scope;
 mod vm_reg;
 
@@ -20,6 +21,7 @@ pub use levels::{
     FieldIndex,
     FieldMask, //
 };
+pub use promise::Promises;
 pub use scope::Scope;
 pub use vm_reg::{
     Route,
