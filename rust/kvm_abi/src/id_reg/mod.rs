@@ -24,6 +24,10 @@ pub use cache::{
     CacheSelector, //
 };
 pub use plain::PlainIdReg;
+pub(crate) use surface::{
+    limit,
+    IdRefusal, //
+};
 pub use surface::{
     IdReg,
     IdRegState,

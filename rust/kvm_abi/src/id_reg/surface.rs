@@ -105,8 +105,8 @@ pub(crate) struct IdRefusal {
     pub(crate) needs_capability: bool,
     /// The bits that the write is refused for.
     pub(crate) bits: u64,
-    /// A value that is accepted, and differs from the refused one in those bits alone, unless the
-    /// register is frozen.
+    /// What would be accepted: the value with the limit's level in those bits, or the current value
+    /// if that is refused, too.
     pub(crate) accepted: u64,
 }
 
@@ -280,23 +280,36 @@ impl IdReg {
             Ok(0) => return Ok(stored),
             Ok(_) => Reject::UnsafeValue,
         };
+        let current = state.current();
         Err(match not_safe {
             Ok(not_safe) if !ran => {
                 let bits = broken | not_safe;
+                let accepted = (stored & !bits) | (limit(state) & bits);
                 IdRefusal {
                     reject,
                     needs_capability: false,
                     bits,
-                    accepted: (stored & !bits) | (limit(state) & bits),
+                    accepted: if self.is_safe(accepted, state) {
+                        accepted
+                    } else {
+                        current
+                    },
                 }
             }
             _ => IdRefusal {
                 reject,
                 needs_capability: false,
-                bits: broken | (stored ^ state.current()),
-                accepted: state.current(),
+                bits: broken | (stored ^ current),
+                accepted: current,
             },
         })
+    }
+
+    /// Returns whether a VM that has not run accepts the value.
+    #[inline]
+    fn is_safe(self, value: u64, state: &impl IdRegState) -> bool {
+        let (stored, broken) = self.amend(value, state);
+        broken == 0 && limits(state).offending(stored, || state.fields()) == Ok(0)
     }
 
     /// Applies the rules of the register itself. Returns the value whose fields are to be compared,
