@@ -167,6 +167,7 @@ pub use opt_in::{
     FieldMask,
     OptInCap,
     OptIns,
+    PromiseLocked,
     Promises,
     Route,
     Scope,

@@ -3,17 +3,24 @@
 //! Feature levels as promises: what is stored, what each host accepts, and what two kernels of
 //! which one knows a field more make of each other's values.
 
+use std::cell::Cell;
+
 use kvm_abi::{
     ret,
+    FeatureBitmap,
     FeatureLevel,
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
+    FwLocked,
     HostWorkarounds,
     Mitigation,
+    PlainVm,
+    PromiseLocked,
     Promises,
     RanOnce,
     Reject,
+    VcpuFeatures,
     WorkaroundQuery, //
 };
 use proptest::prelude::*;
@@ -304,6 +311,80 @@ fn weaker_host_refuses_what_it_cannot_keep_and_takes_what_was_lowered() {
             assert_eq!(Kernel { host: to.bits() }.restore(pinned), Ok(pinned));
         }
     }
+}
+
+/// A VM that consists of values, with promises.
+struct PromisedVm {
+    plain: PlainVm,
+    promises: Cell<Promises>,
+}
+
+impl FwLocked for PromisedVm {
+    fn ran_once(&self) -> RanOnce {
+        self.plain.ran
+    }
+
+    fn features(&self) -> VcpuFeatures {
+        self.plain.features
+    }
+
+    fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
+        self.plain.store_bitmap(map, bits);
+    }
+}
+
+impl PromiseLocked for PromisedVm {
+    fn promises(&self) -> Promises {
+        self.promises.get()
+    }
+
+    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels) {
+        let mut promises = self.promises.get();
+        promises.store(reg, promise);
+        self.promises.set(promises);
+    }
+}
+
+#[test]
+fn register_of_a_vm_is_read_and_written_until_the_run() {
+    let host = HostWorkarounds {
+        spectre_v2: Mitigation::Unaffected,
+        spectre_v4: Mitigation::Unaffected,
+        ssbs: false,
+        spectre_bhb: Mitigation::Mitigated,
+    };
+    let mut vm = PromisedVm {
+        plain: PlainVm::new(host),
+        promises: Cell::new(Promises::NONE),
+    };
+    let get = |vm: &PromisedVm| WORKAROUNDS.get_promised(&vm.plain, vm);
+    let set = |vm: &PromisedVm, value| WORKAROUNDS.set_promised(&vm.plain, vm, value);
+
+    vm.plain.features = VcpuFeatures::Unknown;
+    assert_eq!(get(&vm), Err(Reject::NotReady));
+    assert_eq!(set(&vm, 0), Err(Reject::NotReady));
+    let private = FeatureLevelReg::FIRST_PRIVATE;
+    assert_eq!(private.get_promised(&vm.plain, &vm), Ok(0));
+    assert_eq!(private.set_promised(&vm.plain, &vm, 0xf), Ok(()));
+    assert_eq!(private.get_promised(&vm.plain, &vm), Ok(0xf));
+
+    vm.plain.features = VcpuFeatures::Known { psci_0_2: true };
+    assert_eq!(get(&vm), Ok(0x122));
+    assert_eq!(set(&vm, 0x222), Err(Reject::AboveHost));
+    assert_eq!(get(&vm), Ok(0x122));
+    assert_eq!(set(&vm, 0x021), Ok(()));
+    assert_eq!(get(&vm), Ok(0x021));
+
+    vm.plain.ran = RanOnce::Yes;
+    let promises = vm.promises.get();
+    assert_eq!(set(&vm, 0x122), Err(Reject::Frozen));
+    assert_eq!(set(&vm, 0x021), Ok(()));
+    assert_eq!(private.set_promised(&vm.plain, &vm, 0xf), Ok(()));
+    assert_eq!(vm.promises.get(), promises);
+    // What was never written stays so.
+    let other = FeatureLevelReg::all().nth(3).unwrap();
+    assert_eq!(other.set_promised(&vm.plain, &vm, 0), Ok(()));
+    assert_eq!(vm.promises.get(), promises);
 }
 
 proptest! {

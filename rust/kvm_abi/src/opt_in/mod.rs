@@ -21,7 +21,10 @@ pub use levels::{
     FieldIndex,
     FieldMask, //
 };
-pub use promise::Promises;
+pub use promise::{
+    PromiseLocked,
+    Promises, //
+};
 pub use scope::Scope;
 pub use vm_reg::{
     Route,

@@ -23,13 +23,18 @@ use super::{
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
-    FieldMask, //
+    FieldMask,
+    VmReg, //
 };
 use crate::{
     smccc::ret,
     FeatureLevel,
+    FwLocked,
+    FwVm,
+    HostWorkarounds,
     RanOnce,
     Reject,
+    VcpuFeatures,
     WorkaroundQuery, //
 };
 
@@ -107,6 +112,63 @@ impl Promises {
         if let Some(stored) = self.0.get_mut(reg.index()) {
             *stored = Some(promise);
         }
+    }
+}
+
+/// A VM whose configuration is locked, and that has promises.
+pub trait PromiseLocked: FwLocked {
+    /// What userspace has promised.
+    fn promises(&self) -> Promises;
+
+    /// Stores a promise.
+    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels);
+}
+
+impl FeatureLevelReg {
+    /// Reads the register of a VM with promises, whose configuration is locked.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::NotReady`] if the host's levels depend on the features of the VM's vCPUs, which
+    /// are not known yet.
+    #[inline]
+    pub fn get_promised(self, vm: &impl FwVm, locked: &impl PromiseLocked) -> Result<u64, Reject> {
+        let host = self.admit_host(vm, locked)?;
+        Ok(locked.promises().seen(self, host).bits())
+    }
+
+    /// Writes the register of a VM with promises, whose configuration is locked. A refused write
+    /// changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// - [`Reject::NotReady`] as in [`FeatureLevelReg::get_promised`].
+    /// - Those of [`Promises::decide`].
+    #[inline]
+    pub fn set_promised(
+        self,
+        vm: &impl FwVm,
+        locked: &impl PromiseLocked,
+        value: u64,
+    ) -> Result<(), Reject> {
+        let host = self.admit_host(vm, locked)?;
+        let ran = locked.ran_once();
+        let promise = locked.promises().decide(self, value, host, ran)?;
+        // In a VM that has run this is what it reads.
+        if ran == RanOnce::No {
+            locked.store_promise(self, promise);
+        }
+        Ok(())
+    }
+
+    /// Returns the host's levels.
+    #[inline]
+    fn admit_host(self, vm: &impl FwVm, locked: &impl FwLocked) -> Result<FeatureLevels, Reject> {
+        let is_known = locked.features() != VcpuFeatures::Unknown;
+        if VmReg::Level(self).needs_features() && !is_known {
+            return Err(Reject::NotReady);
+        }
+        Ok(self.levels(|| HostWorkarounds::of(vm)))
     }
 }
 
