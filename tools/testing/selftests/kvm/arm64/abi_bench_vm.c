@@ -249,7 +249,7 @@ static const struct move {
 
 /*
  * The registers of the VM that are moved. With scopes the list says which are
- * the VM's, and this must agree with is_vm_wide().
+ * the VM's, and this must agree with image_is_vm_wide().
  */
 static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 			 struct ids *ids)
@@ -263,11 +263,11 @@ static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 	xioctl(who == VM_FD ? vm->fd : vm->vcpu_fd[0], KVM_GET_REG_LIST, &list);
 	for (i = 0; i < list.n; i++) {
 		id = list.id[i] & ~(u64)KVM_REG_ARM_SCOPE_MASK;
-		of_vm = is_vm_wide(id);
+		of_vm = image_is_vm_wide(id);
 		if (who == ONE_VCPU)
 			TEST_ASSERT(of_vm == (id != list.id[i]),
 				    "%#lx has another scope", list.id[i]);
-		if (of_vm && (all || is_fw_reg(id)))
+		if (of_vm && (all || image_is_fw_reg(id)))
 			ids->id[ids->n++] = list.id[i];
 	}
 	TEST_ASSERT(all ? ids->n > NR_FW_REGS : ids->n == NR_FW_REGS,

@@ -35,9 +35,9 @@ static struct kvm_vcpu *vcpus[NR_VCPUS];
 
 static void expect_reg_set(u64 id, u64 val, int want)
 {
-	int ret = fw_set(vcpus[0], id, val);
+	int ret = one_reg_set(vcpus[0], id, val);
 
-	fw_expect(ret == want, "%#lx <- %#lx: %s", id, val, strerror(ret));
+	test_expect(ret == want, "%#lx <- %#lx: %s", id, val, strerror(ret));
 }
 
 static void read_bitmap(int i)
@@ -68,29 +68,31 @@ static void write_psci_version(int i)
 
 static void write_id_reg(int i)
 {
-	u64 id = SYS_REG(ID_AA64ISAR0_EL1);
+	u64 id = IMAGE_SYS_REG(ID_AA64ISAR0_EL1);
 
 	expect_reg_set(id, vcpu_get_reg(vcpus[0], id), 0);
 }
 
 static void set_filter(int i)
 {
-	fw_expect(!smccc_set_filter(vm, FILTER_FREE + i, 1, DENY),
-		  "range %d is refused", i);
+	test_expect(!smccc_set_filter(vm, FILTER_FREE + i, 1, FILTER_DENY),
+		    "range %d is refused", i);
 }
 
 static void set_bad_filter(int i)
 {
-	fw_expect(smccc_set_filter(vm, FILTER_FREE + i, 0, DENY) == EINVAL,
-		  "range of no functions is not refused");
+	test_expect(smccc_set_filter(vm, FILTER_FREE + i, 0,
+				     FILTER_DENY) == EINVAL,
+		    "range of no functions is not refused");
 }
 
 static void expect_call(u64 fn, u64 x1, u64 x2, s64 want)
 {
 	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC, fn, x1, x2, 0);
 
-	fw_expect(c.exit == KVM_EXIT_MMIO && c.x[0] == want,
-		  "call %#lx(%#lx): exit %u, x0 %#lx", fn, x1, c.exit, c.x[0]);
+	test_expect(c.exit == KVM_EXIT_MMIO && c.x[0] == want,
+		    "call %#lx(%#lx): exit %u, x0 %#lx", fn, x1, c.exit,
+		    c.x[0]);
 }
 
 static void cpu_on_of_nobody(int i)
@@ -109,7 +111,7 @@ static void cpu_on_of_running(int i)
 static void cpu_on(int i)
 {
 	expect_call(PSCI_0_2_FN64_CPU_ON, 1, SMCCC_CODE_GPA, PSCI_RET_SUCCESS);
-	fw_expect(psci_get_pc(vcpus[1]) == SMCCC_CODE_GPA, "it is not reset");
+	test_expect(psci_get_pc(vcpus[1]) == SMCCC_CODE_GPA, "it is not reset");
 	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_STOPPED);
 }
 
@@ -126,7 +128,7 @@ static void features(int i)
 					 ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID,
 					 0, 0, 0);
 
-	fw_expect(c.exit == KVM_EXIT_MMIO, "exit %u", c.exit);
+	test_expect(c.exit == KVM_EXIT_MMIO, "exit %u", c.exit);
 }
 
 /* All vCPUs stop, and two of them are turned on again. */
@@ -135,7 +137,7 @@ static void system_off(int i)
 	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC,
 					 PSCI_0_2_FN_SYSTEM_OFF, 0, 0, 0);
 
-	fw_expect(c.exit == KVM_EXIT_SYSTEM_EVENT, "exit %u", c.exit);
+	test_expect(c.exit == KVM_EXIT_SYSTEM_EVENT, "exit %u", c.exit);
 	smccc_set_mp_state(vcpus[0], KVM_MP_STATE_RUNNABLE);
 	smccc_set_mp_state(vcpus[2], KVM_MP_STATE_RUNNABLE);
 }
@@ -201,10 +203,10 @@ static void check_call(const struct call *call, bool checking)
 
 	for (i = 0; i < ARRAY_SIZE(after); i++) {
 		taken = after[i].ops - before[i].ops;
-		fw_expect(taken == want[i] * NR_CALLS,
-			  "%s: %s is taken %lu times by %d calls, expected %lu",
-			  call->name, after[i].name, taken, NR_CALLS,
-			  want[i] * NR_CALLS);
+		test_expect(taken == want[i] * NR_CALLS,
+			    "%s: %s is taken %lu times by %d calls, expected %lu",
+			    call->name, after[i].name, taken, NR_CALLS,
+			    want[i] * NR_CALLS);
 	}
 }
 
@@ -246,12 +248,12 @@ static void check_mode_c(int unused)
 	check_calls("c");
 
 	edges_of_c = read_edges();
-	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, CONFIG_LOCK),
-		  "lockdep has not seen %s taken under %s", CONFIG_LOCK,
-		  VCPU_LOCK);
-	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, STATE_LOCK),
-		  "lockdep has not seen %s taken under %s", STATE_LOCK,
-		  VCPU_LOCK);
+	test_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, CONFIG_LOCK),
+		    "lockdep has not seen %s taken under %s", CONFIG_LOCK,
+		    VCPU_LOCK);
+	test_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, STATE_LOCK),
+		    "lockdep has not seen %s taken under %s", STATE_LOCK,
+		    VCPU_LOCK);
 	ksft_print_msg("%d orders of locks\n", edges_of_c.nr);
 }
 
@@ -274,10 +276,10 @@ static void expect_edges_of_c(void)
 	for (i = 0; i < now.nr; i++) {
 		if (is_rcu(now.edge[i].inner))
 			continue;
-		fw_expect(lock_has_edge(&edges_of_c, now.edge[i].outer,
-					now.edge[i].inner),
-			  "%s is taken under %s", now.edge[i].inner,
-			  now.edge[i].outer);
+		test_expect(lock_has_edge(&edges_of_c, now.edge[i].outer,
+					  now.edge[i].inner),
+			    "%s is taken under %s", now.edge[i].inner,
+			    now.edge[i].outer);
 	}
 }
 
@@ -302,8 +304,8 @@ static void check_mode_check(int unused)
 /* Rust names a class after the file and the line that make it. */
 static void expect_not_rust(const char *name)
 {
-	fw_expect(!strstr(name, ".rs:") && !strstr(name, "rust") &&
-		  !strstr(name, "::"), "There is a class '%s'", name);
+	test_expect(!strstr(name, ".rs:") && !strstr(name, "rust") &&
+		    !strstr(name, "::"), "There is a class '%s'", name);
 }
 
 static void check_classes(int unused)
@@ -315,15 +317,16 @@ static void check_classes(int unused)
 
 	for (i = 0; i < ARRAY_SIZE(classes); i++) {
 		lock_class_read(&classes[i]);
-		fw_expect(classes[i].nr_classes == 1, "There are %d classes %s",
-			  classes[i].nr_classes, classes[i].name);
+		test_expect(classes[i].nr_classes == 1,
+			    "There are %d classes %s",
+			    classes[i].nr_classes, classes[i].name);
 	}
 	lock_call_with_names(expect_not_rust);
 
-	fw_expect(lock_debugging_is_on(), "lockdep has given up");
+	test_expect(lock_debugging_is_on(), "lockdep has given up");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "mode c: each call takes the locks as often as C's source says",
 	  check_mode_c },
 	{ "mode rust: as often, and in the same order with other locks",
@@ -365,7 +368,7 @@ int main(void)
 
 	avoid_preemption();
 	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	ksft_finished();
 }

@@ -55,23 +55,23 @@ static const struct scenario {
 
 static void set_mode(const char *mode)
 {
-	if (abi.present)
+	if (abi_present())
 		abi_set_mode(mode);
 }
 
 /* Without a switch, one direction and one mode are enough. */
 static bool needs_switch(bool needed)
 {
-	if (abi.present || !needed)
+	if (abi_present() || !needed)
 		return false;
 
-	fw_skip("this kernel has one implementation");
+	test_skip("this kernel has one implementation");
 	return true;
 }
 
 /* A source when the guest leaves it, and after one more round */
 struct departure {
-	struct image img[NR_VCPUS], img_next[NR_VCPUS];
+	struct reg_image img[NR_VCPUS], img_next[NR_VCPUS];
 	struct guest_view view_next[NR_VCPUS];
 	void *mem;
 };
@@ -87,7 +87,7 @@ static void depart(struct moved_vm *src, struct departure *d)
 	int i;
 
 	images_read(src, d->img);
-	expect_vm_wide(&d->img[0], &d->img[1]);
+	image_expect_vm_wide(&d->img[0], &d->img[1]);
 
 	d->mem = malloc(mem->region.memory_size);
 	TEST_ASSERT(d->mem, "Out of memory");
@@ -97,7 +97,7 @@ static void depart(struct moved_vm *src, struct departure *d)
 	images_read(src, d->img_next);
 	memcpy(d->view_next, vm_views(src), sizeof(d->view_next));
 	for (i = 0; i < NR_VCPUS; i++) {
-		expect_vm_wide_kept(&d->img[i], &d->img_next[i]);
+		image_expect_vm_wide_kept(&d->img[i], &d->img_next[i]);
 		expect_view_agrees(&d->view_next[i], &d->img_next[i]);
 	}
 }
@@ -118,14 +118,14 @@ static void arrive(struct moved_vm *dst, struct departure *d, u32 seed)
 }
 
 /* Take the values of counters, which go on counting, from @from. */
-static void take_counters(struct image to[NR_VCPUS],
-			  const struct image from[NR_VCPUS])
+static void take_counters(struct reg_image to[NR_VCPUS],
+			  const struct reg_image from[NR_VCPUS])
 {
 	int i, j;
 
 	for (i = 0; i < NR_VCPUS; i++) {
 		for (j = 0; j < from[i].n; j++) {
-			if (is_counter(from[i].reg[j].id))
+			if (image_is_counter(from[i].reg[j].id))
 				*image_find(&to[i], from[i].reg[j].id) =
 					from[i].reg[j];
 		}
@@ -143,13 +143,13 @@ static void check_move(int arg)
 	int i;
 
 	if (!has_feature(sc->feat)) {
-		fw_skip("not on this host");
+		test_skip("not on this host");
 		return;
 	}
 	if (needs_switch(dir != directions))
 		return;
 
-	context = "source";
+	image_set_context("source");
 	/* Calls that are not counted are served by other functions. */
 	abi_set_count(arg / ARRAY_SIZE(directions) % 2);
 	set_mode(dir->source);
@@ -158,11 +158,11 @@ static void check_move(int arg)
 
 	set_mode(dir->destination);
 	/* Controls, within one implementation: one order is enough. */
-	same = abi.present && !strcmp(dir->source, dir->destination);
+	same = abi_present() && !strcmp(dir->source, dir->destination);
 	for (seed = 0; seed <= (same ? 0 : NR_SEEDS); seed++) {
-		context = seed == 0 ? "order of the list" :
+		image_set_context(seed == 0 ? "order of the list" :
 			  seed == 1 ? "seed 1" :
-			  seed == 2 ? "seed 2" : "seed 3";
+			  seed == 2 ? "seed 2" : "seed 3");
 		dst = vm_new(sc->feat, true);
 		arrive(&dst, &d, seed);
 		expect_images(&dst, d.img, false, "written");
@@ -206,11 +206,12 @@ static u64 above_host(int nr, u64 level)
 static void expect_write(struct kvm_vcpu *vcpu, u64 id, u64 val, int want,
 			 const char *when)
 {
-	int ret = fw_set(vcpu, id, val);
+	int ret = one_reg_set(vcpu, id, val);
 
-	fw_expect(ret == want, "%s, %s: vCPU %u: %#lx <- %#lx: %s, expected %s",
-		  context, when, vcpu->id, id, val, strerror(ret),
-		  strerror(want));
+	test_expect(ret == want,
+		    "%s, %s: vCPU %u: %#lx <- %#lx: %s, expected %s",
+		    image_context(), when, vcpu->id, id, val, strerror(ret),
+		    strerror(want));
 }
 
 /*
@@ -219,10 +220,10 @@ static void expect_write(struct kvm_vcpu *vcpu, u64 id, u64 val, int want,
  * single vCPU are never frozen.
  */
 static void expect_id_regs_refused(struct kvm_vcpu *vcpu,
-				   const struct image *img, int want,
+				   const struct reg_image *img, int want,
 				   const char *when)
 {
-	u64 pfr0 = image_find(img, SYS_REG(ID_AA64PFR0_EL1))->val[0];
+	u64 pfr0 = image_find(img, IMAGE_SYS_REG(ID_AA64PFR0_EL1))->val[0];
 	bool has_aarch32 = SYS_FIELD_GET(ID_AA64PFR0_EL1, EL0, pfr0) ==
 			   ID_AA64PFR0_EL1_EL0_AARCH32;
 	u64 masks[NR_ID_REGS];
@@ -252,7 +253,7 @@ static void check_refused(int mode)
 	if (needs_switch(mode))
 		return;
 
-	context = "refused";
+	image_set_context("refused");
 	abi_set_count(mode % 2);
 	set_mode(modes[mode]);
 	src = vm_new_source(FEAT_NONE, true, mode, 1);
@@ -296,7 +297,7 @@ static void check_refused(int mode)
 		/* Write every register back, as a VMM does on reset. */
 		for (i = 0; i < d.img_next[n].n; i++) {
 			id = d.img_next[n].reg[i].id;
-			if (is_fw_reg(id) || id_reg_nr(id) >= 0)
+			if (image_is_fw_reg(id) || image_id_reg_nr(id) >= 0)
 				expect_write(vcpu, id,
 					     d.img_next[n].reg[i].val[0], 0,
 					     "same value");
@@ -315,14 +316,14 @@ static void check_refused(int mode)
 static void check_workaround_2_order(int mode)
 {
 	u64 id = KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, level, level_without;
-	u64 pfr1_id = SYS_REG(ID_AA64PFR1_EL1);
+	u64 pfr1_id = IMAGE_SYS_REG(ID_AA64PFR1_EL1);
 	struct moved_vm m;
 	u64 pfr1;
 
 	if (needs_switch(mode))
 		return;
 
-	context = "order";
+	image_set_context("order");
 	set_mode(modes[mode]);
 	m = vm_new(FEAT_NONE, true);
 	pfr1 = vcpu_get_reg(m.vcpu[0], pfr1_id);
@@ -332,7 +333,7 @@ static void check_workaround_2_order(int mode)
 	vcpu_set_reg(m.vcpu[0], pfr1_id, pfr1);
 
 	if (level == level_without) {
-		fw_skip("the level does not depend on SSBS on this host");
+		test_skip("the level does not depend on SSBS on this host");
 	} else {
 		expect_write(m.vcpu[1], id, level_without, EINVAL, "too early");
 		vcpu_set_reg(m.vcpu[0], pfr1_id, pfr1 & ~ID_AA64PFR1_EL1_SSBS);
@@ -343,12 +344,12 @@ static void check_workaround_2_order(int mode)
 
 static void check_sve_vls_order(int mode)
 {
-	struct reg vls = { .id = KVM_REG_ARM64_SVE_VLS };
-	struct reg z = { .id = KVM_REG_ARM64_SVE_ZREG(0, 0) };
+	struct image_reg vls = { .id = KVM_REG_ARM64_SVE_VLS };
+	struct image_reg z = { .id = KVM_REG_ARM64_SVE_ZREG(0, 0) };
 	struct moved_vm m;
 
 	if (!has_feature(FEAT_SVE)) {
-		fw_skip("not on this host");
+		test_skip("not on this host");
 		return;
 	}
 	if (needs_switch(mode))
@@ -356,16 +357,17 @@ static void check_sve_vls_order(int mode)
 
 	set_mode(modes[mode]);
 	m = vm_new(FEAT_SVE, true);
-	fw_expect(!access_reg(m.vcpu[0], KVM_GET_ONE_REG, &vls), "no SVE_VLS");
-	fw_expect(!access_reg(m.vcpu[0], KVM_SET_ONE_REG, &vls),
-		  "SVE_VLS refused before KVM_ARM_VCPU_FINALIZE");
-	fw_expect(access_reg(m.vcpu[0], KVM_SET_ONE_REG, &z) == EPERM,
-		  "Z0 accepted before KVM_ARM_VCPU_FINALIZE");
+	test_expect(!image_access_reg(m.vcpu[0], KVM_GET_ONE_REG, &vls),
+		    "no SVE_VLS");
+	test_expect(!image_access_reg(m.vcpu[0], KVM_SET_ONE_REG, &vls),
+		    "SVE_VLS refused before KVM_ARM_VCPU_FINALIZE");
+	test_expect(image_access_reg(m.vcpu[0], KVM_SET_ONE_REG, &z) == EPERM,
+		    "Z0 accepted before KVM_ARM_VCPU_FINALIZE");
 	vcpu_finalize(m.vcpu[0]);
-	fw_expect(access_reg(m.vcpu[0], KVM_SET_ONE_REG, &vls) == EPERM,
-		  "SVE_VLS accepted after KVM_ARM_VCPU_FINALIZE");
-	fw_expect(!access_reg(m.vcpu[0], KVM_SET_ONE_REG, &z),
-		  "Z0 refused after KVM_ARM_VCPU_FINALIZE");
+	test_expect(image_access_reg(m.vcpu[0], KVM_SET_ONE_REG, &vls) == EPERM,
+		    "SVE_VLS accepted after KVM_ARM_VCPU_FINALIZE");
+	test_expect(!image_access_reg(m.vcpu[0], KVM_SET_ONE_REG, &z),
+		    "Z0 refused after KVM_ARM_VCPU_FINALIZE");
 	kvm_vm_free(m.vm);
 }
 
@@ -374,11 +376,11 @@ static void check_sve_vls_order(int mode)
 static void check_reg_list(int feat)
 {
 	struct moved_vm m;
-	struct image img[NR_VCPUS];
+	struct reg_image img[NR_VCPUS];
 	int i;
 
 	if (!has_feature(feat)) {
-		fw_skip("not on this host");
+		test_skip("not on this host");
 		return;
 	}
 	if (needs_switch(true))
@@ -388,7 +390,7 @@ static void check_reg_list(int feat)
 	m = vm_new_source(feat, false, 0, 0);
 	images_read(&m, img);
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
-		context = modes[i];
+		image_set_context(modes[i]);
 		set_mode(modes[i]);
 		expect_images(&m, img, false, "list");
 	}
@@ -398,14 +400,14 @@ static void check_reg_list(int feat)
 
 #define MAX_CASES	64
 
-static struct fw_case cases[MAX_CASES];
+static struct test_case cases[MAX_CASES];
 static int nr_cases;
 
 static void add_case(void (*run)(int arg), int arg, const char *by,
 		     const char *name)
 {
 	TEST_ASSERT(nr_cases < MAX_CASES, "Too many cases");
-	cases[nr_cases++] = (struct fw_case) {
+	cases[nr_cases++] = (struct test_case) {
 		.name = by ? strdup_printf("%s: %s", by, name) : name,
 		.run = run,
 		.arg = arg,
@@ -453,7 +455,7 @@ int main(void)
 
 	add_cases();
 	ksft_set_plan(nr_cases);
-	fw_run_cases(cases, nr_cases);
+	test_run_cases(cases, nr_cases);
 
 	ksft_finished();
 }

@@ -51,11 +51,11 @@ static void check_modes(int unused)
 	int i;
 
 	for (i = 0; i < NR_FILES; i++) {
-		fw_expect(!fstatat(dir_fds[i], files[i].name, &st, 0) &&
-			  !st.st_uid && !st.st_gid &&
-			  (st.st_mode & 07777) == files[i].mode,
-			  "%s%s: mode %o of user %u, group %u", files[i].dir,
-			  files[i].name, st.st_mode, st.st_uid, st.st_gid);
+		test_expect(!fstatat(dir_fds[i], files[i].name, &st, 0) &&
+			    !st.st_uid && !st.st_gid &&
+			    (st.st_mode & 07777) == files[i].mode,
+			    "%s%s: mode %o of user %u, group %u", files[i].dir,
+			    files[i].name, st.st_mode, st.st_uid, st.st_gid);
 	}
 }
 
@@ -66,9 +66,9 @@ static void expect_no_access(int dir_fd, const char *path, const char *name)
 
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		fd = openat(dir_fd, path, flags[i]);
-		fw_expect(fd < 0 && errno == EACCES,
-			  "%s can be opened with flags %d: %s", name, flags[i],
-			  fd < 0 ? strerror(errno) : "yes");
+		test_expect(fd < 0 && errno == EACCES,
+			    "%s can be opened with flags %d: %s", name,
+			    flags[i], fd < 0 ? strerror(errno) : "yes");
 		close(fd);
 	}
 }
@@ -84,9 +84,9 @@ static void try_files(void)
 			 files[i].name);
 		expect_no_access(AT_FDCWD, path, path);
 		expect_no_access(dir_fds[i], files[i].name, path);
-		fw_expect(chmod(path, 0666), "%s: chmod", path);
-		fw_expect(fchmodat(dir_fds[i], files[i].name, 0666, 0),
-			  "%s: fchmodat", path);
+		test_expect(chmod(path, 0666), "%s: chmod", path);
+		test_expect(fchmodat(dir_fds[i], files[i].name, 0666, 0),
+			    "%s: fchmodat", path);
 		if (file_fds[i] < 0)
 			continue;
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fds[i]);
@@ -98,7 +98,8 @@ static void check_user(int unused)
 {
 	int i;
 
-	fw_expect(run_child(true, try_files), "A user can access the files");
+	test_expect(unprivileged_run(true, try_files),
+		    "A user can access the files");
 
 	/* Restore the modes, in case the user could change them. */
 	for (i = 0; i < NR_FILES; i++)
@@ -113,8 +114,8 @@ static void check_root(int unused)
 	for (i = 0; i < NR_FILES; i++) {
 		fd = openat(dir_fds[i], files[i].name,
 			    files[i].mode & 0200 ? O_RDWR : O_RDONLY);
-		fw_expect(fd >= 0, "%s%s: %s", files[i].dir, files[i].name,
-			  strerror(errno));
+		test_expect(fd >= 0, "%s%s: %s", files[i].dir, files[i].name,
+			    strerror(errno));
 		close(fd);
 	}
 }
@@ -163,8 +164,8 @@ static void expect_word(const char *file, const char *want, const char *when)
 	char path[64], now[ABI_WORD] = "";
 
 	snprintf(path, sizeof(path), ABI_DIR "%s", file);
-	fw_expect(abi_read_word(path, now) && !strcmp(now, want),
-		  "%s: %s is '%s', was '%s'", when, file, now, want);
+	test_expect(abi_read_word(path, now) && !strcmp(now, want),
+		    "%s: %s is '%s', was '%s'", when, file, now, want);
 }
 
 /*
@@ -206,8 +207,8 @@ static void check_bad_words(int unused)
 			memcpy(text, w->text, w->len < LONG ? w->len :
 							      strlen(w->text));
 			ret = write_at(w->file, text, w->len, 0);
-			fw_expect(ret == w->want, "%s <- '%s', %lu bytes: %s",
-				  w->file, w->text, w->len, strerror(ret));
+			test_expect(ret == w->want, "%s <- '%s', %lu bytes: %s",
+				    w->file, w->text, w->len, strerror(ret));
 			expect_word("mode", mode, w->text);
 			expect_word("count", count, w->text);
 		}
@@ -226,19 +227,21 @@ static void check_pieces(int unused)
 	fd = open(ABI_DIR "mode", O_WRONLY);
 	for (i = 0; i < ARRAY_SIZE(pieces); i++) {
 		ret = write(fd, pieces[i], strlen(pieces[i]));
-		fw_expect(ret < 0 && errno == EINVAL, "'%s' is accepted",
-			  pieces[i]);
+		test_expect(ret < 0 && errno == EINVAL, "'%s' is accepted",
+			    pieces[i]);
 	}
 	close(fd);
 	expect_word("mode", "c", "pieces");
 
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
 		ret = write_at(none[i], "", 0, 0);
-		fw_expect(!ret || ret == EINVAL, "nothing: %s", strerror(ret));
-		ret = write_at(none[i], hole, 4, 0);
-		fw_expect(ret == EFAULT, "no memory: %s", strerror(ret));
-		ret = write_at(none[i], hole - 2, 4, 0);
-		fw_expect(ret == EFAULT, "too little memory: %s", strerror(ret));
+		test_expect(!ret || ret == EINVAL, "nothing: %s",
+			    strerror(ret));
+		ret = write_at(none[i], user_hole, 4, 0);
+		test_expect(ret == EFAULT, "no memory: %s", strerror(ret));
+		ret = write_at(none[i], user_hole - 2, 4, 0);
+		test_expect(ret == EFAULT, "too little memory: %s",
+			    strerror(ret));
 	}
 	expect_word("mode", "c", "nothing");
 }
@@ -254,26 +257,27 @@ static void check_offsets(int unused)
 		for (j = 0; j < ARRAY_SIZE(words); j++) {
 			ret = write_at("mode", words[j], strlen(words[j]),
 				       offsets[i]);
-			fw_expect(!ret, "%s at %ld: %s", words[j], offsets[i],
-				  strerror(ret));
+			test_expect(!ret, "%s at %ld: %s", words[j], offsets[i],
+				    strerror(ret));
 			expect_word("mode", words[j], "sought");
 		}
 		ret = write_at("mode", "ust", 3, offsets[i]);
-		fw_expect(ret == EINVAL, "ust at %ld: %s", offsets[i],
-			  strerror(ret));
+		test_expect(ret == EINVAL, "ust at %ld: %s", offsets[i],
+			    strerror(ret));
 		ret = write_at("count", "01", 2, offsets[i]);
-		fw_expect(!ret, "01 at %ld: %s", offsets[i], strerror(ret));
+		test_expect(!ret, "01 at %ld: %s", offsets[i], strerror(ret));
 		expect_word("count", "1", "sought");
 		expect_word("mode", words[j - 1], "a piece at an offset");
 
 		/* Past the end there is nothing to read. */
 		fd = open(ABI_DIR "mode", O_RDWR);
 		ret = pwrite(fd, "c", 1, offsets[i]);
-		fw_expect(ret < 0 && errno == ESPIPE, "c at %ld: %s", offsets[i],
-			  ret < 0 ? strerror(errno) : "is accepted");
+		test_expect(ret < 0 && errno == ESPIPE, "c at %ld: %s",
+			    offsets[i],
+			    ret < 0 ? strerror(errno) : "is accepted");
 		if (offsets[i] > ABI_WORD && lseek(fd, offsets[i], SEEK_SET) > 0)
-			fw_expect(read(fd, buf, sizeof(buf)) <= 0, "'%s' at %ld",
-				  buf, offsets[i]);
+			test_expect(read(fd, buf, sizeof(buf)) <= 0,
+				    "'%s' at %ld", buf, offsets[i]);
 		close(fd);
 		expect_word("mode", words[j - 1], "in the end");
 	}
@@ -300,16 +304,16 @@ static void check_formats(int unused)
 		nr++;
 		for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 			if (strstr(line, "field:"))
-				fw_expect(!strchr(line, '*'), "%s: %s", path,
-					  line);
+				test_expect(!strchr(line, '*'), "%s: %s", path,
+					    line);
 			if (strstr(line, "print fmt:"))
-				fw_expect(!strstr(line, "%p"), "%s: %s", path,
-					  line);
+				test_expect(!strstr(line, "%p"), "%s: %s", path,
+					    line);
 		}
 		free(text);
 	}
 	closedir(dir);
-	fw_expect(nr == 3, "%d events have a format, expected 3", nr);
+	test_expect(nr == 3, "%d events have a format, expected 3", nr);
 }
 
 static int nr_own;
@@ -319,7 +323,7 @@ static void expect_own(u64 val, const char *where)
 	if ((val & ~0xffffUL) == HOSTILE_ADDRESS)
 		nr_own++;
 	else
-		fw_expect(false, "%#lx is in '%.60s'", val, where);
+		test_expect(false, "%#lx is in '%.60s'", val, where);
 }
 
 static void call_all(void)
@@ -329,8 +333,8 @@ static void call_all(void)
 	int i;
 
 	for (i = 0; i < 10; i++) {
-		fw_set(h.vcpus[0], id, HOSTILE_ADDRESS + i);
-		fw_get(h.vcpus[0], id, h.buf);
+		one_reg_set(h.vcpus[0], id, HOSTILE_ADDRESS + i);
+		one_reg_get(h.vcpus[0], id, h.buf);
 		hostile_vmm(&h, 300);
 		hostile_guest(&h, 20);
 	}
@@ -351,7 +355,8 @@ static void check_addresses(int mode)
 	abi_set_mode(words[mode]);
 	close(open(TRACE_DIR "trace", O_WRONLY | O_TRUNC));
 	TEST_ASSERT(!abi_write_word(EVENTS_DIR "enable", "1"), EVENTS_DIR);
-	fw_expect(run_child(false, call_all), "The calls were not made");
+	test_expect(unprivileged_run(false, call_all),
+		    "The calls were not made");
 	abi_write_word(EVENTS_DIR "enable", "0");
 
 	nr_own = 0;
@@ -361,11 +366,11 @@ static void check_addresses(int mode)
 		text_find_addresses(text, expect_own);
 		free(text);
 	}
-	fw_expect(nr_own >= 10, "%d values that the test has written are shown",
-		  nr_own);
+	test_expect(nr_own >= 10,
+		    "%d values that the test has written are shown", nr_own);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "files: only root has access, by their modes", check_modes },
 	{ "files: a user cannot open them, not even through root's directory",
 	  check_user },
@@ -391,7 +396,7 @@ int main(void)
 	opt_in_require();
 	if (!abi_can_trace())
 		ksft_exit_skip("this kernel has no tracefs\n");
-	mem_create(1);
+	user_mem_create(1);
 	for (i = 0; i < NR_FILES; i++) {
 		dir_fds[i] = open(files[i].dir, O_RDONLY | O_DIRECTORY);
 		TEST_ASSERT(dir_fds[i] >= 0, "%s", files[i].dir);
@@ -399,7 +404,7 @@ int main(void)
 	}
 
 	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	ksft_finished();
 }

@@ -71,8 +71,8 @@ static void expect_gated_call(struct kvm_vcpu *vcpu, const struct gated_call *c,
 		fw_expect_refused(vcpu, c->fn, c->arg);
 	} else if (c->any) {
 		r = fw_guest_call(vcpu, c->fn, c->arg);
-		fw_expect(r.x[0] != (u64)SMCCC_RET_NOT_SUPPORTED,
-			  "call %#lx(%#lx) is refused", c->fn, c->arg);
+		test_expect(r.x[0] != (u64)SMCCC_RET_NOT_SUPPORTED,
+			    "call %#lx(%#lx) is refused", c->fn, c->arg);
 	} else {
 		fw_expect_call(vcpu, c->fn, c->arg,
 			       c->x[0], c->x[1], c->x[2], c->x[3]);
@@ -240,7 +240,7 @@ static void check_el2(int unused)
 	int i;
 
 	if (!test_supports_el2()) {
-		fw_skip("no nested virtualization");
+		test_skip("no nested virtualization");
 		return;
 	}
 
@@ -258,7 +258,7 @@ static void check_el2(int unused)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "STD_BMAP: gates TRNG", check_bmap_guest, FW_STD },
 	{ "STD_HYP_BMAP: gates PV time", check_bmap_guest, FW_STD_HYP },
 	{ "VENDOR_HYP_BMAP: gates UID and FEATURES, and PTP",
@@ -280,7 +280,7 @@ int main(void)
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	ksft_finished();
 }

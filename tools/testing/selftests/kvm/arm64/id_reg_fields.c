@@ -166,7 +166,7 @@ static void check_fields(int first)
 	const struct field *f;
 
 	if (is_ignored(first)) {
-		fw_skip("no AArch32 here");
+		test_skip("no AArch32 here");
 		return;
 	}
 
@@ -186,8 +186,8 @@ static void check_no_features(int unused)
 
 	vm = create_pair(BIT(KVM_ARM_VCPU_PSCI_0_2));
 
-	fw_expect(!(limits[id_nr(SYS_ID_AA64DFR0_EL1)] & GENMASK(11, 8)),
-		  "a PMU version without a PMU");
+	test_expect(!(limits[id_nr(SYS_ID_AA64DFR0_EL1)] & GENMASK(11, 8)),
+		    "a PMU version without a PMU");
 	for (f = fields; f < fields + nr_fields; f++) {
 		if (!is_ignored(f->nr) &&
 		    limits[f->nr] != all.states[0].val[f->nr])
@@ -287,8 +287,8 @@ static void check_unknown_bits(int unused)
 			continue;
 
 		known = known_fields(nr);
-		fw_expect(!(known & ~masks[nr]), "%s: field without mask",
-			  id_name(nr));
+		test_expect(!(known & ~masks[nr]), "%s: field without mask",
+			    id_name(nr));
 		for (bit = 0; bit < 64; bit++) {
 			if ((known | id_ignored(nr)) & BIT(bit))
 				continue;
@@ -314,15 +314,16 @@ static void check_ignored_fields(int unused)
 			accepted = 0;
 			for (i = 1; i < 16; i++) {
 				val = limits[nr] | (u64)i << shift;
-				ret = fw_set(pair.vcpus[0], id_reg(nr), val);
+				ret = one_reg_set(pair.vcpus[0], id_reg(nr),
+						  val);
 				accepted += !ret;
-				fw_expect(!ret || ret == EINVAL, "%s <- %#lx",
-					  id_name(nr), val);
+				test_expect(!ret || ret == EINVAL, "%s <- %#lx",
+					    id_name(nr), val);
 				expect_unchanged("value without effect");
 			}
-			fw_expect(accepted <= 1,
-				  "%s bit %d: %d values accepted",
-				  id_name(nr), shift, accepted);
+			test_expect(accepted <= 1,
+				    "%s bit %d: %d values accepted",
+				    id_name(nr), shift, accepted);
 		}
 	}
 }
@@ -351,7 +352,7 @@ static void check_write_ignored(int unused)
 	int nr, bit;
 
 	if (has_aarch32) {
-		fw_skip("AArch32 here");
+		test_skip("AArch32 here");
 		return;
 	}
 
@@ -359,8 +360,8 @@ static void check_write_ignored(int unused)
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
 		if (!id_is_aarch32_allocated(nr))
 			continue;
-		fw_expect(nr == id_nr(SYS_ID_DFR0_EL1) || !limits[nr],
-			  "%s reads %#lx", id_name(nr), limits[nr]);
+		test_expect(nr == id_nr(SYS_ID_DFR0_EL1) || !limits[nr],
+			    "%s reads %#lx", id_name(nr), limits[nr]);
 		id_expect_set(pair.vcpus[0], nr, 0, 0, limits[nr]);
 		id_expect_set(pair.vcpus[1], nr, -1UL, 0, limits[nr]);
 		for (bit = 0; bit < 64; bit++)
@@ -370,7 +371,7 @@ static void check_write_ignored(int unused)
 	expect_unchanged("AArch32 registers");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "AArch32, CRm 1: every value of every field", check_fields, 8 },
 	{ "AArch32, CRm 2: every value of every field", check_fields, 16 },
 	{ "AArch32, CRm 3: every value of every field", check_fields, 24 },
@@ -411,7 +412,7 @@ int main(void)
 	vm = create_pair(id_all_features());
 	has_aarch32 = id_has_aarch32(&pair.states[0]);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
 	ksft_finished();

@@ -123,8 +123,8 @@ static int nr_refused;
 /* Expect @want from register @nr, and note the first refused one. */
 static void cell_expect(int row, int dest, int nr, int err, int want)
 {
-	fw_expect(err == want, "%s: %s, expected %s", names[nr],
-		  errno_name(err), errno_name(want));
+	test_expect(err == want, "%s: %s, expected %s", names[nr],
+		    errno_name(err), errno_name(want));
 	if (err && !nr_refused++)
 		snprintf(cells[row][dest], CELL_SIZE, "%s %s", names[nr],
 			 errno_name(err));
@@ -139,7 +139,7 @@ static void cell_done(int row, int dest)
 	if (!nr_refused)
 		snprintf(cell, CELL_SIZE, "ok");
 	strncat(cell, more, CELL_SIZE - 1 - strlen(cell));
-	if (fw_failures)
+	if (test_nr_failures())
 		strncat(cell, "!", CELL_SIZE - 1 - strlen(cell));
 }
 
@@ -185,8 +185,8 @@ static void cell_registers_again(int dest, struct migrant *m, struct saved *s)
 		if (!(BIT(nr) & (WA_2 | LEVELS(0))))
 			continue;
 		err = migrant_restore_reg(m, s, &s->reg[i]);
-		fw_expect(!err, "%s: %s, once there is a vCPU", names[nr],
-			  errno_name(err));
+		test_expect(!err, "%s: %s, once there is a vCPU", names[nr],
+			    errno_name(err));
 	}
 }
 
@@ -234,7 +234,7 @@ static void check_cell(int arg)
 	}
 	cell_body(nr, dest);
 	if (dest == OLDER)
-		abi_set_mode(abi.initial_mode);
+		abi_set_mode(abi_initial_mode());
 
 	cell_done(nr, dest);
 }
@@ -255,20 +255,21 @@ static void check_pmr(int arg)
 	int err;
 
 	if (kvm_supports_vgic_v3() || !vgic_v2_supported()) {
-		fw_skip("the host's GIC is not a GICv2");
+		test_skip("the host's GIC is not a GICv2");
 		snprintf(cell, CELL_SIZE, "(skipped)");
 		return;
 	}
 
 	if (dest == OLDER && canonical) {
 		err = pmr_ask_older_kernel();
-		fw_expect(err == ENXIO, "CANONICAL_PMR: %s", strerror(err));
+		test_expect(err == ENXIO, "CANONICAL_PMR: %s", strerror(err));
 		snprintf(cell, CELL_SIZE, "attr %s", errno_name(err));
 		return;
 	}
 
 	mask = pmr_restore(dest == ALL, pmr_save(canonical));
-	fw_expect(mask == want, "the guest reads %#x, expected %#x", mask, want);
+	test_expect(mask == want, "the guest reads %#x, expected %#x", mask,
+		    want);
 	snprintf(cell, CELL_SIZE, mask == PMR_GUEST ? "ok" : "mask %#x", mask);
 }
 
@@ -313,15 +314,15 @@ static void check_mismatches(int unused)
 {
 	u64 now = abi_read_stats().mismatches;
 
-	fw_expect(now == mismatches, "%lu mismatches", now - mismatches);
+	test_expect(now == mismatches, "%lu mismatches", now - mismatches);
 }
 
-static struct fw_case cases[ARRAY_SIZE(cells) * NR_DESTS + 1];
+static struct test_case cases[ARRAY_SIZE(cells) * NR_DESTS + 1];
 static int nr_cases;
 
 static void add_case(void (*run)(int arg), int arg, const char *from)
 {
-	cases[nr_cases++] = (struct fw_case) {
+	cases[nr_cases++] = (struct test_case) {
 		.name = strdup_printf("%s -> %s", from,
 				      dests[arg % NR_DESTS].name),
 		.run = run,
@@ -349,12 +350,12 @@ int main(void)
 	}
 
 	mismatches = abi_read_stats().mismatches;
-	cases[nr_cases++] = (struct fw_case) {
+	cases[nr_cases++] = (struct test_case) {
 		"no mismatch between the implementations", check_mismatches,
 	};
 
 	ksft_set_plan(nr_cases);
-	fw_run_cases(cases, nr_cases);
+	test_run_cases(cases, nr_cases);
 	print_table();
 
 	ksft_finished();

@@ -28,7 +28,7 @@ static struct kvm_vcpu *vcpus[NR_VCPUS];
 static void begin(u32 features)
 {
 	vm = psci_vm_create(NR_VCPUS, features, vcpus);
-	context = "PSCI";
+	image_set_context("PSCI");
 }
 
 static void end(void)
@@ -148,7 +148,8 @@ static void check_reserved_bits(int unused)
 				continue;
 			expect_affinity(BIT(bit), level, INVALID);
 		}
-		expect_affinity(vcpu_get_reg(vcpus[0], SYS_REG(MPIDR_EL1)),
+		expect_affinity(vcpu_get_reg(vcpus[0],
+					     IMAGE_SYS_REG(MPIDR_EL1)),
 				level, INVALID);
 		expect_affinity(~0UL, level, INVALID);
 		expect_affinity(-1U, level, INVALID);
@@ -363,7 +364,7 @@ static void check_other_vm(int which)
 	kvm_vm_free(other);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "AFFINITY_INFO: ON, OFF or INVALID_PARAMS for one CPU",
 	  check_level_0 },
 	{ "AFFINITY_INFO: level 1, clusters in Aff1", check_levels, 1 },
@@ -400,7 +401,7 @@ int main(void)
 	ksft_print_header();
 	ksft_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	ksft_finished();
 }

@@ -312,9 +312,9 @@ static __attribute__((constructor(101))) void bench_take_stdout(void)
 static inline void bench_blocks(void (*block)(void))
 {
 	for (bench.block = 0; bench.block < bench.nr_blocks; bench.block++) {
-		bench.mode = !abi.present ? "stock" :
+		bench.mode = !abi_present() ? "stock" :
 			     BENCH_ORDER[bench.block] == 'A' ? "c" : "rust";
-		if (abi.present)
+		if (abi_present())
 			abi_set_mode(bench.mode);
 		block();
 		fflush(bench.out);

@@ -11,20 +11,20 @@
 #include "vgic_v2.h"
 
 /* The guest's task, and the result. Each VM has its own copy. */
-static struct guest_job {
-	void (*loop)(struct guest_job *job);
+static struct bench_job {
+	void (*loop)(struct bench_job *job);
 	u64 n;
 	/* x0 to x3 for each round; later those of the last round */
 	u64 x[4];
 	u64 ticks;
-} guest_job;
+} bench_job;
 
 /*
  * The arguments are loaded in each round, as results overwrite most of them.
  * Everything else is in registers that calls preserve: x4 and up.
  */
-#define DEFINE_GUEST_LOOP(name, insn)					\
-static void name(struct guest_job *job)					\
+#define BENCH_DEFINE_LOOP(name, insn)					\
+static void name(struct bench_job *job)					\
 {									\
 	register u64 x0 asm("x0");					\
 	register u64 x1 asm("x1");					\
@@ -53,7 +53,7 @@ static void name(struct guest_job *job)					\
 static void bench_guest_code(void)
 {
 	for (;;) {
-		guest_job.loop(&guest_job);
+		bench_job.loop(&bench_job);
 		GUEST_UCALL_NONE();
 	}
 }
@@ -102,17 +102,17 @@ static inline bool bench_vm_has_gic(struct bench_vm *b)
 	return b->has_gicv3 || b->gicv2_fd >= 0;
 }
 
-struct guest_bench {
+struct bench_guest_op {
 	struct kvm_vcpu *vcpu;
-	void (*loop)(struct guest_job *job);
+	void (*loop)(struct bench_job *job);
 	u64 x[4];
 	/* If not 0, each round needs a KVM_RUN that returns with this exit. */
 	u32 exit_reason;
 };
 
-static inline struct guest_job *bench_guest_job(struct kvm_vcpu *vcpu)
+static inline struct bench_job *bench_guest_job(struct kvm_vcpu *vcpu)
 {
-	return addr_gva2hva(vcpu->vm, (gva_t)&guest_job);
+	return addr_gva2hva(vcpu->vm, (gva_t)&bench_job);
 }
 
 static inline bool bench_guest_is_done(struct kvm_vcpu *vcpu)
@@ -123,8 +123,8 @@ static inline bool bench_guest_is_done(struct kvm_vcpu *vcpu)
 
 static inline u64 bench_guest_batch(void *arg, u32 n)
 {
-	struct guest_bench *g = arg;
-	struct guest_job *job = bench_guest_job(g->vcpu);
+	struct bench_guest_op *g = arg;
+	struct bench_job *job = bench_guest_job(g->vcpu);
 	struct kvm_run *run = g->vcpu->run;
 	u32 nr_exits = 0;
 
@@ -150,13 +150,13 @@ static inline u64 bench_guest_batch(void *arg, u32 n)
 }
 
 /* Returns the x0 that the last round left. */
-static inline u64 bench_guest_try(struct guest_bench *g)
+static inline u64 bench_guest_try(struct bench_guest_op *g)
 {
 	bench_guest_batch(g, 1);
 	return bench_guest_job(g->vcpu)->x[0];
 }
 
-static inline void bench_guest(const char *path, u32 n, struct guest_bench g)
+static inline void bench_guest(const char *path, u32 n, struct bench_guest_op g)
 {
 	bench_run(path, n, bench_guest_batch, &g);
 }

@@ -18,28 +18,28 @@
 #define E(name)		BIT(E##name)
 
 enum fuzz_op {
-	OP_CREATE_VM,
-	OP_CREATE_VCPU,
-	OP_VCPU_INIT,
-	OP_FINALIZE,
-	OP_GET_REG,
-	OP_SET_REG,
-	OP_GET_LIST,
-	OP_VM_GET_REG,
-	OP_VM_SET_REG,
-	OP_VM_GET_LIST,
-	OP_MASKS,
-	OP_VM_ATTR,
-	OP_GIC_CREATE,
-	OP_GIC_ATTR,
-	OP_VCPU_ATTR,
-	OP_CHECK_EXTENSION,
-	OP_ENABLE_CAP,
-	OP_GET_MP_STATE,
-	OP_SET_MP_STATE,
-	OP_RUN,
-	OP_HYPERCALL,
-	NR_OPS,
+	FUZZ_CREATE_VM,
+	FUZZ_CREATE_VCPU,
+	FUZZ_VCPU_INIT,
+	FUZZ_FINALIZE,
+	FUZZ_GET_REG,
+	FUZZ_SET_REG,
+	FUZZ_GET_LIST,
+	FUZZ_VM_GET_REG,
+	FUZZ_VM_SET_REG,
+	FUZZ_VM_GET_LIST,
+	FUZZ_MASKS,
+	FUZZ_VM_ATTR,
+	FUZZ_GIC_CREATE,
+	FUZZ_GIC_ATTR,
+	FUZZ_VCPU_ATTR,
+	FUZZ_CHECK_EXTENSION,
+	FUZZ_ENABLE_CAP,
+	FUZZ_GET_MP_STATE,
+	FUZZ_SET_MP_STATE,
+	FUZZ_RUN,
+	FUZZ_HYPERCALL,
+	NR_FUZZ_OPS,
 };
 
 static const struct {
@@ -47,55 +47,56 @@ static const struct {
 	/* The names of the arguments */
 	const char *in[4];
 	u64 errors;
-} fuzz_ops[NR_OPS] = {
-	[OP_CREATE_VM] = { "KVM_CREATE_VM", { "vm", "features", "opt_in", "gic" } },
-	[OP_CREATE_VCPU] = { "KVM_CREATE_VCPU", { "vm", "id" },
+} fuzz_ops[NR_FUZZ_OPS] = {
+	[FUZZ_CREATE_VM] = { "KVM_CREATE_VM",
+			     { "vm", "features", "opt_in", "gic" } },
+	[FUZZ_CREATE_VCPU] = { "KVM_CREATE_VCPU", { "vm", "id" },
 			     E(EXIST) | E(INVAL) | E(BUSY) },
-	[OP_VCPU_INIT] = { "KVM_ARM_VCPU_INIT",
+	[FUZZ_VCPU_INIT] = { "KVM_ARM_VCPU_INIT",
 			   { "vcpu", "target", "features[0]", "features[6]" },
 			   E(INVAL) | E(NOENT) | E(FAULT) },
-	[OP_FINALIZE] = { "KVM_ARM_VCPU_FINALIZE", { "vcpu", "feature" },
+	[FUZZ_FINALIZE] = { "KVM_ARM_VCPU_FINALIZE", { "vcpu", "feature" },
 			  E(NOEXEC) | E(INVAL) | E(PERM) },
-	[OP_GET_REG] = { "KVM_GET_ONE_REG", { "vcpu", "id", "addr", "at" },
+	[FUZZ_GET_REG] = { "KVM_GET_ONE_REG", { "vcpu", "id", "addr", "at" },
 			 E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(PERM) |
 			 E(BUSY) },
-	[OP_SET_REG] = { "KVM_SET_ONE_REG", { "vcpu", "id", "val", "addr" },
+	[FUZZ_SET_REG] = { "KVM_SET_ONE_REG", { "vcpu", "id", "val", "addr" },
 			 E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(PERM) |
 			 E(BUSY) },
-	[OP_GET_LIST] = { "KVM_GET_REG_LIST", { "vcpu", "n", "addr" },
+	[FUZZ_GET_LIST] = { "KVM_GET_REG_LIST", { "vcpu", "n", "addr" },
 			  E(NOEXEC) | E(FAULT) | E(PERM) | E(2BIG) },
 	/* This is KVM_ARM_SET_DEVICE_ADDR if the VM has not opted in. */
-	[OP_VM_GET_REG] = { "KVM_GET_ONE_REG", { "vm", "id", "addr", "at" },
+	[FUZZ_VM_GET_REG] = { "KVM_GET_ONE_REG", { "vm", "id", "addr", "at" },
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(NODEV) |
 			    E(INVAL) | E(NXIO) | E(EXIST) | E(2BIG) },
-	[OP_VM_SET_REG] = { "KVM_SET_ONE_REG", { "vm", "id", "val", "addr" },
+	[FUZZ_VM_SET_REG] = { "KVM_SET_ONE_REG", { "vm", "id", "val", "addr" },
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(BUSY) },
-	[OP_VM_GET_LIST] = { "KVM_GET_REG_LIST", { "vm", "n", "addr" },
+	[FUZZ_VM_GET_LIST] = { "KVM_GET_REG_LIST", { "vm", "n", "addr" },
 			     E(FAULT) | E(2BIG) | E(INVAL) },
-	[OP_MASKS] = { "KVM_ARM_GET_REG_WRITABLE_MASKS",
+	[FUZZ_MASKS] = { "KVM_ARM_GET_REG_WRITABLE_MASKS",
 		       { "vm", "range", "addr", "reserved" },
 		       E(INVAL) | E(FAULT) },
-	[OP_VM_ATTR] = { "KVM_*_DEVICE_ATTR", { "vm", "group", "attr", "addr" },
+	[FUZZ_VM_ATTR] = { "KVM_*_DEVICE_ATTR", { "vm", "group", "attr", "addr" },
 			 E(NXIO) | E(FAULT) | E(INVAL) | E(BUSY) | E(EXIST) |
 			 E(NOTTY) },
-	[OP_GIC_CREATE] = { "KVM_CREATE_DEVICE", { "vm", "type" },
+	[FUZZ_GIC_CREATE] = { "KVM_CREATE_DEVICE", { "vm", "type" },
 			    E(EXIST) | E(NODEV) | E(BUSY) },
-	[OP_GIC_ATTR] = { "KVM_*_DEVICE_ATTR", { "gic", "group", "attr", "val" },
+	[FUZZ_GIC_ATTR] = { "KVM_*_DEVICE_ATTR", { "gic", "group", "attr", "val" },
 			  E(NXIO) | E(FAULT) | E(INVAL) | E(BUSY) | E(EXIST) |
 			  E(2BIG) | E(NODEV) | E(NOENT) },
-	[OP_VCPU_ATTR] = { "KVM_*_DEVICE_ATTR", { "vcpu", "group", "attr", "val" },
+	[FUZZ_VCPU_ATTR] = { "KVM_*_DEVICE_ATTR", { "vcpu", "group", "attr", "val" },
 			   E(NXIO) | E(FAULT) | E(INVAL) | E(EXIST) | E(NOEXEC) },
-	[OP_CHECK_EXTENSION] = { "KVM_CHECK_EXTENSION", { "vm", "cap" } },
-	[OP_ENABLE_CAP] = { "KVM_ENABLE_CAP", { "vm", "cap", "args[0]", "flags" },
+	[FUZZ_CHECK_EXTENSION] = { "KVM_CHECK_EXTENSION", { "vm", "cap" } },
+	[FUZZ_ENABLE_CAP] = { "KVM_ENABLE_CAP", { "vm", "cap", "args[0]", "flags" },
 			    E(INVAL) | E(FAULT) },
-	[OP_GET_MP_STATE] = { "KVM_GET_MP_STATE", { "vcpu" }, E(FAULT) },
-	[OP_SET_MP_STATE] = { "KVM_SET_MP_STATE", { "vcpu", "state" },
+	[FUZZ_GET_MP_STATE] = { "KVM_GET_MP_STATE", { "vcpu" }, E(FAULT) },
+	[FUZZ_SET_MP_STATE] = { "KVM_SET_MP_STATE", { "vcpu", "state" },
 			      E(INVAL) | E(FAULT) },
 	/* EAGAIN: with EL2, and without a GIC that could interrupt it */
-	[OP_RUN] = { "KVM_RUN", { "vcpu", "calls", "immediate_exit" },
+	[FUZZ_RUN] = { "KVM_RUN", { "vcpu", "calls", "immediate_exit" },
 		     E(NOEXEC) | E(PERM) | E(INVAL) | E(NODEV) | E(BUSY) |
 		     E(NXIO) | E(AGAIN) },
-	[OP_HYPERCALL] = { "hypercall", { "smc", "x0", "x1", "x2" } },
+	[FUZZ_HYPERCALL] = { "hypercall", { "smc", "x0", "x1", "x2" } },
 };
 
 /* While other threads close descriptors, interrupt, and change vCPUs */
@@ -180,7 +181,7 @@ static inline void fuzz_init(struct fuzz *f)
 	f->mem = kvm_mmap(FUZZ_MEM_SIZE + getpagesize(), PROT_READ | PROT_WRITE,
 			  MAP_PRIVATE | MAP_ANONYMOUS, -1);
 	f->hole = f->mem + FUZZ_MEM_SIZE;
-	mem_protect(f->hole, getpagesize(), PROT_NONE);
+	user_mem_protect(f->hole, getpagesize(), PROT_NONE);
 }
 
 static inline void fuzz_free(struct fuzz *f)
@@ -214,7 +215,7 @@ static inline __printf(2, 3) void fuzz_fail(struct fuzz *f, const char *fmt, ...
 	va_list args;
 
 	f->failed = true;
-	if (fw_failures++ >= FW_MAX_REPORTS)
+	if (!test_fail())
 		return;
 
 	printf("# ");
@@ -297,7 +298,7 @@ static inline void fuzz_end(struct fuzz *f, int err)
 	}
 	if (f->racing)
 		allowed |= FUZZ_RACE_ERRORS;
-	if (f->racing && s->op == OP_RUN)
+	if (f->racing && s->op == FUZZ_RUN)
 		allowed |= FUZZ_RACE_RUN_ERRORS;
 	if (err && (err > 63 || !(allowed & BIT(err))))
 		fuzz_fail(f, "an error that this call must not return");

@@ -29,9 +29,9 @@ static inline u64 fuzz_addr(struct fuzz *f, size_t size)
 	case 4:
 		return hole - FUZZ_WINDOW + fuzz_below(r, 64);
 	case 5:
-		return fuzz_pick(r, bad_pointers);
+		return fuzz_pick_of(r, user_bad_pointers, NR_USER_BAD_POINTERS);
 	case 6:
-		return (u64)read_only;
+		return (u64)user_read_only;
 	case 7:
 		return (hole - FUZZ_WINDOW) | fuzz_u64(r) << 56;
 	default:
@@ -57,7 +57,7 @@ static inline void fuzz_store(struct fuzz *f, u64 addr, const void *val,
 /* Fill the memory that an ioctl must leave unchanged, except its results. */
 static inline void fuzz_fill(struct fuzz *f, size_t size)
 {
-	memset(f->hole - size, CANARY, size);
+	memset(f->hole - size, USER_CANARY, size);
 }
 
 static inline void fuzz_mix_window(struct fuzz *f, size_t size)
@@ -69,7 +69,8 @@ static inline void fuzz_mix_window(struct fuzz *f, size_t size)
 static inline void *fuzz_arg(struct fuzz *f, void *arg)
 {
 	return fuzz_one_in(&f->random, 128) ?
-	       (void *)fuzz_pick(&f->random, bad_pointers) : arg;
+	       (void *)fuzz_pick_of(&f->random, user_bad_pointers,
+				    NR_USER_BAD_POINTERS) : arg;
 }
 
 /* ---- Registers ---- */

@@ -144,7 +144,7 @@ static inline bool fuzz_call_turns_off(u32 fn)
 /* Calls that turn the caller off are rare, as they take time. */
 static inline u64 fuzz_function(struct fuzz_random *r)
 {
-	u64 fn = fuzz_pick(r, smccc_fns).id;
+	u64 fn = fuzz_pick_of(r, smccc_fns, NR_SMCCC_FNS).id;
 
 	switch (fuzz_below(r, 8)) {
 	case 0:
@@ -177,7 +177,8 @@ static inline u64 fuzz_call_arg(struct fuzz_random *r)
 	case 2:
 		return fuzz_below(r, 4) << (8 * fuzz_below(r, 4));
 	case 3:
-		return fuzz_pick(r, smccc_fns).id ^ (fuzz_one_in(r, 4) ? BIT(30) : 0);
+		return fuzz_pick_of(r, smccc_fns, NR_SMCCC_FNS).id ^
+		       (fuzz_one_in(r, 4) ? BIT(30) : 0);
 	case 4:
 		return FUZZ_GPA + 4 * fuzz_below(r, 8);
 	case 5:

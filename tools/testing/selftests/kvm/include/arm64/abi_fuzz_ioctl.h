@@ -44,7 +44,8 @@ static inline struct kvm_smccc_filter fuzz_filter(struct fuzz_random *r)
 
 	memset(&filter, 0, sizeof(filter));
 	filter.base = fuzz_one_in(r, 4) ? fuzz_value(r) :
-		      fuzz_pick(r, smccc_fns).id - fuzz_below(r, 3);
+		      fuzz_pick_of(r, smccc_fns,
+				   NR_SMCCC_FNS).id - fuzz_below(r, 3);
 	filter.nr_functions = fuzz_one_in(r, 8) ? fuzz_value(r) :
 			      fuzz_pick(r, sizes);
 	filter.action = fuzz_one_in(r, 16) ? fuzz_value(r) : fuzz_below(r, 3);
@@ -71,7 +72,8 @@ static inline void fuzz_set_filter(struct fuzz *f, struct fuzz_vm *vm)
 	if (fuzz_one_in(r, 16))
 		attr.attr = fuzz_value(r);
 
-	fuzz_begin(f, OP_VM_ATTR, vm - f->vms, attr.group, attr.attr, attr.addr);
+	fuzz_begin(f, FUZZ_VM_ATTR, vm - f->vms, attr.group, attr.attr,
+		   attr.addr);
 	fuzz_out(f, filter.base);
 	fuzz_out(f, filter.nr_functions);
 	fuzz_out(f, filter.action);
@@ -95,7 +97,9 @@ static inline void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 	unsigned long cmd = fuzz_attr_cmd(r);
 	struct kvm_device_attr attr = {
 		.group = KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
-		.attr = vgic_v2_attr(fuzz_below(r, 3), fuzz_pick(r, gicc_regs).offset),
+		.attr = vgic_v2_attr(fuzz_below(r, 3),
+				     fuzz_pick_of(r, gicc_regs,
+						  NR_GICC_REGS).offset),
 		.addr = fuzz_addr(f, 4),
 	};
 	u32 val = fuzz_value(r);
@@ -124,7 +128,7 @@ static inline void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 	if (fuzz_is_canonical_pmr(&attr))
 		attr.addr = fuzz_one_in(r, 4) ? attr.addr : 0;
 
-	fuzz_begin(f, OP_GIC_ATTR, vm - f->vms, attr.group, attr.attr, val);
+	fuzz_begin(f, FUZZ_GIC_ATTR, vm - f->vms, attr.group, attr.attr, val);
 	fuzz_fill(f, FUZZ_WINDOW);
 	fuzz_store(f, attr.addr, &val, sizeof(val));
 	if (fuzz_is_canonical_pmr(&attr))
@@ -154,7 +158,7 @@ static inline void fuzz_set_stolen_time(struct fuzz *f, struct fuzz_vm *vm, int 
 	if (fuzz_one_in(r, 4))
 		gpa = fuzz_one_in(r, 2) ? gpa + 8 : FUZZ_GPA + FUZZ_GUEST_SIZE;
 
-	fuzz_begin(f, OP_VCPU_ATTR, nr, attr.group, attr.attr, gpa);
+	fuzz_begin(f, FUZZ_VCPU_ATTR, nr, attr.group, attr.attr, gpa);
 	fuzz_fill(f, FUZZ_WINDOW);
 	/* Else a part of it might be a different address. */
 	if (attr.addr + 8 <= (u64)f->hole)
@@ -172,7 +176,7 @@ static inline void fuzz_mp_state(struct fuzz *f, struct fuzz_vm *vm, int nr)
 	int ret;
 
 	if (fuzz_one_in(&f->random, 2)) {
-		fuzz_begin(f, OP_GET_MP_STATE, nr);
+		fuzz_begin(f, FUZZ_GET_MP_STATE, nr);
 		ret = ioctl(vm->vcpus[nr].fd, KVM_GET_MP_STATE,
 			    fuzz_arg(f, &state));
 		fuzz_out(f, state.mp_state);
@@ -180,7 +184,7 @@ static inline void fuzz_mp_state(struct fuzz *f, struct fuzz_vm *vm, int nr)
 		state.mp_state = fuzz_one_in(&f->random, 8) ?
 				 fuzz_value(&f->random) :
 				 fuzz_pick(&f->random, states);
-		fuzz_begin(f, OP_SET_MP_STATE, nr, state.mp_state);
+		fuzz_begin(f, FUZZ_SET_MP_STATE, nr, state.mp_state);
 		ret = ioctl(vm->vcpus[nr].fd, KVM_SET_MP_STATE,
 			    fuzz_arg(f, &state));
 	}
@@ -222,7 +226,7 @@ static inline void fuzz_finalize(struct fuzz *f, struct fuzz_vm *vm, int nr)
 						   KVM_ARM_VCPU_SVE;
 	int ret;
 
-	fuzz_begin(f, OP_FINALIZE, nr, feature);
+	fuzz_begin(f, FUZZ_FINALIZE, nr, feature);
 	ret = ioctl(vm->vcpus[nr].fd, KVM_ARM_VCPU_FINALIZE, &feature);
 	fuzz_end(f, FUZZ_ERR(ret));
 }
@@ -265,7 +269,7 @@ static inline void fuzz_check_extension(struct fuzz *f, struct fuzz_vm *vm)
 		       !(vm->opted_in & BIT(cap - KVM_CAP_ARM_FEATURE_LEVELS));
 	int ret;
 
-	fuzz_begin(f, OP_CHECK_EXTENSION, vm - f->vms, cap);
+	fuzz_begin(f, FUZZ_CHECK_EXTENSION, vm - f->vms, cap);
 	ret = ioctl(vm->fd, KVM_CHECK_EXTENSION, (unsigned long)cap);
 	if (!of_mode)
 		fuzz_out(f, ret);
@@ -306,7 +310,8 @@ static inline void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm)
 	absent = opts_in && !f->racing && !(f->opts_in && fuzz_one_in(r, 4));
 	if (opts_in && !absent)
 		fuzz_rust_begin(f);
-	fuzz_begin(f, OP_ENABLE_CAP, vm - f->vms, cap.cap, cap.args[0], cap.flags);
+	fuzz_begin(f, FUZZ_ENABLE_CAP, vm - f->vms, cap.cap, cap.args[0],
+		   cap.flags);
 	if (absent && fuzz_mode_is_rust(f)) {
 		/* A dead VM returns EIO, whatever the capability. */
 		ret = ioctl(vm->fd, KVM_CHECK_EXTENSION, (unsigned long)cap.cap);

@@ -19,11 +19,11 @@ static struct fuzz_vm shared_vms[FUZZ_MAX_VMS];
 static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER;
 
 /* How often KVM_ENABLE_CAP won or lost against the first KVM_CREATE_VCPU */
-static unsigned long nr_opted_in, nr_too_late;
+static unsigned long fuzz_nr_opted_in, fuzz_nr_too_late;
 
 static inline void fuzz_skip_races(void)
 {
-	fw_skip("left out (-o)");
+	test_skip("left out (-o)");
 }
 
 static inline void fuzz_race_init(u8 *guest_mem[FUZZ_MAX_VMS])
@@ -88,7 +88,7 @@ static inline void fuzz_race_run(struct fuzz *f, int nr)
 		fuzz_raise_irq(vm, nr);
 	fuzz_set_pc(vm, vcpu);
 	for (i = 0; i < 8; i++) {
-		fuzz_begin(f, OP_RUN, nr);
+		fuzz_begin(f, FUZZ_RUN, nr);
 		ret = ioctl(vcpu->fd, KVM_RUN, NULL);
 		fuzz_end(f, FUZZ_ERR(ret));
 		if (ret)
@@ -99,7 +99,7 @@ static inline void fuzz_race_run(struct fuzz *f, int nr)
 /* KVM_RUN of vCPU 0 and of vCPU 1 */
 static inline void fuzz_race_vcpu(struct abi_worker *w)
 {
-	fuzz_race_run(&racers[w - abi_workers], w - abi_workers);
+	fuzz_race_run(&racers[w->nr], w->nr);
 }
 
 /*
@@ -110,7 +110,7 @@ static inline int fuzz_opted_in(int vm_fd)
 {
 	int ranges = opt_in_check(vm_fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 	struct kvm_reg_list list = { .n = 0 };
-	int ret = fw_get_reg_list(vm_fd, &list);
+	int ret = one_reg_list(vm_fd, &list);
 
 	if (ranges < 0 || ret == EIO)
 		return -1;
@@ -128,9 +128,9 @@ static inline void fuzz_expect_opted_in(struct fuzz_vm *vm)
 {
 	int now = fuzz_opted_in(vm->fd);
 
-	fw_expect(vm->had < 0 || now < 0 || now == vm->had,
-		  "a VM with a vCPU has opted in to %#x, before to %#x", now,
-		  vm->had);
+	test_expect(vm->had < 0 || now < 0 || now == vm->had,
+		    "a VM with a vCPU has opted in to %#x, before to %#x", now,
+		    vm->had);
 }
 
 /* Try all opt-ins repeatedly on a VM that is about to get its first vCPU. */
@@ -141,18 +141,18 @@ static inline void fuzz_race_opt_ins(struct fuzz *f, struct fuzz_vm *vm)
 	for (i = 0; i < 4 * NR_OPT_INS; i++) {
 		const struct opt_in *o = &opt_ins[i % NR_OPT_INS];
 
-		fuzz_begin(f, OP_ENABLE_CAP, vm - f->vms, o->cap, o->arg);
+		fuzz_begin(f, FUZZ_ENABLE_CAP, vm - f->vms, o->cap, o->arg);
 		ret = opt_in_enable(vm->fd, o->cap, o->arg);
 		fuzz_end(f, ret);
-		__atomic_add_fetch(ret ? &nr_too_late : &nr_opted_in, 1,
-				   __ATOMIC_RELAXED);
+		__atomic_add_fetch(ret ? &fuzz_nr_too_late : &fuzz_nr_opted_in,
+				   1, __ATOMIC_RELAXED);
 	}
 }
 
 /* All ioctls except KVM_RUN, by two threads */
 static inline void fuzz_race_ioctls(struct abi_worker *w)
 {
-	struct fuzz *f = &racers[w - abi_workers];
+	struct fuzz *f = &racers[w->nr];
 	struct fuzz_vm *vm = &f->vms[fuzz_below(&f->random, FUZZ_MAX_VMS)];
 	int i, nr;
 
@@ -198,7 +198,7 @@ static inline struct fuzz_vm fuzz_share_vm(struct fuzz *f, int nr)
  */
 static inline void fuzz_race_vms(struct abi_worker *w)
 {
-	struct fuzz *f = &racers[w - abi_workers];
+	struct fuzz *f = &racers[w->nr];
 	int nr = fuzz_below(&f->random, FUZZ_MAX_VMS);
 	int i, others = 4 * w->rounds % FUZZ_DESCRIPTORS, fds[FUZZ_DESCRIPTORS];
 	struct fuzz_vm old;
@@ -232,7 +232,7 @@ static inline void *fuzz_racer(void *data)
 {
 	struct abi_worker *w = data;
 	timer_t timer = run_alarm_create();
-	int nr = w - abi_workers;
+	int nr = w->nr;
 
 	if (nr < 2)
 		run_alarm_set(timer, 2 * FUZZ_ALARM_NS);

@@ -114,14 +114,17 @@ static inline bool fuzz_one_in(struct fuzz_random *r, u32 n)
 }
 
 static inline void *fuzz_element(struct fuzz_random *r, const void *array,
-				 size_t size, size_t each)
+				 size_t nr, size_t each)
 {
-	return (void *)array + fuzz_below(r, size / each) * each;
+	return (void *)array + fuzz_below(r, nr) * each;
 }
 
-#define fuzz_pick(r, array)						\
-	(*(const typeof((array)[0]) *)fuzz_element(r, array, sizeof(array), \
+#define fuzz_pick_of(r, array, nr)					\
+	(*(const typeof((array)[0]) *)fuzz_element(r, array, nr,	\
 						   sizeof((array)[0])))
+
+#define fuzz_pick(r, array)						\
+	fuzz_pick_of(r, array, ARRAY_SIZE(array))
 
 /* Flip up to @n bits. */
 static inline u64 fuzz_noise(struct fuzz_random *r, u64 val, int n)

@@ -47,10 +47,10 @@ static inline int fuzz_read(struct fuzz *f, const struct fuzz_regs *regs, u64 id
 	u64 *at = (u64 *)f->hole - 1;
 	int ret;
 
-	fuzz_begin(f, fuzz_is_vm(regs) ? OP_VM_GET_REG : OP_GET_REG,
+	fuzz_begin(f, fuzz_is_vm(regs) ? FUZZ_VM_GET_REG : FUZZ_GET_REG,
 		   fuzz_whose(f, regs), id, (u64)at);
 	fuzz_fill(f, FUZZ_WINDOW);
-	ret = fw_one_reg(regs->fd, KVM_GET_ONE_REG, id, (u64)at);
+	ret = one_reg(regs->fd, KVM_GET_ONE_REG, id, (u64)at);
 	*val = *at;
 	fuzz_out(f, *val);
 	fuzz_end(f, ret);
@@ -66,7 +66,7 @@ static inline void fuzz_get_reg(struct fuzz *f, const struct fuzz_regs *regs)
 	};
 	int ret;
 
-	fuzz_begin(f, fuzz_is_vm(regs) ? OP_VM_GET_REG : OP_GET_REG,
+	fuzz_begin(f, fuzz_is_vm(regs) ? FUZZ_VM_GET_REG : FUZZ_GET_REG,
 		   fuzz_whose(f, regs), reg.id, reg.addr);
 	fuzz_fill(f, FUZZ_WINDOW);
 	ret = ioctl(regs->fd, KVM_GET_ONE_REG, fuzz_arg(f, &reg));
@@ -90,7 +90,7 @@ static inline void fuzz_set_reg(struct fuzz *f, const struct fuzz_regs *regs)
 	if (regs->vm->features & BIT(KVM_ARM_VCPU_PMU_V3))
 		val = fuzz_keep_pmu(reg.id, val, before);
 
-	fuzz_begin(f, fuzz_is_vm(regs) ? OP_VM_SET_REG : OP_SET_REG,
+	fuzz_begin(f, fuzz_is_vm(regs) ? FUZZ_VM_SET_REG : FUZZ_SET_REG,
 		   fuzz_whose(f, regs), reg.id, val, reg.addr);
 	fuzz_fill(f, FUZZ_WINDOW);
 	fuzz_store(f, reg.addr, &val, sizeof(val));
@@ -129,7 +129,7 @@ static inline void fuzz_get_list(struct fuzz *f, const struct fuzz_regs *regs)
 	addr = fuzz_one_in(r, 2) ? (u64)f->hole - size :
 				   fuzz_addr(f, 8 * (1 + fuzz_below(r, 500)));
 
-	fuzz_begin(f, fuzz_is_vm(regs) ? OP_VM_GET_LIST : OP_GET_LIST,
+	fuzz_begin(f, fuzz_is_vm(regs) ? FUZZ_VM_GET_LIST : FUZZ_GET_LIST,
 		   fuzz_whose(f, regs), n, addr);
 	fuzz_fill(f, size);
 	fuzz_store(f, addr, &n, sizeof(n));
@@ -153,7 +153,7 @@ static inline void fuzz_get_masks(struct fuzz *f, struct fuzz_vm *vm)
 		range.reserved[fuzz_below(r, ARRAY_SIZE(range.reserved))] =
 			fuzz_value(r);
 
-	fuzz_begin(f, OP_MASKS, vm - f->vms, range.range, range.addr,
+	fuzz_begin(f, FUZZ_MASKS, vm - f->vms, range.range, range.addr,
 		   range.reserved[0]);
 	fuzz_fill(f, size);
 	ret = ioctl(vm->fd, KVM_ARM_GET_REG_WRITABLE_MASKS, fuzz_arg(f, &range));

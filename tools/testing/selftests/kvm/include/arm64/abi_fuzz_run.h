@@ -53,7 +53,7 @@ static inline bool fuzz_fill_batch(struct fuzz *f, struct fuzz_vm *vm)
 
 static inline int fuzz_set_core(struct fuzz_vcpu *vcpu, u64 id, u64 val)
 {
-	return fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)&val);
+	return one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)&val);
 }
 
 /*
@@ -111,7 +111,7 @@ static inline void fuzz_lost_guest(struct fuzz *f, struct fuzz_vm *vm,
 	const struct fuzz_call *c = fuzz_batch(vm)->calls;
 	u64 pc = 0;
 
-	fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, ARM64_CORE_REG(regs.pc), (u64)&pc);
+	one_reg(vcpu->fd, KVM_GET_ONE_REG, ARM64_CORE_REG(regs.pc), (u64)&pc);
 	fuzz_fail(f, "the guest does not exit, its PC is %#lx", pc);
 	for (; c < fuzz_batch(vm)->calls + fuzz_batch(vm)->nr; c++)
 		printf("#      %s %#lx(%#lx, %#lx, %#lx) -> %#lx\n",
@@ -178,7 +178,8 @@ static inline void fuzz_mix_calls(struct fuzz *f, struct fuzz_vm *vm)
 
 	fuzz_clean(batch, sizeof(*batch));
 	for (c = batch->calls; c < batch->calls + batch->nr; c++) {
-		fuzz_begin(f, OP_HYPERCALL, c->smc, c->in[0], c->in[1], c->in[2]);
+		fuzz_begin(f, FUZZ_HYPERCALL, c->smc, c->in[0], c->in[1],
+			   c->in[2]);
 		fuzz_mix_mem(f, c->in, sizeof(c->in));
 		for (i = 0; i < 8; i++)
 			fuzz_out(f, c->out[i] & ~fuzz_call_mask(c, i));
@@ -204,7 +205,7 @@ static inline void fuzz_run(struct fuzz *f, struct fuzz_vm *vm, int nr)
 	    !(state == KVM_MP_STATE_SUSPENDED && fuzz_has_irq(vm)))
 		immediate = true;
 
-	fuzz_begin(f, OP_RUN, nr, fuzz_batch(vm)->nr, immediate);
+	fuzz_begin(f, FUZZ_RUN, nr, fuzz_batch(vm)->nr, immediate);
 	fuzz_mix(f, state);
 	fuzz_mix(f, fuzz_set_pc(vm, vcpu));
 	if (fuzz_has_irq(vm))

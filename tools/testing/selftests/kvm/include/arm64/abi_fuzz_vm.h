@@ -11,7 +11,7 @@
 #include "vgic_v2.h"
 
 /* The features of this machine; set once */
-static struct {
+static struct fuzz_host {
 	int kvm_fd;
 	size_t run_size;
 	bool vgic_v2;
@@ -151,7 +151,7 @@ static inline void fuzz_vm_create(struct fuzz *f, struct fuzz_vm *vm)
 	if (f->opts_in)
 		vm->opted_in = fuzz_opt_in(f, vm->fd);
 
-	fuzz_begin(f, OP_CREATE_VM, vm - f->vms, vm->features, vm->opted_in,
+	fuzz_begin(f, FUZZ_CREATE_VM, vm - f->vms, vm->features, vm->opted_in,
 		   vm->gic_type);
 	fuzz_end(f, 0);
 }
@@ -177,7 +177,7 @@ static inline void fuzz_vcpu_create(struct fuzz *f, struct fuzz_vm *vm, u64 id)
 	struct fuzz_vcpu *vcpu = &vm->vcpus[vm->nr_vcpus];
 	int fd;
 
-	fuzz_begin(f, OP_CREATE_VCPU, vm - f->vms, id);
+	fuzz_begin(f, FUZZ_CREATE_VCPU, vm - f->vms, id);
 	fd = ioctl(vm->fd, KVM_CREATE_VCPU, id);
 	fuzz_end(f, FUZZ_ERR(fd));
 	if (fd < 0)
@@ -197,7 +197,7 @@ static inline void fuzz_vcpu_init(struct fuzz *f, struct fuzz_vm *vm, int nr,
 
 	init.features[0] = features;
 	init.features[6] = last;
-	fuzz_begin(f, OP_VCPU_INIT, nr, target, features, last);
+	fuzz_begin(f, FUZZ_VCPU_INIT, nr, target, features, last);
 	ret = ioctl(vm->vcpus[nr].fd, KVM_ARM_VCPU_INIT, fuzz_arg(f, &init));
 	fuzz_end(f, FUZZ_ERR(ret));
 	if (!ret && !vm->configured)
@@ -212,7 +212,7 @@ static inline int fuzz_gic_set(struct fuzz *f, struct fuzz_vm *vm, u32 group,
 	};
 	int ret;
 
-	fuzz_begin(f, OP_GIC_ATTR, vm - f->vms, group, attr, !!addr);
+	fuzz_begin(f, FUZZ_GIC_ATTR, vm - f->vms, group, attr, !!addr);
 	ret = ioctl(vm->gic_fd, KVM_SET_DEVICE_ATTR, &kattr);
 	fuzz_end(f, FUZZ_ERR(ret));
 	return ret;
@@ -226,7 +226,7 @@ static inline void fuzz_gic_create(struct fuzz *f, struct fuzz_vm *vm)
 	bool is_v2 = vm->gic_type == KVM_DEV_TYPE_ARM_VGIC_V2;
 	int ret;
 
-	fuzz_begin(f, OP_GIC_CREATE, vm - f->vms, vm->gic_type);
+	fuzz_begin(f, FUZZ_GIC_CREATE, vm - f->vms, vm->gic_type);
 	ret = ioctl(vm->fd, KVM_CREATE_DEVICE, &create);
 	fuzz_end(f, FUZZ_ERR(ret));
 	if (ret)

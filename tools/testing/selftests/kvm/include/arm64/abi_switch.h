@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The switch between implementations of KVM/arm64's userspace and guest ABI,
- * and flipping it while threads work. A kernel with several implementations has
+ * The switch between implementations of KVM/arm64's userspace and guest ABI.
+ * A kernel with several implementations has
  *
  *	/sys/kernel/debug/kvm/arm_abi/mode	the current one, writable
  *	/sys/kernel/debug/kvm/arm_abi/count	1: count the calls of each
@@ -34,12 +34,34 @@ static struct abi_switch {
 	char initial_count[ABI_WORD];
 	pthread_mutex_t lock;
 	bool restored;
-	unsigned int nr_flips;
 	bool uncounted;
 	bool traced;
 } abi = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 };
+
+static inline bool abi_present(void)
+{
+	return abi.present;
+}
+
+/* The mode in which the test was started, and under test if it sets none */
+static inline const char *abi_initial_mode(void)
+{
+	return abi.initial_mode;
+}
+
+/* For a child process, which may test another mode than its parent */
+static inline void abi_set_initial_mode(const char *mode)
+{
+	snprintf(abi.initial_mode, sizeof(abi.initial_mode), "%s", mode);
+}
+
+/* For a child process: its parent restores the switch. */
+static inline void abi_leave_to_parent(void)
+{
+	abi.restored = true;
+}
 
 /* The last column may be missing. */
 struct abi_stats {
@@ -166,6 +188,11 @@ static inline void abi_set_count(bool count)
 	TEST_ASSERT(ok, "Failed to turn counting of calls on or off");
 }
 
+static inline void abi_toggle_count(void)
+{
+	abi_set_count(abi.uncounted);
+}
+
 /* False if the kernel cannot trace. If it can, the tracepoints must exist. */
 static inline bool abi_can_trace(void)
 {
@@ -260,6 +287,12 @@ static inline void abi_begin_stats(void)
 	abi_stats_before = abi_read_stats();
 }
 
+/* The mismatches since abi_begin_stats() */
+static inline u64 abi_new_mismatches(void)
+{
+	return abi_read_stats().mismatches - abi_stats_before.mismatches;
+}
+
 /* Returns whether there is a switch, else only the test's load runs. */
 static inline bool abi_begin(void)
 {
@@ -288,29 +321,27 @@ static inline void abi_check_stats(int unused)
 	u64 unjudged;
 
 	if (!abi.present) {
-		fw_skip("this kernel has one implementation");
+		test_skip("this kernel has one implementation");
 		return;
 	}
 
 	now = abi_read_stats();
-	fw_expect(now.mismatches == abi_stats_before.mismatches,
-		  "%lu mismatches", now.mismatches - abi_stats_before.mismatches);
-	fw_expect(now.c > abi_stats_before.c, "c served no call");
-	fw_expect(now.rust > abi_stats_before.rust, "rust served no call");
+	test_expect(now.mismatches == abi_stats_before.mismatches,
+		    "%lu mismatches", now.mismatches - abi_stats_before.mismatches);
+	test_expect(now.c > abi_stats_before.c, "c served no call");
+	test_expect(now.rust > abi_stats_before.rust, "rust served no call");
 	unjudged = now.unjudged - abi_stats_before.unjudged;
 	ksft_print_msg("%lu of %lu calls could not be compared\n", unjudged,
 		       now.c - abi_stats_before.c);
-	fw_expect(unjudged < ABI_UNJUDGED_SOME +
-		  (now.c - abi_stats_before.c) / ABI_UNJUDGED_PART,
-		  "too many calls could not be compared");
+	test_expect(unjudged < ABI_UNJUDGED_SOME +
+		    (now.c - abi_stats_before.c) / ABI_UNJUDGED_PART,
+		    "too many calls could not be compared");
 
 	abi_restore();
-	fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
-		  !strcmp(mode, abi.initial_mode), "mode is '%s', was '%s'",
-		  mode, abi.initial_mode);
+	test_expect(abi_read_word(ABI_DIR "mode", mode) &&
+		    !strcmp(mode, abi.initial_mode), "mode is '%s', was '%s'",
+		    mode, abi.initial_mode);
 }
-
-/* ---- Flipping it while threads work ---- */
 
 /* A phase takes at least this long and this many flips, or it has hung. */
 #define ABI_PHASE_MS		1000
@@ -320,6 +351,7 @@ static inline void abi_check_stats(int unused)
 #define ABI_MAX_WORKERS		5
 
 static struct abi_worker {
+	int nr;
 	pthread_t thread;
 	struct kvm_vcpu *vcpu;
 	u32 seed;
@@ -327,6 +359,14 @@ static struct abi_worker {
 } abi_workers[ABI_MAX_WORKERS];
 
 static bool abi_stop;
+
+/* How often the mode was switched */
+static unsigned int abi_flips;
+
+static inline unsigned int abi_nr_flips(void)
+{
+	return abi_flips;
+}
 
 /* Count in so many modes, then not in as many: this ends in each mode. */
 #define ABI_COUNT_FLIPS		5
@@ -337,11 +377,11 @@ static inline void abi_next_mode(void)
 	static const char * const sequence[] = {
 		"c", "rust", "check", "rust", "c", "check",
 	};
-	unsigned int nr = abi.nr_flips++;
+	unsigned int nr = abi_flips++;
 
 	abi_set_mode(sequence[nr % ARRAY_SIZE(sequence)]);
 	if (nr % ABI_COUNT_FLIPS == ABI_COUNT_FLIPS - 1)
-		abi_set_count(abi.uncounted);
+		abi_toggle_count();
 }
 
 /* For workers: whether to stop, and the end of a round */
@@ -372,7 +412,7 @@ static inline void abi_start_worker(int nr, pthread_fn_t fn,
 {
 	struct abi_worker *w = &abi_workers[nr];
 
-	*w = (struct abi_worker) { .vcpu = vcpu, .seed = nr + 1 };
+	*w = (struct abi_worker) { .nr = nr, .vcpu = vcpu, .seed = nr + 1 };
 	__atomic_store_n(&abi_stop, false, __ATOMIC_RELAXED);
 	kvm_pthread_create(&w->thread, NULL, fn, w);
 }
@@ -385,7 +425,7 @@ static inline void *abi_repeat(void *data)
 	struct abi_worker *w = data;
 
 	while (!abi_stopping()) {
-		abi_rounds[w - abi_workers](w);
+		abi_rounds[w->nr](w);
 		abi_round_done(w);
 	}
 
@@ -410,10 +450,25 @@ static inline void abi_flip(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	abi_next_mode();
-	if (abi.nr_flips % ABI_EVENTS_FLIPS == 0)
+	if (abi_flips % ABI_EVENTS_FLIPS == 0)
 		abi_toggle_events();
 	us = timespec_to_ns(timespec_elapsed(start)) / 1000;
 	usleep(us);
+}
+
+/* Wait for @nr workers to finish. Returns how many rounds they have done. */
+static inline unsigned long abi_stop_and_join(int nr)
+{
+	unsigned long rounds = 0;
+	int i;
+
+	__atomic_store_n(&abi_stop, true, __ATOMIC_RELAXED);
+	for (i = 0; i < nr; i++) {
+		kvm_pthread_join(abi_workers[i].thread, NULL);
+		rounds += abi_workers[i].rounds;
+	}
+
+	return rounds;
 }
 
 /*
@@ -422,15 +477,14 @@ static inline void abi_flip(void)
  */
 static inline void abi_flip_until(int nr, bool (*enough)(void))
 {
-	unsigned int first = abi.nr_flips;
+	unsigned int first = abi_flips;
 	struct timespec start, elapsed;
-	unsigned long rounds = 0;
+	unsigned long rounds;
 	s64 ms;
-	int i;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
-		if (abi.present)
+		if (abi_present())
 			abi_flip();
 		usleep(500);
 
@@ -439,16 +493,11 @@ static inline void abi_flip_until(int nr, bool (*enough)(void))
 		TEST_ASSERT(ms < ABI_PHASE_LIMIT_MS, "No progress");
 	} while (ms < ABI_PHASE_MS || !abi_all_progressed(nr) ||
 		 (enough && !enough()) ||
-		 (abi.present && abi.nr_flips - first < ABI_PHASE_FLIPS));
+		 (abi_present() && abi_flips - first < ABI_PHASE_FLIPS));
 
-	__atomic_store_n(&abi_stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < nr; i++) {
-		kvm_pthread_join(abi_workers[i].thread, NULL);
-		rounds += abi_workers[i].rounds;
-	}
-
+	rounds = abi_stop_and_join(nr);
 	ksft_print_msg("%lu rounds of %d threads, %u switches\n", rounds, nr,
-		       abi.nr_flips - first);
+		       abi_flips - first);
 }
 
 static inline void abi_flip_and_join(int nr)

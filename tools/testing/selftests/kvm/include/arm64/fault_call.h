@@ -119,15 +119,20 @@ static const struct fault_pass {
 	{ "c", true }, { "rust", true }, { "check", true }, { "rust", false },
 };
 
+static inline const char *fault_first_mode(void)
+{
+	return fault_passes[0].mode;
+}
+
 /* Without a switch there is only the first pass. */
 static inline int fault_nr_passes(void)
 {
-	return abi.present ? ARRAY_SIZE(fault_passes) : 1;
+	return abi_present() ? ARRAY_SIZE(fault_passes) : 1;
 }
 
 static inline void fault_begin_pass(int nr)
 {
-	if (!abi.present)
+	if (!abi_present())
 		return;
 
 	fault_set_mode(fault_passes[nr].mode);
@@ -149,7 +154,7 @@ static inline int fault_want(const struct fault_call *c)
 
 static inline int fault_run_one_reg(const struct fault_call *c, u64 addr)
 {
-	return fw_one_reg(c->fd, c->cmd, c->id, addr);
+	return one_reg(c->fd, c->cmd, c->id, addr);
 }
 
 static inline int fault_run_attr(const struct fault_call *c, u64 addr)
@@ -192,9 +197,9 @@ static inline void fault_check(const struct fault_call *c)
 	get = *c;
 	get.cmd = c->get_cmd;
 	ret = get.run(&get, (u64)&val);
-	fw_expect(!ret && !memcmp(&val, c->now, c->size),
-		  "%s: reads %#lx (%s) after it has failed", c->name, val,
-		  strerror(ret));
+	test_expect(!ret && !memcmp(&val, c->now, c->size),
+		    "%s: reads %#lx (%s) after it has failed", c->name, val,
+		    strerror(ret));
 }
 
 /* Undo the call, which has returned @ret. */
@@ -207,8 +212,8 @@ static inline void fault_undo(struct fault_call *c, int ret)
 	if (c->undo)
 		c->undo(c);
 	else if (c->get_cmd)
-		fw_expect(!c->run(c, (u64)c->now), "%s: cannot be undone",
-			  c->name);
+		test_expect(!c->run(c, (u64)c->now), "%s: cannot be undone",
+			    c->name);
 }
 
 /* ---- Registers ---- */
@@ -240,7 +245,7 @@ static inline void fault_add_set(const char *of, const char *reg, int fd,
 	c->size = 8;
 	c->in_size = 8;
 	memcpy(c->in, &other, 8);
-	TEST_ASSERT(!fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)c->now),
+	TEST_ASSERT(!one_reg(fd, KVM_GET_ONE_REG, id, (u64)c->now),
 		    "%s: %s cannot be read", of, reg);
 }
 
@@ -301,7 +306,7 @@ static inline void fault_add_list(const char *of, int fd, u64 ignore)
 	struct fault_call *c;
 	u64 all;
 
-	TEST_ASSERT(fw_get_reg_list(fd, &none) == E2BIG, "%s: no list", of);
+	TEST_ASSERT(one_reg_list(fd, &none) == E2BIG, "%s: no list", of);
 	c = fault_add("%s: KVM_GET_REG_LIST without room", of);
 	c->run = fault_run_struct;
 	c->fd = fd;
@@ -416,11 +421,11 @@ static inline void fault_check_not_enabled(const struct fault_call *c)
 	int ret = opt_in_check(c->fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 	struct kvm_reg_list list = { .n = 0 };
 
-	fw_expect(ret == BIT(KVM_ARM_FEATURE_ID_RANGE),
-		  "%s: ranges %#x after it has failed", c->name, ret);
-	ret = fw_get_reg_list(c->fd, &list);
-	fw_expect(ret == EINVAL, "%s: registers of the VM after it has failed",
-		  c->name);
+	test_expect(ret == BIT(KVM_ARM_FEATURE_ID_RANGE),
+		    "%s: ranges %#x after it has failed", c->name, ret);
+	ret = one_reg_list(c->fd, &list);
+	test_expect(ret == EINVAL,
+		    "%s: registers of the VM after it has failed", c->name);
 }
 
 /* Enabling it again succeeds, so it is neither undone nor checked any more. */
@@ -456,7 +461,7 @@ static inline void fault_add_enable_caps(void)
 
 static inline void fault_add_filter(void)
 {
-	struct kvm_smccc_filter filter = { FILTER_FREE, 2, FWD };
+	struct kvm_smccc_filter filter = { FILTER_FREE, 2, FILTER_FWD };
 	struct fault_call *c = fault_add("struct kvm_smccc_filter");
 
 	c->run = fault_run_attr;
@@ -476,18 +481,18 @@ static inline void fault_check_mode(const struct fault_call *c)
 {
 	char now[ABI_WORD] = "";
 
-	fw_expect(abi_read_word(ABI_DIR "mode", now) &&
-		  !strcmp(now, fault_mode), "%s: mode '%s' after it has failed",
-		  c->name, now);
+	test_expect(abi_read_word(ABI_DIR "mode", now) &&
+		    !strcmp(now, fault_mode),
+		    "%s: mode '%s' after it has failed", c->name, now);
 }
 
 static inline void fault_undo_mode(const struct fault_call *c)
 {
 	char now[ABI_WORD] = "";
 
-	fw_expect(abi_read_word(ABI_DIR "mode", now) &&
-		  !memcmp(now, c->in, strlen(now)), "%s: mode '%s'", c->name,
-		  now);
+	test_expect(abi_read_word(ABI_DIR "mode", now) &&
+		    !memcmp(now, c->in, strlen(now)), "%s: mode '%s'", c->name,
+		    now);
 	abi_set_mode(fault_mode);
 }
 

@@ -57,7 +57,7 @@ static inline void child_call_plain(int nr)
 /* Whatever the mode is at the start, VMs opt in while it is rust. */
 static inline void child_prepare_opt_in(void)
 {
-	snprintf(abi.initial_mode, sizeof(abi.initial_mode), "c");
+	abi_set_initial_mode("c");
 }
 
 static inline void child_call_opted(int nr)
@@ -98,7 +98,7 @@ static inline void child_live(int unused)
 
 static inline void child_filter(int unused)
 {
-	struct kvm_smccc_filter filter = { 0, 2, DENY };
+	struct kvm_smccc_filter filter = { 0, 2, FILTER_DENY };
 	struct kvm_vm *vm;
 	int i;
 
@@ -203,8 +203,8 @@ static inline void child_run(int unused)
 
 	vm = smccc_vm_create(4, BIT(KVM_ARM_VCPU_PSCI_0_2) |
 				BIT(KVM_ARM_VCPU_POWER_OFF), vcpus);
-	smccc_set_filter(vm, FILTER_FREE, 1, FWD);
-	smccc_set_filter(vm, FILTER_FREE + 1, 1, DENY);
+	smccc_set_filter(vm, FILTER_FREE, 1, FILTER_FWD);
+	smccc_set_filter(vm, FILTER_FREE + 1, 1, FILTER_DENY);
 	code = addr_gpa2hva(vm, SMCCC_CODE_GPA);
 	memcpy(&code[CHILD_LOOP_WORD], child_loop, sizeof(child_loop));
 	memcpy(&code[CHILD_OFF_WORD], child_off, sizeof(child_off));
@@ -217,9 +217,10 @@ static inline void child_run(int unused)
 	child_start_guest(vcpus[0], ARM_SMCCC_TRNG_RND64, 192, 0);
 	child_is_ready();
 	for (;;) {
-		fw_get(vcpus[2], KVM_REG_ARM_STD_BMAP, &val);
-		fw_set(vcpus[2], KVM_REG_ARM_PSCI_VERSION, PSCI_VERSION(1, 1));
-		fw_get(vcpus[0], KVM_REG_ARM_STD_BMAP, &val);
+		one_reg_get(vcpus[2], KVM_REG_ARM_STD_BMAP, &val);
+		one_reg_set(vcpus[2], KVM_REG_ARM_PSCI_VERSION,
+			    PSCI_VERSION(1, 1));
+		one_reg_get(vcpus[0], KVM_REG_ARM_STD_BMAP, &val);
 		child_round_done();
 	}
 }

@@ -92,21 +92,21 @@ static inline void leak_check(int unused)
 	int nr;
 
 	if (!leak_supported()) {
-		fw_skip("the kernel has no " LEAK_FILE);
+		test_skip("the kernel has no " LEAK_FILE);
 		return;
 	}
 
 	sleep(LEAK_AGE_S);
 	/* An object held by a register looks lost: the second scan finds it. */
 	if (!leak_scan() || !leak_scan()) {
-		fw_expect(false, "kmemleak has switched itself off");
+		test_expect(false, "kmemleak has switched itself off");
 		return;
 	}
 
 	f = fopen(LEAK_FILE, "r");
 	TEST_ASSERT(f, "Failed to open " LEAK_FILE);
 	nr = leak_report_new(f);
-	fw_expect(!nr, "%d objects are lost", nr);
+	test_expect(!nr, "%d objects are lost", nr);
 	fclose(f);
 }
 

@@ -86,7 +86,7 @@ static inline int life_opt_in(void)
 
 static inline int life_filter(void)
 {
-	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FWD };
+	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FILTER_FWD };
 
 	/* C has a WARN_ON_ONCE() for this failure, which is not under test. */
 	if (!fault_mode_is_rust())
@@ -177,8 +177,8 @@ static inline int life_do(enum life_step step)
 
 static inline void life_set_x(int i, u64 val)
 {
-	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[i]),
-		   (u64)&val);
+	one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.regs[i]),
+		(u64)&val);
 }
 
 /* Set the call that the guest makes next. */
@@ -186,8 +186,8 @@ static inline void life_set_call(u64 fn, u64 arg1, u64 arg2, u64 arg3)
 {
 	u64 pc = SMCCC_CODE_GPA;
 
-	fw_one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.pc),
-		   (u64)&pc);
+	one_reg(life.vcpu, KVM_SET_ONE_REG, ARM64_CORE_REG(regs.pc),
+		(u64)&pc);
 	life_set_x(0, fn);
 	life_set_x(1, arg1);
 	life_set_x(2, arg2);
@@ -260,16 +260,17 @@ static inline void __life_expect_good(int line, const struct fw_state *want,
 	int i, ret;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		ret = fw_one_reg(life.vcpu, KVM_GET_ONE_REG, fw_regs[i].id,
-				 (u64)&val);
-		__fw_expect(line, !ret && val == want->val[i],
-			    "%s: %s reads %#lx (%s), expected %#lx", when,
-			    fw_regs[i].name, val, strerror(ret), want->val[i]);
+		ret = one_reg(life.vcpu, KVM_GET_ONE_REG, fw_regs[i].id,
+			      (u64)&val);
+		__test_expect(line, !ret && val == want->val[i],
+			      "%s: %s reads %#lx (%s), expected %#lx", when,
+			      fw_regs[i].name, val, strerror(ret),
+			      want->val[i]);
 	}
-	ret = fw_one_reg(life.vcpu, KVM_GET_ONE_REG,
-			 ARM64_CORE_REG(regs.regs[0]), (u64)&x0);
-	__fw_expect(line, !ret && x0 == ARM_SMCCC_VERSION_1_1,
-		    "%s: the guest's SMCCC_VERSION returns %#lx", when, x0);
+	ret = one_reg(life.vcpu, KVM_GET_ONE_REG,
+		      ARM64_CORE_REG(regs.regs[0]), (u64)&x0);
+	__test_expect(line, !ret && x0 == ARM_SMCCC_VERSION_1_1,
+		      "%s: the guest's SMCCC_VERSION returns %#lx", when, x0);
 }
 
 #define life_expect_good(...)	__life_expect_good(__LINE__, __VA_ARGS__)
@@ -294,18 +295,18 @@ static inline void __life_expect_cpu_on(int line, const char *when)
 
 	life_set_call(PSCI_0_2_FN64_CPU_ON, 1, entry, LIFE_CONTEXT_ID);
 	ret = life_run();
-	fw_one_reg(life.vcpu, KVM_GET_ONE_REG, ARM64_CORE_REG(regs.regs[0]),
-		   (u64)&x0);
-	__fw_expect(line, !ret && !x0, "%s: CPU_ON returns %#lx (%s)", when, x0,
-		    strerror(ret));
+	one_reg(life.vcpu, KVM_GET_ONE_REG, ARM64_CORE_REG(regs.regs[0]),
+		(u64)&x0);
+	__test_expect(line, !ret && !x0, "%s: CPU_ON returns %#lx (%s)", when,
+		      x0, strerror(ret));
 
 	ioctl(life.vcpu_off, KVM_GET_MP_STATE, &state);
 	for (i = 0; i < 2; i++)
-		fw_one_reg(life.vcpu_off, KVM_GET_ONE_REG, ids[i], (u64)&begin[i]);
-	__fw_expect(line, state.mp_state == KVM_MP_STATE_RUNNABLE &&
-		    begin[0] == entry && begin[1] == LIFE_CONTEXT_ID,
-		    "%s: the vCPU that is turned on has state %u, begins at %#lx with x0 %#lx",
-		    when, state.mp_state, begin[0], begin[1]);
+		one_reg(life.vcpu_off, KVM_GET_ONE_REG, ids[i], (u64)&begin[i]);
+	__test_expect(line, state.mp_state == KVM_MP_STATE_RUNNABLE &&
+		      begin[0] == entry && begin[1] == LIFE_CONTEXT_ID,
+		      "%s: the vCPU that is turned on has state %u, begins at %#lx with x0 %#lx",
+		      when, state.mp_state, begin[0], begin[1]);
 }
 
 #define life_expect_cpu_on(...)	__life_expect_cpu_on(__LINE__, __VA_ARGS__)

@@ -44,23 +44,24 @@ static inline void place_create(void)
 	u64 addr;
 	int i;
 
-	mem_create(1);
-	TEST_ASSERT(page_size <= sizeof(place_canaries), "Pages are too large");
-	memset(place_canaries, CANARY, sizeof(place_canaries));
-	mem_fill_canary();
+	user_mem_create(1);
+	TEST_ASSERT(user_page_size <= sizeof(place_canaries),
+		    "Pages are too large");
+	memset(place_canaries, USER_CANARY, sizeof(place_canaries));
+	user_mem_fill_canary();
 
 	for (i = 0; i < ARRAY_SIZE(bits); i++) {
-		addr = BIT(bits[i]) - page_size;
-		place_top = mmap((void *)addr, page_size,
+		addr = BIT(bits[i]) - user_page_size;
+		place_top = mmap((void *)addr, user_page_size,
 				 PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS |
 				 MAP_FIXED_NOREPLACE, -1, 0);
 		if (place_top == (u8 *)addr) {
-			memset(place_top, CANARY, page_size);
+			memset(place_top, USER_CANARY, user_page_size);
 			return;
 		}
 		if (place_top != MAP_FAILED)
-			munmap(place_top, page_size);
+			munmap(place_top, user_page_size);
 	}
 
 	place_top = NULL;
@@ -81,7 +82,7 @@ static inline bool place_is_read_only(enum fault_place place)
  * The bytes of one call, at @p. @there of them, from @w on, can be written; the
  * @other ones, from @o on, can at best be read.
  */
-struct placed {
+struct place_object {
 	const struct fault_call *c;
 	enum fault_place place;
 	size_t k;
@@ -92,8 +93,8 @@ struct placed {
 	size_t other;
 };
 
-static inline void place_put(struct placed *m, const u8 *in, size_t in_size,
-			     u8 *to, size_t size)
+static inline void place_put(struct place_object *m, const u8 *in,
+			     size_t in_size, u8 *to, size_t size)
 {
 	size_t from = to - m->p;
 
@@ -101,35 +102,35 @@ static inline void place_put(struct placed *m, const u8 *in, size_t in_size,
 		memcpy(to, in + from, min(in_size - from, size));
 }
 
-static inline u8 *place_neighbour(struct placed *m)
+static inline u8 *place_neighbour(struct place_object *m)
 {
-	return place_is_behind(m->place) ? hole : mem - page_size;
+	return place_is_behind(m->place) ? user_hole : user_mem - user_page_size;
 }
 
 /* Lay out the memory, which holds canaries, with @k as above. */
-static inline struct placed place_begin(const struct fault_call *c,
+static inline struct place_object place_begin(const struct fault_call *c,
 					enum fault_place place, size_t k)
 {
-	struct placed m = { .c = c, .place = place, .k = k };
+	struct place_object m = { .c = c, .place = place, .k = k };
 	u8 *page;
 
 	switch (place) {
 	case PLACE_HOLE_BEHIND:
 	case PLACE_READ_ONLY_BEHIND:
-		m.p = hole - k;
+		m.p = user_hole - k;
 		break;
 	case PLACE_HOLE_BEFORE:
 	case PLACE_READ_ONLY_BEFORE:
-		m.p = mem - k;
+		m.p = user_mem - k;
 		break;
 	default:
-		m.p = place_top + page_size - k;
+		m.p = place_top + user_page_size - k;
 	}
 
 	if (place == PLACE_HOLE_BEFORE || place == PLACE_READ_ONLY_BEFORE) {
 		m.o = m.p;
 		m.other = k;
-		m.w = mem;
+		m.w = user_mem;
 		m.there = c->size - k;
 	} else {
 		m.w = m.p;
@@ -141,17 +142,17 @@ static inline struct placed place_begin(const struct fault_call *c,
 	place_put(&m, c->in, c->in_size, m.w, m.there);
 	if (place_is_read_only(place)) {
 		page = place_neighbour(&m);
-		mem_protect(page, page_size, PROT_READ | PROT_WRITE);
-		memset(m.o, CANARY, m.other);
+		user_mem_protect(page, user_page_size, PROT_READ | PROT_WRITE);
+		memset(m.o, USER_CANARY, m.other);
 		place_put(&m, c->in, c->in_size, m.o, m.other);
-		mem_protect(page, page_size, PROT_READ);
+		user_mem_protect(page, user_page_size, PROT_READ);
 	}
 
 	return m;
 }
 
 /* What the call must return in this place */
-static inline int place_want(const struct placed *m)
+static inline int place_want(const struct place_object *m)
 {
 	bool all = !m->other ||
 		   (place_is_read_only(m->place) && !m->c->writes);
@@ -160,13 +161,13 @@ static inline int place_want(const struct placed *m)
 }
 
 /* May byte @i be @now, if a call without failures leaves @full? */
-static inline bool place_may_be(const struct placed *m, size_t i, u8 now,
+static inline bool place_may_be(const struct place_object *m, size_t i, u8 now,
 				u8 full)
 {
 	const struct fault_call *c = m->c;
 	size_t unit = c->size < 8 ? c->size : 8, word = i - i % unit;
 	/* Unchanged */
-	bool kept = now == (i < c->in_size ? c->in[i] : CANARY);
+	bool kept = now == (i < c->in_size ? c->in[i] : USER_CANARY);
 	u8 ignore = c->ignore >> 8 * (i % 8);
 
 	if (!c->writes)
@@ -189,7 +190,7 @@ static inline bool place_may_be(const struct placed *m, size_t i, u8 now,
 }
 
 /* A hash of the writable memory */
-static inline u64 place_hash(const struct placed *m)
+static inline u64 place_hash(const struct place_object *m)
 {
 	u64 hash = 0xcbf29ce484222325UL;
 	size_t i;
@@ -200,7 +201,7 @@ static inline u64 place_hash(const struct placed *m)
 }
 
 /* The accessible bytes of the call agree with @full. */
-static inline void __place_expect(int line, const struct placed *m,
+static inline void __place_expect(int line, const struct place_object *m,
 				  const u8 *full)
 {
 	size_t i, n;
@@ -210,15 +211,15 @@ static inline void __place_expect(int line, const struct placed *m,
 		if (!place_may_be(m, i, m->w[n], full[i]))
 			break;
 	}
-	__fw_expect(line, n == m->there, "%s, %lu bytes %s: byte %lu is %#x",
-		    m->c->name, m->k, place_name[m->place], m->w + n - m->p,
-		    n < m->there ? m->w[n] : 0);
+	__test_expect(line, n == m->there, "%s, %lu bytes %s: byte %lu is %#x",
+		      m->c->name, m->k, place_name[m->place], m->w + n - m->p,
+		      n < m->there ? m->w[n] : 0);
 }
 
 #define place_expect(...)	__place_expect(__LINE__, __VA_ARGS__)
 
 /* Read-only memory is unchanged. */
-static inline void __place_expect_kept(int line, const struct placed *m)
+static inline void __place_expect_kept(int line, const struct place_object *m)
 {
 	const u8 *o = m->o;
 	size_t i, n;
@@ -228,30 +229,31 @@ static inline void __place_expect_kept(int line, const struct placed *m)
 
 	for (n = 0; n < m->other; n++) {
 		i = o + n - m->p;
-		if (o[n] != (i < m->c->in_size ? m->c->in[i] : CANARY))
+		if (o[n] != (i < m->c->in_size ? m->c->in[i] : USER_CANARY))
 			break;
 	}
-	__fw_expect(line, n == m->other, "%s, %lu bytes %s: written to it",
-		    m->c->name, m->k, place_name[m->place]);
+	__test_expect(line, n == m->other, "%s, %lu bytes %s: written to it",
+		      m->c->name, m->k, place_name[m->place]);
 }
 
 #define place_expect_kept(...)	__place_expect_kept(__LINE__, __VA_ARGS__)
 
 /* Restore the canaries. */
-static inline void place_end(struct placed *m)
+static inline void place_end(struct place_object *m)
 {
-	memset(m->w, CANARY, m->there);
+	memset(m->w, USER_CANARY, m->there);
 }
 
 /* After many calls: they have written only their own memory. */
 static inline void __place_expect_canaries(int line, const char *name)
 {
-	__fw_expect(line, !memcmp(mem, place_canaries, page_size) &&
-		    (!place_top || !memcmp(place_top, place_canaries, page_size)),
-		    "%s: other memory was written", name);
-	mem_protect(hole, page_size, PROT_NONE);
-	mem_protect(mem - page_size, page_size, PROT_NONE);
-	mem_fill_canary();
+	__test_expect(line, !memcmp(user_mem, place_canaries, user_page_size) &&
+		      (!place_top || !memcmp(place_top, place_canaries,
+					     user_page_size)),
+		      "%s: other memory was written", name);
+	user_mem_protect(user_hole, user_page_size, PROT_NONE);
+	user_mem_protect(user_mem - user_page_size, user_page_size, PROT_NONE);
+	user_mem_fill_canary();
 }
 
 #define place_expect_canaries(...)	__place_expect_canaries(__LINE__, __VA_ARGS__)

@@ -13,7 +13,7 @@ static inline struct kvm_vcpu *fault_vcpu_add(struct kvm_vm *vm, u32 id)
 {
 	struct kvm_vcpu *vcpu = __vm_vcpu_add(vm, id);
 
-	vcpu->init = vm_vcpu_init(vm, BIT(KVM_ARM_VCPU_PSCI_0_2));
+	vcpu->init = vm_reg_vcpu_init(vm, BIT(KVM_ARM_VCPU_PSCI_0_2));
 	vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &vcpu->init);
 	return vcpu;
 }
@@ -132,11 +132,11 @@ static inline void fault_add_gic(void)
 	fault_add_struct("GICv2", "struct kvm_device_attr", v->fd,
 			 KVM_GET_DEVICE_ATTR, &attr, sizeof(attr), 0);
 
-	if (!abi.present)
+	if (!abi_present())
 		return;
 	v = &fault_vms.canonical;
 	*v = fault_gic_create();
-	opt_in_pmr(v);
+	canonical_opt_in(v);
 	gicc_set_pattern(v);
 	fault_add_gic_reg("GICv2, canonical", v, gicc_reg_nr(GICC_PMR));
 }
@@ -181,7 +181,7 @@ static inline void fault_state_read(struct fault_state *s)
 		free(list);
 	}
 	if (fault_vms.opted)
-		s->vm = vm_reg_state_read(fault_vms.opted, VM_MAX_REGS);
+		s->vm = vm_reg_state_read(fault_vms.opted, VM_REG_MAX);
 }
 
 static inline void __fault_expect_state(int line, const struct fault_state *want,
@@ -190,14 +190,14 @@ static inline void __fault_expect_state(int line, const struct fault_state *want
 	static struct fault_state now;
 
 	fault_state_read(&now);
-	__fw_expect(line, !memcmp(now.fw, want->fw, sizeof(now.fw)),
-		    "%s: firmware registers have changed", when);
-	__fw_expect(line, !memcmp(&now.vm, &want->vm, sizeof(now.vm)),
-		    "%s: registers of the VM have changed", when);
-	__fw_expect(line, !memcmp(now.id, want->id, sizeof(now.id)),
-		    "%s: ID registers have changed", when);
-	__fw_expect(line, !memcmp(now.gic, want->gic, sizeof(now.gic)),
-		    "%s: registers of the GICv2 have changed", when);
+	__test_expect(line, !memcmp(now.fw, want->fw, sizeof(now.fw)),
+		      "%s: firmware registers have changed", when);
+	__test_expect(line, !memcmp(&now.vm, &want->vm, sizeof(now.vm)),
+		      "%s: registers of the VM have changed", when);
+	__test_expect(line, !memcmp(now.id, want->id, sizeof(now.id)),
+		      "%s: ID registers have changed", when);
+	__test_expect(line, !memcmp(now.gic, want->gic, sizeof(now.gic)),
+		      "%s: registers of the GICv2 have changed", when);
 }
 
 #define fault_expect_state(...)	__fault_expect_state(__LINE__, __VA_ARGS__)
@@ -206,7 +206,7 @@ static inline void __fault_expect_state(int line, const struct fault_state *want
 static inline void fault_add_all(void)
 {
 	fault_add_plain();
-	if (abi.present) {
+	if (abi_present()) {
 		fault_add_opted();
 		fault_add_mode();
 	}
@@ -232,25 +232,25 @@ static inline void fault_free_all(void)
  * about the switch last; then free everything and end the test.
  */
 static inline void fault_run_cases(void (*check)(int nr),
-				   const struct fw_case *more, int nr_more)
+				   const struct test_case *more, int nr_more)
 {
 	int i, nr = fault_nr_calls + nr_more + 1;
-	struct fw_case *cases, *c;
+	struct test_case *cases, *c;
 
 	cases = calloc(nr, sizeof(*cases));
 	TEST_ASSERT(cases, "calloc()");
 	c = cases;
 	for (i = 0; i < fault_nr_calls; i++)
-		*c++ = (struct fw_case) { fault_calls[i].name, check, i };
+		*c++ = (struct test_case) { fault_calls[i].name, check, i };
 	for (i = 0; i < nr_more; i++)
 		*c++ = more[i];
-	*c = (struct fw_case) {
+	*c = (struct test_case) {
 		"switch: no mismatch, C and Rust served calls, mode restored",
 		abi_check_stats
 	};
 
 	ksft_set_plan(nr);
-	fw_run_cases(cases, nr);
+	test_run_cases(cases, nr);
 
 	free(cases);
 	fault_free_all();

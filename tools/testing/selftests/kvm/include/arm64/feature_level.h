@@ -14,7 +14,7 @@
 /* In full, to check the arithmetic in the uapi header */
 #define LEVEL_REG_0		0x6030000000170000UL
 #define NR_LEVEL_REGS		8
-#define FIRST_PRIVATE_LEVELS	6
+#define LEVEL_FIRST_PRIVATE	6
 
 /* Each register has sixteen fields, each a signed number of four bits. */
 #define NR_LEVEL_FIELDS		16
@@ -74,13 +74,15 @@ static const struct level_field {
 	} },
 };
 
+#define NR_LEVELS_USED	ARRAY_SIZE(level_fields)
+
 /* The value that register @n of @vcpu must read now */
 static inline u64 level_host(struct kvm_vcpu *vcpu, int n)
 {
 	u64 old, val = 0;
 	int i;
 
-	for (i = 0; !n && i < ARRAY_SIZE(level_fields); i++) {
+	for (i = 0; !n && i < NR_LEVELS_USED; i++) {
 		old = vcpu_get_reg(vcpu, fw_regs[level_fields[i].nr].id);
 		TEST_ASSERT(old < 4, "%s reads %#lx", level_fields[i].name,
 			    old);
@@ -110,14 +112,14 @@ static inline void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n,
 	u64 now = ~host;
 	int ret;
 
-	ret = fw_set(vcpu, LEVEL_REG_0 + n, val);
-	__fw_expect(line, ret == want, "levels %d <- %#lx: %s, expected %s", n,
-		    val, strerror(ret), strerror(want));
+	ret = one_reg_set(vcpu, LEVEL_REG_0 + n, val);
+	__test_expect(line, ret == want, "levels %d <- %#lx: %s, expected %s",
+		      n, val, strerror(ret), strerror(want));
 
-	ret = fw_get(vcpu, LEVEL_REG_0 + n, &now);
-	__fw_expect(line, !ret && now == host,
-		    "levels %d read %#lx (%s) after %#lx was written, expected %#lx",
-		    n, now, strerror(ret), val, host);
+	ret = one_reg_get(vcpu, LEVEL_REG_0 + n, &now);
+	__test_expect(line, !ret && now == host,
+		      "levels %d read %#lx (%s) after %#lx was written, expected %#lx",
+		      n, now, strerror(ret), val, host);
 }
 
 #define level_expect_set(...)	__level_expect_set(__LINE__, __VA_ARGS__)
@@ -132,10 +134,10 @@ static inline void __level_expect_host(int line, struct kvm_vcpu *vcpu,
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		want = level_host(vcpu, n);
 		now = ~want;
-		ret = fw_get(vcpu, LEVEL_REG_0 + n, &now);
-		__fw_expect(line, !ret && now == want,
-			    "%s: levels %d read %#lx (%s), expected %#lx",
-			    when, n, now, strerror(ret), want);
+		ret = one_reg_get(vcpu, LEVEL_REG_0 + n, &now);
+		__test_expect(line, !ret && now == want,
+			      "%s: levels %d read %#lx (%s), expected %#lx",
+			      when, n, now, strerror(ret), want);
 	}
 }
 

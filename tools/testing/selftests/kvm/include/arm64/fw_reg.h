@@ -80,27 +80,44 @@ static inline bool fw_is_psci_version(u64 val)
 }
 
 /*
- * Cases. A case states what it expects with fw_expect() and goes on after a
+ * Cases. A case states what it expects with test_expect() and goes on after a
  * failure, so that one run shows the whole extent of a regression; only the
  * first few failures are described.
  */
-#define FW_MAX_REPORTS	8
+#define TEST_MAX_REPORTS	8
 
-struct fw_case {
+struct test_case {
 	const char *name;
 	void (*run)(int arg);
 	int arg;
 };
 
-static unsigned int fw_failures;
-static const char *fw_skip_reason;
+static unsigned int test_failures;
+static const char *test_skip_reason;
+
+/* The failures of the current case */
+static inline unsigned int test_nr_failures(void)
+{
+	return test_failures;
+}
+
+static inline void test_clear_failures(void)
+{
+	test_failures = 0;
+}
+
+/* Count a failure. Returns whether it is one of the first, to be described. */
+static inline bool test_fail(void)
+{
+	return test_failures++ < TEST_MAX_REPORTS;
+}
 
 static inline __printf(3, 4)
-void __fw_expect(int line, bool cond, const char *fmt, ...)
+void __test_expect(int line, bool cond, const char *fmt, ...)
 {
 	va_list args;
 
-	if (cond || fw_failures++ >= FW_MAX_REPORTS)
+	if (cond || !test_fail())
 		return;
 
 	va_start(args, fmt);
@@ -110,54 +127,54 @@ void __fw_expect(int line, bool cond, const char *fmt, ...)
 	va_end(args);
 }
 
-#define fw_expect(...)	__fw_expect(__LINE__, __VA_ARGS__)
+#define test_expect(...)	__test_expect(__LINE__, __VA_ARGS__)
 
 /* Skip the case, with the reason. To be followed by a return. */
-static inline void fw_skip(const char *reason)
+static inline void test_skip(const char *reason)
 {
-	fw_skip_reason = reason;
+	test_skip_reason = reason;
 }
 
-static inline void fw_run_cases(const struct fw_case *cases, int nr)
+static inline void test_run_cases(const struct test_case *cases, int nr)
 {
 	int i;
 
 	for (i = 0; i < nr; i++) {
-		fw_failures = 0;
-		fw_skip_reason = NULL;
+		test_failures = 0;
+		test_skip_reason = NULL;
 
 		cases[i].run(cases[i].arg);
 
-		if (fw_failures > FW_MAX_REPORTS)
-			ksft_print_msg("%u failures in all\n", fw_failures);
+		if (test_failures > TEST_MAX_REPORTS)
+			ksft_print_msg("%u failures in all\n", test_failures);
 
-		if (fw_skip_reason && !fw_failures)
+		if (test_skip_reason && !test_failures)
 			ksft_test_result_skip("%s: %s\n", cases[i].name,
-					      fw_skip_reason);
+					      test_skip_reason);
 		else
-			ksft_test_result(!fw_failures, "%s\n", cases[i].name);
+			ksft_test_result(!test_failures, "%s\n", cases[i].name);
 	}
 }
 
 /* KVM_GET_ONE_REG or KVM_SET_ONE_REG. Returns 0, or the positive errno. */
-static inline int fw_one_reg(int vcpu_fd, unsigned long cmd, u64 id, u64 addr)
+static inline int one_reg(int vcpu_fd, unsigned long cmd, u64 id, u64 addr)
 {
 	struct kvm_one_reg reg = { .id = id, .addr = addr };
 
 	return ioctl(vcpu_fd, cmd, &reg) ? errno : 0;
 }
 
-static inline int fw_get(struct kvm_vcpu *vcpu, u64 id, u64 *val)
+static inline int one_reg_get(struct kvm_vcpu *vcpu, u64 id, u64 *val)
 {
-	return fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)val);
+	return one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)val);
 }
 
-static inline int fw_set(struct kvm_vcpu *vcpu, u64 id, u64 val)
+static inline int one_reg_set(struct kvm_vcpu *vcpu, u64 id, u64 val)
 {
-	return fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)&val);
+	return one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)&val);
 }
 
-static inline int fw_get_reg_list(int vcpu_fd, void *list)
+static inline int one_reg_list(int vcpu_fd, void *list)
 {
 	return ioctl(vcpu_fd, KVM_GET_REG_LIST, list) ? errno : 0;
 }
@@ -170,14 +187,14 @@ static inline void __fw_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 	u64 now = ~after;
 	int ret;
 
-	ret = fw_set(vcpu, reg->id, val);
-	__fw_expect(line, ret == want, "%s <- %#lx: %s, expected %s",
-		    reg->name, val, strerror(ret), strerror(want));
+	ret = one_reg_set(vcpu, reg->id, val);
+	__test_expect(line, ret == want, "%s <- %#lx: %s, expected %s",
+		      reg->name, val, strerror(ret), strerror(want));
 
-	ret = fw_get(vcpu, reg->id, &now);
-	__fw_expect(line, !ret && now == after,
-		    "%s reads %#lx after %#lx was written, expected %#lx",
-		    reg->name, now, val, after);
+	ret = one_reg_get(vcpu, reg->id, &now);
+	__test_expect(line, !ret && now == after,
+		      "%s reads %#lx after %#lx was written, expected %#lx",
+		      reg->name, now, val, after);
 }
 
 #define fw_expect_set(...)	__fw_expect_set(__LINE__, __VA_ARGS__)
@@ -206,23 +223,23 @@ static inline void __fw_expect_state(int line, struct kvm_vcpu *vcpu,
 	int i;
 
 	for (i = 0; i < NR_FW_REGS; i++)
-		__fw_expect(line, now.val[i] == want->val[i],
-			    "%s: %s reads %#lx, expected %#lx", when,
-			    fw_regs[i].name, now.val[i], want->val[i]);
+		__test_expect(line, now.val[i] == want->val[i],
+			      "%s: %s reads %#lx, expected %#lx", when,
+			      fw_regs[i].name, now.val[i], want->val[i]);
 }
 
 #define fw_expect_state(...)	__fw_expect_state(__LINE__, __VA_ARGS__)
 
 /*
- * The guest makes the call that userspace has put into guest_call, with all 64
- * bits of x0-x3, stores the resulting x0-x3 there and exits. Every VM has its
- * own copy of guest_call.
+ * The guest makes the call that userspace has put into fw_guest_regs, with all
+ * 64 bits of x0-x3, stores the resulting x0-x3 there and exits. Every VM has
+ * its own copy of fw_guest_regs.
  */
 struct fw_regs4 {
 	u64 x[4];
 };
 
-static struct fw_regs4 guest_call;
+static struct fw_regs4 fw_guest_regs;
 
 static inline void fw_smccc(struct fw_regs4 *r)
 {
@@ -246,7 +263,7 @@ static inline void fw_smccc(struct fw_regs4 *r)
 static inline void fw_guest_code(void)
 {
 	for (;;) {
-		fw_smccc(&guest_call);
+		fw_smccc(&fw_guest_regs);
 		GUEST_SYNC(0);
 	}
 }
@@ -276,7 +293,7 @@ static inline void fw_run(struct kvm_vcpu *vcpu)
 static inline struct fw_regs4 fw_guest_call(struct kvm_vcpu *vcpu, u64 fn,
 					    u64 arg)
 {
-	struct fw_regs4 *r = addr_gva2hva(vcpu->vm, (gva_t)&guest_call);
+	struct fw_regs4 *r = addr_gva2hva(vcpu->vm, (gva_t)&fw_guest_regs);
 
 	*r = (struct fw_regs4) { { fn, arg, FW_POISON, FW_POISON } };
 	fw_run(vcpu);
@@ -290,10 +307,10 @@ static inline void __fw_expect_call(int line, struct kvm_vcpu *vcpu, u64 fn,
 {
 	struct fw_regs4 r = fw_guest_call(vcpu, fn, arg);
 
-	__fw_expect(line, !memcmp(&r, &want, sizeof(r)),
-		    "call %#lx(%#lx): %lx %lx %lx %lx, expected %lx %lx %lx %lx",
-		    fn, arg, r.x[0], r.x[1], r.x[2], r.x[3],
-		    want.x[0], want.x[1], want.x[2], want.x[3]);
+	__test_expect(line, !memcmp(&r, &want, sizeof(r)),
+		      "call %#lx(%#lx): %lx %lx %lx %lx, expected %lx %lx %lx %lx",
+		      fn, arg, r.x[0], r.x[1], r.x[2], r.x[3],
+		      want.x[0], want.x[1], want.x[2], want.x[3]);
 }
 
 #define fw_expect_call(vcpu, fn, arg, ...)				\

@@ -177,8 +177,8 @@ __fw_workaround_row(int line, struct kvm_vcpu *vcpu, int nr)
 			return row;
 	}
 
-	__fw_expect(line, false, "%s: %#lx is no level", fw_regs[nr].name,
-		    level);
+	__test_expect(line, false, "%s: %#lx is no level", fw_regs[nr].name,
+		      level);
 	return NULL;
 }
 

@@ -110,13 +110,13 @@ static const struct gic_reg {
 
 #define NR_GIC_REGS	ARRAY_SIZE(gic_regs)
 
-static const struct masks gic_no_masks;
+static const struct mask_array gic_no_masks;
 
 /*
  * The bits that can still change in a field of three bits that can only be
  * lowered, by its value. From 4, for instance, it can be lowered to 3.
  */
-static const u8 gic_lowerable[] = { 0, 1, 3, 3, 7, 7, 7, 7 };
+static const u8 gic_lowerable[8] = { 0, 1, 3, 3, 7, 7, 7, 7 };
 
 /* The number of a register among the masks. */
 static inline int gic_nr(const struct gic_reg *reg)
@@ -151,9 +151,9 @@ struct gic_vm {
 static inline bool gic_vm_possible(bool el2)
 {
 	if (!kvm_supports_vgic_v3())
-		fw_skip("KVM has no GICv3 here");
+		test_skip("KVM has no GICv3 here");
 	else if (el2 && !kvm_has_cap(KVM_CAP_ARM_EL2))
-		fw_skip("VMs cannot have EL2 here");
+		test_skip("VMs cannot have EL2 here");
 	else
 		return true;
 
@@ -248,11 +248,11 @@ static inline u64 gic_hcr_mask(struct gic_vm *g)
 }
 
 /* The masks of a VM whose first vCPU has at least as many bits as the others */
-static inline struct masks gic_masks(struct gic_vm *g, bool ran)
+static inline struct mask_array gic_masks(struct gic_vm *g, bool ran)
 {
 	u64 ctlr = gic_get(g, 0, GIC_CTLR);
 	int pri_bits = FIELD_GET(GIC_CTLR_PRI_BITS, ctlr) + 1;
-	struct masks masks = {};
+	struct mask_array masks = {};
 	const struct gic_reg *reg;
 
 	/* With all eight bits KVM has only the first of these registers. */

@@ -74,7 +74,7 @@ do {									\
 	asm volatile("	.irp	crm, " crms "\n"			\
 		     "	.irp	op2, 0, 1, 2, 3, 4, 5, 6, 7\n"		\
 		     "	mrs	%1, S3_" #op1 "_C0_C\\crm\\()_\\op2\n"	\
-		     "	str	%1, [%0], #8\n"			\
+		     "	str	%1, [%0], #8\n"				\
 		     "	.endr\n"					\
 		     "	.endr\n"					\
 		     : "+r" (__p), "=&r" (__val) : : "memory");		\
@@ -114,9 +114,9 @@ static inline void guest_take_view(struct guest_view *v)
 
 	/* One timer has expired, the other never will; both are masked. */
 	write_sysreg(1, cntv_cval_el0);
-	write_sysreg(CNT_CTL_ENABLE_IMASK, cntv_ctl_el0);
+	write_sysreg(IMAGE_CTL_ENABLE_IMASK, cntv_ctl_el0);
 	write_sysreg(~0UL - round, cntp_cval_el0);
-	write_sysreg(CNT_CTL_ENABLE_IMASK, cntp_ctl_el0);
+	write_sysreg(IMAGE_CTL_ENABLE_IMASK, cntp_ctl_el0);
 	isb();
 }
 
@@ -133,44 +133,45 @@ static inline void guest_code(void)
 
 /* What the guest has seen agrees with the registers. */
 static inline void expect_view_agrees(const struct guest_view *v,
-				      const struct image *img)
+				      const struct reg_image *img)
 {
-	const struct reg *r;
+	const struct image_reg *r;
 	u64 fw[NR_FW_REGS];
 	int i, nr;
 
 	for (i = 0; i < img->n; i++) {
 		r = &img->reg[i];
-		nr = id_reg_nr(r->id);
+		nr = image_id_reg_nr(r->id);
 		if (nr >= 0)
-			fw_expect(v->id[nr] == r->val[0],
-				  "%s: guest reads %#lx of %s, expected %#lx",
-				  context, v->id[nr], id_name(nr), r->val[0]);
+			test_expect(v->id[nr] == r->val[0],
+				    "%s: guest reads %#lx of %s, expected %#lx",
+				    image_context(), v->id[nr], id_name(nr),
+				    r->val[0]);
 		if ((r->id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM_DEMUX)
-			fw_expect(v->ccsidr[r->id & 0xff] == r->val[0],
-				  "%s: guest reads CCSIDR %#lx of %#lx, expected %#lx",
-				  context, v->ccsidr[r->id & 0xff], r->id,
-				  r->val[0]);
+			test_expect(v->ccsidr[r->id & 0xff] == r->val[0],
+				    "%s: guest reads CCSIDR %#lx of %#lx, expected %#lx",
+				    image_context(), v->ccsidr[r->id & 0xff],
+				    r->id, r->val[0]);
 	}
 
 	for (i = 0; i < NR_FW_REGS; i++)
 		fw[i] = image_find(img, fw_regs[i].id)->val[0];
 
-	fw_expect(v->call[CALL_PSCI_VERSION].x[0] == fw[FW_PSCI_VERSION],
-		  "%s: guest has PSCI %#lx", context,
-		  v->call[CALL_PSCI_VERSION].x[0]);
-	fw_expect(v->call[CALL_FEATURES].x[0] == fw[FW_VENDOR_HYP] &&
-		  v->call[CALL_FEATURES].x[2] == fw[FW_VENDOR_HYP_2],
-		  "%s: guest has vendor features %#lx, %#lx", context,
-		  v->call[CALL_FEATURES].x[0], v->call[CALL_FEATURES].x[2]);
-	fw_expect(v->call[CALL_TRNG].x[0] ==
-		  (fw[FW_STD] ? 0x10000 : (u64)SMCCC_RET_NOT_SUPPORTED),
-		  "%s: guest has TRNG %#lx", context,
-		  v->call[CALL_TRNG].x[0]);
-	fw_expect(v->call[CALL_PV_TIME].x[0] ==
-		  (fw[FW_STD_HYP] ? 0 : (u64)SMCCC_RET_NOT_SUPPORTED),
-		  "%s: guest has PV time %#lx", context,
-		  v->call[CALL_PV_TIME].x[0]);
+	test_expect(v->call[CALL_PSCI_VERSION].x[0] == fw[FW_PSCI_VERSION],
+		    "%s: guest has PSCI %#lx", image_context(),
+		    v->call[CALL_PSCI_VERSION].x[0]);
+	test_expect(v->call[CALL_FEATURES].x[0] == fw[FW_VENDOR_HYP] &&
+		    v->call[CALL_FEATURES].x[2] == fw[FW_VENDOR_HYP_2],
+		    "%s: guest has vendor features %#lx, %#lx", image_context(),
+		    v->call[CALL_FEATURES].x[0], v->call[CALL_FEATURES].x[2]);
+	test_expect(v->call[CALL_TRNG].x[0] ==
+		    (fw[FW_STD] ? 0x10000 : (u64)SMCCC_RET_NOT_SUPPORTED),
+		    "%s: guest has TRNG %#lx", image_context(),
+		    v->call[CALL_TRNG].x[0]);
+	test_expect(v->call[CALL_PV_TIME].x[0] ==
+		    (fw[FW_STD_HYP] ? 0 : (u64)SMCCC_RET_NOT_SUPPORTED),
+		    "%s: guest has PV time %#lx", image_context(),
+		    v->call[CALL_PV_TIME].x[0]);
 }
 
 static inline void expect_same_view(const struct guest_view *v,
@@ -179,23 +180,24 @@ static inline void expect_same_view(const struct guest_view *v,
 	const u64 *r, *w;
 	int i;
 
-	fw_expect(v->round == want->round, "%s: round %#lx, expected %#lx",
-		  context, v->round, want->round);
+	test_expect(v->round == want->round, "%s: round %#lx, expected %#lx",
+		    image_context(), v->round, want->round);
 	for (i = 0; i < ARRAY_SIZE(v->id); i++)
-		fw_expect(v->id[i] == want->id[i],
-			  "%s: guest reads %#lx of %s, expected %#lx",
-			  context, v->id[i], id_name(i), want->id[i]);
+		test_expect(v->id[i] == want->id[i],
+			    "%s: guest reads %#lx of %s, expected %#lx",
+			    image_context(), v->id[i], id_name(i), want->id[i]);
 	for (i = 0; i < NR_CCSIDR; i++)
-		fw_expect(v->ccsidr[i] == want->ccsidr[i],
-			  "%s: guest reads CCSIDR %#lx, expected %#lx", context,
-			  v->ccsidr[i], want->ccsidr[i]);
+		test_expect(v->ccsidr[i] == want->ccsidr[i],
+			    "%s: guest reads CCSIDR %#lx, expected %#lx",
+			    image_context(), v->ccsidr[i], want->ccsidr[i]);
 	for (i = 0; i < ARRAY_SIZE(guest_calls); i++) {
 		r = v->call[i].x;
 		w = want->call[i].x;
-		fw_expect(!memcmp(r, w, sizeof(v->call[i])),
-			  "%s: call %#lx(%#lx): %lx %lx %lx %lx, expected %lx %lx %lx %lx",
-			  context, guest_calls[i].fn, guest_calls[i].arg,
-			  r[0], r[1], r[2], r[3], w[0], w[1], w[2], w[3]);
+		test_expect(!memcmp(r, w, sizeof(v->call[i])),
+			    "%s: call %#lx(%#lx): %lx %lx %lx %lx, expected %lx %lx %lx %lx",
+			    image_context(), guest_calls[i].fn,
+			    guest_calls[i].arg,
+			    r[0], r[1], r[2], r[3], w[0], w[1], w[2], w[3]);
 	}
 }
 

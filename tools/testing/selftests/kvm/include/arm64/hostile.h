@@ -66,7 +66,7 @@ static inline u64 hostile_pointer(struct hostile *h)
 	if (hostile_random(2))
 		return (u64)h->buf;
 
-	return bad_pointers[hostile_random(ARRAY_SIZE(bad_pointers))];
+	return user_bad_pointers[hostile_random(NR_USER_BAD_POINTERS)];
 }
 
 static inline struct hostile hostile_create(u32 seed)
@@ -82,7 +82,8 @@ static inline struct hostile hostile_create(u32 seed)
 	h.vm = smccc_vm_create(ARRAY_SIZE(h.vcpus), features, h.vcpus);
 	for (i = 0; i < 3; i++)
 		TEST_ASSERT_EQ(smccc_set_filter(h.vm, FILTER_FREE + i, 1,
-						i % 2 ? DENY : FWD), 0);
+						i % 2 ? FILTER_DENY :
+							FILTER_FWD), 0);
 
 	h.fresh_vm = smccc_vm_create(ARRAY_SIZE(h.fresh_vcpus), features,
 				     h.fresh_vcpus);
@@ -134,9 +135,9 @@ static inline void hostile_fw_reg(struct hostile *h)
 	}
 
 	h->buf[0] = hostile_value();
-	fw_one_reg(hostile_reg_fd(h), hostile_random(2) ? KVM_SET_ONE_REG :
+	one_reg(hostile_reg_fd(h), hostile_random(2) ? KVM_SET_ONE_REG :
 							  KVM_GET_ONE_REG,
-		   id, hostile_pointer(h));
+		id, hostile_pointer(h));
 }
 
 static inline void hostile_id_reg(struct hostile *h)
@@ -144,8 +145,8 @@ static inline void hostile_id_reg(struct hostile *h)
 	u64 id = ARM64_SYS_REG(3, 0, 0, hostile_random(8), hostile_random(8));
 
 	h->buf[0] = hostile_value();
-	fw_one_reg(h->fresh_vcpus[0]->fd, KVM_SET_ONE_REG, id,
-		   hostile_pointer(h));
+	one_reg(h->fresh_vcpus[0]->fd, KVM_SET_ONE_REG, id,
+		hostile_pointer(h));
 }
 
 static inline void hostile_reg_list(struct hostile *h)
@@ -153,7 +154,7 @@ static inline void hostile_reg_list(struct hostile *h)
 	void *list = (void *)hostile_pointer(h);
 
 	h->buf[0] = hostile_random(2) ? hostile_random(400) : ~0UL;
-	fw_get_reg_list(hostile_reg_fd(h), list);
+	one_reg_list(hostile_reg_fd(h), list);
 }
 
 static inline void hostile_masks(struct hostile *h)

@@ -168,13 +168,15 @@ static const struct id_mask {
 	  GENMASK(3, 0) },	/* IminLine */
 };
 
+#define NR_ID_MASKS	ARRAY_SIZE(id_masks)
+
 /* The expected array of KVM_ARM_GET_REG_WRITABLE_MASKS */
 static inline void id_fill_masks(u64 masks[NR_ID_REGS], bool has_aarch32)
 {
 	int i;
 
 	memset(masks, 0, NR_ID_REGS * sizeof(*masks));
-	for (i = 0; i < ARRAY_SIZE(id_masks); i++) {
+	for (i = 0; i < NR_ID_MASKS; i++) {
 		if (has_aarch32 || !id_is_aarch32(id_masks[i].nr))
 			masks[id_masks[i].nr] = id_masks[i].mask;
 	}
@@ -218,9 +220,9 @@ static inline void __id_expect_state(int line, struct kvm_vcpu *vcpu,
 			continue;
 
 		now = vcpu_get_reg(vcpu, id_reg(nr));
-		__fw_expect(line, now == want->val[nr],
-			    "%s: %s reads %#lx, expected %#lx", when,
-			    id_name(nr), now, want->val[nr]);
+		__test_expect(line, now == want->val[nr],
+			      "%s: %s reads %#lx, expected %#lx", when,
+			      id_name(nr), now, want->val[nr]);
 	}
 }
 
@@ -253,14 +255,14 @@ static inline void __id_expect_set(int line, struct kvm_vcpu *vcpu, int nr,
 	u64 now = ~after;
 	int ret;
 
-	ret = fw_set(vcpu, id_reg(nr), val);
-	__fw_expect(line, ret == want, "%s <- %#lx: %s, expected %s",
-		    id_name(nr), val, strerror(ret), strerror(want));
+	ret = one_reg_set(vcpu, id_reg(nr), val);
+	__test_expect(line, ret == want, "%s <- %#lx: %s, expected %s",
+		      id_name(nr), val, strerror(ret), strerror(want));
 
-	ret = fw_get(vcpu, id_reg(nr), &now);
-	__fw_expect(line, !ret && now == after,
-		    "%s reads %#lx after %#lx was written, expected %#lx",
-		    id_name(nr), now, val, after);
+	ret = one_reg_get(vcpu, id_reg(nr), &now);
+	__test_expect(line, !ret && now == after,
+		      "%s reads %#lx after %#lx was written, expected %#lx",
+		      id_name(nr), now, val, after);
 }
 
 #define id_expect_set(...)	__id_expect_set(__LINE__, __VA_ARGS__)
@@ -288,14 +290,14 @@ static inline void __id_expect_masks(int line, int fd, const void *addr,
 	int nr, ret = id_get_masks(fd, &range);
 	u64 now;
 
-	__fw_expect(line, !ret, "%s: %s", when, strerror(ret));
+	__test_expect(line, !ret, "%s: %s", when, strerror(ret));
 
 	/* The array need not be aligned. */
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
 		memcpy(&now, addr + nr * sizeof(now), sizeof(now));
-		__fw_expect(line, now == masks[nr],
-			    "%s: mask %d is %#lx, expected %#lx", when, nr, now,
-			    masks[nr]);
+		__test_expect(line, now == masks[nr],
+			      "%s: mask %d is %#lx, expected %#lx", when, nr,
+			      now, masks[nr]);
 	}
 }
 

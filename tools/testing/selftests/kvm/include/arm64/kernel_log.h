@@ -69,7 +69,8 @@ static inline int kernel_log_read(const char *expected)
 	}
 
 	if (expected)
-		fw_expect(nr_expected, "The log does not have '%s'", expected);
+		test_expect(nr_expected, "The log does not have '%s'",
+			    expected);
 	return nr;
 }
 

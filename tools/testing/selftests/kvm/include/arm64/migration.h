@@ -69,7 +69,7 @@ static inline int reg_nr(u64 id)
 			return __builtin_ctz(LEVELS(i));
 	}
 
-	return __builtin_ctz(id_reg_nr(id) >= 0 ? ID_REGS : NEW);
+	return __builtin_ctz(image_id_reg_nr(id) >= 0 ? ID_REGS : NEW);
 }
 
 /* ---- Saved state ---- */
@@ -87,7 +87,7 @@ struct saved {
 		u64 id;
 		u64 val;
 	} reg[MAX_SAVED];
-	struct image own;
+	struct reg_image own;
 	void *mem;
 	size_t mem_size;
 	u64 calls;
@@ -106,7 +106,7 @@ static inline void migrant_code(void)
 	u64 n = 0;
 
 	for (;;) {
-		fw_smccc(&guest_call);
+		fw_smccc(&fw_guest_regs);
 		guest_calls = ++n;
 		GUEST_SYNC(0);
 	}
@@ -180,7 +180,7 @@ static inline void migrant_finalize(struct migrant *m)
 /* Whether a register is a part of the vCPU's own state */
 static inline bool is_own_reg(u64 id)
 {
-	return !(id & KVM_REG_ARM_SCOPE_MASK) && !is_vm_wide(id) &&
+	return !(id & KVM_REG_ARM_SCOPE_MASK) && !image_is_vm_wide(id) &&
 	       (id & KVM_REG_ARM_COPROC_MASK) != KVM_REG_ARM_FEATURE_LEVEL;
 }
 
@@ -199,13 +199,13 @@ static inline void save_vm_regs(struct migrant *m, struct saved *s)
 	} list = { .head.n = MAX_SAVED };
 	int i, ret;
 
-	ret = fw_get_reg_list(m->vm->fd, &list);
+	ret = one_reg_list(m->vm->fd, &list);
 	TEST_ASSERT(!ret, "KVM_GET_REG_LIST of the VM: %s", strerror(ret));
 	s->nr = list.head.n;
 	for (i = 0; i < s->nr; i++) {
 		s->reg[i].id = list.head.reg[i];
-		ret = fw_one_reg(m->vm->fd, KVM_GET_ONE_REG, s->reg[i].id,
-				 (u64)&s->reg[i].val);
+		ret = one_reg(m->vm->fd, KVM_GET_ONE_REG, s->reg[i].id,
+			      (u64)&s->reg[i].val);
 		TEST_ASSERT(!ret, "%#lx of the VM: %s", s->reg[i].id,
 			    strerror(ret));
 	}
@@ -216,7 +216,7 @@ static inline struct saved migrant_save(struct migrant *m, u32 in)
 	struct userspace_mem_region *mem = memslot2region(m->vm, 0);
 	struct saved s = { .vm_fd = in & IN_VM };
 	int i, nr_own = 0;
-	struct reg *r;
+	struct image_reg *r;
 
 	if (s.vm_fd)
 		save_vm_regs(m, &s);
@@ -267,11 +267,11 @@ static inline int migrant_add_vcpu(struct migrant *m, bool psci_0_2,
 static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
 {
 	struct userspace_mem_region *mem = memslot2region(m->vm, 0);
-	struct reg *r;
+	struct image_reg *r;
 	int i, ret;
 
 	r = image_find(&s->own, KVM_REG_ARM64_SVE_VLS);
-	TEST_ASSERT(!r || !access_reg(m->vcpu, KVM_SET_ONE_REG, r),
+	TEST_ASSERT(!r || !image_access_reg(m->vcpu, KVM_SET_ONE_REG, r),
 		    "SVE_VLS: %s", strerror(errno));
 	migrant_finalize(m);
 
@@ -279,7 +279,7 @@ static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
 		r = &s->own.reg[i];
 		if (r->id == KVM_REG_ARM64_SVE_VLS)
 			continue;
-		ret = access_reg(m->vcpu, KVM_SET_ONE_REG, r);
+		ret = image_access_reg(m->vcpu, KVM_SET_ONE_REG, r);
 		TEST_ASSERT(!ret, "%#lx <- %#lx: %s", r->id, r->val[0],
 			    strerror(ret));
 	}
@@ -292,8 +292,8 @@ static inline void migrant_restore_own(struct migrant *m, const struct saved *s)
 static inline int migrant_read(struct migrant *m, u64 id, u64 *val)
 {
 	*val = 0;
-	return fw_one_reg(m->vcpu ? m->vcpu->fd : m->vm->fd, KVM_GET_ONE_REG,
-			  id & ~(u64)KVM_REG_ARM_SCOPE_MASK, (u64)val);
+	return one_reg(m->vcpu ? m->vcpu->fd : m->vm->fd, KVM_GET_ONE_REG,
+		       id & ~(u64)KVM_REG_ARM_SCOPE_MASK, (u64)val);
 }
 
 /*
@@ -308,15 +308,15 @@ static inline int migrant_restore_reg(struct migrant *m, const struct saved *s,
 	int ret, had, has;
 
 	had = migrant_read(m, r->id, &before);
-	ret = fw_one_reg(s->vm_fd ? m->vm->fd : m->vcpu->fd, KVM_SET_ONE_REG,
-			 r->id, (u64)&val);
+	ret = one_reg(s->vm_fd ? m->vm->fd : m->vcpu->fd, KVM_SET_ONE_REG,
+		      r->id, (u64)&val);
 	has = migrant_read(m, r->id, &after);
 
 	want = !ret && bit & (STORED | ID_REGS) ? r->val : before;
-	fw_expect(had == has && after == want,
-		  "%s <- %#lx: %s, and %#lx (%s) became %#lx (%s)",
-		  names[reg_nr(r->id)], r->val, errno_name(ret), before,
-		  strerror(had), after, strerror(has));
+	test_expect(had == has && after == want,
+		    "%s <- %#lx: %s, and %#lx (%s) became %#lx (%s)",
+		    names[reg_nr(r->id)], r->val, errno_name(ret), before,
+		    strerror(had), after, strerror(has));
 	return ret;
 }
 
@@ -369,9 +369,9 @@ static inline void migrant_expect_guest(struct migrant *m,
 				     fw_workaround_fn[nr], row->arch_features);
 	}
 
-	fw_expect(migrant_calls(m) == s->calls + calls,
-		  "the guest has made %lu calls, %lu of them in the source, not %lu",
-		  migrant_calls(m), s->calls, s->calls + calls);
+	test_expect(migrant_calls(m) == s->calls + calls,
+		    "the guest has made %lu calls, %lu of them in the source, not %lu",
+		    migrant_calls(m), s->calls, s->calls + calls);
 }
 
 #endif /* SELFTEST_KVM_ARM64_MIGRATION_H */

@@ -46,10 +46,10 @@ static inline u32 pmr_save(bool canonical)
 	u32 want = canonical ? PMR_CANONICAL : PMR_5_BITS, val;
 	struct vgic_v2 v = pmr_vm(canonical);
 
-	guest_write_gicc(v.vcpus[0], GICC_PMR, PMR_GUEST);
+	v2_guest_write_gicc(v.vcpus[0], GICC_PMR, PMR_GUEST);
 	val = gicc_get(&v, 0, GICC_PMR);
-	fw_expect(val == want, "GICC_PMR is saved as %#x, expected %#x", val,
-		  want);
+	test_expect(val == want, "GICC_PMR is saved as %#x, expected %#x", val,
+		    want);
 	vgic_v2_free(&v);
 	return val;
 }
@@ -61,7 +61,7 @@ static inline u32 pmr_restore(bool canonical, u32 saved)
 	u32 val;
 
 	gicc_set(&v, 0, GICC_PMR, saved);
-	val = guest_read_gicc(v.vcpus[0], GICC_PMR);
+	val = v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
 	vgic_v2_free(&v);
 	return val;
 }
@@ -74,9 +74,9 @@ static inline int pmr_ask_older_kernel(void)
 
 	abi_set_mode("c");
 	ret = pmr_make_canonical(&v);
-	fw_expect(gicc_get(&v, 0, GICC_PMR) <= 0x1f,
-		  "refused, but GICC_PMR has more than five bits");
-	abi_set_mode(abi.initial_mode);
+	test_expect(gicc_get(&v, 0, GICC_PMR) <= 0x1f,
+		    "refused, but GICC_PMR has more than five bits");
+	abi_set_mode(abi_initial_mode());
 	vgic_v2_free(&v);
 	return ret;
 }

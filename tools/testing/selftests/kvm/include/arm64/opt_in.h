@@ -61,7 +61,7 @@ static inline int opt_in_enable(int vm_fd, u32 cap, u64 arg)
 /* Whether the initial mode, in which the test goes on, is rust */
 static inline bool opt_in_mode_is_rust(void)
 {
-	return !strcmp(abi.initial_mode, "rust");
+	return !strcmp(abi_initial_mode(), "rust");
 }
 
 /* Begin a test: skip it if the kernel has nothing to opt in to. */
@@ -81,7 +81,7 @@ static inline void opt_in_begin(void)
 static inline void opt_in_end(void)
 {
 	if (!opt_in_mode_is_rust())
-		abi_set_mode(abi.initial_mode);
+		abi_set_mode(abi_initial_mode());
 }
 
 /* Opt in to a capability of @vm, which has no vCPU yet. */

@@ -9,31 +9,32 @@
 #include "opt_in.h"
 
 enum opt_in_part {
-	PART_LEVELS,
-	PART_GIC_RANGE,
-	PART_FW_RANGE,
-	PART_VM_ONE_REG,
-	PART_SCOPE,
-	PART_FREEZE,
-	NR_PARTS,
+	OPT_IN_PART_LEVELS,
+	OPT_IN_PART_GIC_RANGE,
+	OPT_IN_PART_FW_RANGE,
+	OPT_IN_PART_VM_ONE_REG,
+	OPT_IN_PART_SCOPE,
+	OPT_IN_PART_FREEZE,
+	NR_OPT_IN_PARTS,
 };
 
-#define PARTS_ALL	GENMASK(NR_PARTS - 1, 0)
+#define OPT_IN_PARTS_ALL	GENMASK(NR_OPT_IN_PARTS - 1, 0)
 
 /* How to opt in to one part */
 static const struct opt_in_part_info {
 	const char *name;
 	u32 cap;
 	u64 arg;
-} opt_in_parts[NR_PARTS] = {
-	[PART_LEVELS] = { "levels", KVM_CAP_ARM_FEATURE_LEVELS },
-	[PART_GIC_RANGE] = { "range 1", KVM_CAP_ARM_REG_MASK_RANGES,
+} opt_in_parts[NR_OPT_IN_PARTS] = {
+	[OPT_IN_PART_LEVELS] = { "levels", KVM_CAP_ARM_FEATURE_LEVELS },
+	[OPT_IN_PART_GIC_RANGE] = { "range 1", KVM_CAP_ARM_REG_MASK_RANGES,
 			     BIT(KVM_ARM_GIC_RANGE) },
-	[PART_FW_RANGE] = { "range 2", KVM_CAP_ARM_REG_MASK_RANGES,
+	[OPT_IN_PART_FW_RANGE] = { "range 2", KVM_CAP_ARM_REG_MASK_RANGES,
 			    BIT(KVM_ARM_FW_RANGE) },
-	[PART_VM_ONE_REG] = { "registers of the VM", KVM_CAP_ARM_VM_ONE_REG },
-	[PART_SCOPE] = { "scopes", KVM_CAP_ARM_REG_SCOPE },
-	[PART_FREEZE] = { "frozen PSCI_VERSION",
+	[OPT_IN_PART_VM_ONE_REG] = { "registers of the VM",
+				     KVM_CAP_ARM_VM_ONE_REG },
+	[OPT_IN_PART_SCOPE] = { "scopes", KVM_CAP_ARM_REG_SCOPE },
+	[OPT_IN_PART_FREEZE] = { "frozen PSCI_VERSION",
 			  KVM_CAP_ARM_PSCI_VERSION_FREEZE },
 };
 
@@ -41,7 +42,7 @@ static inline u32 opt_in_cap_parts(u32 cap)
 {
 	u32 i, parts = 0;
 
-	for (i = 0; i < NR_PARTS; i++) {
+	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
 		if (opt_in_parts[i].cap == cap)
 			parts |= BIT(i);
 	}
@@ -49,7 +50,7 @@ static inline u32 opt_in_cap_parts(u32 cap)
 	return parts;
 }
 
-#define PROBE_CANARY	0xa5a5a5a5a5a5a5a5UL
+#define OPT_IN_CANARY	0xa5a5a5a5a5a5a5a5UL
 
 /* Whether the VM has @range. If not, the array must not be written. */
 static inline bool opt_in_has_range(int vm_fd, u32 range)
@@ -59,14 +60,15 @@ static inline bool opt_in_has_range(int vm_fd, u32 range)
 	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(array); i++)
-		array[i] = PROBE_CANARY;
+		array[i] = OPT_IN_CANARY;
 
 	ret = ioctl(vm_fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &request) ?
 	      errno : 0;
-	fw_expect(!ret || ret == EINVAL, "range %u: %s", range, strerror(ret));
+	test_expect(!ret || ret == EINVAL, "range %u: %s", range,
+		    strerror(ret));
 	for (i = 0; ret && i < ARRAY_SIZE(array); i++)
-		fw_expect(array[i] == PROBE_CANARY, "range %u: written to",
-			  range);
+		test_expect(array[i] == OPT_IN_CANARY, "range %u: written to",
+			    range);
 	return !ret;
 }
 
@@ -74,11 +76,11 @@ static inline bool opt_in_has_range(int vm_fd, u32 range)
 static inline bool opt_in_has_vm_regs(int vm_fd)
 {
 	struct kvm_reg_list list = { .n = 0 };
-	int ret = fw_get_reg_list(vm_fd, &list);
+	int ret = one_reg_list(vm_fd, &list);
 
-	fw_expect(ret == E2BIG || (ret == EINVAL && !list.n),
-		  "KVM_GET_REG_LIST of the VM: %s, n %llu", strerror(ret),
-		  list.n);
+	test_expect(ret == E2BIG || (ret == EINVAL && !list.n),
+		    "KVM_GET_REG_LIST of the VM: %s, n %llu", strerror(ret),
+		    list.n);
 	return ret == E2BIG;
 }
 
@@ -88,11 +90,11 @@ static inline u32 opt_in_probe_vm(int vm_fd)
 	u32 parts = 0;
 
 	if (opt_in_has_range(vm_fd, KVM_ARM_GIC_RANGE))
-		parts |= BIT(PART_GIC_RANGE);
+		parts |= BIT(OPT_IN_PART_GIC_RANGE);
 	if (opt_in_has_range(vm_fd, KVM_ARM_FW_RANGE))
-		parts |= BIT(PART_FW_RANGE);
+		parts |= BIT(OPT_IN_PART_FW_RANGE);
 	if (opt_in_has_vm_regs(vm_fd))
-		parts |= BIT(PART_VM_ONE_REG);
+		parts |= BIT(OPT_IN_PART_VM_ONE_REG);
 
 	return parts;
 }
@@ -112,34 +114,34 @@ static inline u32 opt_in_probe(struct kvm_vcpu *vcpu)
 	for (i = 0; i < list->n; i++) {
 		if ((list->reg[i] & KVM_REG_ARM_COPROC_MASK) ==
 		    KVM_REG_ARM_FEATURE_LEVEL)
-			parts |= BIT(PART_LEVELS);
+			parts |= BIT(OPT_IN_PART_LEVELS);
 		if (list->reg[i] & KVM_REG_ARM_SCOPE_MASK)
-			parts |= BIT(PART_SCOPE);
+			parts |= BIT(OPT_IN_PART_SCOPE);
 	}
 	free(list);
 
-	ret = fw_get(vcpu, KVM_REG_ARM_FEATURE_LEVEL_REG(0), &version);
-	fw_expect(ret == (parts & BIT(PART_LEVELS) ? 0 : ENOENT),
-		  "levels: %s", strerror(ret));
-	ret = fw_get(vcpu, KVM_REG_ARM_PSCI_VERSION | KVM_REG_ARM_SCOPE_VM,
-		     &version);
-	fw_expect(ret == (parts & BIT(PART_SCOPE) ? 0 : ENOENT),
-		  "PSCI_VERSION with a scope: %s", strerror(ret));
+	ret = one_reg_get(vcpu, KVM_REG_ARM_FEATURE_LEVEL_REG(0), &version);
+	test_expect(ret == (parts & BIT(OPT_IN_PART_LEVELS) ? 0 : ENOENT),
+		    "levels: %s", strerror(ret));
+	ret = one_reg_get(vcpu, KVM_REG_ARM_PSCI_VERSION | KVM_REG_ARM_SCOPE_VM,
+			  &version);
+	test_expect(ret == (parts & BIT(OPT_IN_PART_SCOPE) ? 0 : ENOENT),
+		    "PSCI_VERSION with a scope: %s", strerror(ret));
 
 	vcpu->run->immediate_exit = 1;
 	ret = __vcpu_run(vcpu);
-	fw_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
-		  strerror(errno));
+	test_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
+		    strerror(errno));
 	vcpu->run->immediate_exit = 0;
 
 	version = vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
 	other = version == FW_PSCI_LATEST ? PSCI_VERSION(1, 0) : FW_PSCI_LATEST;
-	ret = fw_set(vcpu, KVM_REG_ARM_PSCI_VERSION, other);
-	fw_expect(!ret || ret == EBUSY, "PSCI_VERSION: %s", strerror(ret));
+	ret = one_reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, other);
+	test_expect(!ret || ret == EBUSY, "PSCI_VERSION: %s", strerror(ret));
 	if (ret == EBUSY)
-		parts |= BIT(PART_FREEZE);
-	fw_expect(!fw_set(vcpu, KVM_REG_ARM_PSCI_VERSION, version),
-		  "PSCI_VERSION cannot be written back");
+		parts |= BIT(OPT_IN_PART_FREEZE);
+	test_expect(!one_reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, version),
+		    "PSCI_VERSION cannot be written back");
 
 	return parts;
 }
@@ -153,28 +155,28 @@ static inline void __opt_in_expect_parts(int line, struct kvm_vm *vm, u32 want,
 	int cap;
 
 	cap = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	parts = want & BIT(PART_GIC_RANGE) ? BIT(KVM_ARM_GIC_RANGE) : 0;
-	parts |= want & BIT(PART_FW_RANGE) ? BIT(KVM_ARM_FW_RANGE) : 0;
-	__fw_expect(line, cap == (parts | BIT(KVM_ARM_FEATURE_ID_RANGE)),
-		    "%s: ranges %#x", when, cap);
+	parts = want & BIT(OPT_IN_PART_GIC_RANGE) ? BIT(KVM_ARM_GIC_RANGE) : 0;
+	parts |= want & BIT(OPT_IN_PART_FW_RANGE) ? BIT(KVM_ARM_FW_RANGE) : 0;
+	__test_expect(line, cap == (parts | BIT(KVM_ARM_FEATURE_ID_RANGE)),
+		      "%s: ranges %#x", when, cap);
 
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&vcpu);
 	parts = opt_in_probe(vcpu);
-	for (i = 0; i < NR_PARTS; i++)
-		__fw_expect(line, !((parts ^ want) & BIT(i)), "%s: has %s%s",
-			    when, parts & BIT(i) ? "" : "no ",
-			    opt_in_parts[i].name);
+	for (i = 0; i < NR_OPT_IN_PARTS; i++)
+		__test_expect(line, !((parts ^ want) & BIT(i)), "%s: has %s%s",
+			      when, parts & BIT(i) ? "" : "no ",
+			      opt_in_parts[i].name);
 }
 
 #define opt_in_expect_parts(...)				\
 	__opt_in_expect_parts(__LINE__, __VA_ARGS__)
 
 /* A case that is run several times: @check with @arg, which @prefix names. */
-static inline struct fw_case opt_in_case(const struct fw_case *check,
-					 const char *prefix, int arg)
+static inline struct test_case opt_in_case(const struct test_case *check,
+					   const char *prefix, int arg)
 {
-	struct fw_case c = { .run = check->run, .arg = arg };
+	struct test_case c = { .run = check->run, .arg = arg };
 	char *name;
 
 	TEST_ASSERT(asprintf(&name, "%s: %s", prefix, check->name) > 0,

@@ -19,14 +19,15 @@
 
 static inline u64 psci_affinity(struct kvm_vcpu *vcpu)
 {
-	return vcpu_get_reg(vcpu, SYS_REG(MPIDR_EL1)) & PSCI_AFFINITY;
+	return vcpu_get_reg(vcpu, IMAGE_SYS_REG(MPIDR_EL1)) & PSCI_AFFINITY;
 }
 
 static inline void psci_set_affinity(struct kvm_vcpu *vcpu, u64 affinity)
 {
-	u64 mpidr = vcpu_get_reg(vcpu, SYS_REG(MPIDR_EL1)) & ~PSCI_AFFINITY;
+	u64 mpidr = vcpu_get_reg(vcpu,
+				 IMAGE_SYS_REG(MPIDR_EL1)) & ~PSCI_AFFINITY;
 
-	vcpu_set_reg(vcpu, SYS_REG(MPIDR_EL1), mpidr | affinity);
+	vcpu_set_reg(vcpu, IMAGE_SYS_REG(MPIDR_EL1), mpidr | affinity);
 	TEST_ASSERT_EQ(psci_affinity(vcpu), affinity);
 }
 
@@ -49,9 +50,9 @@ static inline void __psci_expect_mp_state(int line, struct kvm_vcpu *vcpu,
 {
 	u32 state = smccc_get_mp_state(vcpu);
 
-	__fw_expect(line, state == want,
-		    "%s: state of vCPU %u is %u, expected %u", when, vcpu->id,
-		    state, want);
+	__test_expect(line, state == want,
+		      "%s: state of vCPU %u is %u, expected %u", when, vcpu->id,
+		      state, want);
 }
 
 #define psci_expect_mp_state(...)	__psci_expect_mp_state(__LINE__, __VA_ARGS__)
@@ -66,17 +67,17 @@ static inline void __psci_expect_begin(int line, struct kvm_vcpu *vcpu,
 {
 	u64 pc = psci_get_pc(vcpu), x0 = smccc_get_x(vcpu, 0);
 
-	__fw_expect(line, pc == entry && x0 == context_id,
-		    "vCPU %u: PC %#lx, x0 %#lx, expected %#lx, %#lx", vcpu->id,
-		    pc, x0, entry, context_id);
+	__test_expect(line, pc == entry && x0 == context_id,
+		      "vCPU %u: PC %#lx, x0 %#lx, expected %#lx, %#lx",
+		      vcpu->id, pc, x0, entry, context_id);
 }
 
 #define psci_expect_begin(...)	__psci_expect_begin(__LINE__, __VA_ARGS__)
 
 /* Set the value of a 64-bit register in an image. */
-static inline void psci_image_set(const struct image *img, u64 id, u64 val)
+static inline void psci_image_set(const struct reg_image *img, u64 id, u64 val)
 {
-	struct reg *r = image_find(img, id);
+	struct image_reg *r = image_find(img, id);
 
 	TEST_ASSERT(r, "%#lx is not in the list", id);
 	r->val[0] = val;
@@ -87,21 +88,21 @@ static const struct {
 	u64 id;
 	u64 bits;
 } psci_dirty_regs[] = {
-	{ SYS_REG(SCTLR_EL1), BIT(0) | BIT(2) | BIT(12) },
-	{ SYS_REG(TTBR0_EL1), 0x5a5a5000 },
-	{ SYS_REG(TTBR1_EL1), 0xa5a5a000 },
-	{ SYS_REG(TCR_EL1), 0x10 },
-	{ SYS_REG(MAIR_EL1), 0xff44 },
-	{ SYS_REG(VBAR_EL1), 0x5a5a5800 },
-	{ SYS_REG(CPACR_EL1), 3 << 20 },
-	{ SYS_REG(ESR_EL1), 0x56000000 },
-	{ SYS_REG(FAR_EL1), 0x5a5a5a5a },
-	{ SYS_REG(PAR_EL1), 0x1 },
-	{ SYS_REG(CONTEXTIDR_EL1), 0x5a5a },
-	{ SYS_REG(TPIDR_EL0), 0x5a5a5a5a5a },
-	{ SYS_REG(TPIDR_EL1), 0xa5a5a5a5a5 },
-	{ SYS_REG(TPIDRRO_EL0), 0x5aa55aa5 },
-	{ SYS_REG(CNTKCTL_EL1), 0x3 },
+	{ IMAGE_SYS_REG(SCTLR_EL1), BIT(0) | BIT(2) | BIT(12) },
+	{ IMAGE_SYS_REG(TTBR0_EL1), 0x5a5a5000 },
+	{ IMAGE_SYS_REG(TTBR1_EL1), 0xa5a5a000 },
+	{ IMAGE_SYS_REG(TCR_EL1), 0x10 },
+	{ IMAGE_SYS_REG(MAIR_EL1), 0xff44 },
+	{ IMAGE_SYS_REG(VBAR_EL1), 0x5a5a5800 },
+	{ IMAGE_SYS_REG(CPACR_EL1), 3 << 20 },
+	{ IMAGE_SYS_REG(ESR_EL1), 0x56000000 },
+	{ IMAGE_SYS_REG(FAR_EL1), 0x5a5a5a5a },
+	{ IMAGE_SYS_REG(PAR_EL1), 0x1 },
+	{ IMAGE_SYS_REG(CONTEXTIDR_EL1), 0x5a5a },
+	{ IMAGE_SYS_REG(TPIDR_EL0), 0x5a5a5a5a5a },
+	{ IMAGE_SYS_REG(TPIDR_EL1), 0xa5a5a5a5a5 },
+	{ IMAGE_SYS_REG(TPIDRRO_EL0), 0x5aa55aa5 },
+	{ IMAGE_SYS_REG(CNTKCTL_EL1), 0x3 },
 };
 
 /* PSTATE: N, Z, C and V; the mode and the masks stay. */
@@ -118,7 +119,7 @@ static inline bool psci_is_reset(u64 id)
 /* Set registers of a vCPU that is off to values that a reset must remove. */
 static inline void psci_make_dirty(struct kvm_vcpu *vcpu)
 {
-	struct image img = image_read(vcpu);
+	struct reg_image img = image_read(vcpu);
 	u64 id, val;
 	int i, j;
 
@@ -129,7 +130,8 @@ static inline void psci_make_dirty(struct kvm_vcpu *vcpu)
 			continue;
 		for (j = 0; j < (1 << ((id >> KVM_REG_SIZE_SHIFT) & 0xf)); j++)
 			((u8 *)img.reg[i].val)[j] = 0x40 + i + j;
-		TEST_ASSERT_EQ(access_reg(vcpu, KVM_SET_ONE_REG, &img.reg[i]),
+		TEST_ASSERT_EQ(image_access_reg(vcpu, KVM_SET_ONE_REG,
+						&img.reg[i]),
 			       0);
 	}
 	free(img.reg);

@@ -5,7 +5,7 @@
  *
  * A target that begins at an entry point puts its number into w1, exits with a
  * store of it to address 0 (as x9 is reset), and turns off. The second store
- * must never be reached. Userspace puts the id of CPU_OFF at race_off.
+ * must never be reached. Userspace puts the id of CPU_OFF at psci_race_off.
  *
  * A caller makes up to x20 calls of CPU_ON, until one is successful, and then
  * exits with a store to [x9]. For a call,
@@ -23,31 +23,32 @@
 #ifndef SELFTEST_KVM_ARM64_PSCI_RACE_GUEST_H
 #define SELFTEST_KVM_ARM64_PSCI_RACE_GUEST_H
 
-/* Entry points of 8 bytes each, from race_code on */
-#define NR_RACE_ENTRIES	128
+/* Entry points of 8 bytes each, from psci_race_code on */
+#define PSCI_RACE_ENTRIES	128
 
-extern u8 race_code[], race_target[], race_target_stored[], race_off[];
-extern u8 race_caller_hvc[], race_caller_smc[], race_code_end[];
+extern u8 psci_race_code[], psci_race_target[], psci_race_target_stored[];
+extern u8 psci_race_off[];
+extern u8 psci_race_caller_hvc[], psci_race_caller_smc[], psci_race_code_end[];
 
 asm("	.pushsection .rodata, \"a\"\n"
 "	.balign	8\n"
-"race_code:\n"
+"psci_race_code:\n"
 "	.set	i, 0\n"
 "	.rept	128\n"
 "	mov	w1, #i\n"
-"	b	race_target\n"
+"	b	psci_race_target\n"
 "	.set	i, i + 1\n"
 "	.endr\n"
-"race_target:\n"
+"psci_race_target:\n"
 "	str	w1, [x9]\n"
-"race_target_stored:\n"
-"	ldr	w0, race_off\n"
+"psci_race_target_stored:\n"
+"	ldr	w0, psci_race_off\n"
 "	tbnz	w1, #0, 1f\n"
 "	hvc	#0\n"
 "	b	2f\n"
 "1:	smc	#0\n"
 "2:	str	w0, [x9, #0x100]\n"
-"race_off:\n"
+"psci_race_off:\n"
 "	.word	0\n"
 "	.macro	race_caller insn\n"
 "1:	cbz	x28, 2f\n"
@@ -74,11 +75,11 @@ asm("	.pushsection .rodata, \"a\"\n"
 "3:	str	w0, [x9]\n"
 "	b	1b\n"
 "	.endm\n"
-"race_caller_hvc:\n"
+"psci_race_caller_hvc:\n"
 "	race_caller	hvc\n"
-"race_caller_smc:\n"
+"psci_race_caller_smc:\n"
 "	race_caller	smc\n"
-"race_code_end:\n"
+"psci_race_code_end:\n"
 "	.popsection\n");
 
 #endif /* SELFTEST_KVM_ARM64_PSCI_RACE_GUEST_H */

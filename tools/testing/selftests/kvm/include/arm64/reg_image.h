@@ -9,35 +9,45 @@
 #include "id_reg.h"
 
 /* The size of the largest register, an SVE Z register */
-#define REG_WORDS	(2048 / 64)
+#define IMAGE_REG_WORDS	(2048 / 64)
 
-#define SYS_REG(r)	KVM_ARM64_SYS_REG(SYS_ ## r)
+#define IMAGE_SYS_REG(r)	KVM_ARM64_SYS_REG(SYS_ ## r)
 
 /* Bits of CNTV_CTL_EL0 and CNTP_CTL_EL0 */
-#define CNT_CTL_ENABLE_IMASK	(BIT(0) | BIT(1))
-#define CNT_CTL_ISTATUS		BIT(2)
+#define IMAGE_CTL_ENABLE_IMASK	(BIT(0) | BIT(1))
+#define IMAGE_CTL_ISTATUS		BIT(2)
 
-struct reg {
+struct image_reg {
 	u64 id;
-	u64 val[REG_WORDS];
+	u64 val[IMAGE_REG_WORDS];
 	/* For counters: the host's counter before and after the access */
 	u64 before, after;
 };
 
-struct image {
+struct reg_image {
 	int n;
-	struct reg *reg;
+	struct image_reg *reg;
 };
 
 /* What is moved, and how; for messages */
-static const char *context = "";
+static const char *image_context_now = "";
 
-static inline bool is_counter(u64 id)
+static inline const char *image_context(void)
+{
+	return image_context_now;
+}
+
+static inline void image_set_context(const char *context)
+{
+	image_context_now = context;
+}
+
+static inline bool image_is_counter(u64 id)
 {
 	return id == KVM_REG_ARM_TIMER_CNT || id == KVM_REG_ARM_PTIMER_CNT;
 }
 
-static inline u64 host_counter(void)
+static inline u64 image_host_counter(void)
 {
 	u64 now;
 
@@ -48,36 +58,36 @@ static inline u64 host_counter(void)
 }
 
 /* Access a register of any size. Returns 0 or the positive errno. */
-static inline int access_reg(struct kvm_vcpu *vcpu, unsigned long cmd,
-			     struct reg *r)
+static inline int image_access_reg(struct kvm_vcpu *vcpu, unsigned long cmd,
+				   struct image_reg *r)
 {
 	int ret;
 
-	r->before = is_counter(r->id) ? host_counter() : 0;
-	ret = fw_one_reg(vcpu->fd, cmd, r->id, (u64)r->val);
-	r->after = is_counter(r->id) ? host_counter() : 0;
+	r->before = image_is_counter(r->id) ? image_host_counter() : 0;
+	ret = one_reg(vcpu->fd, cmd, r->id, (u64)r->val);
+	r->after = image_is_counter(r->id) ? image_host_counter() : 0;
 	return ret;
 }
 
-static inline struct image image_read(struct kvm_vcpu *vcpu)
+static inline struct reg_image image_read(struct kvm_vcpu *vcpu)
 {
 	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
-	struct image img = { .n = list->n };
+	struct reg_image img = { .n = list->n };
 	int i, ret;
 
 	img.reg = calloc(img.n, sizeof(*img.reg));
 	TEST_ASSERT(img.reg, "Out of memory");
 	for (i = 0; i < img.n; i++) {
 		img.reg[i].id = list->reg[i];
-		ret = access_reg(vcpu, KVM_GET_ONE_REG, &img.reg[i]);
-		fw_expect(!ret, "%s: %#lx is listed, but reads %s", context,
-			  img.reg[i].id, strerror(ret));
+		ret = image_access_reg(vcpu, KVM_GET_ONE_REG, &img.reg[i]);
+		test_expect(!ret, "%s: %#lx is listed, but reads %s",
+			    image_context(), img.reg[i].id, strerror(ret));
 	}
 	free(list);
 	return img;
 }
 
-static inline struct reg *image_find(const struct image *img, u64 id)
+static inline struct image_reg *image_find(const struct reg_image *img, u64 id)
 {
 	int i;
 
@@ -98,7 +108,7 @@ static const struct {
 	u64 bits;
 } not_restored[] = {
 	/* Derived from counter and comparator, so KVM ignores it in a write */
-	{ SYS_REG(CNTV_CTL_EL0), CNT_CTL_ISTATUS },
+	{ IMAGE_SYS_REG(CNTV_CTL_EL0), IMAGE_CTL_ISTATUS },
 };
 
 static inline u64 bits_not_restored(u64 id)
@@ -113,56 +123,59 @@ static inline u64 bits_not_restored(u64 id)
 	return 0;
 }
 
-static inline void expect_counter(const struct reg *now, const struct reg *then,
+static inline void expect_counter(const struct image_reg *now,
+				  const struct image_reg *then,
 				  const char *when)
 {
 	u64 passed = now->val[0] - then->val[0];
 	u64 least = now->before - then->after;
 	u64 most = now->after - then->before;
 
-	fw_expect(passed >= least && passed <= most,
-		  "%s, %s: %#lx went on by %lu, expected %lu to %lu", context,
-		  when, now->id, passed, least, most);
+	test_expect(passed >= least && passed <= most,
+		    "%s, %s: %#lx went on by %lu, expected %lu to %lu",
+		    image_context(), when, now->id, passed, least, most);
 }
 
 /* The same registers in the same order, with the same values. */
-static inline void expect_image(struct kvm_vcpu *vcpu, const struct image *want,
+static inline void image_expect(struct kvm_vcpu *vcpu,
+				const struct reg_image *want,
 				bool has_run, const char *when)
 {
-	struct image now = image_read(vcpu);
-	const struct reg *r, *w;
+	struct reg_image now = image_read(vcpu);
+	const struct image_reg *r, *w;
 	u64 ignore;
 	int i;
 
-	fw_expect(now.n == want->n, "%s, %s: %d registers, expected %d",
-		  context, when, now.n, want->n);
+	test_expect(now.n == want->n, "%s, %s: %d registers, expected %d",
+		    image_context(), when, now.n, want->n);
 
 	for (i = 0; i < min(now.n, want->n); i++) {
 		r = &now.reg[i];
 		w = &want->reg[i];
-		fw_expect(r->id == w->id, "%s, %s: %#lx in place of %#lx",
-			  context, when, r->id, w->id);
+		test_expect(r->id == w->id, "%s, %s: %#lx in place of %#lx",
+			    image_context(), when, r->id, w->id);
 		if (r->id != w->id)
 			break;
 
-		if (is_counter(r->id)) {
+		if (image_is_counter(r->id)) {
 			expect_counter(r, w, when);
 			continue;
 		}
 
 		ignore = has_run ? 0 : bits_not_restored(r->id);
-		fw_expect(!((r->val[0] ^ w->val[0]) & ~ignore) &&
-			  !memcmp(r->val + 1, w->val + 1,
-				  sizeof(r->val) - sizeof(r->val[0])),
-			  "%s, %s: vCPU %u: %#lx reads %#lx, expected %#lx",
-			  context, when, vcpu->id, r->id, r->val[0], w->val[0]);
+		test_expect(!((r->val[0] ^ w->val[0]) & ~ignore) &&
+			    !memcmp(r->val + 1, w->val + 1,
+				    sizeof(r->val) - sizeof(r->val[0])),
+			    "%s, %s: vCPU %u: %#lx reads %#lx, expected %#lx",
+			    image_context(), when, vcpu->id, r->id, r->val[0],
+			    w->val[0]);
 	}
 
 	free(now.reg);
 }
 
 /* The number of an ID register, as in id_reg.h, or -1 */
-static inline int id_reg_nr(u64 id)
+static inline int image_id_reg_nr(u64 id)
 {
 	int nr;
 
@@ -172,7 +185,7 @@ static inline int id_reg_nr(u64 id)
 	return nr < NR_ID_REGS ? nr : -1;
 }
 
-static inline bool is_fw_reg(u64 id)
+static inline bool image_is_fw_reg(u64 id)
 {
 	u64 coproc = id & KVM_REG_ARM_COPROC_MASK;
 
@@ -180,28 +193,29 @@ static inline bool is_fw_reg(u64 id)
 }
 
 /* All ID registers are VM-wide, except two that belong to the vCPU. */
-static inline bool is_vm_wide(u64 id)
+static inline bool image_is_vm_wide(u64 id)
 {
-	return is_fw_reg(id) ||
-	       (id_reg_nr(id) >= 0 && id != SYS_REG(MPIDR_EL1) &&
-		id != SYS_REG(CLIDR_EL1));
+	return image_is_fw_reg(id) ||
+	       (image_id_reg_nr(id) >= 0 && id != IMAGE_SYS_REG(MPIDR_EL1) &&
+		id != IMAGE_SYS_REG(CLIDR_EL1));
 }
 
 /* All vCPUs have the same VM-wide registers. */
-static inline void expect_vm_wide(const struct image *img,
-				  const struct image *img_other)
+static inline void image_expect_vm_wide(const struct reg_image *img,
+					const struct reg_image *img_other)
 {
-	const struct reg *r, *other;
+	const struct image_reg *r, *other;
 	int i;
 
 	for (i = 0; i < img->n; i++) {
 		r = &img->reg[i];
-		if (!is_vm_wide(r->id))
+		if (!image_is_vm_wide(r->id))
 			continue;
 
 		other = image_find(img_other, r->id);
-		fw_expect(other && other->val[0] == r->val[0],
-			  "%s: %#lx differs among vCPUs", context, r->id);
+		test_expect(other && other->val[0] == r->val[0],
+			    "%s: %#lx differs among vCPUs", image_context(),
+			    r->id);
 	}
 }
 
@@ -210,22 +224,22 @@ static const struct {
 	u64 id;
 	u64 gic;
 } gic_fields[] = {
-	{ SYS_REG(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_GIC },
-	{ SYS_REG(ID_AA64PFR2_EL1), ID_AA64PFR2_EL1_GCIE },
-	{ SYS_REG(ID_PFR1_EL1), ID_PFR1_EL1_GIC },
+	{ IMAGE_SYS_REG(ID_AA64PFR0_EL1), ID_AA64PFR0_EL1_GIC },
+	{ IMAGE_SYS_REG(ID_AA64PFR2_EL1), ID_AA64PFR2_EL1_GCIE },
+	{ IMAGE_SYS_REG(ID_PFR1_EL1), ID_PFR1_EL1_GIC },
 };
 
 /* No run changes any other VM-wide register. */
-static inline void expect_vm_wide_kept(const struct image *before,
-				       const struct image *after)
+static inline void image_expect_vm_wide_kept(const struct reg_image *before,
+					     const struct reg_image *after)
 {
-	const struct reg *b, *a;
+	const struct image_reg *b, *a;
 	u64 want;
 	int i, j;
 
 	for (i = 0; i < before->n; i++) {
 		b = &before->reg[i];
-		if (!is_vm_wide(b->id))
+		if (!image_is_vm_wide(b->id))
 			continue;
 
 		want = b->val[0];
@@ -235,8 +249,9 @@ static inline void expect_vm_wide_kept(const struct image *before,
 		}
 
 		a = image_find(after, b->id);
-		fw_expect(a && a->val[0] == want,
-			  "%s: %#lx is not %#lx any more", context, b->id, want);
+		test_expect(a && a->val[0] == want,
+			    "%s: %#lx is not %#lx any more", image_context(),
+			    b->id, want);
 	}
 }
 

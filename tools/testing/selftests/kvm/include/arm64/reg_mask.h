@@ -13,7 +13,7 @@
 /* The larger one of the two */
 #define MASK_MAX	KVM_ARM_GIC_RANGE_SIZE
 
-struct masks {
+struct mask_array {
 	u64 val[MASK_MAX];
 };
 
@@ -45,28 +45,30 @@ static inline int mask_get_at(struct kvm_vm *vm, u32 range, u64 addr)
 	return id_get_masks(vm->fd, &request);
 }
 
-static inline struct masks __mask_get(int line, struct kvm_vm *vm, u32 range)
+static inline struct mask_array __mask_get(int line, struct kvm_vm *vm,
+					   u32 range)
 {
-	struct masks masks;
+	struct mask_array masks;
 	int ret;
 
 	/* A mask that is not written stands out. */
 	memset(&masks, 0xc5, sizeof(masks));
 	ret = mask_get_at(vm, range, (u64)masks.val);
-	__fw_expect(line, !ret, "range %u: %s", range, strerror(ret));
+	__test_expect(line, !ret, "range %u: %s", range, strerror(ret));
 	return masks;
 }
 
 static inline void __mask_expect(int line, struct kvm_vm *vm, u32 range,
-				 const struct masks *want, const char *when)
+				 const struct mask_array *want,
+				 const char *when)
 {
-	struct masks now = __mask_get(line, vm, range);
+	struct mask_array now = __mask_get(line, vm, range);
 	int i;
 
 	for (i = 0; i < mask_count(range); i++)
-		__fw_expect(line, now.val[i] == want->val[i],
-			    "%s: mask %d is %#lx, expected %#lx", when, i,
-			    now.val[i], want->val[i]);
+		__test_expect(line, now.val[i] == want->val[i],
+			      "%s: mask %d is %#lx, expected %#lx", when, i,
+			      now.val[i], want->val[i]);
 }
 
 #define mask_get(...)		__mask_get(__LINE__, __VA_ARGS__)

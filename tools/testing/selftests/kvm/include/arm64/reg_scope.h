@@ -11,10 +11,10 @@
 
 /* What a VM opts in to, and whether it runs */
 enum {
-	SCOPE = BIT(0),
-	LEVELS = BIT(1),
-	VM_ONE_REG = BIT(2),
-	HAS_RUN = BIT(3),
+	SCOPE_IDS = BIT(0),
+	SCOPE_LEVELS = BIT(1),
+	SCOPE_VM_ONE_REG = BIT(2),
+	SCOPE_HAS_RUN = BIT(3),
 };
 
 struct scope_vm {
@@ -33,11 +33,11 @@ static inline struct scope_vm scope_vm_create(int what)
 
 	/* So that MIDR_EL1 and similar registers can be changed */
 	vm_enable_cap(s.vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	if (what & SCOPE)
+	if (what & SCOPE_IDS)
 		opt_in(s.vm, KVM_CAP_ARM_REG_SCOPE, 0);
-	if (what & LEVELS)
+	if (what & SCOPE_LEVELS)
 		opt_in(s.vm, KVM_CAP_ARM_FEATURE_LEVELS, 0);
-	if (what & VM_ONE_REG)
+	if (what & SCOPE_VM_ONE_REG)
 		opt_in(s.vm, KVM_CAP_ARM_VM_ONE_REG, 0);
 
 	for (i = 0; i < 2; i++)
@@ -52,12 +52,12 @@ static inline void scope_vm_free(struct scope_vm *s)
 }
 
 /* Whether @listed, which may have the bit, is the id of register @id */
-static inline bool id_is(u64 listed, u64 id)
+static inline bool scope_id_is(u64 listed, u64 id)
 {
 	return (listed & ~KVM_REG_ARM_SCOPE_MASK) == id;
 }
 
-static inline bool is_level_reg(u64 id)
+static inline bool scope_is_level_reg(u64 id)
 {
 	return (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM_FEATURE_LEVEL;
 }
@@ -66,11 +66,11 @@ static inline bool is_level_reg(u64 id)
  * The registers that all vCPUs share: the firmware registers, and the feature
  * ID registers except those that identify a vCPU or describe its caches.
  */
-static inline bool is_of_vm(u64 id)
+static inline bool scope_is_of_vm(u64 id)
 {
-	int nr = id_reg_nr(id);
+	int nr = image_id_reg_nr(id);
 
-	return is_fw_reg(id) || is_level_reg(id) ||
+	return image_is_fw_reg(id) || scope_is_level_reg(id) ||
 	       (nr >= id_nr(SYS_ID_PFR0_EL1) && nr < 64) ||
 	       nr == id_nr(SYS_MIDR_EL1) || nr == id_nr(SYS_REVIDR_EL1) ||
 	       nr == id_nr(SYS_AIDR_EL1) || nr == id_nr(SYS_CTR_EL0);
@@ -80,7 +80,7 @@ static inline bool is_of_vm(u64 id)
  * Whether a write can be expected to change the register, whose value is @val.
  * Fields of ID registers can be lowered, if they are not 0.
  */
-static inline bool must_change(u64 id, u64 val)
+static inline bool scope_must_change(u64 id, u64 val)
 {
 	if (id & KVM_REG_ARM_SCOPE_VM)
 		id &= ~KVM_REG_ARM_SCOPE_MASK;
@@ -91,12 +91,12 @@ static inline bool must_change(u64 id, u64 val)
 	case KVM_REG_ARM_STD_HYP_BMAP:
 	case KVM_REG_ARM_VENDOR_HYP_BMAP:
 	case KVM_REG_ARM_VENDOR_HYP_BMAP_2:
-	case SYS_REG(MIDR_EL1):
-	case SYS_REG(REVIDR_EL1):
-	case SYS_REG(AIDR_EL1):
+	case IMAGE_SYS_REG(MIDR_EL1):
+	case IMAGE_SYS_REG(REVIDR_EL1):
+	case IMAGE_SYS_REG(AIDR_EL1):
 		return true;
-	case SYS_REG(ID_AA64ISAR0_EL1):
-	case SYS_REG(ID_AA64PFR0_EL1):
+	case IMAGE_SYS_REG(ID_AA64ISAR0_EL1):
+	case IMAGE_SYS_REG(ID_AA64PFR0_EL1):
 		return val;
 	default:
 		return false;

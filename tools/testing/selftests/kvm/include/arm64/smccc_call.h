@@ -79,12 +79,17 @@ static inline void smccc_call_start(struct smccc_call *c)
 }
 
 /* How often a vCPU was run, for the watchdog */
-static unsigned long smccc_nr_runs;
+static unsigned long smccc_runs;
+
+static inline unsigned long smccc_nr_runs(void)
+{
+	return __atomic_load_n(&smccc_runs, __ATOMIC_RELAXED);
+}
 
 /* Fill the exit's data with garbage, so that KVM must set what has to be 0. */
 static inline int smccc_run(struct kvm_vcpu *vcpu)
 {
-	__atomic_add_fetch(&smccc_nr_runs, 1, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&smccc_runs, 1, __ATOMIC_RELAXED);
 	memset(vcpu->run->padding, 0xa5, sizeof(vcpu->run->padding));
 	return __vcpu_run(vcpu);
 }
@@ -263,7 +268,7 @@ static inline bool __smccc_expect(int line, const struct smccc_call *c,
 				  const struct smccc_want *w)
 {
 	u32 want_exit = w->exit ?: KVM_EXIT_MMIO;
-	unsigned int before = fw_failures;
+	unsigned int before = test_nr_failures();
 	char what[128];
 	bool ok;
 	int i;
@@ -272,55 +277,55 @@ static inline bool __smccc_expect(int line, const struct smccc_call *c,
 		 smccc_code[c->insn].name, c->in[0], c->in[1], c->in[2],
 		 c->in[3]);
 
-	__fw_expect(line, !c->err && c->exit == want_exit,
-		    "%s: exit %u, error %d, expected exit %u", what, c->exit,
-		    c->err, want_exit);
-	__fw_expect(line, !c->flags, "%s: flags %#lx", what, c->flags);
-	__fw_expect(line, c->pc == 4, "%s: PC advanced by %ld", what, c->pc);
+	__test_expect(line, !c->err && c->exit == want_exit,
+		      "%s: exit %u, error %d, expected exit %u", what, c->exit,
+		      c->err, want_exit);
+	__test_expect(line, !c->flags, "%s: flags %#lx", what, c->flags);
+	__test_expect(line, c->pc == 4, "%s: PC advanced by %ld", what, c->pc);
 	ok = smccc_same_x(c, w, 0) && smccc_same_x(c, w, 1) &&
 	     smccc_same_x(c, w, 2) && smccc_same_x(c, w, 3);
-	__fw_expect(line, ok,
-		    "%s: %lx %lx %lx %lx, expected %lx %lx %lx %lx", what,
-		    c->x[0], c->x[1], c->x[2], c->x[3],
-		    w->x[0], w->x[1], w->x[2], w->x[3]);
+	__test_expect(line, ok,
+		      "%s: %lx %lx %lx %lx, expected %lx %lx %lx %lx", what,
+		      c->x[0], c->x[1], c->x[2], c->x[3],
+		      w->x[0], w->x[1], w->x[2], w->x[3]);
 	for (i = 4; i < 8; i++)
-		__fw_expect(line, c->x[i] == c->in[i], "%s: x%d is %#lx", what,
-			    i, c->x[i]);
-	__fw_expect(line, c->mp_state == w->mp_state,
-		    "%s: vCPU's state is %u, expected %u", what, c->mp_state,
-		    w->mp_state);
+		__test_expect(line, c->x[i] == c->in[i], "%s: x%d is %#lx",
+			      what, i, c->x[i]);
+	__test_expect(line, c->mp_state == w->mp_state,
+		      "%s: vCPU's state is %u, expected %u", what, c->mp_state,
+		      w->mp_state);
 
 	if (want_exit == KVM_EXIT_HYPERCALL && c->exit == want_exit) {
 		ok = c->hypercall.nr == (u32)c->in[0] &&
 		     c->hypercall.flags == w->hypercall_flags;
-		__fw_expect(line, ok,
-			    "%s: exits with nr %#lx, flags %#lx, expected flags %#lx",
-			    what, c->hypercall.nr, c->hypercall.flags,
-			    w->hypercall_flags);
+		__test_expect(line, ok,
+			      "%s: exits with nr %#lx, flags %#lx, expected flags %#lx",
+			      what, c->hypercall.nr, c->hypercall.flags,
+			      w->hypercall_flags);
 		for (i = 0; i < 6; i++)
-			__fw_expect(line, !c->hypercall.args[i],
-				    "%s: args[%d] is %#lx", what, i,
-				    c->hypercall.args[i]);
-		__fw_expect(line, !c->hypercall.ret, "%s: ret is %#lx", what,
-			    c->hypercall.ret);
+			__test_expect(line, !c->hypercall.args[i],
+				      "%s: args[%d] is %#lx", what, i,
+				      c->hypercall.args[i]);
+		__test_expect(line, !c->hypercall.ret, "%s: ret is %#lx", what,
+			      c->hypercall.ret);
 	}
 
 	if (want_exit == KVM_EXIT_SYSTEM_EVENT && c->exit == want_exit) {
 		ok = c->system_event.type == w->type &&
 		     c->system_event.ndata == w->ndata &&
 		     c->system_event.data[0] == w->data;
-		__fw_expect(line, ok,
-			    "%s: event %u, %u data, %#lx, expected %u, %u, %#lx",
-			    what, c->system_event.type, c->system_event.ndata,
-			    c->system_event.data[0], w->type, w->ndata,
-			    w->data);
+		__test_expect(line, ok,
+			      "%s: event %u, %u data, %#lx, expected %u, %u, %#lx",
+			      what, c->system_event.type, c->system_event.ndata,
+			      c->system_event.data[0], w->type, w->ndata,
+			      w->data);
 		for (i = 1; i < 16; i++)
-			__fw_expect(line, !c->system_event.data[i],
-				    "%s: data[%d] is %#lx", what, i,
-				    c->system_event.data[i]);
+			__test_expect(line, !c->system_event.data[i],
+				      "%s: data[%d] is %#lx", what, i,
+				      c->system_event.data[i]);
 	}
 
-	return fw_failures == before;
+	return test_nr_failures() == before;
 }
 
 /**

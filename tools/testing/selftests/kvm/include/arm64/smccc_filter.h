@@ -10,9 +10,9 @@
 
 #include "smccc_call.h"
 
-#define HANDLE	KVM_SMCCC_FILTER_HANDLE
-#define DENY	KVM_SMCCC_FILTER_DENY
-#define FWD	KVM_SMCCC_FILTER_FWD_TO_USER
+#define FILTER_HANDLE	KVM_SMCCC_FILTER_HANDLE
+#define FILTER_DENY	KVM_SMCCC_FILTER_DENY
+#define FILTER_FWD	KVM_SMCCC_FILTER_FWD_TO_USER
 
 /* The beginning of a part of the SiP range, in which KVM implements nothing */
 #define FILTER_FREE	0x82001000U
@@ -53,9 +53,9 @@ static inline void __filter_expect_set(int line, struct kvm_vm *vm, u32 base,
 {
 	int ret = smccc_set_filter(vm, base, nr, action);
 
-	__fw_expect(line, ret == want,
-		    "base %#x, nr_functions %#x, action %u: %s, expected %s",
-		    base, nr, action, strerror(ret), strerror(want));
+	__test_expect(line, ret == want,
+		      "base %#x, nr_functions %#x, action %u: %s, expected %s",
+		      base, nr, action, strerror(ret), strerror(want));
 	filter_note(base, nr, action, want);
 }
 
@@ -70,7 +70,7 @@ static inline u8 filter_action(u32 fn)
 			return r->action;
 	}
 
-	return HANDLE;
+	return FILTER_HANDLE;
 }
 
 /* The argument of every call: a function that PSCI_FEATURES knows */
@@ -127,7 +127,7 @@ static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
 	struct smccc_call c;
 	int i;
 
-	if (action == HANDLE) {
+	if (action == FILTER_HANDLE) {
 		if (filter_call_has_effect(x0))
 			return;
 		for (i = 0; i < ARRAY_SIZE(filter_calls); i++) {
@@ -137,7 +137,7 @@ static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
 		}
 	}
 
-	if (action == FWD) {
+	if (action == FILTER_FWD) {
 		want = (struct smccc_want) {
 			.x = { x0, FILTER_ARG, FW_POISON, FW_POISON },
 			.exit = KVM_EXIT_HYPERCALL,
@@ -147,7 +147,7 @@ static inline void __filter_expect_call(int line, struct kvm_vcpu *vcpu,
 	}
 
 	c = smccc_call(vcpu, insn, x0, FILTER_ARG, FW_POISON, FW_POISON);
-	if (!__smccc_expect(line, &c, &want) || action != FWD)
+	if (!__smccc_expect(line, &c, &want) || action != FILTER_FWD)
 		return;
 
 	/* The guest goes on with userspace's result. */

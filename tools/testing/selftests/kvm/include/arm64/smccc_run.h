@@ -17,8 +17,10 @@ static const u64 smccc_upper_halves[] = {
 	0, BIT(32), BIT(63), SMCCC_NOISE, GENMASK(63, 32),
 };
 
+#define NR_SMCCC_UPPER_HALVES	ARRAY_SIZE(smccc_upper_halves)
+
 #define SMCCC_UPPER_HALVES_END						\
-	(smccc_upper_halves + ARRAY_SIZE(smccc_upper_halves))
+	(smccc_upper_halves + NR_SMCCC_UPPER_HALVES)
 
 static inline u32 smccc_fn_id(const struct smccc_fn *fn, enum smccc_form form)
 {
@@ -34,27 +36,27 @@ static inline bool smccc_gate_is_open(const struct smccc_vm *v,
 				      enum smccc_gate gate)
 {
 	switch (gate) {
-	case ALWAYS:
+	case SMCCC_ALWAYS:
 		return true;
-	case TRNG:
+	case SMCCC_TRNG:
 		return v->bmap[FW_STD] & BIT(0);
-	case PV_TIME:
+	case SMCCC_PV_TIME:
 		return v->bmap[FW_STD_HYP] & BIT(0);
-	case VENDOR_FEAT:
+	case SMCCC_VENDOR_FEAT:
 		return v->bmap[FW_VENDOR_HYP] & BIT(0);
-	case VENDOR_PTP:
+	case SMCCC_VENDOR_PTP:
 		return v->bmap[FW_VENDOR_HYP] & BIT(1);
-	case PSCI_0_1:
+	case SMCCC_PSCI_0_1:
 		return v->psci == PSCI_VERSION(0, 1);
-	case PSCI_0_2:
+	case SMCCC_PSCI_0_2:
 		return v->psci >= PSCI_VERSION(0, 2);
-	case PSCI_1_0:
+	case SMCCC_PSCI_1_0:
 		return v->psci >= PSCI_VERSION(1, 0);
-	case PSCI_1_1:
+	case SMCCC_PSCI_1_1:
 		return v->psci >= PSCI_VERSION(1, 1);
-	case PSCI_1_3:
+	case SMCCC_PSCI_1_3:
 		return v->psci >= PSCI_VERSION(1, 3);
-	case SYSTEM_SUSPEND:
+	case SMCCC_SYSTEM_SUSPEND:
 		return v->psci >= PSCI_VERSION(1, 0) && v->system_suspend;
 	}
 
@@ -73,7 +75,7 @@ static inline bool smccc_is_served(const struct smccc_vm *v,
 		return false;
 
 	return !(v->is_32bit && smccc_is_64bit_form(form) &&
-		 fn->gate >= PSCI_0_1);
+		 fn->gate >= SMCCC_PSCI_0_1);
 }
 
 /* PTP needs a host whose clock is the counter. */
@@ -110,39 +112,39 @@ smccc_want_served(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 	int i;
 
 	switch (fn->result) {
-	case FIXED:
-	case VCPU_1_STARTED:
+	case SMCCC_FIXED:
+	case SMCCC_VCPU_1_STARTED:
 		break;
-	case THE_PSCI_VERSION:
+	case SMCCC_THE_PSCI_VERSION:
 		w.x[0] = v->psci;
 		break;
-	case WORKAROUND_1:
+	case SMCCC_WORKAROUND_1:
 		w.x[0] = smccc_workaround(line, v, FW_WORKAROUND_1);
 		break;
-	case WORKAROUND_2:
+	case SMCCC_WORKAROUND_2:
 		w.x[0] = smccc_workaround(line, v, FW_WORKAROUND_2);
 		break;
-	case WORKAROUND_3:
+	case SMCCC_WORKAROUND_3:
 		w.x[0] = smccc_workaround(line, v, FW_WORKAROUND_3);
 		break;
-	case THE_VENDOR_BMAPS:
+	case SMCCC_VENDOR_BMAPS:
 		w.x[0] = v->bmap[FW_VENDOR_HYP];
 		w.x[2] = v->bmap[FW_VENDOR_HYP_2];
 		break;
-	case HAS_STOLEN_TIME:
+	case SMCCC_HAS_STOLEN_TIME:
 		w.x[0] = v->stolen_time ? 0 : SMCCC_RET_NOT_SUPPORTED;
 		break;
-	case STOLEN_TIME_GPA:
+	case SMCCC_STOLEN_TIME_GPA:
 		w.x[0] = v->stolen_time ? SMCCC_DATA_GPA :
 					  SMCCC_RET_NOT_SUPPORTED;
 		break;
-	case TIME_AND_COUNTER:
+	case SMCCC_TIME_AND_COUNTER:
 		for (i = 0; i < 4 && smccc_host_uses_counter(); i++)
 			w.any[i] = GENMASK(31 - !i, 0);
 		if (!i)
 			w.x[0] = SMCCC_RET_NOT_SUPPORTED;
 		break;
-	case WORKAROUND_APPLIED:
+	case SMCCC_WORKAROUND_APPLIED:
 		if (smccc_is_smc(insn)) {
 			w.x[0] = SMCCC_RET_NOT_SUPPORTED;
 			break;
@@ -151,10 +153,10 @@ smccc_want_served(int line, const struct smccc_vm *v, const struct smccc_fn *fn,
 		w.x[2] = in[2];
 		w.x[3] = in[3];
 		break;
-	case X0_X3_KEPT:
+	case SMCCC_X0_X3_KEPT:
 		w.x[0] = in[0];
 		fallthrough;
-	case X1_X3_KEPT:
+	case SMCCC_X1_X3_KEPT:
 		/* An SMC32 call only uses the lower halves. */
 		for (i = 1; i < 4; i++)
 			w.x[i] = smccc_is_64bit_form(form) ? in[i] :
@@ -198,7 +200,7 @@ static inline void smccc_print_fn(const struct smccc_vm *v,
 		"SMC32", "SMC64", "yielding SMC32", "yielding SMC64",
 	};
 
-	if (fw_failures <= FW_MAX_REPORTS)
+	if (test_nr_failures() <= TEST_MAX_REPORTS)
 		printf("#   that is %s, %s, PSCI %lu.%lu\n", fn->name,
 		       forms[form], PSCI_VERSION_MAJOR(v->psci),
 		       PSCI_VERSION_MINOR(v->psci));
@@ -219,7 +221,7 @@ static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
 				     u64 noise)
 {
 	u64 arg_noise = smccc_is_64bit_form(form) || fn->whole_args ? 0 : noise;
-	unsigned int before = fw_failures;
+	unsigned int before = test_nr_failures();
 	struct smccc_want want = {};
 	struct smccc_call c = {
 		.vcpu = v->vcpu[0],
@@ -241,7 +243,7 @@ static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
 		started = false;
 	} else {
 		want = smccc_want(line, v, fn, form, insn, c.in);
-		started = fn->result == VCPU_1_STARTED && !want.exit &&
+		started = fn->result == SMCCC_VCPU_1_STARTED && !want.exit &&
 			  !want.x[0];
 	}
 
@@ -254,7 +256,7 @@ static inline void __smccc_expect_fn(int line, struct smccc_vm *v,
 	__smccc_expect_others(line, v, &c, started, fn->args[1], fn->args[2]);
 	__smccc_go_on(line, &c);
 
-	if (fw_failures != before)
+	if (test_nr_failures() != before)
 		smccc_print_fn(v, fn, form);
 }
 
@@ -269,7 +271,7 @@ static inline void __smccc_expect_table(int line, struct smccc_vm *v,
 {
 	int i, form;
 
-	for (i = 0; i < ARRAY_SIZE(smccc_fns); i++) {
+	for (i = 0; i < NR_SMCCC_FNS; i++) {
 		for (form = 0; form < NR_SMCCC_FORMS; form++)
 			__smccc_expect_fn(line, v, &smccc_fns[i], form, insn,
 					  (i + form + insn) % 2 ? SMCCC_NOISE :
@@ -289,7 +291,7 @@ static inline void __smccc_expect_psci_features(int line, struct smccc_vm *v)
 	struct smccc_want want = {};
 	int i, n, form;
 
-	for (n = 0; n < ARRAY_SIZE(smccc_fns); n++) {
+	for (n = 0; n < NR_SMCCC_FNS; n++) {
 		for (form = 0; form < NR_SMCCC_FORMS; form++) {
 			u64 id = smccc_fn_id(&smccc_fns[n], form);
 			struct smccc_call c;
@@ -300,7 +302,7 @@ static inline void __smccc_expect_psci_features(int line, struct smccc_vm *v)
 				    smccc_psci_features[i].since <= v->psci)
 					want.x[0] = smccc_psci_features[i].x0;
 			}
-			if ((smccc_fns[n].gate == SYSTEM_SUSPEND &&
+			if ((smccc_fns[n].gate == SMCCC_SYSTEM_SUSPEND &&
 			     !v->system_suspend) ||
 			    (v->is_32bit && smccc_is_64bit_form(form)))
 				want.x[0] = PSCI_RET_NOT_SUPPORTED;

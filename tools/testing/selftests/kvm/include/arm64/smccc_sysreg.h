@@ -45,8 +45,9 @@ static inline bool __smccc_run_mrs(int line, struct kvm_vcpu *vcpu)
 	bool ok = !ret && vcpu->run->exit_reason == KVM_EXIT_MMIO &&
 		  vcpu->run->mmio.phys_addr == SMCCC_MMIO_GPA;
 
-	__fw_expect(line, ok, "KVM_RUN: %d (%s), exit %u", ret,
-		    ret ? strerror(errno) : "no error", vcpu->run->exit_reason);
+	__test_expect(line, ok, "KVM_RUN: %d (%s), exit %u", ret,
+		      ret ? strerror(errno) : "no error",
+		      vcpu->run->exit_reason);
 	if (ok)
 		vcpu_run_complete_io(vcpu);
 	return ok;

@@ -87,7 +87,7 @@ static inline void *smccc_watch(void *unused)
 	do {
 		before = now;
 		sleep(SMCCC_LIMIT_S);
-		now = __atomic_load_n(&smccc_nr_runs, __ATOMIC_RELAXED);
+		now = smccc_nr_runs();
 	} while (now != before);
 
 	ksft_exit_fail_msg("A call has not returned for %d s\n",
@@ -194,18 +194,18 @@ static inline void __smccc_expect_others(int line, struct smccc_vm *v,
 
 	for (i = 1; i < SMCCC_NR_VCPUS; i++) {
 		now = smccc_get_mp_state(v->vcpu[i]);
-		__fw_expect(line, now == want[i],
-			    "call %#lx: state of vCPU %d is %u, expected %u",
-			    c->in[0], i, now, want[i]);
+		__test_expect(line, now == want[i],
+			      "call %#lx: state of vCPU %d is %u, expected %u",
+			      c->in[0], i, now, want[i]);
 	}
 
 	if (started) {
 		val = vcpu_get_reg(v->vcpu[1], ARM64_CORE_REG(regs.pc));
-		__fw_expect(line, val == pc, "vCPU 1 begins at %#lx, not %#lx",
-			    val, pc);
+		__test_expect(line, val == pc,
+			      "vCPU 1 begins at %#lx, not %#lx", val, pc);
 		val = smccc_get_x(v->vcpu[1], 0);
-		__fw_expect(line, val == x0, "vCPU 1 has x0 %#lx, not %#lx",
-			    val, x0);
+		__test_expect(line, val == x0, "vCPU 1 has x0 %#lx, not %#lx",
+			      val, x0);
 	}
 
 	if (want[1] != KVM_MP_STATE_STOPPED)

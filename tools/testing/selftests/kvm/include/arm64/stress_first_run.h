@@ -149,7 +149,8 @@ static inline void first_filter_run(void *arg)
 	for (i = 0; i < NR_FILTERED && (!ran || !busy); i++) {
 		stress_step();
 		ran = stress_get_flag(&r->v->ran);
-		ret = smccc_set_filter(r->v->vm, FILTER_FREE + i, 1, FWD);
+		ret = smccc_set_filter(r->v->vm, FILTER_FREE + i, 1,
+				       FILTER_FWD);
 		if (!ret) {
 			TEST_ASSERT(!ran && !busy,
 				    "A VM that has run accepts a filter");

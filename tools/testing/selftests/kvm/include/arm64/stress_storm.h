@@ -49,7 +49,7 @@ struct storm {
 
 static inline u64 storm_gpa(const u8 *label)
 {
-	return STORM_GPA + (label - race_code);
+	return STORM_GPA + (label - psci_race_code);
 }
 
 static inline bool storm_is_32bit(const struct storm_vcpu *s)
@@ -90,7 +90,8 @@ static inline void storm_call_others(struct storm_vcpu *s)
 
 	stress_step();
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc),
-		     storm_gpa(id & 1 ? race_caller_smc : race_caller_hvc));
+		     storm_gpa(id & 1 ? psci_race_caller_smc :
+					psci_race_caller_hvc));
 	smccc_set_x(vcpu, 9, SMCCC_MMIO_GPA);
 	smccc_set_x(vcpu, 19, s->nr);
 	smccc_set_x(vcpu, 20, STORM_CALLS);
@@ -100,7 +101,7 @@ static inline void storm_call_others(struct storm_vcpu *s)
 	smccc_set_x(vcpu, 24, psci_0_2 ? PSCI_RET_ALREADY_ON :
 					 PSCI_RET_INVALID_PARAMS);
 	smccc_set_x(vcpu, 25, 0);
-	smccc_set_x(vcpu, 26, (id & 1) * NR_RACE_ENTRIES / 2);
+	smccc_set_x(vcpu, 26, (id & 1) * PSCI_RACE_ENTRIES / 2);
 	smccc_set_x(vcpu, 27, !psci_0_2 ? KVM_PSCI_FN_CPU_ON :
 			      is_32bit ? PSCI_0_2_FN_CPU_ON :
 					 PSCI_0_2_FN64_CPU_ON);
@@ -133,7 +134,7 @@ static inline u8 *storm_find_call(struct storm *storm, u64 entry,
 	TEST_ASSERT(caller < NR_STORM_VCPUS && nr < STORM_MAX_CALLS &&
 		    (who != 0) != storm_is_32bit(&storm->vcpus[caller]) &&
 		    (context_id & 0xff) == entry &&
-		    entry == nr % 64 + (caller & 1) * NR_RACE_ENTRIES / 2,
+		    entry == nr % 64 + (caller & 1) * PSCI_RACE_ENTRIES / 2,
 		    "entry %lu with context id %#lx", entry, context_id);
 
 	return &storm->vcpus[caller].has_begun[nr];
@@ -150,7 +151,8 @@ static inline void storm_begin(struct storm_vcpu *s)
 		    "vCPU %u: exit %u at %#llx", s->vcpu->id, run->exit_reason,
 		    run->mmio.phys_addr);
 	vcpu_run_complete_io(s->vcpu);
-	TEST_ASSERT_EQ(psci_get_pc(s->vcpu), storm_gpa(race_target_stored));
+	TEST_ASSERT_EQ(psci_get_pc(s->vcpu),
+		       storm_gpa(psci_race_target_stored));
 
 	call = storm_find_call(s->storm, *(u32 *)run->mmio.data,
 			       smccc_get_x(s->vcpu, 0));
@@ -169,7 +171,7 @@ static inline void storm_look(struct storm_vcpu *s)
 	u64 pc = psci_get_pc(s->vcpu), x0 = smccc_get_x(s->vcpu, 0);
 
 	stress_step();
-	if (pc >= STORM_GPA && pc < storm_gpa(race_target))
+	if (pc >= STORM_GPA && pc < storm_gpa(psci_race_target))
 		storm_find_call(s->storm, (pc - STORM_GPA) / 8, x0);
 }
 
@@ -184,7 +186,7 @@ static inline void storm_turn_off(struct storm_vcpu *s)
 
 	/* CPU_OFF, within the next KVM_RUN */
 	vcpu_set_reg(s->vcpu, ARM64_CORE_REG(regs.pc),
-		     storm_gpa(race_target_stored));
+		     storm_gpa(psci_race_target_stored));
 	smccc_set_x(s->vcpu, 9, 0);
 }
 
@@ -236,7 +238,7 @@ static inline void storm_write(void *arg)
 		for (i = 0; i < 8; i++)
 			stress_access(&storm->writer);
 		stress_look(v, v->vcpus[stress_random(STORM_VCPUS)]);
-		smccc_set_filter(v->vm, FILTER_FREE, 1, DENY);
+		smccc_set_filter(v->vm, FILTER_FREE, 1, FILTER_DENY);
 		usleep(stress_random(400));
 	}
 }
@@ -251,7 +253,7 @@ static inline void storm_finish(struct storm_vcpu *s)
 	}
 }
 
-static inline void storm_on_signal(int sig)
+static inline void stress_storm_on_signal(int sig)
 {
 }
 
@@ -268,8 +270,9 @@ static inline void stress_storm(unsigned int ms)
 	storm->v = v;
 	storm->cpu_off = v->psci_0_2 ? PSCI_0_2_FN_CPU_OFF : KVM_PSCI_FN_CPU_OFF;
 	code = addr_gpa2hva(v->vm, STORM_GPA);
-	memcpy(code, race_code, race_code_end - race_code);
-	memcpy(code + (race_off - race_code), &storm->cpu_off, sizeof(u32));
+	memcpy(code, psci_race_code, psci_race_code_end - psci_race_code);
+	memcpy(code + (psci_race_off - psci_race_code), &storm->cpu_off,
+	       sizeof(u32));
 
 	storm->writer = stress_writer(v, v->vcpus[NR_STORM_VCPUS],
 				      GENMASK(NR_FW_REGS - 1, 0));

@@ -35,7 +35,7 @@ struct stress_vm {
 };
 
 /* Events, to detect a test in which no races took place */
-static struct {
+static struct stress_seen {
 	unsigned long vms;
 	unsigned long opted_in;
 	unsigned long writes;
@@ -67,7 +67,7 @@ static inline void stress_set_flag(bool *flag)
 
 static inline void stress_opt_in(struct stress_vm *v)
 {
-	unsigned int first = abi.nr_flips, tries = 0;
+	unsigned int first = abi_nr_flips(), tries = 0;
 	int i, ret, value;
 
 	for (i = 0; i < NR_OPT_INS; i++) {
@@ -79,7 +79,7 @@ static inline void stress_opt_in(struct stress_vm *v)
 			stress_step();
 			TEST_ASSERT(ret == EINVAL, "%s: %s", opt_ins[i].name,
 				    strerror(ret));
-			if (abi.nr_flips - first > STRESS_FLIPS ||
+			if (abi_nr_flips() - first > STRESS_FLIPS ||
 			    tries++ > STRESS_TRIES)
 				return;
 			usleep(500);
@@ -105,7 +105,7 @@ static inline struct stress_vm *stress_vm_create(int nr_vcpus, u32 features)
 	stress_step();
 	v->vm = smccc_vm_create_empty(features);
 	v->nr_vcpus = nr_vcpus;
-	if (abi.present && stress_one_in(2))
+	if (abi_present() && stress_one_in(2))
 		stress_opt_in(v);
 	stress_step();
 	smccc_vm_add_vcpus(v->vm, nr_vcpus, features, v->vcpus);
@@ -158,7 +158,7 @@ stress_writer(struct stress_vm *v, struct kvm_vcpu *vcpu, u32 owned)
 static inline void stress_expect_held(const struct stress_writer *w, int nr)
 {
 	u64 now = ~w->v->held[nr];
-	int ret = fw_one_reg(w->fd, KVM_GET_ONE_REG, fw_regs[nr].id, (u64)&now);
+	int ret = one_reg(w->fd, KVM_GET_ONE_REG, fw_regs[nr].id, (u64)&now);
 
 	TEST_ASSERT(!ret && now == w->v->held[nr], "%s reads %#lx (%s), not %#lx",
 		    fw_regs[nr].name, now, strerror(ret), w->v->held[nr]);
@@ -191,7 +191,7 @@ static inline void stress_write_legal(struct stress_writer *w, int nr)
 {
 	u64 val = stress_legal_value(w->v, nr);
 	bool ran = stress_get_flag(&w->v->ran), same = val == w->v->held[nr];
-	int ret = fw_one_reg(w->fd, KVM_SET_ONE_REG, fw_regs[nr].id, (u64)&val);
+	int ret = one_reg(w->fd, KVM_SET_ONE_REG, fw_regs[nr].id, (u64)&val);
 
 	stress_saw(writes);
 	if (same || !stress_freezes(w, nr)) {
@@ -218,7 +218,7 @@ static inline void stress_expect_error(const struct stress_writer *w,
 				       unsigned long cmd, u64 id, u64 addr,
 				       int want)
 {
-	int ret = fw_one_reg(w->fd, cmd, id, addr);
+	int ret = one_reg(w->fd, cmd, id, addr);
 
 	TEST_ASSERT(ret == want, "%#lx: %s, expected %s", id, strerror(ret),
 		    strerror(want));
@@ -262,7 +262,7 @@ static inline void stress_look(struct stress_vm *v, struct kvm_vcpu *vcpu)
 	bool ok;
 
 	stress_step();
-	ret = fw_get(vcpu, fw_regs[nr].id, &val);
+	ret = one_reg_get(vcpu, fw_regs[nr].id, &val);
 	if (nr >= FW_FIRST_BMAP)
 		ok = !(val & ~fw_regs[nr].features);
 	else if (nr == FW_PSCI_VERSION)
@@ -291,7 +291,8 @@ static inline void stress_expect_frozen(struct stress_vm *v)
 		if (nr < FW_FIRST_BMAP)
 			continue;
 		val = v->held[nr] ^ fw_regs[nr].features;
-		TEST_ASSERT_EQ(fw_set(v->vcpus[0], fw_regs[nr].id, val), EBUSY);
+		TEST_ASSERT_EQ(one_reg_set(v->vcpus[0], fw_regs[nr].id, val),
+			       EBUSY);
 	}
 }
 

@@ -20,10 +20,10 @@
 
 #include "abi_switch.h"
 
-#define NOBODY	65534
+#define UNPRIVILEGED_NOBODY	65534
 
 /* No privilege can be regained. */
-static inline void become_nobody(void)
+static inline void unprivileged_become_nobody(void)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
@@ -35,8 +35,11 @@ static inline void become_nobody(void)
 	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
 		TEST_ASSERT(!prctl(PR_CAPBSET_DROP, cap, 0, 0, 0),
 			    "capability %d: %s", cap, strerror(errno));
-	TEST_ASSERT(!setgroups(0, NULL) && !setresgid(NOBODY, NOBODY, NOBODY) &&
-		    !setresuid(NOBODY, NOBODY, NOBODY), "%s", strerror(errno));
+	TEST_ASSERT(!setgroups(0, NULL) && !setresgid(UNPRIVILEGED_NOBODY,
+						      UNPRIVILEGED_NOBODY,
+						      UNPRIVILEGED_NOBODY) &&
+		    !setresuid(UNPRIVILEGED_NOBODY, UNPRIVILEGED_NOBODY,
+			       UNPRIVILEGED_NOBODY), "%s", strerror(errno));
 	TEST_ASSERT(!syscall(SYS_capset, &header, caps) &&
 		    !syscall(SYS_capget, &header, caps), "%s", strerror(errno));
 	TEST_ASSERT(!caps[0].permitted && !caps[1].permitted &&
@@ -46,7 +49,7 @@ static inline void become_nobody(void)
 }
 
 /* Give this process and its children a /dev/kvm that all can use. */
-static inline void open_kvm_to_all(void)
+static inline void unprivileged_open_kvm(void)
 {
 	struct stat st;
 
@@ -64,7 +67,7 @@ static inline void open_kvm_to_all(void)
  * Run @fn in a child, as nobody if @unprivileged, with a /dev/kvm that all can
  * use. Returns whether it met its expectations.
  */
-static inline bool run_child(bool unprivileged, void (*fn)(void))
+static inline bool unprivileged_run(bool unprivileged, void (*fn)(void))
 {
 	int status = 0;
 	pid_t pid;
@@ -74,15 +77,15 @@ static inline bool run_child(bool unprivileged, void (*fn)(void))
 	TEST_ASSERT(pid >= 0, "fork(): %s", strerror(errno));
 	if (!pid) {
 		/* The parent restores the switch. */
-		abi.restored = true;
-		fw_failures = 0;
+		abi_leave_to_parent();
+		test_clear_failures();
 		if (unprivileged) {
-			open_kvm_to_all();
-			become_nobody();
+			unprivileged_open_kvm();
+			unprivileged_become_nobody();
 		}
 		fn();
 		fflush(NULL);
-		_exit(fw_failures ? KSFT_FAIL : KSFT_PASS);
+		_exit(test_nr_failures() ? KSFT_FAIL : KSFT_PASS);
 	}
 
 	TEST_ASSERT_EQ(waitpid(pid, &status, 0), pid);

@@ -12,18 +12,18 @@
 
 #include "fw_reg.h"
 
-#define CANARY		0xc5
+#define USER_CANARY		0xc5
 
 /* The accessible memory ends at the hole. */
-static u8 *mem;
-static u8 *hole;
-static size_t mem_size;
+static u8 *user_mem;
+static u8 *user_hole;
+static size_t user_mem_size;
 
-static u8 *read_only;
-static size_t page_size;
+static u8 *user_read_only;
+static size_t user_page_size;
 
 /* Addresses that no user process can access */
-static u64 bad_pointers[] = {
+static u64 user_bad_pointers[] = {
 	0,			/* NULL */
 	4,
 	8,
@@ -38,10 +38,12 @@ static u64 bad_pointers[] = {
 	-4UL,			/* and wrap, but 4 bytes do not */
 	-2UL,
 	-1UL,
-	0,			/* PROT_NONE, filled in by mem_create() */
+	0,			/* PROT_NONE, filled in by user_mem_create() */
 };
 
-static inline void mem_protect(void *addr, size_t size, int prot)
+#define NR_USER_BAD_POINTERS	ARRAY_SIZE(user_bad_pointers)
+
+static inline void user_mem_protect(void *addr, size_t size, int prot)
 {
 	int ret = mprotect(addr, size, prot);
 
@@ -49,55 +51,59 @@ static inline void mem_protect(void *addr, size_t size, int prot)
 }
 
 /* Called once, by main() */
-static inline void mem_create(int nr_pages)
+static inline void user_mem_create(int nr_pages)
 {
-	page_size = getpagesize();
-	mem_size = nr_pages * page_size;
+	user_page_size = getpagesize();
+	user_mem_size = nr_pages * user_page_size;
 
-	mem = kvm_mmap(mem_size + 2 * page_size, PROT_NONE,
-		       MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	mem += page_size;
-	mem_protect(mem, mem_size, PROT_READ | PROT_WRITE);
-	hole = mem + mem_size;
-	bad_pointers[ARRAY_SIZE(bad_pointers) - 1] = (u64)hole;
+	user_mem = kvm_mmap(user_mem_size + 2 * user_page_size, PROT_NONE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1);
+	user_mem += user_page_size;
+	user_mem_protect(user_mem, user_mem_size, PROT_READ | PROT_WRITE);
+	user_hole = user_mem + user_mem_size;
+	user_bad_pointers[NR_USER_BAD_POINTERS - 1] = (u64)user_hole;
 
-	read_only = kvm_mmap(page_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-			     -1);
+	user_read_only = kvm_mmap(user_page_size, PROT_READ,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1);
 }
 
 /* Store a value in the read-only page. */
-static inline void mem_set_read_only(const void *val, size_t len)
+static inline void user_mem_set_read_only(const void *val, size_t len)
 {
-	mem_protect(read_only, page_size, PROT_READ | PROT_WRITE);
-	memcpy(read_only, val, len);
-	mem_protect(read_only, page_size, PROT_READ);
+	user_mem_protect(user_read_only, user_page_size,
+			 PROT_READ | PROT_WRITE);
+	memcpy(user_read_only, val, len);
+	user_mem_protect(user_read_only, user_page_size, PROT_READ);
 }
 
-static inline void mem_fill_canary(void)
+static inline void user_mem_fill_canary(void)
 {
-	memset(mem, CANARY, mem_size);
+	memset(user_mem, USER_CANARY, user_mem_size);
 }
 
 /* All of the memory holds the canary, except @len bytes at @val. */
-static inline void __mem_expect_canary(int line, const void *val, size_t len,
-				       const char *what)
+static inline void __user_mem_expect_canary(int line, const void *val,
+					    size_t len, const char *what)
 {
 	const u8 *p, *first = val;
 
-	for (p = mem; p < hole; p++) {
+	for (p = user_mem; p < user_hole; p++) {
 		if (p >= first && p < first + len)
 			continue;
-		if (*p != CANARY)
+		if (*p != USER_CANARY)
 			break;
 	}
 
-	__fw_expect(line, p == hole, "%s: byte at %ld of the value is overwritten",
-		    what, (long)(p - first));
+	__test_expect(line, p == user_hole,
+		      "%s: byte at %ld of the value is overwritten",
+		      what, (long)(p - first));
 }
 
-#define mem_expect_canary(...)	__mem_expect_canary(__LINE__, __VA_ARGS__)
+#define user_mem_expect_canary(...)					\
+	__user_mem_expect_canary(__LINE__, __VA_ARGS__)
 
 /* The same for all of the memory */
-#define mem_expect_untouched(what)	mem_expect_canary(mem, 0, what)
+#define user_mem_expect_untouched(what)				\
+	user_mem_expect_canary(user_mem, 0, what)
 
 #endif /* SELFTEST_KVM_ARM64_USER_MEM_H */

@@ -259,10 +259,10 @@ static inline void __gicc_expect_state(int line, struct vgic_v2 *v,
 
 	for (n = 0; n < v->nr_vcpus; n++) {
 		for (i = 0; i < NR_GICC_REGS; i++)
-			__fw_expect(line, now.val[n][i] == want->val[n][i],
-				    "%s: vCPU %u: %s reads %#x, expected %#x",
-				    when, v->vcpus[n]->id, gicc_regs[i].name,
-				    now.val[n][i], want->val[n][i]);
+			__test_expect(line, now.val[n][i] == want->val[n][i],
+				      "%s: vCPU %u: %s reads %#x, expected %#x",
+				      when, v->vcpus[n]->id, gicc_regs[i].name,
+				      now.val[n][i], want->val[n][i]);
 	}
 }
 

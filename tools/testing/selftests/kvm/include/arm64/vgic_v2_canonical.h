@@ -11,28 +11,28 @@
 #include "opt_in.h"
 #include "vgic_v2_guest.h"
 
-#define GRP_CTRL	KVM_DEV_ARM_VGIC_GRP_CTRL
+#define CANONICAL_GRP	KVM_DEV_ARM_VGIC_GRP_CTRL
 #define CANONICAL_PMR	KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR
 
-static inline int has_attr(int fd)
+static inline int canonical_has_attr(int fd)
 {
-	return vgic_v2_access(fd, KVM_HAS_DEVICE_ATTR, GRP_CTRL,
+	return vgic_v2_access(fd, KVM_HAS_DEVICE_ATTR, CANONICAL_GRP,
 			      CANONICAL_PMR, 0);
 }
 
-static inline int get_attr(int fd)
+static inline int canonical_get_attr(int fd)
 {
 	u64 val = 0;
 
-	return vgic_v2_access(fd, KVM_GET_DEVICE_ATTR, GRP_CTRL,
+	return vgic_v2_access(fd, KVM_GET_DEVICE_ATTR, CANONICAL_GRP,
 			      CANONICAL_PMR, (u64)&val);
 }
 
-static inline int __set_attr(int fd, u32 flags, u64 addr)
+static inline int __canonical_set_attr(int fd, u32 flags, u64 addr)
 {
 	struct kvm_device_attr attr = {
 		.flags = flags,
-		.group = GRP_CTRL,
+		.group = CANONICAL_GRP,
 		.attr = CANONICAL_PMR,
 		.addr = addr,
 	};
@@ -41,62 +41,66 @@ static inline int __set_attr(int fd, u32 flags, u64 addr)
 }
 
 /* Set it in the mode rust, whatever mode is under test. */
-static inline int set_attr(int fd)
+static inline int canonical_set_attr(int fd)
 {
 	int ret;
 
 	opt_in_begin();
-	ret = __set_attr(fd, 0, 0);
+	ret = __canonical_set_attr(fd, 0, 0);
 	opt_in_end();
 	return ret;
 }
 
-static inline void __expect_errno(int line, int ret, int want, const char *what)
+static inline void __canonical_expect_errno(int line, int ret, int want,
+					    const char *what)
 {
-	__fw_expect(line, ret == want, "%s: %s, expected %s", what,
-		    strerror(ret), strerror(want));
+	__test_expect(line, ret == want, "%s: %s, expected %s", what,
+		      strerror(ret), strerror(want));
 }
 
-#define expect_errno(...)	__expect_errno(__LINE__, __VA_ARGS__)
+#define canonical_expect_errno(...)					\
+	__canonical_expect_errno(__LINE__, __VA_ARGS__)
 
-static inline void opt_in_pmr(struct vgic_v2 *v)
+static inline void canonical_opt_in(struct vgic_v2 *v)
 {
-	expect_errno(set_attr(v->fd), 0, "CANONICAL_PMR");
+	canonical_expect_errno(canonical_set_attr(v->fd), 0, "CANONICAL_PMR");
 }
 
 /* A VM whose GIC is not initialised yet */
-static inline struct vgic_v2 create(bool canonical)
+static inline struct vgic_v2 canonical_create(bool canonical)
 {
 	struct vgic_v2 v = vgic_v2_create_guest();
 
 	if (canonical)
-		opt_in_pmr(&v);
+		canonical_opt_in(&v);
 	return v;
 }
 
-static inline void init_gic(struct vgic_v2 *v)
+static inline void canonical_init_gic(struct vgic_v2 *v)
 {
-	kvm_device_attr_set(v->fd, GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT,
+	kvm_device_attr_set(v->fd, CANONICAL_GRP, KVM_DEV_ARM_VGIC_CTRL_INIT,
 			    NULL);
 }
 
 /* The value that the guest sees for userspace's value */
-static inline u32 to_guest(bool canonical, u32 val)
+static inline u32 canonical_to_guest(bool canonical, u32 val)
 {
 	return canonical ? val & 0xf8 : (val & 0x1f) << 3;
 }
 
 /* Detect the VM's format by the bits that a value keeps. */
-static inline void __expect_format(int line, struct vgic_v2 *v, bool canonical)
+static inline void __canonical_expect_format(int line, struct vgic_v2 *v,
+					     bool canonical)
 {
 	u32 want = canonical ? 0xf0 : 0x10, now;
 
 	gicc_set(v, v->vcpus[0]->id, GICC_PMR, 0xf0);
 	now = gicc_get(v, v->vcpus[0]->id, GICC_PMR);
-	__fw_expect(line, now == want, "0xf0 reads %#x, expected %#x", now,
-		    want);
+	__test_expect(line, now == want, "0xf0 reads %#x, expected %#x", now,
+		      want);
 }
 
-#define expect_format(...)	__expect_format(__LINE__, __VA_ARGS__)
+#define canonical_expect_format(...)					\
+	__canonical_expect_format(__LINE__, __VA_ARGS__)
 
 #endif /* SELFTEST_KVM_ARM64_VGIC_V2_CANONICAL_H */

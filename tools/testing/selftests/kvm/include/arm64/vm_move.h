@@ -120,7 +120,7 @@ static inline void vm_run_round(struct moved_vm *m)
 	for (i = 0; i < NR_VCPUS; i++) {
 		vcpu_run(m->vcpu[i]);
 		TEST_ASSERT(m->vcpu[i]->run->exit_reason == KVM_EXIT_MMIO,
-			    "%s: exit reason %s", context,
+			    "%s: exit reason %s", image_context(),
 			    exit_reason_str(m->vcpu[i]->run->exit_reason));
 		TEST_ASSERT_EQ(get_ucall(m->vcpu[i], NULL), UCALL_NONE);
 		/* The PC is only moved past the store by the next KVM_RUN. */
@@ -133,7 +133,8 @@ static inline struct guest_view *vm_views(struct moved_vm *m)
 	return addr_gva2hva(m->vm, (gva_t)views);
 }
 
-static inline void images_read(struct moved_vm *m, struct image img[NR_VCPUS])
+static inline void images_read(struct moved_vm *m,
+			       struct reg_image img[NR_VCPUS])
 {
 	int i;
 
@@ -141,7 +142,7 @@ static inline void images_read(struct moved_vm *m, struct image img[NR_VCPUS])
 		img[i] = image_read(m->vcpu[i]);
 }
 
-static inline void images_free(struct image img[NR_VCPUS])
+static inline void images_free(struct reg_image img[NR_VCPUS])
 {
 	int i;
 
@@ -150,13 +151,13 @@ static inline void images_free(struct image img[NR_VCPUS])
 }
 
 static inline void expect_images(struct moved_vm *m,
-				 const struct image want[NR_VCPUS],
+				 const struct reg_image want[NR_VCPUS],
 				 bool has_run, const char *when)
 {
 	int i;
 
 	for (i = 0; i < NR_VCPUS; i++)
-		expect_image(m->vcpu[i], &want[i], has_run, when);
+		image_expect(m->vcpu[i], &want[i], has_run, when);
 }
 
 /* ---- Configuring the source ---- */
@@ -193,13 +194,14 @@ static const u64 configured_fw[][NR_FW_REGS] = {
 
 /* The guest does not use these, except TPIDR_EL0, its counter. */
 static const u64 filled[] = {
-	SYS_REG(TPIDR_EL0), SYS_REG(TPIDRRO_EL0), SYS_REG(TTBR1_EL1),
-	SYS_REG(FAR_EL1),
+	IMAGE_SYS_REG(TPIDR_EL0), IMAGE_SYS_REG(TPIDRRO_EL0),
+	IMAGE_SYS_REG(TTBR1_EL1), IMAGE_SYS_REG(FAR_EL1),
 	ARM64_SYS_REG(2, 0, 0, 0, 4),	/* DBGBVR0_EL1 */
 	ARM64_SYS_REG(2, 0, 0, 1, 6),	/* DBGWVR1_EL1 */
-	SYS_REG(APIAKEYLO_EL1), SYS_REG(APIAKEYHI_EL1), SYS_REG(APGAKEYLO_EL1),
+	IMAGE_SYS_REG(APIAKEYLO_EL1), IMAGE_SYS_REG(APIAKEYHI_EL1),
+	IMAGE_SYS_REG(APGAKEYLO_EL1),
 	ARM64_SYS_REG(3, 3, 14, 8, 0),	/* PMEVCNTR0_EL0 */
-	SYS_REG(PMCCNTR_EL0),
+	IMAGE_SYS_REG(PMCCNTR_EL0),
 };
 
 static inline bool is_filled(u64 id)
@@ -223,16 +225,17 @@ static inline bool is_filled(u64 id)
 static inline void fill_registers(struct kvm_vcpu *vcpu,
 				  struct kvm_random_state *rng)
 {
-	struct image img = image_read(vcpu);
+	struct reg_image img = image_read(vcpu);
 	int i, j;
 
 	for (i = 0; i < img.n; i++) {
 		if (!is_filled(img.reg[i].id))
 			continue;
 		/* 31 bits, as PMEVCNTR0_EL0 may have only 32. */
-		for (j = 0; j < REG_WORDS; j++)
+		for (j = 0; j < IMAGE_REG_WORDS; j++)
 			img.reg[i].val[j] = kvm_random_u32(rng) >> 1;
-		TEST_ASSERT(!access_reg(vcpu, KVM_SET_ONE_REG, &img.reg[i]),
+		TEST_ASSERT(!image_access_reg(vcpu, KVM_SET_ONE_REG,
+					      &img.reg[i]),
 			    "%#lx cannot be filled", img.reg[i].id);
 	}
 
@@ -247,15 +250,15 @@ static inline void change_reg(struct kvm_vcpu *vcpu, u64 id, u64 clear, u64 set)
 /* The second longest SVE vector, if there are two */
 static inline void configure_sve(struct kvm_vcpu *vcpu)
 {
-	struct reg r = { .id = KVM_REG_ARM64_SVE_VLS };
+	struct image_reg r = { .id = KVM_REG_ARM64_SVE_VLS };
 	int i;
 
-	TEST_ASSERT(!access_reg(vcpu, KVM_GET_ONE_REG, &r), "No SVE_VLS");
+	TEST_ASSERT(!image_access_reg(vcpu, KVM_GET_ONE_REG, &r), "No SVE_VLS");
 	for (i = KVM_ARM64_SVE_VLS_WORDS - 1; i > 0 && !r.val[i]; i--)
 		;
 	if (i || r.val[0] & (r.val[0] - 1))
 		r.val[i] &= ~BIT(63 - __builtin_clzl(r.val[i]));
-	TEST_ASSERT(!access_reg(vcpu, KVM_SET_ONE_REG, &r),
+	TEST_ASSERT(!image_access_reg(vcpu, KVM_SET_ONE_REG, &r),
 		    "The SVE vector length cannot be lowered");
 }
 
@@ -272,9 +275,9 @@ static inline void configure_id_regs(struct moved_vm *m, struct kvm_vcpu *vcpu)
 	}
 
 	if (kvm_has_cap(KVM_CAP_ARM_WRITABLE_IMP_ID_REGS)) {
-		change_reg(vcpu, SYS_REG(MIDR_EL1), 0xff0000f, 0x1230004);
-		change_reg(vcpu, SYS_REG(REVIDR_EL1), 0, 0x567);
-		change_reg(vcpu, SYS_REG(AIDR_EL1), 0, 0x89);
+		change_reg(vcpu, IMAGE_SYS_REG(MIDR_EL1), 0xff0000f, 0x1230004);
+		change_reg(vcpu, IMAGE_SYS_REG(REVIDR_EL1), 0, 0x567);
+		change_reg(vcpu, IMAGE_SYS_REG(AIDR_EL1), 0, 0x89);
 	}
 }
 
@@ -295,16 +298,18 @@ static inline void vm_configure(struct moved_vm *m, int variant)
 	for (i = 0; i < NR_VCPUS; i++) {
 		vcpu = m->vcpu[i];
 		fill_registers(vcpu, &rng);
-		change_reg(vcpu, SYS_REG(MPIDR_EL1), 0, BIT(8));
+		change_reg(vcpu, IMAGE_SYS_REG(MPIDR_EL1), 0, BIT(8));
 		/* CCSIDR 0: longer lines */
 		change_reg(vcpu, KVM_REG_ARM64 | KVM_REG_SIZE_U32 |
 			   KVM_REG_ARM_DEMUX | KVM_REG_ARM_DEMUX_ID_CCSIDR,
 			   0x7, 0x7);
 		/* One counter less, if there are any */
 		if (m->feat == &features[FEAT_PMU] &&
-		    vcpu_get_reg(vcpu, SYS_REG(PMCR_EL0)) & (0x1f << 11) && !i)
-			vcpu_set_reg(vcpu, SYS_REG(PMCR_EL0),
-				     vcpu_get_reg(vcpu, SYS_REG(PMCR_EL0)) -
+		    vcpu_get_reg(vcpu,
+				 IMAGE_SYS_REG(PMCR_EL0)) & (0x1f << 11) && !i)
+			vcpu_set_reg(vcpu, IMAGE_SYS_REG(PMCR_EL0),
+				     vcpu_get_reg(vcpu,
+						  IMAGE_SYS_REG(PMCR_EL0)) -
 				     BIT(11));
 	}
 }
@@ -355,10 +360,11 @@ static const struct {
 	 * NOT_REQUIRED, which a VM that (still) has SSBS does not accept. The
 	 * list has them the other way round.
 	 */
-	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, SYS_REG(ID_AA64PFR1_EL1) },
+	{ KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2, IMAGE_SYS_REG(ID_AA64PFR1_EL1) },
 };
 
-static inline int position(const struct image *img, const int *order, u64 id)
+static inline int position(const struct reg_image *img, const int *order,
+			   u64 id)
 {
 	int i;
 
@@ -369,7 +375,7 @@ static inline int position(const struct image *img, const int *order, u64 id)
 }
 
 /* The order of the list if @seed is 0. */
-static inline int *new_order(const struct image *img, u32 seed)
+static inline int *new_order(const struct reg_image *img, u32 seed)
 {
 	struct kvm_random_state rng = new_kvm_random_state(seed);
 	int *order = calloc(img->n, sizeof(*order));
@@ -397,18 +403,18 @@ static inline int *new_order(const struct image *img, u32 seed)
 	return order;
 }
 
-static inline void restore_reg(struct kvm_vcpu *vcpu, struct reg *r)
+static inline void restore_reg(struct kvm_vcpu *vcpu, struct image_reg *r)
 {
-	int ret = access_reg(vcpu, KVM_SET_ONE_REG, r);
+	int ret = image_access_reg(vcpu, KVM_SET_ONE_REG, r);
 
-	fw_expect(!ret, "%s: vCPU %u: %#lx <- %#lx: %s", context, vcpu->id,
-		  r->id, r->val[0], strerror(ret));
+	test_expect(!ret, "%s: vCPU %u: %#lx <- %#lx: %s", image_context(),
+		    vcpu->id, r->id, r->val[0], strerror(ret));
 }
 
-static inline void restore_vcpu(struct kvm_vcpu *vcpu, struct image *img,
+static inline void restore_vcpu(struct kvm_vcpu *vcpu, struct reg_image *img,
 				u32 seed)
 {
-	struct reg *vls = image_find(img, KVM_REG_ARM64_SVE_VLS);
+	struct image_reg *vls = image_find(img, KVM_REG_ARM64_SVE_VLS);
 	int *order = new_order(img, seed);
 	int i;
 
@@ -429,8 +435,8 @@ static inline void restore_vcpu(struct kvm_vcpu *vcpu, struct image *img,
  * counters belong to the VM: in all vCPUs they go on from what was written
  * last, through the last vCPU.
  */
-static inline void vm_restore(struct moved_vm *m, struct image img[NR_VCPUS],
-			      u32 seed)
+static inline void vm_restore(struct moved_vm *m,
+			      struct reg_image img[NR_VCPUS], u32 seed)
 {
 	static const u64 counters[] = {
 		KVM_REG_ARM_TIMER_CNT, KVM_REG_ARM_PTIMER_CNT,

@@ -10,13 +10,13 @@
 #include "fw_reg.h"
 #include "opt_in.h"
 
-#define VM_MAX_REGS	(NR_FW_REGS + KVM_ARM_NR_FEATURE_LEVEL_REGS)
+#define VM_REG_MAX	(NR_FW_REGS + KVM_ARM_NR_FEATURE_LEVEL_REGS)
 
 /* The only version without KVM_ARM_VCPU_PSCI_0_2 */
-#define PSCI_0_1	0x1
+#define VM_REG_PSCI_0_1	0x1
 
 /* The level register of the workarounds; like WORKAROUND_2 it needs vCPUs. */
-#define VM_LEVEL_0	NR_FW_REGS
+#define VM_REG_LEVEL_0	NR_FW_REGS
 
 /* The ids, in the order in which KVM_GET_REG_LIST returns them */
 static inline u64 vm_reg_id(int nr)
@@ -28,17 +28,17 @@ static inline u64 vm_reg_id(int nr)
 /* Whether the register depends on the features of the vCPUs */
 static inline bool vm_reg_needs_vcpu(int nr)
 {
-	return nr == FW_WORKAROUND_2 || nr == VM_LEVEL_0;
+	return nr == FW_WORKAROUND_2 || nr == VM_REG_LEVEL_0;
 }
 
 static inline int vm_reg_get(struct kvm_vm *vm, u64 id, u64 *val)
 {
-	return fw_one_reg(vm->fd, KVM_GET_ONE_REG, id, (u64)val);
+	return one_reg(vm->fd, KVM_GET_ONE_REG, id, (u64)val);
 }
 
 static inline int vm_reg_set(struct kvm_vm *vm, u64 id, u64 val)
 {
-	return fw_one_reg(vm->fd, KVM_SET_ONE_REG, id, (u64)&val);
+	return one_reg(vm->fd, KVM_SET_ONE_REG, id, (u64)&val);
 }
 
 /* Write @val, expect @want, and expect the register to read @after. */
@@ -49,13 +49,13 @@ static inline void __vm_reg_expect_set(int line, struct kvm_vm *vm, int nr,
 	int ret;
 
 	ret = vm_reg_set(vm, id, val);
-	__fw_expect(line, ret == want, "%#lx <- %#lx: %s, expected %s", id, val,
-		    strerror(ret), strerror(want));
+	__test_expect(line, ret == want, "%#lx <- %#lx: %s, expected %s", id,
+		      val, strerror(ret), strerror(want));
 
 	ret = vm_reg_get(vm, id, &now);
-	__fw_expect(line, !ret && now == after,
-		    "%#lx reads %#lx (%s) after %#lx was written, expected %#lx",
-		    id, now, strerror(ret), val, after);
+	__test_expect(line, !ret && now == after,
+		      "%#lx reads %#lx (%s) after %#lx was written, expected %#lx",
+		      id, now, strerror(ret), val, after);
 }
 
 #define vm_reg_expect_set(...)	__vm_reg_expect_set(__LINE__, __VA_ARGS__)
@@ -66,8 +66,9 @@ static inline void __vm_reg_expect(int line, struct kvm_vm *vm, int nr,
 	u64 now = ~want;
 	int ret = vm_reg_get(vm, vm_reg_id(nr), &now);
 
-	__fw_expect(line, !ret && now == want, "%#lx reads %#lx (%s), expected %#lx",
-		    vm_reg_id(nr), now, strerror(ret), want);
+	__test_expect(line, !ret && now == want,
+		      "%#lx reads %#lx (%s), expected %#lx",
+		      vm_reg_id(nr), now, strerror(ret), want);
 }
 
 #define vm_reg_expect(...)	__vm_reg_expect(__LINE__, __VA_ARGS__)
@@ -75,8 +76,8 @@ static inline void __vm_reg_expect(int line, struct kvm_vm *vm, int nr,
 /* All of the registers at one moment: the results of reading them */
 struct vm_reg_state {
 	int nr;
-	int ret[VM_MAX_REGS];
-	u64 val[VM_MAX_REGS];
+	int ret[VM_REG_MAX];
+	u64 val[VM_REG_MAX];
 };
 
 static inline struct vm_reg_state vm_reg_state_read(struct kvm_vm *vm, int nr)
@@ -98,12 +99,12 @@ static inline void __vm_reg_expect_state(int line, struct kvm_vm *vm,
 	int i;
 
 	for (i = 0; i < want->nr; i++)
-		__fw_expect(line, now.ret[i] == want->ret[i] &&
-			    now.val[i] == want->val[i],
-			    "%s: %#lx reads %#lx (%s), expected %#lx (%s)",
-			    when, vm_reg_id(i), now.val[i],
-			    strerror(now.ret[i]), want->val[i],
-			    strerror(want->ret[i]));
+		__test_expect(line, now.ret[i] == want->ret[i] &&
+			      now.val[i] == want->val[i],
+			      "%s: %#lx reads %#lx (%s), expected %#lx (%s)",
+			      when, vm_reg_id(i), now.val[i],
+			      strerror(now.ret[i]), want->val[i],
+			      strerror(want->ret[i]));
 }
 
 #define vm_reg_expect_state(...)	__vm_reg_expect_state(__LINE__, __VA_ARGS__)
@@ -111,11 +112,11 @@ static inline void __vm_reg_expect_state(int line, struct kvm_vm *vm,
 /* ---- VMs ---- */
 
 enum vm_stage {
-	VM_EMPTY,
+	VM_STAGE_EMPTY,
 	/* There is a vCPU, without KVM_ARM_VCPU_INIT */
-	VM_VCPU_CREATED,
-	VM_VCPUS_INITIALISED,
-	VM_HAS_RUN,
+	VM_STAGE_VCPU_CREATED,
+	VM_STAGE_INITIALISED,
+	VM_STAGE_HAS_RUN,
 	NR_VM_STAGES,
 };
 
@@ -130,7 +131,8 @@ struct staged_vm {
 	enum vm_stage stage;
 };
 
-static inline struct kvm_vcpu_init vm_vcpu_init(struct kvm_vm *vm, u32 features)
+static inline struct kvm_vcpu_init vm_reg_vcpu_init(struct kvm_vm *vm,
+						    u32 features)
 {
 	struct kvm_vcpu_init init = {};
 
@@ -140,7 +142,7 @@ static inline struct kvm_vcpu_init vm_vcpu_init(struct kvm_vm *vm, u32 features)
 }
 
 /* A VM that has opted in, and has no vCPU yet. */
-static inline struct kvm_vm *vm_reg_vm_create(bool levels)
+static inline struct kvm_vm *vm_reg_create_vm(bool levels)
 {
 	struct kvm_vm *vm = vm_create(2);
 
@@ -155,19 +157,19 @@ static inline struct kvm_vm *vm_reg_vm_create(bool levels)
 static inline void staged_vm_advance(struct staged_vm *s, enum vm_stage stage,
 				     u32 features)
 {
-	struct kvm_vcpu_init init = vm_vcpu_init(s->vm, features);
+	struct kvm_vcpu_init init = vm_reg_vcpu_init(s->vm, features);
 
 	while (s->stage < stage) {
 		switch (++s->stage) {
-		case VM_VCPU_CREATED:
+		case VM_STAGE_VCPU_CREATED:
 			s->vcpus[1] = __vm_vcpu_add(s->vm, 1);
 			break;
-		case VM_VCPUS_INITIALISED:
+		case VM_STAGE_INITIALISED:
 			s->vcpus[0] = aarch64_vcpu_add(s->vm, 0, &init,
 						       fw_guest_code);
 			aarch64_vcpu_setup(s->vcpus[1], &init);
 			break;
-		case VM_HAS_RUN:
+		case VM_STAGE_HAS_RUN:
 			fw_expect_x0(s->vcpus[0], ARM_SMCCC_VERSION_FUNC_ID, 0,
 				     ARM_SMCCC_VERSION_1_1);
 			break;
@@ -181,7 +183,7 @@ static inline void staged_vm_advance(struct staged_vm *s, enum vm_stage stage,
 static inline struct staged_vm staged_vm_create(enum vm_stage stage,
 						bool levels)
 {
-	struct staged_vm s = { .vm = vm_reg_vm_create(levels) };
+	struct staged_vm s = { .vm = vm_reg_create_vm(levels) };
 
 	staged_vm_advance(&s, stage, BIT(KVM_ARM_VCPU_PSCI_0_2));
 	return s;
@@ -197,9 +199,9 @@ static inline void __staged_vm_expect(int line, const struct staged_vm *s,
 	__vm_reg_expect(line, s->vm, nr, val);
 	for (i = 0; i < 2; i++) {
 		now = vcpu_get_reg(s->vcpus[i], vm_reg_id(nr));
-		__fw_expect(line, now == val,
-			    "%#lx reads %#lx on vCPU %d, expected %#lx",
-			    vm_reg_id(nr), now, i, val);
+		__test_expect(line, now == val,
+			      "%#lx reads %#lx on vCPU %d, expected %#lx",
+			      vm_reg_id(nr), now, i, val);
 	}
 }
 
