@@ -18,7 +18,12 @@
  * whose bitmap registers turn them off; and "filter", with an SMCCC filter. See
  * abi_bench.h for the method and the output.
  */
-#include "abi_bench_guest.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/bench/guest.h"
+#include "abi/bench/measure.h"
+#include "abi/fw_reg.h"
 
 #define ST_GPA_BASE	BIT(30)
 

@@ -8,9 +8,16 @@
  * as for any other, and refuses the request. See abi_bench.h for the method and
  * the output.
  */
-#include "abi_bench_guest.h"
-#include "abi_bench_ioctl.h"
-#include "id_reg.h"
+#include <linux/arm-smccc.h>
+
+#include "abi/bench/guest.h"
+#include "abi/bench/ioctl.h"
+#include "abi/bench/measure.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/vgic_v2.h"
+#include "processor.h"
 
 /* A request and registers that do not exist. */
 #define KVM_UNKNOWN		_IO(KVMIO, 0xff)

@@ -8,7 +8,11 @@
  * floor/world_switch of abi_bench_hypercall for the world switch alone, and
  * abi_bench.h for the method and the output.
  */
-#include "abi_bench_guest.h"
+#include <linux/sizes.h>
+
+#include "abi/bench/guest.h"
+#include "abi/bench/measure.h"
+#include "gic.h"
 
 #define GICD_IIDR	0x0008
 

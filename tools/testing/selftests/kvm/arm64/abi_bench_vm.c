@@ -17,9 +17,13 @@
  * The VMs have no memory and no GIC, as neither matters here. See abi_bench.h
  * for the method and the output.
  */
-#include "abi_bench_ioctl.h"
-#include "opt_in.h"
-#include "reg_image.h"
+#include <asm/kvm_migration.h>
+
+#include "abi/bench/ioctl.h"
+#include "abi/bench/measure.h"
+#include "abi/fw_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_image.h"
 
 #define MAX_VCPUS	64
 

@@ -12,9 +12,16 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "abi_switch.h"
-#include "id_reg.h"
-#include "vgic_v2_guest.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_guest.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* ---- The writable masks ---- */
 
@@ -444,8 +451,8 @@ int main(void)
 			stats_before[i] = abi_read_surface(surfaces[i]);
 	}
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -17,10 +17,20 @@
  * On a failure the command that repeats the episode is printed.
  */
 #include <dirent.h>
+#include <time.h>
 
-#include "abi_fuzz_race.h"
-#include "abi_fuzz_run.h"
-#include "count_vms.h"
+#include "abi/cases.h"
+#include "abi/count_vms.h"
+#include "abi/fuzz/episode.h"
+#include "abi/fuzz/guest.h"
+#include "abi/fuzz/race.h"
+#include "abi/fuzz/random.h"
+#include "abi/fuzz/run.h"
+#include "abi/fuzz/vm.h"
+#include "abi/run_alarm.h"
+#include "abi/smccc_call.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
 
 /* ---- One episode ---- */
 
@@ -419,7 +429,7 @@ int main(int argc, char **argv)
 	if (by_default)
 		fuzz_options.steps = is_debug_kernel() ? FUZZ_STEPS_DEBUG :
 							 FUZZ_STEPS;
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	ksft_print_msg("seed %#lx\n", fuzz_options.seed);
 	sigaction(SIGALRM, &sa, NULL);
 	user_mem_create(1);
@@ -454,5 +464,5 @@ int main(int argc, char **argv)
 	clock_gettime(CLOCK_MONOTONIC, &started);
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_finished();
 }

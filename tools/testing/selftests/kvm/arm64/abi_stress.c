@@ -20,10 +20,14 @@
 #include <getopt.h>
 #include <time.h>
 
-#include "abi_switch.h"
-#include "seed.h"
-#include "stress_first_run.h"
-#include "stress_storm.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/seed.h"
+#include "abi/stress/first_run.h"
+#include "abi/stress/storm.h"
+#include "abi/stress/thread.h"
+#include "abi/stress/vm.h"
+#include "abi/switch.h"
 
 static unsigned int seconds = 4;
 
@@ -134,8 +138,8 @@ int main(int argc, char *argv[])
 	abi_begin();
 	stress_start_watching();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

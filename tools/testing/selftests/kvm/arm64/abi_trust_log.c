@@ -12,10 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "abi_switch.h"
-#include "hostile.h"
-#include "kernel_log.h"
-#include "unprivileged.h"
+#include "abi/cases.h"
+#include "abi/kernel_log.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
+#include "abi/trust/hostile.h"
+#include "abi/trust/unprivileged.h"
+#include "abi/user_mem.h"
 
 #define NR_IOCTLS	4000
 #define NR_GUEST_CALLS	400
@@ -96,8 +99,8 @@ int main(void)
 	user_mem_create(1);
 	kernel_log_open();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

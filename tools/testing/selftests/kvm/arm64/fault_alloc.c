@@ -10,10 +10,21 @@
  * A range fails equally often in all modes. And VMs are made that opt in to
  * everything, while each of their allocations fails once.
  */
-#include "fault_inject.h"
-#include "fault_leak.h"
-#include "fault_life.h"
-#include "user_mem.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fault/call.h"
+#include "abi/fault/inject.h"
+#include "abi/fault/leak.h"
+#include "abi/fault/life.h"
+#include "abi/fault/vm.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 /* ---- Calls that need no memory ---- */
 
@@ -310,9 +321,9 @@ int main(void)
 	good = fw_state_read(fault_vms.plain_vcpu);
 	life_open();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	fault_free_all();
-	ksft_finished();
+	test_finished();
 }

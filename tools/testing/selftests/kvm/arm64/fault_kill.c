@@ -11,10 +11,18 @@
  */
 #include <sys/wait.h>
 
-#include "count_vms.h"
-#include "fault_child.h"
-#include "fault_leak.h"
-#include "seed.h"
+#include "abi/cases.h"
+#include "abi/count_vms.h"
+#include "abi/fault/child.h"
+#include "abi/fault/leak.h"
+#include "abi/fault/vm.h"
+#include "abi/flip.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/seed.h"
+#include "abi/smccc_filter.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 static const struct work {
 	const char *name;
@@ -233,9 +241,9 @@ int main(int argc, char *argv[])
 
 	for (i = 0; i < ARRAY_SIZE(works); i++)
 		cases[i] = (struct test_case) { works[i].name, kill_some, i };
-	ksft_set_plan(ARRAY_SIZE(cases) + ARRAY_SIZE(last_cases));
+	test_set_plan(ARRAY_SIZE(cases) + ARRAY_SIZE(last_cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 	ksft_print_msg("%d VMMs were killed\n", nr_killed);
 	test_run_cases(last_cases, ARRAY_SIZE(last_cases));
-	ksft_finished();
+	test_finished();
 }

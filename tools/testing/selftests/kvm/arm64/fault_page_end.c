@@ -12,8 +12,14 @@
  * fw_reg_errors, vm_one_reg_errors, vgic_v2_errors and reg_mask_memory test
  * which errors come before EFAULT.
  */
-#include "fault_place.h"
-#include "fault_vm.h"
+#include "abi/cases.h"
+#include "abi/fault/call.h"
+#include "abi/fault/place.h"
+#include "abi/fault/vm.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static struct fault_state before;
 

@@ -10,10 +10,17 @@
  * get_user(), put_user() and clear_user() cannot be made to fail like this: see
  * fault_page_end.
  */
-#include "fault_inject.h"
-#include "fault_leak.h"
-#include "fault_place.h"
-#include "fault_vm.h"
+#include "abi/cases.h"
+#include "abi/fault/call.h"
+#include "abi/fault/inject.h"
+#include "abi/fault/leak.h"
+#include "abi/fault/place.h"
+#include "abi/fault/vm.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static struct fault_state before;
 

@@ -17,11 +17,17 @@
  * Values are placed at the end of a page before an inaccessible one, to see
  * that only 8 bytes are accessed. feature_levels tests the levels.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "feature_level.h"
-#include "opt_in.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -318,7 +324,7 @@ int main(void)
 
 	opt_in_require();
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(4);
 	vm = opt_in_vm_create(BIT(OPT_IN_LEVELS), 1, true, fw_guest_code,
@@ -330,5 +336,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

@@ -20,11 +20,18 @@
  * workaround registers that any VM has, and from what the guest sees.
  * feature_level_errors tests the other failures.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/arm-smccc.h>
 
-#include "feature_level.h"
-#include "fw_reg_host.h"
-#include "opt_in.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "processor.h"
 
 static struct kvm_vm *create(u32 nr, struct kvm_vcpu *vcpus[])
 {
@@ -443,7 +450,7 @@ int main(void)
 {
 	opt_in_require();
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_finished();
 }

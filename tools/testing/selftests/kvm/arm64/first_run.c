@@ -11,7 +11,16 @@
  * The first run sets ID_AA64PFR0_EL1.GIC according to the VM's interrupt
  * controller, whatever userspace has written there.
  */
-#include "smccc_sysreg.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -289,7 +298,7 @@ int main(void)
 	int i;
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(failures) + ARRAY_SIZE(gic_fields_written));
+	test_set_plan(ARRAY_SIZE(failures) + ARRAY_SIZE(gic_fields_written));
 
 	for (i = 0; i < ARRAY_SIZE(failures); i++) {
 		c = (struct test_case) { failures[i].name, check_failure, i };
@@ -301,5 +310,5 @@ int main(void)
 		test_run_cases(&c, 1);
 	}
 
-	ksft_finished();
+	test_finished();
 }

@@ -15,8 +15,14 @@
  * workaround registers hold no state that could be frozen.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "fw_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "processor.h"
 
 /* Legal values of all bitmaps, the @n-th of FW_NR_COMBINATIONS. */
 #define FW_NR_COMBINATIONS	4
@@ -492,9 +498,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -19,9 +19,13 @@
  * back, and must be unchanged.
  */
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "fw_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -377,7 +381,7 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	vm = fw_vm_create_one(&vcpu);
@@ -386,5 +390,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

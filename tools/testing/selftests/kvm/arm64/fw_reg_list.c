@@ -16,8 +16,12 @@
  */
 #include <errno.h>
 
-#include "fw_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
@@ -167,7 +171,7 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	vm = fw_vm_create_one(&vcpu);
@@ -176,5 +180,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

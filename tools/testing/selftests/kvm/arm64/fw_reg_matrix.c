@@ -14,8 +14,14 @@
  * mitigations=off, to cover several states.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "fw_reg_host.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "processor.h"
 
 /* Differ from acceptable values only in bits 31 and up, or are negative. */
 static const u64 wide_values[] = {
@@ -491,9 +497,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

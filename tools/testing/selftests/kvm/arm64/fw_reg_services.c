@@ -10,7 +10,14 @@
  * Discovery of the workarounds, which no bitmap turns off, depends on the state
  * of the host: run this on the same hosts as fw_reg_matrix.
  */
-#include "fw_reg_host.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "processor.h"
 
 #define ST_GPA_BASE	BIT(30)
 
@@ -278,9 +285,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

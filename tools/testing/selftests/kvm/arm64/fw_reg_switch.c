@@ -10,9 +10,17 @@
  * kernel without the switch only the load is run.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "abi_switch.h"
-#include "fw_reg.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* For threads, which cannot go on after a failure */
 static void __assert_set(int line, struct kvm_vcpu *vcpu, u64 id, u64 val,
@@ -401,8 +409,8 @@ int main(void)
 
 	abi_begin();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

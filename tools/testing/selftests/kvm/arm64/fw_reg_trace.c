@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "abi_switch.h"
-#include "fw_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 #define TRACE_DIR	"/sys/kernel/tracing/"
 #define EVENTS_DIR	TRACE_DIR "events/kvm_arm64_rust/"
@@ -228,8 +231,8 @@ int main(void)
 	TEST_ASSERT(!abi_write_word(EVENTS_DIR "enable", "1"), "%s: %s",
 		    EVENTS_DIR "enable", strerror(errno));
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

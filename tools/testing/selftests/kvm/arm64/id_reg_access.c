@@ -15,8 +15,12 @@
  */
 #include <errno.h>
 
-#include "id_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 /* The state of a new VM with every feature */
 static struct id_state initial;
@@ -426,7 +430,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	vm = create(vcpus);
@@ -436,5 +440,5 @@ int main(void)
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

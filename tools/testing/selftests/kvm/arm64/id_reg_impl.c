@@ -16,7 +16,10 @@
  */
 #include <errno.h>
 
-#include "id_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "processor.h"
 
 /* The state of a new VM with every feature */
 static struct id_state initial;
@@ -146,7 +149,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	vm = id_vm_create(id_all_features(), false, vcpus);
 	initial = id_state_read(vcpus[0]);
@@ -154,5 +157,5 @@ int main(void)
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -14,8 +14,18 @@
  * Userspace sets the vCPU's exception level, so that no hypervisor code is
  * needed.
  */
-#include "abi_switch.h"
-#include "smccc_sysreg.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 #define FEATURES	(BIT(KVM_ARM_VCPU_PSCI_0_2) | BIT(KVM_ARM_VCPU_HAS_EL2))
 
@@ -287,7 +297,7 @@ int main(void)
 	create_vm();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(settings) + ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(settings) + ARRAY_SIZE(cases));
 
 	for (c.arg = 0; c.arg < ARRAY_SIZE(settings); c.arg++) {
 		c.name = settings[c.arg].name;
@@ -297,5 +307,5 @@ int main(void)
 
 	close(gic_fd);
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

@@ -9,12 +9,21 @@
  * VM that was created before that one. The expected errors are those of a
  * kernel without these features.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "feature_level.h"
-#include "opt_in_probe.h"
-#include "user_mem.h"
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
+#include "processor.h"
 
 static const char * const modes[] = { "rust", "c", "check" };
 
@@ -478,7 +487,7 @@ int main(void)
 		for (j = 0; j < ARRAY_SIZE(checks); j++)
 			cases[nr++] = opt_in_case(&checks[j], modes[i], i);
 	}
-	ksft_set_plan(nr);
+	test_set_plan(nr);
 	test_run_cases(cases, nr);
-	ksft_finished();
+	test_finished();
 }

@@ -8,10 +8,15 @@
  * this to find out what a later kernel has, and on a refusal to have no effect.
  * What a VM has enabled is derived from its behaviour, see opt_in_probe.h.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "opt_in_probe.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static int enable(int fd, const struct kvm_enable_cap *cap)
 {
@@ -441,8 +446,8 @@ int main(void)
 		for (j = 0; j < ARRAY_SIZE(each); j++)
 			cases[nr++] = opt_in_case(&each[j], opt_ins[i].name, i);
 	}
-	ksft_set_plan(nr + ARRAY_SIZE(once));
+	test_set_plan(nr + ARRAY_SIZE(once));
 	test_run_cases(cases, nr);
 	test_run_cases(once, ARRAY_SIZE(once));
-	ksft_finished();
+	test_finished();
 }

@@ -10,10 +10,21 @@
  * concurrent calls. And a VM that opts in meanwhile has a capability if, and
  * only if, KVM_ENABLE_CAP has succeeded.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "feature_level.h"
-#include "opt_in_probe.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* For threads, which cannot go on after a failure */
 static void __assert_set(int line, int fd, u64 id, u64 val, int want)
@@ -358,8 +369,8 @@ int main(void)
 		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	abi_begin_stats();
 	test_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_finished();
 }

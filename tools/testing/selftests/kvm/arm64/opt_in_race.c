@@ -9,11 +9,15 @@
  * the VM has both. Closing the file descriptor meanwhile does not keep a
  * request from being served, and the VM is destroyed in the end.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "count_vms.h"
-#include "opt_in_probe.h"
+#include "abi/cases.h"
+#include "abi/count_vms.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
 
 /* Enough rounds to see each order of two calls */
 #define NR_ROUNDS	48
@@ -239,10 +243,10 @@ int main(void)
 	opt_in_require();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	pthread_barrier_init(&other.start, NULL, 2);
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,7 +12,17 @@
  * What userspace has written to MPIDR_EL1 and CLIDR_EL1 is part of the machine:
  * neither CPU_ON nor KVM_ARM_VCPU_INIT resets it.
  */
-#include "smccc_sysreg.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -337,7 +347,7 @@ int main(void)
 	struct test_case c = { .run = check_scenario };
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(scenarios) + ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(scenarios) + ARRAY_SIZE(cases));
 
 	for (c.arg = 0; c.arg < ARRAY_SIZE(scenarios); c.arg++) {
 		c.name = scenarios[c.arg].name;
@@ -345,5 +355,5 @@ int main(void)
 	}
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -14,7 +14,15 @@
  * ignored. PSCI 0.1 has one function with arguments of the register's width,
  * and no ALREADY_ON.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "processor.h"
 
 #define ENTRY		0xfeed0000cafe1000UL
 #define CONTEXT_ID	0x0123456789abcdefUL
@@ -492,9 +500,9 @@ int main(void)
 
 	sigaction(SIGALRM, &sa, NULL);
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -13,11 +13,20 @@
  * On a kernel with several implementations the mode changes meanwhile.
  */
 #include <errno.h>
+#include <linux/psci.h>
+#include <time.h>
 
-#include "abi_switch.h"
-#include "psci.h"
-#include "psci_race_guest.h"
-#include "run_alarm.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/psci.h"
+#include "abi/psci_race.h"
+#include "abi/run_alarm.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 #define NR_CALLERS	2
 #define NR_TARGETS	2
@@ -381,8 +390,8 @@ int main(void)
 	if (abi_begin())
 		smccc_before = abi_read_surface("smccc");
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

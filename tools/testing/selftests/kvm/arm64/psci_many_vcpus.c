@@ -8,9 +8,13 @@
  * is created, or while its creation fails, may or may not find that vCPU, and
  * finds all older ones.
  */
+#include <linux/psci.h>
 #include <sys/resource.h>
 
-#include "psci.h"
+#include "abi/cases.h"
+#include "abi/psci.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -297,7 +301,7 @@ int main(void)
 	struct rlimit limit;
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(sizes) + ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(sizes) + ARRAY_SIZE(cases));
 
 	/* A vCPU needs at most three: for itself, statistics, dirty ring. */
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -310,5 +314,5 @@ int main(void)
 	}
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

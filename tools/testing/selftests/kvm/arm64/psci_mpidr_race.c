@@ -8,9 +8,20 @@
  * logged then: both must decide on the same snapshot of the state, since a
  * second read may find it changed.
  */
-#include "abi_switch.h"
-#include "kernel_log.h"
-#include "psci.h"
+#include <linux/psci.h>
+#include <time.h>
+
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/kernel_log.h"
+#include "abi/one_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* Each race lasts at least this long, and until it has taken place. */
 #define RACE_MS		4000
@@ -310,8 +321,8 @@ int main(void)
 
 	abi_begin();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,7 +12,14 @@
  * machine as the first one, except the version of PSCI, which the VMM may
  * change.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -303,9 +310,9 @@ int main(void)
 	sigaction(SIGUSR1, &sa, NULL);
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

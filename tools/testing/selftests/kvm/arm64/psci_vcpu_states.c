@@ -9,7 +9,14 @@
  *
  * psci_cpu_on tests the state in which a vCPU that is turned on begins.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
 
 #define ENTRY		(SMCCC_CODE_GPA + 4)
 #define CONTEXT_ID	0x5111UL
@@ -399,9 +406,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -15,9 +15,16 @@
  * the version or not. Nothing else changes: neither behaviour before the first
  * run, nor other registers, nor VMs that have not opted in.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "opt_in.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "processor.h"
 
 /* Versions of no vCPU, or of none with KVM_ARM_VCPU_PSCI_0_2 */
 static const u64 bad_versions[] = {
@@ -426,7 +433,7 @@ int main(void)
 {
 	opt_in_require();
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_finished();
 }

@@ -10,7 +10,16 @@
  * The host cannot access memory that the guest has used: the guest's code is
  * written before its first run.
  */
-#include "smccc_sysreg.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -242,9 +251,9 @@ int main(void)
 	__TEST_REQUIRE(smccc_has_pvms(), "There are no protected VMs here");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

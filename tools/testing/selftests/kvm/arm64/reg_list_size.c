@@ -10,8 +10,13 @@
  * fw_reg_list tests lists of ordinary sizes.
  */
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "opt_in.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
 
 #define CANARY	0x5ca1ab1e5ca1ab1eUL
 
@@ -144,9 +149,9 @@ int main(void)
 	__abi_open();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

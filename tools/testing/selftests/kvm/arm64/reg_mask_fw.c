@@ -10,9 +10,18 @@
  * This is done in every state of the VM on which the masks depend: which vCPUs
  * it has, whether it has run, and whether that freezes PSCI's version.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "reg_mask.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "processor.h"
 
 #define NR_VCPUS	2
 
@@ -335,9 +344,9 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -15,9 +15,17 @@
  * The masks are also compared to the table in gic_mask.h of all registers in
  * the range, and of their fields in the architecture (Arm IHI 0069).
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "gic_mask.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/gic_mask.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "abi/vgic_v2.h"
+#include "processor.h"
 
 /* ---- Every bit of every mask ---- */
 
@@ -326,9 +334,9 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -13,9 +13,15 @@
  * step every other bit and every higher value is tried, and the bits that
  * change in all later steps must be exactly those of the mask in this step.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "gic_mask.h"
+#include "abi/cases.h"
+#include "abi/gic_mask.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "processor.h"
 
 #define MAX_STEPS	17
 
@@ -229,9 +235,9 @@ int main(void)
 	ksft_print_header();
 	__TEST_REQUIRE(kvm_supports_vgic_v3(), "KVM has no GICv3 here");
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

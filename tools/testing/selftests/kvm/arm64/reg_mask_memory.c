@@ -14,8 +14,11 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
-#include "id_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
 #define NR_PAGES	2
@@ -261,7 +264,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(NR_PAGES);
 	vm = fw_vm_create_one(&vcpu);
@@ -271,5 +274,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

@@ -12,10 +12,16 @@
  * reg_mask_range and reg_mask_memory test range 0; reg_mask_gic and reg_mask_fw
  * test the masks.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "reg_mask.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define NR_PAGES	2
 #define ID_MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
@@ -411,7 +417,7 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(NR_PAGES);
 	vm = mask_vm_create(1);
@@ -425,5 +431,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

@@ -13,8 +13,12 @@
  */
 #include <errno.h>
 
-#include "id_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
 #define NR_RESERVED	13
@@ -246,7 +250,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	vm = fw_vm_create_one(&vcpu);
@@ -257,5 +261,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

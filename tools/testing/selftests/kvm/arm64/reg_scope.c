@@ -12,11 +12,22 @@
  *
  * reg_scope_ids tests how access fails.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 #include <pthread.h>
 #include <time.h>
 
-#include "reg_scope.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_image.h"
+#include "abi/reg_scope.h"
+#include "processor.h"
 
 /* ---- The list ---- */
 
@@ -455,9 +466,9 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -14,10 +14,16 @@
  * All registers of a VM's file descriptor belong to the VM. Their ids have no
  * scope in the list, but are accepted with it if the VM has opted in to both.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "reg_scope.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_image.h"
+#include "abi/reg_scope.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -315,7 +321,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	stock = scope_vm_create(0);
@@ -327,5 +333,5 @@ int main(void)
 
 	scope_vm_free(&scoped);
 	scope_vm_free(&stock);
-	ksft_finished();
+	test_finished();
 }

@@ -11,7 +11,16 @@
  * The functions and the expected results are those of smccc_matrix. Needs a CPU
  * that has AArch32 at EL1.
  */
-#include "smccc_run.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
+#include "processor.h"
 
 /* PSTATE.E in AArch32: data accesses are big-endian. */
 #define PSTATE_E	BIT(9)
@@ -293,9 +302,9 @@ int main(void)
 {
 	ksft_print_header();
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_EL1_32BIT));
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

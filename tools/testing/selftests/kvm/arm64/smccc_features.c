@@ -7,7 +7,18 @@
  * must know exactly its own. What ARCH_FEATURES returns for the workarounds
  * depends on the host: run this on hosts of each kind.
  */
-#include "smccc_run.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
 
 #define ARCH_FEATURES	0x80000001UL
 #define PV_TIME_FEATURES 0xc5000020UL
@@ -241,9 +252,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -19,9 +19,12 @@
  * EEXIST, and smccc_filter_race several threads.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "smccc_filter.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/smccc_filter.h"
+#include "abi/user_mem.h"
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
@@ -430,10 +433,10 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

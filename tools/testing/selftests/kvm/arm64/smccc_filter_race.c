@@ -10,8 +10,14 @@
  * On a kernel with several implementations the mode changes meanwhile.
  * smccc_filter_errors tests the refusals one by one.
  */
-#include "abi_switch.h"
-#include "smccc_filter.h"
+#include <linux/psci.h>
+#include <time.h>
+
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
 
 #define NR_THREADS	4
 #define NR_ROUNDS	8
@@ -205,8 +211,8 @@ int main(void)
 		ksft_print_msg(ABI_DIR "mode: %s, nothing to switch\n",
 			       strerror(errno));
 
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

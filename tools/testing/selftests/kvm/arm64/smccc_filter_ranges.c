@@ -11,7 +11,11 @@
  *
  * smccc_filter_errors tests all other refusals.
  */
-#include "smccc_filter.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/smccc_filter.h"
 
 /* A request, and the expected result */
 struct step {
@@ -216,9 +220,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,7 +12,16 @@
  * smccc_aarch32 does the same for 32-bit guests. smccc_services, smccc_features
  * and smccc_psci test the arguments.
  */
-#include "smccc_run.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
 
 /* ---- Conduits ---- */
 
@@ -398,9 +407,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

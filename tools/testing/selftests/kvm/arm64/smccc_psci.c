@@ -6,7 +6,17 @@
  * smccc_matrix tests every function at every version with one set of arguments;
  * this tests arguments that must be refused, and ignored halves of registers.
  */
-#include "smccc_run.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
+#include "processor.h"
 
 #define CPU_SUSPEND	0x84000001UL
 #define CPU_OFF		0x84000002UL
@@ -437,9 +447,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

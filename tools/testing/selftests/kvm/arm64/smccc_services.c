@@ -6,7 +6,16 @@
  * smccc_matrix makes these calls as well, but only knows which bits of the
  * results may vary.
  */
-#include "smccc_run.h"
+#include <linux/arm-smccc.h>
+#include <time.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_vm.h"
 
 #define PV_TIME_ST	0xc5000021UL
 #define PTP		0x86000001UL
@@ -238,9 +247,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

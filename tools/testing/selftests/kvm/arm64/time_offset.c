@@ -11,8 +11,18 @@
  * the destination stolen time goes on from the restored value, without a call
  * by the guest; it begins at 0 again only if the guest calls PV_TIME_ST again.
  */
-#include "psci.h"
-#include "smccc_run.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_vm.h"
+#include "processor.h"
 
 #define PV_TIME_FEATURES	0xc5000020UL
 #define PV_TIME_ST		0xc5000021UL
@@ -340,9 +350,9 @@ static const struct test_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -19,8 +19,11 @@
  */
 #include <errno.h>
 
-#include "user_mem.h"
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
+#include "ucall_common.h"
 
 #define NO_REGISTER	0x20
 
@@ -200,10 +203,10 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

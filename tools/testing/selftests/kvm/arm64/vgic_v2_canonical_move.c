@@ -9,7 +9,11 @@
  * test also shows what happens otherwise: interrupts are lost, or come when
  * they are masked.
  */
-#include "vgic_v2_canonical.h"
+#include "abi/cases.h"
+#include "abi/opt_in.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_canonical.h"
+#include "abi/vgic_v2_guest.h"
 
 /* The interrupts are the same in both VMs; the CPU interface may differ. */
 static void copy_interrupts(struct vgic_v2 *a, struct vgic_v2 *b)
@@ -152,9 +156,9 @@ int main(void)
 	ksft_print_header();
 	vgic_v2_require();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -10,9 +10,17 @@
  * vgic_v2_cpuif and vgic_v2_guest test the default format, and
  * vgic_v2_canonical_move tests migration with both.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "vgic_v2_canonical.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_canonical.h"
+#include "abi/vgic_v2_guest.h"
+#include "processor.h"
 
 /* ---- The attribute ---- */
 
@@ -228,9 +236,9 @@ static void check_other_registers(int unused)
 	u32 val;
 
 	canonical_opt_in(&v);
-	for (n = 0; n < ARRAY_SIZE(ids); n++) {
+	for (n = 0; n < v.nr_vcpus; n++) {
 		for (i = 0; i < NR_GICC_REGS; i++) {
-			val = 0x5a936cb5 * (3 + n * NR_GICC_REGS + i);
+			val = 0x5a936cb5U * (3 + n * NR_GICC_REGS + i);
 			gicc_set(&v, ids[n], gicc_regs[i].offset, val);
 			want.val[n][i] = i == pmr ? val & 0xf8 :
 						    gicc_kept(i, val);
@@ -238,7 +246,7 @@ static void check_other_registers(int unused)
 	}
 	gicc_expect_state(&v, &want, "pattern");
 
-	for (n = 0; n < ARRAY_SIZE(ids); n++) {
+	for (n = 0; n < v.nr_vcpus; n++) {
 		for (val = 0; val < 256; val++) {
 			gicc_set(&v, ids[n], GICC_PMR, val);
 			want.val[n][pmr] = val & 0xf8;
@@ -332,7 +340,7 @@ static void run_cases(const struct test_case *cases, int nr, bool possible,
 	if (possible)
 		test_run_cases(cases, nr);
 	for (i = 0; !possible && i < nr; i++)
-		ksft_test_result_skip("%s: %s\n", cases[i].name, reason);
+		test_skip_case(&cases[i], reason);
 }
 
 int main(void)
@@ -343,7 +351,7 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(v2_cases) + ARRAY_SIZE(v3_cases));
+	test_set_plan(ARRAY_SIZE(v2_cases) + ARRAY_SIZE(v3_cases));
 
 	has_v3 = kvm_supports_vgic_v3();
 	run_cases(v2_cases, ARRAY_SIZE(v2_cases),
@@ -352,5 +360,5 @@ int main(void)
 	run_cases(v3_cases, ARRAY_SIZE(v3_cases), has_v3,
 		  "The host's GIC is not a GICv3");
 
-	ksft_finished();
+	test_finished();
 }

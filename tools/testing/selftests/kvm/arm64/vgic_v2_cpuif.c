@@ -12,7 +12,8 @@
  * After every access all registers of all vCPUs are read back: only what was
  * written must have changed.
  */
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/vgic_v2.h"
 
 /*
  * The vCPUs' ids, in the order of their creation. No id is the index of its
@@ -62,7 +63,7 @@ static void set_pattern(void)
 	for (n = 0; n < v.nr_vcpus; n++) {
 		for (i = 0; i < NR_GICC_REGS; i++)
 			set(n, gicc_regs[i].offset,
-			    0x5a936cb5 * (3 + n * NR_GICC_REGS + i));
+			    0x5a936cb5U * (3 + n * NR_GICC_REGS + i));
 	}
 	gicc_expect_state(&v, &want, "pattern");
 }
@@ -332,12 +333,12 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	v = vgic_v2_create(ids, ARRAY_SIZE(ids), NULL);
 	want = gicc_state_read(&v);
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	vgic_v2_free(&v);
-	ksft_finished();
+	test_finished();
 }

@@ -18,8 +18,10 @@
  */
 #include <errno.h>
 
-#include "user_mem.h"
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
 
 /* The vCPUs' ids, none of which is the index of its vCPU */
 static const u8 ids[] = { 2, 5, 0 };
@@ -303,7 +305,7 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	v = vgic_v2_create(ids, ARRAY_SIZE(ids), fw_guest_code);
@@ -312,5 +314,5 @@ int main(void)
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	vgic_v2_free(&v);
-	ksft_finished();
+	test_finished();
 }

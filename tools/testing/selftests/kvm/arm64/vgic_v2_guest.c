@@ -7,7 +7,9 @@
  * right by three. The other registers are the same for both, once the hardware
  * has replaced values that it cannot hold.
  */
-#include "vgic_v2_guest.h"
+#include "abi/cases.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_guest.h"
 
 static void check_pmr_of_userspace(int unused)
 {
@@ -243,9 +245,9 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -9,7 +9,10 @@
  * made pending: one is just urgent enough to pass the mask, the other is just
  * not. The destination's guest sets nothing itself before that.
  */
-#include "vgic_v2_guest.h"
+#include "abi/cases.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_guest.h"
+#include "processor.h"
 
 #define IAR_GROUP1	1022
 #define RPR_IDLE	0xff
@@ -305,9 +308,9 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -7,8 +7,17 @@
  * file descriptors fails with EIO from then on, before it uses any argument,
  * whatever the VM has opted in to. Other VMs are not affected.
  */
-#include "opt_in.h"
-#include "smccc_sysreg.h"
+#include <linux/psci.h>
+#include <linux/sizes.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/opt_in.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "abi/switch.h"
+#include "gic.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -251,9 +260,9 @@ int main(void)
 	__abi_open();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

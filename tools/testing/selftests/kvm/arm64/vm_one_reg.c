@@ -17,10 +17,17 @@
  * all other failures.
  */
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "feature_level.h"
-#include "fw_reg_host.h"
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/vm_reg.h"
+#include "processor.h"
 
 /* The state of a VM that has not opted in to anything */
 static struct fw_state stock;
@@ -426,7 +433,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	vm = fw_vm_create_one(&vcpu);
 	stock = fw_state_read(vcpu);
@@ -440,5 +447,5 @@ int main(void)
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,10 +12,16 @@
  * If KVM has no GICv2, only the refusals can be tested.
  */
 #include <errno.h>
+#include <linux/sizes.h>
 
-#include "user_mem.h"
-#include "vgic_v2.h"
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
+#include "abi/vm_reg.h"
+#include "gic.h"
+#include "processor.h"
 
 static int set_addr(struct kvm_vm *vm, u64 id, u64 addr)
 {
@@ -148,10 +154,10 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

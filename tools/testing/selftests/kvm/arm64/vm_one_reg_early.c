@@ -14,8 +14,16 @@
  * vCPUs.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/vm_reg.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -257,9 +265,9 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

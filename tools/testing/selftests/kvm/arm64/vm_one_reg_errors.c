@@ -18,10 +18,16 @@
  *
  * After every refusal all registers are read back, and must be unchanged.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "user_mem.h"
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/user_mem.h"
+#include "abi/vm_reg.h"
+#include "processor.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -402,7 +408,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(1);
 	for_each_stage() {
@@ -414,5 +420,5 @@ int main(void)
 
 	for_each_stage()
 		kvm_vm_free(vms[stage].vm);
-	ksft_finished();
+	test_finished();
 }
