@@ -29,7 +29,7 @@ endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds matrix,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants flips builds matrix,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
 endif
@@ -72,6 +72,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     ioctls and hypercalls, for SECONDS= on each machine
   make mutants      mutation tests: put one bug at a time into the Rust code and report
                     which test finds it
+  make flips        flip one expectation in each selftest and in each file of their library,
+                    and report which nothing notices
   make builds       build and boot the kernels that nothing else builds: without this
                     project, with other default modes, with helpers out of line, with
                     CFI
@@ -114,7 +116,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants builds bench kvmfit matrix lint docs series clean distclean
+	fuzz mutants flips builds bench kvmfit matrix lint docs series clean distclean
 
 help:
 	$(info $(HELP))
@@ -156,6 +158,9 @@ fuzz:
 
 mutants:
 	@$(steps) setup source mutants
+
+flips:
+	@$(steps) $(built) flips
 
 builds:
 	@$(steps) $(built) builds
