@@ -4,7 +4,7 @@
 # builds it, boots it and tests it. It is never installed into a kernel tree.
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS ONLY
 
 # Only the command line counts. Other software exports short names such as CPU, MODE and
 # CONFIG, too: they must neither narrow a run without notice nor stop it.
@@ -107,6 +107,7 @@ Variables:
   JOBS=             parallel jobs (default: one per CPU)
   BASE=old.json     bench: compare with this earlier result; fail if a path is slower or
                     missing
+  ONLY=selftests    series: only the selftests that it begins with, which need no Rust
   BUILD=0           bench: do not measure how long the build takes
   KERNEL_SRC=       your own kernel tree instead of Debian's; it is not modified
   KERNEL_DEB=       a file with Debian's linux-source package, instead of a download
