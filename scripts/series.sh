@@ -45,7 +45,7 @@ claim()
 chosen()
 {
 	if [[ -n $ONLY ]]; then
-		series | sed '/^kvm-selftests-/!Q'
+		series | sed '/^selftests\//!Q'
 	else
 		series
 	fi
