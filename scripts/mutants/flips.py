@@ -5,7 +5,7 @@ Usage: python3 -m mutants.flips REPOSITORY WORK IMAGE BUSYBOX
 
 Two builds of the selftests: one in which each test has a flipped expectation, which must fail,
 and one in which each file of the library has, whose message must appear. A test or a file that
-one machine skips is tried on the next one.
+one machine skips is tried on the next one. The tests that need the debug kernel are left out.
 """
 
 import os
@@ -16,6 +16,8 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from vm import matrix
 
 KVM = Path("tools/testing/selftests/kvm")
 MACHINES = (("neoverse-n1", "3", None), ("cortex-a72", "2", None), ("max", "3", "nested"),
@@ -33,6 +35,10 @@ _WANTS = ((re.compile(r"(\w+_expect_mp_state\([^;]*?)KVM_MP_STATE_STOPPED"),
 
 class NoExpectation(Exception):
     """A file has nothing to flip."""
+
+
+class NoBoot(Exception):
+    """A boot gave no result."""
 
 
 @dataclass(frozen=True)
@@ -130,9 +136,11 @@ class Lab:
                    "--image", self.image, "--busybox", self.busybox, "--out", self.results]
         for stale in self.results.glob("run/*.results"):
             stale.unlink()
-        subprocess.run(command, check=False, env=self.env, stdin=subprocess.DEVNULL,
-                       stdout=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, env=self.env, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         found = sorted(self.results.glob("run/*.results"))
+        if not found:
+            raise NoBoot(f"vm.py ended with {done.returncode}: {done.stdout[-1000:]}")
         return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
 
 
@@ -141,8 +149,9 @@ def failed(output: str, test: str) -> bool:
 
 
 def tests_of(repo: Path) -> list[str]:
+    """The tests with cases, without those that need the debug kernel."""
     return sorted(path.stem for path in (repo / KVM / "arm64").glob("*.c")
-                  if not PROGRAMS.match(path.stem))
+                  if not PROGRAMS.match(path.stem) and path.stem not in matrix.DEBUG)
 
 
 def library_of(repo: Path) -> list[Path]:
@@ -196,7 +205,11 @@ def main() -> int:
         return 2
     repo, work, image, busybox = (Path(arg).resolve() for arg in sys.argv[1:])
     lab = Lab(repo, work, image, busybox)
-    missed = missed_tests(lab) + missed_library(lab)
+    try:
+        missed = missed_tests(lab) + missed_library(lab)
+    except (NoBoot, OSError, subprocess.CalledProcessError) as why:
+        print(f"flips: {why}", file=sys.stderr)
+        return 2
     for one in missed:
         print(f"MISSED: {one}")
     return bool(missed)

@@ -48,7 +48,7 @@ class Files(unittest.TestCase):
         with tempfile.TemporaryDirectory() as place:
             kvm = Path(place) / flips.KVM
             for name in ("arm64/fw_reg.c", "arm64/vm_keeper.c", "arm64/abi_bench_vm.c",
-                         "arm64/abi/bench/guest.c", "arm64/abi/fuzz/args.c", "lib/arm64/abi/cases.c"):
+                         "arm64/fault_alloc.c", "arm64/abi/bench/guest.c", "arm64/abi/fuzz/args.c", "lib/arm64/abi/cases.c"):
                 (kvm / name).parent.mkdir(parents=True, exist_ok=True)
                 (kvm / name).touch()
             self.assertEqual(flips.tests_of(Path(place)), ["fw_reg"])
