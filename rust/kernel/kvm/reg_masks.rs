@@ -131,6 +131,7 @@ unsafe impl Sync for MadeOnce {}
 
 impl MadeOnce {
     /// Returns no masks, which are to be made.
+    #[inline]
     pub const fn none() -> Self {
         Self {
             // INVARIANT: `made` is false, and nobody accesses `masks` yet.
