@@ -15,6 +15,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from findings import report
+
 DOT, DPKG_QUERY = "/usr/bin/dot", "/usr/bin/dpkg-query"
 SOURCE, DRAWING = "architecture.dot", "architecture.svg"
 # The font is DejaVu Sans where it is installed, else one that is as wide.
@@ -78,13 +80,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python3 -m docs.drawing DIRECTORY", file=sys.stderr)
         return 2
-    try:
-        found = problems(Path(sys.argv[1]))
-    except (CannotDraw, OSError) as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: problems(Path(sys.argv[1])), CannotDraw, OSError)
 
 
 if __name__ == "__main__":

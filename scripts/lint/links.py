@@ -11,6 +11,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from findings import report
+
 _CODE = re.compile(r"^```.*?^```$|^    .*?$|`[^`\n]*`", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
@@ -38,10 +40,7 @@ def problems(root: Path, pages: list[str]) -> Iterator[str]:
 
 def main() -> int:
     root, *pages = sys.argv[1:]
-    found = list(problems(Path(root), pages))
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: problems(Path(root), pages))
 
 
 if __name__ == "__main__":

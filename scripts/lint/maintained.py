@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from findings import report
+
 PERL, GIT = "/usr/bin/perl", "/usr/bin/git"
 # Print the sections; without a whole kernel tree, and without asking git who changed the file.
 OPTIONS = ("--no-tree", "--no-git", "--no-git-fallback", "--sections")
@@ -83,13 +85,8 @@ def main() -> int:
         print("usage: python3 -m lint.maintained DIRECTORY GET_MAINTAINER MAINTAINERS",
               file=sys.stderr)
         return 2
-    try:
-        found = problems(*(Path(argument).resolve() for argument in sys.argv[1:]))
-    except (Unusable, OSError) as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+    places = [Path(argument).resolve() for argument in sys.argv[1:]]
+    return report(lambda: problems(*places), Unusable, OSError)
 
 
 if __name__ == "__main__":

@@ -19,6 +19,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from findings import report
+
 # What the pages write about, apart from the files of the overlay
 PLACES = ("arch/arm64/include", "arch/arm64/kernel", "arch/arm64/kvm", "include/kvm",
           "include/linux", "include/trace/events", "include/uapi/linux", "rust/macros",
@@ -120,10 +122,7 @@ def main() -> int:
         print("usage: python3 -m lint.names REPOSITORY STAGE TREE", file=sys.stderr)
         return 2
     repo, stage, tree = map(Path, sys.argv[1:])
-    found = list(problems(stage, Sources(repo, stage, tree)))
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: problems(stage, Sources(repo, stage, tree)))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from findings import report
+
 OBJDUMP = "/usr/bin/llvm-objdump-22"
 
 _COMMAND = re.compile(r"savedcmd_\S+ := (?:ccache )?(.*)")
@@ -99,7 +101,7 @@ def main() -> int:
         return 2
     stage, base, tree, kout, header = map(Path, sys.argv[1:6])
 
-    def findings(file: str) -> list[str]:
+    def of_file(file: str) -> list[str]:
         words = command(kout, file)
         name = file.removesuffix(".c")
         stock = [word.replace(str(tree), str(base)) for word in words]
@@ -108,19 +110,17 @@ def main() -> int:
             compiled(stock, kout, base / file, header, kout / "off/base" / f"{name}.o"),
             compiled(words, kout, tree / file, header, kout / "off/ours" / f"{name}.o")))
 
-    files = sys.argv[6:] or [
-        str(path.relative_to(stage)) for path in sorted((stage / "arch").rglob("*.c"))
-        if (base / path.relative_to(stage)).is_file()]
-    try:
-        with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found = [line for lines in pool.map(findings, files) for line in lines]
+    def findings() -> Iterator[str]:
+        files = sys.argv[6:] or [
+            str(path.relative_to(stage)) for path in sorted((stage / "arch").rglob("*.c"))
+            if (base / path.relative_to(stage)).is_file()]
         if not files:
-            found = [f"the patches change no C file, says {stage}"]
-    except (Unusable, OSError) as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+            yield f"the patches change no C file, says {stage}"
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for lines in pool.map(of_file, files):
+                yield from lines
+
+    return report(findings, Unusable, OSError)
 
 
 if __name__ == "__main__":

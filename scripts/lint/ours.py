@@ -17,6 +17,8 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from findings import report
+
 _RUSTC = re.compile(r"(?:warning|error)(?:\[|:)")
 _WARNING = re.compile(r"(?:[Ww]arning|WARNING|[Ee]rror|ERROR):?|^ *--> ")
 _PLACE = re.compile(r"([A-Za-z0-9_./-]+):([0-9]+)")
@@ -84,16 +86,14 @@ def main() -> int:
         print("usage: python3 -m lint.ours STAGE BASE TREE LOG [FILE:WHAT...]", file=sys.stderr)
         return 2
     stage, base, tree, log = map(Path, sys.argv[1:5])
-    try:
+
+    def findings() -> Iterator[str]:
         text = log.read_text(encoding="utf-8", errors="replace")
         lines = list(shown(text.splitlines(), str(tree)))
-        found = sorted(set(warnings(lines, places(stage, base, tree))))
-        found += unseen(lines, sys.argv[5:])
-    except (Unusable, OSError) as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+        yield from sorted(set(warnings(lines, places(stage, base, tree))))
+        yield from unseen(lines, sys.argv[5:])
+
+    return report(findings, Unusable, OSError)
 
 
 if __name__ == "__main__":

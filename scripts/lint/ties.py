@@ -25,6 +25,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from findings import report
 from lint.off import Unusable, command
 
 PATCHES = Path(__file__).resolve().parent / "ties"
@@ -152,18 +153,17 @@ def main() -> int:
     work = kout / "ties"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir()
-    patches = sorted(PATCHES.glob("*.patch"))
-    found = [] if patches else [f"there are no patches in {PATCHES}"]
-    try:
+
+    def findings() -> Iterator[str]:
+        patches = sorted(PATCHES.glob("*.patch"))
+        if not patches:
+            yield f"there are no patches in {PATCHES}"
         with ThreadPoolExecutor(os.cpu_count()) as pool:
-            found += filter(None, pool.map(
+            yield from filter(None, pool.map(
                 lambda patch: builds(patch, tree, kout, work / patch.stem), patches))
-        found += ties(tree, kout, work)
-    except (Unusable, OSError, KeyError) as why:
-        found.append(str(why))
-    for line in found:
-        print(line)
-    return bool(found)
+        yield from ties(tree, kout, work)
+
+    return report(findings, Unusable, OSError, KeyError)
 
 
 if __name__ == "__main__":

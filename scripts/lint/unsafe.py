@@ -19,6 +19,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from findings import report
+
 PAGE = "Documentation/virt/kvm/arm/rust.rst"
 ARCH = "arch/arm64/kvm/rust"
 # A layer, and the files and directories that it consists of; an earlier layer has them if two do.
@@ -138,13 +140,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python3 -m lint.unsafe REPOSITORY", file=sys.stderr)
         return 2
-    try:
-        found = list(findings(Path(sys.argv[1])))
-    except OSError as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: findings(Path(sys.argv[1])), OSError)
 
 
 if __name__ == "__main__":

@@ -7,16 +7,12 @@ results. Exit status: 0, 1 if a prediction was wrong or a kernel gave no answer,
 
 import argparse
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
 import time
 from datetime import datetime, timezone
 from pathlib import Path
 
-from matrix import cells, changes, machines, page, picture, planted, store, tap
+from matrix import cells, changes, command, machines, page, picture, planted, store, tap
 from matrix.boots import Boots, Place
 from matrix.cells import Cell, CannotVerify
 from matrix.jobs import Programs
@@ -25,32 +21,7 @@ from matrix.results import Host, Results
 from vm import qemu
 from vm.matrix import CPUS, GIC_VERSIONS, BadSelection
 
-# What a VM of kvmfit needs beside the guest's memory is little.
 NAMES = ("matrix.json", "matrix.tap", "matrix.md", "matrix.svg")
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="matrix", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, about in (("cache", "where scripts/kernels.sh puts stock kernels"),
-                        ("image", "this project's kernel"),
-                        ("busybox", "a static arm64 busybox"),
-                        ("kvmfit", "the directory with kvmfit for x86_64 and aarch64"),
-                        ("out", "where the boots' results are kept"),
-                        ("results", "directory for what a run gives")):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=about)
-    parser.add_argument("--kernels", default="", help="their names, separated by spaces")
-    parser.add_argument("--cpu", choices=CPUS)
-    parser.add_argument("--gic", type=int, choices=GIC_VERSIONS)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boots at a time")
-    parser.add_argument("--brief", action="store_true", help="only the part that `make test` runs")
-    parser.add_argument("--command", default="make matrix", help="the command, for the page")
-    return parser.parse_args()
-
-
-def version(*argv: str | Path) -> str:
-    done = subprocess.run(argv, check=True, capture_output=True, text=True)
-    return done.stdout.splitlines()[0].partition(" (")[0].strip()
 
 
 def host(place: Place) -> Host:
@@ -88,9 +59,7 @@ def report(results: Results, out: Path) -> None:
         store.write(out / name, text)
     passed, failed, skipped = results.counts()
     store.write(out / "matrix.count", f"{passed} {failed} {skipped}\n")
-    for line in tap.lines(results):
-        if line.startswith("not ok"):
-            print(line)
+    command.print_failures(tap.lines(results))
     seconds = sum(sum(host.seconds) for host in results.hosts)
     print(f"matrix: {len(results.cells)} cells of {len(results.hosts)} hosts: {passed} passed, "
           f"{failed} failed, {skipped} skipped; {seconds / 60:.0f} minutes of boots\n"
@@ -98,26 +67,18 @@ def report(results: Results, out: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
-        if not shutil.which(tool):
-            raise BadSelection(f"{tool} not found: apt-get install {package}")
+    command.need_tools()
     chosen = machines.select(args.cpu, args.gic, args.brief)
     kernels = machines.kernels(args.kernels.split(), args.cache, args.image, args.brief)
-    # An archive may drop one; the others can be compared without it.
-    gone = tuple(kernel for kernel in kernels
-                 if isinstance(kernel.image, str) and (args.cache / f"{kernel.name}.gone").exists())
-    if missing := [kernel for kernel in kernels
-                   if isinstance(kernel.image, str) and kernel not in gone]:
-        raise BadSelection(f"{missing[0].title}: {missing[0].image}")
-    for kernel in gone:
-        print(f"      {kernel.title} is left out: {kernel.image}")
+    there, gone = command.there(kernels, args.cache)
     here, guest = (args.kvmfit / arch / "kvmfit" for arch in ("x86_64", "aarch64"))
     for path in (here, guest, args.busybox):
         if not path.is_file():
             raise BadSelection(f"there is no {path}: run 'make setup' and 'make kvmfit'")
     workers = qemu.fitting(max(1, args.jobs), qemu.MEMORY_MIB)
-    boots = Boots(args.out, Programs(args.busybox, guest), version(qemu.QEMU, "--version"), workers)
-    places = boots.places(chosen, tuple(kernel for kernel in kernels if kernel not in gone))
+    boots = Boots(args.out, Programs(args.busybox, guest), command.version(qemu.QEMU, "--version"),
+                  workers)
+    places = boots.places(chosen, there)
     begin = time.monotonic()
     print(f"matrix: {len(places)} hosts, two boots each, {workers} at a time", flush=True)
     boots.all(places)
@@ -125,24 +86,15 @@ def run(args: argparse.Namespace) -> int:
           flush=True)
     about = {"command": args.command, "date": datetime.now(timezone.utc).date().isoformat(),
              "qemu": boots.qemu_version.replace("emulator version ", ""),
-             "kvmfit": version(here, "--version").rpartition(" ")[2]}
+             "kvmfit": command.version(here, "--version").rpartition(" ")[2]}
     results = judge(boots, places, kernels, gone, about, here)
     report(results, args.results)
     return int(results.red)
 
 
 def main() -> int:
-    args = arguments()
-    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return run(args)
-    except (BadSelection, CannotVerify) as why:
-        print(f"matrix: {why}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nmatrix: interrupted; finished boots are kept", file=sys.stderr)
-        return 130
+    args = command.parser("matrix", __doc__, CPUS, GIC_VERSIONS).parse_args()
+    return command.main("matrix", lambda: run(args), CannotVerify)
 
 
 if __name__ == "__main__":

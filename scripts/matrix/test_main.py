@@ -43,8 +43,9 @@ class Whole(unittest.TestCase):
             kvmfit=self.place, out=self.place / "out", results=self.results, kernels=kernels,
             cpu=cpu, gic=None, jobs=1, brief=brief, command="make matrix")
         with contextlib.redirect_stdout(io.StringIO()) as said, \
-                mock.patch.object(main.shutil, "which", return_value="/bin/true"), \
-                mock.patch.object(main, "version", lambda *argv: "QEMU emulator version 10.0.2"), \
+                mock.patch.object(main.command.shutil, "which", return_value="/bin/true"), \
+                mock.patch.object(main.command, "version",
+                                  lambda *argv: "QEMU emulator version 10.0.2"), \
                 mock.patch.object(main, "Boots", functools.partial(Boots, run=self.fake)):
             status = main.run(args)
         return status, said.getvalue()

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from findings import report
 from mutants import planted
 from mutants.core import Broken
 from mutants.planted import Planted
@@ -87,13 +88,8 @@ def main() -> int:
     if len(sys.argv) != 3:
         print("usage: python3 -m mutants.check REPOSITORY TREE", file=sys.stderr)
         return 2
-    try:
-        found = list(findings(planted.read(), Path(sys.argv[1]), Path(sys.argv[2])))
-    except (Broken, OSError) as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+    repo, tree = map(Path, sys.argv[1:])
+    return report(lambda: findings(planted.read(), repo, tree), Broken, OSError)
 
 
 if __name__ == "__main__":

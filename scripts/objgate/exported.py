@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from findings import report
 from objgate.without import OURS
 
 # One list for each crate
@@ -41,10 +42,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python3 -m objgate.exported KOUT", file=sys.stderr)
         return 2
-    found = list(findings(Path(sys.argv[1])))
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: findings(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from findings import report
 from objgate import disasm
 
 NM = "/usr/bin/llvm-nm-22"
@@ -138,13 +139,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python3 -m objgate.panics KOUT", file=sys.stderr)
         return 2
-    try:
-        found = of_build(Path(sys.argv[1]))
-    except Unusable as why:
-        found = [str(why)]
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: of_build(Path(sys.argv[1])), Unusable)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from findings import report
 from objgate.panics import NM, Unusable, output
 
 # Directories and files that only the project has
@@ -60,14 +61,7 @@ def main() -> int:
     if len(sys.argv) != 2:
         print("usage: python3 -m objgate.without KOUT", file=sys.stderr)
         return 2
-    found = []
-    try:
-        found += findings(Path(sys.argv[1]))
-    except Unusable as why:
-        found.append(str(why))
-    for line in found:
-        print(line)
-    return bool(found)
+    return report(lambda: findings(Path(sys.argv[1])), Unusable)
 
 
 if __name__ == "__main__":

@@ -8,9 +8,6 @@ a prediction was wrong or a guest suffered, 2 for an error.
 
 import argparse
 import json
-import os
-import shutil
-import signal
 import subprocess
 import sys
 import tarfile
@@ -20,8 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kernels.pins import COLUMNS
-from matrix import machines, store
-from matrix.__main__ import version
+from matrix import command, machines, store
 from matrix.machines import Kernel
 from vm import qemu
 from vm.matrix import BadSelection, Config
@@ -33,6 +29,9 @@ from vmm.page import page
 from vmm.report import Boot, Machine, Results, tap, whole
 from vmm.run import Group, Run
 
+# What it gets beside what `make matrix` gets
+PLACES = (("vmms", "the archive of scripts/vmm/get.sh"),
+          ("parts", "the directory of scripts/vmm/parts.sh"))
 # Each boot has the states of all VMs in memory.
 MEMORY_MIB = 3072
 
@@ -42,26 +41,11 @@ class CannotPlan(Exception):
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="vmm", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name, about in (("cache", "where scripts/kernels.sh puts stock kernels"),
-                        ("image", "this project's kernel"),
-                        ("busybox", "a static arm64 busybox"),
-                        ("kvmfit", "the directory with kvmfit for x86_64 and aarch64"),
-                        ("vmms", "the archive of scripts/vmm/get.sh"),
-                        ("parts", "the directory of scripts/vmm/parts.sh"),
-                        ("out", "where the boots' results are kept"),
-                        ("results", "directory for what a run gives")):
-        parser.add_argument(f"--{name}", type=Path, required=True, help=about)
-    parser.add_argument("--kernels", default="", help="their names, separated by spaces")
+    parser = command.parser("vmm", __doc__, [machine.cpu for machine in MACHINES],
+                            [machine.gic for machine in MACHINES], PLACES)
     parser.add_argument("--vmm", choices=VMMS, help="only this one")
-    parser.add_argument("--cpu", choices=[machine.cpu for machine in MACHINES])
-    parser.add_argument("--gic", type=int, choices=[machine.gic for machine in MACHINES])
     for name in SMALL:
         parser.add_argument(f"--{name}", type=Path, help="a real one, for arm64")
-    parser.add_argument("--brief", action="store_true", help="only the part that `make test` runs")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boots at a time")
-    parser.add_argument("--command", default="make vmm", help="the command, for the page")
     return parser.parse_args()
 
 
@@ -193,9 +177,7 @@ def report(found: Results, out: Path) -> None:
     store.write(out / "vmm.md", page(found))
     passed, failed, skipped = found.counts()
     store.write(out / "vmm.count", f"{passed} {failed} {skipped}\n")
-    for line in lines:
-        if line.startswith("not ok"):
-            print(line)
+    command.print_failures(lines)
     print(f"vmm: {len(found.cells)} moves: {passed} passed, {failed} failed\n"
           f"page, JSON and TAP: {out}/vmm.*")
 
@@ -217,14 +199,7 @@ def chosen(args: argparse.Namespace) -> tuple[
         tuple[Kernel, ...], tuple[Kernel, ...], tuple[Config, ...]]:
     """The kernels of this run, those that are left out, and the machines."""
     kernels = machines.kernels(args.kernels.split() or boots.KERNELS, args.cache, args.image)
-    # An archive may drop one; the others can be compared without it.
-    gone = tuple(kernel for kernel in kernels
-                 if isinstance(kernel.image, str) and (args.cache / f"{kernel.name}.gone").exists())
-    there = tuple(kernel for kernel in kernels if kernel not in gone)
-    if missing := [kernel for kernel in there if isinstance(kernel.image, str)]:
-        raise BadSelection(f"{missing[0].title}: {missing[0].image}")
-    for kernel in gone:
-        print(f"      {kernel.title} is left out: {kernel.image}")
+    there, gone = command.there(kernels, args.cache)
     configs = tuple(config for config in MACHINES
                     if args.cpu in (None, config.cpu) and args.gic in (None, config.gic))
     if not there or not configs:
@@ -236,14 +211,14 @@ def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
     """All kernels on all machines, as far as the user does not narrow it."""
     kernels, gone, configs = chosen(args)
     jobs = qemu.fitting(max(1, args.jobs), MEMORY_MIB)
-    qemu_version = version(qemu.QEMU, "--version")
+    qemu_version = command.version(qemu.QEMU, "--version")
     vmms = (args.vmm,) if args.vmm else VMMS
     run_ = Run(parts, boots.groups(kernels), configs, vmms, GUESTS, qemu_version, args.out, jobs,
                lambda text: print(text, flush=True))
     problems = run.all_boots(run_)
     about = {"command": args.command, "date": datetime.now(timezone.utc).date().isoformat(),
              "qemu": qemu_version.replace("emulator version ", ""), "jobs": str(jobs),
-             "kvmfit": version(kvmfit, "--version").rpartition(" ")[2],
+             "kvmfit": command.version(kvmfit, "--version").rpartition(" ")[2],
              **{vmm: name for vmm, name in versions(parts.real).items() if vmm in vmms}}
     found = results(run_, kvmfit, about, problems, gone)
     report(found, args.results)
@@ -252,9 +227,7 @@ def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
 
 def parts_of(args: argparse.Namespace) -> Parts:
     """What the kernels under test get. Raises BadSelection if something is missing."""
-    for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
-        if not shutil.which(tool):
-            raise BadSelection(f"{tool} not found: apt-get install {package}")
+    command.need_tools()
     built = args.parts
     parts = Parts(busybox=args.busybox, kvmfit=args.kvmfit / "aarch64/kvmfit", vmms=args.vmms,
                   small=built / "kvmfit-vmm", probe=built / "probe",
@@ -269,18 +242,13 @@ def parts_of(args: argparse.Namespace) -> Parts:
 
 def main() -> int:
     args = arguments()
-    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     kvmfit = args.kvmfit / "x86_64/kvmfit"
-    try:
+
+    def run_it() -> int:
         parts = parts_of(args)
         return brief(args, parts) if args.brief else full(args, parts, kvmfit)
-    except (BadSelection, CannotPlan, ValueError) as why:
-        print(f"vmm: {why}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("\nvmm: interrupted; finished boots are kept", file=sys.stderr)
-        return 130
+
+    return command.main("vmm", run_it, CannotPlan, ValueError)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the commands that boot many kernels have in common: their arguments, what they need, which
+kernels are left out, and how they end."""
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from matrix.machines import Kernel
+from vm import qemu
+from vm.matrix import BadSelection
+
+# The files and directories that each of them gets
+PLACES = (("cache", "where scripts/kernels.sh puts stock kernels"),
+          ("image", "this project's kernel"),
+          ("busybox", "a static arm64 busybox"),
+          ("kvmfit", "the directory with kvmfit for x86_64 and aarch64"))
+RESULTS = (("out", "where the boots' results are kept"),
+           ("results", "directory for what a run gives"))
+
+
+def parser(name: str, about: str | None, cpus: Iterable[str], gics: Iterable[int],
+           places: Iterable[tuple[str, str]] = ()) -> argparse.ArgumentParser:
+    """The parser of the command `make NAME`, which gets more `places`."""
+    made = argparse.ArgumentParser(prog=name, description=about,
+                                   formatter_class=argparse.RawDescriptionHelpFormatter)
+    for place, text in (*PLACES, *places, *RESULTS):
+        made.add_argument(f"--{place}", type=Path, required=True, help=text)
+    made.add_argument("--kernels", default="", help="their names, separated by spaces")
+    made.add_argument("--cpu", choices=list(cpus))
+    made.add_argument("--gic", type=int, choices=list(gics))
+    made.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="boots at a time")
+    made.add_argument("--brief", action="store_true", help="only the part that `make test` runs")
+    made.add_argument("--command", default=f"make {name}", help="the command, for the page")
+    return made
+
+
+def version(*argv: str | Path) -> str:
+    """The first line that a program prints, without the distribution's version."""
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    return done.stdout.splitlines()[0].partition(" (")[0].strip()
+
+
+def need_tools() -> None:
+    """Raises BadSelection if a program that boots need is missing."""
+    for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
+        if not shutil.which(tool):
+            raise BadSelection(f"{tool} not found: apt-get install {package}")
+
+
+def there(kernels: Iterable[Kernel], cache: Path) -> tuple[tuple[Kernel, ...], tuple[Kernel, ...]]:
+    """The kernels of this run, and those that are left out, which this says: an archive may drop
+    one, and the others can be compared without it. Raises BadSelection if one is missing."""
+    here: list[Kernel] = []
+    gone: list[Kernel] = []
+    for kernel in kernels:
+        if not isinstance(kernel.image, str):
+            here.append(kernel)
+        elif (cache / f"{kernel.name}.gone").exists():
+            gone.append(kernel)
+        else:
+            raise BadSelection(f"{kernel.title}: {kernel.image}")
+    for kernel in gone:
+        print(f"      {kernel.title} is left out: {kernel.image}")
+    return tuple(here), tuple(gone)
+
+
+def print_failures(lines: Iterable[str]) -> None:
+    """Print what failed of a TAP."""
+    for line in lines:
+        if line.startswith("not ok"):
+            print(line)
+
+
+def main(name: str, run: Callable[[], int], *reasons: type[Exception]) -> int:
+    """Run a command. Returns its exit status: 2 for bad arguments and for one of the `reasons`."""
+    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return run()
+    except (BadSelection, *reasons) as why:
+        print(f"{name}: {why}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"\n{name}: interrupted; finished boots are kept", file=sys.stderr)
+        return 130
