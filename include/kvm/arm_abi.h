@@ -187,7 +187,7 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 
 /*
  * For C functions that are compiled twice, as they are and for their judge.
- * Without CONFIG_KVM_ARM64_RUST, they are compiled as ever.
+ * Without CONFIG_KVM_ARM64_RUST, they are compiled as the base compiles them.
  */
 #ifdef CONFIG_KVM_ARM64_RUST
 #define __kvm_arm_abi_twice		__always_inline

@@ -219,6 +219,17 @@ fn field_of_a_register_is_read_with_the_sign_given() {
     }
 }
 
+/// Fails if a field does not have the digit, or the rest is not that of `others`.
+#[track_caller]
+fn assert_stored(written: FeatureLevels, field: FieldIndex, digit: usize, others: u64) {
+    let kept = others & !FieldMask::of(field).bits();
+    assert_eq!(
+        written.bits(),
+        kept | at(field, digit),
+        "{field:?}, {digit}"
+    );
+}
+
 #[test]
 fn level_is_put_in_its_field_and_nowhere_else() {
     for field in FieldIndex::all() {
@@ -229,12 +240,7 @@ fn level_is_put_in_its_field_and_nowhere_else() {
                 for other in FieldIndex::all().filter(|other| *other != field) {
                     assert_eq!(written.level(other), levels(others).level(other));
                 }
-                let kept = others & !FieldMask::of(field).bits();
-                assert_eq!(
-                    written.bits(),
-                    kept | at(field, digit),
-                    "{field:?}, {number}"
-                );
+                assert_stored(written, field, digit, others);
             }
         }
     }
@@ -248,12 +254,7 @@ fn only_the_lower_four_bits_of_a_level_are_stored() {
         for field in FieldIndex::all() {
             for others in [0, u64::MAX] {
                 let written = levels(others).with(field, FeatureLevel::new(number));
-                let kept = others & !FieldMask::of(field).bits();
-                assert_eq!(
-                    written.bits(),
-                    kept | at(field, digit),
-                    "{field:?}, {number}"
-                );
+                assert_stored(written, field, digit, others);
             }
         }
     }
