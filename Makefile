@@ -4,7 +4,7 @@
 # builds it, boots it and tests it. It is never installed into a kernel tree.
 
 VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS VMM \
+	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS ONLY VMM \
 	FIRECRACKER CLOUD_HYPERVISOR
 
 # Only the command line counts. Other software exports short names such as CPU, MODE and
@@ -30,7 +30,7 @@ endif
 ifneq ($(filter-out 0 1,$(BUILD)),)
 $(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants builds matrix vmm,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test` runs on both kernels)
 endif
@@ -74,6 +74,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     each machine
   make mutants      mutation tests: put one bug at a time into the Rust code and report
                     which test finds it
+  make flips        flip one expectation in each selftest and in each file of their library,
+                    and report which nothing notices
   make builds       build and boot the kernels that nothing else builds: without this
                     project, with other default modes, with helpers out of line, with
                     CFI
@@ -113,6 +115,7 @@ Variables:
   JOBS=             parallel jobs (default: one per CPU)
   BASE=old.json     bench: compare with this earlier result; fail if a path is slower or
                     missing
+  ONLY=selftests    series: only the selftests that it begins with, which need no Rust
   BUILD=0           bench: do not measure how long the build takes
   KERNEL_SRC=       your own kernel tree instead of Debian's; it is not modified
   KERNEL_DEB=       a file with Debian's linux-source package, instead of a download
@@ -122,7 +125,7 @@ Variables:
 endef
 
 .PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants builds bench kvmfit matrix vmm lint docs series clean distclean
+	fuzz mutants flips builds bench kvmfit matrix vmm lint docs series clean distclean
 
 help:
 	$(info $(HELP))
@@ -165,6 +168,9 @@ fuzz:
 
 mutants:
 	@$(steps) setup source mutants
+
+flips:
+	@$(steps) $(built) flips
 
 builds:
 	@$(steps) $(built) builds

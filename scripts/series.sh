@@ -1,7 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/series.sh (BUILD=1 in the environment: build every step too)
+# Usage: scripts/series.sh (in the environment, BUILD=1: build every step too;
+# ONLY=selftests: only the selftests that the series begins with, which need nothing
+# but the base tree, in $O/series-selftests)
 #
 # Make $O/series: the overlay as patches for `git am` on the base tree. Each entry
 # of patches/<base>/series becomes one commit: its diff, plus the payload named by
@@ -39,6 +41,16 @@ claim()
 	payload | awk -v path="${1%/}" '$0 == path || index($0, path "/") == 1'
 }
 
+# chosen: print the names of the patches that are wanted, in order.
+chosen()
+{
+	if [[ -n $ONLY ]]; then
+		series | sed '/^selftests\//!Q'
+	else
+		series
+	fi
+}
+
 # commit PATCH: commit one entry of the series.
 commit()
 {
@@ -69,6 +81,12 @@ commit()
 verify()
 {
 	local missing
+	if [[ -n $ONLY ]]; then
+		repo_git checkout -q base
+		repo_git am -q "$work"/series/*.patch || die "git am rejects the series"
+		repo_git diff --quiet result || die "git am gives another tree"
+		return
+	fi
 	missing=$(comm -23 <(payload) <(repo_git ls-files | sort))
 	[[ -z $missing ]] || die "not in the Payload: of any patch: $(paste -sd ' ' <<<"$missing")"
 	repo_git checkout -q base
@@ -148,19 +166,20 @@ default_author=$(our_git log -1 --format='%an%x09%ae' 2>/dev/null) ||
 	default_author=nobody$'\t'nobody@localhost
 date=$(our_git log -1 --format=%cI 2>/dev/null) || date=$(date -Iseconds)
 repo_git init -q
-mapfile -t files < <(series | while read -r patch; do patched "$patch"; done | sort -u)
+mapfile -t files < <(chosen | while read -r patch; do patched "$patch"; done | sort -u)
 stage_base "$repo" "${files[@]}"
 repo_git add -A
 GIT_COMMITTER_DATE=$date GIT_AUTHOR_DATE=$date repo_git commit -q -m "Linux $(tree_version "$(base_tree)")"
 repo_git tag base
 while read -r patch; do
 	commit "$patch"
-done < <(series)
+done < <(chosen)
 repo_git tag result
 repo_git format-patch -q --no-signature -o "$work/series" base..result
 verify
 check
-rm -rf "$OUT/series"
-cp -r "$work/series" "$OUT/series"
-note "$(find "$OUT/series" -name '*.patch' | wc -l) patches in $OUT/series"
+result=$OUT/series${ONLY:+-$ONLY}
+rm -rf "$result"
+cp -r "$work/series" "$result"
+note "$(find "$result" -name '*.patch' | wc -l) patches in $result"
 [[ ${BUILD:-0} != 1 ]] || build

@@ -54,6 +54,7 @@ title()
 	fuzz-kvmfit)	echo "fuzzing kvmfit on the host for $fuzz seconds" ;;
 	fuzz)		echo "fuzzing the $kernel in QEMU for $fuzz seconds on each machine" ;;
 	mutants)	echo "running mutation tests" ;;
+	flips)		echo "flipping expectations of the selftests" ;;
 	boot)		echo "booting" ;;
 	bench-kernel)	echo "building a kernel without the overlay$(first_time "$WITHOUT/arch/arm64/boot/Image" "5 minutes or more on 2 cores the first time")" ;;
 	bench-plugin)	echo "building the QEMU plugin that counts instructions" ;;

@@ -48,6 +48,9 @@ one_of CPU "$CPU" "$CPU_VALUES"
 one_of MODE "$MODE" "$MODE_VALUES"
 one_of VMM "$VMM" "$VMM_VALUES"
 one_of CONFIG "$CONFIG" "$CONFIG_VALUES"
+# A part of the series
+ONLY=${ONLY:-}
+one_of ONLY "$ONLY" "selftests"
 # Every machine, instead of the two main ones
 ALL=${ALL:-0}
 one_of ALL "$ALL" "0 1"

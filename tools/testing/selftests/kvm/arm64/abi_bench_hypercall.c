@@ -18,7 +18,12 @@
  * whose bitmap registers turn them off; and "filter", with an SMCCC filter. See
  * abi_bench.h for the method and the output.
  */
-#include "abi_bench_guest.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/bench/guest.h"
+#include "abi/bench/measure.h"
+#include "abi/fw_reg.h"
 
 #define ST_GPA_BASE	BIT(30)
 
@@ -29,10 +34,10 @@
 
 #define PSCI_FN_UNKNOWN	0x8400001f
 
-DEFINE_GUEST_LOOP(guest_nop, "nop")
-DEFINE_GUEST_LOOP(guest_hvc, "hvc #0")
-DEFINE_GUEST_LOOP(guest_smc, "smc #0")
-DEFINE_GUEST_LOOP(guest_smc_imm, "smc #1")
+BENCH_DEFINE_LOOP(guest_nop, "nop")
+BENCH_DEFINE_LOOP(guest_hvc, "hvc #0")
+BENCH_DEFINE_LOOP(guest_smc, "smc #0")
+BENCH_DEFINE_LOOP(guest_smc_imm, "smc #1")
 
 enum vm_kind { VM_FULL, VM_GATED, VM_FILTER, NR_VM_KINDS };
 
@@ -200,7 +205,7 @@ static void configure(struct bench_vm *b, enum vm_kind kind)
 static void bench_call(struct bench_vm *b, const struct call *c,
 		       const char *conduit)
 {
-	struct guest_bench g = {
+	struct bench_guest_op g = {
 		.vcpu = b->vcpu[0],
 		.loop = !strcmp(conduit, "hvc") ? guest_hvc : guest_smc,
 		.exit_reason = c->forwarded ? KVM_EXIT_HYPERCALL : 0,
@@ -227,7 +232,7 @@ static void bench_call(struct bench_vm *b, const struct call *c,
 
 static void bench_floor(struct bench_vm *b)
 {
-	struct guest_bench g = { .vcpu = b->vcpu[0], .loop = guest_smc_imm };
+	struct bench_guest_op g = { .vcpu = b->vcpu[0], .loop = guest_smc_imm };
 
 	TEST_ASSERT_EQ(bench_guest_try(&g), (u64)SMCCC_RET_NOT_SUPPORTED);
 	bench_guest("floor/world_switch", BENCH_N, g);

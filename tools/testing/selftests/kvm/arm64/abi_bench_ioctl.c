@@ -8,16 +8,23 @@
  * as for any other, and refuses the request. See abi_bench.h for the method and
  * the output.
  */
-#include "abi_bench_guest.h"
-#include "abi_bench_ioctl.h"
-#include "id_reg.h"
+#include <linux/arm-smccc.h>
+
+#include "abi/bench/guest.h"
+#include "abi/bench/ioctl.h"
+#include "abi/bench/measure.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/vgic_v2.h"
+#include "processor.h"
 
 /* A request and registers that do not exist. */
 #define KVM_UNKNOWN		_IO(KVMIO, 0xff)
 #define NO_FW_REG		KVM_REG_ARM_FW_REG(9)
 #define NO_BMAP_REG		KVM_REG_ARM_FW_FEAT_BMAP_REG(9)
 
-DEFINE_GUEST_LOOP(guest_nop, "nop")
+BENCH_DEFINE_LOOP(guest_nop, "nop")
 
 static const char *path_of(const char *group, const char *name,
 			   const char *suffix)
@@ -108,7 +115,7 @@ static u64 find_value(struct kvm_vcpu *vcpu, u64 id, u64 mask, int delta,
 
 		if ((mask >> shift & 0xf) != 0xf || (val >> shift & 0xf) == end)
 			continue;
-		if (!fw_set(vcpu, id, new) == accepted) {
+		if (!one_reg_set(vcpu, id, new) == accepted) {
 			vcpu_set_reg(vcpu, id, val);
 			return new;
 		}
@@ -146,7 +153,7 @@ static void bench_id_reg(struct kvm_vcpu *vcpu, const char *name, u32 reg,
 
 	if (higher)
 		bench_one_reg(path_of("set_id_reg", name, ":refused"),
-			      fw_set(vcpu, id, higher), vcpu->fd,
+			      one_reg_set(vcpu, id, higher), vcpu->fd,
 			      KVM_SET_ONE_REG, id, &higher);
 	else
 		bench_skip(path_of("set_id_reg", name, ":refused"),
@@ -275,7 +282,7 @@ static void block(void)
 	void *nowhere = mmap(NULL, getpagesize(), PROT_NONE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	struct bench_vm b = bench_vm_create();
-	struct guest_bench g = { .vcpu = b.vcpu[0], .loop = guest_nop };
+	struct bench_guest_op g = { .vcpu = b.vcpu[0], .loop = guest_nop };
 
 	TEST_ASSERT(nowhere != MAP_FAILED, "mmap() failed");
 	bench_ioctl("floor/ioctl", EINVAL, b.vcpu[0]->fd, KVM_UNKNOWN, NULL);

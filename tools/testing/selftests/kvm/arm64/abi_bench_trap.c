@@ -8,28 +8,32 @@
  * floor/world_switch of abi_bench_hypercall for the world switch alone, and
  * abi_bench.h for the method and the output.
  */
-#include "abi_bench_guest.h"
+#include <linux/sizes.h>
+
+#include "abi/bench/guest.h"
+#include "abi/bench/measure.h"
+#include "gic.h"
 
 #define GICD_IIDR	0x0008
 
 /* No memory and no device in the kernel */
 #define USER_MMIO_GPA	0x0a000000UL
 
-DEFINE_GUEST_LOOP(guest_nop, "nop")
-DEFINE_GUEST_LOOP(guest_read_id, "mrs x0, id_aa64pfr0_el1")
-DEFINE_GUEST_LOOP(guest_read_oslsr, "mrs x0, oslsr_el1")
-DEFINE_GUEST_LOOP(guest_read_pmr, "mrs x0, icc_pmr_el1")
-DEFINE_GUEST_LOOP(guest_write_pmr, "msr icc_pmr_el1, x1")
-DEFINE_GUEST_LOOP(guest_read_ctlr, "mrs x0, icc_ctlr_el1")
-DEFINE_GUEST_LOOP(guest_write_ctlr, "msr icc_ctlr_el1, x1")
-DEFINE_GUEST_LOOP(guest_load, "ldr w0, [x1]")
-DEFINE_GUEST_LOOP(guest_store, "str w2, [x1]")
+BENCH_DEFINE_LOOP(guest_nop, "nop")
+BENCH_DEFINE_LOOP(guest_read_id, "mrs x0, id_aa64pfr0_el1")
+BENCH_DEFINE_LOOP(guest_read_oslsr, "mrs x0, oslsr_el1")
+BENCH_DEFINE_LOOP(guest_read_pmr, "mrs x0, icc_pmr_el1")
+BENCH_DEFINE_LOOP(guest_write_pmr, "msr icc_pmr_el1, x1")
+BENCH_DEFINE_LOOP(guest_read_ctlr, "mrs x0, icc_ctlr_el1")
+BENCH_DEFINE_LOOP(guest_write_ctlr, "msr icc_ctlr_el1, x1")
+BENCH_DEFINE_LOOP(guest_load, "ldr w0, [x1]")
+BENCH_DEFINE_LOOP(guest_store, "str w2, [x1]")
 
 enum needs { NOTHING, ANY_GIC, GICV3 };
 
 static const struct trap {
 	const char *path;
-	void (*loop)(struct guest_job *job);
+	void (*loop)(struct bench_job *job);
 	u64 x1;
 	enum needs needs;
 	u32 exit_reason;
@@ -70,7 +74,7 @@ static void block(void)
 	virt_map(b.vm, USER_MMIO_GPA, USER_MMIO_GPA, 1);
 
 	for (i = 0; i < ARRAY_SIZE(traps); i++) {
-		struct guest_bench g = {
+		struct bench_guest_op g = {
 			.vcpu = b.vcpu[0],
 			.loop = traps[i].loop,
 			.x = { 0, traps[i].x1 },

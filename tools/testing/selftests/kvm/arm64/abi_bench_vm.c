@@ -17,9 +17,13 @@
  * The VMs have no memory and no GIC, as neither matters here. See abi_bench.h
  * for the method and the output.
  */
-#include "abi_bench_ioctl.h"
-#include "opt_in.h"
-#include "reg_image.h"
+#include <asm/kvm_migration.h>
+
+#include "abi/bench/ioctl.h"
+#include "abi/bench/measure.h"
+#include "abi/fw_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_image.h"
 
 #define MAX_VCPUS	64
 
@@ -249,7 +253,7 @@ static const struct move {
 
 /*
  * The registers of the VM that are moved. With scopes the list says which are
- * the VM's, and this must agree with is_vm_wide().
+ * the VM's, and this must agree with image_is_vm_wide().
  */
 static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 			 struct ids *ids)
@@ -263,11 +267,11 @@ static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 	xioctl(who == VM_FD ? vm->fd : vm->vcpu_fd[0], KVM_GET_REG_LIST, &list);
 	for (i = 0; i < list.n; i++) {
 		id = list.id[i] & ~(u64)KVM_REG_ARM_SCOPE_MASK;
-		of_vm = is_vm_wide(id);
+		of_vm = image_is_vm_wide(id);
 		if (who == ONE_VCPU)
 			TEST_ASSERT(of_vm == (id != list.id[i]),
 				    "%#lx has another scope", list.id[i]);
-		if (of_vm && (all || is_fw_reg(id)))
+		if (of_vm && (all || image_is_fw_reg(id)))
 			ids->id[ids->n++] = list.id[i];
 	}
 	TEST_ASSERT(all ? ids->n > NR_FW_REGS : ids->n == NR_FW_REGS,

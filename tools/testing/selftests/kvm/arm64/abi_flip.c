@@ -12,9 +12,16 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "abi_switch.h"
-#include "id_reg.h"
-#include "vgic_v2_guest.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_guest.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* ---- The writable masks ---- */
 
@@ -35,7 +42,7 @@ static bool is_filled_with(const u8 *p, const u8 *end, u8 byte)
 
 static void get_masks(struct abi_worker *w)
 {
-	u8 *page = pages[w - abi_workers], *hole = page + getpagesize();
+	u8 *page = pages[w->nr], *hole = page + getpagesize();
 	u8 *array = hole - MASKS_SIZE, poison = 1 + w->rounds % 255;
 	struct reg_mask_range range = { .addr = (u64)array };
 	int fd = w->vcpu->vm->fd;
@@ -123,11 +130,11 @@ static void assert_set(struct kvm_vcpu *vcpu, struct kvm_vcpu *reader, int i,
 		       u64 val, int want, u64 after)
 {
 	u64 id = KVM_ARM64_SYS_REG(regs[i].reg), now = ~after;
-	int ret = fw_set(vcpu, id, val);
+	int ret = one_reg_set(vcpu, id, val);
 
 	TEST_ASSERT(ret == want, "%#lx <- %#lx: %s, expected %s", id, val,
 		    strerror(ret), strerror(want));
-	ret = fw_get(reader, id, &now);
+	ret = one_reg_get(reader, id, &now);
 	TEST_ASSERT(!ret && now == after,
 		    "%#lx reads %#lx (%s) after %#lx, expected %#lx", id, now,
 		    strerror(ret), val, after);
@@ -138,7 +145,7 @@ static struct kvm_vcpu *fresh_vcpus[NR_REGS];
 /* Lower the field step by step, then raise it to the limit again. */
 static void change_own_reg(struct abi_worker *w)
 {
-	int i = w - abi_workers;
+	int i = w->nr;
 	struct kvm_vcpu *other = fresh_vcpus[(i + 1) % NR_REGS];
 	u64 val, above = with_field(i, field_limit(i) + 1);
 	s64 field;
@@ -271,7 +278,7 @@ static struct gicc_state gicc_written;
 /* While no vCPU runs, a register holds what was written last. */
 static void access_gicc(struct abi_worker *w)
 {
-	struct vgic_v2 *v = &gics[w - abi_workers];
+	struct vgic_v2 *v = &gics[w->nr];
 	u32 *want = gicc_written.val[0], now;
 	u32 val = w->rounds * 0x9e3779b1;
 	int i = w->rounds % NR_GICC_REGS;
@@ -286,17 +293,17 @@ static void access_gicc(struct abi_worker *w)
 }
 
 /* A priority mask in the guest's format, near the interrupts' priorities */
-static struct gic_setup next_setup(const struct abi_worker *w)
+static struct v2_guest_gic next_setup(const struct abi_worker *w)
 {
 	static const u32 pmr[] = { 0x80, 0x08, 0xf0, 0x10, 0xe8 };
 
-	return (struct gic_setup) {
+	return (struct v2_guest_gic) {
 		GICC_CTLR_ENABLE_GRP0, pmr[w->rounds % ARRAY_SIZE(pmr)]
 	};
 }
 
 /* Userspace and the guest read what was set up, and the mask is in force. */
-static void expect_setup(struct vgic_v2 *v, const struct gic_setup *s,
+static void expect_setup(struct vgic_v2 *v, const struct v2_guest_gic *s,
 			 const char *when)
 {
 	const u32 want[][3] = {
@@ -309,27 +316,27 @@ static void expect_setup(struct vgic_v2 *v, const struct gic_setup *s,
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(want); i++) {
-		expect_guest(v, want[i][0], want[i][1], when);
+		v2_guest_expect(v, want[i][0], want[i][1], when);
 		val = gicc_get(v, 0, want[i][0]);
-		fw_expect(val == want[i][2], "%s: userspace reads %#x at %#x",
-			  when, val, want[i][0]);
+		test_expect(val == want[i][2], "%s: userspace reads %#x at %#x",
+			    when, val, want[i][0]);
 	}
-	guest_expect_mask(v, when);
+	v2_guest_expect_mask(v, when);
 }
 
 /* The guest sets its mask, and raises it in the end; then userspace does. */
 static void mask_interrupts(struct abi_worker *w)
 {
-	struct vgic_v2 *v = &gics[w - abi_workers];
-	struct gic_setup s = next_setup(w);
+	struct vgic_v2 *v = &gics[w->nr];
+	struct v2_guest_gic s = next_setup(w);
 
-	guest_setup(v, &s);
+	v2_guest_setup(v, &s);
 	expect_setup(v, &s, "guest's mask");
 	gicc_set(v, 0, GICC_PMR, s.pmr >> GICC_PMR_SHIFT);
 	expect_setup(v, &s, "userspace's mask");
 }
 
-/* What guest_setup() changes in the distributor, except the groups */
+/* What v2_guest_setup() changes in the distributor, except the groups */
 static const u32 gicd_regs[] = {
 	GICD_ICFGR + 2 * 4, GICD_IPRIORITYR + MIN_SPI, GICD_ITARGETSR + MIN_SPI,
 	GICD_ISENABLER + 4, GICD_CTLR,
@@ -339,11 +346,11 @@ static const u32 gicd_regs[] = {
 static void migrate(struct abi_worker *w)
 {
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
-	struct gic_setup s = next_setup(w);
+	struct v2_guest_gic s = next_setup(w);
 	struct gicc_state state;
 	int i;
 
-	guest_setup(&a, &s);
+	v2_guest_setup(&a, &s);
 	state = gicc_state_read(&a);
 
 	b = vgic_v2_create_guest();
@@ -361,11 +368,11 @@ static void migrate(struct abi_worker *w)
 static void check_vgic_v2(int unused)
 {
 	if (!has_vgic_v2) {
-		fw_skip("the host's GIC is not a GICv2");
+		test_skip("the host's GIC is not a GICv2");
 		return;
 	}
 
-	gics[0] = vgic_v2_create_one(guest_code);
+	gics[0] = vgic_v2_create_one(v2_guest_code);
 	gicc_written = gicc_state_read(&gics[0]);
 	gics[1] = vgic_v2_create_guest();
 
@@ -392,19 +399,19 @@ static void check_stats(int unused)
 	struct abi_stats now;
 	int i;
 
-	for (i = 0; abi.present && i < ARRAY_SIZE(surfaces) - !has_vgic_v2;
+	for (i = 0; abi_present() && i < ARRAY_SIZE(surfaces) - !has_vgic_v2;
 	     i++) {
 		now = abi_read_surface(surfaces[i]);
-		fw_expect(now.c > stats_before[i].c,
-			  "c served no call of %s", surfaces[i]);
-		fw_expect(now.rust > stats_before[i].rust,
-			  "rust served no call of %s", surfaces[i]);
+		test_expect(now.c > stats_before[i].c,
+			    "c served no call of %s", surfaces[i]);
+		test_expect(now.rust > stats_before[i].rust,
+			    "rust served no call of %s", surfaces[i]);
 	}
 
 	abi_check_stats(0);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "masks: constant, refused requests have no effect", check_masks },
 	{ "fresh VM: legal values kept and others EINVAL, several vCPUs writing",
 	  check_fresh_vm },
@@ -444,8 +451,8 @@ int main(void)
 			stats_before[i] = abi_read_surface(surfaces[i]);
 	}
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -17,10 +17,20 @@
  * On a failure the command that repeats the episode is printed.
  */
 #include <dirent.h>
+#include <time.h>
 
-#include "abi_fuzz_race.h"
-#include "abi_fuzz_run.h"
-#include "count_vms.h"
+#include "abi/cases.h"
+#include "abi/count_vms.h"
+#include "abi/fuzz/episode.h"
+#include "abi/fuzz/guest.h"
+#include "abi/fuzz/race.h"
+#include "abi/fuzz/random.h"
+#include "abi/fuzz/run.h"
+#include "abi/fuzz/vm.h"
+#include "abi/run_alarm.h"
+#include "abi/smccc_call.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
 
 /* ---- One episode ---- */
 
@@ -93,7 +103,7 @@ static void run_and_compare(u64 seed, enum fuzz_run_nr which)
 		if (a->steps[i].digest == b->steps[i].digest)
 			continue;
 
-		fw_failures++;
+		test_fail();
 		printf("# step %d of %d returns a different result:\n", i,
 		       a->nr_steps);
 		for (j = i < 3 ? 0 : i - 3; j < i; j++)
@@ -104,13 +114,13 @@ static void run_and_compare(u64 seed, enum fuzz_run_nr which)
 		return;
 	}
 
-	fw_expect(a->nr_steps == b->nr_steps, "%d steps, and %d", a->nr_steps,
-		  b->nr_steps);
+	test_expect(a->nr_steps == b->nr_steps, "%d steps, and %d", a->nr_steps,
+		    b->nr_steps);
 }
 
 static u64 nr_mismatches(void)
 {
-	return abi_read_stats().mismatches - abi_stats_before.mismatches;
+	return abi_new_mismatches();
 }
 
 static void episode(u64 seed)
@@ -132,10 +142,10 @@ static void episode(u64 seed)
 	}
 
 	now = nr_mismatches();
-	fw_expect(now == before, "%lu mismatches counted", now - before);
+	test_expect(now == before, "%lu mismatches counted", now - before);
 	for (i = 0; i < NR_RUNS; i++)
 		runs[i].failed = false;
-	if (fw_failures)
+	if (test_nr_failures())
 		printf("# to repeat this: abi_fuzz -v -o -n 1 -s %#lx\n", seed);
 }
 
@@ -154,7 +164,7 @@ static double seconds_since(struct timespec start)
 /* The races come after the episodes, and get a fifth of the time. */
 static bool episodes_go_on(void)
 {
-	if (fw_failures)
+	if (test_nr_failures())
 		return false;
 	if (fuzz_options.seconds)
 		return seconds_since(started) < 0.8 * fuzz_options.seconds;
@@ -187,7 +197,7 @@ static void check_episodes(int unused)
 
 static bool races_took_place(void)
 {
-	return nr_opted_in && nr_too_late;
+	return fuzz_nr_opted_in && fuzz_nr_too_late;
 }
 
 static void check_races(int unused)
@@ -204,18 +214,19 @@ static void check_races(int unused)
 	clock_gettime(CLOCK_MONOTONIC, &races_started);
 	do {
 		fuzz_race(seed + nr++);
-	} while (!fw_failures &&
+	} while (!test_nr_failures() &&
 		 (seconds_since(started) < fuzz_options.seconds ||
 		  (!races_took_place() &&
 		   seconds_since(races_started) < RACE_LIMIT_S)));
 
 	ksft_print_msg("%lu times opted in, %lu times too late or in another mode\n",
-		       nr_opted_in, nr_too_late);
-	fw_expect(races_took_place(), "KVM_ENABLE_CAP did not race with KVM_CREATE_VCPU in %d s",
-		  RACE_LIMIT_S);
+		       fuzz_nr_opted_in, fuzz_nr_too_late);
+	test_expect(races_took_place(),
+		    "KVM_ENABLE_CAP did not race with KVM_CREATE_VCPU in %d s",
+		    RACE_LIMIT_S);
 	now = nr_mismatches();
-	fw_expect(now == before, "%lu mismatches counted", now - before);
-	if (fw_failures)
+	test_expect(now == before, "%lu mismatches counted", now - before);
+	if (test_nr_failures())
 		printf("# to repeat this: abi_fuzz -n 1 -s %#lx\n",
 		       seed + nr - 1);
 }
@@ -287,12 +298,13 @@ static void check_leaks(int unused)
 		usleep(250000);
 	}
 
-	fw_expect(nr_fds() == nr_fds_before, "%d descriptors, and there were %d",
-		  nr_fds(), nr_fds_before);
-	fw_expect(count_vms() == nr_vms_before, "%d VMs, and there were %d",
-		  count_vms(), nr_vms_before);
-	fw_expect(kib < SLACK_KIB || is_debug_kernel(),
-		  "too much memory is lost");
+	test_expect(nr_fds() == nr_fds_before,
+		    "%d descriptors, and there were %d",
+		    nr_fds(), nr_fds_before);
+	test_expect(count_vms() == nr_vms_before, "%d VMs, and there were %d",
+		    count_vms(), nr_vms_before);
+	test_expect(kib < SLACK_KIB || is_debug_kernel(),
+		    "too much memory is lost");
 	ksft_print_msg("the kernel has %ld KiB more than before\n", kib);
 }
 
@@ -373,7 +385,7 @@ static void check_growth(int unused)
 	int i;
 
 	if (is_debug_kernel()) {
-		fw_skip("kmemleak looks for what is lost");
+		test_skip("kmemleak looks for what is lost");
 		return;
 	}
 
@@ -385,12 +397,12 @@ static void check_growth(int unused)
 			       once, twice);
 		grows = twice >= limit && twice >= once + once / 2;
 	}
-	fw_expect(!grows, "steps lose memory, more than %ld KiB", limit);
+	test_expect(!grows, "steps lose memory, more than %ld KiB", limit);
 	runs[RUN_CHECK].failed = false;
 	runs[RUN_RUST].failed = false;
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "episodes: the same in each mode, step by step, and no mismatch",
 	  check_episodes },
 	{ "races: known errors only, no mismatch, no hang", check_races },
@@ -417,10 +429,10 @@ int main(int argc, char **argv)
 	if (by_default)
 		fuzz_options.steps = is_debug_kernel() ? FUZZ_STEPS_DEBUG :
 							 FUZZ_STEPS;
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	ksft_print_msg("seed %#lx\n", fuzz_options.seed);
 	sigaction(SIGALRM, &sa, NULL);
-	mem_create(1);
+	user_mem_create(1);
 	fuzz_find_host();
 	fuzz_timer = run_alarm_create();
 	for (i = 0; i < FUZZ_MAX_VMS; i++) {
@@ -451,6 +463,6 @@ int main(int argc, char **argv)
 	kib_before = kernel_kib();
 	clock_gettime(CLOCK_MONOTONIC, &started);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_run_cases(cases, ARRAY_SIZE(cases));
+	test_finished();
 }

@@ -11,12 +11,184 @@
  * Needs CONFIG_PROVE_LOCKING, and CONFIG_DEBUG_LOCKDEP to count.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 #include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
 
-#include "abi_switch.h"
-#include "lock_class.h"
-#include "psci.h"
-#include "smccc_filter.h"
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "test_util.h"
+
+#define LOCKDEP		"/proc/lockdep"
+#define LOCKDEP_STATS	"/proc/lockdep_stats"
+
+#define LOCK_NAME	96
+#define MAX_LOCK_EDGES	256
+
+struct lock_class {
+	char name[LOCK_NAME];
+	unsigned long ops;
+	/* With this name */
+	int nr_classes;
+};
+
+/* Which lock was taken directly under which */
+struct lock_edge {
+	char outer[LOCK_NAME];
+	char inner[LOCK_NAME];
+};
+
+struct lock_edges {
+	int nr;
+	struct lock_edge edge[MAX_LOCK_EDGES];
+};
+
+/* Drop the suffix that distinguishes classes of the same name. */
+static void lock_set_name(char *to, const char *from)
+{
+	size_t len = strcspn(from, "#/\n");
+
+	if (len >= LOCK_NAME)
+		len = LOCK_NAME - 1;
+	memcpy(to, from, len);
+	to[len] = '\0';
+}
+
+static FILE *lock_open_classes(void)
+{
+	FILE *f = fopen(LOCKDEP, "r");
+
+	TEST_ASSERT(f, LOCKDEP ": %s", strerror(errno));
+	return f;
+}
+
+/* Parse the line of a class; false if it is not one. */
+static bool lock_parse_class(const char *line, char *name, unsigned long *ops)
+{
+	const char *sep = strstr(line, ": "), *p = strstr(line, " OPS:"), *next;
+
+	if (!p || sscanf(p, " OPS:%lu", ops) != 1)
+		return false;
+
+	/* "FD:    1" has blanks after a colon, too: the last colon counts. */
+	for (; sep; sep = next) {
+		next = strstr(sep + 1, ": ");
+		if (!next)
+			break;
+	}
+	lock_set_name(name, sep + 2);
+	return true;
+}
+
+static const char *lock_parse_edge(const char *line)
+{
+	const char *p = strstr(line, " -> [");
+
+	p = p ? strstr(p, "] ") : NULL;
+	return p ? p + 2 : NULL;
+}
+
+/* Fill in the data of the class that @c names. */
+static void lock_class_read(struct lock_class *c)
+{
+	char line[256], name[LOCK_NAME];
+	FILE *f = lock_open_classes();
+	unsigned long ops;
+
+	c->ops = 0;
+	c->nr_classes = 0;
+	while (fgets(line, sizeof(line), f)) {
+		if (!lock_parse_class(line, name, &ops) || strcmp(name, c->name))
+			continue;
+		c->ops += ops;
+		c->nr_classes++;
+	}
+	fclose(f);
+}
+
+typedef void (*lock_name_fn)(const char *name);
+
+/* Call @fn once for each class. */
+static void lock_call_with_names(lock_name_fn fn)
+{
+	char line[256], name[LOCK_NAME];
+	FILE *f = lock_open_classes();
+	unsigned long ops;
+
+	while (fgets(line, sizeof(line), f)) {
+		if (lock_parse_class(line, name, &ops))
+			fn(name);
+	}
+	fclose(f);
+}
+
+static bool lock_has_edge(const struct lock_edges *e, const char *outer,
+			  const char *inner)
+{
+	int i;
+
+	for (i = 0; i < e->nr; i++) {
+		if (!strcmp(e->edge[i].outer, outer) &&
+		    !strcmp(e->edge[i].inner, inner))
+			return true;
+	}
+
+	return false;
+}
+
+/* Add the edges from and to a class, each once. */
+static void lock_edges_read(struct lock_edges *e, const char *class)
+{
+	char line[256], outer[LOCK_NAME] = "", inner[LOCK_NAME];
+	FILE *f = lock_open_classes();
+	unsigned long ops;
+	const char *p;
+
+	while (fgets(line, sizeof(line), f)) {
+		if (lock_parse_class(line, outer, &ops))
+			continue;
+		p = lock_parse_edge(line);
+		if (!p)
+			continue;
+		lock_set_name(inner, p);
+		if ((strcmp(outer, class) && strcmp(inner, class)) ||
+		    lock_has_edge(e, outer, inner))
+			continue;
+		TEST_ASSERT(e->nr < MAX_LOCK_EDGES, "Too many edges");
+		lock_set_name(e->edge[e->nr].outer, outer);
+		lock_set_name(e->edge[e->nr].inner, inner);
+		e->nr++;
+	}
+	fclose(f);
+}
+
+/* Whether lockdep counts; it gives up after the first problem that it finds. */
+static bool lock_debugging_is_on(void)
+{
+	FILE *f = fopen(LOCKDEP_STATS, "r");
+	char line[256];
+	int on = 0;
+
+	if (!f)
+		return false;
+	while (fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " debug_locks: %d", &on) == 1)
+			break;
+	}
+	fclose(f);
+	return on == 1;
+}
 
 #define CONFIG_LOCK	"&kvm->arch.config_lock"
 #define STATE_LOCK	"&vcpu->arch.mp_state_lock"
@@ -35,9 +207,9 @@ static struct kvm_vcpu *vcpus[NR_VCPUS];
 
 static void expect_reg_set(u64 id, u64 val, int want)
 {
-	int ret = fw_set(vcpus[0], id, val);
+	int ret = one_reg_set(vcpus[0], id, val);
 
-	fw_expect(ret == want, "%#lx <- %#lx: %s", id, val, strerror(ret));
+	test_expect(ret == want, "%#lx <- %#lx: %s", id, val, strerror(ret));
 }
 
 static void read_bitmap(int i)
@@ -68,29 +240,31 @@ static void write_psci_version(int i)
 
 static void write_id_reg(int i)
 {
-	u64 id = SYS_REG(ID_AA64ISAR0_EL1);
+	u64 id = IMAGE_SYS_REG(ID_AA64ISAR0_EL1);
 
 	expect_reg_set(id, vcpu_get_reg(vcpus[0], id), 0);
 }
 
 static void set_filter(int i)
 {
-	fw_expect(!smccc_set_filter(vm, FILTER_FREE + i, 1, DENY),
-		  "range %d is refused", i);
+	test_expect(!smccc_set_filter(vm, FILTER_FREE + i, 1, FILTER_DENY),
+		    "range %d is refused", i);
 }
 
 static void set_bad_filter(int i)
 {
-	fw_expect(smccc_set_filter(vm, FILTER_FREE + i, 0, DENY) == EINVAL,
-		  "range of no functions is not refused");
+	test_expect(smccc_set_filter(vm, FILTER_FREE + i, 0,
+				     FILTER_DENY) == EINVAL,
+		    "range of no functions is not refused");
 }
 
 static void expect_call(u64 fn, u64 x1, u64 x2, s64 want)
 {
 	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC, fn, x1, x2, 0);
 
-	fw_expect(c.exit == KVM_EXIT_MMIO && c.x[0] == want,
-		  "call %#lx(%#lx): exit %u, x0 %#lx", fn, x1, c.exit, c.x[0]);
+	test_expect(c.exit == KVM_EXIT_MMIO && c.x[0] == want,
+		    "call %#lx(%#lx): exit %u, x0 %#lx", fn, x1, c.exit,
+		    c.x[0]);
 }
 
 static void cpu_on_of_nobody(int i)
@@ -109,7 +283,7 @@ static void cpu_on_of_running(int i)
 static void cpu_on(int i)
 {
 	expect_call(PSCI_0_2_FN64_CPU_ON, 1, SMCCC_CODE_GPA, PSCI_RET_SUCCESS);
-	fw_expect(psci_get_pc(vcpus[1]) == SMCCC_CODE_GPA, "it is not reset");
+	test_expect(psci_get_pc(vcpus[1]) == SMCCC_CODE_GPA, "it is not reset");
 	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_STOPPED);
 }
 
@@ -126,7 +300,7 @@ static void features(int i)
 					 ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID,
 					 0, 0, 0);
 
-	fw_expect(c.exit == KVM_EXIT_MMIO, "exit %u", c.exit);
+	test_expect(c.exit == KVM_EXIT_MMIO, "exit %u", c.exit);
 }
 
 /* All vCPUs stop, and two of them are turned on again. */
@@ -135,7 +309,7 @@ static void system_off(int i)
 	struct smccc_call c = smccc_call(vcpus[0], SMCCC_HVC,
 					 PSCI_0_2_FN_SYSTEM_OFF, 0, 0, 0);
 
-	fw_expect(c.exit == KVM_EXIT_SYSTEM_EVENT, "exit %u", c.exit);
+	test_expect(c.exit == KVM_EXIT_SYSTEM_EVENT, "exit %u", c.exit);
 	smccc_set_mp_state(vcpus[0], KVM_MP_STATE_RUNNABLE);
 	smccc_set_mp_state(vcpus[2], KVM_MP_STATE_RUNNABLE);
 }
@@ -201,10 +375,10 @@ static void check_call(const struct call *call, bool checking)
 
 	for (i = 0; i < ARRAY_SIZE(after); i++) {
 		taken = after[i].ops - before[i].ops;
-		fw_expect(taken == want[i] * NR_CALLS,
-			  "%s: %s is taken %lu times by %d calls, expected %lu",
-			  call->name, after[i].name, taken, NR_CALLS,
-			  want[i] * NR_CALLS);
+		test_expect(taken == want[i] * NR_CALLS,
+			    "%s: %s is taken %lu times by %d calls, expected %lu",
+			    call->name, after[i].name, taken, NR_CALLS,
+			    want[i] * NR_CALLS);
 	}
 }
 
@@ -246,12 +420,12 @@ static void check_mode_c(int unused)
 	check_calls("c");
 
 	edges_of_c = read_edges();
-	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, CONFIG_LOCK),
-		  "lockdep has not seen %s taken under %s", CONFIG_LOCK,
-		  VCPU_LOCK);
-	fw_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, STATE_LOCK),
-		  "lockdep has not seen %s taken under %s", STATE_LOCK,
-		  VCPU_LOCK);
+	test_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, CONFIG_LOCK),
+		    "lockdep has not seen %s taken under %s", CONFIG_LOCK,
+		    VCPU_LOCK);
+	test_expect(lock_has_edge(&edges_of_c, VCPU_LOCK, STATE_LOCK),
+		    "lockdep has not seen %s taken under %s", STATE_LOCK,
+		    VCPU_LOCK);
 	ksft_print_msg("%d orders of locks\n", edges_of_c.nr);
 }
 
@@ -274,10 +448,10 @@ static void expect_edges_of_c(void)
 	for (i = 0; i < now.nr; i++) {
 		if (is_rcu(now.edge[i].inner))
 			continue;
-		fw_expect(lock_has_edge(&edges_of_c, now.edge[i].outer,
-					now.edge[i].inner),
-			  "%s is taken under %s", now.edge[i].inner,
-			  now.edge[i].outer);
+		test_expect(lock_has_edge(&edges_of_c, now.edge[i].outer,
+					  now.edge[i].inner),
+			    "%s is taken under %s", now.edge[i].inner,
+			    now.edge[i].outer);
 	}
 }
 
@@ -302,8 +476,8 @@ static void check_mode_check(int unused)
 /* Rust names a class after the file and the line that make it. */
 static void expect_not_rust(const char *name)
 {
-	fw_expect(!strstr(name, ".rs:") && !strstr(name, "rust") &&
-		  !strstr(name, "::"), "There is a class '%s'", name);
+	test_expect(!strstr(name, ".rs:") && !strstr(name, "rust") &&
+		    !strstr(name, "::"), "There is a class '%s'", name);
 }
 
 static void check_classes(int unused)
@@ -315,15 +489,16 @@ static void check_classes(int unused)
 
 	for (i = 0; i < ARRAY_SIZE(classes); i++) {
 		lock_class_read(&classes[i]);
-		fw_expect(classes[i].nr_classes == 1, "There are %d classes %s",
-			  classes[i].nr_classes, classes[i].name);
+		test_expect(classes[i].nr_classes == 1,
+			    "There are %d classes %s",
+			    classes[i].nr_classes, classes[i].name);
 	}
 	lock_call_with_names(expect_not_rust);
 
-	fw_expect(lock_debugging_is_on(), "lockdep has given up");
+	test_expect(lock_debugging_is_on(), "lockdep has given up");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "mode c: each call takes the locks as often as C's source says",
 	  check_mode_c },
 	{ "mode rust: as often, and in the same order with other locks",
@@ -364,8 +539,8 @@ int main(void)
 		ksft_exit_skip(LOCKDEP ": the kernel has no CONFIG_DEBUG_LOCKDEP\n");
 
 	avoid_preemption();
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -20,10 +20,14 @@
 #include <getopt.h>
 #include <time.h>
 
-#include "abi_switch.h"
-#include "seed.h"
-#include "stress_first_run.h"
-#include "stress_storm.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/seed.h"
+#include "abi/stress/first_run.h"
+#include "abi/stress/storm.h"
+#include "abi/stress/thread.h"
+#include "abi/stress/vm.h"
+#include "abi/switch.h"
 
 static unsigned int seconds = 4;
 
@@ -51,9 +55,9 @@ static void flip(void *unused)
 {
 	while (!stress_get_flag(&stop)) {
 		stress_step();
-		if (abi.present)
+		if (abi_present())
 			abi_next_mode();
-		if (abi.present && stress_one_in(8))
+		if (abi_present() && stress_one_in(8))
 			abi_toggle_events();
 		usleep(200 + stress_random(4000));
 	}
@@ -63,7 +67,7 @@ static bool all_seen(void)
 {
 	return stress_seen.frozen > 1 && stress_seen.begun > 1 &&
 	       stress_seen.busy && stress_seen.filter_cut &&
-	       (!abi.present || stress_seen.opted_in);
+	       (!abi_present() || stress_seen.opted_in);
 }
 
 static void run_all(int unused)
@@ -87,7 +91,7 @@ static void run_all(int unused)
 
 	ksft_print_msg("%lu VMs, %lu first runs, %lu vCPUs turned on, %lu writes, %u flips\n",
 		       stress_seen.vms, stress_seen.frozen, stress_seen.begun,
-		       stress_seen.writes, abi.nr_flips);
+		       stress_seen.writes, abi_nr_flips());
 	ksft_print_msg("first runs stopped %lu writers and %lu filters, %lu opt-ins\n",
 		       stress_seen.busy, stress_seen.filter_cut,
 		       stress_seen.opted_in);
@@ -96,10 +100,10 @@ static void run_all(int unused)
 /* All races that the test is about have taken place. */
 static void check_seen(int unused)
 {
-	fw_expect(all_seen(), "Not all races took place in %u s", LIMIT_S);
+	test_expect(all_seen(), "Not all races took place in %u s", LIMIT_S);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "all at once: each result is possible in some order", run_all },
 	{ "the races took place", check_seen },
 	{ "switch: no mismatch, C and Rust served calls, mode restored",
@@ -108,7 +112,7 @@ static const struct fw_case cases[] = {
 
 int main(int argc, char *argv[])
 {
-	struct sigaction sa = { .sa_handler = storm_on_signal };
+	struct sigaction sa = { .sa_handler = stress_storm_on_signal };
 	int opt;
 
 	seed = seed_new();
@@ -134,8 +138,8 @@ int main(int argc, char *argv[])
 	abi_begin();
 	stress_start_watching();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

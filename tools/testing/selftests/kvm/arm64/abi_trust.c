@@ -10,14 +10,91 @@
  * those that the test itself has written. abi_trust_log is about the kernel's
  * log.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sizes.h>
+#include <sys/stat.h>
 
-#include "abi_switch.h"
-#include "hostile.h"
-#include "trace_text.h"
-#include "unprivileged.h"
+#include "abi/cases.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
+#include "abi/trust/hostile.h"
+#include "abi/trust/unprivileged.h"
+#include "abi/user_mem.h"
+
+#define TRACE_DIR	"/sys/kernel/tracing/"
+#define EVENTS_DIR	TRACE_DIR "events/kvm_arm64_rust/"
+
+/* The whole file, to be freed; NULL if it cannot be read */
+static char *text_read(const char *path)
+{
+	size_t len = 0, size = SZ_64K;
+	int fd = open(path, O_RDONLY);
+	char *text = malloc(size);
+	ssize_t n = -1;
+
+	while (fd >= 0 && (n = read(fd, text + len, size - 1 - len)) > 0) {
+		len += n;
+		if (len + 1 == size) {
+			size *= 2;
+			text = realloc(text, size);
+		}
+	}
+	close(fd);
+	if (n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[len] = '\0';
+	return text;
+}
+
+/* The first kernel address, with 48 bits of addresses */
+#define TEXT_FIRST_ADDRESS	0xffff000000000000UL
+
+/*
+ * Whether @word, of @len characters, is such a value: in hexadecimal, with or
+ * without 0x, or in decimal
+ */
+static bool text_is_address(const char *word, size_t len, u64 *val)
+{
+	char copy[32], *end;
+	int base;
+
+	if (len > 2 && word[0] == '0' && word[1] == 'x') {
+		word += 2;
+		len -= 2;
+	}
+	if (len < 16 || len >= sizeof(copy))
+		return false;
+
+	memcpy(copy, word, len);
+	copy[len] = '\0';
+	base = len == 16 ? 16 : 10;
+	errno = 0;
+	*val = strtoull(copy, &end, base);
+	return !errno && !*end && *val >= TEXT_FIRST_ADDRESS;
+}
+
+typedef void (*text_address_fn)(u64 val, const char *where);
+
+/* Call @fn with each address in @text. */
+static void text_find_addresses(const char *text, text_address_fn fn)
+{
+	size_t len;
+	u64 val;
+
+	for (; *text; text += len) {
+		for (len = 0; isalnum(text[len]); len++)
+			;
+		if (text_is_address(text, len, &val))
+			fn(val, text);
+		len += !len;
+	}
+}
 
 /* ---- Whose files they are ---- */
 
@@ -51,11 +128,11 @@ static void check_modes(int unused)
 	int i;
 
 	for (i = 0; i < NR_FILES; i++) {
-		fw_expect(!fstatat(dir_fds[i], files[i].name, &st, 0) &&
-			  !st.st_uid && !st.st_gid &&
-			  (st.st_mode & 07777) == files[i].mode,
-			  "%s%s: mode %o of user %u, group %u", files[i].dir,
-			  files[i].name, st.st_mode, st.st_uid, st.st_gid);
+		test_expect(!fstatat(dir_fds[i], files[i].name, &st, 0) &&
+			    !st.st_uid && !st.st_gid &&
+			    (st.st_mode & 07777) == files[i].mode,
+			    "%s%s: mode %o of user %u, group %u", files[i].dir,
+			    files[i].name, st.st_mode, st.st_uid, st.st_gid);
 	}
 }
 
@@ -66,9 +143,9 @@ static void expect_no_access(int dir_fd, const char *path, const char *name)
 
 	for (i = 0; i < ARRAY_SIZE(flags); i++) {
 		fd = openat(dir_fd, path, flags[i]);
-		fw_expect(fd < 0 && errno == EACCES,
-			  "%s can be opened with flags %d: %s", name, flags[i],
-			  fd < 0 ? strerror(errno) : "yes");
+		test_expect(fd < 0 && errno == EACCES,
+			    "%s can be opened with flags %d: %s", name,
+			    flags[i], fd < 0 ? strerror(errno) : "yes");
 		close(fd);
 	}
 }
@@ -84,9 +161,9 @@ static void try_files(void)
 			 files[i].name);
 		expect_no_access(AT_FDCWD, path, path);
 		expect_no_access(dir_fds[i], files[i].name, path);
-		fw_expect(chmod(path, 0666), "%s: chmod", path);
-		fw_expect(fchmodat(dir_fds[i], files[i].name, 0666, 0),
-			  "%s: fchmodat", path);
+		test_expect(chmod(path, 0666), "%s: chmod", path);
+		test_expect(fchmodat(dir_fds[i], files[i].name, 0666, 0),
+			    "%s: fchmodat", path);
 		if (file_fds[i] < 0)
 			continue;
 		snprintf(path, sizeof(path), "/proc/self/fd/%d", file_fds[i]);
@@ -98,7 +175,8 @@ static void check_user(int unused)
 {
 	int i;
 
-	fw_expect(run_child(true, try_files), "A user can access the files");
+	test_expect(unprivileged_run(true, try_files),
+		    "A user can access the files");
 
 	/* Restore the modes, in case the user could change them. */
 	for (i = 0; i < NR_FILES; i++)
@@ -113,8 +191,8 @@ static void check_root(int unused)
 	for (i = 0; i < NR_FILES; i++) {
 		fd = openat(dir_fds[i], files[i].name,
 			    files[i].mode & 0200 ? O_RDWR : O_RDONLY);
-		fw_expect(fd >= 0, "%s%s: %s", files[i].dir, files[i].name,
-			  strerror(errno));
+		test_expect(fd >= 0, "%s%s: %s", files[i].dir, files[i].name,
+			    strerror(errno));
 		close(fd);
 	}
 }
@@ -163,8 +241,8 @@ static void expect_word(const char *file, const char *want, const char *when)
 	char path[64], now[ABI_WORD] = "";
 
 	snprintf(path, sizeof(path), ABI_DIR "%s", file);
-	fw_expect(abi_read_word(path, now) && !strcmp(now, want),
-		  "%s: %s is '%s', was '%s'", when, file, now, want);
+	test_expect(abi_read_word(path, now) && !strcmp(now, want),
+		    "%s: %s is '%s', was '%s'", when, file, now, want);
 }
 
 /*
@@ -206,8 +284,8 @@ static void check_bad_words(int unused)
 			memcpy(text, w->text, w->len < LONG ? w->len :
 							      strlen(w->text));
 			ret = write_at(w->file, text, w->len, 0);
-			fw_expect(ret == w->want, "%s <- '%s', %lu bytes: %s",
-				  w->file, w->text, w->len, strerror(ret));
+			test_expect(ret == w->want, "%s <- '%s', %lu bytes: %s",
+				    w->file, w->text, w->len, strerror(ret));
 			expect_word("mode", mode, w->text);
 			expect_word("count", count, w->text);
 		}
@@ -226,19 +304,21 @@ static void check_pieces(int unused)
 	fd = open(ABI_DIR "mode", O_WRONLY);
 	for (i = 0; i < ARRAY_SIZE(pieces); i++) {
 		ret = write(fd, pieces[i], strlen(pieces[i]));
-		fw_expect(ret < 0 && errno == EINVAL, "'%s' is accepted",
-			  pieces[i]);
+		test_expect(ret < 0 && errno == EINVAL, "'%s' is accepted",
+			    pieces[i]);
 	}
 	close(fd);
 	expect_word("mode", "c", "pieces");
 
 	for (i = 0; i < ARRAY_SIZE(none); i++) {
 		ret = write_at(none[i], "", 0, 0);
-		fw_expect(!ret || ret == EINVAL, "nothing: %s", strerror(ret));
-		ret = write_at(none[i], hole, 4, 0);
-		fw_expect(ret == EFAULT, "no memory: %s", strerror(ret));
-		ret = write_at(none[i], hole - 2, 4, 0);
-		fw_expect(ret == EFAULT, "too little memory: %s", strerror(ret));
+		test_expect(!ret || ret == EINVAL, "nothing: %s",
+			    strerror(ret));
+		ret = write_at(none[i], user_hole, 4, 0);
+		test_expect(ret == EFAULT, "no memory: %s", strerror(ret));
+		ret = write_at(none[i], user_hole - 2, 4, 0);
+		test_expect(ret == EFAULT, "too little memory: %s",
+			    strerror(ret));
 	}
 	expect_word("mode", "c", "nothing");
 }
@@ -254,26 +334,27 @@ static void check_offsets(int unused)
 		for (j = 0; j < ARRAY_SIZE(words); j++) {
 			ret = write_at("mode", words[j], strlen(words[j]),
 				       offsets[i]);
-			fw_expect(!ret, "%s at %ld: %s", words[j], offsets[i],
-				  strerror(ret));
+			test_expect(!ret, "%s at %ld: %s", words[j], offsets[i],
+				    strerror(ret));
 			expect_word("mode", words[j], "sought");
 		}
 		ret = write_at("mode", "ust", 3, offsets[i]);
-		fw_expect(ret == EINVAL, "ust at %ld: %s", offsets[i],
-			  strerror(ret));
+		test_expect(ret == EINVAL, "ust at %ld: %s", offsets[i],
+			    strerror(ret));
 		ret = write_at("count", "01", 2, offsets[i]);
-		fw_expect(!ret, "01 at %ld: %s", offsets[i], strerror(ret));
+		test_expect(!ret, "01 at %ld: %s", offsets[i], strerror(ret));
 		expect_word("count", "1", "sought");
 		expect_word("mode", words[j - 1], "a piece at an offset");
 
 		/* Past the end there is nothing to read. */
 		fd = open(ABI_DIR "mode", O_RDWR);
 		ret = pwrite(fd, "c", 1, offsets[i]);
-		fw_expect(ret < 0 && errno == ESPIPE, "c at %ld: %s", offsets[i],
-			  ret < 0 ? strerror(errno) : "is accepted");
+		test_expect(ret < 0 && errno == ESPIPE, "c at %ld: %s",
+			    offsets[i],
+			    ret < 0 ? strerror(errno) : "is accepted");
 		if (offsets[i] > ABI_WORD && lseek(fd, offsets[i], SEEK_SET) > 0)
-			fw_expect(read(fd, buf, sizeof(buf)) <= 0, "'%s' at %ld",
-				  buf, offsets[i]);
+			test_expect(read(fd, buf, sizeof(buf)) <= 0,
+				    "'%s' at %ld", buf, offsets[i]);
 		close(fd);
 		expect_word("mode", words[j - 1], "in the end");
 	}
@@ -300,16 +381,16 @@ static void check_formats(int unused)
 		nr++;
 		for (line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
 			if (strstr(line, "field:"))
-				fw_expect(!strchr(line, '*'), "%s: %s", path,
-					  line);
+				test_expect(!strchr(line, '*'), "%s: %s", path,
+					    line);
 			if (strstr(line, "print fmt:"))
-				fw_expect(!strstr(line, "%p"), "%s: %s", path,
-					  line);
+				test_expect(!strstr(line, "%p"), "%s: %s", path,
+					    line);
 		}
 		free(text);
 	}
 	closedir(dir);
-	fw_expect(nr == 3, "%d events have a format, expected 3", nr);
+	test_expect(nr == 3, "%d events have a format, expected 3", nr);
 }
 
 static int nr_own;
@@ -319,7 +400,7 @@ static void expect_own(u64 val, const char *where)
 	if ((val & ~0xffffUL) == HOSTILE_ADDRESS)
 		nr_own++;
 	else
-		fw_expect(false, "%#lx is in '%.60s'", val, where);
+		test_expect(false, "%#lx is in '%.60s'", val, where);
 }
 
 static void call_all(void)
@@ -329,8 +410,8 @@ static void call_all(void)
 	int i;
 
 	for (i = 0; i < 10; i++) {
-		fw_set(h.vcpus[0], id, HOSTILE_ADDRESS + i);
-		fw_get(h.vcpus[0], id, h.buf);
+		one_reg_set(h.vcpus[0], id, HOSTILE_ADDRESS + i);
+		one_reg_get(h.vcpus[0], id, h.buf);
 		hostile_vmm(&h, 300);
 		hostile_guest(&h, 20);
 	}
@@ -351,7 +432,8 @@ static void check_addresses(int mode)
 	abi_set_mode(words[mode]);
 	close(open(TRACE_DIR "trace", O_WRONLY | O_TRUNC));
 	TEST_ASSERT(!abi_write_word(EVENTS_DIR "enable", "1"), EVENTS_DIR);
-	fw_expect(run_child(false, call_all), "The calls were not made");
+	test_expect(unprivileged_run(false, call_all),
+		    "The calls were not made");
 	abi_write_word(EVENTS_DIR "enable", "0");
 
 	nr_own = 0;
@@ -361,11 +443,11 @@ static void check_addresses(int mode)
 		text_find_addresses(text, expect_own);
 		free(text);
 	}
-	fw_expect(nr_own >= 10, "%d values that the test has written are shown",
-		  nr_own);
+	test_expect(nr_own >= 10,
+		    "%d values that the test has written are shown", nr_own);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "files: only root has access, by their modes", check_modes },
 	{ "files: a user cannot open them, not even through root's directory",
 	  check_user },
@@ -391,15 +473,15 @@ int main(void)
 	opt_in_require();
 	if (!abi_can_trace())
 		ksft_exit_skip("this kernel has no tracefs\n");
-	mem_create(1);
+	user_mem_create(1);
 	for (i = 0; i < NR_FILES; i++) {
 		dir_fds[i] = open(files[i].dir, O_RDONLY | O_DIRECTORY);
 		TEST_ASSERT(dir_fds[i] >= 0, "%s", files[i].dir);
 		file_fds[i] = openat(dir_fds[i], files[i].name, O_PATH);
 	}
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

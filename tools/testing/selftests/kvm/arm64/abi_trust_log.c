@@ -12,10 +12,13 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "abi_switch.h"
-#include "hostile.h"
-#include "kernel_log.h"
-#include "unprivileged.h"
+#include "abi/cases.h"
+#include "abi/kernel_log.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
+#include "abi/trust/hostile.h"
+#include "abi/trust/unprivileged.h"
+#include "abi/user_mem.h"
 
 #define NR_IOCTLS	4000
 #define NR_GUEST_CALLS	400
@@ -39,10 +42,10 @@ static void check_log(bool unprivileged, const char *mode)
 	abi_set_mode(mode);
 	kernel_log_read(NULL);
 
-	fw_expect(run_child(unprivileged, write_and_call),
-		  "The calls were not made");
+	test_expect(unprivileged_run(unprivileged, write_and_call),
+		    "The calls were not made");
 	nr = kernel_log_read(NULL);
-	fw_expect(!nr, "There are %d new lines in the log", nr);
+	test_expect(!nr, "There are %d new lines in the log", nr);
 }
 
 enum { MODE_C, MODE_RUST, MODE_CHECK };
@@ -67,13 +70,13 @@ static void check_reader(int unused)
 	int fd = open("/dev/kmsg", O_WRONLY);
 
 	kernel_log_read(NULL);
-	fw_expect(write(fd, line, strlen(line)) == strlen(line), "%s",
-		  strerror(errno));
+	test_expect(write(fd, line, strlen(line)) == strlen(line), "%s",
+		    strerror(errno));
 	close(fd);
-	fw_expect(!kernel_log_read("this line must be found"), "other lines");
+	test_expect(!kernel_log_read("this line must be found"), "other lines");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "the log is read: a line in it is found", check_reader },
 	{ "mode c: root's VMM and guest leave no line", check_root, MODE_C },
 	{ "mode rust: root's VMM and guest leave no line", check_root,
@@ -93,11 +96,11 @@ int main(void)
 
 	/* One thread, as it forks. */
 	opt_in_require();
-	mem_create(1);
+	user_mem_create(1);
 	kernel_log_open();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

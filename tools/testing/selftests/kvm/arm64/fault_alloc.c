@@ -10,10 +10,21 @@
  * A range fails equally often in all modes. And VMs are made that opt in to
  * everything, while each of their allocations fails once.
  */
-#include "fault_inject.h"
-#include "fault_leak.h"
-#include "fault_life.h"
-#include "user_mem.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fault/call.h"
+#include "abi/fault/inject.h"
+#include "abi/fault/leak.h"
+#include "abi/fault/life.h"
+#include "abi/fault/vm.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 /* ---- Calls that need no memory ---- */
 
@@ -23,7 +34,7 @@ static void check_no_memory(int kind)
 	int i, pass, ret;
 
 	/* Userspace's pages must be present. */
-	mem_fill_canary();
+	user_mem_fill_canary();
 	inject_select(kind);
 	for (pass = 0; pass < fault_nr_passes(); pass++) {
 		fault_begin_pass(pass);
@@ -35,12 +46,12 @@ static void check_no_memory(int kind)
 			if (c->once)
 				continue;
 
-			memcpy(mem, c->in, c->in_size);
+			memcpy(user_mem, c->in, c->in_size);
 			inject_all();
-			ret = c->run(c, (u64)mem);
+			ret = c->run(c, (u64)user_mem);
 			inject_end();
-			fw_expect(ret == fault_want(c), "%s, mode %s: %s",
-				  c->name, fault_mode, strerror(ret));
+			test_expect(ret == fault_want(c), "%s, mode %s: %s",
+				    c->name, fault_mode, strerror(ret));
 			fault_undo(c, ret);
 		}
 	}
@@ -59,7 +70,7 @@ static u32 range_base(int i)
 
 static u8 range_action(int i)
 {
-	return i % 3 ? FWD : DENY;
+	return i % 3 ? FILTER_FWD : FILTER_DENY;
 }
 
 /* How often each range failed with ENOMEM in the first pass */
@@ -80,14 +91,14 @@ static int add_range(struct kvm_vm *vm, u32 base, u8 action)
 			break;
 
 		/* Two copies from userspace come before the allocations. */
-		fw_expect(ret == (n < 3 ? EFAULT : ENOMEM),
-			  "mode %s, range %#x, fault %u: %s", fault_mode, base,
-			  n, strerror(ret));
+		test_expect(ret == (n < 3 ? EFAULT : ENOMEM),
+			    "mode %s, range %#x, fault %u: %s", fault_mode,
+			    base, n, strerror(ret));
 		nr += ret == ENOMEM;
 	}
 
-	fw_expect(!ret, "mode %s, range %#x: %s", fault_mode, base,
-		  strerror(ret));
+	test_expect(!ret, "mode %s, range %#x: %s", fault_mode, base,
+		    strerror(ret));
 	filter_note(base, 2, action, ret);
 	return nr;
 }
@@ -104,22 +115,23 @@ static void check_filter(int kind)
 		vm = filter_vm_create(&vcpu);
 		filter_begin();
 		/* The first range adds the reserved ranges. */
-		filter_expect_set(vm, FILTER_FREE - 8, 1, FWD, 0);
+		filter_expect_set(vm, FILTER_FREE - 8, 1, FILTER_FWD, 0);
 
 		total = 0;
 		for (i = 0; i < NR_RANGES; i++) {
 			nr = add_range(vm, range_base(i), range_action(i));
 			if (!pass)
 				failed[i] = nr;
-			fw_expect(nr == failed[i],
-				  "range %d: fails %d times in mode %s, %d in %s",
-				  i, nr, fault_mode, failed[i], fault_passes[0].mode);
+			test_expect(nr == failed[i],
+				    "range %d: fails %d times in mode %s, %d in %s",
+				    i, nr, fault_mode, failed[i],
+				    fault_first_mode());
 			total += nr;
 		}
 		ksft_print_msg("mode %s: %d times ENOMEM\n", fault_mode, total);
-		fw_expect(total, "mode %s: never ENOMEM", fault_mode);
+		test_expect(total, "mode %s: never ENOMEM", fault_mode);
 
-		filter_expect_set(vm, 0x80000000, 1, FWD, EEXIST);
+		filter_expect_set(vm, 0x80000000, 1, FILTER_FWD, EEXIST);
 		filter_expect_guest(vcpu);
 		kvm_vm_free(vm);
 	}
@@ -137,8 +149,8 @@ static void check_first_range(int run_at_once)
 	unsigned int n;
 	int ret = ENOMEM, nr = 0;
 
-	if (!abi.present) {
-		fw_skip("C warns about it");
+	if (!abi_present()) {
+		test_skip("C warns about it");
 		return;
 	}
 	fault_set_mode("rust");
@@ -149,27 +161,30 @@ static void check_first_range(int run_at_once)
 		filter_begin();
 		inject_all();
 		inject_nth(n);
-		ret = smccc_set_filter(vm, PSCI_0_2_FN_PSCI_VERSION, 2, DENY);
+		ret = smccc_set_filter(vm, PSCI_0_2_FN_PSCI_VERSION, 2,
+				       FILTER_DENY);
 		inject_end();
-		fw_expect(!ret || ret == (n < 3 ? EFAULT : ENOMEM),
-			  "fault %u: %s", n, strerror(ret));
+		test_expect(!ret || ret == (n < 3 ? EFAULT : ENOMEM),
+			    "fault %u: %s", n, strerror(ret));
 		nr += ret == ENOMEM;
 
 		if (ret && !run_at_once) {
 			filter_expect_set(vm, ARM_SMCCC_VERSION_FUNC_ID, 1,
-					  FWD, EEXIST);
-			filter_expect_set(vm, 0xc0000000, 1, FWD, EEXIST);
-			filter_expect_set(vm, FILTER_FREE, 1, FWD, 0);
+					  FILTER_FWD, EEXIST);
+			filter_expect_set(vm, 0xc0000000, 1, FILTER_FWD,
+					  EEXIST);
+			filter_expect_set(vm, FILTER_FREE, 1, FILTER_FWD, 0);
 			filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 2,
-					  DENY, 0);
+					  FILTER_DENY, 0);
 		} else {
-			filter_note(PSCI_0_2_FN_PSCI_VERSION, 2, DENY, ret);
+			filter_note(PSCI_0_2_FN_PSCI_VERSION, 2, FILTER_DENY,
+				    ret);
 		}
 		filter_expect_guest(vcpu);
 		kvm_vm_free(vm);
 	}
 	/* (One node has room for the reserved ranges and for this one.) */
-	fw_expect(nr, "never ENOMEM");
+	test_expect(nr, "never ENOMEM");
 }
 
 /* ---- The life of a VM ---- */
@@ -217,9 +232,9 @@ static int fail_step(enum life_step step, int kind)
 		ret = life_do(step);
 		hit = inject_end();
 		nr += hit && ret;
-		fw_expect(!ret || (hit && (ret == ENOMEM || ret == EFAULT)),
-			  "mode %s, %s, fault %u: %s", fault_mode,
-			  life_name[step], n, strerror(ret));
+		test_expect(!ret || (hit && (ret == ENOMEM || ret == EFAULT)),
+			    "mode %s, %s, fault %u: %s", fault_mode,
+			    life_name[step], n, strerror(ret));
 		/* Or the step succeeded without the allocation that failed. */
 		if (hit && !ret && step == LIFE_RUN) {
 			life_expect_cpu_on("after a failure");
@@ -230,13 +245,13 @@ static int fail_step(enum life_step step, int kind)
 		n = next_fault(step, n);
 	} while (hit && n < MAX_LIFE_FAULTS);
 
-	fw_expect(!hit && !ret, "mode %s, %s: %s in the end", fault_mode,
-		  life_name[step], strerror(ret));
+	test_expect(!hit && !ret, "mode %s, %s: %s in the end", fault_mode,
+		    life_name[step], strerror(ret));
 	ksft_print_msg("mode %s, %s: %d failures, %u faults, %u successes without memory\n",
 		       fault_mode, life_name[step], nr, n, nr_without);
 	/* The table of affinities is optional. */
-	fw_expect(nr_without || step != LIFE_RUN || kind != INJECT_SLAB,
-		  "mode %s: no KVM_RUN succeeded without memory", fault_mode);
+	test_expect(nr_without || step != LIFE_RUN || kind != INJECT_SLAB,
+		    "mode %s: no KVM_RUN succeeded without memory", fault_mode);
 	return nr;
 }
 
@@ -256,22 +271,23 @@ static void check_life(int kind)
 		life_expect_good(&good, fault_mode);
 		life_expect_cpu_on(fault_mode);
 		life_end();
-		fw_expect(nr[LIFE_VM] || kind != INJECT_SLAB,
-			  "no KVM_CREATE_VM has failed");
-		fw_expect(nr[LIFE_RUN], "no KVM_RUN has failed");
+		test_expect(nr[LIFE_VM] || kind != INJECT_SLAB,
+			    "no KVM_CREATE_VM has failed");
+		test_expect(nr[LIFE_RUN], "no KVM_RUN has failed");
 
 		/* How many pages are needed depends on what came before. */
 		if (!pass)
 			memcpy(first, nr, sizeof(nr));
 		for (step = LIFE_VCPU; step <= LIFE_INIT; step++)
-			fw_expect(kind != INJECT_SLAB || nr[step] == first[step],
-				  "%s fails %d times in mode %s, %d in %s",
-				  life_name[step], nr[step], fault_mode,
-				  first[step], fault_passes[0].mode);
+			test_expect(kind != INJECT_SLAB ||
+				    nr[step] == first[step],
+				    "%s fails %d times in mode %s, %d in %s",
+				    life_name[step], nr[step], fault_mode,
+				    first[step], fault_first_mode());
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "registers, lists and masks need no memory",
 	  check_no_memory, INJECT_SLAB },
 	{ "registers, lists and masks need no pages",
@@ -296,7 +312,7 @@ int main(void)
 	test_disable_default_vgic();
 	ksft_print_header();
 	inject_require();
-	mem_create(1);
+	user_mem_create(1);
 	leak_begin();
 	if (__abi_open())
 		abi_begin_stats();
@@ -305,9 +321,9 @@ int main(void)
 	good = fw_state_read(fault_vms.plain_vcpu);
 	life_open();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	fault_free_all();
-	ksft_finished();
+	test_finished();
 }

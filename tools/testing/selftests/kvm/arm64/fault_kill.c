@@ -11,10 +11,18 @@
  */
 #include <sys/wait.h>
 
-#include "count_vms.h"
-#include "fault_child.h"
-#include "fault_leak.h"
-#include "seed.h"
+#include "abi/cases.h"
+#include "abi/count_vms.h"
+#include "abi/fault/child.h"
+#include "abi/fault/leak.h"
+#include "abi/fault/vm.h"
+#include "abi/flip.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/seed.h"
+#include "abi/smccc_filter.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 static const struct work {
 	const char *name;
@@ -52,7 +60,7 @@ static void expect_no_vms(const char *when)
 
 	for (tries = 0; (nr = count_vms() - nr_others) && tries < 3000; tries++)
 		usleep(10000);
-	fw_expect(!nr, "%s: %d VMs are left", when, nr);
+	test_expect(!nr, "%s: %d VMs are left", when, nr);
 }
 
 static struct kvm_vm *read_new_vm(struct fw_state *fw, struct id_state *id,
@@ -75,18 +83,18 @@ static void expect_new_vm_good(const char *when)
 	struct fw_state fw;
 	struct kvm_vm *vm = read_new_vm(&fw, &id, masks, &vcpu);
 
-	fw_expect(!memcmp(&fw, &fw_want, sizeof(fw)),
-		  "%s: firmware registers of a new VM", when);
-	fw_expect(!memcmp(&id, &id_want, sizeof(id)),
-		  "%s: ID registers of a new VM", when);
-	fw_expect(!memcmp(masks, masks_want, sizeof(masks)),
-		  "%s: writable masks", when);
+	test_expect(!memcmp(&fw, &fw_want, sizeof(fw)),
+		    "%s: firmware registers of a new VM", when);
+	test_expect(!memcmp(&id, &id_want, sizeof(id)),
+		    "%s: ID registers of a new VM", when);
+	test_expect(!memcmp(masks, masks_want, sizeof(masks)),
+		    "%s: writable masks", when);
 
 	fw_expect_set(vcpu, FW_STD, 0, 0, 0);
 	fw_expect_set(vcpu, FW_STD, 1, 0, 1);
 	filter_begin();
-	filter_expect_set(vm, FILTER_FREE, 2, FWD, 0);
-	filter_expect_set(vm, FILTER_FREE + 1, 2, DENY, EEXIST);
+	filter_expect_set(vm, FILTER_FREE, 2, FILTER_FWD, 0);
+	filter_expect_set(vm, FILTER_FREE + 1, 2, FILTER_DENY, EEXIST);
 	filter_expect_guest(vcpu);
 	fw_expect_set(vcpu, FW_STD, 0, EBUSY, 1);
 	kvm_vm_free(vm);
@@ -126,7 +134,7 @@ static void kill_one(const struct work *w, int nr)
 	pid_t pid;
 
 	memset(child_report, 0, sizeof(*child_report));
-	if (abi.present)
+	if (abi_present())
 		abi_next_mode();
 
 	pid = fork();
@@ -135,19 +143,19 @@ static void kill_one(const struct work *w, int nr)
 		w->work(nr);
 
 	wait_until_ready(pid);
-	for (i = next_random() % 3; i >= 0 && abi.present; i--)
+	for (i = next_random() % 3; i >= 0 && abi_present(); i--)
 		abi_next_mode();
 	usleep(us);
 	kill(pid, SIGKILL);
 	TEST_ASSERT(waitpid(pid, &status, 0) == pid, "waitpid()");
-	fw_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
-		  "VMM %d ended by itself: %#x", nr, status);
+	test_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL,
+		    "VMM %d ended by itself: %#x", nr, status);
 	nr_killed++;
 }
 
 static bool has_opt_ins(void)
 {
-	return abi.present;
+	return abi_present();
 }
 
 static void kill_some(int i)
@@ -157,7 +165,7 @@ static void kill_some(int i)
 	int n, nr = w->times;
 
 	if (w->possible && !w->possible()) {
-		fw_skip("not on this host");
+		test_skip("not on this host");
 		return;
 	}
 
@@ -171,7 +179,7 @@ static void kill_some(int i)
 	}
 	expect_good(w->name);
 	ksft_print_msg("%s: %d killed, in %lu rounds\n", w->name, n, rounds);
-	fw_expect(rounds > n, "VMMs were killed before they began to work");
+	test_expect(rounds > n, "VMMs were killed before they began to work");
 }
 
 static const struct work works[] = {
@@ -189,8 +197,8 @@ static void check_modes(int unused)
 	static const char * const modes[] = { "c", "rust", "check" };
 	int i;
 
-	if (!abi.present) {
-		fw_skip("the kernel has no switch");
+	if (!abi_present()) {
+		test_skip("the kernel has no switch");
 		return;
 	}
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -199,7 +207,7 @@ static void check_modes(int unused)
 	}
 }
 
-static const struct fw_case last_cases[] = {
+static const struct test_case last_cases[] = {
 	{ "a new VM is good in all modes", check_modes },
 	{ "no memory is lost", leak_check },
 	{ "switch: no mismatch, C and Rust served calls, mode restored",
@@ -208,7 +216,7 @@ static const struct fw_case last_cases[] = {
 
 int main(int argc, char *argv[])
 {
-	struct fw_case cases[ARRAY_SIZE(works)];
+	struct test_case cases[ARRAY_SIZE(works)];
 	struct kvm_vcpu *vcpu;
 	int i;
 
@@ -232,10 +240,10 @@ int main(int argc, char *argv[])
 	kvm_vm_free(read_new_vm(&fw_want, &id_want, masks_want, &vcpu));
 
 	for (i = 0; i < ARRAY_SIZE(works); i++)
-		cases[i] = (struct fw_case) { works[i].name, kill_some, i };
-	ksft_set_plan(ARRAY_SIZE(cases) + ARRAY_SIZE(last_cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+		cases[i] = (struct test_case) { works[i].name, kill_some, i };
+	test_set_plan(ARRAY_SIZE(cases) + ARRAY_SIZE(last_cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 	ksft_print_msg("%d VMMs were killed\n", nr_killed);
-	fw_run_cases(last_cases, ARRAY_SIZE(last_cases));
-	ksft_finished();
+	test_run_cases(last_cases, ARRAY_SIZE(last_cases));
+	test_finished();
 }

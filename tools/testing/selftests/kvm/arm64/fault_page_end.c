@@ -12,8 +12,14 @@
  * fw_reg_errors, vm_one_reg_errors, vgic_v2_errors and reg_mask_memory test
  * which errors come before EFAULT.
  */
-#include "fault_place.h"
-#include "fault_vm.h"
+#include "abi/cases.h"
+#include "abi/fault/call.h"
+#include "abi/fault/place.h"
+#include "abi/fault/vm.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static struct fault_state before;
 
@@ -28,7 +34,7 @@ static const struct pass {
 
 static int nr_passes(void)
 {
-	return abi.present ? ARRAY_SIZE(passes) : 1;
+	return abi_present() ? ARRAY_SIZE(passes) : 1;
 }
 
 /* What the first pass left in memory, by the number of bytes */
@@ -39,7 +45,7 @@ static u8 *full;
 
 static void begin_pass(struct fault_call *c, int pass)
 {
-	if (abi.present) {
+	if (abi_present()) {
 		fault_set_mode(passes[pass].mode);
 		TEST_ASSERT(!abi_write_word(ABI_DIR "count", passes[pass].count),
 			    "Failed to have calls counted or not");
@@ -54,8 +60,9 @@ static void make_call(struct fault_call *c, u64 addr, int want,
 {
 	int ret = c->run(c, addr);
 
-	fw_expect(ret == want, "%s, %lu bytes %s, mode %s: %s, expected %s",
-		  c->name, k, where, fault_mode, strerror(ret), strerror(want));
+	test_expect(ret == want, "%s, %lu bytes %s, mode %s: %s, expected %s",
+		    c->name, k, where, fault_mode, strerror(ret),
+		    strerror(want));
 	fault_undo(c, ret);
 	fault_check(c);
 }
@@ -74,7 +81,7 @@ static size_t step(const struct fault_call *c, enum fault_place place, size_t k,
 
 static void sweep(struct fault_call *c, enum fault_place place, int pass)
 {
-	struct placed m;
+	struct place_object m;
 	u64 hash;
 	size_t k;
 
@@ -89,10 +96,10 @@ static void sweep(struct fault_call *c, enum fault_place place, int pass)
 		/* Else the contents have been checked already. */
 		if (!pass || !c->writes || hash != hashes[place][k])
 			place_expect(&m, full);
-		fw_expect(hash == hashes[place][k],
-			  "%s, %lu bytes %s: mode %s leaves other memory than %s",
-			  c->name, k, place_name[place], fault_mode,
-			  passes[0].mode);
+		test_expect(hash == hashes[place][k],
+			    "%s, %lu bytes %s: mode %s leaves other memory than %s",
+			    c->name, k, place_name[place], fault_mode,
+			    passes[0].mode);
 		place_end(&m);
 	}
 	place_expect_canaries(c->name);
@@ -105,8 +112,8 @@ static void try_bad_pointers(struct fault_call *c)
 	size_t end[] = { c->size, c->size - 1, 1, 0 };
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
-		make_call(c, bad_pointers[i], EFAULT, "nowhere", i);
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++)
+		make_call(c, user_bad_pointers[i], EFAULT, "nowhere", i);
 	/* The memory ends at the end of all addresses, or would wrap. */
 	for (i = 0; i < ARRAY_SIZE(end); i++) {
 		make_call(c, -end[i], EFAULT, "before all bits set", end[i]);
@@ -122,13 +129,13 @@ static void try_alignments(struct fault_call *c)
 	u8 *p;
 
 	for (k = 0; k < 16; k++) {
-		p = mem + 64 + k;
+		p = user_mem + 64 + k;
 		memcpy(p, c->in, c->in_size);
 		make_call(c, (u64)p, fault_want(c), "not aligned to 8 bytes",
 			  k);
-		fw_expect(!memcmp(p, full, c->size), "%s: memory at %lu",
-			  c->name, k);
-		memset(p, CANARY, c->size);
+		test_expect(!memcmp(p, full, c->size), "%s: memory at %lu",
+			    c->name, k);
+		memset(p, USER_CANARY, c->size);
 	}
 	place_expect_canaries(c->name);
 }
@@ -140,7 +147,7 @@ static void check_call(int nr)
 	struct fault_call *c = &fault_calls[nr];
 	int pass, i;
 
-	TEST_ASSERT(c->size + 128 <= page_size, "%s: no room", c->name);
+	TEST_ASSERT(c->size + 128 <= user_page_size, "%s: no room", c->name);
 	full = realloc(full, c->size);
 	for (i = 0; i < NR_PLACES; i++)
 		hashes[i] = realloc(hashes[i], (c->size + 1) * sizeof(u64));
@@ -150,11 +157,11 @@ static void check_call(int nr)
 		/* Calls with their own VM succeed only after the failures. */
 		memcpy(full, c->in, c->in_size);
 		if (c->writes) {
-			memcpy(mem, c->in, c->in_size);
-			make_call(c, (u64)mem, fault_want(c),
+			memcpy(user_mem, c->in, c->in_size);
+			make_call(c, (u64)user_mem, fault_want(c),
 				  "in accessible memory", 0);
-			memcpy(full, mem, c->size);
-			mem_fill_canary();
+			memcpy(full, user_mem, c->size);
+			user_mem_fill_canary();
 		}
 
 		for (i = 0; i < NR_PLACES; i++) {
@@ -174,16 +181,16 @@ static void check_top(int unused)
 	u8 *next;
 
 	if (!place_top) {
-		fw_skip("the last page of user space cannot be mapped");
+		test_skip("the last page of user space cannot be mapped");
 		return;
 	}
-	next = mmap(place_top + page_size, page_size, PROT_READ,
+	next = mmap(place_top + user_page_size, user_page_size, PROT_READ,
 		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-	fw_expect(next == MAP_FAILED, "there is another page after it");
-	ret = fw_one_reg(fault_vms.plain_vcpu->fd, KVM_GET_ONE_REG,
-			 KVM_REG_ARM_PSCI_VERSION,
-			 (u64)place_top + page_size - 8);
-	fw_expect(!ret, "the last 8 bytes: %s", strerror(ret));
+	test_expect(next == MAP_FAILED, "there is another page after it");
+	ret = one_reg(fault_vms.plain_vcpu->fd, KVM_GET_ONE_REG,
+		      KVM_REG_ARM_PSCI_VERSION,
+		      (u64)place_top + user_page_size - 8);
+	test_expect(!ret, "the last 8 bytes: %s", strerror(ret));
 }
 
 /* The calls cover all surfaces. */
@@ -195,16 +202,16 @@ static void check_surfaces(int unused)
 	};
 	int i, nr = ARRAY_SIZE(surfaces) - !fault_vms.gic.vm;
 
-	if (!abi.present) {
-		fw_skip("the kernel has no switch");
+	if (!abi_present()) {
+		test_skip("the kernel has no switch");
 		return;
 	}
 	for (i = 0; i < nr; i++)
-		fw_expect(abi_read_surface(surfaces[i]).rust,
-			  "rust served no call of %s", surfaces[i]);
+		test_expect(abi_read_surface(surfaces[i]).rust,
+			    "rust served no call of %s", surfaces[i]);
 }
 
-static const struct fw_case more_cases[] = {
+static const struct test_case more_cases[] = {
 	{ "no page follows the end of user space", check_top },
 	{ "calls of each surface were served by Rust", check_surfaces },
 };

@@ -10,10 +10,17 @@
  * get_user(), put_user() and clear_user() cannot be made to fail like this: see
  * fault_page_end.
  */
-#include "fault_inject.h"
-#include "fault_leak.h"
-#include "fault_place.h"
-#include "fault_vm.h"
+#include "abi/cases.h"
+#include "abi/fault/call.h"
+#include "abi/fault/inject.h"
+#include "abi/fault/leak.h"
+#include "abi/fault/place.h"
+#include "abi/fault/vm.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static struct fault_state before;
 
@@ -26,18 +33,18 @@ static int faults;
 static u8 *full;
 
 /* Make the call in @m's memory, with its @n-th copy failing. */
-static bool call_with_fault(struct placed *m, unsigned int n, int *ret)
+static bool call_with_fault(struct place_object *m, unsigned int n, int *ret)
 {
 	const struct fault_call *c = m->c;
 
-	memset(mem, CANARY, c->size);
-	memcpy(mem, c->in, c->in_size);
+	memset(user_mem, USER_CANARY, c->size);
+	memcpy(user_mem, c->in, c->in_size);
 	/* Write to the page, else it may have to be copied first. */
 	fault_scratch[0] = 0;
 
 	if (n)
 		inject_nth(n);
-	*ret = c->run(c, (u64)mem);
+	*ret = c->run(c, (u64)user_mem);
 	return n ? inject_end() : false;
 }
 
@@ -56,8 +63,9 @@ static int min_copies(const struct fault_call *c)
 static int fail_each_copy(struct fault_call *c)
 {
 	/* All, some or none of the memory may have been written. */
-	struct placed m = { .c = c, .p = mem, .w = mem, .there = c->size,
-			    .other = 1 };
+	struct place_object m = {
+		.c = c, .p = user_mem, .w = user_mem, .there = c->size, .other = 1,
+	};
 	unsigned int n;
 	int ret;
 
@@ -65,21 +73,22 @@ static int fail_each_copy(struct fault_call *c)
 		if (!call_with_fault(&m, n, &ret))
 			break;
 
-		fw_expect(ret == EFAULT, "%s, mode %s, copy %u: %s", c->name,
-			  fault_mode, n, strerror(ret));
+		test_expect(ret == EFAULT, "%s, mode %s, copy %u: %s", c->name,
+			    fault_mode, n, strerror(ret));
 		fault_undo(c, ret);
 		fault_check(c);
 		place_expect(&m, full);
 		faults++;
 	}
 
-	fw_expect(ret == fault_want(c), "%s, mode %s: %s, expected %s",
-		  c->name, fault_mode, strerror(ret), strerror(fault_want(c)));
-	fw_expect(!memcmp(mem, full, c->size), "%s, mode %s: memory in the end",
-		  c->name, fault_mode);
+	test_expect(ret == fault_want(c), "%s, mode %s: %s, expected %s",
+		    c->name, fault_mode, strerror(ret),
+		    strerror(fault_want(c)));
+	test_expect(!memcmp(user_mem, full, c->size),
+		    "%s, mode %s: memory in the end", c->name, fault_mode);
 	fault_undo(c, ret);
 	fault_check(c);
-	mem_fill_canary();
+	user_mem_fill_canary();
 	return n - 1;
 }
 
@@ -87,7 +96,7 @@ static void check_call(int nr)
 {
 	struct fault_call *c = &fault_calls[nr];
 	int i, ret, copies, want = 0;
-	struct placed m = { .c = c };
+	struct place_object m = { .c = c };
 
 	full = realloc(full, c->size);
 	for (i = 0; i < fault_nr_passes(); i++) {
@@ -98,19 +107,19 @@ static void check_call(int nr)
 		memcpy(full, c->in, c->in_size);
 		if (c->writes) {
 			call_with_fault(&m, 0, &ret);
-			fw_expect(ret == fault_want(c), "%s, mode %s: %s",
-				  c->name, fault_mode, strerror(ret));
-			memcpy(full, mem, c->size);
+			test_expect(ret == fault_want(c), "%s, mode %s: %s",
+				    c->name, fault_mode, strerror(ret));
+			memcpy(full, user_mem, c->size);
 		}
 
 		copies = fail_each_copy(c);
 		if (!i)
 			want = copies;
-		fw_expect(copies >= min_copies(c), "%s, mode %s: %d copies",
-			  c->name, fault_mode, copies);
-		fw_expect(copies == want + fault_mode_is_rust() * c->more_in_rust,
-			  "%s: %d copies in mode %s, %d in %s", c->name, copies,
-			  fault_mode, want, fault_passes[0].mode);
+		test_expect(copies >= min_copies(c), "%s, mode %s: %d copies",
+			    c->name, fault_mode, copies);
+		test_expect(copies == want + fault_mode_is_rust() * c->more_in_rust,
+			    "%s: %d copies in mode %s, %d in %s", c->name,
+			    copies, fault_mode, want, fault_first_mode());
 	}
 	fault_expect_state(&before, c->name);
 }
@@ -127,16 +136,17 @@ static void fail_filter(void)
 	for (i = 0; i < 8; i++) {
 		for (n = 1; n < MAX_COPIES; n++) {
 			inject_nth(n);
-			ret = smccc_set_filter(vm, FILTER_FREE + 4 * i, 2, FWD);
+			ret = smccc_set_filter(vm, FILTER_FREE + 4 * i, 2,
+					       FILTER_FWD);
 			if (!inject_end())
 				break;
-			fw_expect(ret == EFAULT, "mode %s, copy %u: %s",
-				  fault_mode, n, strerror(ret));
+			test_expect(ret == EFAULT, "mode %s, copy %u: %s",
+				    fault_mode, n, strerror(ret));
 		}
-		fw_expect(n == 3, "mode %s: %u copies", fault_mode, n - 1);
-		filter_note(FILTER_FREE + 4 * i, 2, FWD, ret);
-		fw_expect(!ret, "mode %s, range %d: %s", fault_mode, i,
-			  strerror(ret));
+		test_expect(n == 3, "mode %s: %u copies", fault_mode, n - 1);
+		filter_note(FILTER_FREE + 4 * i, 2, FILTER_FWD, ret);
+		test_expect(!ret, "mode %s, range %d: %s", fault_mode, i,
+			    strerror(ret));
 	}
 	filter_expect_guest(vcpu);
 	kvm_vm_free(vm);
@@ -155,10 +165,10 @@ static void check_filter(int unused)
 static void check_some(int unused)
 {
 	ksft_print_msg("%d copies failed\n", faults);
-	fw_expect(faults > 2 * fault_nr_calls, "%d faults", faults);
+	test_expect(faults > 2 * fault_nr_calls, "%d faults", faults);
 }
 
-static const struct fw_case more_cases[] = {
+static const struct test_case more_cases[] = {
 	{ "filter: it has the ranges that were read, and no others",
 	  check_filter },
 	{ "some copies failed", check_some },

@@ -17,11 +17,17 @@
  * Values are placed at the end of a page before an inaccessible one, to see
  * that only 8 bytes are accessed. feature_levels tests the levels.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "feature_level.h"
-#include "opt_in.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -44,16 +50,16 @@ static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
 
 static void expect_access(enum cmd cmd, u64 id, u64 addr, int want)
 {
-	int n, ret = fw_one_reg(vcpu->fd, cmds[cmd], id, addr);
+	int n, ret = one_reg(vcpu->fd, cmds[cmd], id, addr);
 	u64 now;
 
-	fw_expect(ret == want, "%s %#lx at %#lx: %s, expected %s",
-		  cmd_name[cmd], id, addr, strerror(ret), strerror(want));
+	test_expect(ret == want, "%s %#lx at %#lx: %s, expected %s",
+		    cmd_name[cmd], id, addr, strerror(ret), strerror(want));
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		now = vcpu_get_reg(vcpu, LEVEL_REG_0 + n);
-		fw_expect(now == levels[n], "levels %d read %#lx after %s", n,
-			  now, cmd_name[cmd]);
+		test_expect(now == levels[n], "levels %d read %#lx after %s", n,
+			    now, cmd_name[cmd]);
 	}
 }
 
@@ -63,12 +69,12 @@ static void expect_no_such_reg(u64 id, int want)
 	enum cmd cmd;
 
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {
-		mem_fill_canary();
-		*(u64 *)(hole - 8) = 0;
-		expect_access(cmd, id, (u64)hole - 8, want);
-		fw_expect(!*(u64 *)(hole - 8), "%s %#lx wrote to memory",
-			  cmd_name[cmd], id);
-		mem_expect_canary(hole - 8, 8, cmd_name[cmd]);
+		user_mem_fill_canary();
+		*(u64 *)(user_hole - 8) = 0;
+		expect_access(cmd, id, (u64)user_hole - 8, want);
+		test_expect(!*(u64 *)(user_hole - 8), "%s %#lx wrote to memory",
+			    cmd_name[cmd], id);
+		user_mem_expect_canary(user_hole - 8, 8, cmd_name[cmd]);
 	}
 }
 
@@ -122,7 +128,7 @@ static void check_sizes(int unused)
 
 			/* Refused before the pointer is used */
 			for (cmd = GET; cmd < NR_CMDS; cmd++) {
-				expect_access(cmd, id, (u64)hole, ENOENT);
+				expect_access(cmd, id, (u64)user_hole, ENOENT);
 				expect_access(cmd, id, 0, ENOENT);
 			}
 		}
@@ -136,9 +142,9 @@ static void check_bad_pointers(int cmd)
 	int n, i;
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
-		for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
-			expect_access(cmd, LEVEL_REG_0 + n, bad_pointers[i],
-				      EFAULT);
+		for (i = 0; i < NR_USER_BAD_POINTERS; i++)
+			expect_access(cmd, LEVEL_REG_0 + n,
+				      user_bad_pointers[i], EFAULT);
 	}
 }
 
@@ -151,10 +157,11 @@ static void check_bad_pointer_unknown_id(int cmd)
 	int i, j, want = cmd == SET ? EFAULT : ENOENT;
 
 	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
-		for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
-			expect_access(cmd, unknown[i], bad_pointers[j], want);
+		for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
+			expect_access(cmd, unknown[i], user_bad_pointers[j],
+				      want);
 			expect_access(cmd, unknown[i] ^ SIZE_FIELD(1),
-				      bad_pointers[j], ENOENT);
+				      user_bad_pointers[j], ENOENT);
 		}
 	}
 }
@@ -164,9 +171,10 @@ static void check_read_only(int unused)
 	int n;
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
-		expect_access(GET, LEVEL_REG_0 + n, (u64)read_only, EFAULT);
-		mem_set_read_only(&levels[n], sizeof(levels[n]));
-		expect_access(SET, LEVEL_REG_0 + n, (u64)read_only, 0);
+		expect_access(GET, LEVEL_REG_0 + n, (u64)user_read_only,
+			      EFAULT);
+		user_mem_set_read_only(&levels[n], sizeof(levels[n]));
+		expect_access(SET, LEVEL_REG_0 + n, (u64)user_read_only, 0);
 	}
 }
 
@@ -176,9 +184,9 @@ static void check_efault_first(int unused)
 	int n;
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
-		memset(mem, 0x77, mem_size);
-		expect_access(SET, LEVEL_REG_0 + n, (u64)hole - 7, EFAULT);
-		expect_access(SET, LEVEL_REG_0 + n, (u64)hole - 8, EINVAL);
+		memset(user_mem, 0x77, user_mem_size);
+		expect_access(SET, LEVEL_REG_0 + n, (u64)user_hole - 7, EFAULT);
+		expect_access(SET, LEVEL_REG_0 + n, (u64)user_hole - 8, EINVAL);
 	}
 }
 
@@ -190,19 +198,19 @@ static void check_eight_bytes(int cmd)
 	int n;
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
-		for (p = hole - 16; p <= hole - 8; p++) {
-			mem_fill_canary();
+		for (p = user_hole - 16; p <= user_hole - 8; p++) {
+			user_mem_fill_canary();
 			if (cmd == SET)
 				memcpy(p, &levels[n], 8);
 			expect_access(cmd, LEVEL_REG_0 + n, (u64)p, 0);
 			memcpy(&val, p, 8);
-			fw_expect(val == levels[n], "%#lx at page end", val);
-			mem_expect_canary(p, 8, cmd_name[cmd]);
+			test_expect(val == levels[n], "%#lx at page end", val);
+			user_mem_expect_canary(p, 8, cmd_name[cmd]);
 		}
-		for (; p < hole; p++) {
-			mem_fill_canary();
+		for (; p < user_hole; p++) {
+			user_mem_fill_canary();
 			expect_access(cmd, LEVEL_REG_0 + n, (u64)p, EFAULT);
-			mem_expect_canary(p, hole - p, cmd_name[cmd]);
+			user_mem_expect_canary(p, user_hole - p, cmd_name[cmd]);
 		}
 	}
 }
@@ -223,14 +231,15 @@ static void check_not_initialised(int unused)
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {
 		for (n = 0; n <= NR_LEVEL_REGS; n++) {
 			val = 0x1234;
-			ret = fw_one_reg(raw->fd, cmds[cmd], LEVEL_REG_0 + n,
-					 (u64)&val);
-			fw_expect(ret == ENOEXEC && val == 0x1234,
-				  "%s %d: %s", cmd_name[cmd], n, strerror(ret));
-			ret = fw_one_reg(raw->fd, cmds[cmd], LEVEL_REG_0 + n,
-					 (u64)hole);
-			fw_expect(ret == ENOEXEC, "%s %d, bad pointer: %s",
-				  cmd_name[cmd], n, strerror(ret));
+			ret = one_reg(raw->fd, cmds[cmd], LEVEL_REG_0 + n,
+				      (u64)&val);
+			test_expect(ret == ENOEXEC && val == 0x1234,
+				    "%s %d: %s", cmd_name[cmd], n,
+				    strerror(ret));
+			ret = one_reg(raw->fd, cmds[cmd], LEVEL_REG_0 + n,
+				      (u64)user_hole);
+			test_expect(ret == ENOEXEC, "%s %d, bad pointer: %s",
+				    cmd_name[cmd], n, strerror(ret));
 		}
 	}
 	kvm_vm_free(bare);
@@ -242,15 +251,15 @@ static void check_not_initialised(int unused)
 static int get_list(u64 n, u64 claimed, u64 *after)
 {
 	size_t len = sizeof(struct kvm_reg_list) + n * sizeof(u64);
-	struct kvm_reg_list *list = (void *)(hole - len);
+	struct kvm_reg_list *list = (void *)(user_hole - len);
 	int ret;
 
-	TEST_ASSERT(len <= mem_size, "%lu registers", n);
-	mem_fill_canary();
+	TEST_ASSERT(len <= user_mem_size, "%lu registers", n);
+	user_mem_fill_canary();
 	list->n = claimed;
-	ret = fw_get_reg_list(vcpu->fd, list);
+	ret = one_reg_list(vcpu->fd, list);
 	*after = list->n;
-	mem_expect_canary(list, len, "list");
+	user_mem_expect_canary(list, len, "list");
 	return ret;
 }
 
@@ -267,14 +276,14 @@ static void check_list(int unused)
 	for (i = 0; i <= NR_LEVEL_REGS; i++) {
 		/* A list without room for the levels is too small. */
 		ret = get_list(total - i, total - i, &after);
-		fw_expect(ret == (i ? E2BIG : 0) && after == total,
-			  "%lu too few: %s, %lu", i, strerror(ret), after);
+		test_expect(ret == (i ? E2BIG : 0) && after == total,
+			    "%lu too few: %s, %lu", i, strerror(ret), after);
 		if (i == NR_LEVEL_REGS)
 			break;
 		ret = get_list(first + i, total, &after);
-		fw_expect(ret == EFAULT && after == total,
-			  "fault at levels %lu: %s, %lu", i, strerror(ret),
-			  after);
+		test_expect(ret == EFAULT && after == total,
+			    "fault at levels %lu: %s, %lu", i, strerror(ret),
+			    after);
 	}
 }
 
@@ -284,7 +293,7 @@ static void check_unchanged(int unused)
 	fw_expect_state(vcpu, &state, "in the end");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "id: unknown number is ENOENT", check_unknown_numbers },
 	{ "id: other classes ENOENT, other architectures EINVAL",
 	  check_id_bits },
@@ -315,17 +324,17 @@ int main(void)
 
 	opt_in_require();
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(4);
+	user_mem_create(4);
 	vm = opt_in_vm_create(BIT(OPT_IN_LEVELS), 1, true, fw_guest_code,
 			      &vcpu);
 	state = fw_state_read(vcpu);
 	for (n = 0; n < NR_LEVEL_REGS; n++)
 		levels[n] = level_host(vcpu, n);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

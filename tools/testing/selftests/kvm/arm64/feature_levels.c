@@ -20,11 +20,18 @@
  * workaround registers that any VM has, and from what the guest sees.
  * feature_level_errors tests the other failures.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/arm-smccc.h>
 
-#include "feature_level.h"
-#include "fw_reg_host.h"
-#include "opt_in.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "processor.h"
 
 static struct kvm_vm *create(u32 nr, struct kvm_vcpu *vcpus[])
 {
@@ -49,22 +56,22 @@ static void check_uapi(int unused)
 {
 	int i, n;
 
-	fw_expect(KVM_ARM_NR_FEATURE_LEVEL_REGS == NR_LEVEL_REGS, "%d levels",
-		  KVM_ARM_NR_FEATURE_LEVEL_REGS);
-	fw_expect(KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE == FIRST_PRIVATE_LEVELS,
-		  "first private %d", KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE);
+	test_expect(KVM_ARM_NR_FEATURE_LEVEL_REGS == NR_LEVEL_REGS, "%d levels",
+		    KVM_ARM_NR_FEATURE_LEVEL_REGS);
+	test_expect(KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE == LEVEL_FIRST_PRIVATE,
+		    "first private %d", KVM_ARM_FEATURE_LEVEL_FIRST_PRIVATE);
 	for (n = 0; n < NR_LEVEL_REGS; n++)
-		fw_expect(KVM_REG_ARM_FEATURE_LEVEL_REG(n) == LEVEL_REG_0 + n,
-			  "id %d is %#llx", n, KVM_REG_ARM_FEATURE_LEVEL_REG(n));
-	fw_expect(KVM_REG_ARM_FEATURE_LEVEL_WORKAROUNDS == LEVEL_REG_0,
-		  "id of the workarounds");
+		test_expect(KVM_REG_ARM_FEATURE_LEVEL_REG(n) == LEVEL_REG_0 + n,
+			    "id %d is %#llx", n, KVM_REG_ARM_FEATURE_LEVEL_REG(n));
+	test_expect(KVM_REG_ARM_FEATURE_LEVEL_WORKAROUNDS == LEVEL_REG_0,
+		    "id of the workarounds");
 
 	for (n = 0; n < NR_LEVEL_VALUES; n++) {
 		for (i = 0; i < NR_LEVEL_FIELDS; i++) {
 			u64 val = level_with(~LEVELS_LOWEST, i, n);
 
-			fw_expect(KVM_ARM_FEATURE_LEVEL(val, 4 * i) ==
-				  level_of[n], "field %d of %#lx", i, val);
+			test_expect(KVM_ARM_FEATURE_LEVEL(val, 4 * i) ==
+				    level_of[n], "field %d of %#lx", i, val);
 		}
 	}
 }
@@ -83,25 +90,25 @@ static void check_list(int nr_vcpus)
 
 	for (n = 0; n < nr_vcpus; n++) {
 		list = vcpu_get_reg_list(vcpus[n]);
-		fw_expect(list->n == stock->n + NR_LEVEL_REGS,
-			  "%llu registers, %llu in another VM", list->n,
-			  stock->n);
+		test_expect(list->n == stock->n + NR_LEVEL_REGS,
+			    "%llu registers, %llu in another VM", list->n,
+			    stock->n);
 
 		for (i = 0, k = 0; i < stock->n && k < list->n; i++) {
-			fw_expect(list->reg[k] == stock->reg[i],
-				  "place %d holds %#llx, expected %#llx", k,
-				  list->reg[k], stock->reg[i]);
+			test_expect(list->reg[k] == stock->reg[i],
+				    "place %d holds %#llx, expected %#llx", k,
+				    list->reg[k], stock->reg[i]);
 			k++;
 			if (stock->reg[i] != KVM_REG_ARM_VENDOR_HYP_BMAP_2)
 				continue;
 
 			for (; k <= i + NR_LEVEL_REGS; k++)
-				fw_expect(list->reg[k] ==
-					  LEVEL_REG_0 + k - i - 1,
-					  "place %d holds %#llx", k,
-					  list->reg[k]);
+				test_expect(list->reg[k] ==
+					    LEVEL_REG_0 + k - i - 1,
+					    "place %d holds %#llx", k,
+					    list->reg[k]);
 		}
-		fw_expect(k == list->n, "only %d in the list are correct", k);
+		test_expect(k == list->n, "only %d in the list are correct", k);
 		free(list);
 	}
 
@@ -116,7 +123,7 @@ static void check_values(int unused)
 	struct kvm_vm *vm = create(2, vcpus);
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(level_fields); i++)
+	for (i = 0; i < NR_LEVELS_USED; i++)
 		ksft_print_msg("%s: level %d\n", level_fields[i].name,
 			       level_of[level_bits(level_host(vcpus[0], 0), i)]);
 
@@ -144,7 +151,7 @@ static void check_guest(int field)
 	s64 want = told[field][level + 1];
 
 	for (val = 0; val < NR_LEVEL_VALUES; val++) {
-		fw_set(vcpu, LEVEL_REG_0, level_with(host, field, val));
+		one_reg_set(vcpu, LEVEL_REG_0, level_with(host, field, val));
 		fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
 			     fw_workaround_fn[level_fields[field].nr], want);
 	}
@@ -263,8 +270,8 @@ static void check_many_fields(int unused)
 		nr_accepted += accepted;
 		level_expect_set(vcpu, n, val, accepted ? 0 : EINVAL, host);
 	}
-	fw_expect(nr_accepted > 500 && nr_accepted < 1500, "%lu were accepted",
-		  nr_accepted);
+	test_expect(nr_accepted > 500 && nr_accepted < 1500,
+		    "%lu were accepted", nr_accepted);
 	kvm_vm_free(vm);
 }
 
@@ -281,11 +288,12 @@ static void check_unallocated(int unused)
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		host = level_host(vcpu, n);
-		for (i = n ? 0 : ARRAY_SIZE(level_fields); i < NR_LEVEL_FIELDS;
+		for (i = n ? 0 : NR_LEVELS_USED; i < NR_LEVEL_FIELDS;
 		     i++) {
-			fw_expect(!level_bits(vcpu_get_reg(vcpu,
-							   LEVEL_REG_0 + n), i),
-				  "field %d of %d is not zero", i, n);
+			test_expect(!level_bits(vcpu_get_reg(vcpu,
+							     LEVEL_REG_0 + n),
+						i),
+				    "field %d of %d is not zero", i, n);
 			level_expect_set(vcpu, n,
 					 level_with(host, i, LEVEL_NOT_AVAIL),
 					 0, host);
@@ -305,9 +313,9 @@ static void check_private(int unused)
 	u64 val;
 	int n;
 
-	for (n = FIRST_PRIVATE_LEVELS; n < NR_LEVEL_REGS; n++) {
+	for (n = LEVEL_FIRST_PRIVATE; n < NR_LEVEL_REGS; n++) {
 		val = vcpu_get_reg(vcpu, LEVEL_REG_0 + n);
-		fw_expect(!val, "private levels %d read %#lx", n, val);
+		test_expect(!val, "private levels %d read %#lx", n, val);
 		level_expect_set(vcpu, n, val, 0, val);
 		run_once(vcpu);
 		level_expect_set(vcpu, n, val, 0, val);
@@ -345,9 +353,9 @@ static void check_ssbs(int ran)
 	int i, visible;
 
 	if (v4 == FW_V4_UNKNOWN)
-		fw_skip("sysfs does not report Spectre-v4");
+		test_skip("sysfs does not report Spectre-v4");
 	if (!ssbs)
-		fw_skip("no SSBS");
+		test_skip("no SSBS");
 
 	for (visible = 0; ssbs && visible < 2; visible++) {
 		/* SSBS cannot be changed once the VM has run. */
@@ -363,10 +371,10 @@ static void check_ssbs(int ran)
 							    LEVEL_NOT_AVAIL;
 		for (i = 0; i < 2; i++) {
 			now = vcpu_get_reg(vcpus[i], LEVEL_REG_0);
-			fw_expect(v4 == FW_V4_UNKNOWN ||
-				  level_bits(now, 1) == want,
-				  "with SSBS %lu levels 0 on vCPU %d read %#lx",
-				  fw_get_ssbs(vcpus[i]), i, now);
+			test_expect(v4 == FW_V4_UNKNOWN ||
+				    level_bits(now, 1) == want,
+				    "with SSBS %lu levels 0 on vCPU %d read %#lx",
+				    fw_get_ssbs(vcpus[i]), i, now);
 			level_expect_host(vcpus[i], "SSBS");
 			try_fields(vcpus[i], 0, level_host(vcpus[i], 0));
 		}
@@ -384,9 +392,9 @@ static void check_other_vm(int unused)
 	other_vm = opt_in_vm_create(OPT_IN_ALL, 1, false, fw_guest_code,
 				    &other);
 	for (n = 0; n < NR_LEVEL_REGS; n++)
-		fw_expect(vcpu_get_reg(vcpus[1], LEVEL_REG_0 + n) ==
-			  vcpu_get_reg(other, LEVEL_REG_0 + n),
-			  "levels %d differ", n);
+		test_expect(vcpu_get_reg(vcpus[1], LEVEL_REG_0 + n) ==
+			    vcpu_get_reg(other, LEVEL_REG_0 + n),
+			    "levels %d differ", n);
 	run_once(other);
 	level_expect_host(other, "VM without PSCI_0_2");
 	level_expect_host(vcpus[0], "VM that has not run");
@@ -394,7 +402,7 @@ static void check_other_vm(int unused)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "uapi: ids, numbers and the sign of a level", check_uapi },
 	{ "list: after VENDOR_HYP_BMAP_2, in order, all else unchanged",
 	  check_list, 1 },
@@ -442,7 +450,7 @@ int main(void)
 {
 	opt_in_require();
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
+	test_finished();
 }

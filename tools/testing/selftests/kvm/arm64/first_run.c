@@ -11,7 +11,16 @@
  * The first run sets ID_AA64PFR0_EL1.GIC according to the VM's interrupt
  * controller, whatever userspace has written there.
  */
-#include "smccc_sysreg.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -85,7 +94,7 @@ static const struct failure {
 
 static int set_reg(u64 id, u64 val)
 {
-	return fw_set(vcpus[0], id, val);
+	return one_reg_set(vcpus[0], id, val);
 }
 
 /* Write every value of each bitmap. In the end all services are off. */
@@ -103,7 +112,7 @@ static void expect_bitmaps_change(void)
 /* Turn AES, which all of these CPUs have, off and on; in the end it is off. */
 static void expect_id_reg_changes(void)
 {
-	u64 id = SYS_REG(ID_AA64ISAR0_EL1), now;
+	u64 id = IMAGE_SYS_REG(ID_AA64ISAR0_EL1), now;
 	u64 none = vcpu_get_reg(vcpus[0], id) & ~ID_AA64ISAR0_EL1_AES;
 	const struct {
 		u64 val;
@@ -120,9 +129,9 @@ static void expect_id_reg_changes(void)
 	for (i = 0; i < ARRAY_SIZE(writes); i++) {
 		ret = set_reg(id, writes[i].val);
 		now = vcpu_get_reg(vcpus[0], id);
-		fw_expect(ret == writes[i].err && now == writes[i].after,
-			  "ID_AA64ISAR0_EL1 <- %#lx: %s, reads %#lx",
-			  writes[i].val, strerror(ret), now);
+		test_expect(ret == writes[i].err && now == writes[i].after,
+			    "ID_AA64ISAR0_EL1 <- %#lx: %s, reads %#lx",
+			    writes[i].val, strerror(ret), now);
 	}
 }
 
@@ -130,13 +139,14 @@ static void expect_run_fails(const struct failure *f)
 {
 	int ret = __vcpu_run(vcpus[f->vcpu]) ? errno : 0;
 
-	fw_expect(ret == f->err, "KVM_RUN: %s, expected %s",
-		  strerror(ret), strerror(f->err));
+	test_expect(ret == f->err, "KVM_RUN: %s, expected %s",
+		    strerror(ret), strerror(f->err));
 }
 
 static void expect_frozen(void)
 {
-	u64 id = SYS_REG(ID_AA64ISAR0_EL1), val = vcpu_get_reg(vcpus[0], id);
+	u64 id = IMAGE_SYS_REG(ID_AA64ISAR0_EL1), val = vcpu_get_reg(vcpus[0],
+								     id);
 	int nr, ret;
 
 	for (nr = FW_FIRST_BMAP; nr < NR_FW_REGS; nr++) {
@@ -144,11 +154,11 @@ static void expect_frozen(void)
 		fw_expect_set(vcpus[0], nr, 1, EBUSY, 0);
 	}
 	ret = set_reg(id, val);
-	fw_expect(!ret, "the same ID register: %s", strerror(ret));
+	test_expect(!ret, "the same ID register: %s", strerror(ret));
 	ret = set_reg(id, val | AES);
-	fw_expect(ret == EBUSY, "another ID register: %s", strerror(ret));
+	test_expect(ret == EBUSY, "another ID register: %s", strerror(ret));
 	ret = smccc_set_filter(vm, 0xc2000000, 1, KVM_SMCCC_FILTER_DENY);
-	fw_expect(ret == EBUSY, "filter: %s", strerror(ret));
+	test_expect(ret == EBUSY, "filter: %s", strerror(ret));
 }
 
 static void begin(const struct failure *f)
@@ -182,7 +192,7 @@ static void check_failure(int nr)
 	int i, ret;
 
 	if (f->cap && !kvm_has_cap(f->cap)) {
-		fw_skip("the host has none");
+		test_skip("the host has none");
 		return;
 	}
 
@@ -195,9 +205,9 @@ static void check_failure(int nr)
 			      fw_psci_versions[i]);
 		ret = smccc_set_filter(vm, 0xc3000000 + i, 1,
 				       KVM_SMCCC_FILTER_FWD_TO_USER);
-		fw_expect(!ret, "filter: %s", strerror(ret));
+		test_expect(!ret, "filter: %s", strerror(ret));
 	}
-	isar0 = vcpu_get_reg(vcpus[0], SYS_REG(ID_AA64ISAR0_EL1));
+	isar0 = vcpu_get_reg(vcpus[0], IMAGE_SYS_REG(ID_AA64ISAR0_EL1));
 
 	/* The guest must see what was written last. */
 	f->repair();
@@ -213,8 +223,8 @@ static void check_failure(int nr)
 			     .exit = KVM_EXIT_HYPERCALL);
 		smccc_call_run(&c);
 	}
-	fw_expect(smccc_mrs(vcpus[0], SYS_ID_AA64ISAR0_EL1) == isar0,
-		  "the guest's ID register is not %#lx", isar0);
+	test_expect(smccc_mrs(vcpus[0], SYS_ID_AA64ISAR0_EL1) == isar0,
+		    "the guest's ID register is not %#lx", isar0);
 	expect_frozen();
 	end();
 }
@@ -244,11 +254,11 @@ static const struct gic_field {
 static void check_gic_field(int nr)
 {
 	const struct gic_field *g = &gic_fields_written[nr];
-	u64 id = SYS_REG(ID_AA64PFR0_EL1), val, want;
+	u64 id = IMAGE_SYS_REG(ID_AA64PFR0_EL1), val, want;
 	int ret;
 
 	if (g->type && !smccc_has_gic(g->type)) {
-		fw_skip("the host has no such interrupt controller");
+		test_skip("the host has no such interrupt controller");
 		return;
 	}
 
@@ -261,44 +271,44 @@ static void check_gic_field(int nr)
 		val &= ~ID_AA64PFR0_EL1_GIC;
 		val |= g->written << ID_AA64PFR0_EL1_GIC_SHIFT;
 		ret = set_reg(id, val);
-		fw_expect(!ret, "GIC = %lu: %s", g->written, strerror(ret));
+		test_expect(!ret, "GIC = %lu: %s", g->written, strerror(ret));
 		val = vcpu_get_reg(vcpus[1], id);
-		fw_expect(FIELD_GET(ID_AA64PFR0_EL1_GIC, val) == g->written,
-			  "GIC = %lu reads %#lx", g->written, val);
+		test_expect(FIELD_GET(ID_AA64PFR0_EL1_GIC, val) == g->written,
+			    "GIC = %lu reads %#lx", g->written, val);
 	}
 
 	want = val & ~ID_AA64PFR0_EL1_GIC;
 	want |= g->after << ID_AA64PFR0_EL1_GIC_SHIFT;
-	fw_expect(smccc_mrs(vcpus[0], SYS_ID_AA64PFR0_EL1) == want,
-		  "the guest does not read %#lx", want);
+	test_expect(smccc_mrs(vcpus[0], SYS_ID_AA64PFR0_EL1) == want,
+		    "the guest does not read %#lx", want);
 	val = vcpu_get_reg(vcpus[1], id);
-	fw_expect(val == want, "it reads %#lx, not %#lx", val, want);
+	test_expect(val == want, "it reads %#lx, not %#lx", val, want);
 
 	/* This value is frozen. */
 	ret = set_reg(id, want);
-	fw_expect(!ret, "the same value: %s", strerror(ret));
+	test_expect(!ret, "the same value: %s", strerror(ret));
 	ret = set_reg(id, want ^ BIT(ID_AA64PFR0_EL1_GIC_SHIFT));
-	fw_expect(ret == EBUSY, "the other value: %s", strerror(ret));
+	test_expect(ret == EBUSY, "the other value: %s", strerror(ret));
 	end();
 }
 
 int main(void)
 {
-	struct fw_case c;
+	struct test_case c;
 	int i;
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(failures) + ARRAY_SIZE(gic_fields_written));
+	test_set_plan(ARRAY_SIZE(failures) + ARRAY_SIZE(gic_fields_written));
 
 	for (i = 0; i < ARRAY_SIZE(failures); i++) {
-		c = (struct fw_case) { failures[i].name, check_failure, i };
-		fw_run_cases(&c, 1);
+		c = (struct test_case) { failures[i].name, check_failure, i };
+		test_run_cases(&c, 1);
 	}
 	for (i = 0; i < ARRAY_SIZE(gic_fields_written); i++) {
-		c = (struct fw_case) { gic_fields_written[i].name,
+		c = (struct test_case) { gic_fields_written[i].name,
 				       check_gic_field, i };
-		fw_run_cases(&c, 1);
+		test_run_cases(&c, 1);
 	}
 
-	ksft_finished();
+	test_finished();
 }

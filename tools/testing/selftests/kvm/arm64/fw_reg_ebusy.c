@@ -15,8 +15,14 @@
  * workaround registers hold no state that could be frozen.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "fw_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "processor.h"
 
 /* Legal values of all bitmaps, the @n-th of FW_NR_COMBINATIONS. */
 #define FW_NR_COMBINATIONS	4
@@ -209,8 +215,8 @@ static void check_immediate_exit(int unused)
 
 	vcpus[0]->run->immediate_exit = 1;
 	ret = __vcpu_run(vcpus[0]);
-	fw_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
-		  strerror(errno));
+	test_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
+		    strerror(errno));
 
 	expect_frozen(vcpus[0]);
 	expect_frozen(vcpus[1]);
@@ -253,9 +259,9 @@ static void check_efault(int unused)
 	run_once(vcpu);
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		ret = fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, fw_regs[i].id, 0);
-		fw_expect(ret == EFAULT, "SET of %s: %s", fw_regs[i].name,
-			  strerror(ret));
+		ret = one_reg(vcpu->fd, KVM_SET_ONE_REG, fw_regs[i].id, 0);
+		test_expect(ret == EFAULT, "SET of %s: %s", fw_regs[i].name,
+			    strerror(ret));
 	}
 	kvm_vm_free(vm);
 }
@@ -348,8 +354,8 @@ static void check_workaround(int nr)
 
 	level = vcpu_get_reg(fresh, fw_regs[nr].id);
 	for (val = 0; val < 64; val++)
-		fw_expect_set(ran, nr, val, fw_set(fresh, fw_regs[nr].id, val),
-			      level);
+		fw_expect_set(ran, nr, val,
+			      one_reg_set(fresh, fw_regs[nr].id, val), level);
 
 	/* 0, the lowest level, is always accepted. */
 	fw_expect_set(ran, nr, 0, 0, level);
@@ -445,7 +451,7 @@ static void check_late_vcpu(int unused)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "before the first run: bitmaps writable, unsupported bit EINVAL",
 	  check_writable, 0 },
 	{ "before the first run: the same through vCPU 1",
@@ -492,9 +498,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -19,9 +19,13 @@
  * back, and must be unchanged.
  */
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "fw_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -67,10 +71,10 @@ static void expect_unchanged(const char *after)
 
 static void expect_access(enum cmd cmd, u64 id, u64 addr, int want)
 {
-	int ret = fw_one_reg(vcpu->fd, cmds[cmd], id, addr);
+	int ret = one_reg(vcpu->fd, cmds[cmd], id, addr);
 
-	fw_expect(ret == want, "%s %#lx at %#lx: %s, expected %s",
-		  cmd_name[cmd], id, addr, strerror(ret), strerror(want));
+	test_expect(ret == want, "%s %#lx at %#lx: %s, expected %s",
+		    cmd_name[cmd], id, addr, strerror(ret), strerror(want));
 	expect_unchanged(cmd_name[cmd]);
 }
 
@@ -82,9 +86,9 @@ static void expect_no_such_reg(u64 id, int want)
 	enum cmd cmd;
 
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {
-		mem_fill_canary();
-		expect_access(cmd, id, (u64)hole - 8, want);
-		mem_expect_untouched(cmd_name[cmd]);
+		user_mem_fill_canary();
+		expect_access(cmd, id, (u64)user_hole - 8, want);
+		user_mem_expect_untouched(cmd_name[cmd]);
 	}
 }
 
@@ -136,15 +140,16 @@ static void check_sizes(int cmd)
 				continue;
 
 			/* Use a legal value, so that a write would succeed. */
-			mem_fill_canary();
-			*(u64 *)(hole - 8) = other_value(i);
-			expect_access(cmd, id, (u64)hole - 8, ENOENT);
-			fw_expect(*(u64 *)(hole - 8) == other_value(i),
-				  "%s %#lx wrote to memory", cmd_name[cmd], id);
-			mem_expect_canary(hole - 8, 8, "size");
+			user_mem_fill_canary();
+			*(u64 *)(user_hole - 8) = other_value(i);
+			expect_access(cmd, id, (u64)user_hole - 8, ENOENT);
+			test_expect(*(u64 *)(user_hole - 8) == other_value(i),
+				    "%s %#lx wrote to memory", cmd_name[cmd],
+				    id);
+			user_mem_expect_canary(user_hole - 8, 8, "size");
 
 			/* Refused before the pointer is used */
-			expect_access(cmd, id, (u64)hole, ENOENT);
+			expect_access(cmd, id, (u64)user_hole, ENOENT);
 			expect_access(cmd, id, 0, ENOENT);
 		}
 	}
@@ -157,8 +162,8 @@ static void check_bad_pointers(int cmd)
 	int i, j;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		for (j = 0; j < ARRAY_SIZE(bad_pointers); j++)
-			expect_access(cmd, fw_regs[i].id, bad_pointers[j],
+		for (j = 0; j < NR_USER_BAD_POINTERS; j++)
+			expect_access(cmd, fw_regs[i].id, user_bad_pointers[j],
 				      EFAULT);
 	}
 }
@@ -168,11 +173,11 @@ static void check_read_only(int unused)
 	int i;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		expect_access(GET, fw_regs[i].id, (u64)read_only, EFAULT);
+		expect_access(GET, fw_regs[i].id, (u64)user_read_only, EFAULT);
 
 		/* Reading the value works. */
-		mem_set_read_only(&state.val[i], sizeof(state.val[i]));
-		expect_access(SET, fw_regs[i].id, (u64)read_only, 0);
+		user_mem_set_read_only(&state.val[i], sizeof(state.val[i]));
+		expect_access(SET, fw_regs[i].id, (u64)user_read_only, 0);
 	}
 }
 
@@ -188,10 +193,10 @@ static void check_bad_pointer_unknown_id(int cmd)
 	int i, j;
 
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
-		for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
-			expect_access(cmd, ids[i], bad_pointers[j], want);
+		for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
+			expect_access(cmd, ids[i], user_bad_pointers[j], want);
 			expect_access(cmd, ids[i] ^ SIZE_FIELD(1),
-				      bad_pointers[j], ENOENT);
+				      user_bad_pointers[j], ENOENT);
 		}
 	}
 }
@@ -202,9 +207,9 @@ static void check_straddling_refused_value(int unused)
 	int i;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		memset(mem, 0xff, mem_size);
-		expect_access(SET, fw_regs[i].id, (u64)hole - 7, EFAULT);
-		expect_access(SET, fw_regs[i].id, (u64)hole - 8, EINVAL);
+		memset(user_mem, 0xff, user_mem_size);
+		expect_access(SET, fw_regs[i].id, (u64)user_hole - 7, EFAULT);
+		expect_access(SET, fw_regs[i].id, (u64)user_hole - 8, EINVAL);
 	}
 }
 
@@ -215,12 +220,12 @@ static void check_bad_one_reg(int unused)
 	int i, ret;
 
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {
-		for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-			ret = ioctl(vcpu->fd, cmds[cmd], bad_pointers[i]) ?
+		for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+			ret = ioctl(vcpu->fd, cmds[cmd], user_bad_pointers[i]) ?
 			      errno : 0;
-			fw_expect(ret == EFAULT, "%s at %#lx: %s",
-				  cmd_name[cmd], bad_pointers[i],
-				  strerror(ret));
+			test_expect(ret == EFAULT, "%s at %#lx: %s",
+				    cmd_name[cmd], user_bad_pointers[i],
+				    strerror(ret));
 		}
 	}
 	expect_unchanged("bad struct kvm_one_reg");
@@ -230,18 +235,18 @@ static void check_bad_one_reg(int unused)
 
 static void check_page_end(int cmd)
 {
-	u64 *val = (u64 *)(hole - 8);
+	u64 *val = (u64 *)(user_hole - 8);
 	int i;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		mem_fill_canary();
+		user_mem_fill_canary();
 		if (cmd == SET)
 			*val = state.val[i];
 
 		expect_access(cmd, fw_regs[i].id, (u64)val, 0);
-		fw_expect(*val == state.val[i], "%s holds %#lx at page end",
-			  fw_regs[i].name, *val);
-		mem_expect_canary((u8 *)val, 8, fw_regs[i].name);
+		test_expect(*val == state.val[i], "%s holds %#lx at page end",
+			    fw_regs[i].name, *val);
+		user_mem_expect_canary((u8 *)val, 8, fw_regs[i].name);
 	}
 }
 
@@ -253,16 +258,16 @@ static void check_page_middle(int cmd)
 
 	/* At every alignment. */
 	for (i = 0; i < NR_FW_REGS; i++) {
-		for (p = mem + 64; p < mem + 72; p++) {
-			mem_fill_canary();
+		for (p = user_mem + 64; p < user_mem + 72; p++) {
+			user_mem_fill_canary();
 			if (cmd == SET)
 				memcpy(p, &state.val[i], 8);
 
 			expect_access(cmd, fw_regs[i].id, (u64)p, 0);
 			memcpy(&val, p, 8);
-			fw_expect(val == state.val[i], "%s holds %#lx at %ld",
-				  fw_regs[i].name, val, (long)(p - mem));
-			mem_expect_canary(p, 8, fw_regs[i].name);
+			test_expect(val == state.val[i], "%s holds %#lx at %ld",
+				    fw_regs[i].name, val, (long)(p - user_mem));
+			user_mem_expect_canary(p, 8, fw_regs[i].name);
 		}
 	}
 }
@@ -276,13 +281,14 @@ static void check_straddle(int cmd)
 	for (i = 0; i < NR_FW_REGS; i++) {
 		other = other_value(i);
 		for (k = 1; k < 8; k++) {
-			mem_fill_canary();
+			user_mem_fill_canary();
 			if (cmd == SET)
-				memcpy(hole - k, &other, k);
+				memcpy(user_hole - k, &other, k);
 
-			expect_access(cmd, fw_regs[i].id, (u64)hole - k,
+			expect_access(cmd, fw_regs[i].id, (u64)user_hole - k,
 				      EFAULT);
-			mem_expect_canary(hole - k, k, fw_regs[i].name);
+			user_mem_expect_canary(user_hole - k, k,
+					       fw_regs[i].name);
 		}
 	}
 }
@@ -306,31 +312,32 @@ static void check_not_initialised(int unused)
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {
 		for (i = 0; i < ARRAY_SIZE(ids); i++) {
 			val = 0x1234;
-			ret = fw_one_reg(raw->fd, cmds[cmd], ids[i], (u64)&val);
-			fw_expect(ret == ENOEXEC && val == 0x1234,
-				  "%s %#lx: %s", cmd_name[cmd], ids[i],
-				  strerror(ret));
-			ret = fw_one_reg(raw->fd, cmds[cmd], ids[i], (u64)hole);
-			fw_expect(ret == ENOEXEC, "%s %#lx, bad pointer: %s",
-				  cmd_name[cmd], ids[i], strerror(ret));
+			ret = one_reg(raw->fd, cmds[cmd], ids[i], (u64)&val);
+			test_expect(ret == ENOEXEC && val == 0x1234,
+				    "%s %#lx: %s", cmd_name[cmd], ids[i],
+				    strerror(ret));
+			ret = one_reg(raw->fd, cmds[cmd], ids[i],
+				      (u64)user_hole);
+			test_expect(ret == ENOEXEC, "%s %#lx, bad pointer: %s",
+				    cmd_name[cmd], ids[i], strerror(ret));
 		}
-		ret = ioctl(raw->fd, cmds[cmd], hole) ? errno : 0;
-		fw_expect(ret == ENOEXEC, "%s, bad struct kvm_one_reg: %s",
-			  cmd_name[cmd], strerror(ret));
+		ret = ioctl(raw->fd, cmds[cmd], user_hole) ? errno : 0;
+		test_expect(ret == ENOEXEC, "%s, bad struct kvm_one_reg: %s",
+			    cmd_name[cmd], strerror(ret));
 	}
 
 	list.n = 0;
-	ret = fw_get_reg_list(raw->fd, &list);
-	fw_expect(ret == ENOEXEC && !list.n, "KVM_GET_REG_LIST: %s",
-		  strerror(ret));
-	ret = fw_get_reg_list(raw->fd, hole);
-	fw_expect(ret == ENOEXEC, "KVM_GET_REG_LIST, bad pointer: %s",
-		  strerror(ret));
+	ret = one_reg_list(raw->fd, &list);
+	test_expect(ret == ENOEXEC && !list.n, "KVM_GET_REG_LIST: %s",
+		    strerror(ret));
+	ret = one_reg_list(raw->fd, user_hole);
+	test_expect(ret == ENOEXEC, "KVM_GET_REG_LIST, bad pointer: %s",
+		    strerror(ret));
 
 	kvm_vm_free(bare);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "id: unknown PSCI_VERSION or workaround number is ENOENT",
 	  check_unknown_regno, FW_PSCI_VERSION },
 	{ "id: unknown bitmap number is ENOENT", check_unknown_regno, FW_STD },
@@ -374,14 +381,14 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	vm = fw_vm_create_one(&vcpu);
 	state = fw_state_read(vcpu);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

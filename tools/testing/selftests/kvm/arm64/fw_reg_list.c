@@ -16,8 +16,12 @@
  */
 #include <errno.h>
 
-#include "fw_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
@@ -35,12 +39,12 @@ static struct kvm_reg_list *make_list(u64 n, u64 room, void **map, size_t *size)
 	struct kvm_reg_list *list;
 	u8 *start, *end;
 
-	*size = align_up(len, page_size) + page_size;
+	*size = align_up(len, user_page_size) + user_page_size;
 	start = kvm_mmap(*size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS, -1);
-	end = start + *size - page_size;
-	memset(start, CANARY, *size - page_size);
-	mem_protect(end, page_size, PROT_NONE);
+	end = start + *size - user_page_size;
+	memset(start, USER_CANARY, *size - user_page_size);
+	user_mem_protect(end, user_page_size, PROT_NONE);
 
 	list = (struct kvm_reg_list *)(end - len);
 	list->n = n;
@@ -69,14 +73,15 @@ static void expect_too_small(u64 n, u64 total)
 	int ret;
 
 	list = make_list(n, n, &map, &size);
-	ret = fw_get_reg_list(vcpu->fd, list);
-	fw_expect(ret == E2BIG, "n %lu: %s", n, strerror(ret));
-	fw_expect(list->n == total, "n is %llu, expected %lu", list->n, total);
+	ret = one_reg_list(vcpu->fd, list);
+	test_expect(ret == E2BIG, "n %lu: %s", n, strerror(ret));
+	test_expect(list->n == total, "n is %llu, expected %lu", list->n,
+		    total);
 
 	len = n * sizeof(u64);
-	for (i = 0; i < len && ((u8 *)list->reg)[i] == CANARY; i++)
+	for (i = 0; i < len && ((u8 *)list->reg)[i] == USER_CANARY; i++)
 		;
-	fw_expect(i == len, "n %lu: list written to", n);
+	test_expect(i == len, "n %lu: list written to", n);
 	kvm_munmap(map, size);
 }
 
@@ -103,17 +108,18 @@ static void check_list_exact(int extra)
 
 	total = nr_regs(&first);
 	list = make_list(total + extra, total + extra, &map, &size);
-	ret = fw_get_reg_list(vcpu->fd, list);
-	fw_expect(!ret, "n %lu: %s", total + extra, strerror(ret));
-	fw_expect(list->n == total, "n is %llu, expected %lu", list->n, total);
+	ret = one_reg_list(vcpu->fd, list);
+	test_expect(!ret, "n %lu: %s", total + extra, strerror(ret));
+	test_expect(list->n == total, "n is %llu, expected %lu", list->n,
+		    total);
 
 	for (i = 0; i < NR_FW_REGS; i++)
-		fw_expect(list->reg[first + i] == fw_regs[i].id,
-			  "place %lu holds %#llx, expected %s", i,
-			  list->reg[first + i], fw_regs[i].name);
+		test_expect(list->reg[first + i] == fw_regs[i].id,
+			    "place %lu holds %#llx, expected %s", i,
+			    list->reg[first + i], fw_regs[i].name);
 	for (i = 0; i < extra * sizeof(u64); i++)
-		fw_expect(((u8 *)&list->reg[total])[i] == CANARY,
-			  "written past the end of the list");
+		test_expect(((u8 *)&list->reg[total])[i] == USER_CANARY,
+			    "written past the end of the list");
 
 	kvm_munmap(map, size);
 }
@@ -130,11 +136,11 @@ static void check_list_faults(int unused)
 	total = nr_regs(&first);
 	for (k = 0; k < NR_FW_REGS; k++) {
 		list = make_list(total, first + k, &map, &size);
-		ret = fw_get_reg_list(vcpu->fd, list);
-		fw_expect(ret == EFAULT, "fault at %s: %s", fw_regs[k].name,
-			  strerror(ret));
-		fw_expect(list->n == total, "n is %llu, expected %lu", list->n,
-			  total);
+		ret = one_reg_list(vcpu->fd, list);
+		test_expect(ret == EFAULT, "fault at %s: %s", fw_regs[k].name,
+			    strerror(ret));
+		test_expect(list->n == total, "n is %llu, expected %lu",
+			    list->n, total);
 		kvm_munmap(map, size);
 	}
 	fw_expect_state(vcpu, &state, "KVM_GET_REG_LIST");
@@ -144,14 +150,14 @@ static void check_list_bad_pointers(int unused)
 {
 	int i, ret;
 
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		ret = fw_get_reg_list(vcpu->fd, (void *)bad_pointers[i]);
-		fw_expect(ret == EFAULT, "list at %#lx: %s", bad_pointers[i],
-			  strerror(ret));
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		ret = one_reg_list(vcpu->fd, (void *)user_bad_pointers[i]);
+		test_expect(ret == EFAULT, "list at %#lx: %s",
+			    user_bad_pointers[i], strerror(ret));
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "list: too small is E2BIG, with n written back",
 	  check_list_too_small },
 	{ "list: of the exact size, before a hole", check_list_exact, 0 },
@@ -165,14 +171,14 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	vm = fw_vm_create_one(&vcpu);
 	state = fw_state_read(vcpu);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

@@ -14,8 +14,14 @@
  * mitigations=off, to cover several states.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "fw_reg_host.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "processor.h"
 
 /* Differ from acceptable values only in bits 31 and up, or are negative. */
 static const u64 wide_values[] = {
@@ -52,23 +58,24 @@ static void check_reg_list(int psci_0_2)
 		nr_fw++;
 	}
 
-	fw_expect(nr_fw == NR_FW_REGS, "%d firmware registers, expected %d",
-		  nr_fw, NR_FW_REGS);
+	test_expect(nr_fw == NR_FW_REGS, "%d firmware registers, expected %d",
+		    nr_fw, NR_FW_REGS);
 
 	for (i = 0; i < NR_FW_REGS; i++) {
 		if (first < 0 || first + i >= list->n)
 			break;
-		fw_expect(list->reg[first + i] == fw_regs[i].id,
-			  "place %d holds %#llx, expected %s", i,
-			  list->reg[first + i], fw_regs[i].name);
+		test_expect(list->reg[first + i] == fw_regs[i].id,
+			    "place %d holds %#llx, expected %s", i,
+			    list->reg[first + i], fw_regs[i].name);
 	}
 
 	/* Core registers come before, system registers after. */
-	fw_expect(first > 0 && (list->reg[first - 1] & KVM_REG_ARM_COPROC_MASK)
-		  != KVM_REG_ARM64_SYSREG, "system registers come first");
-	fw_expect(first >= 0 && first + NR_FW_REGS < list->n &&
-		  (list->reg[first + NR_FW_REGS] & KVM_REG_ARM_COPROC_MASK)
-		  == KVM_REG_ARM64_SYSREG, "no system register follows");
+	test_expect(first > 0 &&
+		    (list->reg[first - 1] & KVM_REG_ARM_COPROC_MASK)
+		    != KVM_REG_ARM64_SYSREG, "system registers come first");
+	test_expect(first >= 0 && first + NR_FW_REGS < list->n &&
+		    (list->reg[first + NR_FW_REGS] & KVM_REG_ARM_COPROC_MASK)
+		    == KVM_REG_ARM64_SYSREG, "no system register follows");
 
 	free(list);
 	kvm_vm_free(vm);
@@ -84,13 +91,13 @@ static void check_workaround_1_3_sysfs(int nr)
 	u64 level, want;
 
 	if (!host)
-		return fw_skip("not reported by sysfs");
+		return test_skip("not reported by sysfs");
 
 	vm = fw_vm_create_one(&vcpu);
 	level = vcpu_get_reg(vcpu, fw_regs[nr].id);
 	want = nr == FW_WORKAROUND_1 ? host->workaround_1 : host->workaround_3;
-	fw_expect(level < 64 && (want & BIT(level)), "%s is %lu on '%s'",
-		  fw_regs[nr].name, level, host->line);
+	test_expect(level < 64 && (want & BIT(level)), "%s is %lu on '%s'",
+		    fw_regs[nr].name, level, host->line);
 	kvm_vm_free(vm);
 }
 
@@ -99,9 +106,9 @@ static void expect_workaround_2(struct kvm_vcpu *vcpu, bool ssbs)
 	u64 want = fw_workaround_2_level(fw_host_spectre_v4(), ssbs);
 	u64 level = vcpu_get_reg(vcpu, fw_regs[FW_WORKAROUND_2].id);
 
-	fw_expect(level == want,
-		  "with SSBS %lu WORKAROUND_2 is %lu, expected %lu",
-		  fw_get_ssbs(vcpu), level, want);
+	test_expect(level == want,
+		    "with SSBS %lu WORKAROUND_2 is %lu, expected %lu",
+		    fw_get_ssbs(vcpu), level, want);
 }
 
 static void check_workaround_2_sysfs(int unused)
@@ -110,7 +117,7 @@ static void check_workaround_2_sysfs(int unused)
 	struct kvm_vm *vm;
 
 	if (fw_host_spectre_v4() == FW_V4_UNKNOWN)
-		return fw_skip("not reported by sysfs");
+		return test_skip("not reported by sysfs");
 
 	vm = fw_vm_create_one(&vcpu);
 	expect_workaround_2(vcpu, fw_get_ssbs(vcpu));
@@ -136,7 +143,7 @@ static void check_psci_default(int psci_0_2)
 	u64 val;
 
 	val = vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
-	fw_expect(val == psci_default(psci_0_2), "PSCI_VERSION is %#lx", val);
+	test_expect(val == psci_default(psci_0_2), "PSCI_VERSION is %#lx", val);
 	kvm_vm_free(vm);
 }
 
@@ -297,13 +304,13 @@ static struct kvm_vm *ssbs_vm_create(struct kvm_vcpu **vcpu, bool visible)
 	struct kvm_vm *vm;
 
 	if (fw_host_spectre_v4() == FW_V4_UNKNOWN) {
-		fw_skip("not reported by sysfs");
+		test_skip("not reported by sysfs");
 		return NULL;
 	}
 
 	vm = fw_vm_create_one(vcpu);
 	if (visible && !fw_get_ssbs(*vcpu)) {
-		fw_skip("no SSBS");
+		test_skip("no SSBS");
 		kvm_vm_free(vm);
 		return NULL;
 	}
@@ -372,8 +379,9 @@ static void check_bmap_default(int unused)
 
 	for (i = FW_FIRST_BMAP; i < NR_FW_REGS; i++) {
 		val = vcpu_get_reg(vcpu, fw_regs[i].id);
-		fw_expect(val == fw_regs[i].initial, "%s is %#lx, expected %#lx",
-			  fw_regs[i].name, val, fw_regs[i].initial);
+		test_expect(val == fw_regs[i].initial,
+			    "%s is %#lx, expected %#lx",
+			    fw_regs[i].name, val, fw_regs[i].initial);
 	}
 	kvm_vm_free(vm);
 }
@@ -423,7 +431,7 @@ static void check_bmap_values(int nr)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "register list: 8 firmware registers, contiguous and in order",
 	  check_reg_list, true },
 	{ "register list: the same without PSCI_0_2", check_reg_list, false },
@@ -489,9 +497,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -10,7 +10,14 @@
  * Discovery of the workarounds, which no bitmap turns off, depends on the state
  * of the host: run this on the same hosts as fw_reg_matrix.
  */
-#include "fw_reg_host.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "processor.h"
 
 #define ST_GPA_BASE	BIT(30)
 
@@ -71,8 +78,8 @@ static void expect_gated_call(struct kvm_vcpu *vcpu, const struct gated_call *c,
 		fw_expect_refused(vcpu, c->fn, c->arg);
 	} else if (c->any) {
 		r = fw_guest_call(vcpu, c->fn, c->arg);
-		fw_expect(r.x[0] != (u64)SMCCC_RET_NOT_SUPPORTED,
-			  "call %#lx(%#lx) is refused", c->fn, c->arg);
+		test_expect(r.x[0] != (u64)SMCCC_RET_NOT_SUPPORTED,
+			    "call %#lx(%#lx) is refused", c->fn, c->arg);
 	} else {
 		fw_expect_call(vcpu, c->fn, c->arg,
 			       c->x[0], c->x[1], c->x[2], c->x[3]);
@@ -240,7 +247,7 @@ static void check_el2(int unused)
 	int i;
 
 	if (!test_supports_el2()) {
-		fw_skip("no nested virtualization");
+		test_skip("no nested virtualization");
 		return;
 	}
 
@@ -258,7 +265,7 @@ static void check_el2(int unused)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "STD_BMAP: gates TRNG", check_bmap_guest, FW_STD },
 	{ "STD_HYP_BMAP: gates PV time", check_bmap_guest, FW_STD_HYP },
 	{ "VENDOR_HYP_BMAP: gates UID and FEATURES, and PTP",
@@ -278,9 +285,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

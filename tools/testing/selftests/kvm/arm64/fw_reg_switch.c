@@ -10,15 +10,23 @@
  * kernel without the switch only the load is run.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "abi_switch.h"
-#include "fw_reg.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* For threads, which cannot go on after a failure */
 static void __assert_set(int line, struct kvm_vcpu *vcpu, u64 id, u64 val,
 			 int want)
 {
-	int ret = fw_set(vcpu, id, val);
+	int ret = one_reg_set(vcpu, id, val);
 
 	TEST_ASSERT(ret == want, "line %d: %#lx <- %#lx: %s, expected %s", line,
 		    id, val, strerror(ret), strerror(want));
@@ -29,7 +37,7 @@ static void __assert_set(int line, struct kvm_vcpu *vcpu, u64 id, u64 val,
 static void __assert_reg(int line, struct kvm_vcpu *vcpu, u64 id, u64 want)
 {
 	u64 val = ~want;
-	int ret = fw_get(vcpu, id, &val);
+	int ret = one_reg_get(vcpu, id, &val);
 
 	TEST_ASSERT(!ret && val == want,
 		    "line %d: %#lx reads %#lx (%s), expected %#lx", line, id,
@@ -47,11 +55,11 @@ static void assert_errors(struct kvm_vcpu *vcpu, int nr)
 	assert_set(vcpu, id, ~0UL, EINVAL);
 	assert_set(vcpu, id | 0xff00, 0, ENOENT);
 	assert_set(vcpu, id ^ u32_size, 0, ENOENT);
-	TEST_ASSERT_EQ(fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id, 0), EFAULT);
-	TEST_ASSERT_EQ(fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id, 0), EFAULT);
-	TEST_ASSERT_EQ(fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id | 0xff00, 0),
+	TEST_ASSERT_EQ(one_reg(vcpu->fd, KVM_SET_ONE_REG, id, 0), EFAULT);
+	TEST_ASSERT_EQ(one_reg(vcpu->fd, KVM_GET_ONE_REG, id, 0), EFAULT);
+	TEST_ASSERT_EQ(one_reg(vcpu->fd, KVM_SET_ONE_REG, id | 0xff00, 0),
 		       EFAULT);
-	TEST_ASSERT_EQ(fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id | 0xff00, 0),
+	TEST_ASSERT_EQ(one_reg(vcpu->fd, KVM_GET_ONE_REG, id | 0xff00, 0),
 		       ENOENT);
 }
 
@@ -302,8 +310,8 @@ static void *write_until_frozen(void *data)
 			id = fw_regs[i].id;
 			before = vcpu_get_reg(w->vcpu, id);
 			/* The guest can always call FEATURES. */
-			ret = fw_set(w->vcpu, id, i == FW_VENDOR_HYP ?
-				     1 + 2 * (n & 1) : n & fw_regs[i].features);
+			ret = one_reg_set(w->vcpu, id, i == FW_VENDOR_HYP ?
+					  1 + 2 * (n & 1) : n & fw_regs[i].features);
 			TEST_ASSERT(!ret || ret == EBUSY, "%s: %s",
 				    fw_regs[i].name, strerror(ret));
 			if (busy)
@@ -384,7 +392,7 @@ static void check_first_runs(int unused)
 	abi_flip_and_join(1);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "running VM: guests' answers constant, registers frozen",
 	  check_running_vm },
 	{ "fresh VM: legal results and values, several vCPUs writing",
@@ -401,8 +409,8 @@ int main(void)
 
 	abi_begin();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,8 +12,11 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#include "abi_switch.h"
-#include "fw_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/one_reg.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 #define TRACE_DIR	"/sys/kernel/tracing/"
 #define EVENTS_DIR	TRACE_DIR "events/kvm_arm64_rust/"
@@ -127,19 +130,19 @@ static void check_accesses(int which)
 	for (i = 0; i < ARRAY_SIZE(accesses); i++) {
 		const struct access *a = &accesses[i];
 
-		ret = a->write ? fw_set(vcpu, a->id, a->val) :
-				 fw_get(vcpu, a->id, &val);
-		fw_expect(ret == a->ret, "%s: %s", a->what, strerror(ret));
+		ret = a->write ? one_reg_set(vcpu, a->id, a->val) :
+				 one_reg_get(vcpu, a->id, &val);
+		test_expect(ret == a->ret, "%s: %s", a->what, strerror(ret));
 
 		nr = traced(last, sizeof(last));
-		fw_expect(nr == !!a->event, "%s: %d events", a->what, nr);
+		test_expect(nr == !!a->event, "%s: %d events", a->what, nr);
 		if (!a->event)
 			continue;
 
 		snprintf(want, sizeof(want), "%s: vcpu %d id 0x%lx %s side %s",
 			 a->event, VCPU_ID, a->id, a->values, m->side);
-		fw_expect(!strcmp(last, want), "%s: '%s', expected '%s'",
-			  a->what, last, want);
+		test_expect(!strcmp(last, want), "%s: '%s', expected '%s'",
+			    a->what, last, want);
 	}
 
 	kvm_vm_free(vm);
@@ -156,7 +159,7 @@ static void check_silence(int unused)
 
 	vm = fw_vm_create_one(&vcpu);
 	vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
-	fw_expect(!traced(last, sizeof(last)), "'%s' while off", last);
+	test_expect(!traced(last, sizeof(last)), "'%s' while off", last);
 	kvm_vm_free(vm);
 }
 
@@ -169,11 +172,11 @@ static void check_bad_modes(int unused)
 	TEST_ASSERT(abi_read_word(ABI_DIR "mode", before), "Failed to read the mode");
 	for (i = 0; i < ARRAY_SIZE(bad); i++) {
 		ret = abi_write_word(ABI_DIR "mode", bad[i]);
-		fw_expect(ret == EINVAL || !bad[i][0], "mode '%s': %s", bad[i],
-			  strerror(ret));
-		fw_expect(abi_read_word(ABI_DIR "mode", mode) &&
-			  !strcmp(mode, before), "'%s' gave mode %s", bad[i],
-			  mode);
+		test_expect(ret == EINVAL || !bad[i][0], "mode '%s': %s",
+			    bad[i], strerror(ret));
+		test_expect(abi_read_word(ABI_DIR "mode", mode) &&
+			    !strcmp(mode, before), "'%s' gave mode %s", bad[i],
+			    mode);
 	}
 }
 
@@ -187,9 +190,9 @@ static void check_root_only(int unused)
 
 	for (i = 0; i < ARRAY_SIZE(files); i++) {
 		snprintf(path, sizeof(path), ABI_DIR "%s", files[i]);
-		fw_expect(!stat(path, &st) && !st.st_uid &&
-			  !(st.st_mode & 0077), "%s is mode %o", path,
-			  st.st_mode);
+		test_expect(!stat(path, &st) && !st.st_uid &&
+			    !(st.st_mode & 0077), "%s is mode %o", path,
+			    st.st_mode);
 
 		if (!fork()) {
 			if (setgid(65534) || setuid(65534))
@@ -198,12 +201,12 @@ static void check_root_only(int unused)
 			      open(path, O_WRONLY) >= 0);
 		}
 		wait(&status);
-		fw_expect(WIFEXITED(status) && !WEXITSTATUS(status),
-			  "%s can be opened by a user", path);
+		test_expect(WIFEXITED(status) && !WEXITSTATUS(status),
+			    "%s can be opened by a user", path);
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "mode c: each access is traced, side c", check_accesses, 0 },
 	{ "mode rust: each access is traced, side rust", check_accesses, 1 },
 	{ "mode check: each access is traced, side c", check_accesses, 2 },
@@ -228,8 +231,8 @@ int main(void)
 	TEST_ASSERT(!abi_write_word(EVENTS_DIR "enable", "1"), "%s: %s",
 		    EVENTS_DIR "enable", strerror(errno));
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -15,8 +15,12 @@
  */
 #include <errno.h>
 
-#include "id_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 /* The state of a new VM with every feature */
 static struct id_state initial;
@@ -73,11 +77,11 @@ static void restore(struct kvm_vcpu *vcpu)
 static void expect_access(struct kvm_vcpu *vcpu, unsigned long cmd, u64 id,
 			  u8 *addr, int want)
 {
-	int ret = fw_one_reg(vcpu->fd, cmd, id, (u64)addr);
+	int ret = one_reg(vcpu->fd, cmd, id, (u64)addr);
 
-	fw_expect(ret == want, "%s %#lx: %s, expected %s",
-		  cmd == KVM_SET_ONE_REG ? "SET" : "GET", id, strerror(ret),
-		  strerror(want));
+	test_expect(ret == want, "%s %#lx: %s, expected %s",
+		    cmd == KVM_SET_ONE_REG ? "SET" : "GET", id, strerror(ret),
+		    strerror(want));
 }
 
 /* The register does not exist. SET still reads 8 bytes first, for any size. */
@@ -85,13 +89,13 @@ static void expect_unknown(struct kvm_vcpu *vcpu, u64 id)
 {
 	int k;
 
-	memset(hole - 8, 0, 8);
-	expect_access(vcpu, KVM_SET_ONE_REG, id, hole - 8, ENOENT);
+	memset(user_hole - 8, 0, 8);
+	expect_access(vcpu, KVM_SET_ONE_REG, id, user_hole - 8, ENOENT);
 	for (k = 0; k < 8; k++)
-		expect_access(vcpu, KVM_SET_ONE_REG, id, hole - k, EFAULT);
-	expect_access(vcpu, KVM_GET_ONE_REG, id, hole - 8, ENOENT);
-	expect_access(vcpu, KVM_GET_ONE_REG, id, hole, ENOENT);
-	fw_expect(!*(u64 *)(hole - 8), "GET %#lx wrote a value", id);
+		expect_access(vcpu, KVM_SET_ONE_REG, id, user_hole - k, EFAULT);
+	expect_access(vcpu, KVM_GET_ONE_REG, id, user_hole - 8, ENOENT);
+	expect_access(vcpu, KVM_GET_ONE_REG, id, user_hole, ENOENT);
+	test_expect(!*(u64 *)(user_hole - 8), "GET %#lx wrote a value", id);
 }
 
 static void check_access(int ran)
@@ -115,12 +119,12 @@ static void check_access(int ran)
 		}
 
 		/* A value that would be refused is not checked either. */
-		memset(hole - 8, 0xff, 8);
+		memset(user_hole - 8, 0xff, 8);
 		for (i = 0; i < 8; i++) {
-			expect_access(vcpus[0], KVM_SET_ONE_REG, id, hole - i,
-				      EFAULT);
-			expect_access(vcpus[0], KVM_GET_ONE_REG, id, hole - i,
-				      EFAULT);
+			expect_access(vcpus[0], KVM_SET_ONE_REG, id,
+				      user_hole - i, EFAULT);
+			expect_access(vcpus[0], KVM_GET_ONE_REG, id,
+				      user_hole - i, EFAULT);
 		}
 		for (i = 0; i < 16; i++) {
 			field = (u64)i << KVM_REG_SIZE_SHIFT;
@@ -184,7 +188,7 @@ static void expect_frozen_at(struct kvm_vcpu *vcpu, int nr, u64 now, u64 val)
 
 	/* The host's value of these fields is accepted without effect. */
 	if (want == EBUSY && !((val ^ now) & ~id_ignored(nr)) &&
-	    !fw_set(vcpu, id_reg(nr), val))
+	    !one_reg_set(vcpu, id_reg(nr), val))
 		want = 0;
 
 	id_expect_set(vcpu, nr, val, want, now);
@@ -245,8 +249,8 @@ static void check_immediate_exit(int unused)
 	vm = create(vcpus);
 	vcpus[1]->run->immediate_exit = 1;
 	ret = __vcpu_run(vcpus[1]);
-	fw_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
-		  strerror(errno));
+	test_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
+		    strerror(errno));
 	expect_frozen(vcpus);
 	kvm_vm_free(vm);
 }
@@ -304,7 +308,7 @@ static void check_reinit(int ran)
 		fw_vcpu_reinit(vcpus[i % 2]);
 		id_expect_vm_state(vcpus, &state, "after KVM_ARM_VCPU_INIT");
 	}
-	fw_expect(vcpu_get_reg(vcpus[1], clidr_id) == clidr, "CLIDR_EL1");
+	test_expect(vcpu_get_reg(vcpus[1], clidr_id) == clidr, "CLIDR_EL1");
 
 	if (ran) {
 		expect_frozen(vcpus);
@@ -389,7 +393,7 @@ static void check_clidr(int unused)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "before the first run: SET is EFAULT before ENOENT, GET vice versa",
 	  check_access, false },
 	{ "after it: SET is EFAULT before ENOENT, GET vice versa",
@@ -426,15 +430,15 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	vm = create(vcpus);
 	initial = id_state_read(vcpus[0]);
 	has_aarch32 = id_has_aarch32(&initial);
 	kvm_vm_free(vm);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

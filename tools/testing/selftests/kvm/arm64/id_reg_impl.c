@@ -16,7 +16,10 @@
  */
 #include <errno.h>
 
-#include "id_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "processor.h"
 
 /* The state of a new VM with every feature */
 static struct id_state initial;
@@ -103,14 +106,14 @@ static void check_imp_capability(int unused)
 	u64 midr = initial.val[nr];
 
 	ret = vm_check_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS);
-	fw_expect(ret == 1, "KVM_CHECK_EXTENSION: %d", ret);
+	test_expect(ret == 1, "KVM_CHECK_EXTENSION: %d", ret);
 	ret = __vm_ioctl(vm, KVM_ENABLE_CAP, &cap);
-	fw_expect(ret == -1 && errno == EINVAL, "flags: %d, %d", ret, errno);
+	test_expect(ret == -1 && errno == EINVAL, "flags: %d, %d", ret, errno);
 
 	vcpu = id_vcpu_add(vm, 0, id_all_features());
 	ret = __vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	fw_expect(ret == -1 && errno == EINVAL, "after a vCPU: %d, %d", ret,
-		  errno);
+	test_expect(ret == -1 && errno == EINVAL, "after a vCPU: %d, %d", ret,
+		    errno);
 	id_expect_set(vcpu, nr, midr ^ BIT(0), EINVAL, midr);
 	kvm_vm_free(vm);
 
@@ -120,12 +123,12 @@ static void check_imp_capability(int unused)
 	vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
 	vcpu = id_vcpu_add(vm, 0, id_all_features());
 	ret = __vm_enable_cap(vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
-	fw_expect(ret == -1 && errno == EINVAL, "again: %d, %d", ret, errno);
+	test_expect(ret == -1 && errno == EINVAL, "again: %d, %d", ret, errno);
 	id_expect_set(vcpu, nr, midr ^ BIT(0), 0, midr ^ BIT(0));
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "MIDR, REVIDR, AIDR: EINVAL without the capability",
 	  check_imp_fixed, false },
 	{ "MIDR, REVIDR, AIDR: EINVAL without it after the first run",
@@ -146,13 +149,13 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	vm = id_vm_create(id_all_features(), false, vcpus);
 	initial = id_state_read(vcpus[0]);
 	kvm_vm_free(vm);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -14,8 +14,18 @@
  * Userspace sets the vCPU's exception level, so that no hypervisor code is
  * needed.
  */
-#include "abi_switch.h"
-#include "smccc_sysreg.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 #define FEATURES	(BIT(KVM_ARM_VCPU_PSCI_0_2) | BIT(KVM_ARM_VCPU_HAS_EL2))
 
@@ -57,7 +67,7 @@ static void create_vm(void)
 	smccc_vm_add_vcpus(vm, 2, FEATURES | BIT(KVM_ARM_VCPU_POWER_OFF),
 			   vcpus);
 	gic_fd = smccc_add_gic(vm, KVM_DEV_TYPE_ARM_VGIC_V3, 2);
-	context = "nested";
+	image_set_context("nested");
 }
 
 /* ---- Who serves a call ---- */
@@ -108,12 +118,12 @@ static void set(u64 id, u64 val)
 
 static void set_up(const struct setting *s)
 {
-	u64 hcr = get(SYS_REG(HCR_EL2)) & ~HCR_TSC;
+	u64 hcr = get(IMAGE_SYS_REG(HCR_EL2)) & ~HCR_TSC;
 
-	set(SYS_REG(HCR_EL2), hcr | HCR_RW | s->hcr);
-	set(SYS_REG(VBAR_EL2), VECTORS);
-	set(SYS_REG(ESR_EL2), 0);
-	set(SYS_REG(ELR_EL2), 0);
+	set(IMAGE_SYS_REG(HCR_EL2), hcr | HCR_RW | s->hcr);
+	set(IMAGE_SYS_REG(VBAR_EL2), VECTORS);
+	set(IMAGE_SYS_REG(ESR_EL2), 0);
+	set(IMAGE_SYS_REG(ELR_EL2), 0);
 	set(ARM64_CORE_REG(regs.pstate), s->at_el2 ? EL2H : EL1H);
 	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_STOPPED);
 }
@@ -123,7 +133,7 @@ static u64 nr_served(void)
 {
 	struct abi_stats stats = {};
 
-	if (abi.present)
+	if (abi_present())
 		stats = abi_read_surface("smccc");
 	return stats.c + stats.rust;
 }
@@ -144,22 +154,22 @@ static const struct {
 static void expect_taken(const struct setting *s, const struct smccc_call *c)
 {
 	u64 pc = smccc_pc(s->insn), pstate = get(ARM64_CORE_REG(regs.pstate));
-	u64 esr = get(SYS_REG(ESR_EL2)), elr = get(SYS_REG(ELR_EL2));
+	u64 esr = get(IMAGE_SYS_REG(ESR_EL2)), elr = get(IMAGE_SYS_REG(ELR_EL2));
 	int i;
 
-	fw_expect(c->exit == KVM_EXIT_MMIO && !c->err,
-		  "call %#lx: exit %u, error %d", c->in[0], c->exit, c->err);
-	fw_expect(pc + c->pc == VECTORS + s->vector,
-		  "call %#lx: PC %#lx, expected %#lx", c->in[0], pc + c->pc,
-		  VECTORS + s->vector);
-	fw_expect((pstate & MODE_MASK) == (EL2H & MODE_MASK),
-		  "call %#lx: PSTATE %#lx", c->in[0], pstate);
-	fw_expect(esr == s->esr && elr == pc + s->elr,
-		  "call %#lx: ESR %#lx, ELR %#lx, expected %#lx, %#lx",
-		  c->in[0], esr, elr, s->esr, pc + s->elr);
+	test_expect(c->exit == KVM_EXIT_MMIO && !c->err,
+		    "call %#lx: exit %u, error %d", c->in[0], c->exit, c->err);
+	test_expect(pc + c->pc == VECTORS + s->vector,
+		    "call %#lx: PC %#lx, expected %#lx", c->in[0], pc + c->pc,
+		    VECTORS + s->vector);
+	test_expect((pstate & MODE_MASK) == (EL2H & MODE_MASK),
+		    "call %#lx: PSTATE %#lx", c->in[0], pstate);
+	test_expect(esr == s->esr && elr == pc + s->elr,
+		    "call %#lx: ESR %#lx, ELR %#lx, expected %#lx, %#lx",
+		    c->in[0], esr, elr, s->esr, pc + s->elr);
 	for (i = 0; i < 8; i++)
-		fw_expect(c->x[i] == c->in[i], "call %#lx: x%d is %#lx",
-			  c->in[0], i, c->x[i]);
+		test_expect(c->x[i] == c->in[i], "call %#lx: x%d is %#lx",
+			    c->in[0], i, c->x[i]);
 	psci_expect_mp_state(vcpus[1], KVM_MP_STATE_STOPPED, "another vCPU");
 }
 
@@ -178,11 +188,11 @@ static void check_setting(int nr)
 		served = nr_served() - before;
 		if (s->is_served) {
 			smccc_expect(&c, .x = { calls[i].x0 });
-			fw_expect(!abi.present || served,
-				  "call %#lx was not counted", c.in[0]);
+			test_expect(!abi_present() || served,
+				    "call %#lx was not counted", c.in[0]);
 		} else {
 			expect_taken(s, &c);
-			fw_expect(!served, "call %#lx was served", c.in[0]);
+			test_expect(!served, "call %#lx was served", c.in[0]);
 		}
 	}
 }
@@ -206,14 +216,14 @@ static void turn_on(enum caller where, bool el2_is_be, bool el1_is_be)
 {
 	bool want = where == AT_EL2 ? el2_is_be : el1_is_be;
 	struct setting s = { .at_el2 = where == AT_EL2 };
-	u64 sctlr, id = SYS_REG(SCTLR_EL2), pstate;
+	u64 sctlr, id = IMAGE_SYS_REG(SCTLR_EL2), pstate;
 	struct smccc_call c;
 
 	set_up(&s);
 	sctlr = get(id) & ~SCTLR_EE;
 	set(id, sctlr | (el2_is_be ? SCTLR_EE : 0));
-	sctlr = get(SYS_REG(SCTLR_EL1)) & ~SCTLR_EE;
-	set(SYS_REG(SCTLR_EL1), sctlr | (el1_is_be ? SCTLR_EE : 0));
+	sctlr = get(IMAGE_SYS_REG(SCTLR_EL1)) & ~SCTLR_EE;
+	set(IMAGE_SYS_REG(SCTLR_EL1), sctlr | (el1_is_be ? SCTLR_EE : 0));
 	/* The target has the opposite endianness before. */
 	sctlr = vcpu_get_reg(vcpus[1], id) & ~SCTLR_EE;
 	vcpu_set_reg(vcpus[1], id, sctlr | (want ? 0 : SCTLR_EE));
@@ -224,12 +234,12 @@ static void turn_on(enum caller where, bool el2_is_be, bool el1_is_be)
 	psci_expect_mp_state(vcpus[1], KVM_MP_STATE_RUNNABLE, "CPU_ON");
 	psci_expect_begin(vcpus[1], ENTRY, CONTEXT_ID);
 	pstate = vcpu_get_reg(vcpus[1], ARM64_CORE_REG(regs.pstate));
-	fw_expect(pstate == EL2H, "it begins with PSTATE %#lx", pstate);
+	test_expect(pstate == EL2H, "it begins with PSTATE %#lx", pstate);
 	sctlr = vcpu_get_reg(vcpus[1], id);
-	fw_expect(!!(sctlr & SCTLR_EE) == want,
-		  "EL2 %s, EL1 %s: it begins with SCTLR_EL2 %#lx",
-		  el2_is_be ? "big" : "little", el1_is_be ? "big" : "little",
-		  sctlr);
+	test_expect(!!(sctlr & SCTLR_EE) == want,
+		    "EL2 %s, EL1 %s: it begins with SCTLR_EL2 %#lx",
+		    el2_is_be ? "big" : "little", el1_is_be ? "big" : "little",
+		    sctlr);
 }
 
 static void check_endianness(int where)
@@ -253,9 +263,9 @@ static void check_runs(int where)
 		       CONTEXT_ID);
 	smccc_expect(&c, .x = { PSCI_RET_SUCCESS });
 	ret = smccc_run(vcpus[1]);
-	fw_expect(!ret && vcpus[1]->run->exit_reason == KVM_EXIT_MMIO &&
-		  !vcpus[1]->run->mmio.phys_addr, "KVM_RUN: %d, exit %u", ret,
-		  vcpus[1]->run->exit_reason);
+	test_expect(!ret && vcpus[1]->run->exit_reason == KVM_EXIT_MMIO &&
+		    !vcpus[1]->run->mmio.phys_addr, "KVM_RUN: %d, exit %u", ret,
+		    vcpus[1]->run->exit_reason);
 	psci_expect_begin(vcpus[1], entry, CONTEXT_ID);
 	vcpu_run_complete_io(vcpus[1]);
 
@@ -265,7 +275,7 @@ static void check_runs(int where)
 		     .mp_state = KVM_MP_STATE_STOPPED);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "SMC #1 at EL2 is refused", check_smc_imm, true },
 	{ "SMC #1 of its guest is refused, if it is not trapped",
 	  check_smc_imm, false },
@@ -279,7 +289,7 @@ static const struct fw_case cases[] = {
 
 int main(void)
 {
-	struct fw_case c = { .run = check_setting };
+	struct test_case c = { .run = check_setting };
 
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_EL2));
 	if (__abi_open())
@@ -287,15 +297,15 @@ int main(void)
 	create_vm();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(settings) + ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(settings) + ARRAY_SIZE(cases));
 
 	for (c.arg = 0; c.arg < ARRAY_SIZE(settings); c.arg++) {
 		c.name = settings[c.arg].name;
-		fw_run_cases(&c, 1);
+		test_run_cases(&c, 1);
 	}
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	close(gic_fd);
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

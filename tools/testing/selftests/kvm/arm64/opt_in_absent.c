@@ -9,12 +9,21 @@
  * VM that was created before that one. The expected errors are those of a
  * kernel without these features.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "feature_level.h"
-#include "opt_in_probe.h"
-#include "user_mem.h"
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
+#include "abi/switch.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
+#include "processor.h"
 
 static const char * const modes[] = { "rust", "c", "check" };
 
@@ -41,9 +50,10 @@ static void use_rich(void)
 	u64 val;
 
 	level_expect_set(rich[0], 0, LEVELS_LOWEST, 0, level_host(rich[0], 0));
-	fw_expect(!fw_get(rich[1],
-			  KVM_REG_ARM_STD_BMAP | KVM_REG_ARM_SCOPE_VM, &val),
-		  "the VM with everything has no scopes");
+	test_expect(!one_reg_get(rich[1],
+				 KVM_REG_ARM_STD_BMAP | KVM_REG_ARM_SCOPE_VM,
+				 &val),
+		    "the VM with everything has no scopes");
 	fw_expect_x0(rich[1], PSCI_0_2_FN_PSCI_VERSION, 0, PSCI_VERSION(1, 1));
 	fw_expect_set(rich[0], FW_PSCI_VERSION, PSCI_VERSION(1, 0), EBUSY,
 		      PSCI_VERSION(1, 1));
@@ -63,10 +73,10 @@ static void expect_same_list(struct kvm_vcpu *vcpu, const char *which)
 {
 	struct kvm_reg_list *list = vcpu_get_reg_list(vcpu);
 
-	fw_expect(list->n == first_list->n &&
-		  !memcmp(list->reg, first_list->reg, list->n * sizeof(u64)),
-		  "%s: list of %llu registers, expected %llu", which, list->n,
-		  first_list->n);
+	test_expect(list->n == first_list->n &&
+		    !memcmp(list->reg, first_list->reg, list->n * sizeof(u64)),
+		    "%s: list of %llu registers, expected %llu", which, list->n,
+		    first_list->n);
 	free(list);
 }
 
@@ -87,16 +97,16 @@ static void expect_no_reg(struct kvm_vcpu *vcpu, u64 id)
 {
 	int i, ret;
 
-	memset(mem, 0, mem_size);
-	ret = fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)mem);
-	fw_expect(ret == ENOENT, "GET %#lx: %s", id, strerror(ret));
+	memset(user_mem, 0, user_mem_size);
+	ret = one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)user_mem);
+	test_expect(ret == ENOENT, "GET %#lx: %s", id, strerror(ret));
 	for (i = 0; i < 256; i++)
-		fw_expect(!mem[i], "GET %#lx wrote to memory", id);
-	ret = fw_one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)hole);
-	fw_expect(ret == ENOENT, "GET %#lx, bad pointer: %s", id,
-		  strerror(ret));
-	ret = fw_one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)mem);
-	fw_expect(ret == ENOENT, "SET %#lx: %s", id, strerror(ret));
+		test_expect(!user_mem[i], "GET %#lx wrote to memory", id);
+	ret = one_reg(vcpu->fd, KVM_GET_ONE_REG, id, (u64)user_hole);
+	test_expect(ret == ENOENT, "GET %#lx, bad pointer: %s", id,
+		    strerror(ret));
+	ret = one_reg(vcpu->fd, KVM_SET_ONE_REG, id, (u64)user_mem);
+	test_expect(ret == ENOENT, "SET %#lx: %s", id, strerror(ret));
 }
 
 static void check_levels(int mode)
@@ -108,11 +118,11 @@ static void check_levels(int mode)
 
 	for (n = 0; n <= 0xffff; n += n < 64 ? 1 : 251) {
 		expect_no_reg(vcpu, LEVEL_REG_0 + n);
-		for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-			ret = fw_one_reg(vcpu->fd, KVM_SET_ONE_REG,
-					 LEVEL_REG_0 + n, bad_pointers[i]);
-			fw_expect(ret == EFAULT, "SET %lu, bad pointer: %s", n,
-				  strerror(ret));
+		for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+			ret = one_reg(vcpu->fd, KVM_SET_ONE_REG,
+				      LEVEL_REG_0 + n, user_bad_pointers[i]);
+			test_expect(ret == EFAULT, "SET %lu, bad pointer: %s",
+				    n, strerror(ret));
 		}
 	}
 	kvm_vm_free(vm);
@@ -160,25 +170,25 @@ static void check_psci_version(int mode)
 
 static void expect_no_vm_reg(int fd, u64 id)
 {
-	u64 val = PROBE_CANARY;
+	u64 val = OPT_IN_CANARY;
 	int ret;
 
 	/*
 	 * KVM_GET_ONE_REG is KVM_ARM_SET_DEVICE_ADDR here, and there is no such
 	 * device. The address is not used, as it is no pointer.
 	 */
-	ret = fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
-	fw_expect(ret == ENODEV, "GET %#lx: %s", id, strerror(ret));
-	ret = fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)hole);
-	fw_expect(ret == ENODEV, "GET %#lx, bad pointer: %s", id,
-		  strerror(ret));
-	fw_expect(val == PROBE_CANARY, "GET %#lx wrote to memory", id);
+	ret = one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
+	test_expect(ret == ENODEV, "GET %#lx: %s", id, strerror(ret));
+	ret = one_reg(fd, KVM_GET_ONE_REG, id, (u64)user_hole);
+	test_expect(ret == ENODEV, "GET %#lx, bad pointer: %s", id,
+		    strerror(ret));
+	test_expect(val == OPT_IN_CANARY, "GET %#lx wrote to memory", id);
 
-	ret = fw_one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
-	fw_expect(ret == EINVAL, "SET %#lx: %s", id, strerror(ret));
-	ret = fw_one_reg(fd, KVM_SET_ONE_REG, id, (u64)hole);
-	fw_expect(ret == EINVAL, "SET %#lx, bad pointer: %s", id,
-		  strerror(ret));
+	ret = one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
+	test_expect(ret == EINVAL, "SET %#lx: %s", id, strerror(ret));
+	ret = one_reg(fd, KVM_SET_ONE_REG, id, (u64)user_hole);
+	test_expect(ret == EINVAL, "SET %#lx, bad pointer: %s", id,
+		    strerror(ret));
 }
 
 static void expect_no_vm_regs(int fd)
@@ -193,18 +203,23 @@ static void expect_no_vm_regs(int fd)
 	for (i = 0; i < NR_FW_REGS; i++)
 		expect_no_vm_reg(fd, fw_regs[i].id | KVM_REG_ARM_SCOPE_VM);
 
-	ret = fw_get_reg_list(fd, &list);
-	fw_expect(ret == EINVAL && !list.n, "KVM_GET_REG_LIST: %s, n %llu",
-		  strerror(ret), list.n);
+	ret = one_reg_list(fd, &list);
+	test_expect(ret == EINVAL && !list.n, "KVM_GET_REG_LIST: %s, n %llu",
+		    strerror(ret), list.n);
 
 	/* A request that is not a VM ioctl ignores its argument. */
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		ret = fw_get_reg_list(fd, (void *)bad_pointers[i]);
-		fw_expect(ret == EINVAL, "KVM_GET_REG_LIST: %s", strerror(ret));
-		ret = ioctl(fd, KVM_SET_ONE_REG, bad_pointers[i]) ? errno : 0;
-		fw_expect(ret == EINVAL, "KVM_SET_ONE_REG: %s", strerror(ret));
-		ret = ioctl(fd, KVM_GET_ONE_REG, bad_pointers[i]) ? errno : 0;
-		fw_expect(ret == EFAULT, "KVM_GET_ONE_REG: %s", strerror(ret));
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		ret = one_reg_list(fd, (void *)user_bad_pointers[i]);
+		test_expect(ret == EINVAL, "KVM_GET_REG_LIST: %s",
+			    strerror(ret));
+		ret = ioctl(fd, KVM_SET_ONE_REG,
+			    user_bad_pointers[i]) ? errno : 0;
+		test_expect(ret == EINVAL, "KVM_SET_ONE_REG: %s",
+			    strerror(ret));
+		ret = ioctl(fd, KVM_GET_ONE_REG,
+			    user_bad_pointers[i]) ? errno : 0;
+		test_expect(ret == EFAULT, "KVM_GET_ONE_REG: %s",
+			    strerror(ret));
 	}
 }
 
@@ -226,34 +241,34 @@ static void check_vm_regs(int mode)
 
 static void expect_ranges(struct kvm_vm *vm)
 {
-	struct reg_mask_range range = { .addr = (u64)mem };
+	struct reg_mask_range range = { .addr = (u64)user_mem };
 	unsigned int val;
 	int i, ret;
 
 	val = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	fw_expect(val == BIT(KVM_ARM_FEATURE_ID_RANGE), "ranges %#x", val);
+	test_expect(val == BIT(KVM_ARM_FEATURE_ID_RANGE), "ranges %#x", val);
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	for (i = 0; i < 40; i++) {
 		range.range = i < 8 ? i + 1 : BIT(i - 8);
 		if (!range.range)
 			continue;
 		ret = ioctl(vm->fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) ?
 		      errno : 0;
-		fw_expect(ret == EINVAL, "range %#x: %s", range.range,
-			  strerror(ret));
+		test_expect(ret == EINVAL, "range %#x: %s", range.range,
+			    strerror(ret));
 	}
 	range.addr = 0;
 	range.range = KVM_ARM_GIC_RANGE;
 	ret = ioctl(vm->fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) ? errno : 0;
-	fw_expect(ret == EINVAL, "range 1, bad pointer: %s", strerror(ret));
-	mem_expect_untouched("EINVAL");
+	test_expect(ret == EINVAL, "range 1, bad pointer: %s", strerror(ret));
+	user_mem_expect_untouched("EINVAL");
 
-	range = (struct reg_mask_range) { .addr = (u64)mem };
+	range = (struct reg_mask_range) { .addr = (u64)user_mem };
 	vm_ioctl(vm, KVM_ARM_GET_REG_WRITABLE_MASKS, &range);
-	fw_expect(!memcmp(mem, first_masks, sizeof(first_masks)),
-		  "range 0 has changed");
-	mem_expect_canary(mem, sizeof(first_masks), "range 0");
+	test_expect(!memcmp(user_mem, first_masks, sizeof(first_masks)),
+		    "range 0 has changed");
+	user_mem_expect_canary(user_mem, sizeof(first_masks), "range 0");
 }
 
 static void check_ranges(int mode)
@@ -263,7 +278,7 @@ static void check_ranges(int mode)
 	unsigned int val;
 
 	val = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	fw_expect(val == BIT(KVM_ARM_FEATURE_ID_RANGE), "/dev/kvm: %#x", val);
+	test_expect(val == BIT(KVM_ARM_FEATURE_ID_RANGE), "/dev/kvm: %#x", val);
 	expect_ranges(vm);
 	expect_ranges(first_vm);
 	kvm_vm_free(vm);
@@ -282,20 +297,20 @@ static void check_capabilities(int mode)
 	for (i = 0; i < NR_OPT_INS; i++) {
 		want = mode == MODE_RUST ? opt_ins[i].value : 0;
 		val = kvm_check_cap(opt_ins[i].cap);
-		fw_expect(val == want, "/dev/kvm: %s is %#x, expected %#x",
-			  opt_ins[i].name, val, want);
+		test_expect(val == want, "/dev/kvm: %s is %#x, expected %#x",
+			    opt_ins[i].name, val, want);
 		val = vm_check_cap(vm, opt_ins[i].cap);
-		fw_expect(val == want, "VM: %s is %#x, expected %#x",
-			  opt_ins[i].name, val, want);
+		test_expect(val == want, "VM: %s is %#x, expected %#x",
+			    opt_ins[i].name, val, want);
 		val = vm_check_cap(rich_vm, opt_ins[i].cap);
-		fw_expect(val == opt_ins[i].value, "opted in: %s is %#x",
-			  opt_ins[i].name, val);
+		test_expect(val == opt_ins[i].value, "opted in: %s is %#x",
+			    opt_ins[i].name, val);
 
 		if (mode == MODE_RUST)
 			continue;
 		ret = opt_in_enable(vm->fd, opt_ins[i].cap, opt_ins[i].arg);
-		fw_expect(ret == EINVAL, "%s can be enabled: %s",
-			  opt_ins[i].name, strerror(ret));
+		test_expect(ret == EINVAL, "%s can be enabled: %s",
+			    opt_ins[i].name, strerror(ret));
 	}
 
 	/* Refused requests do not take effect in the mode rust either. */
@@ -312,22 +327,22 @@ static void check_no_more(int mode)
 
 	abi_set_mode("rust");
 	ret = opt_in_enable(vm->fd, KVM_CAP_ARM_FEATURE_LEVELS, 0);
-	fw_expect(!ret, "levels: %s", strerror(ret));
+	test_expect(!ret, "levels: %s", strerror(ret));
 
 	abi_set_mode(modes[mode]);
 	for (i = 0; i < NR_OPT_INS; i++) {
 		val = vm_check_cap(vm, opt_ins[i].cap);
-		fw_expect(val == (i == OPT_IN_LEVELS || mode == MODE_RUST ?
-				  opt_ins[i].value : 0), "%s is %#x",
-			  opt_ins[i].name, val);
+		test_expect(val == (i == OPT_IN_LEVELS || mode == MODE_RUST ?
+				    opt_ins[i].value : 0), "%s is %#x",
+			    opt_ins[i].name, val);
 		if (i == OPT_IN_LEVELS)
 			continue;
 		ret = opt_in_enable(vm->fd, opt_ins[i].cap, opt_ins[i].arg);
-		fw_expect(ret == want, "%s: %s", opt_ins[i].name,
-			  strerror(ret));
+		test_expect(ret == want, "%s: %s", opt_ins[i].name,
+			    strerror(ret));
 	}
-	opt_in_expect_parts(vm, mode == MODE_RUST ? PARTS_ALL :
-			    BIT(PART_LEVELS), modes[mode]);
+	opt_in_expect_parts(vm, mode == MODE_RUST ? OPT_IN_PARTS_ALL :
+			    BIT(OPT_IN_PART_LEVELS), modes[mode]);
 	kvm_vm_free(vm);
 }
 
@@ -339,11 +354,11 @@ static void check_parts(int mode)
 	u32 parts;
 
 	parts = opt_in_probe(vcpu);
-	fw_expect(!parts, "new VM: parts %#x", parts);
+	test_expect(!parts, "new VM: parts %#x", parts);
 	parts = opt_in_probe(first);
-	fw_expect(!parts, "first VM: parts %#x", parts);
+	test_expect(!parts, "first VM: parts %#x", parts);
 	parts = opt_in_probe(rich[0]);
-	fw_expect(parts == PARTS_ALL, "opted in: parts %#x", parts);
+	test_expect(parts == OPT_IN_PARTS_ALL, "opted in: parts %#x", parts);
 	kvm_vm_free(vm);
 }
 
@@ -362,12 +377,12 @@ static void check_vgic_v3(int mode)
 	int fd = vm->arch.gic_fd;
 
 	if (!vm->arch.has_gic)
-		fw_skip("no GICv3 here");
+		test_skip("no GICv3 here");
 	else
-		fw_expect(canonical_pmr(fd, KVM_HAS_DEVICE_ATTR) == ENXIO &&
-			  canonical_pmr(fd, KVM_SET_DEVICE_ATTR) == ENXIO &&
-			  canonical_pmr(fd, KVM_GET_DEVICE_ATTR) == ENXIO,
-			  "the GICv3 has CANONICAL_PMR");
+		test_expect(canonical_pmr(fd, KVM_HAS_DEVICE_ATTR) == ENXIO &&
+			    canonical_pmr(fd, KVM_SET_DEVICE_ATTR) == ENXIO &&
+			    canonical_pmr(fd, KVM_GET_DEVICE_ATTR) == ENXIO,
+			    "the GICv3 has CANONICAL_PMR");
 	kvm_vm_free(vm);
 }
 
@@ -380,8 +395,8 @@ static void expect_pmr(struct vgic_v2 *v, bool canonical)
 		gicc_set(v, 0, GICC_PMR, val);
 		now = gicc_get(v, 0, GICC_PMR);
 		want = val & (canonical ? 0xf8 : 0x1f);
-		fw_expect(now == want, "PMR %#x reads %#x, expected %#x", val,
-			  now, want);
+		test_expect(now == want, "PMR %#x reads %#x, expected %#x", val,
+			    now, want);
 	}
 }
 
@@ -391,17 +406,17 @@ static void check_vgic_v2(int mode)
 	struct vgic_v2 v;
 
 	if (!has_vgic_v2)
-		return fw_skip("no GICv2 here");
+		return test_skip("no GICv2 here");
 
 	abi_set_mode(modes[mode]);
 	v = vgic_v2_create_one(fw_guest_code);
 	ret = canonical_pmr(v.fd, KVM_HAS_DEVICE_ATTR);
-	fw_expect(ret == want, "HAS_ATTR: %s", strerror(ret));
+	test_expect(ret == want, "HAS_ATTR: %s", strerror(ret));
 	ret = canonical_pmr(v.fd, KVM_GET_DEVICE_ATTR);
-	fw_expect(ret == ENXIO, "GET_ATTR: %s", strerror(ret));
+	test_expect(ret == ENXIO, "GET_ATTR: %s", strerror(ret));
 	if (mode != MODE_RUST) {
 		ret = canonical_pmr(v.fd, KVM_SET_DEVICE_ATTR);
-		fw_expect(ret == ENXIO, "SET_ATTR: %s", strerror(ret));
+		test_expect(ret == ENXIO, "SET_ATTR: %s", strerror(ret));
 	}
 
 	expect_pmr(&canonical_gic, true);
@@ -414,7 +429,7 @@ static void check_vgic_v2(int mode)
 	vgic_v2_free(&v);
 }
 
-static const struct fw_case checks[] = {
+static const struct test_case checks[] = {
 	{ "list: the same registers as before, in the same order", check_list },
 	{ "levels: GET is ENOENT, SET EFAULT and then ENOENT", check_levels },
 	{ "scopes: any register with one of bits 28-31 is ENOENT",
@@ -460,19 +475,19 @@ static void create_vms(void)
 
 int main(void)
 {
-	static struct fw_case cases[NR_MODES * ARRAY_SIZE(checks)];
+	static struct test_case cases[NR_MODES * ARRAY_SIZE(checks)];
 	int i, j, nr = 0;
 
 	opt_in_require();
 	ksft_print_header();
-	mem_create(1);
+	user_mem_create(1);
 	create_vms();
 
 	for (i = 0; i < NR_MODES; i++) {
 		for (j = 0; j < ARRAY_SIZE(checks); j++)
 			cases[nr++] = opt_in_case(&checks[j], modes[i], i);
 	}
-	ksft_set_plan(nr);
-	fw_run_cases(cases, nr);
-	ksft_finished();
+	test_set_plan(nr);
+	test_run_cases(cases, nr);
+	test_finished();
 }

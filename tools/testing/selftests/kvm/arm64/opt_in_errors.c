@@ -8,10 +8,15 @@
  * this to find out what a later kernel has, and on a refusal to have no effect.
  * What a VM has enabled is derived from its behaviour, see opt_in_probe.h.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "opt_in_probe.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 static int enable(int fd, const struct kvm_enable_cap *cap)
 {
@@ -33,8 +38,8 @@ static void __expect_refused(int line, struct kvm_vm *vm,
 {
 	int ret = enable(vm->fd, cap);
 
-	__fw_expect(line, ret == EINVAL, "%#x, %s %#lx: %s", cap->cap, what,
-		    val, strerror(ret));
+	__test_expect(line, ret == EINVAL, "%#x, %s %#lx: %s", cap->cap, what,
+		      val, strerror(ret));
 }
 
 #define expect_refused(...)	__expect_refused(__LINE__, __VA_ARGS__)
@@ -63,11 +68,11 @@ static void check_extensions(int unused)
 
 	for (i = 0; i < NR_OPT_INS; i++) {
 		ret = kvm_check_cap(opt_ins[i].cap);
-		fw_expect(ret == opt_ins[i].value, "/dev/kvm: %s is %#x",
-			  opt_ins[i].name, ret);
+		test_expect(ret == opt_ins[i].value, "/dev/kvm: %s is %#x",
+			    opt_ins[i].name, ret);
 		ret = vm_check_cap(vm, opt_ins[i].cap);
-		fw_expect(ret == opt_ins[i].value, "VM: %s is %#x",
-			  opt_ins[i].name, ret);
+		test_expect(ret == opt_ins[i].value, "VM: %s is %#x",
+			    opt_ins[i].name, ret);
 	}
 
 	/* None of them changes what is reported for the others. */
@@ -76,11 +81,11 @@ static void check_extensions(int unused)
 		opt_in_begin();
 		for (j = 0; j < NR_OPT_INS; j++) {
 			ret = vm_check_cap(vm, opt_ins[j].cap);
-			fw_expect(ret == opt_ins[j].value, "%s is %#x",
-				  opt_ins[j].name, ret);
+			test_expect(ret == opt_ins[j].value, "%s is %#x",
+				    opt_ins[j].name, ret);
 		}
 	}
-	finish(vm, PARTS_ALL);
+	finish(vm, OPT_IN_PARTS_ALL);
 }
 
 static void check_numbers(int unused)
@@ -93,16 +98,16 @@ static void check_numbers(int unused)
 	int i;
 
 	for (i = 0; i < NR_OPT_INS; i++)
-		fw_expect(opt_ins[i].cap == caps[i], "%s is %#x",
-			  opt_ins[i].name, opt_ins[i].cap);
+		test_expect(opt_ins[i].cap == caps[i], "%s is %#x",
+			    opt_ins[i].name, opt_ins[i].cap);
 
 	/* No other number is a capability. */
 	for (cap = 0x41524cf0; cap < 0x41524d20; cap++) {
 		if (cap >= caps[0] && cap <= caps[NR_OPT_INS - 1])
 			continue;
-		fw_expect(!vm_check_cap(vm, cap), "%#x is there", cap);
-		fw_expect(opt_in_enable(vm->fd, cap, 0) == EINVAL,
-			  "%#x can be enabled", cap);
+		test_expect(!vm_check_cap(vm, cap), "%#x is there", cap);
+		test_expect(opt_in_enable(vm->fd, cap, 0) == EINVAL,
+			    "%#x can be enabled", cap);
 	}
 	finish(vm, 0);
 }
@@ -115,17 +120,17 @@ static void check_supported_ranges(int unused)
 
 	for (arg = 2; arg <= OPT_IN_RANGES; arg += 2) {
 		vm = begin();
-		fw_expect(!opt_in_enable(vm->fd, KVM_CAP_ARM_REG_MASK_RANGES,
-					 arg), "%#lx is refused", arg);
+		test_expect(!opt_in_enable(vm->fd, KVM_CAP_ARM_REG_MASK_RANGES,
+					   arg), "%#lx is refused", arg);
 		ret = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-		fw_expect(ret == (1 | arg), "ranges of the VM %#x", ret);
+		test_expect(ret == (1 | arg), "ranges of the VM %#x", ret);
 		ret = vm_check_cap(other,
 				   KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-		fw_expect(ret == 1, "ranges of another VM %#x", ret);
+		test_expect(ret == 1, "ranges of another VM %#x", ret);
 		ret = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-		fw_expect(ret == 1, "ranges of /dev/kvm %#x", ret);
-		finish(vm, (arg & 2 ? BIT(PART_GIC_RANGE) : 0) |
-			   (arg & 4 ? BIT(PART_FW_RANGE) : 0));
+		test_expect(ret == 1, "ranges of /dev/kvm %#x", ret);
+		finish(vm, (arg & 2 ? BIT(OPT_IN_PART_GIC_RANGE) : 0) |
+			   (arg & 4 ? BIT(OPT_IN_PART_FW_RANGE) : 0));
 	}
 	finish(other, 0);
 }
@@ -208,7 +213,7 @@ static void check_ranges(int had)
 		cap.args[0] = BIT(bit) | OPT_IN_RANGES;
 		expect_refused(vm, &cap, "ranges", cap.args[0]);
 	}
-	finish(vm, had ? BIT(PART_GIC_RANGE) : 0);
+	finish(vm, had ? BIT(OPT_IN_PART_GIC_RANGE) : 0);
 }
 
 /* Once there is a vCPU, initialised or not */
@@ -226,21 +231,21 @@ static void check_too_late(int nr)
 	vcpu_ioctl(raw, KVM_ARM_VCPU_INIT, &init);
 	expect_refused(bare, &cap, "vCPU initialised", 0);
 	parts = opt_in_probe(raw);
-	fw_expect(!parts, "parts %#x", parts);
+	test_expect(!parts, "parts %#x", parts);
 	expect_refused(bare, &cap, "vCPU that has run", 0);
 	parts = opt_in_probe(raw);
-	fw_expect(!parts, "parts %#x", parts);
+	test_expect(!parts, "parts %#x", parts);
 	kvm_vm_free(bare);
 
 	/* Not even what the VM has enabled already */
-	fw_expect(!enable(vm->fd, &cap), "%s is refused", opt_ins[nr].name);
+	test_expect(!enable(vm->fd, &cap), "%s is refused", opt_ins[nr].name);
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&vcpu);
 	expect_refused(vm, &cap, "again", 0);
 	opt_in_end();
 	parts = opt_in_probe(vcpu);
-	fw_expect(parts == opt_in_cap_parts(opt_ins[nr].cap), "parts %#x",
-		  parts);
+	test_expect(parts == opt_in_cap_parts(opt_ins[nr].cap), "parts %#x",
+		    parts);
 	kvm_vm_free(vm);
 }
 
@@ -251,20 +256,20 @@ static void check_bad_pointers(int unused)
 	u8 *p;
 	int i, nr, ret;
 
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		ret = enable(vm->fd, (void *)bad_pointers[i]);
-		fw_expect(ret == EFAULT, "%#lx: %s", bad_pointers[i],
-			  strerror(ret));
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		ret = enable(vm->fd, (void *)user_bad_pointers[i]);
+		test_expect(ret == EFAULT, "%#lx: %s", user_bad_pointers[i],
+			    strerror(ret));
 	}
 
 	/* The whole structure must be readable, including the pad. */
 	for (nr = 0; nr < NR_OPT_INS; nr++) {
 		cap = good(nr);
-		p = hole - sizeof(cap) + 1;
+		p = user_hole - sizeof(cap) + 1;
 		memcpy(p, &cap, sizeof(cap) - 1);
 		ret = enable(vm->fd, (void *)p);
-		fw_expect(ret == EFAULT, "%s: %s", opt_ins[nr].name,
-			  strerror(ret));
+		test_expect(ret == EFAULT, "%s: %s", opt_ins[nr].name,
+			    strerror(ret));
 	}
 	finish(vm, 0);
 }
@@ -283,15 +288,15 @@ static void check_other_fds(int unused)
 	for (nr = 0; nr < NR_OPT_INS; nr++) {
 		cap = good(nr);
 		ret = enable(vcpu->fd, &cap);
-		fw_expect(ret == EINVAL, "vCPU, %s: %s", opt_ins[nr].name,
-			  strerror(ret));
+		test_expect(ret == EINVAL, "vCPU, %s: %s", opt_ins[nr].name,
+			    strerror(ret));
 		ret = enable(kvm_fd, &cap);
-		fw_expect(ret == EINVAL, "/dev/kvm, %s: %s", opt_ins[nr].name,
-			  strerror(ret));
+		test_expect(ret == EINVAL, "/dev/kvm, %s: %s", opt_ins[nr].name,
+			    strerror(ret));
 	}
 	opt_in_end();
 	parts = opt_in_probe(vcpu);
-	fw_expect(!parts, "parts %#x", parts);
+	test_expect(!parts, "parts %#x", parts);
 	close(kvm_fd);
 	kvm_vm_free(vm);
 }
@@ -308,19 +313,19 @@ static void check_protected_vm(int unused)
 	close(kvm_fd);
 	if (fd < 0) {
 		opt_in_end();
-		return fw_skip("no protected VMs here");
+		return test_skip("no protected VMs here");
 	}
 
 	for (nr = 0; nr < NR_OPT_INS; nr++) {
 		cap = good(nr);
 		ret = opt_in_check(fd, cap.cap);
-		fw_expect(!ret, "%s is %#x", opt_ins[nr].name, ret);
+		test_expect(!ret, "%s is %#x", opt_ins[nr].name, ret);
 		ret = enable(fd, &cap);
-		fw_expect(ret == EINVAL, "%s: %s", opt_ins[nr].name,
-			  strerror(ret));
+		test_expect(ret == EINVAL, "%s: %s", opt_ins[nr].name,
+			    strerror(ret));
 	}
 	parts = opt_in_probe_vm(fd);
-	fw_expect(!parts, "parts %#x", parts);
+	test_expect(!parts, "parts %#x", parts);
 	close(fd);
 	opt_in_end();
 }
@@ -336,8 +341,8 @@ static void check_twice(int nr)
 	bad.flags = 1;
 	for (i = 0; i < 3; i++) {
 		ret = enable(vm->fd, &cap);
-		fw_expect(!ret, "%s again: %s", opt_ins[nr].name,
-			  strerror(ret));
+		test_expect(!ret, "%s again: %s", opt_ins[nr].name,
+			    strerror(ret));
 		/* A refused request does not disable what is enabled. */
 		expect_refused(vm, &bad, "flags", bad.flags);
 	}
@@ -347,21 +352,21 @@ static void check_twice(int nr)
 static void check_ranges_add_up(int first)
 {
 	struct kvm_enable_cap cap = good(OPT_IN_MASKS);
-	const u32 parts = BIT(PART_GIC_RANGE) | BIT(PART_FW_RANGE);
+	const u32 parts = BIT(OPT_IN_PART_GIC_RANGE) | BIT(OPT_IN_PART_FW_RANGE);
 	struct kvm_vm *vm = begin();
 
 	cap.args[0] = BIT(first);
-	fw_expect(!enable(vm->fd, &cap), "refused");
-	fw_expect(!enable(vm->fd, &cap), "refused again");
-	fw_expect(opt_in_probe_vm(vm->fd) == (first == KVM_ARM_GIC_RANGE ?
-					      BIT(PART_GIC_RANGE) :
-					      BIT(PART_FW_RANGE)),
-		  "not only range %d", first);
+	test_expect(!enable(vm->fd, &cap), "refused");
+	test_expect(!enable(vm->fd, &cap), "refused again");
+	test_expect(opt_in_probe_vm(vm->fd) == (first == KVM_ARM_GIC_RANGE ?
+						BIT(OPT_IN_PART_GIC_RANGE) :
+						BIT(OPT_IN_PART_FW_RANGE)),
+		    "not only range %d", first);
 	cap.args[0] ^= OPT_IN_RANGES;
-	fw_expect(!enable(vm->fd, &cap), "the other one is refused");
-	fw_expect(opt_in_probe_vm(vm->fd) == parts, "not both ranges");
+	test_expect(!enable(vm->fd, &cap), "the other one is refused");
+	test_expect(opt_in_probe_vm(vm->fd) == parts, "not both ranges");
 	/* A subset of what it has is accepted. */
-	fw_expect(!enable(vm->fd, &cap), "refused in the end");
+	test_expect(!enable(vm->fd, &cap), "refused in the end");
 	finish(vm, parts);
 }
 
@@ -370,14 +375,14 @@ static void try_combination(u32 want, bool descending)
 	struct kvm_vm *vm = begin();
 	int i, part, ret;
 
-	for (i = 0; i < NR_PARTS; i++) {
-		part = descending ? NR_PARTS - 1 - i : i;
+	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
+		part = descending ? NR_OPT_IN_PARTS - 1 - i : i;
 		if (!(want & BIT(part)))
 			continue;
 		ret = opt_in_enable(vm->fd, opt_in_parts[part].cap,
 				    opt_in_parts[part].arg);
-		fw_expect(!ret, "%s of %#x: %s", opt_in_parts[part].name, want,
-			  strerror(ret));
+		test_expect(!ret, "%s of %#x: %s", opt_in_parts[part].name,
+			    want, strerror(ret));
 	}
 	finish(vm, want);
 }
@@ -386,7 +391,7 @@ static void check_combinations(int unused)
 {
 	u32 want;
 
-	for (want = 0; want <= PARTS_ALL; want++)
+	for (want = 0; want <= OPT_IN_PARTS_ALL; want++)
 		try_combination(want, false);
 }
 
@@ -394,13 +399,13 @@ static void check_descending_pairs(int unused)
 {
 	int i, j;
 
-	for (i = 0; i < NR_PARTS; i++) {
+	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
 		for (j = 0; j < i; j++)
 			try_combination(BIT(i) | BIT(j), true);
 	}
 }
 
-static const struct fw_case each[] = {
+static const struct test_case each[] = {
 	{ "any flag is EINVAL, nothing changed", check_flags },
 	{ "any byte of pad is EINVAL, nothing changed", check_pad },
 	{ "args without a meaning are EINVAL, nothing changed", check_args },
@@ -408,7 +413,7 @@ static const struct fw_case each[] = {
 	{ "enabling it again is accepted", check_twice },
 };
 
-static const struct fw_case once[] = {
+static const struct test_case once[] = {
 	{ "KVM_CHECK_EXTENSION: the same on /dev/kvm and any VM",
 	  check_extensions },
 	{ "numbers: five, and no others around them", check_numbers },
@@ -430,19 +435,19 @@ static const struct fw_case once[] = {
 
 int main(void)
 {
-	static struct fw_case cases[NR_OPT_INS * ARRAY_SIZE(each)];
+	static struct test_case cases[NR_OPT_INS * ARRAY_SIZE(each)];
 	int i, j, nr = 0;
 
 	opt_in_require();
 	ksft_print_header();
-	mem_create(1);
+	user_mem_create(1);
 
 	for (i = 0; i < NR_OPT_INS; i++) {
 		for (j = 0; j < ARRAY_SIZE(each); j++)
 			cases[nr++] = opt_in_case(&each[j], opt_ins[i].name, i);
 	}
-	ksft_set_plan(nr + ARRAY_SIZE(once));
-	fw_run_cases(cases, nr);
-	fw_run_cases(once, ARRAY_SIZE(once));
-	ksft_finished();
+	test_set_plan(nr + ARRAY_SIZE(once));
+	test_run_cases(cases, nr);
+	test_run_cases(once, ARRAY_SIZE(once));
+	test_finished();
 }

@@ -10,15 +10,26 @@
  * concurrent calls. And a VM that opts in meanwhile has a capability if, and
  * only if, KVM_ENABLE_CAP has succeeded.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "feature_level.h"
-#include "opt_in_probe.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* For threads, which cannot go on after a failure */
 static void __assert_set(int line, int fd, u64 id, u64 val, int want)
 {
-	int ret = fw_one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
+	int ret = one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
 
 	TEST_ASSERT(ret == want, "line %d: %#lx <- %#lx: %s, expected %s", line,
 		    id, val, strerror(ret), strerror(want));
@@ -29,7 +40,7 @@ static void __assert_set(int line, int fd, u64 id, u64 val, int want)
 static void __assert_reg(int line, int fd, u64 id, u64 want)
 {
 	u64 val = ~want;
-	int ret = fw_one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
+	int ret = one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
 
 	TEST_ASSERT(!ret && val == want,
 		    "line %d: %#lx reads %#lx (%s), expected %#lx", line, id,
@@ -58,7 +69,7 @@ static void get_vm_list(int fd, u64 list[1 + MAX_LIST])
 
 	memset(list, 0, (1 + MAX_LIST) * sizeof(*list));
 	list[0] = MAX_LIST;
-	ret = fw_get_reg_list(fd, list);
+	ret = one_reg_list(fd, list);
 	TEST_ASSERT(!ret, "KVM_GET_REG_LIST of the VM: %s", strerror(ret));
 }
 
@@ -126,8 +137,8 @@ static void access_levels(struct abi_worker *w)
 			assert_set(fds[i], id, level_with(host, 5, 1), EINVAL);
 			assert_set(fds[i], id, level_with(host, 0, 7), EINVAL);
 			assert_set(fds[i], id + NR_LEVEL_REGS, 0, ENOENT);
-			TEST_ASSERT_EQ(fw_one_reg(fds[i], KVM_SET_ONE_REG, id,
-						  0), EFAULT);
+			TEST_ASSERT_EQ(one_reg(fds[i], KVM_SET_ONE_REG, id,
+					       0), EFAULT);
 			assert_reg(fds[i], id, host);
 		}
 	}
@@ -256,7 +267,7 @@ static const struct owned_reg {
 
 static void write_own_reg(struct abi_worker *w)
 {
-	const struct owned_reg *reg = &owned_regs[w - abi_workers];
+	const struct owned_reg *reg = &owned_regs[w->nr];
 	int i, j, fds[] = {
 		w->vcpu->fd, rich.vm->fd, rich.vcpus[2]->fd,
 	};
@@ -303,7 +314,7 @@ static void opt_in_somehow(struct abi_worker *w)
 	struct kvm_vcpu *vcpu;
 	int i, ret;
 
-	for (i = 0; i < NR_PARTS; i++) {
+	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
 		ret = opt_in_enable(vm->fd, opt_in_parts[i].cap,
 				    opt_in_parts[i].arg);
 		TEST_ASSERT(!ret || ret == EINVAL, "%s: %s",
@@ -322,7 +333,7 @@ static void opt_in_somehow(struct abi_worker *w)
 		had = opt_in_probe(vcpu);
 		TEST_ASSERT(had == parts, "has %#x, was given %#x", had, parts);
 	}
-	TEST_ASSERT(!fw_failures, "see above");
+	TEST_ASSERT(!test_nr_failures(), "see above");
 	kvm_vm_free(vm);
 }
 
@@ -341,7 +352,7 @@ static void check_new_vms(int unused)
 	ksft_print_msg("%u accepted, %u refused\n", nr_accepted, nr_refused);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "running VM: levels, lists, masks and capabilities stay, all are frozen",
 	  check_running_vm },
 	{ "fresh VM: what is written on one fd is read on all",
@@ -358,8 +369,8 @@ int main(void)
 		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 	abi_begin_stats();
-	fw_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_run_cases(cases, ARRAY_SIZE(cases));
+	test_finished();
 }

@@ -9,11 +9,15 @@
  * the VM has both. Closing the file descriptor meanwhile does not keep a
  * request from being served, and the VM is destroyed in the end.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 #include <sys/resource.h>
 
-#include "count_vms.h"
-#include "opt_in_probe.h"
+#include "abi/cases.h"
+#include "abi/count_vms.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/opt_in_probe.h"
 
 /* Enough rounds to see each order of two calls */
 #define NR_ROUNDS	48
@@ -62,19 +66,21 @@ static unsigned int begin_round(pthread_t *thread, int round, int part, int fd)
 /* Whether a VM has a part, as far as this can be read without a vCPU */
 static bool has_part(int fd, int part)
 {
-	struct reg_mask_range range = { .range = part == PART_GIC_RANGE ?
+	struct reg_mask_range range = { .range = part == OPT_IN_PART_GIC_RANGE ?
 					KVM_ARM_GIC_RANGE : KVM_ARM_FW_RANGE };
 	struct kvm_reg_list list = { .n = 0 };
 
-	if (part == PART_VM_ONE_REG)
-		return fw_get_reg_list(fd, &list) == E2BIG;
+	if (part == OPT_IN_PART_VM_ONE_REG)
+		return one_reg_list(fd, &list) == E2BIG;
 
 	/* The range exists if the error is about its array. */
 	return ioctl(fd, KVM_ARM_GET_REG_WRITABLE_MASKS, &range) &&
 	       errno == EFAULT;
 }
 
-static const int parts[] = { PART_VM_ONE_REG, PART_GIC_RANGE, PART_FW_RANGE };
+static const int parts[] = {
+	OPT_IN_PART_VM_ONE_REG, OPT_IN_PART_GIC_RANGE, OPT_IN_PART_FW_RANGE,
+};
 
 /* ---- KVM_CREATE_VCPU ---- */
 
@@ -98,15 +104,15 @@ static void check_create_vcpu(int unused)
 		kvm_pthread_join(thread, NULL);
 		late = has_part(vm->fd, part);
 
-		fw_expect(!other.ret || other.ret == EINVAL,
-			  "KVM_ENABLE_CAP: %s", strerror(other.ret));
-		fw_expect(late == !other.ret, "%s: has %d, returned %s",
-			  opt_in_parts[part].name, late, strerror(other.ret));
-		fw_expect(early == late, "%s: had %d with a vCPU, has %d",
-			  opt_in_parts[part].name, early, late);
+		test_expect(!other.ret || other.ret == EINVAL,
+			    "KVM_ENABLE_CAP: %s", strerror(other.ret));
+		test_expect(late == !other.ret, "%s: has %d, returned %s",
+			    opt_in_parts[part].name, late, strerror(other.ret));
+		test_expect(early == late, "%s: had %d with a vCPU, has %d",
+			    opt_in_parts[part].name, early, late);
 		ret = opt_in_enable(vm->fd, opt_in_parts[part].cap,
 				    opt_in_parts[part].arg);
-		fw_expect(ret == EINVAL, "later: %s", strerror(ret));
+		test_expect(ret == EINVAL, "later: %s", strerror(ret));
 		accepted += !other.ret;
 		refused += !!other.ret;
 		kvm_vm_free(vm);
@@ -114,8 +120,8 @@ static void check_create_vcpu(int unused)
 	opt_in_end();
 
 	ksft_print_msg("%u accepted, %u refused\n", accepted, refused);
-	fw_expect(accepted && refused, "%u accepted, %u refused", accepted,
-		  refused);
+	test_expect(accepted && refused, "%u accepted, %u refused", accepted,
+		    refused);
 }
 
 /* Creation fails half-way, as no file descriptor is left. */
@@ -139,18 +145,19 @@ static void check_create_in_vain(int unused)
 		pthread_barrier_wait(&other.start);
 		wait_us(us);
 		fd = __vm_ioctl(vm, KVM_CREATE_VCPU, NULL);
-		fw_expect(fd < 0 && errno == EMFILE, "KVM_CREATE_VCPU: %d", fd);
+		test_expect(fd < 0 && errno == EMFILE, "KVM_CREATE_VCPU: %d",
+			    fd);
 		setrlimit(RLIMIT_NOFILE, &limit);
 		kvm_pthread_join(thread, NULL);
 
 		/* The calls take turns, and in the end there is no vCPU. */
-		fw_expect(!other.ret, "KVM_ENABLE_CAP: %s",
-			  strerror(other.ret));
-		fw_expect(has_part(vm->fd, part), "no %s",
-			  opt_in_parts[part].name);
-		fw_expect(!opt_in_enable(vm->fd, opt_in_parts[part].cap,
-					 opt_in_parts[part].arg),
-			  "refused after it");
+		test_expect(!other.ret, "KVM_ENABLE_CAP: %s",
+			    strerror(other.ret));
+		test_expect(has_part(vm->fd, part), "no %s",
+			    opt_in_parts[part].name);
+		test_expect(!opt_in_enable(vm->fd, opt_in_parts[part].cap,
+					   opt_in_parts[part].arg),
+			    "refused after it");
 		kvm_vm_free(vm);
 	}
 	opt_in_end();
@@ -166,9 +173,10 @@ static void check_enable_cap(int unused)
 	unsigned int us;
 
 	opt_in_begin();
-	for (i = 0; i < NR_PARTS * (NR_PARTS - 1); i++) {
-		a = i % NR_PARTS;
-		b = (a + 1 + i / NR_PARTS % (NR_PARTS - 1)) % NR_PARTS;
+	for (i = 0; i < NR_OPT_IN_PARTS * (NR_OPT_IN_PARTS - 1); i++) {
+		a = i % NR_OPT_IN_PARTS;
+		b = a + 1 + i / NR_OPT_IN_PARTS % (NR_OPT_IN_PARTS - 1);
+		b %= NR_OPT_IN_PARTS;
 		vm = vm_create(1);
 		us = begin_round(&thread, i, a, vm->fd);
 		pthread_barrier_wait(&other.start);
@@ -176,9 +184,9 @@ static void check_enable_cap(int unused)
 		ret = opt_in_enable(vm->fd, opt_in_parts[b].cap,
 				    opt_in_parts[b].arg);
 		kvm_pthread_join(thread, NULL);
-		fw_expect(!ret && !other.ret, "%s: %s, %s: %s",
-			  opt_in_parts[b].name, strerror(ret),
-			  opt_in_parts[a].name, strerror(other.ret));
+		test_expect(!ret && !other.ret, "%s: %s, %s: %s",
+			    opt_in_parts[b].name, strerror(ret),
+			    opt_in_parts[a].name, strerror(other.ret));
 		opt_in_expect_parts(vm, BIT(a) | BIT(b), "both");
 		kvm_vm_free(vm);
 	}
@@ -205,21 +213,22 @@ static void check_close(int unused)
 		wait_us(us);
 		close(fd);
 		kvm_pthread_join(thread, NULL);
-		fw_expect(!other.ret || other.ret == EBADF,
-			  "KVM_ENABLE_CAP: %s", strerror(other.ret));
+		test_expect(!other.ret || other.ret == EBADF,
+			    "KVM_ENABLE_CAP: %s", strerror(other.ret));
 		served += !other.ret;
 		gone += !!other.ret;
 		now = count_vms();
-		fw_expect(now == before, "%d VMs, there were %d", now, before);
+		test_expect(now == before, "%d VMs, there were %d", now,
+			    before);
 	}
 	opt_in_end();
 	close(kvm_fd);
 
 	ksft_print_msg("%d served, %d too late\n", served, gone);
-	fw_expect(served && gone, "%d served, %d too late", served, gone);
+	test_expect(served && gone, "%d served, %d too late", served, gone);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "against KVM_CREATE_VCPU: accepted before it, refused after it",
 	  check_create_vcpu },
 	{ "against KVM_CREATE_VCPU that fails: accepted",
@@ -234,10 +243,10 @@ int main(void)
 	opt_in_require();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	pthread_barrier_init(&other.start, NULL, 2);
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,7 +12,17 @@
  * What userspace has written to MPIDR_EL1 and CLIDR_EL1 is part of the machine:
  * neither CPU_ON nor KVM_ARM_VCPU_INIT resets it.
  */
-#include "smccc_sysreg.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -31,7 +41,7 @@ static struct kvm_vcpu *vcpus[NR_VCPUS];
 /* Make a VM of @nr vCPUs, none of which has run; vCPU 0 is the caller. */
 static void begin(u32 nr)
 {
-	context = "affinity";
+	image_set_context("affinity");
 	vm = smccc_vm_create(nr, PSCI_0_2 | BIT(KVM_ARM_VCPU_POWER_OFF), vcpus);
 }
 
@@ -231,7 +241,7 @@ static void check_created_late_runs(int unused)
 	smccc_set_mp_state(vcpus[3], KVM_MP_STATE_RUNNABLE);
 	c = smccc_call(vcpus[3], SMCCC_HVC, PSCI_0_2_FN64_CPU_ON, 3, ENTRY, 0);
 	if (c.err == EINVAL && smccc_has_pvms()) {
-		fw_skip("pKVM runs no vCPU that is created after the first run");
+		test_skip("pKVM runs no vCPU that is created after the first run");
 		kvm_vm_free(vm);
 		return;
 	}
@@ -269,13 +279,13 @@ static const u32 kept[] = { SYS_MPIDR_EL1, SYS_CLIDR_EL1 };
 
 static void __expect_regs(int line, u64 mpidr, u64 clidr, const char *when)
 {
-	u64 now[] = { vcpu_get_reg(vcpus[1], SYS_REG(MPIDR_EL1)),
-		      vcpu_get_reg(vcpus[1], SYS_REG(CLIDR_EL1)) };
+	u64 now[] = { vcpu_get_reg(vcpus[1], IMAGE_SYS_REG(MPIDR_EL1)),
+		      vcpu_get_reg(vcpus[1], IMAGE_SYS_REG(CLIDR_EL1)) };
 
-	__fw_expect(line, now[0] == mpidr, "%s: MPIDR_EL1 is %#lx, not %#lx",
-		    when, now[0], mpidr);
-	__fw_expect(line, now[1] == clidr, "%s: CLIDR_EL1 is %#lx, not %#lx",
-		    when, now[1], clidr);
+	__test_expect(line, now[0] == mpidr, "%s: MPIDR_EL1 is %#lx, not %#lx",
+		      when, now[0], mpidr);
+	__test_expect(line, now[1] == clidr, "%s: CLIDR_EL1 is %#lx, not %#lx",
+		      when, now[1], clidr);
 }
 
 #define expect_regs(...)	__expect_regs(__LINE__, __VA_ARGS__)
@@ -290,10 +300,10 @@ static void check_kept(int insn)
 	begin(2);
 	smccc_write_mrs(vm, kept, ARRAY_SIZE(kept));
 	psci_set_affinity(vcpus[1], affinity);
-	mpidr = vcpu_get_reg(vcpus[1], SYS_REG(MPIDR_EL1));
+	mpidr = vcpu_get_reg(vcpus[1], IMAGE_SYS_REG(MPIDR_EL1));
 	/* Change the inner cache boundary. */
-	clidr = vcpu_get_reg(vcpus[1], SYS_REG(CLIDR_EL1)) ^ BIT(30);
-	vcpu_set_reg(vcpus[1], SYS_REG(CLIDR_EL1), clidr);
+	clidr = vcpu_get_reg(vcpus[1], IMAGE_SYS_REG(CLIDR_EL1)) ^ BIT(30);
+	vcpu_set_reg(vcpus[1], IMAGE_SYS_REG(CLIDR_EL1), clidr);
 	expect_regs(mpidr, clidr, "written");
 
 	for (i = 0; i < 3; i++) {
@@ -305,11 +315,11 @@ static void check_kept(int insn)
 			expect_regs(mpidr, clidr, "CPU_ON");
 
 		smccc_run_mrs(vcpus[1]);
-		fw_expect(smccc_get_x(vcpus[1], 1) == mpidr &&
-			  smccc_get_x(vcpus[1], 2) == clidr,
-			  "the guest reads %#lx, %#lx, not %#lx, %#lx",
-			  smccc_get_x(vcpus[1], 1), smccc_get_x(vcpus[1], 2),
-			  mpidr, clidr);
+		test_expect(smccc_get_x(vcpus[1], 1) == mpidr &&
+			    smccc_get_x(vcpus[1], 2) == clidr,
+			    "the guest reads %#lx, %#lx, not %#lx, %#lx",
+			    smccc_get_x(vcpus[1], 1), smccc_get_x(vcpus[1], 2),
+			    mpidr, clidr);
 		expect_regs(mpidr, clidr, "run");
 
 		init_late_vcpu(1);
@@ -318,7 +328,7 @@ static void check_kept(int insn)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "the caller is where it has moved to", check_caller },
 	{ "a late vCPU is found as soon as it is initialised",
 	  check_created_late },
@@ -334,16 +344,16 @@ static const struct fw_case cases[] = {
 
 int main(void)
 {
-	struct fw_case c = { .run = check_scenario };
+	struct test_case c = { .run = check_scenario };
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(scenarios) + ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(scenarios) + ARRAY_SIZE(cases));
 
 	for (c.arg = 0; c.arg < ARRAY_SIZE(scenarios); c.arg++) {
 		c.name = scenarios[c.arg].name;
-		fw_run_cases(&c, 1);
+		test_run_cases(&c, 1);
 	}
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

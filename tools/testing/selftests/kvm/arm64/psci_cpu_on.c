@@ -14,7 +14,15 @@
  * ignored. PSCI 0.1 has one function with arguments of the register's width,
  * and no ALREADY_ON.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "processor.h"
 
 #define ENTRY		0xfeed0000cafe1000UL
 #define CONTEXT_ID	0x0123456789abcdefUL
@@ -58,7 +66,7 @@ static void begin(int which)
 	vm = psci_vm_create(ARRAY_SIZE(vcpus), forms[form].features, vcpus);
 	caller = vcpus[0];
 	target = vcpus[1];
-	context = "CPU_ON";
+	image_set_context("CPU_ON");
 }
 
 static void end(void)
@@ -85,7 +93,7 @@ static void __expect_cpu_on(int line, enum smccc_insn insn, u64 who, u64 entry,
 /* With the target's registers as KVM_ARM_VCPU_INIT left them, then modified */
 static void check_reset_state(int which)
 {
-	struct image want;
+	struct reg_image want;
 	int insn;
 
 	for (insn = SMCCC_HVC; insn <= SMCCC_SMC; insn++) {
@@ -100,7 +108,7 @@ static void check_reset_state(int which)
 		expect_cpu_on(insn, psci_affinity(target), ENTRY, CONTEXT_ID,
 			      PSCI_RET_SUCCESS);
 		psci_expect_mp_state(target, KVM_MP_STATE_RUNNABLE, "after");
-		expect_image(target, &want, false, "reset");
+		image_expect(target, &want, false, "reset");
 		psci_expect_mp_state(target, KVM_MP_STATE_RUNNABLE, "read");
 		psci_expect_mp_state(vcpus[2], KVM_MP_STATE_STOPPED, "another");
 
@@ -122,16 +130,16 @@ static void check_reset_values(int which)
 	psci_expect_begin(target, narrow(ENTRY), narrow(CONTEXT_ID));
 	for (i = 1; i < 31; i++) {
 		val = smccc_get_x(target, i);
-		fw_expect(!val, "x%d is %#lx", i, val);
+		test_expect(!val, "x%d is %#lx", i, val);
 	}
 	/* EL1h, and D, A, I and F set */
 	val = vcpu_get_reg(target, ARM64_CORE_REG(regs.pstate));
-	fw_expect(val == 0x3c5, "PSTATE is %#lx", val);
+	test_expect(val == 0x3c5, "PSTATE is %#lx", val);
 	/* MMU and caches off, little-endian like the caller */
-	id = SYS_REG(SCTLR_EL1);
+	id = IMAGE_SYS_REG(SCTLR_EL1);
 	val = vcpu_get_reg(target, id);
-	fw_expect(!(val & (BIT(0) | BIT(2) | BIT(12) | SCTLR_EE)),
-		  "SCTLR_EL1 is %#lx", val);
+	test_expect(!(val & (BIT(0) | BIT(2) | BIT(12) | SCTLR_EE)),
+		    "SCTLR_EL1 is %#lx", val);
 	end();
 }
 
@@ -145,11 +153,11 @@ static void expect_target_runs(u64 addr)
 	alarm(10);
 	ret = __vcpu_run(target);
 	alarm(0);
-	fw_expect(!ret && run->exit_reason == KVM_EXIT_MMIO &&
-		  run->mmio.is_write && run->mmio.len == 4 &&
-		  run->mmio.phys_addr == addr && !*(u32 *)run->mmio.data,
-		  "KVM_RUN %d, exit %u at %#lx", ret, run->exit_reason,
-		  (u64)run->mmio.phys_addr);
+	test_expect(!ret && run->exit_reason == KVM_EXIT_MMIO &&
+		    run->mmio.is_write && run->mmio.len == 4 &&
+		    run->mmio.phys_addr == addr && !*(u32 *)run->mmio.data,
+		    "KVM_RUN %d, exit %u at %#lx", ret, run->exit_reason,
+		    (u64)run->mmio.phys_addr);
 	psci_expect_mp_state(target, KVM_MP_STATE_RUNNABLE, "running");
 }
 
@@ -212,16 +220,16 @@ static void check_turned_off_again(int which)
 
 static void check_endianness(int which)
 {
-	u64 val, id = SYS_REG(SCTLR_EL1);
-	struct image want;
+	u64 val, id = IMAGE_SYS_REG(SCTLR_EL1);
+	struct reg_image want;
 	u64 mmfr0;
 	int be;
 
 	for (be = 1; be >= 0; be--) {
 		begin(which);
-		mmfr0 = vcpu_get_reg(caller, SYS_REG(ID_AA64MMFR0_EL1));
+		mmfr0 = vcpu_get_reg(caller, IMAGE_SYS_REG(ID_AA64MMFR0_EL1));
 		if (be && !FIELD_GET(ID_AA64MMFR0_EL1_BIGEND, mmfr0)) {
-			fw_skip("no mixed-endian support");
+			test_skip("no mixed-endian support");
 			end();
 			continue;
 		}
@@ -238,9 +246,9 @@ static void check_endianness(int which)
 		vcpu_set_reg(caller, id, val | (be ? SCTLR_EE : 0));
 		expect_cpu_on(SMCCC_HVC, psci_affinity(target), ENTRY,
 			      CONTEXT_ID, PSCI_RET_SUCCESS);
-		expect_image(target, &want, false, be ? "big" : "little");
-		fw_expect(!!(vcpu_get_reg(caller, id) & SCTLR_EE) == be,
-			  "the caller's endianness was changed");
+		image_expect(target, &want, false, be ? "big" : "little");
+		test_expect(!!(vcpu_get_reg(caller, id) & SCTLR_EE) == be,
+			    "the caller's endianness was changed");
 		free(want.reg);
 		end();
 	}
@@ -251,7 +259,7 @@ static void check_endianness(int which)
 /* A target that is on, in any state */
 static void expect_already_on(struct kvm_vcpu *on, u32 state)
 {
-	struct image want = image_read(on);
+	struct reg_image want = image_read(on);
 	int insn;
 
 	for (insn = SMCCC_HVC; insn <= SMCCC_SMC; insn++) {
@@ -259,7 +267,7 @@ static void expect_already_on(struct kvm_vcpu *on, u32 state)
 			      forms[form].already_on);
 		psci_expect_mp_state(on, state, "already on");
 	}
-	expect_image(on, &want, true, "already on");
+	image_expect(on, &want, true, "already on");
 	free(want.reg);
 }
 
@@ -291,7 +299,7 @@ static void check_already_on(int which)
 /* With any bit flipped it is the affinity of another CPU, or of none. */
 static void check_no_such_cpu(int which)
 {
-	struct image want[ARRAY_SIZE(vcpus)];
+	struct reg_image want[ARRAY_SIZE(vcpus)];
 	u64 who;
 	int i, bit;
 
@@ -316,7 +324,7 @@ static void check_no_such_cpu(int which)
 		}
 
 		/* MPIDR_EL1 itself: its bit 31 is set. */
-		who = vcpu_get_reg(vcpus[i], SYS_REG(MPIDR_EL1));
+		who = vcpu_get_reg(vcpus[i], IMAGE_SYS_REG(MPIDR_EL1));
 		expect_cpu_on(SMCCC_HVC, who, ENTRY, CONTEXT_ID,
 			      PSCI_RET_INVALID_PARAMS);
 	}
@@ -327,7 +335,7 @@ static void check_no_such_cpu(int which)
 
 	for (i = 1; i < ARRAY_SIZE(vcpus); i++) {
 		psci_expect_mp_state(vcpus[i], KVM_MP_STATE_STOPPED, "refused");
-		expect_image(vcpus[i], &want[i], false, "refused");
+		image_expect(vcpus[i], &want[i], false, "refused");
 		free(want[i].reg);
 	}
 
@@ -381,7 +389,7 @@ static void expect_reset_32bit(bool be, bool thumb)
 	u64 pc = 0x40008000, val, id = ARM64_CORE_REG(regs.pstate);
 	/* Supervisor mode, and A, I and F set */
 	u64 pstate = 0x1d3 | (be ? PSTATE_E : 0) | (thumb ? PSTATE_T : 0);
-	struct image want;
+	struct reg_image want;
 
 	begin(CALL_32);
 	kvm_vm_free(vm);
@@ -408,7 +416,7 @@ static void expect_reset_32bit(bool be, bool thumb)
 	expect_cpu_on(SMCCC_HVC, psci_affinity(target), pc | thumb, CONTEXT_ID,
 		      PSCI_RET_SUCCESS);
 	psci_expect_mp_state(target, KVM_MP_STATE_RUNNABLE, "32-bit call");
-	expect_image(target, &want, false, "32-bit guest");
+	image_expect(target, &want, false, "32-bit guest");
 	free(want.reg);
 	end();
 }
@@ -418,7 +426,7 @@ static void check_32bit(int unused)
 	int i;
 
 	if (!kvm_has_cap(KVM_CAP_ARM_EL1_32BIT)) {
-		fw_skip("no 32-bit EL1");
+		test_skip("no 32-bit EL1");
 		return;
 	}
 
@@ -426,7 +434,7 @@ static void check_32bit(int unused)
 		expect_reset_32bit(i & 1, i & 2);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "32-bit call: the target is reset, as KVM_ARM_VCPU_INIT does",
 	  check_reset_state, CALL_32 },
 	{ "32-bit call: the target's registers in numbers",
@@ -492,9 +500,9 @@ int main(void)
 
 	sigaction(SIGALRM, &sa, NULL);
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

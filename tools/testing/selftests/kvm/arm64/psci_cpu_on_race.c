@@ -13,18 +13,27 @@
  * On a kernel with several implementations the mode changes meanwhile.
  */
 #include <errno.h>
+#include <linux/psci.h>
+#include <time.h>
 
-#include "abi_switch.h"
-#include "psci.h"
-#include "psci_race_guest.h"
-#include "run_alarm.h"
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/psci.h"
+#include "abi/psci_race.h"
+#include "abi/run_alarm.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "processor.h"
 
 #define NR_CALLERS	2
 #define NR_TARGETS	2
 /* One more vCPU is off, and its registers are accessed. */
 #define NR_VCPUS	(NR_CALLERS + NR_TARGETS + 1)
 
-#define ENTRIES_PER_CALLER	(NR_RACE_ENTRIES / NR_CALLERS)
+#define ENTRIES_PER_CALLER	(PSCI_RACE_ENTRIES / NR_CALLERS)
 
 /* How often signals interrupt a target's KVM_RUN */
 #define TARGET_ALARM_NS	3000000
@@ -38,7 +47,7 @@
 
 static u64 code_gpa(const u8 *label)
 {
-	return CODE_GPA + (label - race_code);
+	return CODE_GPA + (label - psci_race_code);
 }
 
 enum round { PSCI_1_X, PSCI_0_1 };
@@ -92,7 +101,8 @@ static void *run_caller(void *data)
 	bool is_32bit = upper == PSCI_GARBAGE;
 
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc),
-		     code_gpa(vcpu->id ? race_caller_smc : race_caller_hvc));
+		     code_gpa(vcpu->id ? psci_race_caller_smc :
+					 psci_race_caller_hvc));
 	smccc_set_x(vcpu, 9, SMCCC_MMIO_GPA);
 	smccc_set_x(vcpu, 19, nr);
 	smccc_set_x(vcpu, 22, CODE_GPA | (is_32bit ? upper : 0));
@@ -135,7 +145,8 @@ static u8 *find_call(struct kvm_vcpu *vcpu, u64 entry, u64 context_id)
 {
 	u64 caller = entry / ENTRIES_PER_CALLER, nr;
 
-	TEST_ASSERT(entry < NR_RACE_ENTRIES, "vCPU %u: entry %#lx", vcpu->id, entry);
+	TEST_ASSERT(entry < PSCI_RACE_ENTRIES, "vCPU %u: entry %#lx", vcpu->id,
+		    entry);
 	nr = (u32)context_id >> 8;
 	TEST_ASSERT((context_id & 0xff) == entry &&
 		    nr % ENTRIES_PER_CALLER == entry % ENTRIES_PER_CALLER &&
@@ -157,14 +168,14 @@ static bool look(struct kvm_vcpu *vcpu, bool expect_begin)
 	u64 pc = psci_get_pc(vcpu);
 	u64 x0 = smccc_get_x(vcpu, 0);
 
-	if (pc >= CODE_GPA && pc < code_gpa(race_target) && !(pc & 7)) {
+	if (pc >= CODE_GPA && pc < code_gpa(psci_race_target) && !(pc & 7)) {
 		find_call(vcpu, (pc - CODE_GPA) / 8, x0);
 		return true;
 	}
 
 	TEST_ASSERT(state != KVM_MP_STATE_RUNNABLE ||
 		    (!expect_begin && pc >= CODE_GPA &&
-		     pc < code_gpa(race_off)),
+		     pc < code_gpa(psci_race_off)),
 		    "vCPU %u is runnable at %#lx", vcpu->id, pc);
 	return false;
 }
@@ -180,7 +191,7 @@ static void note_begin(struct kvm_vcpu *vcpu, u64 mark)
 	TEST_ASSERT(run->exit_reason == KVM_EXIT_MMIO && !run->mmio.phys_addr,
 		    "vCPU %u: exit %u", vcpu->id, run->exit_reason);
 	vcpu_run_complete_io(vcpu);
-	TEST_ASSERT_EQ(psci_get_pc(vcpu), code_gpa(race_target_stored));
+	TEST_ASSERT_EQ(psci_get_pc(vcpu), code_gpa(psci_race_target_stored));
 
 	call = find_call(vcpu, *(u32 *)run->mmio.data, smccc_get_x(vcpu, 0));
 	TEST_ASSERT(!*call, "vCPU %u begins twice by one call", vcpu->id);
@@ -262,7 +273,8 @@ static void *access_registers(void *data)
 		TEST_ASSERT_EQ(vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION),
 			       version);
 
-		TEST_ASSERT_EQ(fw_set(vcpu, KVM_REG_ARM_STD_BMAP, bmap), 0);
+		TEST_ASSERT_EQ(one_reg_set(vcpu, KVM_REG_ARM_STD_BMAP, bmap),
+			       0);
 		smccc_set_x(vcpu, i % 31, i);
 		TEST_ASSERT_EQ(smccc_get_x(vcpu, i % 31), i);
 		TEST_ASSERT_EQ(smccc_get_mp_state(vcpu), KVM_MP_STATE_STOPPED);
@@ -304,8 +316,9 @@ static void check_race(int which)
 
 	vm = psci_vm_create(NR_VCPUS, race->features, vcpus);
 	code = addr_gpa2hva(vm, CODE_GPA);
-	memcpy(code, race_code, race_code_end - race_code);
-	memcpy(code + (race_off - race_code), &race->cpu_off, sizeof(u32));
+	memcpy(code, psci_race_code, psci_race_code_end - psci_race_code);
+	memcpy(code + (psci_race_off - psci_race_code), &race->cpu_off,
+	       sizeof(u32));
 
 	/* The first two vCPUs make the calls, the next two are the targets. */
 	smccc_set_mp_state(vcpus[1], KVM_MP_STATE_RUNNABLE);
@@ -323,14 +336,14 @@ static void check_race(int which)
 
 	for (i = 0; i < NR_CALLERS; i++) {
 		for (nr = 0; nr < MAX_CALLS; nr++) {
-			fw_expect(turned_on[i][nr] == has_begun[i][nr],
-				  "call %d of caller %d turned on vCPU %u, and vCPU %u began",
-				  nr, i, turned_on[i][nr], has_begun[i][nr]);
+			test_expect(turned_on[i][nr] == has_begun[i][nr],
+				    "call %d of caller %d turned on vCPU %u, and vCPU %u began",
+				    nr, i, turned_on[i][nr], has_begun[i][nr]);
 			nr_won[i] += !!turned_on[i][nr];
 			nr_begun += !!has_begun[i][nr];
 		}
 	}
-	fw_expect(nr_begun > 0, "no target began");
+	test_expect(nr_begun > 0, "no target began");
 	ksft_print_msg("%lu times turned on, %lu and %lu by each caller\n",
 		       nr_begun, nr_won[0], nr_won[1]);
 	kvm_vm_free(vm);
@@ -344,19 +357,19 @@ static void check_smccc_stats(int unused)
 {
 	struct abi_stats now;
 
-	if (!abi.present) {
-		fw_skip("this kernel has one implementation");
+	if (!abi_present()) {
+		test_skip("this kernel has one implementation");
 		return;
 	}
 
 	now = abi_read_surface("smccc");
-	fw_expect(now.c > smccc_before.c, "c served no hypercall");
-	fw_expect(now.rust > smccc_before.rust, "rust served no hypercall");
-	fw_expect(now.mismatches == smccc_before.mismatches, "%lu mismatches",
-		  now.mismatches - smccc_before.mismatches);
+	test_expect(now.c > smccc_before.c, "c served no hypercall");
+	test_expect(now.rust > smccc_before.rust, "rust served no hypercall");
+	test_expect(now.mismatches == smccc_before.mismatches, "%lu mismatches",
+		    now.mismatches - smccc_before.mismatches);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "32-bit and 64-bit CPU_ON: each success begins the target once",
 	  check_race, PSCI_1_X },
 	{ "PSCI 0.1: each success begins the target once",
@@ -377,8 +390,8 @@ int main(void)
 	if (abi_begin())
 		smccc_before = abi_read_surface("smccc");
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -8,9 +8,13 @@
  * is created, or while its creation fails, may or may not find that vCPU, and
  * finds all older ones.
  */
+#include <linux/psci.h>
 #include <sys/resource.h>
 
-#include "psci.h"
+#include "abi/cases.h"
+#include "abi/psci.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -49,8 +53,8 @@ static u64 ask(u64 affinity, u64 level)
 
 	c = smccc_call(vcpus[0], SMCCC_HVC, PSCI_0_2_FN64_AFFINITY_INFO,
 		       affinity, level, 0);
-	fw_expect(c.exit == KVM_EXIT_MMIO && c.pc == 4 && !c.err,
-		  "AFFINITY_INFO: exit %u, error %d", c.exit, c.err);
+	test_expect(c.exit == KVM_EXIT_MMIO && c.pc == 4 && !c.err,
+		    "AFFINITY_INFO: exit %u, error %d", c.exit, c.err);
 	return c.x[0];
 }
 
@@ -58,9 +62,9 @@ static void __expect_info(int line, u64 affinity, u64 level, u64 want)
 {
 	u64 x0 = ask(affinity, level);
 
-	__fw_expect(line, x0 == want,
-		    "AFFINITY_INFO(%#lx, %lu): %ld, expected %ld", affinity,
-		    level, x0, want);
+	__test_expect(line, x0 == want,
+		      "AFFINITY_INFO(%#lx, %lu): %ld, expected %ld", affinity,
+		      level, x0, want);
 }
 
 #define expect_info(...)	__expect_info(__LINE__, __VA_ARGS__)
@@ -154,7 +158,7 @@ static void check_all(int which)
 
 	vm = smccc_vm_create_empty(PSCI_0_2);
 	if (vm_check_cap(vm, KVM_CAP_MAX_VCPUS) < nr) {
-		fw_skip("the host's GIC supports fewer vCPUs");
+		test_skip("the host's GIC supports fewer vCPUs");
 		kvm_vm_free(vm);
 		return;
 	}
@@ -264,38 +268,40 @@ static void check_storm(int which)
 		/* Ask about the newest vCPU that is known. */
 		while (id < storm_end) {
 			now = stage(ask(affinity_of(id), 0));
-			fw_expect(now <= 2 && now >= seen,
-				  "vCPU %u: stage %d after %d", id, now, seen);
+			test_expect(now <= 2 && now >= seen,
+				    "vCPU %u: stage %d after %d", id, now,
+				    seen);
 			seen = now;
 			if (now < 2)
 				break;
 			id++;
 			seen = 0;
 		}
-	} while (!over && fw_failures < FW_MAX_REPORTS);
+	} while (!over && test_nr_failures() < TEST_MAX_REPORTS);
 	kvm_pthread_join(thread, NULL);
 
 	ksft_print_msg("%d rounds, %u vCPUs, %u not created\n", rounds,
 		       storm_end, nr_undone);
-	fw_expect(nr_undone == storm_end - NR_FIRST, "%u of %u creations failed",
-		  nr_undone, storm_end - NR_FIRST);
+	test_expect(nr_undone == storm_end - NR_FIRST,
+		    "%u of %u creations failed",
+		    nr_undone, storm_end - NR_FIRST);
 	for (i = 0; i < storm_end; i++)
 		expect_info(affinity_of(i), 0, i ? OFF : ON);
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "vCPUs are created, or creation fails, while the guest asks about all",
 	  check_storm },
 };
 
 int main(void)
 {
-	struct fw_case c = { .run = check_all };
+	struct test_case c = { .run = check_all };
 	struct rlimit limit;
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(sizes) + ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(sizes) + ARRAY_SIZE(cases));
 
 	/* A vCPU needs at most three: for itself, statistics, dirty ring. */
 	getrlimit(RLIMIT_NOFILE, &limit);
@@ -304,9 +310,9 @@ int main(void)
 
 	for (c.arg = 0; c.arg < ARRAY_SIZE(sizes); c.arg++) {
 		c.name = sizes[c.arg].name;
-		fw_run_cases(&c, 1);
+		test_run_cases(&c, 1);
 	}
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -8,9 +8,20 @@
  * logged then: both must decide on the same snapshot of the state, since a
  * second read may find it changed.
  */
-#include "abi_switch.h"
-#include "kernel_log.h"
-#include "psci.h"
+#include <linux/psci.h>
+#include <time.h>
+
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/fw_guest.h"
+#include "abi/kernel_log.h"
+#include "abi/one_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
+#include "processor.h"
+#include "ucall_common.h"
 
 /* Each race lasts at least this long, and until it has taken place. */
 #define RACE_MS		4000
@@ -119,7 +130,7 @@ static unsigned long nr_flips;
 
 static void flip_affinity(struct abi_worker *w)
 {
-	u64 id = SYS_REG(MPIDR_EL1), away = AWAY(w->vcpu->id);
+	u64 id = IMAGE_SYS_REG(MPIDR_EL1), away = AWAY(w->vcpu->id);
 	u64 other = vcpu_get_reg(w->vcpu, id) & ~PSCI_AFFINITY;
 	int i;
 
@@ -172,8 +183,9 @@ static void create_crowd(struct kvm_vcpu *like)
 
 	while (nr_created < NR_CROWD && may_create(like->vm))
 		create_vcpu(like);
-	TEST_ASSERT(!fw_one_reg(created[0], KVM_SET_ONE_REG, SYS_REG(MPIDR_EL1),
-				(u64)&far), "MPIDR_EL1: %s", strerror(errno));
+	TEST_ASSERT(!one_reg(created[0], KVM_SET_ONE_REG,
+			     IMAGE_SYS_REG(MPIDR_EL1),
+			     (u64)&far), "MPIDR_EL1: %s", strerror(errno));
 }
 
 /* The guest asks for the vCPU before it exists. */
@@ -204,19 +216,16 @@ static void race_for_a_while(const struct asker *a, int nr_workers)
 {
 	struct timespec start;
 	s64 ms;
-	int i;
 
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	do {
-		if (race->switches && abi.present)
+		if (race->switches && abi_present())
 			abi_flip();
 		usleep(1000);
 		ms = timespec_to_ns(timespec_elapsed(start)) / 1000000;
 	} while (ms < RACE_MS || (ms < RACE_LIMIT_MS && !took_place(a)));
 
-	__atomic_store_n(&abi_stop, true, __ATOMIC_RELAXED);
-	for (i = 0; i < nr_workers; i++)
-		kvm_pthread_join(abi_workers[i].thread, NULL);
+	abi_stop_and_join(nr_workers);
 }
 
 static void check_race(int which)
@@ -243,7 +252,7 @@ static void check_race(int which)
 	*a = (struct asker) { race->fn, HOME, race->lowest_level };
 
 	kernel_log_read(NULL);
-	if (abi.present) {
+	if (abi_present()) {
 		abi_set_mode("check");
 		abi_set_count(true);
 		before = abi_read_surface("smccc");
@@ -255,27 +264,27 @@ static void check_race(int which)
 		abi_start_rounds(nr++, create_one, vcpus[0]);
 	race_for_a_while(a, nr);
 
-	fw_expect(took_place(a), "the race did not take place in %d s",
-		  RACE_LIMIT_MS / 1000);
-	fw_expect(!a->answers[OTHER], "%lu answers are not among PSCI's",
-		  a->answers[OTHER]);
+	test_expect(took_place(a), "the race did not take place in %d s",
+		    RACE_LIMIT_MS / 1000);
+	test_expect(!a->answers[OTHER], "%lu answers are not among PSCI's",
+		    a->answers[OTHER]);
 	if (race->fn == PSCI_0_2_FN64_AFFINITY_INFO) {
-		fw_expect(!a->answers[ALREADY_ON], "%lu times ALREADY_ON",
-			  a->answers[ALREADY_ON]);
+		test_expect(!a->answers[ALREADY_ON], "%lu times ALREADY_ON",
+			    a->answers[ALREADY_ON]);
 		/* A vCPU that is being created is on for a moment. */
-		fw_expect(!a->answers[ON] || race->creates,
-			  "%lu times on, but no vCPU is", a->answers[ON]);
+		test_expect(!a->answers[ON] || race->creates,
+			    "%lu times on, but no vCPU is", a->answers[ON]);
 	} else {
-		fw_expect(!a->answers[OFF], "%lu times OFF", a->answers[OFF]);
+		test_expect(!a->answers[OFF], "%lu times OFF", a->answers[OFF]);
 	}
-	if (abi.present)
+	if (abi_present())
 		now = abi_read_surface("smccc");
-	fw_expect(now.mismatches == before.mismatches, "%lu mismatches",
-		  now.mismatches - before.mismatches);
+	test_expect(now.mismatches == before.mismatches, "%lu mismatches",
+		    now.mismatches - before.mismatches);
 	/* Calls during which the mode changes cannot be compared. */
-	fw_expect(race->switches || now.unjudged == before.unjudged,
-		  "%lu calls were not compared", now.unjudged - before.unjudged);
-	fw_expect(!kernel_log_read(NULL), "the log is not silent");
+	test_expect(race->switches || now.unjudged == before.unjudged,
+		    "%lu calls were not compared", now.unjudged - before.unjudged);
+	test_expect(!kernel_log_read(NULL), "the log is not silent");
 	ksft_print_msg("%lu changes, %u created; %lu not compared\n", nr_flips,
 		       nr_created, now.unjudged - before.unjudged);
 	ksft_print_msg("answers: %lu on, %lu off, %lu absent, %lu already on\n",
@@ -287,7 +296,7 @@ static void check_race(int which)
 		close(created[--nr_created]);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "AFFINITY_INFO of a vCPU whose affinity changes", check_race, 0 },
 	{ "AFFINITY_INFO of an affinity that two vCPUs have, at times",
 	  check_race, 1 },
@@ -312,8 +321,8 @@ int main(void)
 
 	abi_begin();
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

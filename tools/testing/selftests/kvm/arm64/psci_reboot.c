@@ -12,7 +12,14 @@
  * machine as the first one, except the version of PSCI, which the VMM may
  * change.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -93,9 +100,9 @@ static void go_to_sleep(struct kvm_vcpu *vcpu, enum smccc_insn insn)
 	smccc_set_mp_state(vcpu, KVM_MP_STATE_RUNNABLE);
 	smccc_call_start(&c);
 	kvm_pthread_create(&sleeper.thread, NULL, run_sleeper, NULL);
-	fw_expect(wait_until(sleeper_is_off), "the vCPU does not turn off");
-	fw_expect(!sleeper_is_over(), "KVM_RUN has returned: %s",
-		  strerror(sleeper.ret));
+	test_expect(wait_until(sleeper_is_off), "the vCPU does not turn off");
+	test_expect(!sleeper_is_over(), "KVM_RUN has returned: %s",
+		    strerror(sleeper.ret));
 }
 
 static void wait_for_sleeper(void)
@@ -103,7 +110,7 @@ static void wait_for_sleeper(void)
 	struct kvm_run *run = sleeper.vcpu->run;
 	bool over = wait_until(sleeper_is_over);
 
-	fw_expect(over, "the vCPU does not wake up");
+	test_expect(over, "the vCPU does not wake up");
 	if (!over) {
 		WRITE_ONCE(run->immediate_exit, 1);
 		pthread_kill(sleeper.thread, SIGUSR1);
@@ -117,10 +124,10 @@ static void expect_first_insn(u64 entry, u64 context_id)
 {
 	struct kvm_run *run = sleeper.vcpu->run;
 
-	fw_expect(!sleeper.ret && run->exit_reason == KVM_EXIT_MMIO &&
-		  run->mmio.is_write && !run->mmio.phys_addr,
-		  "KVM_RUN: %s, exit %u at %#lx", strerror(sleeper.ret),
-		  run->exit_reason, (u64)run->mmio.phys_addr);
+	test_expect(!sleeper.ret && run->exit_reason == KVM_EXIT_MMIO &&
+		    run->mmio.is_write && !run->mmio.phys_addr,
+		    "KVM_RUN: %s, exit %u at %#lx", strerror(sleeper.ret),
+		    run->exit_reason, (u64)run->mmio.phys_addr);
 	/* The PC moves past the store in the next KVM_RUN. */
 	psci_expect_begin(sleeper.vcpu, entry, context_id);
 	vcpu_run_complete_io(sleeper.vcpu);
@@ -139,7 +146,7 @@ static void sleep_and_wake(enum smccc_insn insn, bool interrupted)
 		if (interrupted) {
 			pthread_kill(sleeper.thread, SIGUSR1);
 			usleep(5000);
-			fw_expect(sleeper_is_off(), "a signal turns it on");
+			test_expect(sleeper_is_off(), "a signal turns it on");
 		}
 		c = smccc_call(vcpus[0], insn, PSCI_0_2_FN64_CPU_ON, 1, entry,
 			       context_id);
@@ -220,9 +227,9 @@ static void boot_guest(const struct boot *boot, u64 entry, u64 context_id)
 	}
 	for (i = 1; i < NR_VCPUS; i++) {
 		ret = smccc_run(vcpus[i]);
-		fw_expect(!ret && vcpus[i]->run->exit_reason == KVM_EXIT_MMIO,
-			  "vCPU %d: KVM_RUN: %d, exit %u", i, ret,
-			  vcpus[i]->run->exit_reason);
+		test_expect(!ret && vcpus[i]->run->exit_reason == KVM_EXIT_MMIO,
+			    "vCPU %d: KVM_RUN: %d, exit %u", i, ret,
+			    vcpus[i]->run->exit_reason);
 		psci_expect_begin(vcpus[i], entry, context_id + i);
 		vcpu_run_complete_io(vcpus[i]);
 		psci_make_dirty(vcpus[i]);
@@ -245,11 +252,11 @@ static void reset_by_guest(void)
 
 static void check_reboot(int first)
 {
-	struct image images[NR_VCPUS];
+	struct reg_image images[NR_VCPUS];
 	const struct boot *boot;
 	int i, n;
 
-	context = "reboot";
+	image_set_context("reboot");
 	vm = smccc_vm_create(NR_VCPUS, PSCI_0_2 | BIT(KVM_ARM_VCPU_POWER_OFF),
 			     vcpus);
 	vcpu_set_reg(vcpus[0], KVM_REG_ARM_STD_BMAP, 0);
@@ -270,7 +277,7 @@ static void check_reboot(int first)
 				images[i] = image_read(vcpus[i]);
 			psci_image_set(&images[i], KVM_REG_ARM_PSCI_VERSION,
 				       boot->version);
-			expect_image(vcpus[i], &images[i], false, "INIT");
+			image_expect(vcpus[i], &images[i], false, "INIT");
 		}
 	}
 
@@ -279,7 +286,7 @@ static void check_reboot(int first)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "CPU_OFF by HVC, then CPU_ON: the first instruction is not skipped",
 	  check_off_and_on, SMCCC_HVC },
 	{ "CPU_OFF by SMC, then CPU_ON: the first instruction is not skipped",
@@ -303,9 +310,9 @@ int main(void)
 	sigaction(SIGUSR1, &sa, NULL);
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,7 +12,15 @@
  * A call only ends in such an exit: handling it cannot fail with an error that
  * KVM_RUN would return.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -36,13 +44,13 @@ static const u32 states[NR_VCPUS] = {
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpus[NR_VCPUS];
-static struct image images[NR_VCPUS];
+static struct reg_image images[NR_VCPUS];
 
 static void begin(u64 version)
 {
 	int i;
 
-	context = "system event";
+	image_set_context("system event");
 	vm = psci_vm_create(NR_VCPUS, PSCI_0_2, vcpus);
 	vcpu_set_reg(vcpus[0], KVM_REG_ARM_PSCI_VERSION, version);
 
@@ -59,7 +67,7 @@ static void end(void)
 	int i;
 
 	for (i = 1; i < NR_VCPUS; i++) {
-		expect_image(vcpus[i], &images[i], false, "another vCPU");
+		image_expect(vcpus[i], &images[i], false, "another vCPU");
 		free(images[i].reg);
 	}
 	kvm_vm_free(vm);
@@ -260,7 +268,7 @@ static void check_0_1(int unused)
 {
 	int i;
 
-	context = "PSCI 0.1";
+	image_set_context("PSCI 0.1");
 	vm = psci_vm_create(NR_VCPUS, 0, vcpus);
 	reset_states();
 	for (i = 0; i < ARRAY_SIZE(events); i++) {
@@ -313,7 +321,7 @@ static void check_suspend(int fn)
 	int i, insn;
 
 	if (!kvm_has_cap(KVM_CAP_ARM_SYSTEM_SUSPEND)) {
-		fw_skip("no KVM_CAP_ARM_SYSTEM_SUSPEND");
+		test_skip("no KVM_CAP_ARM_SYSTEM_SUSPEND");
 		return;
 	}
 
@@ -396,12 +404,12 @@ static void check_running_vcpu(int event)
 		/* It has left the guest when userspace gets the event. */
 		before = READ_ONCE(*counter);
 		usleep(20000);
-		fw_expect(READ_ONCE(*counter) == before,
-			  "the running vCPU was not stopped");
+		test_expect(READ_ONCE(*counter) == before,
+			    "the running vCPU was not stopped");
 		smccc_set_mp_state(vcpus[0], KVM_MP_STATE_RUNNABLE);
 		usleep(1000);
-		fw_expect(READ_ONCE(*counter) == before,
-			  "the running vCPU went on by itself");
+		test_expect(READ_ONCE(*counter) == before,
+			    "the running vCPU went on by itself");
 		if (i == 3)
 			break;
 
@@ -412,7 +420,8 @@ static void check_running_vcpu(int event)
 		WRITE_ONCE(vcpus[1]->run->immediate_exit, 1);
 		pthread_kill(thread, SIGUSR1);
 		kvm_pthread_join(thread, &ret);
-		fw_expect((long)ret == EINTR, "KVM_RUN: %s", strerror((long)ret));
+		test_expect((long)ret == EINTR, "KVM_RUN: %s",
+			    strerror((long)ret));
 		vcpus[1]->run->immediate_exit = 0;
 		psci_expect_mp_state(vcpus[1], KVM_MP_STATE_STOPPED, "other");
 		smccc_set_mp_state(vcpus[1], KVM_MP_STATE_RUNNABLE);
@@ -429,7 +438,7 @@ static void check_running_vcpu(int event)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "SYSTEM_OFF: all vCPUs stop, INTERNAL_FAILURE if they go on",
 	  check_event, OFF },
 	{ "SYSTEM_RESET: the same", check_event, RESET },
@@ -466,9 +475,9 @@ int main(void)
 	sigaction(SIGUSR1, &sa, NULL);
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -9,7 +9,14 @@
  *
  * psci_cpu_on tests the state in which a vCPU that is turned on begins.
  */
-#include "psci.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
 
 #define ENTRY		(SMCCC_CODE_GPA + 4)
 #define CONTEXT_ID	0x5111UL
@@ -28,7 +35,7 @@ static struct kvm_vcpu *vcpus[NR_VCPUS];
 static void begin(u32 features)
 {
 	vm = psci_vm_create(NR_VCPUS, features, vcpus);
-	context = "PSCI";
+	image_set_context("PSCI");
 }
 
 static void end(void)
@@ -148,7 +155,8 @@ static void check_reserved_bits(int unused)
 				continue;
 			expect_affinity(BIT(bit), level, INVALID);
 		}
-		expect_affinity(vcpu_get_reg(vcpus[0], SYS_REG(MPIDR_EL1)),
+		expect_affinity(vcpu_get_reg(vcpus[0],
+					     IMAGE_SYS_REG(MPIDR_EL1)),
 				level, INVALID);
 		expect_affinity(~0UL, level, INVALID);
 		expect_affinity(-1U, level, INVALID);
@@ -363,7 +371,7 @@ static void check_other_vm(int which)
 	kvm_vm_free(other);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "AFFINITY_INFO: ON, OFF or INVALID_PARAMS for one CPU",
 	  check_level_0 },
 	{ "AFFINITY_INFO: level 1, clusters in Aff1", check_levels, 1 },
@@ -398,9 +406,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -15,9 +15,16 @@
  * the version or not. Nothing else changes: neither behaviour before the first
  * run, nor other registers, nor VMs that have not opted in.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "opt_in.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "processor.h"
 
 /* Versions of no vCPU, or of none with KVM_ARM_VCPU_PSCI_0_2 */
 static const u64 bad_versions[] = {
@@ -78,8 +85,8 @@ static void check_before(int nr)
 	fw_expect_set(vcpus[nr], FW_PSCI_VERSION, FW_PSCI_LATEST, 0,
 		      FW_PSCI_LATEST);
 	expect_writable(vcpus[nr], PSCI_VERSION(1, 0));
-	fw_expect(vcpu_get_reg(vcpus[!nr], KVM_REG_ARM_PSCI_VERSION) ==
-		  PSCI_VERSION(1, 0), "not seen through the other vCPU");
+	test_expect(vcpu_get_reg(vcpus[!nr], KVM_REG_ARM_PSCI_VERSION) ==
+		    PSCI_VERSION(1, 0), "not seen through the other vCPU");
 	expect_writable(vcpus[!nr], PSCI_VERSION(1, 1));
 	expect_guest(vcpus[0], PSCI_VERSION(1, 1));
 	kvm_vm_free(vm);
@@ -157,8 +164,8 @@ static void check_immediate_exit(int unused)
 	expect_writable(vcpus[0], PSCI_VERSION(1, 0));
 	vcpus[1]->run->immediate_exit = 1;
 	ret = __vcpu_run(vcpus[1]);
-	fw_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
-		  strerror(errno));
+	test_expect(ret == -1 && errno == EINTR, "KVM_RUN: %d, %s", ret,
+		    strerror(errno));
 	expect_frozen(vcpus[0], PSCI_VERSION(1, 0));
 	expect_frozen(vcpus[1], PSCI_VERSION(1, 0));
 	kvm_vm_free(vm);
@@ -243,16 +250,16 @@ static void check_errors(int unused)
 
 	expect_guest(vcpus[0], FW_PSCI_LATEST);
 
-	ret = fw_one_reg(vcpus[0]->fd, KVM_SET_ONE_REG, id, 0);
-	fw_expect(ret == EFAULT, "bad pointer: %s", strerror(ret));
-	ret = fw_one_reg(vcpus[0]->fd, KVM_SET_ONE_REG, u32_id, 0);
-	fw_expect(ret == ENOENT, "size, bad pointer: %s", strerror(ret));
-	ret = fw_set(vcpus[0], u32_id, other);
-	fw_expect(ret == ENOENT, "size: %s", strerror(ret));
-	ret = fw_set(vcpus[0], id | 0x100, other);
-	fw_expect(ret == ENOENT, "unknown register: %s", strerror(ret));
-	ret = fw_one_reg(vcpus[0]->fd, KVM_GET_ONE_REG, id, 0);
-	fw_expect(ret == EFAULT, "GET: %s", strerror(ret));
+	ret = one_reg(vcpus[0]->fd, KVM_SET_ONE_REG, id, 0);
+	test_expect(ret == EFAULT, "bad pointer: %s", strerror(ret));
+	ret = one_reg(vcpus[0]->fd, KVM_SET_ONE_REG, u32_id, 0);
+	test_expect(ret == ENOENT, "size, bad pointer: %s", strerror(ret));
+	ret = one_reg_set(vcpus[0], u32_id, other);
+	test_expect(ret == ENOENT, "size: %s", strerror(ret));
+	ret = one_reg_set(vcpus[0], id | 0x100, other);
+	test_expect(ret == ENOENT, "unknown register: %s", strerror(ret));
+	ret = one_reg(vcpus[0]->fd, KVM_GET_ONE_REG, id, 0);
+	test_expect(ret == EFAULT, "GET: %s", strerror(ret));
 	expect_frozen(vcpus[1], FW_PSCI_LATEST);
 	kvm_vm_free(vm);
 }
@@ -344,13 +351,13 @@ static void *write_until_frozen(void *data)
 		val = fw_psci_versions[n++ % FW_NR_PSCI_VERSIONS];
 		if (val == written)
 			val = fw_psci_versions[n++ % FW_NR_PSCI_VERSIONS];
-		ret = fw_set(vcpu, KVM_REG_ARM_PSCI_VERSION, val);
+		ret = one_reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, val);
 		if (!ret)
 			written = val;
 	} while (!ret && !stop);
 
-	fw_expect(ret == EBUSY, "%#lx after %#lx: %s", val, written,
-		  strerror(ret));
+	test_expect(ret == EBUSY, "%#lx after %#lx: %s", val, written,
+		    strerror(ret));
 	return (void *)written;
 }
 
@@ -373,16 +380,16 @@ static void check_race(int unused)
 		first = fw_guest_call(vcpus[0], PSCI_0_2_FN_PSCI_VERSION, 0);
 		__atomic_store_n(&raced_stop, true, __ATOMIC_RELEASE);
 		kvm_pthread_join(thread, &written);
-		fw_expect(first.x[0] == (u64)written,
-			  "guest sees %#lx, %#lx was written", first.x[0],
-			  (u64)written);
+		test_expect(first.x[0] == (u64)written,
+			    "guest sees %#lx, %#lx was written", first.x[0],
+			    (u64)written);
 		expect_frozen(vcpus[0], (u64)written);
 		expect_guest(vcpus[1], (u64)written);
 		kvm_vm_free(vm);
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "before the first run: writable through vCPU 0, seen by all",
 	  check_before, 0 },
 	{ "before the first run: the same through vCPU 1", check_before, 1 },
@@ -426,7 +433,7 @@ int main(void)
 {
 	opt_in_require();
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
-	ksft_finished();
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
+	test_finished();
 }

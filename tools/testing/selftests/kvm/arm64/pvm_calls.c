@@ -10,7 +10,16 @@
  * The host cannot access memory that the guest has used: the guest's code is
  * written before its first run.
  */
-#include "smccc_sysreg.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/psci.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -47,7 +56,7 @@ static void begin(void)
 	kvm_vm_restart(vm);
 	smccc_vm_add_vcpus(vm, NR_VCPUS,
 			   PSCI_0_2 | BIT(KVM_ARM_VCPU_POWER_OFF), vcpus);
-	context = "protected VM";
+	image_set_context("protected VM");
 }
 
 static void end(void)
@@ -117,14 +126,14 @@ static void check_calls(int unused)
 		for (insn = SMCCC_HVC; insn <= SMCCC_SMC; insn++) {
 			if (calls[i].by == (insn == SMCCC_HVC ? BY_SMC : BY_HVC))
 				continue;
-			before = fw_failures;
+			before = test_nr_failures();
 			want = (struct smccc_want) {};
 			memcpy(want.x, calls[i].x, sizeof(want.x));
 			c = smccc_call(vcpus[0], insn, calls[i].in[0],
 				       calls[i].in[1], calls[i].in[2],
 				       calls[i].in[3]);
 			__smccc_expect(__LINE__, &c, &want);
-			if (fw_failures != before)
+			if (test_nr_failures() != before)
 				printf("#   that is %s\n", calls[i].name);
 		}
 	}
@@ -148,10 +157,11 @@ static void check_cpu_on(int insn)
 		psci_expect_begin(vcpus[i], ENTRY, CONTEXT_ID + i);
 
 		ret = smccc_run(vcpus[i]);
-		fw_expect(!ret && vcpus[i]->run->exit_reason == KVM_EXIT_MMIO &&
-			  !vcpus[i]->run->mmio.phys_addr,
-			  "KVM_RUN: %d, exit %u", ret,
-			  vcpus[i]->run->exit_reason);
+		test_expect(!ret &&
+			    vcpus[i]->run->exit_reason == KVM_EXIT_MMIO &&
+			    !vcpus[i]->run->mmio.phys_addr,
+			    "KVM_RUN: %d, exit %u", ret,
+			    vcpus[i]->run->exit_reason);
 		psci_expect_begin(vcpus[i], ENTRY, CONTEXT_ID + i);
 		vcpu_run_complete_io(vcpus[i]);
 
@@ -204,7 +214,7 @@ static void check_registers(int unused)
 
 	/* The filter is a VM attribute; protected VMs have none. */
 	ret = smccc_set_filter(vm, 0xc3000000, 1, KVM_SMCCC_FILTER_DENY);
-	fw_expect(ret == EINVAL, "filter: %s", strerror(ret));
+	test_expect(ret == EINVAL, "filter: %s", strerror(ret));
 
 	c = smccc_call(vcpus[0], SMCCC_HVC, PSCI_0_2_FN_PSCI_VERSION, 0, 0, 0);
 	smccc_expect(&c, .x = { PSCI_VERSION(1, 1) });
@@ -221,7 +231,7 @@ static void check_registers(int unused)
 	end();
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "pKVM answers its four functions by HVC, the host all else",
 	  check_calls },
 	{ "CPU_ON and CPU_OFF by HVC: the vCPUs begin, and begin again",
@@ -241,9 +251,9 @@ int main(void)
 	__TEST_REQUIRE(smccc_has_pvms(), "There are no protected VMs here");
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -10,8 +10,13 @@
  * fw_reg_list tests lists of ordinary sizes.
  */
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "opt_in.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
 
 #define CANARY	0x5ca1ab1e5ca1ab1eUL
 
@@ -46,17 +51,20 @@ static void __expect_list(int line, int fd, const u64 *want, u64 total, u64 n,
 	for (i = 1; i <= total + 1; i++)
 		list[i] = CANARY;
 	list[0] = n;
-	ret = fw_get_reg_list(fd, list);
+	ret = one_reg_list(fd, list);
 
-	__fw_expect(line, ret == (fits ? 0 : E2BIG), "n %#lx: %s, expected %s",
-		    n, strerror(ret), strerror(fits ? 0 : E2BIG));
-	__fw_expect(line, list[0] == total, "n %#lx: %lu is written back, not %lu",
-		    n, list[0], total);
+	__test_expect(line, ret == (fits ? 0 : E2BIG),
+		      "n %#lx: %s, expected %s",
+		      n, strerror(ret), strerror(fits ? 0 : E2BIG));
+	__test_expect(line, list[0] == total,
+		      "n %#lx: %lu is written back, not %lu",
+		      n, list[0], total);
 	for (i = 0; i < total; i++)
-		__fw_expect(line, list[1 + i] == (fits ? want[i] : CANARY),
-			    "n %#lx: place %lu holds %#lx", n, i, list[1 + i]);
-	__fw_expect(line, list[1 + total] == CANARY,
-		    "n %#lx: written past the end", n);
+		__test_expect(line, list[1 + i] == (fits ? want[i] : CANARY),
+			      "n %#lx: place %lu holds %#lx", n, i,
+			      list[1 + i]);
+	__test_expect(line, list[1 + total] == CANARY,
+		      "n %#lx: written past the end", n);
 	free(list);
 }
 
@@ -74,14 +82,14 @@ static void check_sizes(int fd, bool is_vm, const struct kvm_reg_list *list)
 static struct kvm_reg_list *get_list(int fd)
 {
 	struct kvm_reg_list count = { .n = 0 }, *list;
-	int ret = fw_get_reg_list(fd, &count);
+	int ret = one_reg_list(fd, &count);
 
 	TEST_ASSERT(ret == E2BIG && count.n, "KVM_GET_REG_LIST: %s",
 		    strerror(ret));
 	list = calloc(1, sizeof(*list) + count.n * sizeof(u64));
 	TEST_ASSERT(list, "Out of memory");
 	list->n = count.n;
-	ret = fw_get_reg_list(fd, list);
+	ret = one_reg_list(fd, list);
 	TEST_ASSERT(!ret, "KVM_GET_REG_LIST: %s", strerror(ret));
 	return list;
 }
@@ -106,8 +114,8 @@ static void check_opted_in(int set)
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 
-	if (!abi.present) {
-		fw_skip("the kernel has nothing to opt in to");
+	if (!abi_present()) {
+		test_skip("the kernel has nothing to opt in to");
 		return;
 	}
 
@@ -124,7 +132,7 @@ static void check_opted_in(int set)
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "vCPU: 2^32 is as small as 0, and 2^32 plus enough is enough",
 	  check_vcpu },
 	{ "vCPU with scopes in its list: the same", check_opted_in,
@@ -141,9 +149,9 @@ int main(void)
 	__abi_open();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -10,19 +10,28 @@
  * This is done in every state of the VM on which the masks depend: which vCPUs
  * it has, whether it has run, and whether that freezes PSCI's version.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "reg_mask.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "processor.h"
 
 #define NR_VCPUS	2
 
 /* The bits in which 0.2, 1.0, 1.1, 1.2 and 1.3 differ */
 #define PSCI_VERSIONS	0x10003
 
-static const struct masks no_masks;
+static const struct mask_array no_masks;
 
 /* The masks of a VM that has not run */
-static const struct masks fresh = {
+static const struct mask_array fresh = {
 	.val = {
 		[0] = PSCI_VERSIONS,
 		[64] = 0x1,	/* KVM_REG_ARM_STD_BMAP: TRNG */
@@ -32,12 +41,12 @@ static const struct masks fresh = {
 	},
 };
 
-static const struct masks fresh_psci_0_1 = {
+static const struct mask_array fresh_psci_0_1 = {
 	.val = { [64] = 0x1, [65] = 0x1, [66] = 0x3, [67] = 0x3 },
 };
 
 /* Once it has run, only PSCI's version can be changed. */
-static const struct masks ran = { .val = { [0] = PSCI_VERSIONS } };
+static const struct mask_array ran = { .val = { [0] = PSCI_VERSIONS } };
 
 /* Values to start from, including all that any of the registers accepts */
 static const u64 bases[] = {
@@ -58,11 +67,11 @@ static void expect_no_register(struct kvm_vcpu *vcpu, int i, u64 mask)
 	u64 val = 0;
 	int ret;
 
-	fw_expect(!mask, "mask %d is %#lx: no register", i, mask);
-	ret = fw_get(vcpu, fw_id(i), &val);
-	fw_expect(ret == ENOENT, "register %d: GET: %s", i, strerror(ret));
-	ret = fw_set(vcpu, fw_id(i), 0);
-	fw_expect(ret == ENOENT, "register %d: SET: %s", i, strerror(ret));
+	test_expect(!mask, "mask %d is %#lx: no register", i, mask);
+	ret = one_reg_get(vcpu, fw_id(i), &val);
+	test_expect(ret == ENOENT, "register %d: GET: %s", i, strerror(ret));
+	ret = one_reg_set(vcpu, fw_id(i), 0);
+	test_expect(ret == ENOENT, "register %d: SET: %s", i, strerror(ret));
 }
 
 /* Returns what the register reads after the write, even if it was refused. */
@@ -70,11 +79,11 @@ static u64 written(struct kvm_vcpu *vcpu, int i, u64 val, u64 before, int *ret)
 {
 	u64 after;
 
-	*ret = fw_set(vcpu, fw_id(i), val);
+	*ret = one_reg_set(vcpu, fw_id(i), val);
 	after = vcpu_get_reg(vcpu, fw_id(i));
-	fw_expect(!*ret || after == before,
-		  "register %d <- %#lx: %s, but it reads %#lx, not %#lx", i,
-		  val, strerror(*ret), after, before);
+	test_expect(!*ret || after == before,
+		    "register %d <- %#lx: %s, but it reads %#lx, not %#lx", i,
+		    val, strerror(*ret), after, before);
 	return after;
 }
 
@@ -107,25 +116,25 @@ static u64 changeable(struct kvm_vcpu *vcpu, int i)
 
 static void prove(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
 {
-	struct masks masks = mask_get(vm, KVM_ARM_FW_RANGE);
+	struct mask_array masks = mask_get(vm, KVM_ARM_FW_RANGE);
 	u64 val, changed;
 	int i;
 
 	for (i = 0; i < KVM_ARM_FW_RANGE_SIZE; i++) {
-		if (fw_get(vcpu, fw_id(i), &val)) {
+		if (one_reg_get(vcpu, fw_id(i), &val)) {
 			expect_no_register(vcpu, i, masks.val[i]);
 			continue;
 		}
 		changed = changeable(vcpu, i);
-		fw_expect(changed == masks.val[i],
-			  "register %d: mask %#lx, but %#lx can be changed", i,
-			  masks.val[i], changed);
+		test_expect(changed == masks.val[i],
+			    "register %d: mask %#lx, but %#lx can be changed",
+			    i, masks.val[i], changed);
 	}
 }
 
 /* The registers are the VM's, so the masks must be right for either vCPU. */
 static void expect_proved(struct kvm_vm *vm, struct kvm_vcpu *vcpus[],
-			  const struct masks *want, const char *when)
+			  const struct mask_array *want, const char *when)
 {
 	int i;
 
@@ -144,13 +153,13 @@ static void check_index(int unused)
 	int i;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		fw_expect(KVM_ARM_FW_RANGE_IDX(fw_regs[i].id) == index[i],
-			  "%s is not number %d", fw_regs[i].name, index[i]);
-		fw_expect(fw_id(index[i]) == fw_regs[i].id, "%s: id %#lx",
-			  fw_regs[i].name, fw_id(index[i]));
+		test_expect(KVM_ARM_FW_RANGE_IDX(fw_regs[i].id) == index[i],
+			    "%s is not number %d", fw_regs[i].name, index[i]);
+		test_expect(fw_id(index[i]) == fw_regs[i].id, "%s: id %#lx",
+			    fw_regs[i].name, fw_id(index[i]));
 	}
-	fw_expect(KVM_ARM_FW_RANGE_SIZE == 128, "%d masks",
-		  KVM_ARM_FW_RANGE_SIZE);
+	test_expect(KVM_ARM_FW_RANGE_SIZE == 128, "%d masks",
+		    KVM_ARM_FW_RANGE_SIZE);
 }
 
 /* ---- By state of the VM ---- */
@@ -182,7 +191,7 @@ static void check_no_vcpu(int psci_0_2)
 	vcpu = __vm_vcpu_add(vm, 0);
 	mask_expect(vm, KVM_ARM_FW_RANGE, &fresh, "vCPU not initialised");
 	ret = _vcpu_run(vcpu) ? errno : 0;
-	fw_expect(ret == ENOEXEC, "KVM_RUN: %s", strerror(ret));
+	test_expect(ret == ENOEXEC, "KVM_RUN: %s", strerror(ret));
 	mask_expect(vm, KVM_ARM_FW_RANGE, &fresh, "KVM_RUN refused");
 
 	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
@@ -207,7 +216,7 @@ static void check_fresh(int flags)
 /* It does not matter which vCPU has run. */
 static void check_ran(int flags)
 {
-	const struct masks *want = flags ? &no_masks : &ran;
+	const struct mask_array *want = flags ? &no_masks : &ran;
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm;
 	int i;
@@ -259,11 +268,11 @@ static void check_bmap_2(int unused)
 	int nr = KVM_ARM_FW_RANGE_IDX(KVM_REG_ARM_VENDOR_HYP_BMAP_2), bit;
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm = vm_create_flags(0, vcpus);
-	struct masks masks = mask_get(vm, KVM_ARM_FW_RANGE);
+	struct mask_array masks = mask_get(vm, KVM_ARM_FW_RANGE);
 	u64 val = vcpu_get_reg(vcpus[0], KVM_REG_ARM_VENDOR_HYP_BMAP_2);
 
-	fw_expect(!val, "reads %#lx", val);
-	fw_expect(masks.val[nr] == 0x3, "mask %#lx", masks.val[nr]);
+	test_expect(!val, "reads %#lx", val);
+	test_expect(masks.val[nr] == 0x3, "mask %#lx", masks.val[nr]);
 
 	for (bit = 0; bit < 64; bit++)
 		fw_expect_set(vcpus[0], FW_VENDOR_HYP_2, BIT(bit),
@@ -280,23 +289,24 @@ static void check_workarounds(int unused)
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm = vm_create_flags(0, vcpus);
 	struct fw_state state = fw_state_read(vcpus[0]);
-	struct masks masks = mask_get(vm, KVM_ARM_FW_RANGE);
+	struct mask_array masks = mask_get(vm, KVM_ARM_FW_RANGE);
 	int i, nr_accepted = 0;
 	u64 val;
 
 	for (i = FW_WORKAROUND_1; i <= FW_WORKAROUND_3; i++) {
-		fw_expect(!masks.val[i], "%s: mask %#lx", fw_regs[i].name,
-			  masks.val[i]);
+		test_expect(!masks.val[i], "%s: mask %#lx", fw_regs[i].name,
+			    masks.val[i]);
 		for (val = 0; val < 0x20; val++) {
-			nr_accepted += !fw_set(vcpus[0], fw_regs[i].id, val);
+			nr_accepted += !one_reg_set(vcpus[0], fw_regs[i].id,
+						    val);
 			fw_expect_state(vcpus[0], &state, "written");
 		}
 	}
-	fw_expect(nr_accepted >= 3, "only %d writes accepted", nr_accepted);
+	test_expect(nr_accepted >= 3, "only %d writes accepted", nr_accepted);
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "the number of each register", check_index },
 
 	{ "no vCPU yet, then one with PSCI 0.2 that has not run",
@@ -334,9 +344,9 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

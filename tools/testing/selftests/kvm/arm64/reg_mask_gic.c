@@ -15,9 +15,17 @@
  * The masks are also compared to the table in gic_mask.h of all registers in
  * the range, and of their fields in the architecture (Arm IHI 0069).
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "gic_mask.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/gic_mask.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "abi/vgic_v2.h"
+#include "processor.h"
 
 /* ---- Every bit of every mask ---- */
 
@@ -32,11 +40,11 @@ static void expect_no_access(struct gic_vm *g, int i, u64 mask)
 	u64 val = 0;
 	int ret;
 
-	fw_expect(!mask, "%s: mask %#lx: no register", gic_name(i), mask);
+	test_expect(!mask, "%s: mask %#lx: no register", gic_name(i), mask);
 	ret = gic_access(g, KVM_GET_DEVICE_ATTR, 0, i, &val);
-	fw_expect(ret, "%s: GET succeeds", gic_name(i));
+	test_expect(ret, "%s: GET succeeds", gic_name(i));
 	ret = gic_access(g, KVM_SET_DEVICE_ATTR, 0, i, &val);
-	fw_expect(ret, "%s: SET succeeds", gic_name(i));
+	test_expect(ret, "%s: SET succeeds", gic_name(i));
 }
 
 static u64 written(struct gic_vm *g, int i, u64 val, u64 before, int *ret)
@@ -45,8 +53,9 @@ static u64 written(struct gic_vm *g, int i, u64 val, u64 before, int *ret)
 
 	*ret = gic_access(g, KVM_SET_DEVICE_ATTR, 0, i, &val);
 	after = gic_get(g, 0, i);
-	fw_expect(!*ret || after == before, "%s <- %#lx: %s, but it reads %#lx",
-		  gic_name(i), val, strerror(*ret), after);
+	test_expect(!*ret || after == before,
+		    "%s <- %#lx: %s, but it reads %#lx",
+		    gic_name(i), val, strerror(*ret), after);
 	return after;
 }
 
@@ -79,7 +88,7 @@ static u64 changeable(struct gic_vm *g, int i)
 
 static void prove(struct gic_vm *g, const char *when)
 {
-	struct masks masks = mask_get(g->vm, KVM_ARM_GIC_RANGE);
+	struct mask_array masks = mask_get(g->vm, KVM_ARM_GIC_RANGE);
 	int i, nr_registers = 0;
 	u64 val, changed;
 
@@ -95,11 +104,11 @@ static void prove(struct gic_vm *g, const char *when)
 			continue;
 
 		changed = changeable(g, i);
-		fw_expect(changed == masks.val[i],
-			  "%s: %s: mask %#lx, but %#lx can be changed", when,
-			  gic_name(i), masks.val[i], changed);
+		test_expect(changed == masks.val[i],
+			    "%s: %s: mask %#lx, but %#lx can be changed", when,
+			    gic_name(i), masks.val[i], changed);
 	}
-	fw_expect(nr_registers >= 8, "%d registers", nr_registers);
+	test_expect(nr_registers >= 8, "%d registers", nr_registers);
 	mask_expect(g->vm, KVM_ARM_GIC_RANGE, &masks, when);
 }
 
@@ -124,34 +133,35 @@ static void check_numbers(int unused)
 	int i;
 
 	for (i = 0; i < NR_GIC_REGS; i++)
-		fw_expect(KVM_ARM_GIC_RANGE_IDX(gic_regs[i].op1,
-						gic_regs[i].crm,
-						gic_regs[i].op2) ==
-			  gic_nr(&gic_regs[i]), "%s", gic_regs[i].name);
-	fw_expect(GIC_CTLR == 100 && KVM_ARM_GIC_RANGE_SIZE == 256,
-		  "ICC_CTLR_EL1 is %d of %d", GIC_CTLR, KVM_ARM_GIC_RANGE_SIZE);
+		test_expect(KVM_ARM_GIC_RANGE_IDX(gic_regs[i].op1,
+						  gic_regs[i].crm,
+						  gic_regs[i].op2) ==
+			    gic_nr(&gic_regs[i]), "%s", gic_regs[i].name);
+	test_expect(GIC_CTLR == 100 && KVM_ARM_GIC_RANGE_SIZE == 256,
+		    "ICC_CTLR_EL1 is %d of %d", GIC_CTLR,
+		    KVM_ARM_GIC_RANGE_SIZE);
 }
 
 /* A mask has only bits of the register, unless KVM stores all bits. */
-static void expect_fields(const struct masks *masks)
+static void expect_fields(const struct mask_array *masks)
 {
 	const struct gic_reg *reg;
 	u64 mask;
 
 	for (reg = gic_regs; reg < gic_regs + NR_GIC_REGS; reg++) {
 		mask = masks->val[gic_nr(reg)];
-		fw_expect(reg->stores_all || !(mask & ~reg->fields),
-			  "%s: mask %#lx, fields %#lx", reg->name, mask,
-			  reg->fields);
-		fw_expect(!mask || !(reg->rw & ~mask),
-			  "%s: mask %#lx, writable %#lx", reg->name, mask,
-			  reg->rw);
+		test_expect(reg->stores_all || !(mask & ~reg->fields),
+			    "%s: mask %#lx, fields %#lx", reg->name, mask,
+			    reg->fields);
+		test_expect(!mask || !(reg->rw & ~mask),
+			    "%s: mask %#lx, writable %#lx", reg->name, mask,
+			    reg->rw);
 	}
 }
 
 static void check_table(int el2)
 {
-	struct masks want, masks;
+	struct mask_array want, masks;
 	struct gic_vm g;
 
 	if (!gic_vm_possible(el2))
@@ -171,7 +181,7 @@ static void check_table(int el2)
 /* Without KVM_ARM_VCPU_HAS_EL2, even if the host supports it */
 static void check_no_el2(int unused)
 {
-	struct masks masks;
+	struct mask_array masks;
 	struct gic_vm g;
 	int i;
 
@@ -181,24 +191,25 @@ static void check_no_el2(int unused)
 	g = gic_vm_create_init(1, false);
 	masks = mask_get(g.vm, KVM_ARM_GIC_RANGE);
 	for (i = 128; i < KVM_ARM_GIC_RANGE_SIZE; i++)
-		fw_expect(!masks.val[i], "%s: mask %#lx", gic_name(i),
-			  masks.val[i]);
+		test_expect(!masks.val[i], "%s: mask %#lx", gic_name(i),
+			    masks.val[i]);
 	gic_vm_free(&g);
 }
 
 /* ---- By state of the VM ---- */
 
-static void __expect_same(int line, const struct masks *now,
-			  const struct masks *want, int nr, const char *when)
+static void __expect_same(int line, const struct mask_array *now,
+			  const struct mask_array *want, int nr,
+			  const char *when)
 {
 	int i;
 
 	for (i = 0; i < KVM_ARM_GIC_RANGE_SIZE; i++) {
 		u64 mask = i < nr ? want->val[i] : 0;
 
-		__fw_expect(line, now->val[i] == mask,
-			    "%s: %s: mask %#lx, expected %#lx", when,
-			    gic_name(i), now->val[i], mask);
+		__test_expect(line, now->val[i] == mask,
+			      "%s: %s: mask %#lx, expected %#lx", when,
+			      gic_name(i), now->val[i], mask);
 	}
 }
 
@@ -208,7 +219,7 @@ static void __expect_same(int line, const struct masks *now,
 static void check_before_init(int el2)
 {
 	struct gic_vm g = { .el2 = el2 };
-	struct masks no_vcpu, created, ready, want;
+	struct mask_array no_vcpu, created, ready, want;
 	struct kvm_vcpu_init init;
 
 	if (!gic_vm_possible(el2))
@@ -255,7 +266,7 @@ static void check_gicv2(int unused)
 	int fd;
 
 	if (__kvm_test_create_device(vm, KVM_DEV_TYPE_ARM_VGIC_V2)) {
-		fw_skip("KVM has no GICv2 here");
+		test_skip("KVM has no GICv2 here");
 		kvm_vm_free(vm);
 		return;
 	}
@@ -279,7 +290,7 @@ static void check_gicv2(int unused)
 static void check_cbpr(int unused)
 {
 	int bpr1 = KVM_ARM_GIC_RANGE_IDX(0, 12, 3);
-	struct masks masks;
+	struct mask_array masks;
 	struct gic_vm g;
 	u64 ctlr;
 
@@ -291,13 +302,14 @@ static void check_cbpr(int unused)
 	ctlr = gic_get(&g, 0, GIC_CTLR);
 	gic_set(&g, 0, GIC_CTLR, ctlr | GIC_CTLR_CBPR);
 	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &masks, "CBPR set");
-	fw_expect(!changeable(&g, bpr1), "ICC_BPR1_EL1 written");
+	test_expect(!changeable(&g, bpr1), "ICC_BPR1_EL1 written");
 	gic_set(&g, 0, GIC_CTLR, ctlr);
-	fw_expect(changeable(&g, bpr1) == masks.val[bpr1], "CBPR clear again");
+	test_expect(changeable(&g, bpr1) == masks.val[bpr1],
+		    "CBPR clear again");
 	gic_vm_free(&g);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "the number of each register", check_numbers },
 	{ "the table of masks and fields: VM without EL2", check_table, false },
 	{ "the table of masks and fields: VM with EL2", check_table, true },
@@ -322,9 +334,9 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -13,9 +13,15 @@
  * step every other bit and every higher value is tried, and the bits that
  * change in all later steps must be exactly those of the mask in this step.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "gic_mask.h"
+#include "abi/cases.h"
+#include "abi/gic_mask.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "processor.h"
 
 #define MAX_STEPS	17
 
@@ -42,9 +48,9 @@ static void expect_not_raised(struct gic_vm *g, int n, u64 ctlr)
 			ret = gic_access(g, KVM_SET_DEVICE_ATTR, n, GIC_CTLR,
 					 &val);
 			now = gic_get(g, n, GIC_CTLR);
-			fw_expect(ret == EINVAL && now == ctlr,
-				  "%#lx <- %#lx: %s, reads %#lx", ctlr, val,
-				  strerror(ret), now);
+			test_expect(ret == EINVAL && now == ctlr,
+				    "%#lx <- %#lx: %s, reads %#lx", ctlr, val,
+				    strerror(ret), now);
 		}
 	}
 }
@@ -61,8 +67,8 @@ static u64 change_other_bits(struct gic_vm *g, int n, u64 ctlr)
 		val = ctlr ^ BIT(bit);
 		ret = gic_access(g, KVM_SET_DEVICE_ATTR, n, GIC_CTLR, &val);
 		now = gic_get(g, n, GIC_CTLR);
-		fw_expect(!ret || now == ctlr, "%#lx <- %#lx: %s, reads %#lx",
-			  ctlr, val, strerror(ret), now);
+		test_expect(!ret || now == ctlr, "%#lx <- %#lx: %s, reads %#lx",
+			    ctlr, val, strerror(ret), now);
 		changed |= now ^ ctlr;
 		gic_set(g, n, GIC_CTLR, ctlr);
 	}
@@ -86,7 +92,7 @@ static int lower(u64 ctlr, u64 *next)
 static void check_steps(int after_run)
 {
 	u64 steps[MAX_STEPS], masks[MAX_STEPS], others[MAX_STEPS], changed = 0;
-	struct masks want;
+	struct mask_array want;
 	struct gic_vm g;
 	int i, nr = 0;
 	u64 next;
@@ -99,8 +105,8 @@ static void check_steps(int after_run)
 	do {
 		gic_set(&g, 0, GIC_CTLR, next);
 		steps[nr] = gic_get(&g, 0, GIC_CTLR);
-		fw_expect(steps[nr] == next, "%#lx reads %#lx", next,
-			  steps[nr]);
+		test_expect(steps[nr] == next, "%#lx reads %#lx", next,
+			    steps[nr]);
 
 		expect_not_raised(&g, 0, steps[nr]);
 		others[nr] = change_other_bits(&g, 0, steps[nr]);
@@ -111,13 +117,13 @@ static void check_steps(int after_run)
 		masks[nr] = mask_get(g.vm, KVM_ARM_GIC_RANGE).val[GIC_CTLR];
 	} while (lower(steps[nr++], &next) && nr < MAX_STEPS);
 
-	fw_expect(nr >= 5 && nr < MAX_STEPS, "%d steps", nr);
+	test_expect(nr >= 5 && nr < MAX_STEPS, "%d steps", nr);
 	for (i = nr - 1; i >= 0; i--) {
 		if (i < nr - 1)
 			changed |= steps[i] ^ steps[i + 1];
-		fw_expect(masks[i] == (changed | others[i]),
-			  "%#lx: mask %#lx, but %#lx can be changed", steps[i],
-			  masks[i], changed | others[i]);
+		test_expect(masks[i] == (changed | others[i]),
+			    "%#lx: mask %#lx, but %#lx can be changed",
+			    steps[i], masks[i], changed | others[i]);
 	}
 	gic_vm_free(&g);
 }
@@ -125,7 +131,7 @@ static void check_steps(int after_run)
 /* A single write may lower the fields by any amount. */
 static void check_at_once(int unused)
 {
-	struct masks want;
+	struct mask_array want;
 	struct gic_vm g;
 	u64 ctlr, p;
 
@@ -136,9 +142,9 @@ static void check_at_once(int unused)
 			gic_set(&g, 0, GIC_CTLR, with_bits(ctlr, p, 0));
 			want = gic_masks(&g, false);
 			mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "lowered");
-			fw_expect(want.val[GIC_CTLR] ==
-				  (3 | (u64)gic_lowerable[p] << 8),
-				  "%lu: mask %#lx", p, want.val[GIC_CTLR]);
+			test_expect(want.val[GIC_CTLR] ==
+				    (3 | (u64)gic_lowerable[p] << 8),
+				    "%lu: mask %#lx", p, want.val[GIC_CTLR]);
 		}
 		gic_vm_free(&g);
 	}
@@ -150,15 +156,15 @@ static void check_at_once(int unused)
  */
 static void check_refused(int unused)
 {
-	struct masks want;
+	struct mask_array want;
 	struct gic_vm g;
 	u64 ctlr, val;
 
 	g = gic_vm_create_init(1, false);
 	ctlr = gic_get(&g, 0, GIC_CTLR);
 	val = with_bits(ctlr, 1, 7);
-	fw_expect(gic_access(&g, KVM_SET_DEVICE_ATTR, 0, GIC_CTLR, &val) ==
-		  EINVAL, "%#lx <- %#lx", ctlr, val);
+	test_expect(gic_access(&g, KVM_SET_DEVICE_ATTR, 0, GIC_CTLR, &val) ==
+		    EINVAL, "%#lx <- %#lx", ctlr, val);
 	want = gic_masks(&g, false);
 	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "refused");
 	gic_vm_free(&g);
@@ -168,14 +174,14 @@ static void check_refused(int unused)
 static void check_two_vcpus(int first)
 {
 	int second = !first, i;
-	struct masks want;
+	struct mask_array want;
 	struct gic_vm g;
 	u64 ctlr;
 
 	g = gic_vm_create_init(2, false);
 	want = gic_masks(&g, false);
 	ctlr = gic_get(&g, 0, GIC_CTLR);
-	fw_expect(gic_get(&g, 1, GIC_CTLR) == ctlr, "the vCPUs differ");
+	test_expect(gic_get(&g, 1, GIC_CTLR) == ctlr, "the vCPUs differ");
 
 	gic_set(&g, first, GIC_CTLR, with_bits(ctlr, 2, 0));
 	mask_expect(g.vm, KVM_ARM_GIC_RANGE, &want, "one lowered");
@@ -198,7 +204,7 @@ static void check_two_vcpus(int first)
 /* Lowering the fields of one VM does not affect another. */
 static void check_other_vm(int unused)
 {
-	struct masks want;
+	struct mask_array want;
 	struct gic_vm g, h;
 
 	g = gic_vm_create_init(1, false);
@@ -210,7 +216,7 @@ static void check_other_vm(int unused)
 	gic_vm_free(&g);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "test of the mask: lowered step by step, not run", check_steps, 0 },
 	{ "test of the mask: lowered step by step, after a run",
 	  check_steps, 1 },
@@ -229,9 +235,9 @@ int main(void)
 	ksft_print_header();
 	__TEST_REQUIRE(kvm_supports_vgic_v3(), "KVM has no GICv3 here");
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -14,8 +14,11 @@
 #include <errno.h>
 #include <sys/prctl.h>
 
-#include "id_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
 #define NR_PAGES	2
@@ -36,15 +39,15 @@ static void expect_fault(u64 addr)
 {
 	int ret = get_masks_at(addr);
 
-	fw_expect(ret == EFAULT, "array at %#lx: %s", addr, strerror(ret));
+	test_expect(ret == EFAULT, "array at %#lx: %s", addr, strerror(ret));
 }
 
 /* Expect the masks at @p, and that nothing else is written. */
 static void expect_masks(u8 *p, const char *when)
 {
-	mem_fill_canary();
+	user_mem_fill_canary();
 	id_expect_masks(vm->fd, p, masks, when);
-	mem_expect_canary(p, MASKS_SIZE, when);
+	user_mem_expect_canary(p, MASKS_SIZE, when);
 }
 
 /* ---- Bad pointers ---- */
@@ -58,15 +61,15 @@ static void check_bad_addr(int unused)
 {
 	int i;
 
-	mem_fill_canary();
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
-		expect_fault(bad_pointers[i]);
+	user_mem_fill_canary();
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++)
+		expect_fault(user_bad_pointers[i]);
 	for (i = 0; i < ARRAY_SIZE(bad_arrays); i++)
 		expect_fault(bad_arrays[i]);
-	expect_fault((u64)read_only);
-	mem_expect_untouched("bad pointer");
-	for (i = 0; i < page_size; i++)
-		fw_expect(!read_only[i], "read-only page written to");
+	expect_fault((u64)user_read_only);
+	user_mem_expect_untouched("bad pointer");
+	for (i = 0; i < user_page_size; i++)
+		test_expect(!user_read_only[i], "read-only page written to");
 }
 
 static void check_bad_struct(int unused)
@@ -74,30 +77,30 @@ static void check_bad_struct(int unused)
 	size_t size = sizeof(struct reg_mask_range), k;
 	int i, ret;
 
-	memset(mem, 0, mem_size);
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		ret = id_get_masks(vm->fd, (void *)bad_pointers[i]);
-		fw_expect(ret == EFAULT, "struct at %#lx: %s", bad_pointers[i],
-			  strerror(ret));
+	memset(user_mem, 0, user_mem_size);
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		ret = id_get_masks(vm->fd, (void *)user_bad_pointers[i]);
+		test_expect(ret == EFAULT, "struct at %#lx: %s",
+			    user_bad_pointers[i], strerror(ret));
 	}
 	for (i = 0; i < ARRAY_SIZE(bad_arrays); i++) {
 		ret = id_get_masks(vm->fd, (void *)bad_arrays[i]);
-		fw_expect(ret == EFAULT, "struct at %#lx: %s", bad_arrays[i],
-			  strerror(ret));
+		test_expect(ret == EFAULT, "struct at %#lx: %s", bad_arrays[i],
+			    strerror(ret));
 	}
 
 	/* Bits that would be refused are not checked either. */
-	memset(mem, 0xff, mem_size);
+	memset(user_mem, 0xff, user_mem_size);
 	for (k = 1; k < size; k++) {
-		ret = id_get_masks(vm->fd, (void *)(hole - k));
-		fw_expect(ret == EFAULT, "%lu bytes of the struct: %s", k,
-			  strerror(ret));
-		ret = id_get_masks(vm->fd, (void *)(mem - k));
-		fw_expect(ret == EFAULT, "struct without %lu bytes: %s", k,
-			  strerror(ret));
+		ret = id_get_masks(vm->fd, (void *)(user_hole - k));
+		test_expect(ret == EFAULT, "%lu bytes of the struct: %s", k,
+			    strerror(ret));
+		ret = id_get_masks(vm->fd, (void *)(user_mem - k));
+		test_expect(ret == EFAULT, "struct without %lu bytes: %s", k,
+			    strerror(ret));
 	}
-	ret = id_get_masks(vm->fd, (void *)(hole - size));
-	fw_expect(ret == EINVAL, "struct before a hole: %s", strerror(ret));
+	ret = id_get_masks(vm->fd, (void *)(user_hole - size));
+	test_expect(ret == EINVAL, "struct before a hole: %s", strerror(ret));
 }
 
 /* ---- The whole array ---- */
@@ -109,10 +112,10 @@ static void check_garbage(int unused)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(garbage); i++) {
-		memset(mem, garbage[i], MASKS_SIZE);
-		fw_expect(!get_masks_at((u64)mem), "failed");
-		fw_expect(!memcmp(mem, masks, MASKS_SIZE),
-			  "over bytes of %#x", garbage[i]);
+		memset(user_mem, garbage[i], MASKS_SIZE);
+		test_expect(!get_masks_at((u64)user_mem), "failed");
+		test_expect(!memcmp(user_mem, masks, MASKS_SIZE),
+			    "over bytes of %#x", garbage[i]);
 	}
 }
 
@@ -121,29 +124,31 @@ static void check_alignment(int unused)
 	int k;
 
 	for (k = 0; k < 16; k++) {
-		expect_masks(mem + k, "not aligned to 8 bytes");
-		expect_masks(hole - MASKS_SIZE - k, "near a hole");
+		expect_masks(user_mem + k, "not aligned to 8 bytes");
+		expect_masks(user_hole - MASKS_SIZE - k, "near a hole");
 		/* Across two pages, within a mask and between two */
-		expect_masks(mem + page_size - 800 - k, "across pages");
+		expect_masks(user_mem + user_page_size - 800 - k,
+			     "across pages");
 	}
 }
 
 /* The request is read before the array is written, and never written. */
 static void check_request(int unused)
 {
-	struct reg_mask_range *range = (void *)(mem + 64), copy = {};
+	struct reg_mask_range *range = (void *)(user_mem + 64), copy = {};
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	*range = copy;
-	range->addr = (u64)mem;
-	fw_expect(!id_get_masks(vm->fd, range), "request inside the array");
-	fw_expect(!memcmp(mem, masks, MASKS_SIZE), "request inside the array");
+	range->addr = (u64)user_mem;
+	test_expect(!id_get_masks(vm->fd, range), "request inside the array");
+	test_expect(!memcmp(user_mem, masks, MASKS_SIZE),
+		    "request inside the array");
 
-	range = (void *)(hole - sizeof(*range));
-	copy.addr = (u64)mem;
+	range = (void *)(user_hole - sizeof(*range));
+	copy.addr = (u64)user_mem;
 	*range = copy;
-	fw_expect(!id_get_masks(vm->fd, range), "request before a hole");
-	fw_expect(!memcmp(range, &copy, sizeof(copy)), "request written to");
+	test_expect(!id_get_masks(vm->fd, range), "request before a hole");
+	test_expect(!memcmp(range, &copy, sizeof(copy)), "request written to");
 }
 
 /* ---- A part of the array ---- */
@@ -156,19 +161,19 @@ static void check_request(int unused)
 static void expect_wiped(size_t k)
 {
 	size_t i, words = k & ~7UL;
-	u8 *p = hole - k;
+	u8 *p = user_hole - k;
 	int ret;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	ret = get_masks_at((u64)p);
-	fw_expect(ret == EFAULT, "%lu bytes: %s", k, strerror(ret));
+	test_expect(ret == EFAULT, "%lu bytes: %s", k, strerror(ret));
 
 	for (i = 0; i < words; i++)
-		fw_expect(!p[i], "%lu bytes: byte %lu is %#x", k, i, p[i]);
+		test_expect(!p[i], "%lu bytes: byte %lu is %#x", k, i, p[i]);
 	for (; i < k; i++)
-		fw_expect(!p[i] || p[i] == CANARY,
-			  "%lu bytes: byte %lu is %#x", k, i, p[i]);
-	mem_expect_canary(p, k, "array into a hole");
+		test_expect(!p[i] || p[i] == USER_CANARY,
+			    "%lu bytes: byte %lu is %#x", k, i, p[i]);
+	user_mem_expect_canary(p, k, "array into a hole");
 }
 
 static void check_hole_behind(int unused)
@@ -186,14 +191,14 @@ static void check_hole_before(int unused)
 	size_t k;
 	int ret;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	for (k = 1; k < MASKS_SIZE; k += k < 32 || k > 1500 ? 1 : 7) {
-		ret = get_masks_at((u64)mem - k);
-		fw_expect(ret == EFAULT, "%lu bytes: %s", k, strerror(ret));
+		ret = get_masks_at((u64)user_mem - k);
+		test_expect(ret == EFAULT, "%lu bytes: %s", k, strerror(ret));
 	}
-	ret = get_masks_at((u64)mem - MASKS_SIZE);
-	fw_expect(ret == EFAULT, "all bytes: %s", strerror(ret));
-	mem_expect_untouched("array that begins in a hole");
+	ret = get_masks_at((u64)user_mem - MASKS_SIZE);
+	test_expect(ret == EFAULT, "all bytes: %s", strerror(ret));
+	user_mem_expect_untouched("array that begins in a hole");
 }
 
 static void check_read_only(int unused)
@@ -202,38 +207,39 @@ static void check_read_only(int unused)
 	u8 *c;
 
 	/* The hole becomes readable, but still cannot be written. */
-	mem_protect(hole, page_size, PROT_READ);
+	user_mem_protect(user_hole, user_page_size, PROT_READ);
 
 	for (k = 1; k < MASKS_SIZE; k += k < 17 || k > 1519 ? 1 : 8)
 		expect_wiped(k);
-	for (c = hole; c < hole + page_size && !*c; c++)
+	for (c = user_hole; c < user_hole + user_page_size && !*c; c++)
 		;
-	fw_expect(c == hole + page_size, "read-only page written to");
+	test_expect(c == user_hole + user_page_size,
+		    "read-only page written to");
 
-	mem_protect(hole, page_size, PROT_NONE);
+	user_mem_protect(user_hole, user_page_size, PROT_NONE);
 }
 
 /* A tagged pointer is accepted only from tasks that enable this. */
 static void check_tagged_addr(int unused)
 {
-	u8 *tagged = (u8 *)((u64)mem | 0x5aUL << 56);
+	u8 *tagged = (u8 *)((u64)user_mem | 0x5aUL << 56);
 
 	if (prctl(PR_SET_TAGGED_ADDR_CTRL, PR_TAGGED_ADDR_ENABLE, 0, 0, 0)) {
-		fw_skip("no tagged address ABI");
+		test_skip("no tagged address ABI");
 		return;
 	}
 
-	mem_fill_canary();
-	fw_expect(!get_masks_at((u64)tagged), "enabled");
-	fw_expect(!memcmp(mem, masks, MASKS_SIZE), "masks");
+	user_mem_fill_canary();
+	test_expect(!get_masks_at((u64)tagged), "enabled");
+	test_expect(!memcmp(user_mem, masks, MASKS_SIZE), "masks");
 
 	prctl(PR_SET_TAGGED_ADDR_CTRL, 0, 0, 0, 0);
-	mem_fill_canary();
-	fw_expect(get_masks_at((u64)tagged) == EFAULT, "disabled");
-	mem_expect_untouched("tagged address");
+	user_mem_fill_canary();
+	test_expect(get_masks_at((u64)tagged) == EFAULT, "disabled");
+	user_mem_expect_untouched("tagged address");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "request: a bad pointer to the array is EFAULT", check_bad_addr },
 	{ "request: a bad pointer to the request is EFAULT",
 	  check_bad_struct },
@@ -258,15 +264,15 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(NR_PAGES);
+	user_mem_create(NR_PAGES);
 	vm = fw_vm_create_one(&vcpu);
 	state = id_state_read(vcpu);
 	id_fill_masks(masks, id_has_aarch32(&state));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

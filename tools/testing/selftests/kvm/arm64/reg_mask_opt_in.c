@@ -12,10 +12,16 @@
  * reg_mask_range and reg_mask_memory test range 0; reg_mask_gic and reg_mask_fw
  * test the masks.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "reg_mask.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_mask.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define NR_PAGES	2
 #define ID_MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
@@ -30,16 +36,17 @@ static void expect_ret(struct kvm_vm *v, u32 range, u64 addr, int want)
 {
 	int ret = mask_get_at(v, range, addr);
 
-	fw_expect(ret == want, "range %u at %#lx: %s, expected %s", range, addr,
-		  strerror(ret), strerror(want));
+	test_expect(ret == want, "range %u at %#lx: %s, expected %s", range,
+		    addr, strerror(ret), strerror(want));
 }
 
 static void expect_request(const struct reg_mask_range *request, int want)
 {
 	int ret = id_get_masks(vm->fd, request);
 
-	fw_expect(ret == want, "range %u at %#llx: %s, expected %s",
-		  request->range, request->addr, strerror(ret), strerror(want));
+	test_expect(ret == want, "range %u at %#llx: %s, expected %s",
+		    request->range, request->addr, strerror(ret),
+		    strerror(want));
 }
 
 /* EINVAL, and the pointer is not used. */
@@ -47,23 +54,23 @@ static void expect_no_range(struct kvm_vm *v, u32 range, const char *what)
 {
 	int i;
 
-	mem_fill_canary();
-	expect_ret(v, range, (u64)mem, EINVAL);
-	expect_ret(v, range, (u64)hole - 8, EINVAL);
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
-		expect_ret(v, range, bad_pointers[i], EINVAL);
-	mem_expect_untouched(what);
+	user_mem_fill_canary();
+	expect_ret(v, range, (u64)user_mem, EINVAL);
+	expect_ret(v, range, (u64)user_hole - 8, EINVAL);
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++)
+		expect_ret(v, range, user_bad_pointers[i], EINVAL);
+	user_mem_expect_untouched(what);
 }
 
 /* All masks are written at @p, and nothing else. */
 static void expect_written(struct kvm_vm *v, u32 range, u8 *p, const char *what)
 {
-	struct masks want = mask_get(v, range);
+	struct mask_array want = mask_get(v, range);
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	expect_ret(v, range, (u64)p, 0);
-	fw_expect(!memcmp(p, want.val, mask_size(range)), "%s: masks", what);
-	mem_expect_canary(p, mask_size(range), what);
+	test_expect(!memcmp(p, want.val, mask_size(range)), "%s: masks", what);
+	user_mem_expect_canary(p, mask_size(range), what);
 }
 
 /* Range 0 is as in a VM that has not opted in to anything. */
@@ -76,16 +83,16 @@ static void expect_id_range(struct kvm_vm *v, const char *when)
 	expect_ret(other, KVM_ARM_FEATURE_ID_RANGE, (u64)want, 0);
 	kvm_vm_free(other);
 
-	mem_fill_canary();
-	expect_ret(v, KVM_ARM_FEATURE_ID_RANGE, (u64)mem, 0);
+	user_mem_fill_canary();
+	expect_ret(v, KVM_ARM_FEATURE_ID_RANGE, (u64)user_mem, 0);
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
-		memcpy(&val, mem + nr * sizeof(val), sizeof(val));
-		fw_expect(val == want[nr], "%s: mask %d is %#lx, not %#lx",
-			  when, nr, val, want[nr]);
+		memcpy(&val, user_mem + nr * sizeof(val), sizeof(val));
+		test_expect(val == want[nr], "%s: mask %d is %#lx, not %#lx",
+			    when, nr, val, want[nr]);
 		nr_masks += !!val;
 	}
-	fw_expect(nr_masks, "%s: no masks", when);
-	mem_expect_canary(mem, ID_MASKS_SIZE, when);
+	test_expect(nr_masks, "%s: no masks", when);
+	user_mem_expect_canary(user_mem, ID_MASKS_SIZE, when);
 }
 
 /* The result of KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES */
@@ -94,7 +101,8 @@ static void expect_cap(int fd, u32 new, const char *when)
 	int want = BIT(KVM_ARM_FEATURE_ID_RANGE) | new;
 	int ret = opt_in_check(fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 
-	fw_expect(ret == want, "%s: ranges %#x, expected %#x", when, ret, want);
+	test_expect(ret == want, "%s: ranges %#x, expected %#x", when, ret,
+		    want);
 }
 
 /* ---- Which ranges there are ---- */
@@ -111,7 +119,7 @@ static void expect_ranges(struct kvm_vm *v, u32 enabled, const char *when)
 	expect_id_range(v, when);
 	for (i = 0; i < ARRAY_SIZE(new_ranges); i++) {
 		if (enabled & BIT(new_ranges[i]))
-			expect_written(v, new_ranges[i], mem, when);
+			expect_written(v, new_ranges[i], user_mem, when);
 		else
 			expect_no_range(v, new_ranges[i], when);
 	}
@@ -179,13 +187,13 @@ static void check_refused_enable(int range)
 	for (i = 0; i < ARRAY_SIZE(bad_args); i++) {
 		ret = opt_in_enable(other->fd, KVM_CAP_ARM_REG_MASK_RANGES,
 				    bad_args[i]);
-		fw_expect(ret == EINVAL, "%#lx: %s", bad_args[i],
-			  strerror(ret));
+		test_expect(ret == EINVAL, "%#lx: %s", bad_args[i],
+			    strerror(ret));
 	}
 	__vm_vcpu_add(other, 0);
 	ret = opt_in_enable(other->fd, KVM_CAP_ARM_REG_MASK_RANGES,
 			    OPT_IN_RANGES);
-	fw_expect(ret == EINVAL, "vCPU created: %s", strerror(ret));
+	test_expect(ret == EINVAL, "vCPU created: %s", strerror(ret));
 	opt_in_end();
 	expect_ranges(other, BIT(range), "refused");
 	kvm_vm_free(other);
@@ -210,21 +218,21 @@ static void check_reserved(int range)
 	u8 *reserved = (u8 *)request.reserved;
 	int i;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	for (i = 0; i < sizeof(request.reserved); i++) {
 		reserved[i] = i & 1 ? 0x80 : 0x01;
-		request.addr = (u64)mem;
+		request.addr = (u64)user_mem;
 		expect_request(&request, EINVAL);
-		request.addr = (u64)hole;
+		request.addr = (u64)user_hole;
 		expect_request(&request, EINVAL);
 		reserved[i] = 0;
 	}
 	for (i = 0; i < ARRAY_SIZE(request.reserved); i++) {
 		request.reserved[i] = ~0u;
-		request.addr = (u64)mem;
+		request.addr = (u64)user_mem;
 		expect_request(&request, EINVAL);
 	}
-	mem_expect_untouched("reserved");
+	user_mem_expect_untouched("reserved");
 
 	/* The reserved byte was the reason. */
 	memset(request.reserved, 0, sizeof(request.reserved));
@@ -233,15 +241,15 @@ static void check_reserved(int range)
 
 static void check_other_fds(int range)
 {
-	struct reg_mask_range request = { .addr = (u64)mem, .range = range };
+	struct reg_mask_range request = { .addr = (u64)user_mem, .range = range };
 	int ret, fd = open_kvm_dev_path_or_exit();
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	ret = id_get_masks(vcpu->fd, &request);
-	fw_expect(ret == EINVAL, "vCPU: %s", strerror(ret));
+	test_expect(ret == EINVAL, "vCPU: %s", strerror(ret));
 	ret = id_get_masks(fd, &request);
-	fw_expect(ret == EINVAL, "/dev/kvm: %s", strerror(ret));
-	mem_expect_untouched("wrong file descriptor");
+	test_expect(ret == EINVAL, "/dev/kvm: %s", strerror(ret));
+	user_mem_expect_untouched("wrong file descriptor");
 	close(fd);
 }
 
@@ -252,57 +260,60 @@ static void check_bad_pointers(int range)
 	size_t size = mask_size(range), k;
 	int i;
 
-	mem_fill_canary();
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
-		expect_ret(vm, range, bad_pointers[i], EFAULT);
+	user_mem_fill_canary();
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++)
+		expect_ret(vm, range, user_bad_pointers[i], EFAULT);
 	/* The array ends at the end of all addresses, or wraps. */
 	expect_ret(vm, range, -size, EFAULT);
 	expect_ret(vm, range, -size + 8, EFAULT);
-	expect_ret(vm, range, (u64)read_only, EFAULT);
+	expect_ret(vm, range, (u64)user_read_only, EFAULT);
 	for (k = 8; k <= size; k += 56)
-		expect_ret(vm, range, (u64)mem - k, EFAULT);
-	mem_expect_untouched("bad pointer");
-	for (i = 0; i < page_size; i++)
-		fw_expect(!read_only[i], "read-only page written to");
+		expect_ret(vm, range, (u64)user_mem - k, EFAULT);
+	user_mem_expect_untouched("bad pointer");
+	for (i = 0; i < user_page_size; i++)
+		test_expect(!user_read_only[i], "read-only page written to");
 }
 
 static void check_bad_request(int range)
 {
-	struct reg_mask_range request = { .addr = (u64)mem, .range = range };
-	u8 *p = hole - sizeof(request);
+	struct reg_mask_range request = { .addr = (u64)user_mem, .range = range };
+	u8 *p = user_hole - sizeof(request);
 	int i, ret;
 
-	mem_fill_canary();
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		ret = id_get_masks(vm->fd, (void *)bad_pointers[i]);
-		fw_expect(ret == EFAULT, "request at %#lx: %s", bad_pointers[i],
-			  strerror(ret));
+	user_mem_fill_canary();
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		ret = id_get_masks(vm->fd, (void *)user_bad_pointers[i]);
+		test_expect(ret == EFAULT, "request at %#lx: %s",
+			    user_bad_pointers[i], strerror(ret));
 	}
-	mem_expect_untouched("request that cannot be read");
+	user_mem_expect_untouched("request that cannot be read");
 
 	memcpy(p, &request, sizeof(request));
 	expect_request((void *)p, 0);
-	fw_expect(!memcmp(p, &request, sizeof(request)), "request written to");
+	test_expect(!memcmp(p, &request, sizeof(request)),
+		    "request written to");
 }
 
 static void check_whole(int range)
 {
-	struct masks want = mask_get(vm, range);
+	struct mask_array want = mask_get(vm, range);
 	size_t size = mask_size(range);
 	int k;
 
 	for (k = 0; k < 16; k++) {
-		expect_written(vm, range, mem + k, "not aligned to 8 bytes");
-		expect_written(vm, range, hole - size - k, "near a hole");
-		expect_written(vm, range, mem + page_size - size / 2 - k,
+		expect_written(vm, range, user_mem + k,
+			       "not aligned to 8 bytes");
+		expect_written(vm, range, user_hole - size - k, "near a hole");
+		expect_written(vm, range,
+			       user_mem + user_page_size - size / 2 - k,
 			       "across pages");
 	}
 
 	/* The old contents are overwritten. */
 	for (k = 0; k < 256; k += 51) {
-		memset(mem, k, size);
-		expect_ret(vm, range, (u64)mem, 0);
-		fw_expect(!memcmp(mem, want.val, size), "over %#x", k);
+		memset(user_mem, k, size);
+		expect_ret(vm, range, (u64)user_mem, 0);
+		test_expect(!memcmp(user_mem, want.val, size), "over %#x", k);
 	}
 }
 
@@ -313,14 +324,14 @@ static void check_whole(int range)
 static void expect_wiped(u32 range, size_t k)
 {
 	size_t i, words = k & ~7UL;
-	u8 *p = hole - k;
+	u8 *p = user_hole - k;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	expect_ret(vm, range, (u64)p, EFAULT);
 	for (i = 0; i < k; i++)
-		fw_expect(!p[i] || (i >= words && p[i] == CANARY),
-			  "%lu bytes: byte %lu is %#x", k, i, p[i]);
-	mem_expect_canary(p, k, "array into a hole");
+		test_expect(!p[i] || (i >= words && p[i] == USER_CANARY),
+			    "%lu bytes: byte %lu is %#x", k, i, p[i]);
+	user_mem_expect_canary(p, k, "array into a hole");
 }
 
 static void check_partial(int range)
@@ -333,29 +344,30 @@ static void check_partial(int range)
 		expect_wiped(range, k);
 
 	/* Readable memory is not enough. */
-	mem_protect(hole, page_size, PROT_READ);
+	user_mem_protect(user_hole, user_page_size, PROT_READ);
 	for (k = 4; k < size; k += 28)
 		expect_wiped(range, k);
-	fw_expect(!*hole && !memcmp(hole, hole + 1, page_size - 1),
-		  "read-only page written to");
-	mem_protect(hole, page_size, PROT_NONE);
+	test_expect(!*user_hole && !memcmp(user_hole, user_hole + 1,
+					   user_page_size - 1),
+		    "read-only page written to");
+	user_mem_protect(user_hole, user_page_size, PROT_NONE);
 }
 
 /* Both ranges hold masks, else the tests of memory would show little. */
 static void check_not_empty(int unused)
 {
-	struct masks gic = mask_get(vm, KVM_ARM_GIC_RANGE);
-	struct masks fw = mask_get(vm, KVM_ARM_FW_RANGE);
+	struct mask_array gic = mask_get(vm, KVM_ARM_GIC_RANGE);
+	struct mask_array fw = mask_get(vm, KVM_ARM_FW_RANGE);
 
-	fw_expect(fw.val[0], "no mask of PSCI's version");
+	test_expect(fw.val[0], "no mask of PSCI's version");
 	if (!kvm_supports_vgic_v3())
-		fw_skip("KVM has no GICv3 here");
+		test_skip("KVM has no GICv3 here");
 	else
-		fw_expect(gic.val[KVM_ARM_GIC_RANGE_IDX(0, 12, 4)],
-			  "no mask of ICC_CTLR_EL1");
+		test_expect(gic.val[KVM_ARM_GIC_RANGE_IDX(0, 12, 4)],
+			    "no mask of ICC_CTLR_EL1");
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "a VM that has not opted in has only range 0", check_not_opted_in },
 	{ "GIC range: enabled alone, then the other one",
 	  check_one_range, KVM_ARM_GIC_RANGE },
@@ -405,9 +417,9 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(NR_PAGES);
+	user_mem_create(NR_PAGES);
 	vm = mask_vm_create(1);
 	if (kvm_supports_vgic_v3())
 		fd = mask_vgic_v3_add(vm, 1);
@@ -416,8 +428,8 @@ int main(void)
 	if (fd >= 0)
 		__vgic_v3_init(fd);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

@@ -13,8 +13,12 @@
  */
 #include <errno.h>
 
-#include "id_reg.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define MASKS_SIZE	(NR_ID_REGS * sizeof(u64))
 #define NR_RESERVED	13
@@ -30,16 +34,16 @@ static void expect_error(const struct reg_mask_range *range, int want)
 {
 	int ret = id_get_masks(vm->fd, range);
 
-	fw_expect(ret == want, "range %u at %#llx: %s, expected %s",
-		  range->range, range->addr, strerror(ret), strerror(want));
+	test_expect(ret == want, "range %u at %#llx: %s, expected %s",
+		    range->range, range->addr, strerror(ret), strerror(want));
 }
 
 /* Have @fd's VM fill in the array, and expect only the masks to be written. */
 static void expect_masks(int fd, const char *when)
 {
-	mem_fill_canary();
-	id_expect_masks(fd, mem, masks, when);
-	mem_expect_canary(mem, MASKS_SIZE, when);
+	user_mem_fill_canary();
+	id_expect_masks(fd, user_mem, masks, when);
+	user_mem_expect_canary(user_mem, MASKS_SIZE, when);
 }
 
 /* ---- What the masks are ---- */
@@ -48,9 +52,9 @@ static void check_capability(int unused)
 {
 	unsigned int ret = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 
-	fw_expect(ret == BIT(KVM_ARM_FEATURE_ID_RANGE), "/dev/kvm: %#x", ret);
+	test_expect(ret == BIT(KVM_ARM_FEATURE_ID_RANGE), "/dev/kvm: %#x", ret);
 	ret = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	fw_expect(ret == BIT(KVM_ARM_FEATURE_ID_RANGE), "VM: %#x", ret);
+	test_expect(ret == BIT(KVM_ARM_FEATURE_ID_RANGE), "VM: %#x", ret);
 }
 
 static void check_masks(int unused)
@@ -62,31 +66,32 @@ static void check_numbers(int unused)
 {
 	const struct id_mask *m;
 
-	for (m = id_masks; m < id_masks + ARRAY_SIZE(id_masks); m++)
-		fw_expect(id_nr(m->reg) == m->nr, "%s is number %d",
-			  id_name(m->nr), id_nr(m->reg));
-	fw_expect(NR_ID_REGS == 192, "%d masks", NR_ID_REGS);
-	fw_expect(sizeof(struct reg_mask_range) == 64, "struct reg_mask_range");
+	for (m = id_masks; m < id_masks + NR_ID_MASKS; m++)
+		test_expect(id_nr(m->reg) == m->nr, "%s is number %d",
+			    id_name(m->nr), id_nr(m->reg));
+	test_expect(NR_ID_REGS == 192, "%d masks", NR_ID_REGS);
+	test_expect(sizeof(struct reg_mask_range) == 64,
+		    "struct reg_mask_range");
 }
 
 static void check_aarch32(int want)
 {
-	struct reg_mask_range range = { .addr = (u64)mem };
+	struct reg_mask_range range = { .addr = (u64)user_mem };
 	int nr;
 
 	if (has_aarch32 != want) {
-		fw_skip(want ? "no AArch32 here" : "AArch32 here");
+		test_skip(want ? "no AArch32 here" : "AArch32 here");
 		return;
 	}
 
-	mem_fill_canary();
-	fw_expect(!id_get_masks(vm->fd, &range), "failed");
+	user_mem_fill_canary();
+	test_expect(!id_get_masks(vm->fd, &range), "failed");
 	for (nr = 8; nr < 32; nr++) {
 		u64 mask = want && id_is_aarch32_allocated(nr) ?
 			   GENMASK(31, 0) : 0;
 
-		fw_expect(((u64 *)mem)[nr] == mask, "mask %d is %#lx", nr,
-			  ((u64 *)mem)[nr]);
+		test_expect(((u64 *)user_mem)[nr] == mask, "mask %d is %#lx",
+			    nr, ((u64 *)user_mem)[nr]);
 	}
 }
 
@@ -120,7 +125,7 @@ static void check_clear_bits(int unused)
 
 	for (nr = 0; nr < NR_ID_REGS; nr++) {
 		if (!state.listed[nr]) {
-			fw_expect(!masks[nr], "mask %d: no register", nr);
+			test_expect(!masks[nr], "mask %d: no register", nr);
 			continue;
 		}
 		if (id_is_mpidr(nr))
@@ -133,16 +138,16 @@ static void check_clear_bits(int unused)
 				continue;
 
 			val = state.val[nr] ^ BIT(bit);
-			ret = fw_set(vcpu, id, val);
+			ret = one_reg_set(vcpu, id, val);
 			now = vcpu_get_reg(vcpu, id);
-			fw_expect(ret == EINVAL ||
-				  (!ret && (id_ignored(nr) & BIT(bit))) ||
-				  (!ret && id_is_aarch32(nr) && !has_aarch32),
-				  "%s <- %#lx: %s", id_name(nr), val,
-				  strerror(ret));
-			fw_expect(now == state.val[nr],
-				  "%s <- %#lx: reads %#lx", id_name(nr),
-				  val, now);
+			test_expect(ret == EINVAL ||
+				    (!ret && (id_ignored(nr) & BIT(bit))) ||
+				    (!ret && id_is_aarch32(nr) && !has_aarch32),
+				    "%s <- %#lx: %s", id_name(nr), val,
+				    strerror(ret));
+			test_expect(now == state.val[nr],
+				    "%s <- %#lx: reads %#lx", id_name(nr),
+				    val, now);
 		}
 		id_expect_state(vcpu, &state, "bit without a mask written");
 	}
@@ -152,13 +157,13 @@ static void check_clear_bits(int unused)
 
 static void expect_einval(struct reg_mask_range *range, const char *what)
 {
-	mem_fill_canary();
-	range->addr = (u64)mem;
+	user_mem_fill_canary();
+	range->addr = (u64)user_mem;
 	expect_error(range, EINVAL);
-	mem_expect_untouched(what);
+	user_mem_expect_untouched(what);
 
 	/* The pointer is not used. */
-	range->addr = (u64)hole;
+	range->addr = (u64)user_hole;
 	expect_error(range, EINVAL);
 	range->addr = 0;
 	expect_error(range, EINVAL);
@@ -202,24 +207,24 @@ static void check_reserved(int unused)
 		range.range = 1;
 		expect_einval(&range, "reserved and range");
 	}
-	fw_expect(ARRAY_SIZE(range.reserved) == NR_RESERVED, "reserved[]");
+	test_expect(ARRAY_SIZE(range.reserved) == NR_RESERVED, "reserved[]");
 }
 
 static void check_other_fds(int unused)
 {
-	struct reg_mask_range range = { .addr = (u64)mem };
+	struct reg_mask_range range = { .addr = (u64)user_mem };
 	int ret, fd = open_kvm_dev_path_or_exit();
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	ret = id_get_masks(vcpu->fd, &range);
-	fw_expect(ret == EINVAL, "vCPU: %s", strerror(ret));
+	test_expect(ret == EINVAL, "vCPU: %s", strerror(ret));
 	ret = id_get_masks(fd, &range);
-	fw_expect(ret == EINVAL, "/dev/kvm: %s", strerror(ret));
-	mem_expect_untouched("wrong file descriptor");
+	test_expect(ret == EINVAL, "/dev/kvm: %s", strerror(ret));
+	user_mem_expect_untouched("wrong file descriptor");
 	close(fd);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "capability: range 0 and no other", check_capability },
 	{ "masks: numbers of the registers", check_numbers },
 	{ "masks: all 192, and nothing is written after them", check_masks },
@@ -245,16 +250,16 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	vm = fw_vm_create_one(&vcpu);
 	state = id_state_read(vcpu);
 	has_aarch32 = id_has_aarch32(&state);
 	id_fill_masks(masks, has_aarch32);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	kvm_vm_free(vm);
-	ksft_finished();
+	test_finished();
 }

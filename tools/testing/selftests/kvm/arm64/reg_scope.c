@@ -12,11 +12,22 @@
  *
  * reg_scope_ids tests how access fails.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 #include <pthread.h>
 #include <time.h>
 
-#include "reg_scope.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/id_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_image.h"
+#include "abi/reg_scope.h"
+#include "processor.h"
 
 /* ---- The list ---- */
 
@@ -27,9 +38,9 @@ static void check_list(int what)
 	u64 want;
 	int i;
 
-	stock = scope_vm_create(what & ~SCOPE);
+	stock = scope_vm_create(what & ~SCOPE_IDS);
 	s = scope_vm_create(what);
-	if (what & HAS_RUN) {
+	if (what & SCOPE_HAS_RUN) {
 		id_run(stock.vcpus[0]);
 		id_run(s.vcpus[0]);
 		fw_vcpu_reinit(s.vcpus[0]);
@@ -37,16 +48,16 @@ static void check_list(int what)
 	list_stock = vcpu_get_reg_list(stock.vcpus[0]);
 	list = vcpu_get_reg_list(s.vcpus[0]);
 
-	fw_expect(list->n == list_stock->n, "%llu registers, expected %llu",
-		  list->n, list_stock->n);
+	test_expect(list->n == list_stock->n, "%llu registers, expected %llu",
+		    list->n, list_stock->n);
 	for (i = 0; i < min(list->n, list_stock->n); i++) {
 		want = list_stock->reg[i];
-		fw_expect(!(want & KVM_REG_ARM_SCOPE_MASK),
-			  "%#lx has a scope in a VM that has not opted in", want);
-		if (what & SCOPE && is_of_vm(want))
+		test_expect(!(want & KVM_REG_ARM_SCOPE_MASK),
+			    "%#lx has a scope in a VM that has not opted in", want);
+		if (what & SCOPE_IDS && scope_is_of_vm(want))
 			want |= KVM_REG_ARM_SCOPE_VM;
-		fw_expect(list->reg[i] == want, "%#llx in place of %#lx",
-			  list->reg[i], want);
+		test_expect(list->reg[i] == want, "%#llx in place of %#lx",
+			    list->reg[i], want);
 	}
 
 	free(list);
@@ -72,7 +83,7 @@ static struct scribbled {
 } scribbled;
 
 /* The id of a register of the VM, without the bit */
-#define SCRIBBLE	SYS_REG(MIDR_EL1)
+#define SCRIBBLE	IMAGE_SYS_REG(MIDR_EL1)
 
 static bool is_scribbled(int i)
 {
@@ -100,7 +111,7 @@ static void *scribble(void *nr)
  */
 static void check_scribbled(int unused)
 {
-	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
+	struct scope_vm s = scope_vm_create(SCOPE_IDS | SCOPE_LEVELS);
 	struct kvm_reg_list *quiet = vcpu_get_reg_list(s.vcpus[0]);
 	unsigned long nr_between = 0, nr_after = 0, nr_lists = 0;
 	int i, ret, nr = quiet->n;
@@ -120,31 +131,35 @@ static void check_scribbled(int unused)
 		scribbled.list.n = nr;
 		for (i = 0; i < nr; i++)
 			WRITE_ONCE(scribbled.ids[i], 0);
-		ret = fw_get_reg_list(s.vcpus[0]->fd, &scribbled.list);
-		fw_expect(!ret && scribbled.list.n == nr, "%s, %llu registers",
-			  strerror(ret), scribbled.list.n);
+		ret = one_reg_list(s.vcpus[0]->fd, &scribbled.list);
+		test_expect(!ret && scribbled.list.n == nr,
+			    "%s, %llu registers",
+			    strerror(ret), scribbled.list.n);
 		nr_lists++;
 
 		for (i = 0; i < nr; i++) {
 			id = READ_ONCE(scribbled.ids[i]);
 			if (id == quiet->reg[i])
 				continue;
-			fw_expect(is_scribbled(i) && id_is(id, SCRIBBLE),
-				  "%#lx in place of %#llx", id, quiet->reg[i]);
+			test_expect(is_scribbled(i) &&
+				    scope_id_is(id, SCRIBBLE),
+				    "%#lx in place of %#llx", id,
+				    quiet->reg[i]);
 			nr_between += id == (SCRIBBLE | KVM_REG_ARM_SCOPE_VM);
 			nr_after += id == SCRIBBLE;
 		}
 		s_elapsed = timespec_elapsed(begin).tv_sec;
-	} while (!fw_failures &&
+	} while (!test_nr_failures() &&
 		 (s_elapsed < SCRIBBLE_S ||
 		  (s_elapsed < SCRIBBLE_LIMIT_S && !(nr_between && nr_after))));
 
 	__atomic_store_n(&scribble_stop, true, __ATOMIC_RELAXED);
 	kvm_pthread_join(thread, NULL);
-	fw_expect(scribbled.before == SCRIBBLED_END &&
-		  scribbled.ids[nr] == SCRIBBLED_END,
-		  "written before or after the list");
-	fw_expect(nr_between && nr_after, "no write to a list fell in between");
+	test_expect(scribbled.before == SCRIBBLED_END &&
+		    scribbled.ids[nr] == SCRIBBLED_END,
+		    "written before or after the list");
+	test_expect(nr_between && nr_after,
+		    "no write to a list fell in between");
 	ksft_print_msg("%lu lists; %lu ids overwritten before they had their scope, %lu after\n",
 		       nr_lists, nr_between, nr_after);
 	free(quiet);
@@ -166,20 +181,20 @@ static const struct {
 	{ KVM_REG_ARM_STD_HYP_BMAP, true },
 	{ KVM_REG_ARM_VENDOR_HYP_BMAP, true },
 	{ KVM_REG_ARM_VENDOR_HYP_BMAP_2, true },
-	{ SYS_REG(MIDR_EL1), true },
-	{ SYS_REG(REVIDR_EL1), true },
-	{ SYS_REG(AIDR_EL1), true },
-	{ SYS_REG(CTR_EL0), true },
-	{ SYS_REG(ID_PFR0_EL1), true },
-	{ SYS_REG(ID_AA64PFR0_EL1), true },
-	{ SYS_REG(ID_AA64DFR0_EL1), true },
-	{ SYS_REG(ID_AA64ISAR0_EL1), true },
-	{ SYS_REG(ID_AA64MMFR4_EL1), true },
-	{ SYS_REG(MPIDR_EL1), false },
-	{ SYS_REG(CLIDR_EL1), false },
-	{ SYS_REG(CSSELR_EL1), false },
-	{ SYS_REG(SCTLR_EL1), false },
-	{ SYS_REG(TPIDR_EL1), false },
+	{ IMAGE_SYS_REG(MIDR_EL1), true },
+	{ IMAGE_SYS_REG(REVIDR_EL1), true },
+	{ IMAGE_SYS_REG(AIDR_EL1), true },
+	{ IMAGE_SYS_REG(CTR_EL0), true },
+	{ IMAGE_SYS_REG(ID_PFR0_EL1), true },
+	{ IMAGE_SYS_REG(ID_AA64PFR0_EL1), true },
+	{ IMAGE_SYS_REG(ID_AA64DFR0_EL1), true },
+	{ IMAGE_SYS_REG(ID_AA64ISAR0_EL1), true },
+	{ IMAGE_SYS_REG(ID_AA64MMFR4_EL1), true },
+	{ IMAGE_SYS_REG(MPIDR_EL1), false },
+	{ IMAGE_SYS_REG(CLIDR_EL1), false },
+	{ IMAGE_SYS_REG(CSSELR_EL1), false },
+	{ IMAGE_SYS_REG(SCTLR_EL1), false },
+	{ IMAGE_SYS_REG(TPIDR_EL1), false },
 	{ ARM64_CORE_REG(regs.pc), false },
 	{ ARM64_CORE_REG(sp_el1), false },
 	{ KVM_REG_ARM_TIMER_CNT, false },
@@ -200,7 +215,7 @@ static bool is_listed(const struct kvm_reg_list *list, u64 id)
 
 static void check_named(int unused)
 {
-	struct scope_vm s = scope_vm_create(SCOPE);
+	struct scope_vm s = scope_vm_create(SCOPE_IDS);
 	struct kvm_reg_list *list = vcpu_get_reg_list(s.vcpus[1]);
 	bool with, without;
 	int i;
@@ -208,10 +223,10 @@ static void check_named(int unused)
 	for (i = 0; i < ARRAY_SIZE(named_regs); i++) {
 		with = is_listed(list, named_regs[i].id | KVM_REG_ARM_SCOPE_VM);
 		without = is_listed(list, named_regs[i].id);
-		fw_expect(with == named_regs[i].of_vm &&
-			  without == !named_regs[i].of_vm,
-			  "%#lx: listed with the bit: %d, without: %d",
-			  named_regs[i].id, with, without);
+		test_expect(with == named_regs[i].of_vm &&
+			    without == !named_regs[i].of_vm,
+			    "%#lx: listed with the bit: %d, without: %d",
+			    named_regs[i].id, with, without);
 	}
 	free(list);
 	scope_vm_free(&s);
@@ -225,7 +240,7 @@ static void check_named(int unused)
  */
 static void check_shared(int unused)
 {
-	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
+	struct scope_vm s = scope_vm_create(SCOPE_IDS | SCOPE_LEVELS);
 	struct kvm_reg_list *list = vcpu_get_reg_list(s.vcpus[0]);
 	int i, from, bit, nr = 0, nr_changed = 0;
 	u64 id, old, val, now, other;
@@ -242,29 +257,29 @@ static void check_shared(int unused)
 		for (bit = 0; bit < 64; bit++) {
 			from = bit & 1;
 			/* A flipped bit in PSCI_VERSION is never valid. */
-			val = id_is(id, KVM_REG_ARM_PSCI_VERSION) ?
+			val = scope_id_is(id, KVM_REG_ARM_PSCI_VERSION) ?
 			      fw_psci_versions[bit % FW_NR_PSCI_VERSIONS] :
 			      old ^ BIT(bit);
-			if (fw_set(s.vcpus[from], id, val))
+			if (one_reg_set(s.vcpus[from], id, val))
 				continue;
 
 			now = vcpu_get_reg(s.vcpus[from], id);
 			changed |= now != old;
 			other = vcpu_get_reg(s.vcpus[!from], id);
-			fw_expect(now == other,
-				  "%#lx reads %#lx on vCPU %d, %#lx on the other",
-				  id, now, from, other);
-			fw_expect(!fw_set(s.vcpus[!from], id, old) &&
-				  vcpu_get_reg(s.vcpus[from], id) == old,
-				  "%#lx is not %#lx again on vCPU %d", id, old,
-				  from);
+			test_expect(now == other,
+				    "%#lx reads %#lx on vCPU %d, %#lx on the other",
+				    id, now, from, other);
+			test_expect(!one_reg_set(s.vcpus[!from], id, old) &&
+				    vcpu_get_reg(s.vcpus[from], id) == old,
+				    "%#lx is not %#lx again on vCPU %d", id,
+				    old, from);
 		}
 		nr_changed += changed;
 		/* Some registers are known to be changeable. */
-		fw_expect(changed || !must_change(id, old), "%#lx: never changed",
-			  id);
-		fw_expect(vcpu_get_reg(s.vcpus[1], id) == old,
-			  "%#lx differs among vCPUs", id);
+		test_expect(changed || !scope_must_change(id, old),
+			    "%#lx: never changed", id);
+		test_expect(vcpu_get_reg(s.vcpus[1], id) == old,
+			    "%#lx differs among vCPUs", id);
 	}
 	ksft_print_msg("%d registers have the bit, %d could be changed\n", nr,
 		       nr_changed);
@@ -279,26 +294,26 @@ static void check_shared(int unused)
  */
 static bool shares_something(u64 id)
 {
-	return is_counter(id) || id == SYS_REG(PMCR_EL0);
+	return image_is_counter(id) || id == IMAGE_SYS_REG(PMCR_EL0);
 }
 
-static void expect_other(struct kvm_vcpu *vcpu, const struct reg *want)
+static void expect_other(struct kvm_vcpu *vcpu, const struct image_reg *want)
 {
-	struct reg r = { .id = want->id };
+	struct image_reg r = { .id = want->id };
 
-	access_reg(vcpu, KVM_GET_ONE_REG, &r);
-	fw_expect(!memcmp(want->val, r.val, sizeof(r.val)),
-		  "%#lx changed on the other vCPU", r.id);
+	image_access_reg(vcpu, KVM_GET_ONE_REG, &r);
+	test_expect(!memcmp(want->val, r.val, sizeof(r.val)),
+		    "%#lx changed on the other vCPU", r.id);
 }
 
 /* The other registers: a write on one vCPU does not change the other one. */
 static void check_own(int unused)
 {
-	struct scope_vm s = scope_vm_create(SCOPE);
-	struct image before = image_read(s.vcpus[1]);
+	struct scope_vm s = scope_vm_create(SCOPE_IDS);
+	struct reg_image before = image_read(s.vcpus[1]);
 	struct kvm_reg_list *list = vcpu_get_reg_list(s.vcpus[0]);
 	int i, bit, nr = 0, nr_changed = 0;
-	struct reg old, r;
+	struct image_reg old, r;
 	bool changed;
 	u64 id;
 
@@ -309,26 +324,27 @@ static void check_own(int unused)
 
 		nr++;
 		changed = false;
-		old = (struct reg) { .id = id };
-		fw_expect(!access_reg(s.vcpus[0], KVM_GET_ONE_REG, &old),
-			  "%#lx cannot be read", id);
+		old = (struct image_reg) { .id = id };
+		test_expect(!image_access_reg(s.vcpus[0], KVM_GET_ONE_REG,
+					      &old),
+			    "%#lx cannot be read", id);
 		for (bit = 0; bit < 64; bit++) {
 			r = old;
 			r.val[0] ^= BIT(bit);
-			if (access_reg(s.vcpus[0], KVM_SET_ONE_REG, &r))
+			if (image_access_reg(s.vcpus[0], KVM_SET_ONE_REG, &r))
 				continue;
 
-			access_reg(s.vcpus[0], KVM_GET_ONE_REG, &r);
+			image_access_reg(s.vcpus[0], KVM_GET_ONE_REG, &r);
 			changed |= r.val[0] != old.val[0];
 			expect_other(s.vcpus[1], image_find(&before, id));
-			access_reg(s.vcpus[0], KVM_SET_ONE_REG, &old);
+			image_access_reg(s.vcpus[0], KVM_SET_ONE_REG, &old);
 		}
 		nr_changed += changed;
 	}
 	ksft_print_msg("%d registers do not have the bit, %d could be changed\n", nr,
 		       nr_changed);
 	/* Most can be changed: the core registers alone are 70. */
-	fw_expect(nr_changed > 70, "only %d changed", nr_changed);
+	test_expect(nr_changed > 70, "only %d changed", nr_changed);
 	free(list);
 	free(before.reg);
 	scope_vm_free(&s);
@@ -339,7 +355,7 @@ static void check_own(int unused)
 /* Write with the bit and read without it, and vice versa. */
 static void check_both_ids(int has_run)
 {
-	struct scope_vm s = scope_vm_create(SCOPE | LEVELS);
+	struct scope_vm s = scope_vm_create(SCOPE_IDS | SCOPE_LEVELS);
 	struct kvm_reg_list *list;
 	u64 id, plain, val, other;
 	int i;
@@ -355,14 +371,16 @@ static void check_both_ids(int has_run)
 		plain = id & ~KVM_REG_ARM_SCOPE_MASK;
 		val = vcpu_get_reg(s.vcpus[0], id);
 		other = vcpu_get_reg(s.vcpus[0], plain);
-		fw_expect(val == other, "%#lx reads %#lx, %#lx without the bit",
-			  id, val, other);
+		test_expect(val == other,
+			    "%#lx reads %#lx, %#lx without the bit",
+			    id, val, other);
 		vcpu_set_reg(s.vcpus[0], id, val);
 		vcpu_set_reg(s.vcpus[0], plain, val);
 		/* No register accepts this value, and levels are below it. */
-		fw_expect(fw_set(s.vcpus[0], id, 0x7777777777777777UL) ==
-			  fw_set(s.vcpus[0], plain, 0x7777777777777777UL),
-			  "%#lx: another errno without the bit", id);
+		test_expect(one_reg_set(s.vcpus[0], id, 0x7777777777777777UL) ==
+			    one_reg_set(s.vcpus[0], plain,
+					0x7777777777777777UL),
+			    "%#lx: another errno without the bit", id);
 	}
 	free(list);
 	scope_vm_free(&s);
@@ -382,7 +400,7 @@ static const struct {
 /* A write on one vCPU is enough: the guest on the other one sees it. */
 static void check_guest(int unused)
 {
-	struct scope_vm s = scope_vm_create(SCOPE);
+	struct scope_vm s = scope_vm_create(SCOPE_IDS);
 	u64 id;
 	int i;
 
@@ -401,26 +419,30 @@ static void check_guest(int unused)
 		id = fw_regs[changes[i].nr].id;
 		if (changes[i].nr == FW_PSCI_VERSION)
 			continue;
-		fw_expect(fw_set(s.vcpus[0], id, changes[i].val ^ 1) == EBUSY,
-			  "%#lx: no EBUSY", id);
+		test_expect(one_reg_set(s.vcpus[0], id,
+					changes[i].val ^ 1) == EBUSY,
+			    "%#lx: no EBUSY", id);
 		id |= KVM_REG_ARM_SCOPE_VM;
-		fw_expect(fw_set(s.vcpus[0], id, changes[i].val ^ 1) == EBUSY,
-			  "%#lx: no EBUSY", id);
-		fw_expect(!fw_set(s.vcpus[0], id, changes[i].val),
-			  "%#lx: not its own value", id);
+		test_expect(one_reg_set(s.vcpus[0], id,
+					changes[i].val ^ 1) == EBUSY,
+			    "%#lx: no EBUSY", id);
+		test_expect(!one_reg_set(s.vcpus[0], id, changes[i].val),
+			    "%#lx: not its own value", id);
 	}
 	scope_vm_free(&s);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "list: not opted in, no id has a scope", check_list, 0 },
 	{ "list: the same ids in the same order, the VM's with the bit",
-	  check_list, SCOPE },
-	{ "list: with level registers, too", check_list, SCOPE | LEVELS },
-	{ "list: without them", check_list, LEVELS },
+	  check_list, SCOPE_IDS },
+	{ "list: with level registers, too", check_list,
+	  SCOPE_IDS | SCOPE_LEVELS },
+	{ "list: without them", check_list, SCOPE_LEVELS },
 	{ "list: after KVM_RUN and KVM_ARM_VCPU_INIT",
-	  check_list, SCOPE | LEVELS | HAS_RUN },
-	{ "list: with VM_ONE_REG, too", check_list, SCOPE | VM_ONE_REG },
+	  check_list, SCOPE_IDS | SCOPE_LEVELS | SCOPE_HAS_RUN },
+	{ "list: with VM_ONE_REG, too", check_list,
+	  SCOPE_IDS | SCOPE_VM_ONE_REG },
 	{ "list: some registers by name", check_named },
 	{ "list: writes to it meanwhile change only the ids they overwrite",
 	  check_scribbled },
@@ -444,9 +466,9 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

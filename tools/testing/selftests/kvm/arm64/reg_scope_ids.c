@@ -14,10 +14,16 @@
  * All registers of a VM's file descriptor belong to the VM. Their ids have no
  * scope in the list, but are accepted with it if the VM has opted in to both.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "reg_scope.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/reg_image.h"
+#include "abi/reg_scope.h"
+#include "abi/user_mem.h"
+#include "processor.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -25,7 +31,7 @@
 static struct scope_vm stock, scoped;
 
 /* All ids without and with scopes, and the vCPU's state that must not change */
-static struct image image, scoped_image;
+static struct reg_image image, scoped_image;
 
 enum cmd { GET, SET, NR_CMDS };
 
@@ -37,18 +43,18 @@ static const unsigned long cmds[] = {
 static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
 
 /* An access at @addr that must be refused. The value is a legal one. */
-static int try(struct scope_vm *s, enum cmd cmd, u64 id, const struct reg *r,
-	       u8 *addr)
+static int try(struct scope_vm *s, enum cmd cmd, u64 id,
+	       const struct image_reg *r, u8 *addr)
 {
-	size_t room = hole - addr;
+	size_t room = user_hole - addr;
 	int ret;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	if (cmd == SET)
 		memcpy(addr, r->val, min(sizeof(r->val), room));
-	ret = fw_one_reg(s->vcpus[0]->fd, cmds[cmd], id, (u64)addr);
+	ret = one_reg(s->vcpus[0]->fd, cmds[cmd], id, (u64)addr);
 	if (cmd == GET)
-		mem_expect_untouched("GET");
+		user_mem_expect_untouched("GET");
 	return ret;
 }
 
@@ -58,9 +64,9 @@ static int try(struct scope_vm *s, enum cmd cmd, u64 id, const struct reg *r,
  * In memory, and at its end, where the errno depends on the order of the
  * checks. @want is 0 if the errno varies.
  */
-static void expect_refused(const struct reg *r, u64 id, int want)
+static void expect_refused(const struct image_reg *r, u64 id, int want)
 {
-	u8 *addrs[] = { mem, hole - 4, hole };
+	u8 *addrs[] = { user_mem, user_hole - 4, user_hole };
 	int i, ret, stock_ret;
 	enum cmd cmd;
 
@@ -68,13 +74,14 @@ static void expect_refused(const struct reg *r, u64 id, int want)
 		for (i = 0; i < ARRAY_SIZE(addrs); i++) {
 			stock_ret = try(&stock, cmd, id, r, addrs[i]);
 			ret = try(&scoped, cmd, id, r, addrs[i]);
-			fw_expect(ret && ret == stock_ret,
-				  "%s %#lx: %s, %s if not opted in",
-				  cmd_name[cmd], id, strerror(ret),
-				  strerror(stock_ret));
-			fw_expect(!want || addrs[i] != mem || ret == want,
-				  "%s %#lx: %s, expected %s", cmd_name[cmd], id,
-				  strerror(ret), strerror(want));
+			test_expect(ret && ret == stock_ret,
+				    "%s %#lx: %s, %s if not opted in",
+				    cmd_name[cmd], id, strerror(ret),
+				    strerror(stock_ret));
+			test_expect(!want || addrs[i] != user_mem ||
+				    ret == want,
+				    "%s %#lx: %s, expected %s", cmd_name[cmd],
+				    id, strerror(ret), strerror(want));
 		}
 	}
 }
@@ -89,14 +96,14 @@ static void check_bit_28(int unused)
 	u64 id;
 	int i;
 
-	context = "bit 28";
+	image_set_context("bit 28");
 	for (i = 0; i < image.n; i++) {
 		id = image.reg[i].id;
-		if (!is_of_vm(id))
+		if (!scope_is_of_vm(id))
 			expect_refused(&image.reg[i], id | KVM_REG_ARM_SCOPE_VM,
 				       is_sve(id) ? EINVAL : ENOENT);
 	}
-	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+	image_expect(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
 static void check_bits_29_31(int unused)
@@ -104,15 +111,15 @@ static void check_bits_29_31(int unused)
 	u64 bits, id;
 	int i;
 
-	context = "bits 29 to 31";
+	image_set_context("bits 29 to 31");
 	for (i = 0; i < image.n; i++) {
 		for (bits = 2; bits < 16; bits++) {
 			id = image.reg[i].id | bits << KVM_REG_ARM_SCOPE_SHIFT;
 			expect_refused(&image.reg[i], id,
-				       is_of_vm(image.reg[i].id) ? ENOENT : 0);
+				       scope_is_of_vm(image.reg[i].id) ? ENOENT : 0);
 		}
 	}
-	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+	image_expect(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
 /* Unknown registers, next to existing ones */
@@ -129,13 +136,13 @@ static void check_unknown(int unused)
 		ARM64_SYS_REG(3, 3, 0, 0, 7), ARM64_SYS_REG(2, 0, 0, 4, 0),
 		ARM64_SYS_REG(3, 0, 0, 4, 0) | BIT(27),
 	};
-	struct reg zero = {};
+	struct image_reg zero = {};
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(ids); i++)
 		expect_refused(&zero, ids[i] | KVM_REG_ARM_SCOPE_VM, ENOENT);
-	context = "unknown";
-	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+	image_set_context("unknown");
+	image_expect(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
 /* ---- Errors of existing registers ---- */
@@ -148,7 +155,7 @@ static void check_sizes(int unused)
 	u64 id;
 
 	for (i = 0; i < image.n; i++) {
-		if (!is_of_vm(image.reg[i].id))
+		if (!scope_is_of_vm(image.reg[i].id))
 			continue;
 		for (n = 0; n < NR_SIZES; n++) {
 			id = (image.reg[i].id & ~KVM_REG_SIZE_MASK) |
@@ -156,19 +163,20 @@ static void check_sizes(int unused)
 			if (id == image.reg[i].id)
 				continue;
 			for (cmd = GET; cmd < NR_CMDS; cmd++) {
-				want = try(&stock, cmd, id, &image.reg[i], mem);
+				want = try(&stock, cmd, id, &image.reg[i],
+					   user_mem);
 				ret = try(&scoped, cmd,
 					  id | KVM_REG_ARM_SCOPE_VM,
-					  &image.reg[i], mem);
-				fw_expect(ret == ENOENT && ret == want,
-					  "%s %#lx: %s, %s without the bit",
-					  cmd_name[cmd], id, strerror(ret),
-					  strerror(want));
+					  &image.reg[i], user_mem);
+				test_expect(ret == ENOENT && ret == want,
+					    "%s %#lx: %s, %s without the bit",
+					    cmd_name[cmd], id, strerror(ret),
+					    strerror(want));
 			}
 		}
 	}
-	context = "size";
-	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+	image_set_context("size");
+	image_expect(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
 static void check_pointers(int unused)
@@ -179,20 +187,22 @@ static void check_pointers(int unused)
 
 	for (i = 0; i < image.n; i++) {
 		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
-		if (!is_of_vm(image.reg[i].id))
+		if (!scope_is_of_vm(image.reg[i].id))
 			continue;
 		for (cmd = GET; cmd < NR_CMDS; cmd++) {
-			for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
-				ret = fw_one_reg(scoped.vcpus[0]->fd, cmds[cmd],
-						 id, bad_pointers[j]);
-				fw_expect(ret == EFAULT, "%s %#lx at %#lx: %s",
-					  cmd_name[cmd], id, bad_pointers[j],
-					  strerror(ret));
+			for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
+				ret = one_reg(scoped.vcpus[0]->fd, cmds[cmd],
+					      id, user_bad_pointers[j]);
+				test_expect(ret == EFAULT,
+					    "%s %#lx at %#lx: %s",
+					    cmd_name[cmd], id,
+					    user_bad_pointers[j],
+					    strerror(ret));
 			}
 		}
 	}
-	context = "bad pointer";
-	expect_image(scoped.vcpus[0], &scoped_image, false, "afterwards");
+	image_set_context("bad pointer");
+	image_expect(scoped.vcpus[0], &scoped_image, false, "afterwards");
 }
 
 /* ENOEXEC without KVM_ARM_VCPU_INIT, whatever the id */
@@ -206,8 +216,9 @@ static void check_not_initialised(int unused)
 	opt_in(vm, KVM_CAP_ARM_REG_SCOPE, 0);
 	vcpu = __vm_vcpu_add(vm, 0);
 	for (i = 0; i < image.n; i++) {
-		ret = fw_get(vcpu, image.reg[i].id | KVM_REG_ARM_SCOPE_VM, &val);
-		fw_expect(ret == ENOEXEC, "GET: %s", strerror(ret));
+		ret = one_reg_get(vcpu, image.reg[i].id | KVM_REG_ARM_SCOPE_VM,
+				  &val);
+		test_expect(ret == ENOEXEC, "GET: %s", strerror(ret));
 	}
 	kvm_vm_free(vm);
 }
@@ -216,26 +227,26 @@ static void check_not_initialised(int unused)
 
 static void check_list_errors(int unused)
 {
-	struct kvm_reg_list *list = (void *)hole - sizeof(*list);
+	struct kvm_reg_list *list = (void *)user_hole - sizeof(*list);
 	int ret;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	list->n = 0;
-	ret = fw_get_reg_list(scoped.vcpus[0]->fd, list);
-	fw_expect(ret == E2BIG && list->n == image.n, "%llu: %s", list->n,
-		  strerror(ret));
+	ret = one_reg_list(scoped.vcpus[0]->fd, list);
+	test_expect(ret == E2BIG && list->n == image.n, "%llu: %s", list->n,
+		    strerror(ret));
 	list->n = image.n;
-	ret = fw_get_reg_list(scoped.vcpus[0]->fd, list);
-	fw_expect(ret == EFAULT, "no room: %s", strerror(ret));
-	ret = fw_get_reg_list(scoped.vcpus[0]->fd, hole);
-	fw_expect(ret == EFAULT, "bad pointer: %s", strerror(ret));
+	ret = one_reg_list(scoped.vcpus[0]->fd, list);
+	test_expect(ret == EFAULT, "no room: %s", strerror(ret));
+	ret = one_reg_list(scoped.vcpus[0]->fd, user_hole);
+	test_expect(ret == EFAULT, "bad pointer: %s", strerror(ret));
 }
 
 /* ---- The VM's file descriptor ---- */
 
 static void check_vm_fd(int what)
 {
-	struct scope_vm s = scope_vm_create(what | VM_ONE_REG | LEVELS);
+	struct scope_vm s = scope_vm_create(what | SCOPE_VM_ONE_REG | SCOPE_LEVELS);
 	int i, ret, want;
 	enum cmd cmd;
 	u64 id, val;
@@ -246,43 +257,45 @@ static void check_vm_fd(int what)
 		u64 ids[32];
 	} l = { .list.n = 32 };
 
-	ret = fw_get_reg_list(s.vm->fd, &l.list);
-	fw_expect(!ret && l.list.n == 16, "%llu: %s", l.list.n, strerror(ret));
+	ret = one_reg_list(s.vm->fd, &l.list);
+	test_expect(!ret && l.list.n == 16, "%llu: %s", l.list.n,
+		    strerror(ret));
 	for (i = 0; i < 16; i++) {
-		fw_expect(!(l.ids[i] & KVM_REG_ARM_SCOPE_MASK), "%#lx listed",
-			  l.ids[i]);
+		test_expect(!(l.ids[i] & KVM_REG_ARM_SCOPE_MASK), "%#lx listed",
+			    l.ids[i]);
 		for (cmd = GET; cmd < NR_CMDS; cmd++) {
 			id = l.ids[i] | KVM_REG_ARM_SCOPE_VM;
-			want = what & SCOPE ? 0 : ENOENT;
-			ret = fw_one_reg(s.vm->fd, KVM_GET_ONE_REG, l.ids[i],
-					 (u64)&val);
-			fw_expect(!ret, "GET %#lx: %s", l.ids[i], strerror(ret));
-			ret = fw_one_reg(s.vm->fd, cmds[cmd], id, (u64)&val);
-			fw_expect(ret == want, "%s %#lx: %s, expected %s",
-				  cmd_name[cmd], id, strerror(ret),
-				  strerror(want));
-			ret = fw_one_reg(s.vm->fd, cmds[cmd], id | BIT(29),
-					 (u64)&val);
-			fw_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
-				  id | BIT(29), strerror(ret));
+			want = what & SCOPE_IDS ? 0 : ENOENT;
+			ret = one_reg(s.vm->fd, KVM_GET_ONE_REG, l.ids[i],
+				      (u64)&val);
+			test_expect(!ret, "GET %#lx: %s", l.ids[i],
+				    strerror(ret));
+			ret = one_reg(s.vm->fd, cmds[cmd], id, (u64)&val);
+			test_expect(ret == want, "%s %#lx: %s, expected %s",
+				    cmd_name[cmd], id, strerror(ret),
+				    strerror(want));
+			ret = one_reg(s.vm->fd, cmds[cmd], id | BIT(29),
+				      (u64)&val);
+			test_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
+				    id | BIT(29), strerror(ret));
 		}
 	}
 
 	/* All other registers are refused on the VM's file descriptor. */
 	for (i = 0; i < image.n; i++) {
 		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
-		if (is_fw_reg(image.reg[i].id))
+		if (image_is_fw_reg(image.reg[i].id))
 			continue;
 		for (cmd = GET; cmd < NR_CMDS; cmd++) {
-			ret = fw_one_reg(s.vm->fd, cmds[cmd], id, (u64)mem);
-			fw_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
-				  id, strerror(ret));
+			ret = one_reg(s.vm->fd, cmds[cmd], id, (u64)user_mem);
+			test_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
+				    id, strerror(ret));
 		}
 	}
 	scope_vm_free(&s);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "id: bit 28 is ENOENT if the register is a vCPU's own",
 	  check_bit_28 },
 	{ "id: bits 29 to 31 are refused as in any VM", check_bits_29_31 },
@@ -296,7 +309,7 @@ static const struct fw_case cases[] = {
 	{ "list: too small is E2BIG, not writable is EFAULT",
 	  check_list_errors },
 	{ "VM's file descriptor: accepts the bit, if opted in to both",
-	  check_vm_fd, SCOPE },
+	  check_vm_fd, SCOPE_IDS },
 	{ "VM's file descriptor: the bit is ENOENT, if not opted in to both",
 	  check_vm_fd, 0 },
 };
@@ -308,17 +321,17 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	stock = scope_vm_create(0);
-	scoped = scope_vm_create(SCOPE);
+	scoped = scope_vm_create(SCOPE_IDS);
 	image = image_read(stock.vcpus[0]);
 	scoped_image = image_read(scoped.vcpus[0]);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	scope_vm_free(&scoped);
 	scope_vm_free(&stock);
-	ksft_finished();
+	test_finished();
 }

@@ -11,7 +11,16 @@
  * The functions and the expected results are those of smccc_matrix. Needs a CPU
  * that has AArch32 at EL1.
  */
-#include "smccc_run.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
+#include "processor.h"
 
 /* PSTATE.E in AArch32: data accesses are big-endian. */
 #define PSTATE_E	BIT(9)
@@ -164,14 +173,14 @@ static void check_cpu_on(int is_t32)
 	int insn;
 
 	for (insn = 0; insn < NR_SMCCC_INSNS; insn++) {
-		c = smccc_call(v.vcpu[0], insn, 0x84000003, 1, ENTRY | is_t32,
-			       0xfedcba98);
+		c = smccc_call(v.vcpu[0], insn, 0x84000003, 1,
+			       SMCCC_ENTRY | is_t32, 0xfedcba98);
 		smccc_expect(&c, .x = { PSCI_RET_SUCCESS });
-		__smccc_expect_others(__LINE__, &v, &c, true, ENTRY,
+		__smccc_expect_others(__LINE__, &v, &c, true, SMCCC_ENTRY,
 				      0xfedcba98);
 		pstate = vcpu_get_reg(v.vcpu[1], ARM64_CORE_REG(regs.pstate));
-		fw_expect(!!(pstate & SMCCC_PSTATE_T) == is_t32,
-			  "vCPU 1 begins with PSTATE %#lx", pstate);
+		test_expect(!!(pstate & SMCCC_PSTATE_T) == is_t32,
+			    "vCPU 1 begins with PSTATE %#lx", pstate);
 	}
 	smccc_vm_free(&v);
 }
@@ -188,12 +197,13 @@ static void check_cpu_on_endianness(int unused)
 		pstate = vcpu_get_reg(v.vcpu[0], id) & ~PSTATE_E;
 		vcpu_set_reg(v.vcpu[0], id, pstate | (i % 2 ? PSTATE_E : 0));
 
-		c = smccc_call(v.vcpu[0], SMCCC_HVC, 0x84000003, 1, ENTRY, 0);
+		c = smccc_call(v.vcpu[0], SMCCC_HVC, 0x84000003, 1, SMCCC_ENTRY,
+			       0);
 		smccc_expect(&c, .x = { PSCI_RET_SUCCESS });
-		__smccc_expect_others(__LINE__, &v, &c, true, ENTRY, 0);
+		__smccc_expect_others(__LINE__, &v, &c, true, SMCCC_ENTRY, 0);
 		pstate = vcpu_get_reg(v.vcpu[1], id);
-		fw_expect(!!(pstate & PSTATE_E) == i % 2,
-			  "vCPU 1 begins with PSTATE %#lx", pstate);
+		test_expect(!!(pstate & PSTATE_E) == i % 2,
+			    "vCPU 1 begins with PSTATE %#lx", pstate);
 	}
 	smccc_vm_free(&v);
 }
@@ -246,7 +256,7 @@ static void check_rnd64(int unused)
 	smccc_vm_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "HVC #0 (A32): all functions", check_insn, SMCCC_HVC },
 	{ "SMC #0 (A32): all functions", check_insn, SMCCC_SMC },
 	{ "HVC #0 (T32): all functions", check_insn, SMCCC_HVC_T32 },
@@ -292,9 +302,9 @@ int main(void)
 {
 	ksft_print_header();
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_EL1_32BIT));
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -7,7 +7,18 @@
  * must know exactly its own. What ARCH_FEATURES returns for the workarounds
  * depends on the host: run this on hosts of each kind.
  */
-#include "smccc_run.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
 
 #define ARCH_FEATURES	0x80000001UL
 #define PV_TIME_FEATURES 0xc5000020UL
@@ -26,7 +37,7 @@ static void __expect_known(int line, struct smccc_vm *v, u64 features,
 	u64 id, want;
 	int i, n, form;
 
-	for (n = 0; n < ARRAY_SIZE(smccc_fns); n++) {
+	for (n = 0; n < NR_SMCCC_FNS; n++) {
 		for (form = 0; form < NR_SMCCC_FORMS; form++) {
 			id = smccc_fn_id(&smccc_fns[n], form);
 			want = SMCCC_RET_NOT_SUPPORTED;
@@ -90,7 +101,7 @@ static void check_workaround_2_no_ssbs(int unused)
 	u64 level, want;
 
 	if (v4 == FW_V4_UNKNOWN) {
-		fw_skip("the host does not report Spectre-v4");
+		test_skip("the host does not report Spectre-v4");
 		return;
 	}
 
@@ -98,8 +109,8 @@ static void check_workaround_2_no_ssbs(int unused)
 	fw_set_ssbs(v.vcpu[0], 0);
 	want = fw_workaround_2_level(v4, false);
 	level = vcpu_get_reg(v.vcpu[0], KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2);
-	fw_expect(level == want, "WORKAROUND_2 reads %#lx, expected %#lx",
-		  level, want);
+	test_expect(level == want, "WORKAROUND_2 reads %#lx, expected %#lx",
+		    level, want);
 	expect_workarounds(&v);
 	smccc_vm_free(&v);
 }
@@ -115,7 +126,7 @@ static void check_arch_features(int pv_time)
 
 	v.bmap[FW_STD_HYP] = pv_time;
 	smccc_vm_start(&v);
-	for (n = 0; n < ARRAY_SIZE(smccc_fns); n++) {
+	for (n = 0; n < NR_SMCCC_FNS; n++) {
 		for (form = 0; form < NR_SMCCC_FORMS; form++) {
 			id = smccc_fn_id(&smccc_fns[n], form);
 			for (nr = FW_WORKAROUND_1; nr <= FW_WORKAROUND_3; nr++) {
@@ -146,7 +157,7 @@ static void check_pv_features(int stolen_time)
 	const u64 *u;
 
 	if (stolen_time && !v.stolen_time) {
-		fw_skip("the host has no stolen time");
+		test_skip("the host has no stolen time");
 		return;
 	}
 
@@ -206,7 +217,7 @@ static void check_psci_features_no_suspend(int unused)
 	smccc_vm_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "ARCH_FEATURES: workarounds agree with the registers",
 	  check_workarounds },
 	{ "ARCH_FEATURES: WORKAROUND_2 of a guest without SSBS",
@@ -241,9 +252,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -19,9 +19,12 @@
  * EEXIST, and smccc_filter_race several threads.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "smccc_filter.h"
-#include "user_mem.h"
+#include "abi/cases.h"
+#include "abi/smccc_filter.h"
+#include "abi/user_mem.h"
 
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
@@ -58,8 +61,8 @@ static void end(void)
 
 static void expect_ret(int ret, int want, const char *what, u64 arg)
 {
-	fw_expect(ret == want, "%s, %#lx: %s, expected %s", what, arg,
-		  strerror(ret), strerror(want));
+	test_expect(ret == want, "%s, %#lx: %s, expected %s", what, arg,
+		    strerror(ret), strerror(want));
 }
 
 /* ---- The attribute ---- */
@@ -69,16 +72,17 @@ static void check_has_attr(int unused)
 	int i;
 
 	begin();
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++)
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++)
 		expect_ret(attr_ioctl(vm, KVM_HAS_DEVICE_ATTR, KVM_ARM_VM_SMCCC_CTRL,
-				      KVM_ARM_VM_SMCCC_FILTER, bad_pointers[i]),
-			   0, "HAS", bad_pointers[i]);
+				      KVM_ARM_VM_SMCCC_FILTER,
+				      user_bad_pointers[i]),
+			   0, "HAS", user_bad_pointers[i]);
 	end();
 }
 
 static void check_unknown_attr(int cmd)
 {
-	struct kvm_smccc_filter filter = { FILTER_FREE, 1, DENY };
+	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FILTER_DENY };
 	static const u64 attrs[] = {
 		1, 2, 3, 0xff, 0x100, 0x10000, BIT(31), BIT(32), BIT(63), -1UL,
 	};
@@ -94,7 +98,7 @@ static void check_unknown_attr(int cmd)
 				      (u64)&filter),
 			   ENXIO, "attribute", attrs[i]);
 		expect_ret(attr_ioctl(vm, cmds[cmd], KVM_ARM_VM_SMCCC_CTRL, attrs[i],
-				      (u64)hole),
+				      (u64)user_hole),
 			   ENXIO, "attribute, bad pointer", attrs[i]);
 	}
 	for (i = 0; i < ARRAY_SIZE(groups); i++)
@@ -102,19 +106,19 @@ static void check_unknown_attr(int cmd)
 				      KVM_ARM_VM_SMCCC_FILTER, (u64)&filter),
 			   ENXIO, "group", groups[i]);
 
-	filter_expect_set(vm, FILTER_FREE, 1, FWD, 0);
+	filter_expect_set(vm, FILTER_FREE, 1, FILTER_FWD, 0);
 	end();
 }
 
 static void check_get_attr(int unused)
 {
 	begin();
-	filter_expect_set(vm, FILTER_FREE, 4, FWD, 0);
-	mem_fill_canary();
+	filter_expect_set(vm, FILTER_FREE, 4, FILTER_FWD, 0);
+	user_mem_fill_canary();
 	expect_ret(attr_ioctl(vm, KVM_GET_DEVICE_ATTR, KVM_ARM_VM_SMCCC_CTRL,
-			      KVM_ARM_VM_SMCCC_FILTER, (u64)mem),
+			      KVM_ARM_VM_SMCCC_FILTER, (u64)user_mem),
 		   EINVAL, "GET", 0);
-	mem_expect_untouched("GET");
+	user_mem_expect_untouched("GET");
 	end();
 }
 
@@ -125,13 +129,14 @@ static void check_bad_pointers(int unused)
 	int i, ret;
 
 	begin();
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		expect_ret(filter_set_at(vm, (void *)bad_pointers[i]), EFAULT,
-			   "struct kvm_smccc_filter at", bad_pointers[i]);
-		ret = ioctl(vm->fd, KVM_SET_DEVICE_ATTR, bad_pointers[i]) ?
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		expect_ret(filter_set_at(vm, (void *)user_bad_pointers[i]),
+			   EFAULT,
+			   "struct kvm_smccc_filter at", user_bad_pointers[i]);
+		ret = ioctl(vm->fd, KVM_SET_DEVICE_ATTR, user_bad_pointers[i]) ?
 		      errno : 0;
 		expect_ret(ret, EFAULT, "struct kvm_device_attr at",
-			   bad_pointers[i]);
+			   user_bad_pointers[i]);
 	}
 	end();
 }
@@ -140,7 +145,7 @@ static void check_bad_pointers(int unused)
 static void check_straddle(int unused)
 {
 	struct kvm_smccc_filter good = {
-		FILTER_FREE, 2, FWD
+		FILTER_FREE, 2, FILTER_FWD
 	}, bad;
 	u8 *at;
 	int k;
@@ -148,7 +153,7 @@ static void check_straddle(int unused)
 	begin();
 	memset(&bad, 0xff, sizeof(bad));
 	for (k = 0; k < sizeof(good); k++) {
-		at = hole - k;
+		at = user_hole - k;
 		memcpy(at, &good, k);
 		expect_ret(filter_set_at(vm, at), EFAULT, "readable bytes", k);
 		memcpy(at, &bad, k);
@@ -157,30 +162,30 @@ static void check_straddle(int unused)
 	filter_note(good.base, good.nr_functions, good.action, EFAULT);
 
 	/* All can be read, and nothing before or after is accessed. */
-	mem_fill_canary();
-	at = hole - sizeof(good);
+	user_mem_fill_canary();
+	at = user_hole - sizeof(good);
 	memcpy(at, &good, sizeof(good));
 	expect_ret(filter_set_at(vm, at), 0, "readable bytes", sizeof(good));
 	filter_note(good.base, good.nr_functions, good.action, 0);
-	mem_expect_canary(at, sizeof(good), "filter");
-	fw_expect(!memcmp(at, &good, sizeof(good)), "the filter was changed");
+	user_mem_expect_canary(at, sizeof(good), "filter");
+	test_expect(!memcmp(at, &good, sizeof(good)), "the filter was changed");
 	end();
 }
 
 static void check_read_only(int unused)
 {
 	struct kvm_smccc_filter filter = {
-		FILTER_FREE, 2, FWD
+		FILTER_FREE, 2, FILTER_FWD
 	};
 	u8 *at;
 
 	begin();
-	mem_set_read_only(&filter, sizeof(filter));
-	expect_ret(filter_set_at(vm, read_only), 0, "read-only", 0);
+	user_mem_set_read_only(&filter, sizeof(filter));
+	expect_ret(filter_set_at(vm, user_read_only), 0, "read-only", 0);
 	filter_note(filter.base, filter.nr_functions, filter.action, 0);
 
 	/* At every alignment */
-	for (at = mem + 64; at < mem + 80; at++) {
+	for (at = user_mem + 64; at < user_mem + 80; at++) {
 		filter.base += 4;
 		memcpy(at, &filter, sizeof(filter));
 		expect_ret(filter_set_at(vm, at), 0, "aligned to", (u64)at % 16);
@@ -200,13 +205,13 @@ static void check_pad(int unused)
 	for (i = 0; i < sizeof(filter.pad); i++) {
 		for (bit = 0; bit < 8; bit++) {
 			filter = (struct kvm_smccc_filter) {
-				FILTER_FREE, 2, FWD
+				FILTER_FREE, 2, FILTER_FWD
 			};
 			filter.pad[i] = BIT(bit);
 			expect_ret(filter_set_at(vm, &filter), EINVAL, "pad", i);
 		}
 	}
-	filter_note(FILTER_FREE, 2, FWD, EINVAL);
+	filter_note(FILTER_FREE, 2, FILTER_FWD, EINVAL);
 	end();
 }
 
@@ -216,7 +221,7 @@ static void check_actions(int unused)
 
 	begin();
 	for (action = 0; action <= 0xff; action++) {
-		if (action > FWD) {
+		if (action > FILTER_FWD) {
 			filter_expect_set(vm, base, 1, action, EINVAL);
 			continue;
 		}
@@ -236,13 +241,13 @@ static void check_no_functions(int unused)
 
 	begin();
 	for (i = 0; i < ARRAY_SIZE(bases); i++) {
-		filter_expect_set(vm, bases[i], 0, FWD, EINVAL);
-		filter_expect_set(vm, bases[i], 0, DENY, EINVAL);
+		filter_expect_set(vm, bases[i], 0, FILTER_FWD, EINVAL);
+		filter_expect_set(vm, bases[i], 0, FILTER_DENY, EINVAL);
 	}
 	/* None of them occupies a range. */
-	filter_expect_set(vm, 0, 1, FWD, 0);
-	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0);
-	filter_expect_set(vm, 0xffffffff, 1, FWD, 0);
+	filter_expect_set(vm, 0, 1, FILTER_FWD, 0);
+	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_FWD, 0);
+	filter_expect_set(vm, 0xffffffff, 1, FILTER_FWD, 0);
 	end();
 }
 
@@ -262,15 +267,16 @@ static void check_wrap(int unused)
 
 	begin();
 	for (i = 0; i < ARRAY_SIZE(ranges); i++)
-		filter_expect_set(vm, ranges[i].base, ranges[i].nr, FWD, EINVAL);
+		filter_expect_set(vm, ranges[i].base, ranges[i].nr, FILTER_FWD,
+				  EINVAL);
 
 	/* These do not wrap, but overlap the reserved ranges. */
-	filter_expect_set(vm, 0, 0xffffffff, FWD, EEXIST);
-	filter_expect_set(vm, 1, 0xffffffff, FWD, EEXIST);
-	filter_expect_set(vm, 0x80000000, 0x80000000, FWD, EEXIST);
+	filter_expect_set(vm, 0, 0xffffffff, FILTER_FWD, EEXIST);
+	filter_expect_set(vm, 1, 0xffffffff, FILTER_FWD, EEXIST);
+	filter_expect_set(vm, 0x80000000, 0x80000000, FILTER_FWD, EEXIST);
 
-	filter_expect_set(vm, 0xc0010000, 0x3fff0000, FWD, 0);
-	filter_expect_set(vm, 0xffffffff, 1, FWD, EEXIST);
+	filter_expect_set(vm, 0xc0010000, 0x3fff0000, FILTER_FWD, 0);
+	filter_expect_set(vm, 0xffffffff, 1, FILTER_FWD, EEXIST);
 	end();
 }
 
@@ -279,18 +285,18 @@ static void check_wrap(int unused)
 /* In the order of the checks; each filter also fails all later checks. */
 static void expect_frozen(struct kvm_vm *of, u32 taken)
 {
-	struct kvm_smccc_filter filter = { taken, 1, DENY, { [14] = 1 } };
+	struct kvm_smccc_filter filter = { taken, 1, FILTER_DENY, { [14] = 1 } };
 
-	expect_ret(filter_set_at(of, hole - 23), EFAULT, "bad pointer", 0);
+	expect_ret(filter_set_at(of, user_hole - 23), EFAULT, "bad pointer", 0);
 	expect_ret(filter_set_at(of, &filter), EINVAL, "pad", taken);
-	filter_expect_set(of, taken, 0, DENY, EINVAL);
-	filter_expect_set(of, taken, -taken + 1, DENY, EINVAL);
+	filter_expect_set(of, taken, 0, FILTER_DENY, EINVAL);
+	filter_expect_set(of, taken, -taken + 1, FILTER_DENY, EINVAL);
 	filter_expect_set(of, taken, 1, 3, EINVAL);
-	filter_expect_set(of, taken, 1, DENY, EBUSY);
-	filter_expect_set(of, 0x80000000, 1, DENY, EBUSY);
-	filter_expect_set(of, 0, 0xffffffff, DENY, EBUSY);
-	filter_expect_set(of, taken + 8, 1, FWD, EBUSY);
-	filter_expect_set(of, PSCI_0_2_FN_PSCI_VERSION, 1, DENY, EBUSY);
+	filter_expect_set(of, taken, 1, FILTER_DENY, EBUSY);
+	filter_expect_set(of, 0x80000000, 1, FILTER_DENY, EBUSY);
+	filter_expect_set(of, 0, 0xffffffff, FILTER_DENY, EBUSY);
+	filter_expect_set(of, taken + 8, 1, FILTER_FWD, EBUSY);
+	filter_expect_set(of, PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_DENY, EBUSY);
 }
 
 static void check_busy(int immediate_exit)
@@ -298,7 +304,7 @@ static void check_busy(int immediate_exit)
 	int ret = 0;
 
 	begin();
-	filter_expect_set(vm, FILTER_FREE, 2, FWD, 0);
+	filter_expect_set(vm, FILTER_FREE, 2, FILTER_FWD, 0);
 	expect_ret(attr_ioctl(vm, KVM_SET_DEVICE_ATTR, KVM_ARM_VM_SMCCC_CTRL, 1, 0),
 		   ENXIO, "attribute", 1);
 
@@ -327,7 +333,7 @@ static void check_busy(int immediate_exit)
 static void check_busy_unfiltered(int unused)
 {
 	begin();
-	filter_note(FILTER_FREE, 1, FWD, EBUSY);
+	filter_note(FILTER_FREE, 1, FILTER_FWD, EBUSY);
 	filter_expect_guest(vcpu);
 	expect_frozen(vm, FILTER_FREE);
 	end();
@@ -341,14 +347,14 @@ static void check_before_vcpus(int unused)
 	int ret;
 
 	filter_begin();
-	filter_expect_set(bare, 0x80000000, 1, FWD, EEXIST);
-	filter_expect_set(bare, FILTER_FREE, 2, FWD, 0);
+	filter_expect_set(bare, 0x80000000, 1, FILTER_FWD, EEXIST);
+	filter_expect_set(bare, FILTER_FREE, 2, FILTER_FWD, 0);
 
 	raw = __vm_vcpu_add(bare, 0);
-	filter_expect_set(bare, FILTER_FREE + 1, 2, FWD, EEXIST);
+	filter_expect_set(bare, FILTER_FREE + 1, 2, FILTER_FWD, EEXIST);
 	ret = __vcpu_run(raw) ? errno : 0;
 	expect_ret(ret, ENOEXEC, "KVM_RUN", 0);
-	filter_expect_set(bare, FILTER_FREE + 2, 2, FWD, 0);
+	filter_expect_set(bare, FILTER_FREE + 2, 2, FILTER_FWD, 0);
 	kvm_vm_free(bare);
 }
 
@@ -359,17 +365,17 @@ static void check_other_vm(int unused)
 
 	/* The other VM has a filter and has run. */
 	filter_begin();
-	filter_expect_set(other, PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0);
+	filter_expect_set(other, PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_FWD, 0);
 	filter_expect_guest(other_vcpu);
 
 	begin();
-	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, DENY, 0);
-	filter_expect_set(vm, PSCI_0_2_FN_MIGRATE_INFO_TYPE, 1, FWD, 0);
+	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_DENY, 0);
+	filter_expect_set(vm, PSCI_0_2_FN_MIGRATE_INFO_TYPE, 1, FILTER_FWD, 0);
 	end();
 
 	filter_begin();
-	filter_note(PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0);
-	filter_note(PSCI_0_2_FN_MIGRATE_INFO_TYPE, 1, FWD, EBUSY);
+	filter_note(PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_FWD, 0);
+	filter_note(PSCI_0_2_FN_MIGRATE_INFO_TYPE, 1, FILTER_FWD, EBUSY);
 	filter_expect_guest(other_vcpu);
 	kvm_vm_free(other);
 }
@@ -378,24 +384,25 @@ static void check_other_vm(int unused)
 
 static void check_order(int unused)
 {
-	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FWD, { 1 } };
+	struct kvm_smccc_filter filter = { FILTER_FREE, 1, FILTER_FWD, { 1 } };
 
 	begin();
-	filter_expect_set(vm, FILTER_FREE, 1, FWD, 0);
+	filter_expect_set(vm, FILTER_FREE, 1, FILTER_FWD, 0);
 
 	expect_ret(filter_set_at(vm, &filter), EINVAL, "pad, overlap", 0);
 	filter.base = 0x80000000;
 	expect_ret(filter_set_at(vm, &filter), EINVAL, "pad, reserved", 0);
-	filter_expect_set(vm, FILTER_FREE, 0, FWD, EINVAL);
-	filter_expect_set(vm, FILTER_FREE, -FILTER_FREE + 1, FWD, EINVAL);
+	filter_expect_set(vm, FILTER_FREE, 0, FILTER_FWD, EINVAL);
+	filter_expect_set(vm, FILTER_FREE, -FILTER_FREE + 1, FILTER_FWD,
+			  EINVAL);
 	filter_expect_set(vm, FILTER_FREE, 1, 3, EINVAL);
-	filter_expect_set(vm, 0x80000000, 0, DENY, EINVAL);
-	filter_expect_set(vm, 0x80000000, 0x80000001, DENY, EINVAL);
+	filter_expect_set(vm, 0x80000000, 0, FILTER_DENY, EINVAL);
+	filter_expect_set(vm, 0x80000000, 0x80000001, FILTER_DENY, EINVAL);
 	filter_expect_set(vm, 0xc000ffff, 1, 0xff, EINVAL);
 	end();
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "attribute: HAS is 0, whatever the pointer", check_has_attr },
 	{ "attribute: SET of an unknown one is ENXIO", check_unknown_attr, 0 },
 	{ "attribute: HAS of an unknown one is ENXIO", check_unknown_attr, 1 },
@@ -426,10 +433,10 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	user_mem_create(1);
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

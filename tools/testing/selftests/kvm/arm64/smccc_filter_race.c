@@ -10,8 +10,14 @@
  * On a kernel with several implementations the mode changes meanwhile.
  * smccc_filter_errors tests the refusals one by one.
  */
-#include "abi_switch.h"
-#include "smccc_filter.h"
+#include <linux/psci.h>
+#include <time.h>
+
+#include "abi/cases.h"
+#include "abi/flip.h"
+#include "abi/smccc_filter.h"
+#include "abi/smccc_guest.h"
+#include "abi/switch.h"
 
 #define NR_THREADS	4
 #define NR_ROUNDS	8
@@ -32,7 +38,7 @@ static pthread_barrier_t barrier;
 
 static void next_mode(void)
 {
-	if (abi.present)
+	if (abi_present())
 		abi_next_mode();
 }
 
@@ -44,7 +50,7 @@ static u32 range_base(int i)
 /* A range's action shows which thread has set it. */
 static u8 racer_action(const struct racer *r)
 {
-	return r->nr % 2 ? DENY : FWD;
+	return r->nr % 2 ? FILTER_DENY : FILTER_FWD;
 }
 
 static void start(struct kvm_vm *vm, int nr, void *(*fn)(void *))
@@ -92,23 +98,24 @@ static void check_winners(int unused)
 			for (nr = 0; nr < NR_THREADS; nr++) {
 				int ret = racers[nr].ret[i];
 
-				fw_expect(!ret || ret == EEXIST, "range %d: %s",
-					  i, strerror(ret));
+				test_expect(!ret || ret == EEXIST,
+					    "range %d: %s", i, strerror(ret));
 				winners += !ret;
 				if (!ret)
 					filter_note(range_base(i), RANGE_SIZE,
 						    racer_action(&racers[nr]),
 						    ret);
 			}
-			fw_expect(winners == 1, "range %d was accepted %d times",
-				  i, winners);
+			test_expect(winners == 1,
+				    "range %d was accepted %d times",
+				    i, winners);
 		}
 
 		vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
 
 		/* The reserved ranges are reserved, whoever came first. */
-		filter_expect_set(vm, 0x80000000, 1, DENY, EEXIST);
-		filter_expect_set(vm, 0xc000ffff, 1, DENY, EEXIST);
+		filter_expect_set(vm, 0x80000000, 1, FILTER_DENY, EEXIST);
+		filter_expect_set(vm, 0xc000ffff, 1, FILTER_DENY, EEXIST);
 		if (round % 4 == 0)
 			filter_expect_guest(vcpu);
 		kvm_vm_free(vm);
@@ -128,7 +135,7 @@ static void *set_until_busy(void *data)
 	pthread_barrier_wait(&barrier);
 	for (i = 0; i < NR_RANGES; i++) {
 		r->ret[i] = smccc_set_filter(r->vm, range_base(i), RANGE_SIZE,
-					     FWD);
+					     FILTER_FWD);
 		if (r->ret[i])
 			break;
 		/* Let the first run happen somewhere in between. */
@@ -164,15 +171,16 @@ static void check_first_run(int unused)
 		for (i = 0; i < NR_RANGES; i++) {
 			int ret = racers[0].ret[i];
 
-			fw_expect(!ret || ret == EBUSY, "range %d: %s", i,
-				  strerror(ret));
+			test_expect(!ret || ret == EBUSY, "range %d: %s", i,
+				    strerror(ret));
 			nr_accepted += !ret;
-			filter_note(range_base(i), RANGE_SIZE, FWD, ret);
+			filter_note(range_base(i), RANGE_SIZE, FILTER_FWD, ret);
 		}
 		if (nr_accepted && nr_accepted < NR_RANGES)
 			nr_cut_short++;
 
-		filter_expect_set(vm, range_base(NR_RANGES), 1, FWD, EBUSY);
+		filter_expect_set(vm, range_base(NR_RANGES), 1, FILTER_FWD,
+				  EBUSY);
 		if (round % 4 == 0)
 			filter_expect_guest(vcpu);
 		kvm_vm_free(vm);
@@ -180,11 +188,11 @@ static void check_first_run(int unused)
 
 	ksft_print_msg("%d of %d first runs fell among the ranges\n",
 		       nr_cut_short, round);
-	fw_expect(nr_cut_short, "none did in %d s: the race did not take place",
-		  LIMIT_S);
+	test_expect(nr_cut_short,
+		    "none did in %d s: the race did not take place", LIMIT_S);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "threads: one of several ranges is accepted, and in force",
 	  check_winners },
 	{ "first run: earlier ranges are in force, later ones EBUSY",
@@ -203,8 +211,8 @@ int main(void)
 		ksft_print_msg(ABI_DIR "mode: %s, nothing to switch\n",
 			       strerror(errno));
 
-	ksft_set_plan(ARRAY_SIZE(cases));
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -11,7 +11,11 @@
  *
  * smccc_filter_errors tests all other refusals.
  */
-#include "smccc_filter.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/smccc_filter.h"
 
 /* A request, and the expected result */
 struct step {
@@ -28,71 +32,71 @@ enum script { OVERLAP, OVERLAP_HANDLE, ADJACENT, SINGLE, TOP };
 /* Unused steps are zero. */
 static const struct step scripts[][MAX_STEPS] = {
 	[OVERLAP] = {
-		{ FILTER_FREE + 4, 4, FWD, 0 },
-		{ FILTER_FREE + 4, 4, FWD, EEXIST },
-		{ FILTER_FREE + 4, 4, DENY, EEXIST },
-		{ FILTER_FREE + 4, 1, DENY, EEXIST },
-		{ FILTER_FREE + 5, 2, DENY, EEXIST },
-		{ FILTER_FREE + 7, 1, DENY, EEXIST },
-		{ FILTER_FREE + 3, 2, DENY, EEXIST },
-		{ FILTER_FREE + 7, 2, DENY, EEXIST },
-		{ FILTER_FREE + 3, 6, DENY, EEXIST },
-		{ FILTER_FREE, 8, DENY, EEXIST },
-		{ FILTER_FREE + 4, 0x100, FWD, EEXIST },
-		{ 0, FILTER_FREE + 5, FWD, EEXIST },
-		{ FILTER_FREE + 3, 1, HANDLE, 0 },
-		{ FILTER_FREE + 8, 4, DENY, 0 },
-		{ FILTER_FREE + 2, 11, FWD, EEXIST },
-		{ FILTER_FREE + 12, 4, FWD, 0 },
+		{ FILTER_FREE + 4, 4, FILTER_FWD, 0 },
+		{ FILTER_FREE + 4, 4, FILTER_FWD, EEXIST },
+		{ FILTER_FREE + 4, 4, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 4, 1, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 5, 2, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 7, 1, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 3, 2, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 7, 2, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 3, 6, FILTER_DENY, EEXIST },
+		{ FILTER_FREE, 8, FILTER_DENY, EEXIST },
+		{ FILTER_FREE + 4, 0x100, FILTER_FWD, EEXIST },
+		{ 0, FILTER_FREE + 5, FILTER_FWD, EEXIST },
+		{ FILTER_FREE + 3, 1, FILTER_HANDLE, 0 },
+		{ FILTER_FREE + 8, 4, FILTER_DENY, 0 },
+		{ FILTER_FREE + 2, 11, FILTER_FWD, EEXIST },
+		{ FILTER_FREE + 12, 4, FILTER_FWD, 0 },
 	},
 	/* HANDLE occupies the range like any other action. */
 	[OVERLAP_HANDLE] = {
-		{ PSCI_0_2_FN_PSCI_VERSION, 1, HANDLE, 0 },
-		{ PSCI_0_2_FN_PSCI_VERSION, 1, FWD, EEXIST },
-		{ PSCI_0_2_FN_PSCI_VERSION, 1, DENY, EEXIST },
-		{ PSCI_0_2_FN_PSCI_VERSION, 1, HANDLE, EEXIST },
-		{ PSCI_0_2_FN_PSCI_VERSION - 1, 1, FWD, 0 },
-		{ PSCI_0_2_FN_PSCI_VERSION - 1, 2, HANDLE, EEXIST },
-		{ ARM_SMCCC_TRNG_VERSION, 1, FWD, 0 },
-		{ ARM_SMCCC_TRNG_VERSION, 1, HANDLE, EEXIST },
+		{ PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_HANDLE, 0 },
+		{ PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_FWD, EEXIST },
+		{ PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_DENY, EEXIST },
+		{ PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_HANDLE, EEXIST },
+		{ PSCI_0_2_FN_PSCI_VERSION - 1, 1, FILTER_FWD, 0 },
+		{ PSCI_0_2_FN_PSCI_VERSION - 1, 2, FILTER_HANDLE, EEXIST },
+		{ ARM_SMCCC_TRNG_VERSION, 1, FILTER_FWD, 0 },
+		{ ARM_SMCCC_TRNG_VERSION, 1, FILTER_HANDLE, EEXIST },
 	},
 	[ADJACENT] = {
-		{ PSCI_0_2_FN_PSCI_VERSION - 8, 8, FWD, 0 },
-		{ PSCI_0_2_FN_PSCI_VERSION, 1, DENY, 0 },
-		{ PSCI_0_2_FN_PSCI_VERSION + 1, 5, FWD, 0 },
-		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE, 1, HANDLE, 0 },
-		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE + 1, 3, FWD, 0 },
-		{ PSCI_1_0_FN_PSCI_FEATURES, 1, HANDLE, 0 },
-		{ PSCI_1_0_FN_PSCI_FEATURES + 1, 1, DENY, 0 },
-		{ PSCI_1_0_FN_PSCI_FEATURES + 2, 8, FWD, 0 },
-		{ ARM_SMCCC_TRNG_VERSION - 1, 1, FWD, 0 },
-		{ ARM_SMCCC_TRNG_VERSION + 1, 1, FWD, 0 },
-		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID, 1, DENY, 0 },
-		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID - 1, 1, FWD, 0 },
-		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID + 1, 1, FWD, 0 },
+		{ PSCI_0_2_FN_PSCI_VERSION - 8, 8, FILTER_FWD, 0 },
+		{ PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_DENY, 0 },
+		{ PSCI_0_2_FN_PSCI_VERSION + 1, 5, FILTER_FWD, 0 },
+		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE, 1, FILTER_HANDLE, 0 },
+		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE + 1, 3, FILTER_FWD, 0 },
+		{ PSCI_1_0_FN_PSCI_FEATURES, 1, FILTER_HANDLE, 0 },
+		{ PSCI_1_0_FN_PSCI_FEATURES + 1, 1, FILTER_DENY, 0 },
+		{ PSCI_1_0_FN_PSCI_FEATURES + 2, 8, FILTER_FWD, 0 },
+		{ ARM_SMCCC_TRNG_VERSION - 1, 1, FILTER_FWD, 0 },
+		{ ARM_SMCCC_TRNG_VERSION + 1, 1, FILTER_FWD, 0 },
+		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID, 1, FILTER_DENY, 0 },
+		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID - 1, 1, FILTER_FWD, 0 },
+		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID + 1, 1, FILTER_FWD, 0 },
 	},
 	/* Functions that differ in one bit, also the highest and lowest */
 	[SINGLE] = {
-		{ PSCI_0_2_FN_PSCI_VERSION, 1, FWD, 0 },
-		{ ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, 1, FWD, 0 },
-		{ PSCI_0_2_FN_PSCI_VERSION ^ BIT(31), 1, DENY, 0 },
-		{ PSCI_1_0_FN_PSCI_FEATURES ^ BIT(30), 1, FWD, 0 },
-		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE ^ BIT(30), 1, DENY, 0 },
-		{ ARM_SMCCC_TRNG_VERSION ^ BIT(16), 1, FWD, 0 },
-		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE ^ BIT(29), 1, FWD, 0 },
-		{ 0, 1, FWD, 0 },
-		{ 0, 1, DENY, EEXIST },
-		{ 0xffffffff, 1, FWD, 0 },
-		{ 0xffffffff, 1, DENY, EEXIST },
+		{ PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_FWD, 0 },
+		{ ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID, 1, FILTER_FWD, 0 },
+		{ PSCI_0_2_FN_PSCI_VERSION ^ BIT(31), 1, FILTER_DENY, 0 },
+		{ PSCI_1_0_FN_PSCI_FEATURES ^ BIT(30), 1, FILTER_FWD, 0 },
+		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE ^ BIT(30), 1, FILTER_DENY, 0 },
+		{ ARM_SMCCC_TRNG_VERSION ^ BIT(16), 1, FILTER_FWD, 0 },
+		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE ^ BIT(29), 1, FILTER_FWD, 0 },
+		{ 0, 1, FILTER_FWD, 0 },
+		{ 0, 1, FILTER_DENY, EEXIST },
+		{ 0xffffffff, 1, FILTER_FWD, 0 },
+		{ 0xffffffff, 1, FILTER_DENY, EEXIST },
 	},
 	[TOP] = {
-		{ 0xfffffffe, 1, DENY, 0 },
-		{ 0xfffffffe, 2, FWD, EEXIST },
-		{ 0xffffffff, 1, FWD, 0 },
-		{ 0xc0010000, 0x3ffefffe, FWD, 0 },
-		{ 0, 0x80000001, FWD, EEXIST },
-		{ 0, 0x80000000, FWD, 0 },
-		{ 1, 1, DENY, EEXIST },
+		{ 0xfffffffe, 1, FILTER_DENY, 0 },
+		{ 0xfffffffe, 2, FILTER_FWD, EEXIST },
+		{ 0xffffffff, 1, FILTER_FWD, 0 },
+		{ 0xc0010000, 0x3ffefffe, FILTER_FWD, 0 },
+		{ 0, 0x80000001, FILTER_FWD, EEXIST },
+		{ 0, 0x80000000, FILTER_FWD, 0 },
+		{ 1, 1, FILTER_DENY, EEXIST },
 	},
 };
 
@@ -142,15 +146,15 @@ static void check_reserved(int is_64bit)
 	int i;
 
 	begin();
-	for (action = HANDLE; action <= FWD; action++) {
+	for (action = FILTER_HANDLE; action <= FILTER_FWD; action++) {
 		for (i = 0; i < ARRAY_SIZE(over_reserved); i++)
 			filter_expect_set(vm, first + over_reserved[i].first,
 					  over_reserved[i].nr, action, EEXIST);
 	}
 
-	filter_expect_set(vm, first - 1, 1, FWD, 0);
-	filter_expect_set(vm, first + 0x10000, 1, FWD, 0);
-	filter_expect_set(vm, 0x7fffffff, 0x40010003, FWD, EEXIST);
+	filter_expect_set(vm, first - 1, 1, FILTER_FWD, 0);
+	filter_expect_set(vm, first + 0x10000, 1, FILTER_FWD, 0);
+	filter_expect_set(vm, 0x7fffffff, 0x40010003, FILTER_FWD, EEXIST);
 	end();
 }
 
@@ -167,8 +171,9 @@ static void check_whole_range(int action)
 	filter_expect_set(vm, 0xc0010000, 0x3fff0000, action, 0);
 	filter_expect_set(vm, 0, 1, action, EEXIST);
 	filter_expect_set(vm, 0x7fffffff, 1, action, EEXIST);
-	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, HANDLE, EEXIST);
-	filter_expect_set(vm, 0xffffffff, 1, HANDLE, EEXIST);
+	filter_expect_set(vm, PSCI_0_2_FN_PSCI_VERSION, 1, FILTER_HANDLE,
+			  EEXIST);
+	filter_expect_set(vm, 0xffffffff, 1, FILTER_HANDLE, EEXIST);
 	end();
 }
 
@@ -182,14 +187,14 @@ static void check_many(int unused)
 	for (i = 0; i < nr; i++) {
 		n = i * 17 % nr;
 		filter_expect_set(vm, FILTER_FREE + n * stride, stride,
-				  n % 2 ? DENY : FWD, 0);
+				  n % 2 ? FILTER_DENY : FILTER_FWD, 0);
 		filter_expect_set(vm, FILTER_FREE + n * stride + stride - 1, 1,
-				  FWD, EEXIST);
+				  FILTER_FWD, EEXIST);
 	}
 	end();
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "EEXIST: the same, a part, more, either side; adjacent is accepted",
 	  check_script, OVERLAP },
 	{ "EEXIST: a range that has calls handled",
@@ -206,18 +211,18 @@ static const struct fw_case cases[] = {
 	{ "many ranges in any order", check_many },
 
 	{ "all ids except the reserved ones are forwarded",
-	  check_whole_range, FWD },
+	  check_whole_range, FILTER_FWD },
 	{ "all ids except the reserved ones are denied",
-	  check_whole_range, DENY },
-	{ "all ids are handled", check_whole_range, HANDLE },
+	  check_whole_range, FILTER_DENY },
+	{ "all ids are handled", check_whole_range, FILTER_HANDLE },
 };
 
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,7 +12,16 @@
  * smccc_aarch32 does the same for 32-bit guests. smccc_services, smccc_features
  * and smccc_psci test the arguments.
  */
-#include "smccc_run.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
 
 /* ---- Conduits ---- */
 
@@ -60,8 +69,8 @@ static void check_psci_version_changes(int unused)
 		v.psci = fw_psci_versions[i];
 		vcpu_set_reg(v.vcpu[0], KVM_REG_ARM_PSCI_VERSION, v.psci);
 
-		for (n = 0; n < ARRAY_SIZE(smccc_fns); n++) {
-			if (smccc_fns[n].gate < PSCI_0_1)
+		for (n = 0; n < NR_SMCCC_FNS; n++) {
+			if (smccc_fns[n].gate < SMCCC_PSCI_0_1)
 				continue;
 			for (form = 0; form < NR_SMCCC_FORMS; form++)
 				smccc_expect_fn(&v, &smccc_fns[n], form,
@@ -176,7 +185,7 @@ static void check_filter_one(int action)
 	smccc_vm_start(&v);
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
 		ret = smccc_set_filter(v.vm, ids[i], 1, action);
-		fw_expect(!ret, "filter %#x: %s", ids[i], strerror(ret));
+		test_expect(!ret, "filter %#x: %s", ids[i], strerror(ret));
 	}
 
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
@@ -188,14 +197,14 @@ static void check_filter_one(int action)
 				     .exit = KVM_EXIT_HYPERCALL);
 	}
 
-	for (n = 0; n < ARRAY_SIZE(smccc_fns); n++) {
+	for (n = 0; n < NR_SMCCC_FNS; n++) {
 		for (i = 0; i < ARRAY_SIZE(ids); i++) {
 			if (smccc_fns[n].id == ids[i])
 				break;
 		}
 		if (i == ARRAY_SIZE(ids))
-			smccc_expect_fn(&v, &smccc_fns[n], FAST_32, SMCCC_HVC,
-					SMCCC_NOISE);
+			smccc_expect_fn(&v, &smccc_fns[n], SMCCC_FAST_32,
+					SMCCC_HVC, SMCCC_NOISE);
 	}
 	smccc_vm_free(&v);
 }
@@ -237,11 +246,11 @@ static void check_filter_refused(int nr_functions)
 		if (nr_functions && action <= KVM_SMCCC_FILTER_FWD_TO_USER)
 			continue;
 		ret = smccc_set_filter(v.vm, 0, nr_functions, action);
-		fw_expect(ret == EINVAL, "%d functions, action %d: %s",
-			  nr_functions, action, strerror(ret));
+		test_expect(ret == EINVAL, "%d functions, action %d: %s",
+			    nr_functions, action, strerror(ret));
 		ret = smccc_set_filter(v.vm, 0x84000000, nr_functions, action);
-		fw_expect(ret == EINVAL, "%d functions, action %d: %s",
-			  nr_functions, action, strerror(ret));
+		test_expect(ret == EINVAL, "%d functions, action %d: %s",
+			    nr_functions, action, strerror(ret));
 	}
 	smccc_expect_table(&v, SMCCC_HVC);
 	smccc_vm_free(&v);
@@ -280,8 +289,8 @@ static void check_reserved_bits(int bit)
 	u64 id;
 
 	smccc_vm_start(&v);
-	for (i = 0; i < ARRAY_SIZE(smccc_fns); i++) {
-		for (form = FAST_32; form <= FAST_64; form++) {
+	for (i = 0; i < NR_SMCCC_FNS; i++) {
+		for (form = SMCCC_FAST_32; form <= SMCCC_FAST_64; form++) {
 			id = smccc_fn_id(&smccc_fns[i], form) ^ BIT(bit);
 			c = smccc_call(v.vcpu[0], SMCCC_HVC, id,
 				       smccc_fns[i].args[0],
@@ -328,7 +337,7 @@ static void check_unimplemented(int insn)
 	smccc_vm_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "HVC #0: all functions", check_insn, SMCCC_HVC },
 	{ "SMC #0: all functions", check_insn, SMCCC_SMC },
 	{ "HVC #1: the same as HVC #0", check_insn, SMCCC_HVC_IMM },
@@ -398,9 +407,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

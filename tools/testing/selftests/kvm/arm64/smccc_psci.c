@@ -6,7 +6,17 @@
  * smccc_matrix tests every function at every version with one set of arguments;
  * this tests arguments that must be refused, and ignored halves of registers.
  */
-#include "smccc_run.h"
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_table.h"
+#include "abi/smccc_vm.h"
+#include "processor.h"
 
 #define CPU_SUSPEND	0x84000001UL
 #define CPU_OFF		0x84000002UL
@@ -135,17 +145,18 @@ static void check_cpu_on_affinity(int version)
 	for (bit = 2; bit < 64; bit++) {
 		x1 = 1 | BIT(bit);
 		if (version == PSCI_VERSION(0, 1)) {
-			expect_x0(&v, PSCI_0_1_CPU_ON, x1, ENTRY, CONTEXT,
-				  PSCI_RET_INVALID_PARAMS);
+			expect_x0(&v, PSCI_0_1_CPU_ON, x1, SMCCC_ENTRY,
+				  SMCCC_CONTEXT, PSCI_RET_INVALID_PARAMS);
 			continue;
 		}
-		expect_x0(&v, CPU_ON | IS_SMC64, x1, ENTRY, CONTEXT,
+		expect_x0(&v, CPU_ON | IS_SMC64, x1, SMCCC_ENTRY, SMCCC_CONTEXT,
 			  PSCI_RET_INVALID_PARAMS);
 		if (bit < 32)
-			expect_x0(&v, CPU_ON, x1, ENTRY, CONTEXT,
+			expect_x0(&v, CPU_ON, x1, SMCCC_ENTRY, SMCCC_CONTEXT,
 				  PSCI_RET_INVALID_PARAMS);
 		else
-			expect_cpu_on(&v, CPU_ON, x1, ENTRY, CONTEXT, ~0UL);
+			expect_cpu_on(&v, CPU_ON, x1, SMCCC_ENTRY,
+				      SMCCC_CONTEXT, ~0UL);
 	}
 	smccc_vm_free(&v);
 }
@@ -156,12 +167,12 @@ static void check_cpu_on_already(int version)
 	struct smccc_vm v = psci_vm(version);
 
 	if (version == PSCI_VERSION(0, 1)) {
-		expect_x0(&v, PSCI_0_1_CPU_ON, 0, ENTRY, CONTEXT,
+		expect_x0(&v, PSCI_0_1_CPU_ON, 0, SMCCC_ENTRY, SMCCC_CONTEXT,
 			  PSCI_RET_INVALID_PARAMS);
 	} else {
-		expect_x0(&v, CPU_ON, UPPER_HALF, ENTRY, CONTEXT,
+		expect_x0(&v, CPU_ON, UPPER_HALF, SMCCC_ENTRY, SMCCC_CONTEXT,
 			  PSCI_RET_ALREADY_ON);
-		expect_x0(&v, CPU_ON | IS_SMC64, 0, ENTRY, CONTEXT,
+		expect_x0(&v, CPU_ON | IS_SMC64, 0, SMCCC_ENTRY, SMCCC_CONTEXT,
 			  PSCI_RET_ALREADY_ON);
 	}
 	smccc_vm_free(&v);
@@ -268,11 +279,13 @@ static void check_cpu_off(int version)
 		smccc_expect(&c, .x = { PSCI_0_2_AFFINITY_LEVEL_OFF });
 	}
 	c = smccc_call(v.vcpu[2], SMCCC_SMC, is_0_1 ? PSCI_0_1_CPU_ON : CPU_ON,
-		       0, ENTRY, CONTEXT);
+		       0, SMCCC_ENTRY, SMCCC_CONTEXT);
 	smccc_expect(&c, .x = { PSCI_RET_SUCCESS });
-	fw_expect(smccc_get_mp_state(v.vcpu[0]) == KVM_MP_STATE_RUNNABLE &&
-		  vcpu_get_reg(v.vcpu[0], ARM64_CORE_REG(regs.pc)) == ENTRY &&
-		  smccc_get_x(v.vcpu[0], 0) == CONTEXT, "vCPU 0 is not on");
+	test_expect(smccc_get_mp_state(v.vcpu[0]) == KVM_MP_STATE_RUNNABLE &&
+		    vcpu_get_reg(v.vcpu[0],
+				 ARM64_CORE_REG(regs.pc)) == SMCCC_ENTRY &&
+		    smccc_get_x(v.vcpu[0], 0) == SMCCC_CONTEXT,
+		    "vCPU 0 is not on");
 	smccc_vm_free(&v);
 }
 
@@ -337,8 +350,8 @@ static void check_off2(int unused)
 	};
 	struct smccc_vm v = psci_vm(FW_PSCI_LATEST);
 	const struct smccc_want refused = { .x = { PSCI_RET_INVALID_PARAMS } };
-	const struct smccc_want off = EVENT(SHUTDOWN,
-					    KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2);
+	const struct smccc_want off =
+		SMCCC_EVENT(SHUTDOWN, KVM_SYSTEM_EVENT_SHUTDOWN_FLAG_PSCI_OFF2);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -354,7 +367,7 @@ static void check_off2(int unused)
 /* Userspace suspends the VM, or refuses with its own result. */
 static void check_system_suspend(int version)
 {
-	u64 fn, mask, in[3] = { SMCCC_NOISE | ENTRY, FW_POISON, ~0UL };
+	u64 fn, mask, in[3] = { SMCCC_NOISE | SMCCC_ENTRY, FW_POISON, ~0UL };
 	struct smccc_vm v = psci_vm(version);
 	struct smccc_want want = {
 		.exit = KVM_EXIT_SYSTEM_EVENT,
@@ -381,7 +394,7 @@ static void check_system_suspend(int version)
 	smccc_vm_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "0.1: functions of later versions are NOT_SUPPORTED, no error leaks",
 	  check_not_supported, PSCI_VERSION(0, 1) },
 	{ "0.2: functions of 1.0 and of 0.1 are NOT_SUPPORTED, no error leaks",
@@ -434,9 +447,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -6,7 +6,16 @@
  * smccc_matrix makes these calls as well, but only knows which bits of the
  * results may vary.
  */
-#include "smccc_run.h"
+#include <linux/arm-smccc.h>
+#include <time.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_vm.h"
 
 #define PV_TIME_ST	0xc5000021UL
 #define PTP		0x86000001UL
@@ -31,7 +40,7 @@ static void check_stolen_time(int bmap)
 	struct smccc_call c;
 
 	if (!v.stolen_time) {
-		fw_skip("the host has no stolen time");
+		test_skip("the host has no stolen time");
 		return;
 	}
 
@@ -44,27 +53,27 @@ static void check_stolen_time(int bmap)
 	/* A call of vCPU 2, which has no address for it, is refused. */
 	c = smccc_call(v.vcpu[2], SMCCC_HVC, PV_TIME_ST, 0, 0, 0);
 	smccc_expect_refused(&c);
-	fw_expect(!memcmp(st->behind, untouched.behind, sizeof(st->behind)) &&
-		  st->revision == ~0U, "another vCPU has written to memory");
+	test_expect(!memcmp(st->behind, untouched.behind, sizeof(st->behind)) &&
+		    st->revision == ~0U, "another vCPU has written to memory");
 
 	c = smccc_call(v.vcpu[0], SMCCC_HVC, PV_TIME_ST, ~0UL, ~0UL, ~0UL);
 	if (!bmap) {
 		smccc_expect_refused(&c);
-		fw_expect(st->revision == ~0U && st->attributes == ~0U,
-			  "a refused call has written to memory");
+		test_expect(st->revision == ~0U && st->attributes == ~0U,
+			    "a refused call has written to memory");
 	} else {
 		smccc_expect(&c, .x = { SMCCC_DATA_GPA });
-		fw_expect(!st->revision && !st->attributes,
-			  "revision %#x, attributes %#x", st->revision,
-			  st->attributes);
-		fw_expect(st->stolen_time < NSEC_PER_SEC, "stolen: %lu ns",
-			  st->stolen_time);
+		test_expect(!st->revision && !st->attributes,
+			    "revision %#x, attributes %#x", st->revision,
+			    st->attributes);
+		test_expect(st->stolen_time < NSEC_PER_SEC, "stolen: %lu ns",
+			    st->stolen_time);
 		memset(&untouched, 0, offsetof(struct stolen_time, behind));
-		fw_expect(!memcmp(st->padding, untouched.padding,
-				  sizeof(st->padding)), "padding is not 0");
+		test_expect(!memcmp(st->padding, untouched.padding,
+				    sizeof(st->padding)), "padding is not 0");
 	}
-	fw_expect(!memcmp(st->behind, untouched.behind, sizeof(st->behind)),
-		  "memory after the structure has changed");
+	test_expect(!memcmp(st->behind, untouched.behind, sizeof(st->behind)),
+		    "memory after the structure has changed");
 	smccc_vm_free(&v);
 }
 
@@ -104,11 +113,11 @@ static void expect_ptp(struct smccc_vm *v, u64 x1, u64 counter, int insn)
 	__smccc_expect(__LINE__, &c, &want);
 	time = c.x[0] << 32 | c.x[1];
 	cycles = c.x[2] << 32 | c.x[3];
-	fw_expect(before[0] <= time && time <= after[0],
-		  "time %lu, not within %lu-%lu", time, before[0], after[0]);
-	fw_expect(before[1] <= cycles && cycles <= after[1],
-		  "x1 %#lx: counter %#lx, not within %#lx-%#lx", x1, cycles,
-		  before[1], after[1]);
+	test_expect(before[0] <= time && time <= after[0],
+		    "time %lu, not within %lu-%lu", time, before[0], after[0]);
+	test_expect(before[1] <= cycles && cycles <= after[1],
+		    "x1 %#lx: counter %#lx, not within %#lx-%#lx", x1, cycles,
+		    before[1], after[1]);
 }
 
 static void check_ptp(int insn)
@@ -185,9 +194,9 @@ static void expect_rnd(struct smccc_vm *v, u64 fn, int width, int nr_bits)
 	}
 
 	for (i = 1; i < 4; i++)
-		fw_expect((set[i] & clear[i]) == want.any[i],
-			  "%d bits: x%d varies in %#lx, not in %#lx", nr_bits,
-			  i, set[i] & clear[i], want.any[i]);
+		test_expect((set[i] & clear[i]) == want.any[i],
+			    "%d bits: x%d varies in %#lx, not in %#lx", nr_bits,
+			    i, set[i] & clear[i], want.any[i]);
 }
 
 static void check_rnd(int width)
@@ -220,7 +229,7 @@ static void check_rnd(int width)
 	smccc_vm_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "PV_TIME_ST: initialises only the vCPU's structure",
 	  check_stolen_time, 1 },
 	{ "PV_TIME_ST: writes nothing when gated", check_stolen_time, 0 },
@@ -238,9 +247,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -11,8 +11,18 @@
  * the destination stolen time goes on from the restored value, without a call
  * by the guest; it begins at 0 again only if the guest calls PV_TIME_ST again.
  */
-#include "psci.h"
-#include "smccc_run.h"
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
+
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/reg_image.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_run.h"
+#include "abi/smccc_vm.h"
+#include "processor.h"
 
 #define PV_TIME_FEATURES	0xc5000020UL
 #define PV_TIME_ST		0xc5000021UL
@@ -42,10 +52,10 @@ static bool is_between(u64 before, u64 now, u64 after)
 static void __expect_between(int line, u64 reg, const char *who, u64 offset,
 			     u64 before, u64 now, u64 after)
 {
-	__fw_expect(line, is_between(before, now, after),
-		    "%s counter, offset %#lx: %s has %#lx, not within %#lx-%#lx",
-		    reg == KVM_REG_ARM_TIMER_CNT ? "virtual" : "physical",
-		    offset, who, now, before, after);
+	__test_expect(line, is_between(before, now, after),
+		      "%s counter, offset %#lx: %s has %#lx, not within %#lx-%#lx",
+		      reg == KVM_REG_ARM_TIMER_CNT ? "virtual" : "physical",
+		      offset, who, now, before, after);
 }
 
 #define expect_between(...)	__expect_between(__LINE__, __VA_ARGS__)
@@ -93,13 +103,13 @@ static void expect_ptp(struct kvm_vcpu *vcpu, u64 counter, u64 offset,
 	vcpu_set_reg(vcpu, ARM64_CORE_REG(regs.pc),
 		     is_virt ? CALL_BETWEEN_VIRT : CALL_BETWEEN);
 
-	before[0] = host_counter() - offset;
+	before[0] = image_host_counter() - offset;
 	before[1] = vcpu_get_reg(vcpu, reg);
 	ret = smccc_run(vcpu);
 	after[1] = vcpu_get_reg(vcpu, reg);
-	after[0] = host_counter() - offset;
-	fw_expect(!ret && vcpu->run->exit_reason == KVM_EXIT_MMIO,
-		  "KVM_RUN: %d, exit %u", ret, vcpu->run->exit_reason);
+	after[0] = image_host_counter() - offset;
+	test_expect(!ret && vcpu->run->exit_reason == KVM_EXIT_MMIO,
+		    "KVM_RUN: %d, exit %u", ret, vcpu->run->exit_reason);
 	vcpu_run_complete_io(vcpu);
 
 	expect_between(reg, "the register", offset, before[0], before[1],
@@ -114,7 +124,7 @@ static void expect_ptp(struct kvm_vcpu *vcpu, u64 counter, u64 offset,
 		if (!is_virt && !is_between(before[0], before[1], after[0]) &&
 		    is_between(before[0] + offset, before[1],
 			       after[0] + offset)) {
-			fw_skip("the machine ignores CNTPOFF_EL2");
+			test_skip("the machine ignores CNTPOFF_EL2");
 			return;
 		}
 		expect_between(reg, "the guest", offset, before[0], before[1],
@@ -125,7 +135,8 @@ static void expect_ptp(struct kvm_vcpu *vcpu, u64 counter, u64 offset,
 
 	for (i = 0; i < 4; i++)
 		x[i] = smccc_get_x(vcpu, i);
-	fw_expect(has_time(x), "PTP: %lx %lx %lx %lx", x[0], x[1], x[2], x[3]);
+	test_expect(has_time(x), "PTP: %lx %lx %lx %lx", x[0], x[1], x[2],
+		    x[3]);
 	if (smccc_host_uses_counter())
 		expect_between(reg, "PTP", offset, before[1],
 			       x[2] << 32 | x[3], after[1]);
@@ -139,7 +150,7 @@ static void check_offset(int as_guest)
 	u64 offset;
 
 	if (!kvm_has_cap(KVM_CAP_COUNTER_OFFSET)) {
-		fw_skip("no KVM_CAP_COUNTER_OFFSET");
+		test_skip("no KVM_CAP_COUNTER_OFFSET");
 		return;
 	}
 
@@ -154,7 +165,7 @@ static void check_offset(int as_guest)
 		for (n = 0; n < 2; n++) {
 			offset = n ? ~offsets[i] : offsets[i];
 			ret = set_offset(vm, offset);
-			fw_expect(!ret, "%#lx: %s", offset, strerror(ret));
+			test_expect(!ret, "%#lx: %s", offset, strerror(ret));
 			/* The counters cannot be set separately any more. */
 			vcpu_set_reg(vcpu, KVM_REG_ARM_TIMER_CNT, 2000);
 			vcpu_set_reg(vcpu, KVM_REG_ARM_PTIMER_CNT, 3000);
@@ -186,8 +197,9 @@ static void check_no_time(int unused)
 		for (i = KVM_PTP_VIRT_COUNTER; i <= KVM_PTP_PHYS_COUNTER; i++) {
 			c = smccc_call(vcpu, insn, PTP, i, FW_POISON,
 				       FW_POISON);
-			fw_expect(has_time(c.x), "counter %d: %lx %lx %lx %lx",
-				  i, c.x[0], c.x[1], c.x[2], c.x[3]);
+			test_expect(has_time(c.x),
+				    "counter %d: %lx %lx %lx %lx",
+				    i, c.x[0], c.x[1], c.x[2], c.x[3]);
 		}
 	}
 	kvm_vm_free(vm);
@@ -220,7 +232,7 @@ static struct stolen_time *begin_stolen(struct smccc_vm *v)
 {
 	*v = smccc_vm_default();
 	if (!v->stolen_time) {
-		fw_skip("the host has no stolen time");
+		test_skip("the host has no stolen time");
 		return NULL;
 	}
 	smccc_vm_start(v);
@@ -254,7 +266,7 @@ static void check_stolen_moves(int unused)
 	from->stolen_time = STOLEN;
 	get_version(source.vcpu[0]);
 	saved = *from;
-	fw_expect(saved.stolen_time >= STOLEN, "the source lost time");
+	test_expect(saved.stolen_time >= STOLEN, "the source lost time");
 	smccc_vm_free(&source);
 
 	to = begin_stolen(&dest);
@@ -272,26 +284,26 @@ static void check_stolen_moves(int unused)
 		} else {
 			get_version(dest.vcpu[0]);
 		}
-		fw_expect(to->stolen_time >= last &&
-			  to->stolen_time <= saved.stolen_time + run_delay(),
-			  "stolen: %lu, after %lu, at most %lu more than %lu",
-			  to->stolen_time, last, run_delay(),
-			  saved.stolen_time);
+		test_expect(to->stolen_time >= last &&
+			    to->stolen_time <= saved.stolen_time + run_delay(),
+			    "stolen: %lu, after %lu, at most %lu more than %lu",
+			    to->stolen_time, last, run_delay(),
+			    saved.stolen_time);
 		last = to->stolen_time;
-		fw_expect(!to->revision && !to->attributes,
-			  "revision %#x, attributes %#x", to->revision,
-			  to->attributes);
+		test_expect(!to->revision && !to->attributes,
+			    "revision %#x, attributes %#x", to->revision,
+			    to->attributes);
 	}
 
 	/* The other vCPUs do not have it there, and do not write to it. */
 	get_version(dest.vcpu[2]);
-	fw_expect(to->stolen_time == last, "another vCPU wrote");
+	test_expect(to->stolen_time == last, "another vCPU wrote");
 
 	/* A guest that boots again begins at 0. */
 	c = smccc_call(dest.vcpu[0], SMCCC_SMC, PV_TIME_ST, 0, 0, 0);
 	smccc_expect(&c, .x = { SMCCC_DATA_GPA });
 	get_version(dest.vcpu[0]);
-	fw_expect(to->stolen_time < STOLEN, "stolen: %lu", to->stolen_time);
+	test_expect(to->stolen_time < STOLEN, "stolen: %lu", to->stolen_time);
 	smccc_vm_free(&dest);
 }
 
@@ -303,7 +315,7 @@ static void check_stolen_gated(int unused)
 	struct smccc_call c;
 
 	if (!v.stolen_time) {
-		fw_skip("the host has no stolen time");
+		test_skip("the host has no stolen time");
 		return;
 	}
 
@@ -316,13 +328,13 @@ static void check_stolen_gated(int unused)
 	c = smccc_call(v.vcpu[0], SMCCC_HVC, PV_TIME_FEATURES, PV_TIME_ST, 0,
 		       0);
 	smccc_expect_refused(&c);
-	fw_expect(st->stolen_time >= STOLEN &&
-		  st->stolen_time <= STOLEN + run_delay(), "stolen: %lu",
-		  st->stolen_time);
+	test_expect(st->stolen_time >= STOLEN &&
+		    st->stolen_time <= STOLEN + run_delay(), "stolen: %lu",
+		    st->stolen_time);
 	smccc_vm_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "KVM_ARM_SET_COUNTER_OFFSET: host, registers and PTP agree",
 	  check_offset, false },
 	{ "KVM_ARM_SET_COUNTER_OFFSET: the guest's counters and PTP agree",
@@ -338,9 +350,9 @@ static const struct fw_case cases[] = {
 int main(void)
 {
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

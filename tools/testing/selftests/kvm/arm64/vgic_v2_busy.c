@@ -19,8 +19,11 @@
  */
 #include <errno.h>
 
-#include "user_mem.h"
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
+#include "ucall_common.h"
 
 #define NO_REGISTER	0x20
 
@@ -71,9 +74,10 @@ static int access_combination(int fd, const struct combination *c, u8 cpuid)
 
 	ret = vgic_v2_access(fd, c->cmd, KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
 			     vgic_v2_attr(cpuid, c->offset),
-			     c->flags & BAD_POINTER ? (u64)hole : (u64)&val);
-	fw_expect(val == 0x5a5a5a5a || (c->cmd == KVM_GET_DEVICE_ATTR && !ret),
-		  "combination %ld writes to memory", c - combinations);
+			     c->flags & BAD_POINTER ? (u64)user_hole : (u64)&val);
+	test_expect(val == 0x5a5a5a5a ||
+		    (c->cmd == KVM_GET_DEVICE_ATTR && !ret),
+		    "combination %ld writes to memory", c - combinations);
 	return ret;
 }
 
@@ -84,8 +88,8 @@ static void expect_create_vcpu(struct kvm_vm *vm, u64 id, int want)
 	int fd = __vm_ioctl(vm, KVM_CREATE_VCPU, (void *)id);
 	int err = fd < 0 ? errno : 0;
 
-	fw_expect(err == want, "vCPU %lu: %s, expected %s", id, strerror(err),
-		  strerror(want));
+	test_expect(err == want, "vCPU %lu: %s, expected %s", id, strerror(err),
+		    strerror(want));
 	if (!err)
 		close(fd);
 }
@@ -103,8 +107,8 @@ static void check_initialises(int unused)
 		expect_create_vcpu(vm, 0, 0);
 
 		ret = access_combination(fd, c, 0);
-		fw_expect(ret == c->err, "combination %d: %s, expected %s", i,
-			  strerror(ret), strerror(c->err));
+		test_expect(ret == c->err, "combination %d: %s, expected %s", i,
+			    strerror(ret), strerror(c->err));
 
 		expect_create_vcpu(vm, 1, c->initialises ? EBUSY : 0);
 		close(fd);
@@ -161,10 +165,10 @@ static void check_running(int runner)
 		for (i = 0; i < ARRAY_SIZE(combinations); i++) {
 			c = &combinations[i];
 			ret = access_combination(two.fd, c, two.vcpus[n]->id);
-			fw_expect(ret == c->err_running,
-				  "vCPU %u, combination %d: %s, expected %s",
-				  two.vcpus[n]->id, i, strerror(ret),
-				  strerror(c->err_running));
+			test_expect(ret == c->err_running,
+				    "vCPU %u, combination %d: %s, expected %s",
+				    two.vcpus[n]->id, i, strerror(ret),
+				    strerror(c->err_running));
 		}
 		for (i = 0; i < NR_GICC_REGS; i++) {
 			u32 val = ~before.val[n][i];
@@ -172,9 +176,9 @@ static void check_running(int runner)
 			ret = gicc_access(&two, KVM_SET_DEVICE_ATTR,
 					  two.vcpus[n]->id, gicc_regs[i].offset,
 					  (u64)&val);
-			fw_expect(ret == EBUSY, "%s of vCPU %u: %s",
-				  gicc_regs[i].name, two.vcpus[n]->id,
-				  strerror(ret));
+			test_expect(ret == EBUSY, "%s of vCPU %u: %s",
+				    gicc_regs[i].name, two.vcpus[n]->id,
+				    strerror(ret));
 		}
 	}
 
@@ -186,7 +190,7 @@ static void check_running(int runner)
 	vgic_v2_free(&two);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "only an access that passes EINVAL and SET's EFAULT initialises the GIC",
 	  check_initialises },
 	{ "while vCPU 3 runs: EBUSY, after EINVAL and SET's EFAULT",
@@ -199,10 +203,10 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	user_mem_create(1);
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

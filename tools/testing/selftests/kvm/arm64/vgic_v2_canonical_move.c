@@ -9,7 +9,11 @@
  * test also shows what happens otherwise: interrupts are lost, or come when
  * they are masked.
  */
-#include "vgic_v2_canonical.h"
+#include "abi/cases.h"
+#include "abi/opt_in.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_canonical.h"
+#include "abi/vgic_v2_guest.h"
 
 /* The interrupts are the same in both VMs; the CPU interface may differ. */
 static void copy_interrupts(struct vgic_v2 *a, struct vgic_v2 *b)
@@ -28,7 +32,7 @@ static void copy_interrupts(struct vgic_v2 *a, struct vgic_v2 *b)
 static struct vgic_v2 migrate(struct vgic_v2 *a, bool canonical)
 {
 	struct gicc_state state = gicc_state_read(a);
-	struct vgic_v2 b = create(canonical);
+	struct vgic_v2 b = canonical_create(canonical);
 	int i;
 
 	copy_interrupts(a, &b);
@@ -39,10 +43,10 @@ static struct vgic_v2 migrate(struct vgic_v2 *a, bool canonical)
 
 static struct vgic_v2 create_source(bool canonical, u32 pmr)
 {
-	struct gic_setup s = { GICC_CTLR_ENABLE_GRP0, pmr };
-	struct vgic_v2 a = create(canonical);
+	struct v2_guest_gic s = { GICC_CTLR_ENABLE_GRP0, pmr };
+	struct vgic_v2 a = canonical_create(canonical);
 
-	guest_setup(&a, &s);
+	v2_guest_setup(&a, &s);
 	return a;
 }
 
@@ -58,12 +62,13 @@ static void check_migration(int canonical)
 		a = create_source(canonical, pmr[i]);
 		saved = gicc_get(&a, 0, GICC_PMR);
 		want = canonical ? pmr[i] : pmr[i] >> 3;
-		fw_expect(saved == want, "%#x is saved as %#x", pmr[i], saved);
+		test_expect(saved == want, "%#x is saved as %#x", pmr[i],
+			    saved);
 
 		b = migrate(&a, canonical);
-		expect_guest(&b, GICC_PMR, pmr[i], "destination");
-		guest_expect_mask(&b, "destination");
-		guest_expect_mask(&a, "source");
+		v2_guest_expect(&b, GICC_PMR, pmr[i], "destination");
+		v2_guest_expect_mask(&b, "destination");
+		v2_guest_expect_mask(&a, "source");
 		vgic_v2_free(&b);
 		vgic_v2_free(&a);
 	}
@@ -72,21 +77,21 @@ static void check_migration(int canonical)
 /* Only one end has it: every mask except 0 changes. */
 static void check_mismatch(int source_canonical)
 {
-	struct vgic_v2 a = create(source_canonical);
-	struct vgic_v2 b = create(!source_canonical);
+	struct vgic_v2 a = canonical_create(source_canonical);
+	struct vgic_v2 b = canonical_create(!source_canonical);
 	u32 pmr, saved, now;
 
 	for (pmr = 0; pmr < 256; pmr += 8) {
-		guest_write_gicc(a.vcpus[0], GICC_PMR, pmr);
+		v2_guest_write_gicc(a.vcpus[0], GICC_PMR, pmr);
 		saved = gicc_get(&a, 0, GICC_PMR);
 		gicc_set(&b, 0, GICC_PMR, saved);
 
-		now = guest_read_gicc(b.vcpus[0], GICC_PMR);
-		fw_expect(now == to_guest(!source_canonical, saved),
-			  "%#x is %#x to the guest", pmr, now);
-		fw_expect(now == pmr || pmr, "%#x is %#x to the guest", pmr,
-			  now);
-		fw_expect(now != pmr || !pmr, "%#x survives", pmr);
+		now = v2_guest_read_gicc(b.vcpus[0], GICC_PMR);
+		test_expect(now == canonical_to_guest(!source_canonical, saved),
+			    "%#x is %#x to the guest", pmr, now);
+		test_expect(now == pmr || pmr, "%#x is %#x to the guest", pmr,
+			    now);
+		test_expect(now != pmr || !pmr, "%#x survives", pmr);
 	}
 	vgic_v2_free(&b);
 	vgic_v2_free(&a);
@@ -101,15 +106,15 @@ static void check_mismatch_masks(int source_canonical)
 	struct vgic_v2 a = create_source(source_canonical, 0xf0);
 	struct vgic_v2 b = migrate(&a, !source_canonical);
 
-	expect_guest(&b, GICC_PMR, source_canonical ? 0x80 : 0x18,
-		     "destination");
-	vgic_v2_inject(&b, HIGH_SPI);
-	expect_guest(&b, GICC_IAR, IAR_SPURIOUS, "destination");
-	guest_expect_mask(&a, "source");
+	v2_guest_expect(&b, GICC_PMR, source_canonical ? 0x80 : 0x18,
+			"destination");
+	vgic_v2_inject(&b, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&b, GICC_IAR, IAR_SPURIOUS, "destination");
+	v2_guest_expect_mask(&a, "source");
 
 	/* With the right mask the interrupt is taken: nothing else is wrong. */
-	guest_write_gicc(b.vcpus[0], GICC_PMR, 0xf0);
-	expect_guest(&b, GICC_IAR, HIGH_SPI, "destination");
+	v2_guest_write_gicc(b.vcpus[0], GICC_PMR, 0xf0);
+	v2_guest_expect(&b, GICC_IAR, V2_GUEST_HIGH_SPI, "destination");
 	vgic_v2_free(&b);
 	vgic_v2_free(&a);
 }
@@ -123,15 +128,15 @@ static void check_mismatch_unmasks(int unused)
 	struct vgic_v2 a = create_source(true, 0x10);
 	struct vgic_v2 b = migrate(&a, false);
 
-	expect_guest(&b, GICC_PMR, 0x80, "destination");
-	vgic_v2_inject(&b, LOW_SPI);
-	expect_guest(&b, GICC_IAR, LOW_SPI, "destination");
-	guest_expect_mask(&a, "source");
+	v2_guest_expect(&b, GICC_PMR, 0x80, "destination");
+	vgic_v2_inject(&b, V2_GUEST_LOW_SPI);
+	v2_guest_expect(&b, GICC_IAR, V2_GUEST_LOW_SPI, "destination");
+	v2_guest_expect_mask(&a, "source");
 	vgic_v2_free(&b);
 	vgic_v2_free(&a);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "both ends are canonical", check_migration, true },
 	{ "neither end is canonical", check_migration, false },
 	{ "only the source is canonical: all masks are wrong",
@@ -151,9 +156,9 @@ int main(void)
 	ksft_print_header();
 	vgic_v2_require();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

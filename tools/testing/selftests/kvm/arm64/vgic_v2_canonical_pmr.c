@@ -10,9 +10,17 @@
  * vgic_v2_cpuif and vgic_v2_guest test the default format, and
  * vgic_v2_canonical_move tests migration with both.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "vgic_v2_canonical.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/opt_in.h"
+#include "abi/switch.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_canonical.h"
+#include "abi/vgic_v2_guest.h"
+#include "processor.h"
 
 /* ---- The attribute ---- */
 
@@ -24,26 +32,31 @@ static const struct {
 /* A VM that has turned it on keeps it in all modes. */
 static void check_modes(int unused)
 {
-	struct vgic_v2 v = vgic_v2_create_guest(), on = create(true);
+	struct vgic_v2 v = vgic_v2_create_guest(), on = canonical_create(true);
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		abi_set_mode(modes[i].name);
-		expect_errno(has_attr(v.fd), modes[i].has, modes[i].name);
-		expect_errno(get_attr(v.fd), ENXIO, "GET");
-		expect_errno(has_attr(on.fd), 0, "on");
-		expect_errno(get_attr(on.fd), ENXIO, "GET, on");
-		expect_format(&on, true);
+		canonical_expect_errno(canonical_has_attr(v.fd), modes[i].has,
+				       modes[i].name);
+		canonical_expect_errno(canonical_get_attr(v.fd), ENXIO, "GET");
+		canonical_expect_errno(canonical_has_attr(on.fd), 0, "on");
+		canonical_expect_errno(canonical_get_attr(on.fd), ENXIO,
+				       "GET, on");
+		canonical_expect_format(&on, true);
 		if (!modes[i].has)
 			continue;
 
 		/* Other uses of a missing attribute fail as well. */
-		expect_errno(__set_attr(v.fd, 0, 0), ENXIO, "SET");
-		expect_errno(__set_attr(v.fd, 1, 0), ENXIO, "SET, flags");
-		expect_errno(__set_attr(v.fd, 0, 1), ENXIO, "SET, addr");
+		canonical_expect_errno(__canonical_set_attr(v.fd, 0, 0), ENXIO,
+				       "SET");
+		canonical_expect_errno(__canonical_set_attr(v.fd, 1, 0), ENXIO,
+				       "SET, flags");
+		canonical_expect_errno(__canonical_set_attr(v.fd, 0, 1), ENXIO,
+				       "SET, addr");
 	}
-	abi_set_mode(abi.initial_mode);
-	expect_format(&v, false);
+	abi_set_mode(abi_initial_mode());
+	canonical_expect_format(&v, false);
 	vgic_v2_free(&on);
 	vgic_v2_free(&v);
 }
@@ -62,36 +75,45 @@ static void check_no_other_attr(int unused)
 
 	opt_in_begin();
 	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
-		expect_errno(vgic_v2_access(v.fd, KVM_HAS_DEVICE_ATTR, GRP_CTRL,
-					    attrs[i], 0), ENXIO, "HAS");
-		expect_errno(vgic_v2_access(v.fd, KVM_SET_DEVICE_ATTR, GRP_CTRL,
-					    attrs[i], 0), ENXIO, "SET");
+		canonical_expect_errno(vgic_v2_access(v.fd, KVM_HAS_DEVICE_ATTR,
+						      CANONICAL_GRP,
+						      attrs[i], 0), ENXIO,
+				       "HAS");
+		canonical_expect_errno(vgic_v2_access(v.fd, KVM_SET_DEVICE_ATTR,
+						      CANONICAL_GRP,
+						      attrs[i], 0), ENXIO,
+				       "SET");
 	}
 	opt_in_end();
-	expect_format(&v, false);
+	canonical_expect_format(&v, false);
 	vgic_v2_free(&v);
 }
 
 /* A wrong argument is EINVAL, whether or not it is on already. */
 static void check_einval(int on)
 {
-	struct vgic_v2 v = create(on);
+	struct vgic_v2 v = canonical_create(on);
 	u64 val = 0;
 	int bit;
 
 	opt_in_begin();
 	for (bit = 0; bit < 32; bit++)
-		expect_errno(__set_attr(v.fd, BIT(bit), 0), EINVAL, "flags");
+		canonical_expect_errno(__canonical_set_attr(v.fd, BIT(bit), 0),
+				       EINVAL, "flags");
 	for (bit = 0; bit < 64; bit++)
-		expect_errno(__set_attr(v.fd, 0, BIT(bit)), EINVAL, "addr");
-	expect_errno(__set_attr(v.fd, 0, (u64)&val), EINVAL, "addr of memory");
-	expect_errno(__set_attr(v.fd, ~0u, ~0UL), EINVAL, "both");
+		canonical_expect_errno(__canonical_set_attr(v.fd, 0, BIT(bit)),
+				       EINVAL, "addr");
+	canonical_expect_errno(__canonical_set_attr(v.fd, 0, (u64)&val), EINVAL,
+			       "addr of memory");
+	canonical_expect_errno(__canonical_set_attr(v.fd, ~0u, ~0UL), EINVAL,
+			       "both");
 	opt_in_end();
 
 	/* A refused request neither initialises the GIC nor has effect. */
 	if (on)
-		expect_errno(set_attr(v.fd), 0, "after EINVAL");
-	expect_format(&v, on);
+		canonical_expect_errno(canonical_set_attr(v.fd), 0,
+				       "after EINVAL");
+	canonical_expect_format(&v, on);
 	vgic_v2_free(&v);
 }
 
@@ -101,13 +123,13 @@ static void check_before_vcpus(int unused)
 	struct kvm_vcpu_init init = {};
 
 	v.fd = vgic_v2_add(v.vm);
-	opt_in_pmr(&v);
-	opt_in_pmr(&v);
+	canonical_opt_in(&v);
+	canonical_opt_in(&v);
 	vm_ioctl(v.vm, KVM_ARM_PREFERRED_TARGET, &init);
-	v.vcpus[0] = aarch64_vcpu_add(v.vm, 0, &init, guest_code);
-	opt_in_pmr(&v);
-	expect_format(&v, true);
-	expect_guest(&v, GICC_PMR, 0xf0, "guest");
+	v.vcpus[0] = aarch64_vcpu_add(v.vm, 0, &init, v2_guest_code);
+	canonical_opt_in(&v);
+	canonical_expect_format(&v, true);
+	v2_guest_expect(&v, GICC_PMR, 0xf0, "guest");
 	vgic_v2_free(&v);
 }
 
@@ -120,21 +142,24 @@ static void check_late(int late)
 	int on;
 
 	for (on = 0; on < 2; on++) {
-		v = create(on);
+		v = canonical_create(on);
 		if (late == AFTER_INIT)
-			init_gic(&v);
+			canonical_init_gic(&v);
 		else if (late == AFTER_ACCESS)
 			gicc_get(&v, 0, GICC_CTLR);
 		else
-			guest_read_gicc(v.vcpus[0], GICC_PMR);
+			v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
 
-		expect_errno(set_attr(v.fd), EBUSY, on ? "on" : "off");
+		canonical_expect_errno(canonical_set_attr(v.fd), EBUSY,
+				       on ? "on" : "off");
 		opt_in_begin();
-		expect_errno(has_attr(v.fd), 0, "HAS");
-		expect_errno(__set_attr(v.fd, 1, 0), EINVAL, "flags");
-		expect_errno(__set_attr(v.fd, 0, 8), EINVAL, "addr");
+		canonical_expect_errno(canonical_has_attr(v.fd), 0, "HAS");
+		canonical_expect_errno(__canonical_set_attr(v.fd, 1, 0), EINVAL,
+				       "flags");
+		canonical_expect_errno(__canonical_set_attr(v.fd, 0, 8), EINVAL,
+				       "addr");
 		opt_in_end();
-		expect_format(&v, on);
+		canonical_expect_format(&v, on);
 		vgic_v2_free(&v);
 	}
 }
@@ -148,7 +173,7 @@ static const u32 high_bits[] = {
 /* All 256 values, combined with higher bits that are ignored */
 static void check_userspace(int canonical)
 {
-	struct vgic_v2 v = create(canonical);
+	struct vgic_v2 v = canonical_create(canonical);
 	u32 val, now, want;
 	int i, round;
 
@@ -158,43 +183,45 @@ static void check_userspace(int canonical)
 			want = canonical ? val & 0xf8 : val & 0x1f;
 			gicc_set(&v, 0, GICC_PMR, val);
 			now = gicc_get(&v, 0, GICC_PMR);
-			fw_expect(now == want, "%#x reads %#x, expected %#x",
-				  val, now, want);
+			test_expect(now == want, "%#x reads %#x, expected %#x",
+				    val, now, want);
 		}
 		/* Again when the VM has run */
-		guest_read_gicc(v.vcpus[0], GICC_PMR);
+		v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
 	}
 	vgic_v2_free(&v);
 }
 
 static void check_to_guest(int canonical)
 {
-	struct vgic_v2 v = create(canonical);
+	struct vgic_v2 v = canonical_create(canonical);
 	u32 val, now;
 
 	for (val = 0; val < 256; val++) {
 		gicc_set(&v, 0, GICC_PMR, 0xffffff00 | val);
-		expect_guest(&v, GICC_PMR, to_guest(canonical, val),
-			     "userspace's value");
+		v2_guest_expect(&v, GICC_PMR,
+				canonical_to_guest(canonical, val),
+				"userspace's value");
 		/* The run does not change it. */
 		now = gicc_get(&v, 0, GICC_PMR);
-		fw_expect(to_guest(canonical, now) == to_guest(canonical, val),
-			  "%#x reads %#x", val, now);
+		test_expect(canonical_to_guest(canonical, now) ==
+			    canonical_to_guest(canonical, val),
+			    "%#x reads %#x", val, now);
 	}
 	vgic_v2_free(&v);
 }
 
 static void check_from_guest(int canonical)
 {
-	struct vgic_v2 v = create(canonical);
+	struct vgic_v2 v = canonical_create(canonical);
 	u32 val, now, want;
 
 	for (val = 0; val < 256; val++) {
 		want = canonical ? val & 0xf8 : val >> 3;
-		guest_write_gicc(v.vcpus[0], GICC_PMR, val);
+		v2_guest_write_gicc(v.vcpus[0], GICC_PMR, val);
 		now = gicc_get(&v, 0, GICC_PMR);
-		fw_expect(now == want, "the guest's %#x reads %#x", val, now);
-		expect_guest(&v, GICC_PMR, val & GICC_PMR_ALL, "own PMR");
+		test_expect(now == want, "the guest's %#x reads %#x", val, now);
+		v2_guest_expect(&v, GICC_PMR, val & GICC_PMR_ALL, "own PMR");
 	}
 	vgic_v2_free(&v);
 }
@@ -208,10 +235,10 @@ static void check_other_registers(int unused)
 	struct gicc_state want = {};
 	u32 val;
 
-	opt_in_pmr(&v);
+	canonical_opt_in(&v);
 	for (n = 0; n < v.nr_vcpus; n++) {
 		for (i = 0; i < NR_GICC_REGS; i++) {
-			val = 0x5a936cb5 * (3 + n * NR_GICC_REGS + i);
+			val = 0x5a936cb5U * (3 + n * NR_GICC_REGS + i);
 			gicc_set(&v, ids[n], gicc_regs[i].offset, val);
 			want.val[n][i] = i == pmr ? val & 0xf8 :
 						    gicc_kept(i, val);
@@ -232,14 +259,14 @@ static void check_other_registers(int unused)
 /* Two VMs at the same time */
 static void check_other_vm(int unused)
 {
-	struct vgic_v2 v = create(false), on = create(true);
+	struct vgic_v2 v = canonical_create(false), on = canonical_create(true);
 
-	expect_format(&v, false);
-	expect_format(&on, true);
-	expect_guest(&v, GICC_PMR, 0x80, "not opted in");
-	expect_guest(&on, GICC_PMR, 0xf0, "opted in");
+	canonical_expect_format(&v, false);
+	canonical_expect_format(&on, true);
+	v2_guest_expect(&v, GICC_PMR, 0x80, "not opted in");
+	v2_guest_expect(&on, GICC_PMR, 0xf0, "opted in");
 	vgic_v2_free(&on);
-	expect_format(&v, false);
+	canonical_expect_format(&v, false);
 	vgic_v2_free(&v);
 }
 
@@ -258,18 +285,21 @@ static void check_vgic_v3(int init)
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		abi_set_mode(modes[i].name);
-		expect_errno(has_attr(fd), ENXIO, "HAS");
-		expect_errno(get_attr(fd), ENXIO, "GET");
-		expect_errno(__set_attr(fd, 0, 0), ENXIO, "SET");
-		expect_errno(__set_attr(fd, 1, 0), ENXIO, "SET, flags");
-		expect_errno(__set_attr(fd, 0, 1), ENXIO, "SET, addr");
+		canonical_expect_errno(canonical_has_attr(fd), ENXIO, "HAS");
+		canonical_expect_errno(canonical_get_attr(fd), ENXIO, "GET");
+		canonical_expect_errno(__canonical_set_attr(fd, 0, 0), ENXIO,
+				       "SET");
+		canonical_expect_errno(__canonical_set_attr(fd, 1, 0), ENXIO,
+				       "SET, flags");
+		canonical_expect_errno(__canonical_set_attr(fd, 0, 1), ENXIO,
+				       "SET, addr");
 	}
-	abi_set_mode(abi.initial_mode);
+	abi_set_mode(abi_initial_mode());
 	close(fd);
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case v2_cases[] = {
+static const struct test_case v2_cases[] = {
 	{ "attribute: only in mode rust, or if it is on already", check_modes },
 	{ "attribute: no other number is one", check_no_other_attr },
 	{ "attribute: flags or an address are EINVAL, off", check_einval, 0 },
@@ -297,20 +327,20 @@ static const struct fw_case v2_cases[] = {
 	{ "two VMs, one of them canonical", check_other_vm },
 };
 
-static const struct fw_case v3_cases[] = {
+static const struct test_case v3_cases[] = {
 	{ "GICv3: no such attribute in any mode", check_vgic_v3, false },
 	{ "GICv3: no such attribute, initialised", check_vgic_v3, true },
 };
 
-static void run_cases(const struct fw_case *cases, int nr, bool possible,
+static void run_cases(const struct test_case *cases, int nr, bool possible,
 		      const char *reason)
 {
 	int i;
 
 	if (possible)
-		fw_run_cases(cases, nr);
+		test_run_cases(cases, nr);
 	for (i = 0; !possible && i < nr; i++)
-		ksft_test_result_skip("%s: %s\n", cases[i].name, reason);
+		test_skip_case(&cases[i], reason);
 }
 
 int main(void)
@@ -321,7 +351,7 @@ int main(void)
 
 	ksft_print_header();
 	opt_in_require();
-	ksft_set_plan(ARRAY_SIZE(v2_cases) + ARRAY_SIZE(v3_cases));
+	test_set_plan(ARRAY_SIZE(v2_cases) + ARRAY_SIZE(v3_cases));
 
 	has_v3 = kvm_supports_vgic_v3();
 	run_cases(v2_cases, ARRAY_SIZE(v2_cases),
@@ -330,5 +360,5 @@ int main(void)
 	run_cases(v3_cases, ARRAY_SIZE(v3_cases), has_v3,
 		  "The host's GIC is not a GICv3");
 
-	ksft_finished();
+	test_finished();
 }

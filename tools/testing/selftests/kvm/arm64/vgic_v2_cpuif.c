@@ -12,7 +12,8 @@
  * After every access all registers of all vCPUs are read back: only what was
  * written must have changed.
  */
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/vgic_v2.h"
 
 /*
  * The vCPUs' ids, in the order of their creation. No id is the index of its
@@ -62,7 +63,7 @@ static void set_pattern(void)
 	for (n = 0; n < v.nr_vcpus; n++) {
 		for (i = 0; i < NR_GICC_REGS; i++)
 			set(n, gicc_regs[i].offset,
-			    0x5a936cb5 * (3 + n * NR_GICC_REGS + i));
+			    0x5a936cb5U * (3 + n * NR_GICC_REGS + i));
 	}
 	gicc_expect_state(&v, &want, "pattern");
 }
@@ -76,8 +77,8 @@ static void expect_has(u32 offset)
 
 	for (n = 0; n < v.nr_vcpus; n++) {
 		ret = gicc_has(&v, ids[n], offset);
-		fw_expect(ret == err, "vCPU %u, offset %#x: %s, expected %s",
-			  ids[n], offset, strerror(ret), strerror(err));
+		test_expect(ret == err, "vCPU %u, offset %#x: %s, expected %s",
+			    ids[n], offset, strerror(ret), strerror(err));
 	}
 }
 
@@ -101,11 +102,11 @@ static void expect_raz_wi(u32 offset)
 	int ret;
 
 	ret = gicc_access(&v, KVM_SET_DEVICE_ATTR, ids[0], offset, (u64)&ones);
-	fw_expect(!ret, "SET of %#x: %s", offset, strerror(ret));
+	test_expect(!ret, "SET of %#x: %s", offset, strerror(ret));
 
 	ret = gicc_access(&v, KVM_GET_DEVICE_ATTR, ids[0], offset, (u64)&val);
-	fw_expect(!ret && !val, "GET of %#x: %s, %#x", offset, strerror(ret),
-		  val);
+	test_expect(!ret && !val, "GET of %#x: %s, %#x", offset, strerror(ret),
+		    val);
 }
 
 static void check_no_register(int unused)
@@ -142,20 +143,20 @@ static void check_reserved_attr_bits(int unused)
 	for (bit = 40; bit < 64; bit++) {
 		attr = vgic_v2_attr(ids[1], GICC_PMR) | BIT(bit);
 		ret = vgic_v2_access(v.fd, KVM_HAS_DEVICE_ATTR, group, attr, 0);
-		fw_expect(!ret, "HAS, bit %d: %s", bit, strerror(ret));
+		test_expect(!ret, "HAS, bit %d: %s", bit, strerror(ret));
 
 		val = want.val[1][pmr] ^ 0x1f;
 		ret = vgic_v2_access(v.fd, KVM_SET_DEVICE_ATTR, group, attr,
 				     (u64)&val);
-		fw_expect(!ret, "SET, bit %d: %s", bit, strerror(ret));
+		test_expect(!ret, "SET, bit %d: %s", bit, strerror(ret));
 		want.val[1][pmr] = val;
 		gicc_expect_state(&v, &want, "reserved bit");
 
 		val = ~val;
 		ret = vgic_v2_access(v.fd, KVM_GET_DEVICE_ATTR, group, attr,
 				     (u64)&val);
-		fw_expect(!ret && val == want.val[1][pmr],
-			  "GET, bit %d: %s, %#x", bit, strerror(ret), val);
+		test_expect(!ret && val == want.val[1][pmr],
+			    "GET, bit %d: %s, %#x", bit, strerror(ret), val);
 	}
 }
 
@@ -213,11 +214,11 @@ static void check_ctlr(int unused)
 			val |= comb & BIT(i) ? bits[i] : 0;
 
 		expect_set(1, GICC_CTLR, val);
-		fw_expect(gicc_get(&v, ids[1], GICC_CTLR) == val,
-			  "%#x is not kept", val);
+		test_expect(gicc_get(&v, ids[1], GICC_CTLR) == val,
+			    "%#x is not kept", val);
 		expect_set(1, GICC_CTLR, val | others);
-		fw_expect(gicc_get(&v, ids[1], GICC_CTLR) == val,
-			  "%#x is not kept among all other bits", val);
+		test_expect(gicc_get(&v, ids[1], GICC_CTLR) == val,
+			    "%#x is not kept among all other bits", val);
 	}
 }
 
@@ -254,8 +255,8 @@ static void check_pmr_format(int unused)
 		set(0, GICC_PMR, ~pmr[i].get);
 		expect_set(0, GICC_PMR, pmr[i].set);
 		now = gicc_get(&v, ids[0], GICC_PMR);
-		fw_expect(now == pmr[i].get, "%#x reads as %#x, expected %#x",
-			  pmr[i].set, now, pmr[i].get);
+		test_expect(now == pmr[i].get, "%#x reads as %#x, expected %#x",
+			    pmr[i].set, now, pmr[i].get);
 	}
 }
 
@@ -292,7 +293,7 @@ static void check_vcpus_differ(int unused)
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "HAS_DEVICE_ATTR: 0 for the registers, ENXIO for all other offsets",
 	  check_has_attr },
 	{ "an offset without a register, or unaligned, reads 0, ignores writes",
@@ -332,12 +333,12 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	v = vgic_v2_create(ids, ARRAY_SIZE(ids), NULL);
 	want = gicc_state_read(&v);
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	vgic_v2_free(&v);
-	ksft_finished();
+	test_finished();
 }

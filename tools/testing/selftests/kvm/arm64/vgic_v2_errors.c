@@ -18,8 +18,10 @@
  */
 #include <errno.h>
 
-#include "user_mem.h"
-#include "vgic_v2.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
 
 /* The vCPUs' ids, none of which is the index of its vCPU */
 static const u8 ids[] = { 2, 5, 0 };
@@ -54,9 +56,9 @@ static void expect_access(enum cmd cmd, u8 cpuid, u32 offset, u64 addr,
 {
 	int ret = gicc_access(&v, cmds[cmd], cpuid, offset, addr);
 
-	fw_expect(ret == want, "%s of %#x, vCPU %u, at %#lx: %s, expected %s",
-		  cmd_name[cmd], offset, cpuid, addr, strerror(ret),
-		  strerror(want));
+	test_expect(ret == want, "%s of %#x, vCPU %u, at %#lx: %s, expected %s",
+		    cmd_name[cmd], offset, cpuid, addr, strerror(ret),
+		    strerror(want));
 }
 
 /* A value that changes every register that can be changed */
@@ -81,18 +83,19 @@ static bool is_vcpu(int cpuid)
 
 static void check_cpuids(int unused)
 {
-	u32 *val = (u32 *)(hole - 4);
+	u32 *val = (u32 *)(user_hole - 4);
 	int cpuid, i, want;
 
 	for (cpuid = 0; cpuid < 256; cpuid++) {
 		want = is_vcpu(cpuid) ? 0 : EINVAL;
 
 		for (i = 0; i < NR_GICC_REGS; i++) {
-			mem_fill_canary();
+			user_mem_fill_canary();
 			expect_access(HAS, cpuid, gicc_regs[i].offset, 0, want);
 			expect_access(GET, cpuid, gicc_regs[i].offset, (u64)val,
 				      want);
-			mem_expect_canary((u8 *)val, want ? 0 : 4, "cpuid");
+			user_mem_expect_canary((u8 *)val, want ? 0 : 4,
+					       "cpuid");
 
 			/* Write the current value, or any if it is refused. */
 			if (want)
@@ -112,13 +115,13 @@ static void check_bad_cpuid_first(int unused)
 
 	for (i = 0; i < ARRAY_SIZE(bad_ids); i++) {
 		for (cmd = HAS; cmd < NR_CMDS; cmd++) {
-			for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
+			for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
 				expect_access(cmd, bad_ids[i], GICC_PMR,
-					      bad_pointers[j], EINVAL);
+					      user_bad_pointers[j], EINVAL);
 				expect_access(cmd, bad_ids[i], NO_REGISTER,
-					      bad_pointers[j], EINVAL);
+					      user_bad_pointers[j], EINVAL);
 				expect_access(cmd, bad_ids[i], GICC_PMR + 1,
-					      bad_pointers[j], EINVAL);
+					      user_bad_pointers[j], EINVAL);
 			}
 		}
 		expect_unchanged("bad cpuid");
@@ -137,9 +140,9 @@ static void check_no_vcpus(int unused)
 			ret = vgic_v2_access(fd, cmds[cmd],
 					     KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
 					     vgic_v2_attr(cpuid, GICC_PMR),
-					     (u64)mem);
-			fw_expect(ret == EINVAL, "%s, cpuid %d: %s",
-				  cmd_name[cmd], cpuid, strerror(ret));
+					     (u64)user_mem);
+			test_expect(ret == EINVAL, "%s, cpuid %d: %s",
+				    cmd_name[cmd], cpuid, strerror(ret));
 		}
 	}
 
@@ -167,15 +170,15 @@ static void check_unknown_group(int unused)
 	for (i = 0; i < ARRAY_SIZE(groups); i++) {
 		for (cmd = HAS; cmd < NR_CMDS; cmd++) {
 			for (j = 0; j < NR_GICC_REGS; j++) {
-				mem_fill_canary();
+				user_mem_fill_canary();
 				attr = vgic_v2_attr(ids[0],
 						    gicc_regs[j].offset);
 				ret = vgic_v2_access(v.fd, cmds[cmd], groups[i],
-						     attr, (u64)hole - 4);
-				fw_expect(ret == ENXIO, "%s, group %#x: %s",
-					  cmd_name[cmd], groups[i],
-					  strerror(ret));
-				mem_expect_untouched("unknown group");
+						     attr, (u64)user_hole - 4);
+				test_expect(ret == ENXIO, "%s, group %#x: %s",
+					    cmd_name[cmd], groups[i],
+					    strerror(ret));
+				user_mem_expect_untouched("unknown group");
 			}
 		}
 		expect_unchanged("unknown group");
@@ -189,18 +192,18 @@ static void check_bad_pointers(int cmd)
 	int n, i, j;
 
 	for (n = 0; n < v.nr_vcpus; n++) {
-		for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
+		for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
 			for (i = 0; i < NR_GICC_REGS; i++)
 				expect_access(cmd, ids[n], gicc_regs[i].offset,
-					      bad_pointers[j],
+					      user_bad_pointers[j],
 					      cmd == HAS ? 0 : EFAULT);
 
 			/* The offset need not be that of a register. */
 			expect_access(cmd, ids[n], NO_REGISTER,
-				      bad_pointers[j],
+				      user_bad_pointers[j],
 				      cmd == HAS ? ENXIO : EFAULT);
 			expect_access(cmd, ids[n], GICC_PMR + 1,
-				      bad_pointers[j],
+				      user_bad_pointers[j],
 				      cmd == HAS ? ENXIO : EFAULT);
 			expect_unchanged(cmd_name[cmd]);
 		}
@@ -214,12 +217,12 @@ static void check_read_only(int unused)
 	for (n = 0; n < v.nr_vcpus; n++) {
 		for (i = 0; i < NR_GICC_REGS; i++) {
 			expect_access(GET, ids[n], gicc_regs[i].offset,
-				      (u64)read_only, EFAULT);
+				      (u64)user_read_only, EFAULT);
 
 			/* Reading the value works. */
-			mem_set_read_only(&state.val[n][i], sizeof(u32));
+			user_mem_set_read_only(&state.val[n][i], sizeof(u32));
 			expect_access(SET, ids[n], gicc_regs[i].offset,
-				      (u64)read_only, 0);
+				      (u64)user_read_only, 0);
 			expect_unchanged("read-only memory");
 		}
 	}
@@ -234,17 +237,18 @@ static void check_four_bytes(int cmd)
 
 	for (i = 0; i < NR_GICC_REGS; i++) {
 		for (k = 4; k < 12; k++) {
-			p = hole - k;
-			mem_fill_canary();
+			p = user_hole - k;
+			user_mem_fill_canary();
 			if (cmd == SET)
 				memcpy(p, &state.val[1][i], 4);
 
 			expect_access(cmd, ids[1], gicc_regs[i].offset, (u64)p,
 				      0);
 			memcpy(&val, p, 4);
-			fw_expect(val == state.val[1][i], "%s at -%d holds %#x",
-				  gicc_regs[i].name, k, val);
-			mem_expect_canary(p, 4, gicc_regs[i].name);
+			test_expect(val == state.val[1][i],
+				    "%s at -%d holds %#x",
+				    gicc_regs[i].name, k, val);
+			user_mem_expect_canary(p, 4, gicc_regs[i].name);
 			expect_unchanged(cmd_name[cmd]);
 		}
 	}
@@ -259,19 +263,20 @@ static void check_straddle(int cmd)
 	for (i = 0; i < NR_GICC_REGS; i++) {
 		other = other_value(1, i);
 		for (k = 1; k < 4; k++) {
-			mem_fill_canary();
+			user_mem_fill_canary();
 			if (cmd == SET)
-				memcpy(hole - k, &other, k);
+				memcpy(user_hole - k, &other, k);
 
 			expect_access(cmd, ids[1], gicc_regs[i].offset,
-				      (u64)hole - k, EFAULT);
-			mem_expect_canary(hole - k, k, gicc_regs[i].name);
+				      (u64)user_hole - k, EFAULT);
+			user_mem_expect_canary(user_hole - k, k,
+					       gicc_regs[i].name);
 			expect_unchanged(cmd_name[cmd]);
 		}
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "vCPU id: EINVAL for the 253 of 256 that no vCPU has", check_cpuids },
 	{ "vCPU id: EINVAL before a bad offset or pointer",
 	  check_bad_cpuid_first },
@@ -300,14 +305,14 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	v = vgic_v2_create(ids, ARRAY_SIZE(ids), fw_guest_code);
 	gicc_set_pattern(&v);
 	state = gicc_state_read(&v);
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	vgic_v2_free(&v);
-	ksft_finished();
+	test_finished();
 }

@@ -7,7 +7,9 @@
  * right by three. The other registers are the same for both, once the hardware
  * has replaced values that it cannot hold.
  */
-#include "vgic_v2_guest.h"
+#include "abi/cases.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_guest.h"
 
 static void check_pmr_of_userspace(int unused)
 {
@@ -21,13 +23,14 @@ static void check_pmr_of_userspace(int unused)
 		want = (val << GICC_PMR_SHIFT) & GICC_PMR_ALL;
 
 		gicc_set(&v, 0, GICC_PMR, val);
-		now = guest_read_gicc(v.vcpus[0], GICC_PMR);
-		fw_expect(now == want, "%#x is %#x to the guest, expected %#x",
-			  val, now, want);
+		now = v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
+		test_expect(now == want,
+			    "%#x is %#x to the guest, expected %#x",
+			    val, now, want);
 
 		/* The run does not change it. */
 		now = gicc_get(&v, 0, GICC_PMR);
-		fw_expect(now == (val & 0x1f), "%#x reads %#x", val, now);
+		test_expect(now == (val & 0x1f), "%#x reads %#x", val, now);
 	}
 
 	vgic_v2_free(&v);
@@ -56,10 +59,11 @@ static void check_pmr_known(int unused)
 	for (i = 0; i < ARRAY_SIZE(pmr); i++) {
 		gicc_set(&v, 0, GICC_PMR, pmr[i].set);
 		get = gicc_get(&v, 0, GICC_PMR);
-		guest_val = guest_read_gicc(v.vcpus[0], GICC_PMR);
-		fw_expect(get == pmr[i].get && guest_val == pmr[i].guest,
-			  "%#x: get %#x, guest %#x, expected %#x and %#x",
-			  pmr[i].set, get, guest_val, pmr[i].get, pmr[i].guest);
+		guest_val = v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
+		test_expect(get == pmr[i].get && guest_val == pmr[i].guest,
+			    "%#x: get %#x, guest %#x, expected %#x and %#x",
+			    pmr[i].set, get, guest_val, pmr[i].get,
+			    pmr[i].guest);
 	}
 
 	vgic_v2_free(&v);
@@ -71,11 +75,11 @@ static void check_pmr_of_guest(int unused)
 	u32 val, now;
 
 	for (val = 0; val < 256; val++) {
-		guest_write_gicc(v.vcpus[0], GICC_PMR, val);
+		v2_guest_write_gicc(v.vcpus[0], GICC_PMR, val);
 		now = gicc_get(&v, 0, GICC_PMR);
-		fw_expect(now == val >> GICC_PMR_SHIFT,
-			  "the guest's %#x reads %#x", val, now);
-		expect_guest(&v, GICC_PMR, val & GICC_PMR_ALL, "own PMR");
+		test_expect(now == val >> GICC_PMR_SHIFT,
+			    "the guest's %#x reads %#x", val, now);
+		v2_guest_expect(&v, GICC_PMR, val & GICC_PMR_ALL, "own PMR");
 	}
 
 	vgic_v2_free(&v);
@@ -92,16 +96,16 @@ static void check_ctlr(int unused)
 		val = (comb & 0x1f) | (comb & 0x20 ? GICC_CTLR_EOI_MODE_NS : 0);
 
 		gicc_set(&v, 0, GICC_CTLR, val);
-		expect_guest(&v, GICC_CTLR, val, "userspace's CTLR");
-		fw_expect(gicc_get(&v, 0, GICC_CTLR) == val,
-			  "CTLR %#x reads %#x after the guest has run", val,
-			  gicc_get(&v, 0, GICC_CTLR));
+		v2_guest_expect(&v, GICC_CTLR, val, "userspace's CTLR");
+		test_expect(gicc_get(&v, 0, GICC_CTLR) == val,
+			    "CTLR %#x reads %#x after the guest has run", val,
+			    gicc_get(&v, 0, GICC_CTLR));
 
 		gicc_set(&v, 0, GICC_CTLR, ~val);
-		guest_write_gicc(v.vcpus[0], GICC_CTLR, val);
-		fw_expect(gicc_get(&v, 0, GICC_CTLR) == val,
-			  "the guest's CTLR %#x reads %#x", val,
-			  gicc_get(&v, 0, GICC_CTLR));
+		v2_guest_write_gicc(v.vcpus[0], GICC_CTLR, val);
+		test_expect(gicc_get(&v, 0, GICC_CTLR) == val,
+			    "the guest's CTLR %#x reads %#x", val,
+			    gicc_get(&v, 0, GICC_CTLR));
 	}
 
 	vgic_v2_free(&v);
@@ -117,27 +121,27 @@ static void check_binary_point(int offset)
 	u32 val, least, want, now;
 
 	gicc_set(&v, 0, offset, 0);
-	least = guest_read_gicc(v.vcpus[0], offset);
-	fw_expect(least < 7, "least value %#x", least);
+	least = v2_guest_read_gicc(v.vcpus[0], offset);
+	test_expect(least < 7, "least value %#x", least);
 
 	for (val = 0; val < 8; val++) {
 		want = max(val, least);
 
 		gicc_set(&v, 0, offset, val);
-		fw_expect(gicc_get(&v, 0, offset) == val,
-			  "%u is %u before the guest runs", val,
-			  gicc_get(&v, 0, offset));
-		expect_guest(&v, offset, want, "userspace's");
-		fw_expect(gicc_get(&v, 0, offset) == want,
-			  "%u is %u after the guest has run, expected %u", val,
-			  gicc_get(&v, 0, offset), want);
+		test_expect(gicc_get(&v, 0, offset) == val,
+			    "%u is %u before the guest runs", val,
+			    gicc_get(&v, 0, offset));
+		v2_guest_expect(&v, offset, want, "userspace's");
+		test_expect(gicc_get(&v, 0, offset) == want,
+			    "%u is %u after the guest has run, expected %u",
+			    val, gicc_get(&v, 0, offset), want);
 
 		gicc_set(&v, 0, offset, 7 - val);
-		guest_write_gicc(v.vcpus[0], offset, val);
+		v2_guest_write_gicc(v.vcpus[0], offset, val);
 		now = gicc_get(&v, 0, offset);
-		fw_expect(now >= val && now <= want, "the guest's %u is %u",
-			  val, now);
-		expect_guest(&v, offset, want, "own");
+		test_expect(now >= val && now <= want, "the guest's %u is %u",
+			    val, now);
+		v2_guest_expect(&v, offset, want, "own");
 	}
 
 	vgic_v2_free(&v);
@@ -147,7 +151,7 @@ static void check_binary_point(int offset)
 static void check_vcpu_ids(int unused)
 {
 	static const u8 ids[] = { 2, 5, 0 };
-	struct vgic_v2 v = vgic_v2_create(ids, ARRAY_SIZE(ids), guest_code);
+	struct vgic_v2 v = vgic_v2_create(ids, ARRAY_SIZE(ids), v2_guest_code);
 	u32 now;
 	int n;
 
@@ -155,16 +159,16 @@ static void check_vcpu_ids(int unused)
 		gicc_set(&v, ids[n], GICC_PMR, 0x11 + n);
 
 	for (n = 0; n < v.nr_vcpus; n++) {
-		now = guest_read_gicc(v.vcpus[n], GICC_PMR);
-		fw_expect(now == (0x11 + n) << GICC_PMR_SHIFT,
-			  "vCPU %u has PMR %#x", ids[n], now);
-		guest_write_gicc(v.vcpus[n], GICC_PMR, ids[n] << 4);
+		now = v2_guest_read_gicc(v.vcpus[n], GICC_PMR);
+		test_expect(now == (0x11 + n) << GICC_PMR_SHIFT,
+			    "vCPU %u has PMR %#x", ids[n], now);
+		v2_guest_write_gicc(v.vcpus[n], GICC_PMR, ids[n] << 4);
 	}
 
 	for (n = 0; n < v.nr_vcpus; n++) {
 		now = gicc_get(&v, ids[n], GICC_PMR);
-		fw_expect(now == ids[n] << 1, "vCPU %u has PMR %#x", ids[n],
-			  now);
+		test_expect(now == ids[n] << 1, "vCPU %u has PMR %#x", ids[n],
+			    now);
 	}
 
 	vgic_v2_free(&v);
@@ -187,8 +191,8 @@ static void check_second_frame(int unused)
 	state = gicc_state_read(&v);
 
 	for (offset = GICC_DIR; offset < GICC_DIR + 0x200; offset += 4) {
-		guest_write_gicc(v.vcpus[0], offset, 0xffffffff);
-		expect_guest(&v, offset, 0, "second frame");
+		v2_guest_write_gicc(v.vcpus[0], offset, 0xffffffff);
+		v2_guest_expect(&v, offset, 0, "second frame");
 	}
 	gicc_expect_state(&v, &state, "second frame");
 
@@ -201,25 +205,26 @@ static void check_every_mask(int unused)
 	struct vgic_v2 v = vgic_v2_create_guest();
 	u32 pmr;
 
-	guest_setup(&v, &(struct gic_setup) { GICC_CTLR_ENABLE_GRP0, 0x80 });
+	v2_guest_setup(&v,
+		       &(struct v2_guest_gic) { GICC_CTLR_ENABLE_GRP0, 0x80 });
 
 	for (pmr = 1; pmr < 0x1f; pmr++) {
 		gicd_set(&v, 0, GICD_IPRIORITYR + MIN_SPI,
 			 ((pmr - 1) << 3) << 8 | (pmr << 3) << 16);
 		gicc_set(&v, 0, GICC_PMR, pmr);
-		guest_expect_mask(&v, "every mask");
+		v2_guest_expect_mask(&v, "every mask");
 	}
 
 	/* 0 masks all interrupts. */
 	gicd_set(&v, 0, GICD_IPRIORITYR + MIN_SPI, 0);
 	gicc_set(&v, 0, GICC_PMR, 0);
-	vgic_v2_inject(&v, HIGH_SPI);
-	expect_guest(&v, GICC_IAR, IAR_SPURIOUS, "mask 0");
+	vgic_v2_inject(&v, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&v, GICC_IAR, IAR_SPURIOUS, "mask 0");
 
 	vgic_v2_free(&v);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "PMR: known values, to userspace and to the guest", check_pmr_known },
 	{ "PMR: the guest has userspace's, shifted left by three",
 	  check_pmr_of_userspace },
@@ -240,9 +245,9 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

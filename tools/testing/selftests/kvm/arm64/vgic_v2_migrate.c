@@ -9,7 +9,10 @@
  * made pending: one is just urgent enough to pass the mask, the other is just
  * not. The destination's guest sets nothing itself before that.
  */
-#include "vgic_v2_guest.h"
+#include "abi/cases.h"
+#include "abi/vgic_v2.h"
+#include "abi/vgic_v2_guest.h"
+#include "processor.h"
 
 #define IAR_GROUP1	1022
 #define RPR_IDLE	0xff
@@ -83,10 +86,10 @@ static void expect_saved(struct vgic_v2 *v, const struct saved *want,
 	gicc_expect_state(v, &want->gicc, vm);
 	for (i = 0; i < ARRAY_SIZE(gicd_regs); i++) {
 		for (w = 0; w < NR_GICD_WORDS; w++)
-			fw_expect(now.gicd[i][w] == want->gicd[i][w],
-				  "%s: %#x of the distributor reads %#x, not %#x",
-				  vm, gicd_regs[i].offset + 4 * w,
-				  now.gicd[i][w], want->gicd[i][w]);
+			test_expect(now.gicd[i][w] == want->gicd[i][w],
+				    "%s: %#x of the distributor reads %#x, not %#x",
+				    vm, gicd_regs[i].offset + 4 * w,
+				    now.gicd[i][w], want->gicd[i][w]);
 	}
 }
 
@@ -102,33 +105,34 @@ static struct vgic_v2 migrate(struct vgic_v2 *a)
 	return b;
 }
 
-static void check_migrate(const struct gic_setup *s)
+static void check_migrate(const struct v2_guest_gic *s)
 {
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
 	u32 val;
 	int i;
 
-	guest_setup(&a, s);
+	v2_guest_setup(&a, s);
 	b = migrate(&a);
 
 	/* The exact value matters for older and newer KVMs. */
 	val = gicc_get(&b, 0, GICC_PMR);
-	fw_expect(val == s->pmr >> GICC_PMR_SHIFT, "PMR is saved as %#x", val);
+	test_expect(val == s->pmr >> GICC_PMR_SHIFT, "PMR is saved as %#x",
+		    val);
 	val = gicc_get(&b, 0, GICC_CTLR);
-	fw_expect(val == s->ctlr, "CTLR is saved as %#x", val);
+	test_expect(val == s->ctlr, "CTLR is saved as %#x", val);
 
 	/* The guest reads the same values in its registers. */
 	for (i = 0; i < NR_GICC_REGS; i++) {
-		val = guest_read_gicc(a.vcpus[0], gicc_regs[i].offset);
-		expect_guest(&b, gicc_regs[i].offset, val, "destination");
+		val = v2_guest_read_gicc(a.vcpus[0], gicc_regs[i].offset);
+		v2_guest_expect(&b, gicc_regs[i].offset, val, "destination");
 	}
-	expect_guest(&b, GICC_PMR, s->pmr, "destination");
-	expect_guest(&b, GICC_CTLR, s->ctlr, "destination");
-	expect_guest(&b, GICC_BPR, 5, "destination");
-	expect_guest(&b, GICC_ABPR, 6, "destination");
+	v2_guest_expect(&b, GICC_PMR, s->pmr, "destination");
+	v2_guest_expect(&b, GICC_CTLR, s->ctlr, "destination");
+	v2_guest_expect(&b, GICC_BPR, 5, "destination");
+	v2_guest_expect(&b, GICC_ABPR, 6, "destination");
 
-	guest_expect_mask(&b, "destination");
-	guest_expect_mask(&a, "source");
+	v2_guest_expect_mask(&b, "destination");
+	v2_guest_expect_mask(&a, "source");
 
 	vgic_v2_free(&a);
 	vgic_v2_free(&b);
@@ -136,12 +140,12 @@ static void check_migrate(const struct gic_setup *s)
 
 static void check_mask(int pmr)
 {
-	check_migrate(&(struct gic_setup) { GICC_CTLR_ENABLE_GRP0, pmr });
+	check_migrate(&(struct v2_guest_gic) { GICC_CTLR_ENABLE_GRP0, pmr });
 }
 
 static void check_group1(int unused)
 {
-	check_migrate(&(struct gic_setup) {
+	check_migrate(&(struct v2_guest_gic) {
 		GICC_CTLR_ENABLE_GRP1 | GICC_CTLR_ACK_CTL, 0x80, true
 	});
 }
@@ -149,13 +153,13 @@ static void check_group1(int unused)
 /* Without AckCtl GICC_IAR only shows that a group 1 interrupt is pending. */
 static void check_no_ackctl(int unused)
 {
-	struct gic_setup s = { GICC_CTLR_ENABLE_GRP1, 0x80, true };
+	struct v2_guest_gic s = { GICC_CTLR_ENABLE_GRP1, 0x80, true };
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
 
-	guest_setup(&a, &s);
+	v2_guest_setup(&a, &s);
 	b = migrate(&a);
-	vgic_v2_inject(&b, HIGH_SPI);
-	expect_guest(&b, GICC_IAR, IAR_GROUP1, "destination");
+	vgic_v2_inject(&b, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&b, GICC_IAR, IAR_GROUP1, "destination");
 
 	vgic_v2_free(&a);
 	vgic_v2_free(&b);
@@ -164,15 +168,15 @@ static void check_no_ackctl(int unused)
 /* No group is enabled: nothing is delivered. */
 static void check_disabled(int unused)
 {
-	struct gic_setup s = { 0, 0x80 };
+	struct v2_guest_gic s = { 0, 0x80 };
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
 
-	guest_setup(&a, &s);
+	v2_guest_setup(&a, &s);
 	b = migrate(&a);
-	vgic_v2_inject(&b, HIGH_SPI);
-	expect_guest(&b, GICC_IAR, IAR_SPURIOUS, "destination");
-	guest_write_gicc(b.vcpus[0], GICC_CTLR, GICC_CTLR_ENABLE_GRP0);
-	expect_guest(&b, GICC_IAR, HIGH_SPI, "destination");
+	vgic_v2_inject(&b, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&b, GICC_IAR, IAR_SPURIOUS, "destination");
+	v2_guest_write_gicc(b.vcpus[0], GICC_CTLR, GICC_CTLR_ENABLE_GRP0);
+	v2_guest_expect(&b, GICC_IAR, V2_GUEST_HIGH_SPI, "destination");
 
 	vgic_v2_free(&a);
 	vgic_v2_free(&b);
@@ -181,33 +185,34 @@ static void check_disabled(int unused)
 /* Taken on the destination, as IRQ or FIQ according to CTLR */
 static void check_taken(int vector)
 {
-	struct gic_setup s = { GICC_CTLR_ENABLE_GRP0, 0x80 };
+	struct v2_guest_gic s = { GICC_CTLR_ENABLE_GRP0, 0x80 };
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
-	struct taken t;
+	struct v2_guest_taken t;
 
 	if (vector == VECTOR_FIQ_CURRENT)
 		s.ctlr |= GICC_CTLR_FIQ_EN;
 
-	guest_setup(&a, &s);
+	v2_guest_setup(&a, &s);
 	b = migrate(&a);
 
-	vgic_v2_inject(&b, LOW_SPI);
-	t = guest_take_irq(b.vcpus[0]);
-	fw_expect(!t.vector, "vector %u, IAR %u: below the mask", t.vector,
-		  t.iar);
+	vgic_v2_inject(&b, V2_GUEST_LOW_SPI);
+	t = v2_guest_take_irq(b.vcpus[0]);
+	test_expect(!t.vector, "vector %u, IAR %u: below the mask", t.vector,
+		    t.iar);
 
-	vgic_v2_inject(&b, HIGH_SPI);
-	t = guest_take_irq(b.vcpus[0]);
-	fw_expect(t.vector == vector && t.iar == HIGH_SPI, "vector %u, IAR %u",
-		  t.vector, t.iar);
+	vgic_v2_inject(&b, V2_GUEST_HIGH_SPI);
+	t = v2_guest_take_irq(b.vcpus[0]);
+	test_expect(t.vector == vector && t.iar == V2_GUEST_HIGH_SPI,
+		    "vector %u, IAR %u", t.vector, t.iar);
 
-	t = guest_take_irq(b.vcpus[0]);
-	fw_expect(!t.vector, "vector %u, IAR %u: taken again", t.vector, t.iar);
+	t = v2_guest_take_irq(b.vcpus[0]);
+	test_expect(!t.vector, "vector %u, IAR %u: taken again", t.vector,
+		    t.iar);
 
-	guest_write_gicc(b.vcpus[0], GICC_PMR, GICC_PMR_ALL);
-	t = guest_take_irq(b.vcpus[0]);
-	fw_expect(t.vector == vector && t.iar == LOW_SPI, "vector %u, IAR %u",
-		  t.vector, t.iar);
+	v2_guest_write_gicc(b.vcpus[0], GICC_PMR, GICC_PMR_ALL);
+	t = v2_guest_take_irq(b.vcpus[0]);
+	test_expect(t.vector == vector && t.iar == V2_GUEST_LOW_SPI,
+		    "vector %u, IAR %u", t.vector, t.iar);
 
 	vgic_v2_free(&a);
 	vgic_v2_free(&b);
@@ -215,7 +220,7 @@ static void check_taken(int vector)
 
 static bool is_active(struct vgic_v2 *v, u32 intid)
 {
-	return gicd_get(v, 0, GICD_ISACTIVER + 4) & SPI_BIT(intid);
+	return gicd_get(v, 0, GICD_ISACTIVER + 4) & V2_GUEST_SPI_BIT(intid);
 }
 
 /*
@@ -224,31 +229,31 @@ static bool is_active(struct vgic_v2 *v, u32 intid)
  */
 static void check_active(int unused)
 {
-	struct gic_setup s = { GICC_CTLR_ENABLE_GRP0, 0xf0 };
+	struct v2_guest_gic s = { GICC_CTLR_ENABLE_GRP0, 0xf0 };
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
 
-	guest_setup(&a, &s);
-	guest_write_gicc(a.vcpus[0], GICC_BPR, 0);
-	vgic_v2_inject(&a, HIGH_SPI);
-	expect_guest(&a, GICC_IAR, HIGH_SPI, "source");
-	expect_guest(&a, GICC_RPR, s.pmr - 8, "source");
+	v2_guest_setup(&a, &s);
+	v2_guest_write_gicc(a.vcpus[0], GICC_BPR, 0);
+	vgic_v2_inject(&a, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&a, GICC_IAR, V2_GUEST_HIGH_SPI, "source");
+	v2_guest_expect(&a, GICC_RPR, s.pmr - 8, "source");
 
 	b = migrate(&a);
-	fw_expect(gicc_get(&b, 0, GICC_APR(0)) == BIT((s.pmr - 8) >> 3),
-		  "GICC_APR0 reads %#x", gicc_get(&b, 0, GICC_APR(0)));
-	fw_expect(is_active(&b, HIGH_SPI), "not active");
+	test_expect(gicc_get(&b, 0, GICC_APR(0)) == BIT((s.pmr - 8) >> 3),
+		    "GICC_APR0 reads %#x", gicc_get(&b, 0, GICC_APR(0)));
+	test_expect(is_active(&b, V2_GUEST_HIGH_SPI), "not active");
 
-	guest_write_gicc(b.vcpus[0], GICC_PMR, GICC_PMR_ALL);
-	expect_guest(&b, GICC_RPR, s.pmr - 8, "destination");
-	vgic_v2_inject(&b, LOW_SPI);
-	expect_guest(&b, GICC_IAR, IAR_SPURIOUS, "destination");
+	v2_guest_write_gicc(b.vcpus[0], GICC_PMR, GICC_PMR_ALL);
+	v2_guest_expect(&b, GICC_RPR, s.pmr - 8, "destination");
+	vgic_v2_inject(&b, V2_GUEST_LOW_SPI);
+	v2_guest_expect(&b, GICC_IAR, IAR_SPURIOUS, "destination");
 
-	guest_write_gicc(b.vcpus[0], GICC_EOIR, HIGH_SPI);
-	expect_guest(&b, GICC_RPR, RPR_IDLE, "destination");
-	fw_expect(!is_active(&b, HIGH_SPI), "active after EOI");
-	fw_expect(!gicc_get(&b, 0, GICC_APR(0)), "GICC_APR0 reads %#x",
-		  gicc_get(&b, 0, GICC_APR(0)));
-	expect_guest(&b, GICC_IAR, LOW_SPI, "destination");
+	v2_guest_write_gicc(b.vcpus[0], GICC_EOIR, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&b, GICC_RPR, RPR_IDLE, "destination");
+	test_expect(!is_active(&b, V2_GUEST_HIGH_SPI), "active after EOI");
+	test_expect(!gicc_get(&b, 0, GICC_APR(0)), "GICC_APR0 reads %#x",
+		    gicc_get(&b, 0, GICC_APR(0)));
+	v2_guest_expect(&b, GICC_IAR, V2_GUEST_LOW_SPI, "destination");
 
 	vgic_v2_free(&a);
 	vgic_v2_free(&b);
@@ -257,32 +262,34 @@ static void check_active(int unused)
 /* With EOImodeNS only GICC_DIR deactivates, which userspace does not have. */
 static void check_dir(int unused)
 {
-	struct gic_setup s = {
+	struct v2_guest_gic s = {
 		GICC_CTLR_ENABLE_GRP0 | GICC_CTLR_EOI_MODE_NS, 0x80
 	};
 	struct vgic_v2 a = vgic_v2_create_guest(), b;
 
-	guest_setup(&a, &s);
-	vgic_v2_inject(&a, HIGH_SPI);
-	expect_guest(&a, GICC_IAR, HIGH_SPI, "source");
+	v2_guest_setup(&a, &s);
+	vgic_v2_inject(&a, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&a, GICC_IAR, V2_GUEST_HIGH_SPI, "source");
 
 	b = migrate(&a);
-	guest_write_gicc(b.vcpus[0], GICC_EOIR, HIGH_SPI);
-	expect_guest(&b, GICC_RPR, RPR_IDLE, "destination");
-	fw_expect(is_active(&b, HIGH_SPI), "deactivated by EOIR");
+	v2_guest_write_gicc(b.vcpus[0], GICC_EOIR, V2_GUEST_HIGH_SPI);
+	v2_guest_expect(&b, GICC_RPR, RPR_IDLE, "destination");
+	test_expect(is_active(&b, V2_GUEST_HIGH_SPI), "deactivated by EOIR");
 
-	gicc_set(&b, 0, GICC_DIR, HIGH_SPI);
-	fw_expect(is_active(&b, HIGH_SPI), "deactivated by userspace");
-	expect_guest(&b, GICC_DIR, 0, "destination");
+	gicc_set(&b, 0, GICC_DIR, V2_GUEST_HIGH_SPI);
+	test_expect(is_active(&b, V2_GUEST_HIGH_SPI),
+		    "deactivated by userspace");
+	v2_guest_expect(&b, GICC_DIR, 0, "destination");
 
-	guest_write_gicc(b.vcpus[0], GICC_DIR, HIGH_SPI);
-	fw_expect(!is_active(&b, HIGH_SPI), "not deactivated by DIR");
+	v2_guest_write_gicc(b.vcpus[0], GICC_DIR, V2_GUEST_HIGH_SPI);
+	test_expect(!is_active(&b, V2_GUEST_HIGH_SPI),
+		    "not deactivated by DIR");
 
 	vgic_v2_free(&a);
 	vgic_v2_free(&b);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "migration with mask 0x08", check_mask, 0x08 },
 	{ "migration with mask 0x10", check_mask, 0x10 },
 	{ "migration with mask 0x80", check_mask, 0x80 },
@@ -301,9 +308,9 @@ int main(void)
 {
 	ksft_print_header();
 	vgic_v2_require();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -7,8 +7,17 @@
  * file descriptors fails with EIO from then on, before it uses any argument,
  * whatever the VM has opted in to. Other VMs are not affected.
  */
-#include "opt_in.h"
-#include "smccc_sysreg.h"
+#include <linux/psci.h>
+#include <linux/sizes.h>
+
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/opt_in.h"
+#include "abi/smccc_call.h"
+#include "abi/smccc_guest.h"
+#include "abi/smccc_sysreg.h"
+#include "abi/switch.h"
+#include "gic.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -95,12 +104,12 @@ static void expect_eio(int fd, const struct request *requests, int nr)
 	for (i = 0; i < nr; i++) {
 		for (j = 0; j < ARRAY_SIZE(args); j++) {
 			ret = ioctl(fd, requests[i].nr, args[j]);
-			fw_expect(ret == -1 && errno == EIO, "%s(%p): %d, %s",
-				  requests[i].name, args[j], ret,
-				  ret < 0 ? strerror(errno) : "no error");
+			test_expect(ret == -1 && errno == EIO, "%s(%p): %d, %s",
+				    requests[i].name, args[j], ret,
+				    ret < 0 ? strerror(errno) : "no error");
 		}
-		fw_expect(!memcmp(argument, untouched, sizeof(argument)),
-			  "%s has written its argument", requests[i].name);
+		test_expect(!memcmp(argument, untouched, sizeof(argument)),
+			    "%s has written its argument", requests[i].name);
 	}
 }
 
@@ -155,8 +164,8 @@ static void __dead_vm_run(int line, struct dead_vm *d, enum death death)
 		want = EBUSY;
 	}
 	ret = __vcpu_run(d->vcpus[0]) ? errno : 0;
-	__fw_expect(line, ret == want, "KVM_RUN: %s, expected %s",
-		    strerror(ret), strerror(want));
+	__test_expect(line, ret == want, "KVM_RUN: %s, expected %s",
+		      strerror(ret), strerror(want));
 }
 
 #define dead_vm_run(...)	__dead_vm_run(__LINE__, __VA_ARGS__)
@@ -173,7 +182,7 @@ static void check_all(int death)
 
 	if (death == NOT_INITIALISED &&
 	    smccc_gic_type() != KVM_DEV_TYPE_ARM_VGIC_V3) {
-		fw_skip("a GICv2 is initialised by its first use");
+		test_skip("a GICv2 is initialised by its first use");
 		return;
 	}
 
@@ -191,8 +200,8 @@ static void check_opted_in(int unused)
 {
 	struct dead_vm d;
 
-	if (!abi.present) {
-		fw_skip("the kernel has nothing to opt in to");
+	if (!abi_present()) {
+		test_skip("the kernel has nothing to opt in to");
 		return;
 	}
 
@@ -236,7 +245,7 @@ static void check_others(int unused)
 	kvm_vm_free(vm_after);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "a GIC without an address: each ioctl is EIO from then on",
 	  check_all, NO_ADDRESS },
 	{ "a GICv3 that is not initialised: each ioctl is EIO from then on",
@@ -251,9 +260,9 @@ int main(void)
 	__abi_open();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -17,10 +17,17 @@
  * all other failures.
  */
 #include <errno.h>
+#include <linux/psci.h>
 
-#include "feature_level.h"
-#include "fw_reg_host.h"
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_host.h"
+#include "abi/fw_reg.h"
+#include "abi/level.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/vm_reg.h"
+#include "processor.h"
 
 /* The state of a VM that has not opted in to anything */
 static struct fw_state stock;
@@ -30,35 +37,36 @@ static u64 host_levels;
 
 static bool early(enum vm_stage stage)
 {
-	return stage < VM_VCPUS_INITIALISED;
+	return stage < VM_STAGE_INITIALISED;
 }
 
 /* ---- The list, and what is read ---- */
 
 static void expect_list(struct kvm_vm *vm, int nr, const char *when)
 {
-	u64 buf[1 + VM_MAX_REGS + 1] = { VM_MAX_REGS };
+	u64 buf[1 + VM_REG_MAX + 1] = { VM_REG_MAX };
 	struct kvm_reg_list *list = (void *)buf;
 	int ret, i;
 
-	ret = fw_get_reg_list(vm->fd, list);
-	fw_expect(!ret && list->n == nr, "%s: %llu registers (%s), expected %d",
-		  when, list->n, strerror(ret), nr);
+	ret = one_reg_list(vm->fd, list);
+	test_expect(!ret && list->n == nr,
+		    "%s: %llu registers (%s), expected %d",
+		    when, list->n, strerror(ret), nr);
 	for (i = 0; i < nr; i++)
-		fw_expect(buf[1 + i] == vm_reg_id(i),
-			  "%s: place %d holds %#lx, expected %#lx", when, i,
-			  buf[1 + i], vm_reg_id(i));
-	fw_expect(!buf[1 + nr], "%s: an id after the last one", when);
+		test_expect(buf[1 + i] == vm_reg_id(i),
+			    "%s: place %d holds %#lx, expected %#lx", when, i,
+			    buf[1 + i], vm_reg_id(i));
+	test_expect(!buf[1 + nr], "%s: an id after the last one", when);
 }
 
 static void check_list(int levels)
 {
-	struct staged_vm s = staged_vm_create(VM_EMPTY, levels);
+	struct staged_vm s = staged_vm_create(VM_STAGE_EMPTY, levels);
 	enum vm_stage stage;
 
-	for (stage = VM_EMPTY; stage < NR_VM_STAGES; stage++) {
+	for (stage = VM_STAGE_EMPTY; stage < NR_VM_STAGES; stage++) {
 		staged_vm_advance(&s, stage, BIT(KVM_ARM_VCPU_PSCI_0_2));
-		expect_list(s.vm, levels ? VM_MAX_REGS : NR_FW_REGS,
+		expect_list(s.vm, levels ? VM_REG_MAX : NR_FW_REGS,
 			    vm_stage_name[stage]);
 	}
 	kvm_vm_free(s.vm);
@@ -67,7 +75,7 @@ static void check_list(int levels)
 /* The list of a vCPU is that of a VM that has not opted in. */
 static void check_vcpu_list(int unused)
 {
-	struct staged_vm s = staged_vm_create(VM_VCPUS_INITIALISED, false);
+	struct staged_vm s = staged_vm_create(VM_STAGE_INITIALISED, false);
 	struct kvm_reg_list *list, *list_stock;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
@@ -75,9 +83,9 @@ static void check_vcpu_list(int unused)
 	vm = fw_vm_create_one(&vcpu);
 	list_stock = vcpu_get_reg_list(vcpu);
 	list = vcpu_get_reg_list(s.vcpus[0]);
-	fw_expect(list->n == list_stock->n &&
-		  !memcmp(list->reg, list_stock->reg, list->n * sizeof(u64)),
-		  "another list");
+	test_expect(list->n == list_stock->n &&
+		    !memcmp(list->reg, list_stock->reg, list->n * sizeof(u64)),
+		    "another list");
 
 	free(list);
 	free(list_stock);
@@ -91,26 +99,27 @@ static void check_initial(int stage)
 	u64 val, want;
 	int i, j, ret;
 
-	for (i = 0; i < VM_MAX_REGS; i++) {
+	for (i = 0; i < VM_REG_MAX; i++) {
 		val = 0x1234;
 		ret = vm_reg_get(s.vm, vm_reg_id(i), &val);
 		if (early(stage) && vm_reg_needs_vcpu(i)) {
-			fw_expect(ret == ENOEXEC && val == 0x1234,
-				  "%#lx: %s", vm_reg_id(i), strerror(ret));
+			test_expect(ret == ENOEXEC && val == 0x1234,
+				    "%#lx: %s", vm_reg_id(i), strerror(ret));
 			continue;
 		}
 
 		/* Only the register of the workarounds has levels. */
 		want = i < NR_FW_REGS ? stock.val[i] :
-		       i == VM_LEVEL_0 ? host_levels : 0;
-		fw_expect(!ret && val == want, "%#lx reads %#lx (%s), expected %#lx",
-			  vm_reg_id(i), val, strerror(ret), want);
+		       i == VM_REG_LEVEL_0 ? host_levels : 0;
+		test_expect(!ret && val == want,
+			    "%#lx reads %#lx (%s), expected %#lx",
+			    vm_reg_id(i), val, strerror(ret), want);
 
 		for (j = 0; j < 2 && !early(stage); j++) {
-			ret = fw_get(s.vcpus[j], vm_reg_id(i), &want);
-			fw_expect(!ret && val == want,
-				  "%#lx reads %#lx, but %#lx on vCPU %d",
-				  vm_reg_id(i), val, want, j);
+			ret = one_reg_get(s.vcpus[j], vm_reg_id(i), &want);
+			test_expect(!ret && val == want,
+				    "%#lx reads %#lx, but %#lx on vCPU %d",
+				    vm_reg_id(i), val, want, j);
 		}
 	}
 	kvm_vm_free(s.vm);
@@ -124,7 +133,7 @@ static const struct rule {
 	u64 val;
 	int early, initialised, ran;
 } rules[] = {
-	{ FW_PSCI_VERSION, PSCI_0_1, 0, EINVAL, EINVAL },
+	{ FW_PSCI_VERSION, VM_REG_PSCI_0_1, 0, EINVAL, EINVAL },
 	{ FW_PSCI_VERSION, PSCI_VERSION(0, 2), 0, 0, EBUSY },
 	{ FW_PSCI_VERSION, PSCI_VERSION(1, 0), 0, 0, EBUSY },
 	{ FW_PSCI_VERSION, PSCI_VERSION(1, 1), 0, 0, EBUSY },
@@ -159,24 +168,24 @@ static const struct rule {
 	{ FW_VENDOR_HYP_2, BIT(63), EINVAL, EINVAL, EINVAL },
 
 	/* Level registers without levels, as on a host of level 0 */
-	{ VM_LEVEL_0 + 1, 0, 0, 0, 0 },
-	{ VM_LEVEL_0 + 1, 0x8f, 0, 0, 0 },
-	{ VM_LEVEL_0 + 1, 1, EINVAL, EINVAL, EINVAL },
-	{ VM_LEVEL_0 + 7, -1UL, 0, 0, 0 },
-	{ VM_LEVEL_0 + 7, 7UL << 60, EINVAL, EINVAL, EINVAL },
+	{ VM_REG_LEVEL_0 + 1, 0, 0, 0, 0 },
+	{ VM_REG_LEVEL_0 + 1, 0x8f, 0, 0, 0 },
+	{ VM_REG_LEVEL_0 + 1, 1, EINVAL, EINVAL, EINVAL },
+	{ VM_REG_LEVEL_0 + 7, -1UL, 0, 0, 0 },
+	{ VM_REG_LEVEL_0 + 7, 7UL << 60, EINVAL, EINVAL, EINVAL },
 };
 
 static void check_rules(int stage)
 {
 	struct staged_vm s = staged_vm_create(stage, true);
-	struct vm_reg_state state = vm_reg_state_read(s.vm, VM_MAX_REGS);
+	struct vm_reg_state state = vm_reg_state_read(s.vm, VM_REG_MAX);
 	const struct rule *r;
 	bool stores;
 	int want;
 	u64 was;
 
 	for (r = rules; r < rules + ARRAY_SIZE(rules); r++) {
-		want = stage == VM_HAS_RUN ? r->ran :
+		want = stage == VM_STAGE_HAS_RUN ? r->ran :
 		       early(stage) ? r->early : r->initialised;
 		stores = !want && r->nr < NR_FW_REGS;
 		was = state.val[r->nr];
@@ -202,9 +211,10 @@ static void check_workarounds(int stage)
 			want = early(stage) && vm_reg_needs_vcpu(nr) ? ENOEXEC :
 			       val < 64 && accepted[nr] & BIT(val) ? 0 : EINVAL;
 			if (want == ENOEXEC) {
-				fw_expect(vm_reg_set(s.vm, vm_reg_id(nr), val) ==
-					  ENOEXEC, "%s <- %#lx: no ENOEXEC",
-					  fw_regs[nr].name, val);
+				test_expect(vm_reg_set(s.vm, vm_reg_id(nr),
+						       val) ==
+					    ENOEXEC, "%s <- %#lx: no ENOEXEC",
+					    fw_regs[nr].name, val);
 				continue;
 			}
 			vm_reg_expect_set(s.vm, nr, val, want, stock.val[nr]);
@@ -226,12 +236,13 @@ static void check_levels(int stage)
 		for (bits = 0; bits < NR_LEVEL_VALUES; bits++) {
 			val = level_with(host_levels, field, bits);
 			if (early(stage)) {
-				fw_expect(vm_reg_set(s.vm, LEVEL_REG_0, val) ==
-					  ENOEXEC, "%#lx: no ENOEXEC", val);
+				test_expect(vm_reg_set(s.vm, LEVEL_REG_0,
+						       val) ==
+					    ENOEXEC, "%#lx: no ENOEXEC", val);
 				continue;
 			}
 			want = level_is_accepted(val, host_levels) ? 0 : EINVAL;
-			vm_reg_expect_set(s.vm, VM_LEVEL_0, val, want,
+			vm_reg_expect_set(s.vm, VM_REG_LEVEL_0, val, want,
 					  host_levels);
 		}
 	}
@@ -259,7 +270,7 @@ static void write_on_all(const struct staged_vm *s, int nr, u64 val, u64 other)
 
 static void check_views(int unused)
 {
-	struct staged_vm s = staged_vm_create(VM_VCPUS_INITIALISED, false);
+	struct staged_vm s = staged_vm_create(VM_STAGE_INITIALISED, false);
 	u64 val;
 	int nr, i;
 
@@ -276,7 +287,7 @@ static void check_views(int unused)
 /* PSCI_VERSION can always be changed on a vCPU, but not on the VM's fd. */
 static void check_views_after_run(int unused)
 {
-	struct staged_vm s = staged_vm_create(VM_HAS_RUN, false);
+	struct staged_vm s = staged_vm_create(VM_STAGE_HAS_RUN, false);
 	u64 version;
 	int i;
 
@@ -300,7 +311,7 @@ enum first_run { RUN, RUN_IMMEDIATE_EXIT, RUN_AND_INIT };
 
 static void check_frozen(int how)
 {
-	struct staged_vm s = staged_vm_create(VM_EMPTY, false);
+	struct staged_vm s = staged_vm_create(VM_STAGE_EMPTY, false);
 	struct vm_reg_state state;
 	int nr, i, ret;
 	u64 val;
@@ -309,13 +320,13 @@ static void check_frozen(int how)
 			  PSCI_VERSION(1, 1));
 	vm_reg_expect_set(s.vm, FW_STD_HYP, 0, 0, 0);
 	vm_reg_expect_set(s.vm, FW_VENDOR_HYP_2, 1, 0, 1);
-	staged_vm_advance(&s, how == RUN_IMMEDIATE_EXIT ? VM_VCPUS_INITIALISED :
-			  VM_HAS_RUN, BIT(KVM_ARM_VCPU_PSCI_0_2));
+	staged_vm_advance(&s, how == RUN_IMMEDIATE_EXIT ? VM_STAGE_INITIALISED :
+			  VM_STAGE_HAS_RUN, BIT(KVM_ARM_VCPU_PSCI_0_2));
 
 	if (how == RUN_IMMEDIATE_EXIT) {
 		s.vcpus[0]->run->immediate_exit = 1;
 		ret = __vcpu_run(s.vcpus[0]);
-		fw_expect(ret && errno == EINTR, "KVM_RUN: %d", errno);
+		test_expect(ret && errno == EINTR, "KVM_RUN: %d", errno);
 	} else if (how == RUN_AND_INIT) {
 		fw_vcpu_reinit(s.vcpus[0]);
 	}
@@ -327,7 +338,7 @@ static void check_frozen(int how)
 				  val == PSCI_VERSION(1, 1) ? 0 : EBUSY,
 				  PSCI_VERSION(1, 1));
 	}
-	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, PSCI_0_1, EINVAL,
+	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, VM_REG_PSCI_0_1, EINVAL,
 			  PSCI_VERSION(1, 1));
 	for (nr = FW_FIRST_BMAP; nr < NR_FW_REGS; nr++) {
 		for (val = 0; val <= fw_regs[nr].features + 1; val++) {
@@ -346,56 +357,57 @@ static void check_frozen(int how)
 /* None of this affects another VM. */
 static void check_other_vm(int unused)
 {
-	struct staged_vm a = staged_vm_create(VM_HAS_RUN, false);
-	struct staged_vm b = staged_vm_create(VM_EMPTY, false);
+	struct staged_vm a = staged_vm_create(VM_STAGE_HAS_RUN, false);
+	struct staged_vm b = staged_vm_create(VM_STAGE_EMPTY, false);
 	struct vm_reg_state state = vm_reg_state_read(a.vm, NR_FW_REGS);
 
-	vm_reg_expect_set(b.vm, FW_PSCI_VERSION, PSCI_0_1, 0, PSCI_0_1);
+	vm_reg_expect_set(b.vm, FW_PSCI_VERSION, VM_REG_PSCI_0_1, 0,
+			  VM_REG_PSCI_0_1);
 	vm_reg_expect_set(b.vm, FW_STD, 0, 0, 0);
 	vm_reg_expect_state(a.vm, &state, "the other VM");
 	kvm_vm_free(a.vm);
-	vm_reg_expect(b.vm, FW_PSCI_VERSION, PSCI_0_1);
+	vm_reg_expect(b.vm, FW_PSCI_VERSION, VM_REG_PSCI_0_1);
 	kvm_vm_free(b.vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "list: the firmware registers, at each stage", check_list, false },
 	{ "list: also the level registers if opted in, at each stage",
 	  check_list, true },
 	{ "list: a vCPU's is that of any VM", check_vcpu_list },
 
 	{ "read: what a vCPU reads, no vCPU yet",
-	  check_initial, VM_EMPTY },
+	  check_initial, VM_STAGE_EMPTY },
 	{ "read: what a vCPU reads, vCPU not initialised",
-	  check_initial, VM_VCPU_CREATED },
+	  check_initial, VM_STAGE_VCPU_CREATED },
 	{ "read: what a vCPU reads, vCPUs initialised",
-	  check_initial, VM_VCPUS_INITIALISED },
+	  check_initial, VM_STAGE_INITIALISED },
 	{ "read: what a vCPU reads, VM has run",
-	  check_initial, VM_HAS_RUN },
+	  check_initial, VM_STAGE_HAS_RUN },
 	{ "write: each rule, no vCPU yet",
-	  check_rules, VM_EMPTY },
+	  check_rules, VM_STAGE_EMPTY },
 	{ "write: each rule, vCPU not initialised",
-	  check_rules, VM_VCPU_CREATED },
+	  check_rules, VM_STAGE_VCPU_CREATED },
 	{ "write: each rule, vCPUs initialised",
-	  check_rules, VM_VCPUS_INITIALISED },
+	  check_rules, VM_STAGE_INITIALISED },
 	{ "write: each rule, VM has run",
-	  check_rules, VM_HAS_RUN },
+	  check_rules, VM_STAGE_HAS_RUN },
 	{ "write: a workaround up to the host's, no vCPU yet",
-	  check_workarounds, VM_EMPTY },
+	  check_workarounds, VM_STAGE_EMPTY },
 	{ "write: a workaround up to the host's, vCPU not initialised",
-	  check_workarounds, VM_VCPU_CREATED },
+	  check_workarounds, VM_STAGE_VCPU_CREATED },
 	{ "write: a workaround up to the host's, vCPUs initialised",
-	  check_workarounds, VM_VCPUS_INITIALISED },
+	  check_workarounds, VM_STAGE_INITIALISED },
 	{ "write: a workaround up to the host's, VM has run",
-	  check_workarounds, VM_HAS_RUN },
+	  check_workarounds, VM_STAGE_HAS_RUN },
 	{ "write: their levels are ENOEXEC, no vCPU yet",
-	  check_levels, VM_EMPTY },
+	  check_levels, VM_STAGE_EMPTY },
 	{ "write: their levels are ENOEXEC, vCPU not initialised",
-	  check_levels, VM_VCPU_CREATED },
+	  check_levels, VM_STAGE_VCPU_CREATED },
 	{ "write: levels up to the host's, vCPUs initialised",
-	  check_levels, VM_VCPUS_INITIALISED },
+	  check_levels, VM_STAGE_INITIALISED },
 	{ "write: levels up to the host's, VM has run",
-	  check_levels, VM_HAS_RUN },
+	  check_levels, VM_STAGE_HAS_RUN },
 
 	{ "views: what is written on any file descriptor is read on all",
 	  check_views },
@@ -421,7 +433,7 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
 	vm = fw_vm_create_one(&vcpu);
 	stock = fw_state_read(vcpu);
@@ -433,7 +445,7 @@ int main(void)
 	}
 	kvm_vm_free(vm);
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -12,10 +12,16 @@
  * If KVM has no GICv2, only the refusals can be tested.
  */
 #include <errno.h>
+#include <linux/sizes.h>
 
-#include "user_mem.h"
-#include "vgic_v2.h"
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/user_mem.h"
+#include "abi/vgic_v2.h"
+#include "abi/vm_reg.h"
+#include "gic.h"
+#include "processor.h"
 
 static int set_addr(struct kvm_vm *vm, u64 id, u64 addr)
 {
@@ -29,8 +35,8 @@ static void __expect_addr(int line, struct kvm_vm *vm, u64 id, u64 addr,
 {
 	int ret = set_addr(vm, id, addr);
 
-	__fw_expect(line, ret == want, "device %#lx at %#lx: %s, expected %s",
-		    id, addr, strerror(ret), strerror(want));
+	__test_expect(line, ret == want, "device %#lx at %#lx: %s, expected %s",
+		      id, addr, strerror(ret), strerror(want));
 }
 
 #define expect_addr(...)	__expect_addr(__LINE__, __VA_ARGS__)
@@ -43,7 +49,7 @@ static void __expect_addr(int line, struct kvm_vm *vm, u64 id, u64 addr,
 
 static struct kvm_vm *create(bool opted_in)
 {
-	return opted_in ? vm_reg_vm_create(true) : vm_create(1);
+	return opted_in ? vm_reg_create_vm(true) : vm_create(1);
 }
 
 /* A VM without a GICv2 has no device to be placed. */
@@ -57,7 +63,7 @@ static void check_no_device(int opted_in)
 	int i;
 
 	if (opted_in)
-		state = vm_reg_state_read(vm, VM_MAX_REGS);
+		state = vm_reg_state_read(vm, VM_REG_MAX);
 	for (top = 0; top <= 0xff; top++) {
 		if (opted_in && top == KVM_REG_ARM64 >> 56)
 			continue;
@@ -78,12 +84,12 @@ static void check_device(int opted_in)
 	struct vm_reg_state state = {};
 
 	if (!vgic_v2_supported()) {
-		fw_skip("KVM has no GICv2");
+		test_skip("KVM has no GICv2");
 		goto out;
 	}
 
 	if (opted_in)
-		state = vm_reg_state_read(vm, VM_MAX_REGS);
+		state = vm_reg_state_read(vm, VM_REG_MAX);
 	vm_ioctl(vm, KVM_CREATE_IRQCHIP, NULL);
 	expect_addr(vm, V2_DIST, GICD_BASE_GPA + 0x800, EINVAL);
 	expect_addr(vm, V2_DIST, BIT(62), E2BIG);
@@ -109,28 +115,28 @@ static void check_not_opted_in(int unused)
 	struct kvm_reg_list list = { .n = 1 };
 	int i, ret;
 
-	for (i = 0; i < VM_MAX_REGS; i++) {
-		mem_fill_canary();
-		ret = fw_one_reg(vm->fd, KVM_GET_ONE_REG, vm_reg_id(i),
-				 (u64)hole - 8);
-		fw_expect(ret == ENODEV, "GET: %s", strerror(ret));
-		ret = fw_one_reg(vm->fd, KVM_SET_ONE_REG, vm_reg_id(i),
-				 (u64)hole - 8);
-		fw_expect(ret == EINVAL, "SET: %s", strerror(ret));
-		mem_expect_untouched("not opted in");
+	for (i = 0; i < VM_REG_MAX; i++) {
+		user_mem_fill_canary();
+		ret = one_reg(vm->fd, KVM_GET_ONE_REG, vm_reg_id(i),
+			      (u64)user_hole - 8);
+		test_expect(ret == ENODEV, "GET: %s", strerror(ret));
+		ret = one_reg(vm->fd, KVM_SET_ONE_REG, vm_reg_id(i),
+			      (u64)user_hole - 8);
+		test_expect(ret == EINVAL, "SET: %s", strerror(ret));
+		user_mem_expect_untouched("not opted in");
 	}
-	for (i = 0; i < ARRAY_SIZE(bad_pointers); i++) {
-		ret = ioctl(vm->fd, KVM_SET_ONE_REG, bad_pointers[i]);
-		fw_expect(ret && errno == EINVAL, "SET: %d", errno);
-		ret = fw_get_reg_list(vm->fd, (void *)bad_pointers[i]);
-		fw_expect(ret == EINVAL, "LIST: %s", strerror(ret));
+	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
+		ret = ioctl(vm->fd, KVM_SET_ONE_REG, user_bad_pointers[i]);
+		test_expect(ret && errno == EINVAL, "SET: %d", errno);
+		ret = one_reg_list(vm->fd, (void *)user_bad_pointers[i]);
+		test_expect(ret == EINVAL, "LIST: %s", strerror(ret));
 	}
-	ret = fw_get_reg_list(vm->fd, &list);
-	fw_expect(ret == EINVAL && list.n == 1, "LIST: %s", strerror(ret));
+	ret = one_reg_list(vm->fd, &list);
+	test_expect(ret == EINVAL && list.n == 1, "LIST: %s", strerror(ret));
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "opted in: an absent device is ENODEV, as in any VM",
 	  check_no_device, true },
 	{ "not opted in: any id is ENODEV", check_no_device, false },
@@ -148,10 +154,10 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	user_mem_create(1);
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

@@ -14,8 +14,16 @@
  * vCPUs.
  */
 #include <errno.h>
+#include <linux/arm-smccc.h>
+#include <linux/psci.h>
 
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_guest.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/vm_reg.h"
+#include "processor.h"
 
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 
@@ -31,7 +39,7 @@ static void check_guest_version(int stage)
 		version = fw_psci_versions[i];
 		s = staged_vm_create(stage, false);
 		vm_reg_expect_set(s.vm, FW_PSCI_VERSION, version, 0, version);
-		staged_vm_advance(&s, VM_VCPUS_INITIALISED, PSCI_0_2);
+		staged_vm_advance(&s, VM_STAGE_INITIALISED, PSCI_0_2);
 		staged_vm_expect(&s, FW_PSCI_VERSION, version);
 		fw_expect_x0(s.vcpus[0], PSCI_0_2_FN_PSCI_VERSION, 0, version);
 		staged_vm_expect(&s, FW_PSCI_VERSION, version);
@@ -42,12 +50,13 @@ static void check_guest_version(int stage)
 /* PSCI 0.1 has no PSCI_VERSION call. */
 static void check_guest_version_0_1(int chosen)
 {
-	struct staged_vm s = staged_vm_create(VM_EMPTY, false);
+	struct staged_vm s = staged_vm_create(VM_STAGE_EMPTY, false);
 
 	if (chosen)
-		vm_reg_expect_set(s.vm, FW_PSCI_VERSION, PSCI_0_1, 0, PSCI_0_1);
-	staged_vm_advance(&s, VM_VCPUS_INITIALISED, 0);
-	staged_vm_expect(&s, FW_PSCI_VERSION, PSCI_0_1);
+		vm_reg_expect_set(s.vm, FW_PSCI_VERSION, VM_REG_PSCI_0_1, 0,
+				  VM_REG_PSCI_0_1);
+	staged_vm_advance(&s, VM_STAGE_INITIALISED, 0);
+	staged_vm_expect(&s, FW_PSCI_VERSION, VM_REG_PSCI_0_1);
 	fw_expect_refused(s.vcpus[0], PSCI_0_2_FN_PSCI_VERSION, 0);
 	kvm_vm_free(s.vm);
 }
@@ -55,18 +64,19 @@ static void check_guest_version_0_1(int chosen)
 /* The last of several values counts, and reading has no effect. */
 static void check_last_version(int unused)
 {
-	struct staged_vm s = staged_vm_create(VM_EMPTY, false);
+	struct staged_vm s = staged_vm_create(VM_STAGE_EMPTY, false);
 
 	vm_reg_expect(s.vm, FW_PSCI_VERSION, FW_PSCI_LATEST);
-	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, PSCI_0_1, 0, PSCI_0_1);
+	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, VM_REG_PSCI_0_1, 0,
+			  VM_REG_PSCI_0_1);
 	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, PSCI_VERSION(1, 2), 0,
 			  PSCI_VERSION(1, 2));
 	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, PSCI_VERSION(1, 4), EINVAL,
 			  PSCI_VERSION(1, 2));
-	staged_vm_advance(&s, VM_VCPU_CREATED, PSCI_0_2);
+	staged_vm_advance(&s, VM_STAGE_VCPU_CREATED, PSCI_0_2);
 	vm_reg_expect_set(s.vm, FW_PSCI_VERSION, PSCI_VERSION(1, 1), 0,
 			  PSCI_VERSION(1, 1));
-	staged_vm_advance(&s, VM_VCPUS_INITIALISED, PSCI_0_2);
+	staged_vm_advance(&s, VM_STAGE_INITIALISED, PSCI_0_2);
 	staged_vm_expect(&s, FW_PSCI_VERSION, PSCI_VERSION(1, 1));
 	fw_expect_x0(s.vcpus[0], PSCI_0_2_FN_PSCI_VERSION, 0,
 		     PSCI_VERSION(1, 1));
@@ -81,24 +91,24 @@ static void check_moved(int unused)
 	struct kvm_vm *vm;
 	int i;
 
-	source = staged_vm_create(VM_EMPTY, true);
+	source = staged_vm_create(VM_STAGE_EMPTY, true);
 	vm_reg_expect_set(source.vm, FW_PSCI_VERSION, PSCI_VERSION(1, 0), 0,
 			  PSCI_VERSION(1, 0));
 	vm_reg_expect_set(source.vm, FW_STD, 0, 0, 0);
 	vm_reg_expect_set(source.vm, FW_VENDOR_HYP, 1, 0, 1);
 	vm_reg_expect_set(source.vm, FW_VENDOR_HYP_2, 2, 0, 2);
-	staged_vm_advance(&source, VM_HAS_RUN, PSCI_0_2);
-	state = vm_reg_state_read(source.vm, VM_MAX_REGS);
+	staged_vm_advance(&source, VM_STAGE_HAS_RUN, PSCI_0_2);
+	state = vm_reg_state_read(source.vm, VM_REG_MAX);
 
-	vm = vm_reg_vm_create(true);
-	for (i = 0; i < VM_MAX_REGS; i++) {
-		fw_expect(!state.ret[i], "%#lx is not saved", vm_reg_id(i));
-		fw_expect(vm_reg_set(vm, vm_reg_id(i), state.val[i]) ==
-			  (vm_reg_needs_vcpu(i) ? ENOEXEC : 0),
-			  "%#lx is not restored", vm_reg_id(i));
+	vm = vm_reg_create_vm(true);
+	for (i = 0; i < VM_REG_MAX; i++) {
+		test_expect(!state.ret[i], "%#lx is not saved", vm_reg_id(i));
+		test_expect(vm_reg_set(vm, vm_reg_id(i), state.val[i]) ==
+			    (vm_reg_needs_vcpu(i) ? ENOEXEC : 0),
+			    "%#lx is not restored", vm_reg_id(i));
 	}
 	fw_vm_add_vcpus(vm, 2, PSCI_0_2, fw_guest_code, vcpus);
-	for (i = 0; i < VM_MAX_REGS; i++) {
+	for (i = 0; i < VM_REG_MAX; i++) {
 		if (vm_reg_needs_vcpu(i))
 			vm_reg_expect_set(vm, i, state.val[i], 0, state.val[i]);
 	}
@@ -121,11 +131,11 @@ static void check_moved(int unused)
 static void __expect_init(int line, struct kvm_vcpu *vcpu, u32 features,
 			  int want)
 {
-	struct kvm_vcpu_init init = vm_vcpu_init(vcpu->vm, features);
+	struct kvm_vcpu_init init = vm_reg_vcpu_init(vcpu->vm, features);
 	int ret = __vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init) ? errno : 0;
 
-	__fw_expect(line, ret == want, "INIT: %s, expected %s", strerror(ret),
-		    strerror(want));
+	__test_expect(line, ret == want, "INIT: %s, expected %s", strerror(ret),
+		      strerror(want));
 }
 
 #define expect_init(...)	__expect_init(__LINE__, __VA_ARGS__)
@@ -134,7 +144,7 @@ static void __expect_init(int line, struct kvm_vcpu *vcpu, u32 features,
 static struct kvm_vm *refuse_init(u64 version, u32 features,
 				  struct kvm_vcpu **vcpu)
 {
-	struct kvm_vm *vm = vm_reg_vm_create(true);
+	struct kvm_vm *vm = vm_reg_create_vm(true);
 	struct vm_reg_state state;
 	u64 val;
 	int i, ret;
@@ -142,14 +152,14 @@ static struct kvm_vm *refuse_init(u64 version, u32 features,
 	vm_reg_expect_set(vm, FW_PSCI_VERSION, version, 0, version);
 	*vcpu = __vm_vcpu_add(vm, 0);
 	/* WORKAROUND_2 is ENOEXEC in this state, without features. */
-	state = vm_reg_state_read(vm, VM_MAX_REGS);
+	state = vm_reg_state_read(vm, VM_REG_MAX);
 
 	for (i = 0; i < 2; i++) {
 		expect_init(*vcpu, features, EINVAL);
 		vm_reg_expect_state(vm, &state, "INIT refused");
-		ret = fw_get(*vcpu, KVM_REG_ARM_PSCI_VERSION, &val);
-		fw_expect(ret == ENOEXEC, "vCPU initialised: %s",
-			  strerror(ret));
+		ret = one_reg_get(*vcpu, KVM_REG_ARM_PSCI_VERSION, &val);
+		test_expect(ret == ENOEXEC, "vCPU initialised: %s",
+			    strerror(ret));
 	}
 
 	/* Unknown features are refused as in any VM. */
@@ -163,8 +173,8 @@ static void expect_version(struct kvm_vm *vm, struct kvm_vcpu *vcpu,
 {
 	u64 now = vcpu_get_reg(vcpu, KVM_REG_ARM_PSCI_VERSION);
 
-	fw_expect(now == version, "vCPU reads %#lx, expected %#lx", now,
-		  version);
+	test_expect(now == version, "vCPU reads %#lx, expected %#lx", now,
+		    version);
 	vm_reg_expect(vm, FW_PSCI_VERSION, version);
 }
 
@@ -198,7 +208,7 @@ static void check_conflict_0_1(int unused)
 	int i;
 
 	for (i = 0; i < FW_NR_PSCI_VERSIONS; i++)
-		conflict(PSCI_0_1, PSCI_0_2, fw_psci_versions[i]);
+		conflict(VM_REG_PSCI_0_1, PSCI_0_2, fw_psci_versions[i]);
 }
 
 /* Also if the version is the one that would be the default. */
@@ -207,7 +217,7 @@ static void check_conflict_later(int unused)
 	int i;
 
 	for (i = 0; i < FW_NR_PSCI_VERSIONS; i++)
-		conflict(fw_psci_versions[i], 0, PSCI_0_1);
+		conflict(fw_psci_versions[i], 0, VM_REG_PSCI_0_1);
 }
 
 /* Each vCPU is refused, until the first one is initialised and decides. */
@@ -216,25 +226,25 @@ static void check_conflict_two_vcpus(int unused)
 	struct kvm_vcpu *vcpus[2];
 	struct kvm_vm *vm;
 
-	vm = refuse_init(PSCI_0_1, PSCI_0_2, &vcpus[0]);
+	vm = refuse_init(VM_REG_PSCI_0_1, PSCI_0_2, &vcpus[0]);
 	vcpus[1] = __vm_vcpu_add(vm, 1);
 	expect_init(vcpus[1], PSCI_0_2, EINVAL);
 	expect_init(vcpus[0], PSCI_0_2, EINVAL);
 	expect_init(vcpus[1], 0, 0);
 	expect_init(vcpus[0], PSCI_0_2, EINVAL);
 	expect_init(vcpus[0], 0, 0);
-	expect_version(vm, vcpus[0], PSCI_0_1);
-	expect_version(vm, vcpus[1], PSCI_0_1);
+	expect_version(vm, vcpus[0], VM_REG_PSCI_0_1);
+	expect_version(vm, vcpus[1], VM_REG_PSCI_0_1);
 	kvm_vm_free(vm);
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "guest: PSCI version chosen before there is a vCPU",
-	  check_guest_version, VM_EMPTY },
+	  check_guest_version, VM_STAGE_EMPTY },
 	{ "guest: PSCI version chosen before KVM_ARM_VCPU_INIT",
-	  check_guest_version, VM_VCPU_CREATED },
+	  check_guest_version, VM_STAGE_VCPU_CREATED },
 	{ "guest: PSCI version chosen after it",
-	  check_guest_version, VM_VCPUS_INITIALISED },
+	  check_guest_version, VM_STAGE_INITIALISED },
 	{ "guest: PSCI 0.1 chosen", check_guest_version_0_1, true },
 	{ "guest: PSCI 0.1 by default without KVM_ARM_VCPU_PSCI_0_2",
 	  check_guest_version_0_1, false },
@@ -255,9 +265,9 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
-	ksft_finished();
+	test_finished();
 }

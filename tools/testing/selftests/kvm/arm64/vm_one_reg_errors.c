@@ -18,10 +18,16 @@
  *
  * After every refusal all registers are read back, and must be unchanged.
  */
+#include <asm/kvm_migration.h>
 #include <errno.h>
 
-#include "user_mem.h"
-#include "vm_reg.h"
+#include "abi/cases.h"
+#include "abi/fw_reg.h"
+#include "abi/one_reg.h"
+#include "abi/opt_in.h"
+#include "abi/user_mem.h"
+#include "abi/vm_reg.h"
+#include "processor.h"
 
 #define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
 #define NR_SIZES	16
@@ -41,7 +47,7 @@ static struct vm_reg_state states[NR_VM_STAGES];
 static enum vm_stage stage;
 
 #define for_each_stage()						\
-	for (stage = VM_EMPTY; stage < NR_VM_STAGES; stage++)
+	for (stage = VM_STAGE_EMPTY; stage < NR_VM_STAGES; stage++)
 
 static void expect_unchanged(const char *after)
 {
@@ -50,11 +56,11 @@ static void expect_unchanged(const char *after)
 
 static void __expect_access(int line, enum cmd cmd, u64 id, u64 addr, int want)
 {
-	int ret = fw_one_reg(vms[stage].vm->fd, cmds[cmd], id, addr);
+	int ret = one_reg(vms[stage].vm->fd, cmds[cmd], id, addr);
 
-	__fw_expect(line, ret == want, "%s: %s %#lx at %#lx: %s, expected %s",
-		    vm_stage_name[stage], cmd_name[cmd], id, addr,
-		    strerror(ret), strerror(want));
+	__test_expect(line, ret == want, "%s: %s %#lx at %#lx: %s, expected %s",
+		      vm_stage_name[stage], cmd_name[cmd], id, addr,
+		      strerror(ret), strerror(want));
 	expect_unchanged(cmd_name[cmd]);
 }
 
@@ -63,7 +69,7 @@ static void __expect_access(int line, enum cmd cmd, u64 id, u64 addr, int want)
 /* What access to a register returns, if nothing is wrong with the request. */
 static int ready(int nr)
 {
-	return stage < VM_VCPUS_INITIALISED && vm_reg_needs_vcpu(nr) ?
+	return stage < VM_STAGE_INITIALISED && vm_reg_needs_vcpu(nr) ?
 	       ENOEXEC : 0;
 }
 
@@ -73,7 +79,7 @@ static bool is_known(u64 id)
 {
 	int i;
 
-	for (i = 0; i < VM_MAX_REGS; i++) {
+	for (i = 0; i < VM_REG_MAX; i++) {
 		if (vm_reg_id(i) == id)
 			return true;
 	}
@@ -87,15 +93,15 @@ static void expect_no_such_reg(u64 id, int want)
 	enum cmd cmd;
 
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {
-		mem_fill_canary();
-		expect_access(cmd, id, (u64)hole - 8, want);
-		mem_expect_untouched(cmd_name[cmd]);
+		user_mem_fill_canary();
+		expect_access(cmd, id, (u64)user_hole - 8, want);
+		user_mem_expect_untouched(cmd_name[cmd]);
 	}
 }
 
 static void check_unknown_numbers(int unused)
 {
-	static const int groups[] = { FW_PSCI_VERSION, FW_STD, VM_LEVEL_0 };
+	static const int groups[] = { FW_PSCI_VERSION, FW_STD, VM_REG_LEVEL_0 };
 	u64 base, n;
 	int i;
 
@@ -118,7 +124,7 @@ static void flip_id_bits(int first, int last, int want)
 	int i, bit;
 	u64 id;
 
-	for (i = 0; i < VM_MAX_REGS; i++) {
+	for (i = 0; i < VM_REG_MAX; i++) {
 		for (bit = first; bit <= last; bit++) {
 			id = vm_reg_id(i) ^ BIT(bit);
 			if (!is_known(id))
@@ -141,18 +147,19 @@ static void check_sizes(int cmd)
 	u64 id;
 
 	for_each_stage() {
-		for (i = 0; i < VM_MAX_REGS; i++) {
+		for (i = 0; i < VM_REG_MAX; i++) {
 			for (n = 0; n < NR_SIZES; n++) {
 				id = (vm_reg_id(i) & ~KVM_REG_SIZE_MASK) |
 				     SIZE_FIELD(n);
 				if (id == vm_reg_id(i))
 					continue;
 
-				mem_fill_canary();
-				expect_access(cmd, id, (u64)hole - 8, ENOENT);
-				mem_expect_untouched("size");
+				user_mem_fill_canary();
+				expect_access(cmd, id, (u64)user_hole - 8,
+					      ENOENT);
+				user_mem_expect_untouched("size");
 				/* Refused before the pointer is used */
-				expect_access(cmd, id, (u64)hole, ENOENT);
+				expect_access(cmd, id, (u64)user_hole, ENOENT);
 				expect_access(cmd, id, 0, ENOENT);
 			}
 		}
@@ -166,7 +173,7 @@ static void check_vcpu_ids(int unused)
 	u64 id;
 	int i;
 
-	list = vcpu_get_reg_list(vms[VM_VCPUS_INITIALISED].vcpus[0]);
+	list = vcpu_get_reg_list(vms[VM_STAGE_INITIALISED].vcpus[0]);
 	for_each_stage() {
 		for (i = 0; i < list->n; i++) {
 			id = list->reg[i];
@@ -174,8 +181,8 @@ static void check_vcpu_ids(int unused)
 				continue;
 
 			expect_no_such_reg(id, ENOENT);
-			expect_access(GET, id, (u64)hole, ENOENT);
-			expect_access(SET, id, (u64)hole,
+			expect_access(GET, id, (u64)user_hole, ENOENT);
+			expect_access(SET, id, (u64)user_hole,
 				      KVM_REG_SIZE(id) == 8 ? EFAULT : ENOENT);
 		}
 	}
@@ -204,9 +211,10 @@ static void check_bad_pointers(int cmd)
 	int i, j;
 
 	for_each_stage() {
-		for (i = 0; i < VM_MAX_REGS; i++) {
-			for (j = 0; j < ARRAY_SIZE(bad_pointers); j++)
-				expect_access(cmd, vm_reg_id(i), bad_pointers[j],
+		for (i = 0; i < VM_REG_MAX; i++) {
+			for (j = 0; j < NR_USER_BAD_POINTERS; j++)
+				expect_access(cmd, vm_reg_id(i),
+					      user_bad_pointers[j],
 					      cmd == GET && ready(i) ? ENOEXEC :
 					      EFAULT);
 		}
@@ -225,8 +233,8 @@ static void check_bad_pointer_unknown_id(int cmd)
 
 	for_each_stage() {
 		for (i = 0; i < ARRAY_SIZE(ids); i++) {
-			for (j = 0; j < ARRAY_SIZE(bad_pointers); j++)
-				expect_access(cmd, ids[i], bad_pointers[j],
+			for (j = 0; j < NR_USER_BAD_POINTERS; j++)
+				expect_access(cmd, ids[i], user_bad_pointers[j],
 					      cmd == GET ? ENOENT : EFAULT);
 		}
 	}
@@ -239,11 +247,11 @@ static void check_read_only(int unused)
 
 	for_each_stage() {
 		state = &states[stage];
-		for (i = 0; i < VM_MAX_REGS; i++) {
-			mem_set_read_only(&state->val[i], sizeof(u64));
-			expect_access(GET, vm_reg_id(i), (u64)read_only,
+		for (i = 0; i < VM_REG_MAX; i++) {
+			user_mem_set_read_only(&state->val[i], sizeof(u64));
+			expect_access(GET, vm_reg_id(i), (u64)user_read_only,
 				      ready(i) ?: EFAULT);
-			expect_access(SET, vm_reg_id(i), (u64)read_only,
+			expect_access(SET, vm_reg_id(i), (u64)user_read_only,
 				      ready(i));
 		}
 	}
@@ -253,27 +261,29 @@ static void check_read_only(int unused)
 static void check_page_end(int cmd)
 {
 	struct vm_reg_state *state;
-	u64 *val = (u64 *)(hole - 8);
+	u64 *val = (u64 *)(user_hole - 8);
 	int i, k;
 
 	for_each_stage() {
 		state = &states[stage];
-		for (i = 0; i < VM_MAX_REGS; i++) {
-			mem_fill_canary();
+		for (i = 0; i < VM_REG_MAX; i++) {
+			user_mem_fill_canary();
 			if (cmd == SET)
 				*val = state->val[i];
 			expect_access(cmd, vm_reg_id(i), (u64)val, ready(i));
-			mem_expect_canary(val, ready(i) && cmd == GET ? 0 : 8,
-					  "page end");
-			fw_expect(ready(i) || *val == state->val[i],
-				  "%#lx holds %#lx", vm_reg_id(i), *val);
+			user_mem_expect_canary(val, ready(i) &&
+					       cmd == GET ? 0 : 8, "page end");
+			test_expect(ready(i) || *val == state->val[i],
+				    "%#lx holds %#lx", vm_reg_id(i), *val);
 
 			for (k = 1; k < 8; k++) {
-				mem_fill_canary();
-				expect_access(cmd, vm_reg_id(i), (u64)hole - k,
+				user_mem_fill_canary();
+				expect_access(cmd, vm_reg_id(i),
+					      (u64)user_hole - k,
 					      cmd == GET && ready(i) ? ENOEXEC :
 					      EFAULT);
-				mem_expect_canary(hole - k, k, "straddle");
+				user_mem_expect_canary(user_hole - k, k,
+						       "straddle");
 			}
 		}
 	}
@@ -286,11 +296,12 @@ static void check_order(int unused)
 	int i;
 
 	for_each_stage() {
-		for (i = 0; i < VM_MAX_REGS; i++) {
+		for (i = 0; i < VM_REG_MAX; i++) {
 			val = i < NR_FW_REGS ? &all : &positive;
 			expect_access(SET, vm_reg_id(i) ^ SIZE_FIELD(1),
 				      (u64)val, ENOENT);
-			expect_access(SET, vm_reg_id(i), (u64)hole - 7, EFAULT);
+			expect_access(SET, vm_reg_id(i), (u64)user_hole - 7,
+				      EFAULT);
 			expect_access(SET, vm_reg_id(i), (u64)val,
 				      ready(i) ?: EINVAL);
 		}
@@ -307,12 +318,12 @@ static void check_bad_structs(int unused)
 
 	for_each_stage() {
 		for (i = 0; i < ARRAY_SIZE(ioctls); i++) {
-			for (j = 0; j < ARRAY_SIZE(bad_pointers); j++) {
+			for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
 				ret = ioctl(vms[stage].vm->fd, ioctls[i],
-					    bad_pointers[j]) ? errno : 0;
-				fw_expect(ret == EFAULT, "%#lx at %#lx: %s",
-					  ioctls[i], bad_pointers[j],
-					  strerror(ret));
+					    user_bad_pointers[j]) ? errno : 0;
+				test_expect(ret == EFAULT, "%#lx at %#lx: %s",
+					    ioctls[i], user_bad_pointers[j],
+					    strerror(ret));
 			}
 		}
 		expect_unchanged("bad pointer");
@@ -328,19 +339,20 @@ static void check_bad_structs(int unused)
 static void expect_list(u64 n, int room, int want, int written)
 {
 	size_t size = sizeof(struct kvm_reg_list) + room * sizeof(u64);
-	struct kvm_reg_list *list = (void *)(hole - size);
+	struct kvm_reg_list *list = (void *)(user_hole - size);
 	int i, ret;
 
-	mem_fill_canary();
+	user_mem_fill_canary();
 	list->n = n;
-	ret = fw_get_reg_list(vms[stage].vm->fd, list);
-	fw_expect(ret == want && list->n == VM_MAX_REGS,
-		  "n %lu: %llu (%s), expected %s", n, list->n, strerror(ret),
-		  strerror(want));
+	ret = one_reg_list(vms[stage].vm->fd, list);
+	test_expect(ret == want && list->n == VM_REG_MAX,
+		    "n %lu: %llu (%s), expected %s", n, list->n, strerror(ret),
+		    strerror(want));
 	for (i = 0; i < written; i++)
-		fw_expect(list->reg[i] == vm_reg_id(i), "place %d: %#llx", i,
-			  list->reg[i]);
-	mem_expect_canary(list, sizeof(*list) + written * sizeof(u64), "list");
+		test_expect(list->reg[i] == vm_reg_id(i), "place %d: %#llx", i,
+			    list->reg[i]);
+	user_mem_expect_canary(list, sizeof(*list) + written * sizeof(u64),
+			       "list");
 	expect_unchanged("KVM_GET_REG_LIST");
 }
 
@@ -349,18 +361,18 @@ static void check_list(int unused)
 	int n;
 
 	for_each_stage() {
-		for (n = 0; n < VM_MAX_REGS; n++) {
+		for (n = 0; n < VM_REG_MAX; n++) {
 			expect_list(n, n, E2BIG, 0);
 			/* The memory ends too early, at each of the ids. */
-			expect_list(VM_MAX_REGS, n, EFAULT, n);
+			expect_list(VM_REG_MAX, n, EFAULT, n);
 		}
-		expect_list(VM_MAX_REGS, VM_MAX_REGS, 0, VM_MAX_REGS);
-		expect_list(VM_MAX_REGS + 3, VM_MAX_REGS + 3, 0, VM_MAX_REGS);
-		expect_list(-1UL, VM_MAX_REGS, 0, VM_MAX_REGS);
+		expect_list(VM_REG_MAX, VM_REG_MAX, 0, VM_REG_MAX);
+		expect_list(VM_REG_MAX + 3, VM_REG_MAX + 3, 0, VM_REG_MAX);
+		expect_list(-1UL, VM_REG_MAX, 0, VM_REG_MAX);
 	}
 }
 
-static const struct fw_case cases[] = {
+static const struct test_case cases[] = {
 	{ "id: an unknown number is ENOENT", check_unknown_numbers },
 	{ "id: each other bit is ENOENT, from bit 32 on EINVAL",
 	  check_id_bits },
@@ -396,17 +408,17 @@ int main(void)
 	test_disable_default_vgic();
 
 	ksft_print_header();
-	ksft_set_plan(ARRAY_SIZE(cases));
+	test_set_plan(ARRAY_SIZE(cases));
 
-	mem_create(1);
+	user_mem_create(1);
 	for_each_stage() {
 		vms[stage] = staged_vm_create(stage, true);
-		states[stage] = vm_reg_state_read(vms[stage].vm, VM_MAX_REGS);
+		states[stage] = vm_reg_state_read(vms[stage].vm, VM_REG_MAX);
 	}
 
-	fw_run_cases(cases, ARRAY_SIZE(cases));
+	test_run_cases(cases, ARRAY_SIZE(cases));
 
 	for_each_stage()
 		kvm_vm_free(vms[stage].vm);
-	ksft_finished();
+	test_finished();
 }

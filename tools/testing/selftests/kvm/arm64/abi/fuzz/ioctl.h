@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The other ioctls of abi_fuzz: attributes of VMs, of GICs and of vCPUs,
+ * capabilities, the states of vCPUs.
+ */
+#ifndef SELFTEST_KVM_ARM64_ABI_FUZZ_IOCTL_H
+#define SELFTEST_KVM_ARM64_ABI_FUZZ_IOCTL_H
+
+#include "episode.h"
+#include "kvm_util.h"
+
+void fuzz_set_filter(struct fuzz *f, struct fuzz_vm *vm);
+void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm);
+
+/* ---- vCPUs ---- */
+
+/*
+ * The address of a vCPU's stolen time: its own place in the guest's memory, or
+ * outside. KVM writes there, so it must not overlap the code.
+ */
+void fuzz_set_stolen_time(struct fuzz *f, struct fuzz_vm *vm, int nr);
+
+void fuzz_mp_state(struct fuzz *f, struct fuzz_vm *vm, int nr);
+
+/* With the features of the VM's vCPUs, with others, or with unknown ones */
+void fuzz_reinit(struct fuzz *f, struct fuzz_vm *vm, int nr);
+
+void fuzz_finalize(struct fuzz *f, struct fuzz_vm *vm, int nr);
+
+/* Whether a VM can opt in depends on the mode, until it has done so. */
+void fuzz_check_extension(struct fuzz *f, struct fuzz_vm *vm);
+
+/*
+ * Opting in is tried in the mode rust in all runs of an episode, or in the
+ * run's own mode. If that is rust, the request is skipped in the latter case,
+ * and the result of the other modes is assumed.
+ */
+void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm);
+
+#endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_IOCTL_H */
