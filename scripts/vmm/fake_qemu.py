@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
 """In place of QEMU and its guest, as far as vm.sh talks to them. The file `how` beside this program
-may say `refuse` (no saved VM is taken), `mute` (the guest never answers) or `die`.
+may say `refuse` (no saved VM is taken), `fail` (none is saved), `mute` (the guest never answers)
+or `die`.
 
 If the guest is mute, the clock that vm.sh reads, the file CLOCK, goes on while nobody asks: a wait
 then ends because of what happened, however slow the machine is.
@@ -41,6 +42,9 @@ def main() -> int:
     incoming = [word for word in sys.argv if word.startswith("file:") and word != sys.argv[-1]
                 and sys.argv[sys.argv.index(word) - 1] == "-incoming"]
     count = 0
+    # Where the guest is being saved: its state is complete only when QEMU says so.
+    saving: list[Path] = []
+    asked = 0
     if incoming:
         if how == "refuse":
             print("qemu: load of migration failed: Operation not permitted", file=sys.stderr)
@@ -64,7 +68,17 @@ def main() -> int:
                         count += 1
                         say("uart", ANSWERS[letter].format(n=count) + "\nend")
                 elif word.startswith("migrate file:"):
-                    Path(word.removeprefix("migrate file:")).write_text(str(count), encoding="utf-8")
+                    saving.append(Path(word.removeprefix("migrate file:")))
+                    saving[0].write_text("cut off", encoding="utf-8")
+                elif word == "info migrate" and saving:
+                    asked += 1
+                    if how == "fail":
+                        say("monitor", "Status: \t\tfailed")
+                    elif asked == 1:
+                        say("monitor", "Status: \t\tdevice")
+                    else:
+                        saving[0].write_text(str(count), encoding="utf-8")
+                        say("monitor", "Status: \t\tcompleted")
                 elif word == "info status":
                     say("monitor", "VM status: running")
                 elif word == "quit":

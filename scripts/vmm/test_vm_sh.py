@@ -58,6 +58,11 @@ class Script(unittest.TestCase):
         self.assertEqual(tried.said.messages,
                          ("qemu: load of migration failed: Operation not permitted",))
 
+    def test_a_migration_that_fails(self) -> None:
+        self.run_script("save a qemu-10 3 probe $PWD/state", "fail")
+        self.assertIn("did not complete", self.attempt("a").problem)
+        self.assertFalse((self.place / "state").exists())
+
     def test_a_vmm_that_ends_leaves_no_state(self) -> None:
         self.run_script("save a qemu-10 3 probe $PWD/state", "die")
         self.assertIn("no state was saved", self.attempt("a").problem)

@@ -105,6 +105,22 @@ runs() {
 	grep -qs 'VM status: running' "$1/monitor"
 }
 
+# The monitor of QEMU 11 takes the next command when the guest has stopped. The end of its
+# state is not written yet.
+migrated() {
+	monitor "$1" "info migrate"
+	grep -qsE 'tatus:[[:space:]]*(completed|failed)' "$1/monitor"
+}
+
+# migrate DIRECTORY FILE: save the guest. Part of a state is none.
+migrate() {
+	monitor "$1" "migrate file:$2"
+	if ! await "$1" migrated "$1" || grep -qsE 'tatus:[[:space:]]*failed' "$1/monitor"; then
+		echo "the migration to $2 did not complete" >>"$1/problem"
+		rm -f "$2"
+	fi
+}
+
 # finish DIRECTORY: let the VMM end.
 finish() {
 	monitor "$1" quit
@@ -262,7 +278,7 @@ save() {
 	start "$1" "$2" "$3" "$4"
 	if await "$1" answered "$1" 1; then
 		show "$1"
-		monitor "$1" "migrate file:$5" "info migrate"
+		migrate "$1" "$5"
 	fi
 	finish "$1"
 	[ -s "$5" ] || echo "no state was saved" >>"$1/problem"
@@ -306,7 +322,7 @@ tour() {
 		cat "$ABI"/stats >"$vm/stats"
 		mv "$place.before" "$vm/before"
 		rm -f "$place.state"
-		monitor "$vm" "migrate file:$place.state" "info migrate"
+		migrate "$vm" "$place.state"
 		finish "$vm"
 		n=$((n + 1))
 	done
