@@ -41,7 +41,7 @@ def write(output: Path, files: Mapping[str, Content], links: Mapping[str, str] |
           more: tuple[Path, ...] = ()) -> None:
     """Write the archive: files by their names in the guest, symbolic links with their targets, and
     finished archives to append, since the kernel unpacks all that it finds. The output is replaced
-    as a whole."""
+    as a whole. What is not copied has no time, so the same content gives the same archive."""
     output.parent.mkdir(parents=True, exist_ok=True)
     temp = output.with_name(f"{output.name}.new")
     with tempfile.TemporaryDirectory(prefix="initramfs-") as place:
@@ -64,7 +64,10 @@ def write(output: Path, files: Mapping[str, Content], links: Mapping[str, str] |
 
 
 def _cpio(root: Path, *options: str) -> bytes:
-    names = sorted(str(path.relative_to(root)) for path in root.rglob("*"))
+    paths = sorted(root.rglob("*"))
+    names = [str(path.relative_to(root)) for path in paths]
+    for path in paths:
+        os.utime(path, (0, 0), follow_symlinks=False)
     done = subprocess.run(
         [CPIO, "--quiet", "--null", "--create", "--format=newc", "--owner=0:0", "--reproducible",
          *options], cwd=root, input=b"".join(name.encode() + b"\0" for name in names),

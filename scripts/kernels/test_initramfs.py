@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is packed is what cpio finds in the archive."""
 
+import os
+import re
 import stat
 import subprocess
 import tempfile
@@ -54,6 +56,17 @@ class Packing(unittest.TestCase):
         more.write_bytes(b"anything")
         initramfs.write(self.output, {"job": ""}, more=(more,))
         self.assertTrue(self.output.read_bytes().endswith(b"anything"))
+
+    def test_the_same_content_gives_the_same_archive(self) -> None:
+        program = self.place / "program"
+        program.touch()
+        os.utime(program, (7, 7))
+        initramfs.write(self.output, {"bin/program": program, "job": ""}, {"bin/sh": "x"})
+        # In a header of "newc", the time is the sixth number of eight digits.
+        times = [int(head[40:], 16) for head in
+                 re.findall(rb"070701([0-9A-F]{48})", self.output.read_bytes())]
+        # bin, program, job, end; bin, sh, end
+        self.assertEqual(times, [0, 7, 0, 0, 0, 0, 0])
 
     def test_the_owner_is_root(self) -> None:
         initramfs.write(self.output, {"job": ""})
