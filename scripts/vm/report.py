@@ -66,7 +66,7 @@ def _matrix(results: list[BootResult]) -> list[str]:
                                    for v in r.verdicts))
         rows = [["host state", *names]]
         rows += [[c.name, *(_cell(results, c, name) for name in names)] for c in states]
-        lines += ["", *_columns(rows, 1)]
+        lines += [*([""] if lines else []), *_columns(rows, 1)]
     return lines
 
 
@@ -198,10 +198,10 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
     modes = _modes(results)
     lines = [f"KVM selftests, Linux {results[0].linux}, {qemu} (TCG), "
              f"kvm-arm.abi={'|'.join(modes)}", "", *_matrix(results)]
+    lines.append("")
     if len(modes) > 1:
-        lines += ["", *_wrap("One word: the same result in every mode that ran there. Letters: "
-                             f"one for each of {'/'.join(modes)}: p pass, F fail, s skip, "
-                             "x xfail.", "")]
+        lines += _wrap("One word: the same result in every mode that ran there. Letters: one for "
+                       f"each of {'/'.join(modes)}: p pass, F fail, s skip, x xfail.", "")
         run = {v.name for r in results for v in r.verdicts}
         for some in dict.fromkeys(ONLY_IN.values()):
             names = [name for name in ONLY_IN if name in run and ONLY_IN[name] == some]

@@ -12,6 +12,38 @@ from vm.judge import BOOT, BootResult, Verdict
 from vm.matrix import TABLE, Boot, Config
 
 V3, V2, N1 = TABLE[:3]
+STATE = Config("neoverse-n1", 3, "vhe", "nospectre_bhb", only=("psci_test", "first_run"))
+
+WHOLE = """\
+KVM selftests, Linux 7.3.4, QEMU 10 (TCG), kvm-arm.abi=c|rust|check
+
+cpu        max    max
+gic        GICv3  GICv2
+kvm        vhe    vhe
+-----------------------
+boot       pass   pass
+psci_test  pass   pass
+abi_flip   pass
+
+host state                           boot  psci_test  first_run
+---------------------------------------------------------------
+neoverse-n1 GICv3 vhe nospectre_bhb  pass  pass       pass
+
+One word: the same result in every mode that ran there. Letters: one for each of c/rust/check: p
+  pass, F fail, s skip, x xfail.
+Only in check: abi_flip.
+"boot": KVM came up in the requested mode, no splat, no VM left, counters match the mode.
+
+                                     in c        in rust        in check
+calls served                         C     Rust  C        Rust  C         Rust  differ
+--------------------------------------------------------------------------------------
+max GICv3 vhe                        4     6     4        6     -         -     -
+max GICv2 vhe                        -     -     -        -     -         -     -
+neoverse-n1 GICv3 vhe nospectre_bhb  -     -     -        -     -         -     -
+--------------------------------------------------------------------------------------
+fw_reg                               1     2     1        2     -         -     -
+smccc                                3     4     3        4     -         -     -
+"""
 
 
 def result(*verdicts: Verdict, config: Config = V3, abi: str = "check",
@@ -73,6 +105,24 @@ class Table(unittest.TestCase):
         self.assertEqual(self.row(text, "hypercalls"), ["FAIL"])
         self.assertIn("no such thing [max GICv3 vhe]", text)
 
+    def test_the_whole_text_of_modes_machines_and_a_host_state(self) -> None:
+        served = {"fw_reg": Calls(1, 2, 0), "smccc": Calls(3, 4, 0)}
+        flip = Verdict("abi_flip", "pass")
+        text = self.text(
+            result(Verdict(BOOT, "pass"), A, abi="c", counts=served),
+            result(Verdict(BOOT, "pass"), A, abi="rust", counts=served),
+            good(A, flip, abi="check"), good(A, config=V2, abi="c"),
+            good(A, config=STATE, abi="c"),
+            good(Verdict("first_run", "pass"), config=STATE, abi="c"))
+        self.assertEqual(text, WHOLE)
+
+    def test_a_text_without_calls_modes_or_machines_leaves_their_parts_out(self) -> None:
+        self.assertNotIn("host state", self.text(good(A)))
+        self.assertNotIn("calls served", self.text(good(A)))
+        self.assertNotIn("One word", self.text(good(A)))
+        self.assertEqual(self.text(good(A, config=STATE)).splitlines()[1:3],
+                         ["", "host state                           boot  psci_test"])
+
     def test_of_two_boots_of_a_machine_the_worse_result_is_shown(self) -> None:
         bad = result(Verdict(BOOT, "fail", "splat"), FAILED)
         for results in ((good(A), bad), (bad, good(A))):
@@ -94,7 +144,8 @@ class Table(unittest.TestCase):
         again = Verdict("steal_time", "pass", "first failed with rc: 3")
         text = self.text(good(again))
         self.assertIn("Flaky by itself; passed on retry:\n"
-                      "  steal_time: first failed with rc: 3", text)
+                      "  steal_time: first failed with rc: 3 [max GICv3 vhe]", text)
+        self.assertNotIn("rc: 3", self.text(good(A)))
 
     def test_a_machine_without_listed_skips(self) -> None:
         self.assertNotIn("Skips are not checked", self.text(good(A)))
@@ -106,14 +157,25 @@ class Table(unittest.TestCase):
         text = report.kunit_text([good(Verdict("kvm_arm64_x.a", "pass"),
                                        Verdict("kvm_arm64_x.b", "skip", "no"))], "QEMU 10")
         self.assertIn("kvm_arm64_x  1 pass, 1 skip", text)
+        self.assertNotIn("nested", text)
+        nested = Config("max", 3, "nested")
+        self.assertIn("max GICv3 nested", report.kunit_text([good(A, config=nested)], "QEMU 10"))
+
+    def test_a_reason_names_each_machine_once(self) -> None:
+        text = self.text(good(SKIPPED, abi="c"), good(SKIPPED, abi="rust"), good(SKIPPED, config=V2))
+        self.assertIn("no-vgic: no such thing [max GICv3 vhe, max GICv2 vhe]", text)
 
     def test_fuzz(self) -> None:
         text = report.fuzz_text([good(Verdict("abi_fuzz", "pass", log=["# 5 steps", "ok"]))], "Q")
-        self.assertIn("5 steps", text)
+        row = next(line.split() for line in text.splitlines() if line.startswith("max "))
+        self.assertEqual(row, "max GICv3 vhe check pass pass 5 steps".split())
+        self.assertEqual(text.count("max GICv3 vhe"), 1)
 
 
 class Failures(unittest.TestCase):
     def test_a_failure_has_reason_log_and_console(self) -> None:
+        long = Verdict(FAILED.name, "fail", FAILED.reason, [*"a" * 20, "a line"])
+        self.assertEqual(sum(line == "  | a" for line in report.failures([good(long)])), 19)
         lines = report.failures([good(A, FAILED)])
         self.assertIn("FAIL: hypercalls on max GICv3 vhe, mode check: it broke", lines)
         self.assertIn("  | a line", lines)
@@ -141,13 +203,16 @@ class ForPrograms(unittest.TestCase):
                      "not ok 1 - max GICv3 vhe check", "ok 2 - max GICv3 vhe check",
                      "ok 3 - the run"):
             self.assertIn(line, lines)
+        self.assertEqual(sum("was retried" in line for line in lines), 1)
+        self.assertEqual(lines.count("      ---"), 1)
 
     def test_tap_of_a_failed_run(self) -> None:
         lines = report.tap([good(A)], ["too many"]).splitlines()
         self.assertEqual(lines[-2:], ["# too many", "not ok 2 - the run"])
 
     def test_json(self) -> None:
-        one = result(Verdict(BOOT, "pass"), A, FAILED, counts={"smccc": Calls(1, 2, 3, 4)})
+        noisy = Verdict("psci_test", "pass", log=["noise"], cases=3, skipped=1)
+        one = result(Verdict(BOOT, "pass"), noisy, FAILED, counts={"smccc": Calls(1, 2, 3, 4)})
         one.attempts.append(good(A))
         with tempfile.TemporaryDirectory() as place:
             report.write(Path(place), "results", [one], "the text\n", [])
