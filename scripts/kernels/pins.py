@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from vm.rules import read_rows
+from rows import read_rows
 
 HERE = Path(__file__).resolve().parent
 COLUMNS = "name | suite | package | version | filename | SHA256"

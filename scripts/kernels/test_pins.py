@@ -7,7 +7,7 @@ import unittest
 from pathlib import Path
 
 from kernels import pins
-from vm.rules import BadRow
+from rows import BadRow
 
 
 class Listed(unittest.TestCase):

@@ -18,12 +18,13 @@ from types import ModuleType
 from typing import Any
 from unittest import TestCase, mock
 
+from rows import Where
 from vm import judge, rules
 from vm.console import Calls
 from vm.judge import BOOT, BootResult, Verdict
 from vm.matrix import FLIPPING, TABLE, TEST_NAMES, Boot, Config
 from vm.qemu import Outcome
-from vm.rules import Ceiling, Floor, Floors, Skip, Skips, Where
+from vm.rules import Ceiling, Floor, Floors, Skip, Skips
 
 SCRIPTS = Path(__file__).resolve().parent.parent
 SECONDS = 12.0

@@ -7,45 +7,15 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from vm.matrix import HOST_STATES, TABLE, TEST_NAMES, BadSelection, Config
+from rows import Where, read_rows
+from vm.matrix import HOST_STATES, SURFACES, TABLE, TEST_NAMES, Config
 
 HERE = Path(__file__).resolve().parent
 MACHINES = tuple(config.name for config in TABLE + HOST_STATES)
 KUNIT_PREFIX = "kvm_arm64"
-SURFACES = ("fw_reg", "id_reg", "reg_masks", "vgic_v2", "smccc", "smccc_filter")
 KERNELS = ("base", "debug")
 # A name of a suite in scripts/test-host.sh
 HOST_SUITE = re.compile(r"[a-z][a-z0-9_-]*")
-
-
-class BadRow(BadSelection):
-    """A row of one of the files is wrong; the message says where and why."""
-
-
-@dataclass(frozen=True)
-class Where:
-    """The place of a row."""
-    path: Path
-    line: int
-
-    def __str__(self) -> str:
-        return f"{self.path.name}:{self.line}"
-
-    def bad(self, why: str) -> BadRow:
-        return BadRow(f"{self.path}:{self.line}: {why}")
-
-
-def read_rows(path: Path, columns: str) -> list[tuple[Where, list[str]]]:
-    """The rows of a file that has these columns."""
-    rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip() or line.startswith("#"):
-            continue
-        words = [word.strip() for word in line.split("|")]
-        if len(words) != len(columns.split("|")) or not all(words):
-            raise Where(path, number).bad(f"the columns must be '{columns}'")
-        rows.append((Where(path, number), words))
-    return rows
 
 
 @cache

@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from rows import BadRow
 from vm import rules
 from vm.fake import SCRIPTS
 from vm.matrix import TABLE, TEST_NAMES, Config
-from vm.rules import BadRow, Ceiling
+from vm.rules import Ceiling
 
 V3, V2 = TABLE[:2]
 T = TypeVar("T")

@@ -19,9 +19,9 @@ from typing import Any
 from kernels.pins import COLUMNS
 from matrix import command, machines, store
 from matrix.machines import Kernel
+from rows import read_rows
 from vm import qemu
 from vm.matrix import BadSelection, Config
-from vm.rules import read_rows
 from vmm import boots, cells, run, tour
 from vmm.boots import GUESTS, HERE, MACHINES, QEMUS, SMALL, VMMS, Parts, Saved
 from vmm.cells import Cell
