@@ -41,12 +41,11 @@ $(error BASE_UPDATE=1 is for `make setup`)
 endif
 endif
 
+# The steps of each goal are in scripts/driver/steps.py.
 steps := scripts/steps.sh
-tree := setup source lay
-built := $(tree) kernel selftests
 
 .DEFAULT_GOAL := help
-# steps.sh takes the lock, and each step builds in parallel by itself.
+# The driver takes the lock, and each step builds in parallel by itself.
 .NOTPARALLEL:
 
 define HELP
@@ -131,70 +130,19 @@ help:
 	$(info $(HELP))
 	@:
 
-run:
-	@$(steps) $(built) run
+run quick test setup kernel selftests boot test-host test-vm fuzz mutants flips builds kvmfit \
+matrix vmm lint:
+	@$(steps) $@
 
-quick:
-	@$(steps) $(tree) kernel objgate selftests quick
-
-test:
-	@$(steps) --test setup test-kernels vmms test-host fuzz-kvmfit source lay kernel objgate \
-		selftests kunit judge run kvmfit matrix vmm debug-kernel debug-kunit debug-judge \
-		debug-run
-
-setup:
-	@$(steps) setup source test-kernels vmms
-
-kernel:
-	@$(steps) $(tree) kernel
+# BUILD is for these alone: `make lint` makes the series, too, and must not build it.
+bench series:
+	@BUILD=$(BUILD) $(steps) $@
 
 print-image:
 	@scripts/print-image.sh
 
-selftests:
-	@$(steps) $(tree) kernel selftests
-
-boot:
-	@$(steps) $(built) boot
-
-test-host:
-	@$(steps) setup test-host
-
-test-vm:
-	@$(steps) $(built) kunit run
-
-fuzz:
-	@$(steps) setup fuzz-core fuzz-kvmfit source lay kernel selftests fuzz
-
-mutants:
-	@$(steps) setup source mutants
-
-flips:
-	@$(steps) $(built) flips
-
-builds:
-	@$(steps) $(built) builds
-
-bench:
-	@$(steps) $(built) bench-kernel bench-plugin $(if $(filter 0,$(BUILD)),,bench-build) bench
-
-kvmfit:
-	@$(steps) setup kvmfit
-
-matrix:
-	@$(steps) $(tree) kernel kernels kvmfit matrix
-
-vmm:
-	@$(steps) $(tree) kernel vmms kvmfit vmm
-
-lint:
-	@$(steps) $(tree) lint
-
 docs:
 	@scripts/docs.sh
-
-series:
-	@BUILD=$(BUILD) $(steps) $(tree) $(if $(filter 1,$(BUILD)),kernel) series
 
 clean distclean:
 	@scripts/clean.sh $@

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests of setup.sh, source.sh, the variables, total.sh and .ci/run, without network and root."""
+"""The steps of `make`, and tests of the scripts that it calls, without network and root."""

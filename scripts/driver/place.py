@@ -108,7 +108,7 @@ class Place(unittest.TestCase):
         """Make a repository with the scripts and an overlay of one patch."""
         repo = self.dir / "repo"
         shutil.copytree(ROOT / "scripts", repo / "scripts",
-                        ignore=shutil.ignore_patterns("__pycache__", "driver"))
+                        ignore=shutil.ignore_patterns("__pycache__", "test_*.py"))
         shutil.copytree(ROOT / ".ci", repo / ".ci")
         shutil.copy(ROOT / "Makefile", repo)
         for name in PAYLOAD_DIRS:

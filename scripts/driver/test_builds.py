@@ -216,9 +216,9 @@ class Make(Place):
                 self.assertIn(f"CONFIG={config} is for kernel,", ran.err)
                 self.assertNotEqual(ran.status, 0)
         ran = self.run_it("make", "kernel", "CONFIG=cfi", repo=repo)
-        self.assertEqual((ran.status, ran.out), (0, "cfi setup source lay kernel\n"))
+        self.assertEqual((ran.status, ran.out), (0, "cfi kernel\n"))
         ran = self.run_it("make", "builds", repo=repo)
-        self.assertEqual((ran.status, ran.out.split()[-2:]), (0, ["selftests", "builds"]))
+        self.assertEqual((ran.status, ran.out), (0, " builds\n"))
 
 
 if __name__ == "__main__":
