@@ -3,9 +3,7 @@
 # The driver: fetches a kernel source, lays the overlay over a copy of it,
 # builds it, boots it and tests it. It is never installed into a kernel tree.
 
-VARIABLES := KERNEL_SRC KERNEL_DEB BASE_UPDATE O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE \
-	BUILD DEBIAN_MIRROR CONFIG SECONDS SEED ALL KERNELS ONLY VMM \
-	FIRECRACKER CLOUD_HYPERVISOR
+VARIABLES := $(shell sed -n 's/^\([A-Z_]*\) *|.*/\1/p' scripts/driver/variables)
 
 # Only the command line counts. Other software exports short names such as CPU, MODE and
 # CONFIG, too: they must neither narrow a run without notice nor stop it.
@@ -17,7 +15,7 @@ endif
 # The scripts pass these to each other.
 unexport BRIEF CALLED
 
-export $(filter-out BUILD SECONDS,$(VARIABLES))
+export $(filter-out SECONDS,$(VARIABLES))
 # bash has a variable of this name: its timer.
 unexport SECONDS
 export FUZZ_SECONDS := $(SECONDS)
@@ -26,9 +24,6 @@ unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),
 	$(if $(findstring command line,$(origin $v)),$v))))
 ifneq ($(unknown),)
 $(error unknown variable: $(unknown); the variables are: $(VARIABLES))
-endif
-ifneq ($(filter-out 0 1,$(BUILD)),)
-$(error BUILD=$(BUILD) is not known; good values: 0, 1)
 endif
 ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
@@ -130,13 +125,9 @@ help:
 	$(info $(HELP))
 	@:
 
-run quick test setup kernel selftests boot test-host test-vm fuzz mutants flips builds kvmfit \
-matrix vmm lint:
+run quick test setup kernel selftests boot test-host test-vm fuzz mutants flips builds bench \
+kvmfit matrix vmm lint series:
 	@$(steps) $@
-
-# BUILD is for these alone: `make lint` makes the series, too, and must not build it.
-bench series:
-	@BUILD=$(BUILD) $(steps) $@
 
 print-image:
 	@scripts/print-image.sh

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/kernels.sh
+# Usage: scripts/kernels.sh [NAME...]
 #
-# Get the stock kernels that scripts/kernels/pinned lists, or those of KERNELS=, by
-# exact version and checksum from the pool of a mirror. A kernel in the cache is
+# Get the stock kernels that scripts/kernels/pinned lists, or those of KERNELS=, or else
+# of these names, by exact version and checksum from the pool of a mirror. A kernel in the cache is
 # complete, since it is renamed last; with it the network is not used. One that the
 # archive no longer has is no error: $CACHE/kernels/NAME.gone says so, and
 # `make matrix` leaves it out.
@@ -50,8 +50,7 @@ out_dir
 . "$ROOT/scripts/apt.sh"
 lock "$CACHE/lock"
 tmp=
-wanted=${KERNELS:-}
-[[ -n $wanted || ${BRIEF:-} != y ]] || wanted=$KERNELS_BRIEF
+wanted=${KERNELS:-$*}
 while IFS='|' read -r name suite _ version filename sha256; do
 	[[ -z $wanted || " $wanted " == *" $name "* ]] || continue
 	[[ $(cat "$CACHE/kernels/$name/version" 2>/dev/null) == "$version" ]] ||

@@ -4,28 +4,26 @@
 # Check the user's variables and set every path that depends on them.
 # Sourced by lib.sh, so that no script does anything before all variables are valid.
 
-# The accepted values. An empty variable means the default, for the VM tests the
-# whole table.
-ABI_VALUES="c rust check"
-GIC_VALUES="2 3"
-MODE_VALUES="vhe nvhe protected nested"
-CPU_VALUES="max neoverse-n1 neoverse-n2 neoverse-v1 cortex-a53 cortex-a57 cortex-a72 cortex-a76 cortex-a710 a64fx"
-# Armv8.0: these have no Virtualization Host Extensions.
-CPU_WITHOUT_VHE="cortex-a53 cortex-a57 cortex-a72"
-# Those after debug: scripts/builds.sh
-CONFIG_VALUES="base debug off default-c default-check outline cfi"
-VMM_VALUES="qemu-10 qemu-11 firecracker cloud-hypervisor"
-# Of `make matrix`: this project's kernel, by its mode, beside those of scripts/kernels/pinned
-KERNELS_OWN="c rust"
-# Those of `make test`
-KERNELS_BRIEF="6.12 6.18 rust"
+# VARIABLES: the user's variables; GOOD: the good values of those that have a list of
+# them. An empty variable means the default, for the VM tests the whole table. make's
+# SECONDS is FUZZ_SECONDS here, since bash has a timer of that name.
+declare -a VARIABLES=()
+declare -A GOOD=()
+while IFS='|' read -r name values; do
+	[[ $name == [A-Z]* ]] || continue
+	name=${name// /}
+	[[ $name != SECONDS ]] || name=FUZZ_SECONDS
+	read -ra words <<<"${values//,/ }"
+	VARIABLES+=("$name") GOOD[$name]=${words[*]}
+	printf -v "$name" %s "${!name:-}"
+done <"$(dirname "${BASH_SOURCE[0]}")/driver/variables"
 
-KERNEL_SRC=${KERNEL_SRC:-} KERNEL_DEB=${KERNEL_DEB:-} BASE_UPDATE=${BASE_UPDATE:-}
-DEBIAN_MIRROR=${DEBIAN_MIRROR:-}
-O=${O:-} ABI=${ABI:-} GIC=${GIC:-} CPU=${CPU:-}
-MODE=${MODE:-} TESTS=${TESTS:-} CMDLINE=${CMDLINE:-} JOBS=${JOBS:-}
-BASE=${BASE:-} CONFIG=${CONFIG:-} FUZZ_SECONDS=${FUZZ_SECONDS:-} SEED=${SEED:-}
-KERNELS=${KERNELS:-} VMM=${VMM:-} FIRECRACKER=${FIRECRACKER:-} CLOUD_HYPERVISOR=${CLOUD_HYPERVISOR:-}
+# first_column FILE: print the words in the first column of a file of rows.
+first_column()
+{
+	sed -n 's/^\([^#| ][^| ]*\) *|.*/\1/p' "$1" | paste -sd ' '
+}
+GOOD[CPU]=$(first_column "$(dirname "${BASH_SOURCE[0]}")/vm/cpus")
 
 # one_of NAME VALUE LIST: reject a VALUE that is neither empty nor a word of LIST.
 one_of()
@@ -42,19 +40,11 @@ is_seed()
 		$1 =~ ^[1-9][0-9]{19}$ && ! $1 > 18446744073709551615 ]]
 }
 
-one_of ABI "$ABI" "$ABI_VALUES"
-one_of GIC "$GIC" "$GIC_VALUES"
-one_of CPU "$CPU" "$CPU_VALUES"
-one_of MODE "$MODE" "$MODE_VALUES"
-one_of VMM "$VMM" "$VMM_VALUES"
-one_of CONFIG "$CONFIG" "$CONFIG_VALUES"
-# A part of the series
-ONLY=${ONLY:-}
-one_of ONLY "$ONLY" "selftests"
-# Every machine, instead of the two main ones
+for name in "${VARIABLES[@]}"; do
+	# KERNELS is a list, see below.
+	[[ ${GOOD[$name]} == '*' || $name == KERNELS ]] || one_of "$name" "${!name}" "${GOOD[$name]}"
+done
 ALL=${ALL:-0}
-one_of ALL "$ALL" "0 1"
-export ALL
 CONFIG=${CONFIG:-base}
 
 [[ -z $JOBS || $JOBS =~ ^[1-9][0-9]{0,3}$ ]] ||
@@ -73,17 +63,8 @@ for name in FIRECRACKER CLOUD_HYPERVISOR; do
 	[[ -z ${!name} || -f ${!name} ]] || die "$name=${!name} is not a file; give the program, built for arm64"
 	printf -v "$name" %s "${!name:+$(realpath -- "${!name}")}"
 done
-one_of BASE_UPDATE "$BASE_UPDATE" "0 1"
 [[ -z $DEBIAN_MIRROR || $DEBIAN_MIRROR =~ ^[a-z][a-z0-9+.-]*:/[^][:space:][]+$ ]] ||
 	die "DEBIAN_MIRROR=$DEBIAN_MIRROR is not the URI of a Debian archive, such as http://<host>/debian or file:/<directory>"
-
-# Impossible machines. (scripts/vm/matrix.py has the same rules; these reject earlier.)
-[[ $MODE != vhe || " $CPU_WITHOUT_VHE " != *" $CPU "* ]] ||
-	die "MODE=vhe: $CPU is Armv8.0 and has no VHE; good values with it: nvhe, protected"
-[[ $MODE != nested || ${CPU:-max} == max ]] ||
-	die "MODE=nested: $CPU has no nested virtualization in QEMU; good value with it: CPU=max"
-[[ $MODE != nested && $MODE != protected || ${GIC:-3} == 3 ]] ||
-	die "MODE=$MODE needs GIC=3"
 
 # PART: the variables that narrow this run, for the closing line.
 PART=''
@@ -104,7 +85,7 @@ read -ra chosen <<<"${KERNELS//,/ }"
 KERNELS=${chosen[*]}
 if [[ -n $KERNELS ]]; then
 	for name in "${chosen[@]}"; do
-		one_of KERNELS "$name" "$(pinned_kernels | cut -d'|' -f1 | paste -sd ' ') $KERNELS_OWN"
+		one_of KERNELS "$name" "$(first_column "$ROOT/scripts/kernels/pinned") ${GOOD[KERNELS]}"
 	done
 	PART+="${PART:+ }KERNELS=${KERNELS// /,}"
 fi
@@ -210,4 +191,4 @@ WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
 LOGS=$OUT/log
 STATE=$OUT/state
-export KERNEL_SRC KERNEL_DEB BASE_UPDATE DEBIAN_MIRROR O ABI GIC CPU MODE TESTS CMDLINE JOBS BASE CONFIG FUZZ_SECONDS SEED KERNELS VMM FIRECRACKER CLOUD_HYPERVISOR
+export "${VARIABLES[@]}"

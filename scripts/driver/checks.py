@@ -6,8 +6,10 @@ scripts/vars.sh has checked what can be checked without Python.
 
 from collections.abc import Iterable
 
+from bench import machines, result
 from driver.settings import Settings, Wrong
 from rows import BadSelection
+from vm import matrix, rules
 
 # The steps that run the tests of TESTS=, and those that look at what is known about tests
 SELECTED = frozenset(("run", "quick"))
@@ -16,7 +18,6 @@ JUDGED = SELECTED | {"kunit", "judge", "fuzz"}
 
 def tests(settings: Settings) -> None:
     """A misspelt test."""
-    from vm import matrix
     try:
         matrix.check_tests(settings["TESTS"], settings.config == "debug")
     except BadSelection as why:
@@ -26,7 +27,6 @@ def tests(settings: Settings) -> None:
 def rows() -> None:
     """A wrong row in a file of scripts/vm."""
     try:
-        from vm import rules
         rules.read_expected()
         rules.read_racy()
         rules.read_skips()
@@ -35,13 +35,25 @@ def rows() -> None:
         raise Wrong(str(why)) from None
 
 
+def chosen(settings: Settings) -> tuple[str | None, int | None, str | None]:
+    """The machine that is asked for: CPU, GIC and mode of KVM."""
+    gic = int(settings["GIC"]) if settings["GIC"] else None
+    return settings["CPU"] or None, gic, settings["MODE"] or None
+
+
+def machine(settings: Settings) -> None:
+    """A machine that cannot be."""
+    try:
+        matrix.select(*chosen(settings))
+    except BadSelection as why:
+        raise Wrong(str(why)) from None
+
+
 def base(settings: Settings) -> None:
     """A result with which a run cannot be compared."""
-    from bench import machines, result
     path = settings.path("BASE")
-    gic = int(settings["GIC"]) if settings["GIC"] else None
     try:
-        configs = machines.select(settings["CPU"] or None, gic, settings["MODE"] or None)
+        configs = machines.select(*chosen(settings))
         result.check_machines(path, result.load(path), [config.name for config in configs])
     except (BadSelection, result.BadResult) as why:
         raise Wrong(f"BASE: {why}") from None
@@ -50,6 +62,7 @@ def base(settings: Settings) -> None:
 def check(settings: Settings, steps: Iterable[str]) -> None:
     """Raise Wrong if the steps cannot do what the user wants."""
     steps = frozenset(steps)
+    machine(settings)
     if steps & JUDGED:
         rows()
     if settings["TESTS"] and steps & SELECTED:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
-PYTHON = "/usr/bin/python3"
+# The script that the user has called
+NAME = "steps.sh"
 DEFAULT_SECONDS = "60"
 
 
@@ -37,13 +38,17 @@ class Settings:
         """Which kernel: base, debug or one of `make builds`."""
         return self["CONFIG"] or "base"
 
+    def but(self, **changes: str) -> "Settings":
+        """The same with other values."""
+        return replace(self, env={**self.env, **changes})
+
     def on(self, config: str) -> "Settings":
         """The same for another kernel."""
-        return replace(self, env={**self.env, "CONFIG": config})
+        return self.but(CONFIG=config)
 
     def brief(self) -> "Settings":
         """The same for the part that `make test` has time for."""
-        return replace(self, env={**self.env, "BRIEF": "y"})
+        return self.but(BRIEF="y")
 
     @property
     def is_brief(self) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from driver.settings import SCRIPTS, Settings
+from matrix.machines import BRIEF_KERNELS, OWN
 
 DEBUG = "debug-"
 
@@ -22,7 +23,7 @@ class Step:
     cost: str = ""
     makes: str = ""
     # A program below scripts/ and its arguments, without those that are empty. Default: NAME.sh
-    run: tuple[str, ...] = ()
+    run: tuple[str, ...] | Callable[[Settings], tuple[str, ...]] = ()
     # Only the part that `make test` needs, whatever the command
     brief: bool = False
     # Other commands may go on while it runs.
@@ -51,6 +52,11 @@ def _vmm(settings: Settings) -> str:
     if settings.is_brief:
         return f"running a real VMM's guests on the {kernel_name(settings)} in QEMU"
     return "moving real VMMs' guests between kernels in QEMU"
+
+
+def _kernels(settings: Settings) -> tuple[str, ...]:
+    few = (name for name in BRIEF_KERNELS if name not in OWN)
+    return ("kernels.sh", *(few if settings.is_brief else ()))
 
 
 STEPS = (
@@ -87,10 +93,10 @@ STEPS = (
     Step("flips", "flipping expectations of the selftests", ("selftests",)),
     # Between kernels
     Step("kernels", "getting stock kernels", ("setup",), "25 MB for each, once",
-         "{CACHE}/kernels"),
+         "{CACHE}/kernels", _kernels),
     # Those of `make test`, before it
     Step("test-kernels", "getting stock kernels", ("setup",), "25 MB for each, once",
-         "{CACHE}/kernels", ("kernels.sh",), brief=True),
+         "{CACHE}/kernels", _kernels, brief=True),
     Step("matrix", "moving VMs between kernels in QEMU", ("kernel", "kernels", "kvmfit"),
          "an hour on 2 cores for all kernels and CPUs"),
     Step("vmms", "getting the VMMs", ("setup",), "40 MB, once", "{CACHE}/vmm",
@@ -138,6 +144,9 @@ def of(name: str, settings: Settings) -> tuple[Step, Settings]:
     step = BY_NAME[name.removeprefix(DEBUG)]
     if name.startswith(DEBUG):
         settings = settings.on("debug")
+    if name != "series":
+        # `make lint` makes the series, too, and must not build it.
+        settings = settings.but(BUILD="")
     return step, settings.brief() if step.brief else settings
 
 
@@ -192,6 +201,7 @@ def title(name: str, settings: Settings) -> str:
 def command(name: str, settings: Settings) -> list[str]:
     """The program that does it, and its arguments."""
     step, settings = of(name, settings)
-    program, *arguments = step.run or (f"{step.name}.sh",)
+    found = step.run(settings) if callable(step.run) else step.run
+    program, *arguments = found or (f"{step.name}.sh",)
     words = [word.format_map(fields(settings)) for word in arguments]
     return [str(SCRIPTS / program), *filter(None, words)]

@@ -7,9 +7,9 @@ import unittest
 from pathlib import Path
 
 from driver.place import ROOT, Place, Ran
+from driver.variables import GOOD
 
-NAMES = re.findall(r'^CONFIG_VALUES="base (.*)"$', (ROOT / "scripts/vars.sh").read_text(),
-                   re.M)[0].split()
+_, *NAMES = GOOD["CONFIG"]
 BUILDS = re.findall(r"^BUILDS=\((.*)\)$", (ROOT / "scripts/builds.sh").read_text(), re.M)[0].split()
 
 

@@ -97,7 +97,11 @@ class Table(unittest.TestCase):
         self.assertEqual(steps.command("fuzz-kvmfit", settings(FUZZ_SECONDS="7", SEED="0x1"))[1:],
                          ["kvmfit", "7", "0x1"])
         self.assertTrue(steps.of("test-kernels", settings())[1].is_brief)
-        self.assertFalse(steps.of("kernels", settings())[1].is_brief)
+        self.assertEqual(steps.command("test-kernels", settings())[1:], ["6.12", "6.18"])
+        self.assertEqual(steps.command("kernels", settings().brief())[1:], ["6.12", "6.18"])
+        self.assertEqual(steps.command("kernels", settings())[1:], [])
+        self.assertEqual(steps.of("series", settings(BUILD="1"))[1]["BUILD"], "1")
+        self.assertEqual(steps.of("lint", settings(BUILD="1"))[1]["BUILD"], "")
 
 
 class Paths(Place):
@@ -216,16 +220,24 @@ class Steps(Place):
         self.assertEqual(len(ran.err.splitlines()), 1, ran.err)
 
     def test_a_mistake_is_found_before_the_first_step(self) -> None:
-        self.refused("run", TESTS="hypercall", said="error: TESTS: no test 'hypercall'; the tests")
+        self.refused("run", TESTS="hypercall", said="steps.sh: error: TESTS: no test 'hypercall'; the tests")
         self.refused("quick", TESTS="fault_alloc", said="needs the debug kernel: CONFIG=debug")
         self.refused("bench", BASE="/etc/os-release", said="is not JSON")
+        for changes, said in (
+                ({"MODE": "vhe", "CPU": "cortex-a72"}, "MODE=vhe: cortex-a72 is Armv8.0 and has no "
+                 "VHE; good values with it: nvhe, protected"),
+                ({"MODE": "nested", "CPU": "a64fx"}, "MODE=nested: a64fx has no nested "
+                 "virtualization in QEMU; good value with it: CPU=max"),
+                ({"MODE": "protected", "GIC": "2"}, "MODE=protected needs GIC=3"),
+                ({"MODE": "nested", "GIC": "2"}, "MODE=nested needs GIC=3")):
+            self.refused("kernel", said=f"steps.sh: error: {said}", **changes)
         for name, row in (("tests", "x | - | never | -"), ("machines", "max | 5 | vhe"),
                           ("skips", "a b")):
             path = self.repo / "scripts/vm" / name
             text = path.read_text(encoding="utf-8")
             path.write_text(f"{text}{row}\n", encoding="utf-8")
             number = len(text.splitlines()) + 1
-            self.refused("run", said=f"scripts/vm/{name}:{number}: ")
+            self.refused("run", said=f"/scripts/vm/{name}:{number}: ")
             path.write_text(text, encoding="utf-8")
         # It selects mutants in another goal.
         self.assertEqual(self.steps("mutants", TESTS="M1").status, 0)

@@ -6,12 +6,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from driver.variables import GOOD
 from rows import Where, read_rows
 
 HERE = Path(__file__).resolve().parent
-ABI_MODES = ("c", "rust", "check")
-GIC_VERSIONS = (2, 3)
-KVM_MODES = ("vhe", "nvhe", "protected", "nested")
+ABI_MODES = GOOD["ABI"]
+GIC_VERSIONS = tuple(map(int, GOOD["GIC"]))
+KVM_MODES = GOOD["MODE"]
 # KVM switched off (kvm-arm.mode=none), and a machine without EL2
 NONE = "none"
 NO_EL2 = "no-el2"
@@ -143,12 +144,14 @@ CPUS_WITH_NV2 = tuple(cpu.name for cpu in _CPUS if cpu.nv2)
 
 def impossible(cpu: str, gic: int, kvm: str) -> str | None:
     """Why there is no such machine, or None."""
-    if kvm in ("vhe", "nested") and cpu in CPUS_WITHOUT_VHE:
-        return f"{cpu} is Armv8.0 and has no VHE: it runs KVM in mode nvhe or protected"
+    if kvm == "vhe" and cpu in CPUS_WITHOUT_VHE:
+        return (f"MODE=vhe: {cpu} is Armv8.0 and has no VHE; good values with it: nvhe, "
+                "protected")
     if kvm == "nested" and cpu not in CPUS_WITH_NV2:
-        return f"{cpu} has no FEAT_NV2: mode nested runs on cpu {', '.join(CPUS_WITH_NV2)}"
+        return (f"MODE=nested: {cpu} has no nested virtualization in QEMU; good value with it: "
+                f"CPU={', '.join(CPUS_WITH_NV2)}")
     if kvm in ("nested", "protected") and gic == 2:
-        return f"mode {kvm} needs a GICv3"
+        return f"MODE={kvm} needs GIC=3"
     return None
 
 

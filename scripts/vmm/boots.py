@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from driver.variables import GOOD
 from kernels.boot import Job
 from kernels.initramfs import Content
 from matrix.jobs import Failed
@@ -12,10 +13,10 @@ from matrix.machines import OWN, Kernel
 from vm.matrix import Config
 
 HERE = Path(__file__).resolve().parent
-QEMUS = ("qemu-10", "qemu-11")
+VMMS = GOOD["VMM"]
+QEMUS = tuple(name for name in VMMS if name.startswith("qemu-"))
 # As which the small VMM (tools/kvmfit/crates/kvmfit-vmm) restores
-SMALL = ("firecracker", "cloud-hypervisor")
-VMMS = (*QEMUS, *SMALL)
+SMALL = tuple(name for name in VMMS if name not in QEMUS)
 PROBE, DEBIAN = GUESTS = ("probe", "debian")
 # A machine with each interrupt controller
 MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
