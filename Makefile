@@ -133,7 +133,7 @@ print-image:
 	@scripts/print-image.sh
 
 docs:
-	@scripts/docs.sh
+	@$(steps) --only docs
 
 clean distclean:
 	@scripts/clean.sh $@

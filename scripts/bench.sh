@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/bench.sh check|bench-kernel|bench-plugin|bench-build|bench|lint-plugin
+# Usage: scripts/bench.sh bench-kernel|bench-plugin|bench-build|lint-plugin
 #
-# The steps of `make bench`. They compare the C and the Rust code of the built kernel,
+# What `make bench` needs. It compares the C and the Rust code of the built kernel,
 # and both with a kernel built from the pristine sources in $O/kernel-without.
 
 . "$(dirname "$0")/lib.sh"
@@ -89,33 +89,10 @@ build_times()
 	mv "$TIMES.tmp" "$TIMES"
 }
 
-# The user's choice of machines, and the result to compare with.
-choices()
-{
-	args=()
-	[[ -z $GIC ]] || args+=(--gic "$GIC")
-	[[ -z $CPU ]] || args+=(--cpu "$CPU")
-	[[ -z $MODE ]] || args+=(--mode "$MODE")
-	[[ -z $BASE ]] || args+=(--base "$BASE")
-}
-
-run()
-{
-	[[ -z $CMDLINE ]] || args+=(--cmdline "$CMDLINE")
-	[[ ! -f $TIMES ]] || args+=(--build "$TIMES")
-	exec "$ROOT/scripts/bench.py" run --kernel "$KOUT" --without "$WITHOUT" \
-		--selftests "$KSELFTEST" --busybox "$BUSYBOX" \
-		--plugin "$OUT/cargo-plugin/release/libhandlers.so" --out "$RESULTS" --jobs "$JOBS" \
-		"${args[@]}"
-}
-
-choices
 case ${1:-} in
-check)		exec "$ROOT/scripts/bench.py" check "${args[@]}" ;;
 bench-kernel)	out_dir; kernel ;;
 bench-plugin)	out_dir; plugin "$LOGS/bench-plugin.log" build --release ;;
 lint-plugin)	out_dir; plugin "$LOGS/lint-plugin.log" clippy -- -D warnings ;;
 bench-build)	out_dir; build_times ;;
-bench)		out_dir; run ;;
 *)		die "there is no step '${1:-}'" ;;
 esac

@@ -67,7 +67,7 @@ boot()
 {
 	local file=$OUT/results/$1/vm.count what="$1: a boot${2:+ in mode $2}" rc=0 p=0 f=0 s=0
 	rm -f "$file"
-	CONFIG=$1 ABI=$2 CPU=neoverse-n1 GIC=3 MODE=vhe TESTS=$3 ALL=0 "$ROOT/scripts/guest.sh" run || rc=$?
+	CONFIG=$1 ABI=$2 CPU=neoverse-n1 GIC=3 MODE=vhe TESTS=$3 ALL=0 "$ROOT/scripts/steps.sh" --only run || rc=$?
 	if [[ -f $file && $(<"$file") =~ ^([0-9]+)\ ([0-9]+)\ ([0-9]+)$ ]]; then
 		p=${BASH_REMATCH[1]} f=${BASH_REMATCH[2]} s=${BASH_REMATCH[3]}
 	fi

@@ -48,8 +48,9 @@ out_dir
 # A separate lock, held only for this: no other clone has to wait for the mutants.
 (trap on_exit EXIT; lock "$TOOL.lock"; cargo_mutants)
 pristine
-# The environment of debian_cargo, for all tools that mutants.py calls.
+# The environment of debian_cargo, for all tools that they call.
+cd "$ROOT/scripts"
 cargo_env env -u CARGO_ENCODED_RUSTFLAGS CARGO_NET_OFFLINE=true \
 	PATH="$TOOL/bin:/usr/bin:/bin:/usr/sbin:/sbin" PYTHONDONTWRITEBYTECODE=1 \
-	/usr/bin/python3 -B "$ROOT/scripts/mutants.py" --pristine "$WORK/pristine" --work "$WORK" \
+	/usr/bin/python3 -B -m mutants --pristine "$WORK/pristine" --work "$WORK" \
 	--busybox "$BUSYBOX" --base "$KERNEL_SRC" --out "$RESULTS" --tests "$TESTS"

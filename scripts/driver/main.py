@@ -10,7 +10,7 @@ import signal
 import sys
 
 from driver import checks, steps
-from driver.run import Run
+from driver.run import Run, say
 from driver.settings import NAME, Settings, Wrong
 
 
@@ -26,16 +26,17 @@ def main() -> int:
     run = Run(settings.brief() if args.goal == steps.TEST else settings)
     try:
         if args.only:
-            return run.command(args.goal)
+            return run.do(args.goal)
         names = steps.goal(args.goal, settings)
         checks.check(settings, names)
         return run.all(names, keep_going=args.goal == steps.TEST)
     except Wrong as why:
-        print(f"{NAME}: error: {why}", file=sys.stderr)
+        say(str(why))
         return 1
     except KeyboardInterrupt:
-        print(f"{NAME}: interrupted; completed work is kept, and the same command continues from "
-              "there", file=sys.stderr)
+        if not settings["INNER"]:
+            print(f"{NAME}: interrupted; completed work is kept, and the same command continues "
+                  "from there", file=sys.stderr)
         # So that those who wait for this process know.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)

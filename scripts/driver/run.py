@@ -6,18 +6,19 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from driver import steps
-from driver.settings import ROOT, SCRIPTS, Settings
+from driver.programs import note
+from driver.settings import NAME, ROOT, SCRIPTS, Settings, Wrong
 
 # The descriptor of the lock, as in scripts/lib.sh: children that may live longer close it.
 LOCK = 9
 
 
-def note(text: str) -> None:
-    print(f"      {text}", flush=True)
+def say(error: str) -> None:
+    print(f"{NAME}: error: {error}", file=sys.stderr, flush=True)
 
 
 def wait(child: subprocess.Popen[bytes]) -> int:
@@ -71,12 +72,17 @@ class Run:
     def _counts(self) -> list[Path]:
         return sorted(self.settings.results.rglob("*.count"))
 
-    def command(self, name: str) -> int:
-        """Run the step's program, and return its exit status."""
-        _, settings = steps.of(name, self.settings)
-        child = subprocess.Popen(steps.command(name, self.settings), cwd=ROOT, env=settings.env,
-                                 pass_fds=(LOCK,) if self.locked else ())
-        return wait(child)
+    def _start(self, argv: Sequence[str], place: Path, env: Mapping[str, str]) -> int:
+        return wait(subprocess.Popen(argv, cwd=place, env=env,
+                                     pass_fds=(LOCK,) if self.locked else ()))
+
+    def do(self, name: str) -> int:
+        """Do one step, and return its exit status."""
+        try:
+            return steps.do(name, self.settings, self._start)
+        except Wrong as why:
+            say(str(why))
+            return 1
 
     def _step(self, name: str, last: bool, keep_going: bool) -> tuple[bool, bool]:
         """Whether it went well, and whether the next one can begin."""
@@ -87,7 +93,7 @@ class Run:
         if step.unlocked:
             self._unlock()
         begin = time.monotonic()
-        status = self.command(name)
+        status = self.do(name)
         seconds = int(time.monotonic() - begin)
         if seconds >= 2:
             note(f"done in {seconds // 60}:{seconds % 60:02}")
@@ -121,6 +127,6 @@ class Run:
             if not on:
                 break
         if keep_going:
-            total = subprocess.Popen([SCRIPTS / "total.sh"], cwd=ROOT, env=self.settings.env)
-            good = wait(total) == 0 and good
+            total = self._start([str(SCRIPTS / "total.sh")], ROOT, self.settings.env)
+            good = total == 0 and good
         return 0 if good else 1

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from driver.settings import SCRIPTS, Settings
-from matrix.machines import BRIEF_KERNELS, OWN
+from driver import programs
+from driver.programs import Doing, Start
+from driver.settings import Settings
 
 DEBUG = "debug-"
 
@@ -22,8 +23,9 @@ class Step:
     # part that `make test` has time for.
     cost: str = ""
     makes: str = ""
-    # A program below scripts/ and its arguments, without those that are empty. Default: NAME.sh
-    run: tuple[str, ...] | Callable[[Settings], tuple[str, ...]] = ()
+    # A script below scripts/ and its arguments, without those that are empty, or what does it and
+    # returns the exit status. Default: NAME.sh
+    run: tuple[str, ...] | Callable[[Doing], int] = ()
     # Only the part that `make test` needs, whatever the command
     brief: bool = False
     # Other commands may go on while it runs.
@@ -54,11 +56,6 @@ def _vmm(settings: Settings) -> str:
     return "moving real VMMs' guests between kernels in QEMU"
 
 
-def _kernels(settings: Settings) -> tuple[str, ...]:
-    few = (name for name in BRIEF_KERNELS if name not in OWN)
-    return ("kernels.sh", *(few if settings.is_brief else ()))
-
-
 STEPS = (
     Step("setup", "checking the tools"),
     Step("source", _source, ("setup",)),
@@ -78,30 +75,31 @@ STEPS = (
     Step("kvmfit", "building kvmfit, for this machine and for arm64", ("setup",)),
     Step("mutants", "running mutation tests", ("source",)),
     # In QEMU
-    Step("kunit", "running KUnit on the {kernel} in QEMU", ("kernel",), run=("guest.sh", "kunit")),
+    Step("kunit", "running KUnit on the {kernel} in QEMU", ("kernel",),
+         run=programs.guest("kunit")),
     Step("judge", "booting the {kernel} with planted mistakes, to test that they are found",
-         ("selftests",), run=("guest.sh", "judge")),
+         ("selftests",), run=programs.guest("judge")),
     Step("run", "running the KVM selftests on the {kernel} in QEMU", ("selftests",),
-         run=("guest.sh", "run")),
+         run=programs.guest("run")),
     Step("quick", "running the short KVM selftests on the {kernel} in QEMU",
-         ("objgate", "selftests"), run=("guest.sh", "quick")),
+         ("objgate", "selftests"), run=programs.guest("quick")),
     Step("fuzz", "fuzzing the {kernel} in QEMU for {seconds} seconds on each machine",
-         ("selftests",), run=("guest.sh", "fuzz")),
-    Step("boot", "booting", ("selftests",), run=("guest.sh", "boot"), unlocked=True),
+         ("selftests",), run=programs.guest("fuzz")),
+    Step("boot", "booting", ("selftests",), run=programs.guest("boot"), unlocked=True),
     Step("builds", "building and booting other configurations", ("selftests",),
          "an hour or more on 2 cores the first time", "{OUT}/kernel-cfi"),
-    Step("flips", "flipping expectations of the selftests", ("selftests",)),
+    Step("flips", "flipping expectations of the selftests", ("selftests",), run=programs.flips),
     # Between kernels
     Step("kernels", "getting stock kernels", ("setup",), "25 MB for each, once",
-         "{CACHE}/kernels", _kernels),
+         "{CACHE}/kernels", programs.kernels),
     # Those of `make test`, before it
     Step("test-kernels", "getting stock kernels", ("setup",), "25 MB for each, once",
-         "{CACHE}/kernels", _kernels, brief=True),
+         "{CACHE}/kernels", programs.kernels, brief=True),
     Step("matrix", "moving VMs between kernels in QEMU", ("kernel", "kernels", "kvmfit"),
-         "an hour on 2 cores for all kernels and CPUs"),
+         "an hour on 2 cores for all kernels and CPUs", run=programs.matrix),
     Step("vmms", "getting the VMMs", ("setup",), "40 MB, once", "{CACHE}/vmm",
          ("vmm/get.sh",)),
-    Step("vmm", _vmm, ("kernel", "vmms", "kvmfit"), "an hour on 2 cores"),
+    Step("vmm", _vmm, ("kernel", "vmms", "kvmfit"), "an hour on 2 cores", run=programs.vmm),
     # What Rust costs
     Step("bench-kernel", "building a kernel without the overlay", ("lay",),
          "5 minutes or more on 2 cores the first time",
@@ -111,10 +109,11 @@ STEPS = (
     Step("bench-build", "measuring how long KVM takes to build", ("lay",),
          "about 4 minutes on 2 cores; BUILD=0 skips this", run=("bench.sh", "bench-build")),
     Step("bench", "counting instructions in QEMU", ("selftests", "bench-kernel", "bench-plugin"),
-         run=("bench.sh", "bench")),
+         run=programs.bench),
     # The sources
     Step("lint", "checking style and warnings", ("lay",)),
     Step("series", "making the patch series", ("lay",)),
+    Step("docs", "writing the drawing and the tables into the pages", run=programs.docs),
 )
 
 BY_NAME = {step.name: step for step in STEPS}
@@ -198,10 +197,12 @@ def title(name: str, settings: Settings) -> str:
     return f"{text} ({step.cost.format_map(words)})" if step.cost and first else text
 
 
-def command(name: str, settings: Settings) -> list[str]:
-    """The program that does it, and its arguments."""
+def do(name: str, settings: Settings, start: Start) -> int:
+    """Do the step, and return its exit status."""
     step, settings = of(name, settings)
-    found = step.run(settings) if callable(step.run) else step.run
-    program, *arguments = found or (f"{step.name}.sh",)
-    words = [word.format_map(fields(settings)) for word in arguments]
-    return [str(SCRIPTS / program), *filter(None, words)]
+    doing = Doing(settings, start)
+    if callable(step.run):
+        return step.run(doing)
+    script, *arguments = step.run or (f"{step.name}.sh",)
+    words = (word.format_map(fields(settings)) for word in arguments)
+    return doing.script(script, *filter(None, words))

@@ -74,17 +74,19 @@ class Configurations(Place):
 
     def test_the_runner_hears_what_the_kernel_is(self) -> None:
         repo = self.repository()
-        (repo / "scripts/vm.py").write_text('#!/bin/bash\necho "$@"\n', encoding="utf-8")
+        (repo / "scripts/vm/__main__.py").write_text("import sys\nprint(*sys.argv[1:])\n",
+                                                      encoding="utf-8")
         special = {"--debug", "--stock", "--default-abi"}
         for config, words in (("base", ""), ("debug", "--debug"), ("off", "--stock"),
                               ("default-c", "--default-abi c"), ("outline", ""), ("cfi", ""),
                               ("default-check", "--default-abi check")):
-            ran = self.run_it("scripts/guest.sh", "run", repo=repo, CONFIG=config)
+            ran = self.run_it("scripts/steps.sh", "--only", "run", repo=repo, CONFIG=config)
             self.assertEqual(ran.status, 0, ran)
             self.assertIn(words, ran.out)
             self.assertIn(f"/kernel{'' if config == 'base' else f'-{config}'}/", ran.out)
             self.assertEqual(special.intersection(ran.out.split()), set(words.split()[:1]))
-        ran = self.run_it("scripts/guest.sh", "run", repo=repo, CONFIG="default-c", ABI="rust")
+        ran = self.run_it("scripts/steps.sh", "--only", "run", repo=repo, CONFIG="default-c",
+                          ABI="rust")
         self.assertNotIn("--default-abi", ran.out)
 
 
@@ -99,7 +101,8 @@ mkdir -p "$LOGS"
 [[ " $BROKEN " != *" $CONFIG "* ]]
 """
 GUEST = """#!/bin/bash
-echo "$1 $CONFIG $CPU ${ABI:-default} $TESTS" >>"$CALLS"
+[[ $1 == --only ]] || exit
+echo "$2 $CONFIG $CPU ${ABI:-default} $TESTS" >>"$CALLS"
 . "$(dirname "$0")/lib.sh"
 out_dir
 case " $MUTE $RED $EMPTY " in
@@ -121,7 +124,7 @@ class Builds(Place):
     def setUp(self) -> None:
         super().setUp()
         self.repo = self.repository()
-        for name, text in (("kernel.sh", KERNEL), ("guest.sh", GUEST),
+        for name, text in (("kernel.sh", KERNEL), ("steps.sh", GUEST),
                            ("objgate/without.py", WITHOUT)):
             (self.repo / "scripts" / name).write_text(text, encoding="utf-8")
         self.out = self.dir / "out"

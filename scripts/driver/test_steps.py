@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 import unittest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from driver import steps
@@ -45,6 +46,18 @@ def settings(**more: str) -> Settings:
                      "DEBIAN_TREE": "/nonexistent/tree", "CONFIG": "base", **more})
 
 
+def done(step: str, status: int = 0, **more: str) -> list[list[str]]:
+    """The programs that a step runs, which all end with this status, and their arguments."""
+    called: list[list[str]] = []
+
+    def start(argv: Sequence[str], _place: Path, _env: Mapping[str, str]) -> int:
+        called.append([argv[0].removeprefix(f"{SCRIPTS}/"), *argv[1:]])
+        return status
+
+    steps.do(step, settings(**more), start)
+    return called
+
+
 class Table(unittest.TestCase):
     def test_the_steps_of_each_goal(self) -> None:
         for goal, names in GOALS.items():
@@ -61,9 +74,10 @@ class Table(unittest.TestCase):
     def test_each_step_has_its_program_and_comes_after_what_it_needs(self) -> None:
         for number, step in enumerate(steps.STEPS):
             before = {one.name for one in steps.STEPS[:number]}
-            self.assertLessEqual(set(step.needs), before | {"kvmfit"}, step.name)
-            program = Path(steps.command(step.name, settings())[0])
-            self.assertTrue(os.access(program, os.X_OK), program)
+            self.assertLessEqual(set(step.needs), before, step.name)
+            if not callable(step.run):
+                name, *_ = step.run or (f"{step.name}.sh",)
+                self.assertTrue(os.access(SCRIPTS / name, os.X_OK), name)
             self.assertTrue(steps.title(step.name, settings()))
 
     def test_a_step_of_the_debug_kernel(self) -> None:
@@ -93,13 +107,14 @@ class Table(unittest.TestCase):
         self.assertIn("guests on the kernel", steps.title("vmm", there.brief()))
 
     def test_the_words_of_a_command(self) -> None:
-        self.assertEqual(steps.command("fuzz-core", settings())[1:], ["core", "60"])
-        self.assertEqual(steps.command("fuzz-kvmfit", settings(FUZZ_SECONDS="7", SEED="0x1"))[1:],
-                         ["kvmfit", "7", "0x1"])
-        self.assertTrue(steps.of("test-kernels", settings())[1].is_brief)
-        self.assertEqual(steps.command("test-kernels", settings())[1:], ["6.12", "6.18"])
-        self.assertEqual(steps.command("kernels", settings().brief())[1:], ["6.12", "6.18"])
-        self.assertEqual(steps.command("kernels", settings())[1:], [])
+        self.assertEqual(done("fuzz-core"), [["fuzz-host.sh", "core", "60"]])
+        self.assertEqual(done("fuzz-kvmfit", FUZZ_SECONDS="7", SEED="0x1"),
+                         [["fuzz-host.sh", "kvmfit", "7", "0x1"]])
+        self.assertEqual(done("test-kernels"), [["kernels.sh", "6.12", "6.18"]])
+        self.assertEqual(done("kernels", BRIEF="y"), [["kernels.sh", "6.12", "6.18"]])
+        self.assertEqual(done("kernels"), [["kernels.sh"]])
+
+    def test_only_the_step_that_makes_the_series_builds_it(self) -> None:
         self.assertEqual(steps.of("series", settings(BUILD="1"))[1]["BUILD"], "1")
         self.assertEqual(steps.of("lint", settings(BUILD="1"))[1]["BUILD"], "")
 
@@ -114,11 +129,11 @@ class Paths(Place):
             self.assertEqual([str(there.kernel), str(there.image), str(there.results)], paths)
 
 
-# In place of each step's program: a line in $CALLS, and what its test wants
+# In place of each script and each package: a line in $CALLS, and what its test wants
 STEP = """#!/bin/bash
 . "$(dirname "${BASH_SOURCE[0]}")/LIB"
 name=$(basename "$0" .sh)
-[[ $name != guest && $name != bench ]] || name=$1
+[[ $name != package && $name != bench ]] || name=$1
 [[ $CONFIG == base ]] || name=$CONFIG-$name
 echo "$name${BRIEF:+ brief}" >>"$CALLS"
 out_dir
@@ -132,7 +147,14 @@ fi
 [[ " $RED " != *" $name "* ]] || { count "$name" 1 2 0; exit 1; }
 [[ " $BROKEN " != *" $name "* ]]
 """
-CALLED = {"test-kernels": "kernels", "fuzz-kvmfit": "fuzz-host", "vmms": "get"}
+PACKAGE = """
+import os, sys
+os.execv("scripts/package.sh", ["package.sh", NAME])
+"""
+SCRIPT_STEPS = ("setup", "source", "lay", "kernel", "selftests", "objgate", "test-host",
+                "fuzz-host", "kvmfit", "mutants", "builds", "kernels", "bench", "lint", "series",
+                "vmm/get", "vmm/parts", "package")
+CALLED = {"fuzz-kvmfit": ("fuzz-host",), "vmms": ("get",), "vmm": ("kernels", "parts", "vmm")}
 
 
 class Steps(Place):
@@ -140,10 +162,18 @@ class Steps(Place):
         super().setUp()
         self.repo = self.repository()
         self.out = self.dir / "out"
-        for step in steps.STEPS:
-            program = self.repo / Path(steps.command(step.name, settings())[0]).relative_to(ROOT)
-            lib = "../lib.sh" if program.parent.name == "vmm" else "lib.sh"
-            program.write_text(STEP.replace("LIB", lib), encoding="utf-8")
+        for name in SCRIPT_STEPS:
+            path = self.repo / f"scripts/{name}.sh"
+            path.write_text(STEP.replace("LIB", "../lib.sh" if "/" in name else "lib.sh"),
+                            encoding="utf-8")
+            path.chmod(0o755)
+        for name, called in (("vm", "sys.argv[1]"), ("matrix", "'matrix'"), ("vmm", "'vmm'"),
+                             ("bench", "'bench'"), ("docs", "'docs'")):
+            text = PACKAGE.replace("NAME", called).replace("scripts/", f"{self.repo}/scripts/")
+            (self.repo / f"scripts/{name}/__main__.py").write_text(text, encoding="utf-8")
+        for name in ("vmm/vmms.cpio", "kernels/6.12/vmlinuz"):
+            (self.cache / name).parent.mkdir(parents=True)
+            (self.cache / name).touch()
 
     def environment(self, changes: dict[str, str | None]) -> dict[str, str]:
         what = dict.fromkeys(("SLOW", "HANGING", "BUSY", "RED", "BROKEN"), "")
@@ -190,8 +220,8 @@ class Steps(Place):
         (self.out / "results/lint.count").write_text("7 0 0\n", encoding="utf-8")
         ran = self.steps("test", RED="kunit debug-run")
         self.assertEqual((ran.status, self.count("old"), self.count("lint")), (1, "", "7 0 0\n"))
-        expected = [CALLED.get(name, name) + " brief" for name in GOALS["test"].split()]
-        self.assertEqual(self.called()[2:], expected)
+        self.assertEqual(self.called()[2:], [f"{one} brief" for name in GOALS["test"].split()
+                                             for one in CALLED.get(name, (name,))])
         self.assertEqual(ran.out.splitlines()[-1], "2 passed, 4 failed, 0 skipped")
         # Those that gave none
         self.assertIn("test-host gave no count: it did not finish", ran.err)
@@ -220,7 +250,8 @@ class Steps(Place):
         self.assertEqual(len(ran.err.splitlines()), 1, ran.err)
 
     def test_a_mistake_is_found_before_the_first_step(self) -> None:
-        self.refused("run", TESTS="hypercall", said="steps.sh: error: TESTS: no test 'hypercall'; the tests")
+        self.refused("run", TESTS="hypercall",
+                     said="steps.sh: error: TESTS: no test 'hypercall'; the tests are: get-reg-")
         self.refused("quick", TESTS="fault_alloc", said="needs the debug kernel: CONFIG=debug")
         self.refused("bench", BASE="/etc/os-release", said="is not JSON")
         for changes, said in (

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The parts of scripts/mutants.py."""
+"""Mutation tests of the Rust code, and flipped expectations of the selftests."""

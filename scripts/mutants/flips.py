@@ -130,17 +130,18 @@ class Lab:
     def boot(self, machine: tuple[str, str, str | None], tests: list[str]) -> str:
         """The output of the tests."""
         cpu, gic, mode = machine
-        command = [self.repo / "scripts" / "vm.py", "run", "--cpu", cpu, "--gic", gic,
+        command = [sys.executable, "-B", "-m", "vm", "run", "--cpu", cpu, "--gic", gic,
                    *(("--mode", mode) if mode else ()), "--abi", "check",
                    "--tests", ",".join(tests), "--selftests", self.out / "kselftest_install",
                    "--image", self.image, "--busybox", self.busybox, "--out", self.results]
         for stale in self.results.glob("run/*.results"):
             stale.unlink()
-        done = subprocess.run(command, check=False, env=self.env, stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        done = subprocess.run(command, check=False, cwd=self.repo / "scripts", env=self.env,
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, text=True)
         found = sorted(self.results.glob("run/*.results"))
         if not found:
-            raise NoBoot(f"vm.py ended with {done.returncode}: {done.stdout[-1000:]}")
+            raise NoBoot(f"the runner ended with {done.returncode}: {done.stdout[-1000:]}")
         return "\n".join(path.read_text(encoding="utf-8", errors="replace") for path in found)
 
 

@@ -14,6 +14,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,7 +131,7 @@ class Tree:
         results = self.work / "results" / task
         path = results / ("results.json" if task == "run" else "kunit.json")
         path.unlink(missing_ok=True)
-        command = [self.repo / "scripts" / "vm.py", task, "--cpu", cpu,
+        command = [sys.executable, "-B", "-m", "vm", task, "--cpu", cpu,
                    "--gic", gic.removeprefix("GICv"), "--busybox", self.busybox,
                    "--image", self._step("print-image.sh"), "--out", results]
         if mode:
@@ -139,15 +140,15 @@ class Tree:
             command += ["--abi", "rust", "--tests", ",".join(tests),
                         "--selftests", self.out / "kselftest_install"]
         elif len(tests) == 1:
-            # This comes after vm.py's own kunit.filter_glob, and the kernel takes the last one.
+            # This comes after the runner's own kunit.filter_glob, and the kernel takes the last one.
             params.append(f"kunit.filter_glob={tests[0]}")
         if params:
             command += ["--cmdline", " ".join(params)]
-        done = subprocess.run(command, check=False, env=self.env, text=True,
-                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        done = subprocess.run(command, check=False, cwd=self.repo / "scripts", env=self.env,
+                              text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT)
         if not path.is_file():
-            raise Broken(f"vm.py {task} ended with {done.returncode}:\n{done.stdout[-2000:]}")
+            raise Broken(f"the runner's {task} ended with {done.returncode}:\n{done.stdout[-2000:]}")
         return [test for boot in json.loads(path.read_text(encoding="utf-8"))
                 for test in boot["tests"]]
 

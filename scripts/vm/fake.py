@@ -6,7 +6,6 @@ By default nothing is wrong with a Guest; each test changes what it tests.
 
 import argparse
 import contextlib
-import importlib.util
 import io
 import json
 import shutil
@@ -14,12 +13,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from unittest import TestCase, mock
 
 from rows import Where
 from vm import judge, rules
+from vm import main as runner
 from vm.console import Calls
 from vm.judge import BOOT, BootResult, Verdict
 from vm.matrix import FLIPPING, TABLE, TEST_NAMES, Boot, Config
@@ -191,15 +190,6 @@ class Guest:
         return self.outcome()
 
 
-def the_runner() -> ModuleType:
-    """scripts/vm.py, which has this package's name."""
-    spec = importlib.util.spec_from_file_location("vm_runner", SCRIPTS / "vm.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @dataclass
 class Ran:
     status: int
@@ -226,9 +216,8 @@ def _leave_bare(console: Path, results: Path) -> Outcome:
 
 
 def run(*arguments: str, change: Callable[[Guest], None] = lambda guest: None) -> Ran:
-    """`vm.py ARGUMENTS` without QEMU: each boot has the output of a good guest that `change` may
+    """`python3 -m vm ARGUMENTS` without QEMU: each boot has the output of a good guest that `change` may
     have changed."""
-    runner = the_runner()
     out = Path(tempfile.mkdtemp(prefix="fake-"))
     image, install = out / "Image", out / "kselftest_install"
     image.touch()
@@ -254,7 +243,7 @@ def run(*arguments: str, change: Callable[[Guest], None] = lambda guest: None) -
         return guest.leave(console, results)
 
     done = argparse.Namespace(returncode=0, stdout="QEMU emulator version 10.0.2 (Debian)")
-    argv = ["vm.py", *arguments, "--image", str(image), "--selftests", str(install),
+    argv = ["vm", *arguments, "--image", str(image), "--selftests", str(install),
             "--busybox", "/bin/true", "--out", str(out), "--jobs", "1"]
     text = io.StringIO()
     with (mock.patch.object(runner, "files", remember),

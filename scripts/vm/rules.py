@@ -38,7 +38,7 @@ def _machines(where: Where, text: str) -> tuple[str, ...]:
 
 def _known_test(where: Where, name: str) -> str:
     if name not in TEST_NAMES and not name.startswith(KUNIT_PREFIX):
-        raise where.bad(f"no test '{name}'; `scripts/vm.py list` lists them")
+        raise where.bad(f"no test '{name}'; scripts/vm/tests lists them")
     return name
 
 

@@ -3,7 +3,6 @@
 Guests are made up; the judge has its own tests."""
 
 import contextlib
-import importlib.util
 import io
 import shlex
 import tempfile
@@ -13,14 +12,9 @@ from pathlib import Path
 from unittest import mock
 
 from vm import bare, console, judge, matrix, planted, qemu, rules
+from vm import main as runner
 from vm.judge import BOOT, NO_RESULT, BootResult, Verdict
-from vm.matrix import MAIN, Boot, Config
-
-_spec = importlib.util.spec_from_file_location(
-    "vm_main", Path(qemu.__file__).resolve().parent.parent / "vm.py")
-assert _spec and _spec.loader
-runner = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(runner)
+from vm.matrix import MAIN, Boot
 
 INIT = """\
 # vm: begin run
@@ -84,7 +78,7 @@ class Runs(unittest.TestCase):
 
     def main(self, *words: str) -> tuple[int, str]:
         said = io.StringIO()
-        argv = ["vm.py", *words, "--image", "i", "--busybox", "b", "--selftests", str(self.place),
+        argv = ["vm", *words, "--image", "i", "--busybox", "b", "--selftests", str(self.place),
                 "--out", str(self.out), "--jobs", "1"]
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said), \
                 mock.patch.object(runner.sys, "argv", argv):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""scripts/vm.py from the command line to the exit status, with made-up guests.
+"""The runner from the command line to the exit status, with made-up guests.
 
 The guests behave as scripts/vm/skips and scripts/vm/floors require, unless a test changes them.
 """

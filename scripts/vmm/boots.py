@@ -20,7 +20,7 @@ SMALL = tuple(name for name in VMMS if name not in QEMUS)
 PROBE, DEBIAN = GUESTS = ("probe", "debian")
 # A machine with each interrupt controller
 MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
-# As scripts/vmm.sh has them, to download them
+# Without a choice
 KERNELS = ("6.1", "6.12", "6.18", "7.3", *OWN)
 # The kernel of the guest "debian"
 GUEST_KERNEL = "6.12"

@@ -1,4 +1,3 @@
-#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: GPL-2.0
 """Mutation tests: put one bug at a time into the code, and check that a test finds each.
 
@@ -18,12 +17,12 @@ from mutants.core import Broken
 
 
 def die(message: str) -> NoReturn:
-    print(f"mutants.py: {message}", file=sys.stderr)
+    print(f"mutants: {message}", file=sys.stderr)
     sys.exit(2)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = argparse.ArgumentParser(prog="python3 -m mutants", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pristine", type=Path, required=True,
                         help="a copy of the repository that does not change during the run")
@@ -83,9 +82,5 @@ def main() -> int:
     except Broken as why:
         die(str(why))
     except KeyboardInterrupt:
-        print("\nmutants.py: interrupted", file=sys.stderr)
+        print("\nmutants: interrupted", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,10 +1,8 @@
-#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: GPL-2.0
 """Measure what the C and the Rust code cost, in instructions, and compare the two.
 
-  run    boot the kernels in QEMU, count, check the goals, and write the result
-  check  check that --base is a result with which a run can be compared
-  list   list the boots
+  run   boot the kernels in QEMU, count, check the goals, and write the result
+  list  list the boots
 """
 
 import argparse
@@ -25,19 +23,19 @@ from bench.result import BadResult, Result
 from vm import matrix, qemu
 from vm.matrix import BadSelection, Config
 
-HERE = Path(__file__).resolve().parent
+SCRIPTS = Path(__file__).resolve().parents[1]
 CLANG, RUSTC = "/usr/bin/clang-22", "/usr/bin/rustc"
 
 
 def die(message: str) -> NoReturn:
-    print(f"bench.py: {message}", file=sys.stderr)
+    print(f"bench: {message}", file=sys.stderr)
     sys.exit(2)
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = argparse.ArgumentParser(prog="python3 -m bench", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("task", choices=("run", "check", "list"))
+    parser.add_argument("task", choices=("run", "list"))
     parser.add_argument("--kernel", type=Path, help="output directory of the kernel's build")
     parser.add_argument("--without", type=Path,
                         help="output directory of the build without the overlay")
@@ -58,10 +56,8 @@ def arguments() -> argparse.Namespace:
         parser.error("--jobs: must be at least 1")
     if "--" in args.cmdline.split():
         parser.error("--cmdline: must be kernel parameters only, without '--'")
-    needs = {"list": (), "check": ("base",)}
-    for name in needs.get(args.task, ("kernel", "without", "selftests", "busybox", "plugin",
-                                      "out")):
-        if getattr(args, name) is None:
+    for name in ("kernel", "without", "selftests", "busybox", "plugin", "out"):
+        if args.task == "run" and getattr(args, name) is None:
             parser.error(f"{args.task} needs --{name}")
     return args
 
@@ -98,7 +94,7 @@ def prepare(args: argparse.Namespace) -> Lab:
     logs = args.out / "bench"
     logs.mkdir(parents=True, exist_ok=True)
     initrd = args.out / "initrd.cpio"
-    done = subprocess.run([HERE / "mkinitrd.sh", initrd, args.selftests], check=False,
+    done = subprocess.run([SCRIPTS / "mkinitrd.sh", initrd, args.selftests], check=False,
                           env={**os.environ, "BUSYBOX_ARM64": str(args.busybox)})
     if done.returncode:
         sys.exit(done.returncode)
@@ -204,9 +200,5 @@ def main() -> int:
     except (BadSelection, BadResult) as why:
         die(str(why))
     except KeyboardInterrupt:
-        print("\nbench.py: interrupted", file=sys.stderr)
+        print("\nbench: interrupted", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())

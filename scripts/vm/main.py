@@ -1,4 +1,3 @@
-#!/usr/bin/env -S python3 -B
 # SPDX-License-Identifier: GPL-2.0
 """Boot the kernel in QEMU (TCG) with KVM at emulated EL2 and run its tests.
 
@@ -30,7 +29,7 @@ from vm import bare, judge, matrix, planted, qemu, report, rules
 from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
 
-HERE = Path(__file__).resolve().parent
+SCRIPTS = Path(__file__).resolve().parents[1]
 # Limits that only a hang exceeds, though TCG is slow and the machine may be busy.
 TEST_SECONDS = 600
 BOOT_SECONDS = 1800
@@ -45,7 +44,7 @@ RunBoot = Callable[[Boot], BootResult]
 
 
 def die(message: str) -> NoReturn:
-    print(f"vm.py: {message}", file=sys.stderr)
+    print(f"vm: {message}", file=sys.stderr)
     sys.exit(2)
 
 
@@ -58,7 +57,7 @@ def seed(word: str) -> str:
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__,
+    parser = argparse.ArgumentParser(prog="python3 -m vm", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("task", choices=(*SELFTESTS, "kunit", "judge", "boot", "list"))
     parser.add_argument("--image", type=Path, help="the kernel's Image")
@@ -109,7 +108,7 @@ def prepare(args: argparse.Namespace) -> qemu.Machine:
         die(f"there is no kernel at {args.image}: run 'make kernel'")
     args.out.mkdir(parents=True, exist_ok=True)
     initrd = args.out / ("initrd.cpio" if args.selftests else "initrd-kunit.cpio")
-    command = [HERE / "mkinitrd.sh", initrd, *([args.selftests] if args.selftests else [])]
+    command = [SCRIPTS / "mkinitrd.sh", initrd, *([args.selftests] if args.selftests else [])]
     done = subprocess.run(command, check=False,
                           env={**os.environ, "BUSYBOX_ARM64": str(args.busybox)})
     if done.returncode:
@@ -304,7 +303,7 @@ def selftests(args: argparse.Namespace, machine: qemu.Machine, version: str) -> 
     boots = chosen(args)
     if not boots:
         raise BadSelection("none of these tests runs on that machine in that mode; see "
-                           "`scripts/vm.py list`")
+                           "scripts/vm/tests")
     runner = Selftests(args, machine)
     stem, count = {"run": ("results", "vm.count"), "quick": ("quick", "quick.count"),
                    "fuzz": ("fuzz", "fuzz.count")}[args.task]
@@ -416,9 +415,5 @@ def main() -> int:
     except BadSelection as why:
         die(str(why))
     except KeyboardInterrupt:
-        print("\nvm.py: interrupted", file=sys.stderr)
+        print("\nvm: interrupted", file=sys.stderr)
         return 130
-
-
-if __name__ == "__main__":
-    sys.exit(main())
