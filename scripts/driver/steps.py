@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from driver import programs
+from driver import builds, programs
 from driver.programs import Doing, Start
 from driver.settings import Settings
 
@@ -87,7 +87,7 @@ STEPS = (
          ("selftests",), run=programs.guest("fuzz")),
     Step("boot", "booting", ("selftests",), run=programs.guest("boot"), unlocked=True),
     Step("builds", "building and booting other configurations", ("selftests",),
-         "an hour or more on 2 cores the first time", "{OUT}/kernel-cfi"),
+         "an hour or more on 2 cores the first time", "{OUT}/kernel-cfi", builds.builds),
     Step("flips", "flipping expectations of the selftests", ("selftests",), run=programs.flips),
     # Between kernels
     Step("kernels", "getting stock kernels", ("setup",), "25 MB for each, once",

@@ -1,16 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
 """The configurations of the kernel: what is asked for is checked, and each build counts."""
 
+import contextlib
+import io
 import re
-import shutil
+import subprocess
+import tempfile
 import unittest
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from unittest import mock
 
+from driver import builds
 from driver.place import ROOT, Place, Ran
+from driver.programs import Doing
+from driver.settings import Settings, Wrong
 from driver.variables import GOOD
+from vm import matrix
 
 _, *NAMES = GOOD["CONFIG"]
-BUILDS = re.findall(r"^BUILDS=\((.*)\)$", (ROOT / "scripts/builds.sh").read_text(), re.M)[0].split()
 
 
 def lines(text: str) -> dict[str, str]:
@@ -41,7 +49,7 @@ class Configurations(Place):
 
     def test_each_name_has_a_file_and_the_reverse(self) -> None:
         self.assertEqual({path.stem for path in (ROOT / "configs").iterdir()}, {"base", *NAMES})
-        self.assertEqual(["debug", *BUILDS], NAMES)
+        self.assertEqual(["debug", *builds.NAMES], NAMES)
 
     def test_the_last_line_about_a_symbol_counts(self) -> None:
         for name in NAMES:
@@ -55,7 +63,7 @@ class Configurations(Place):
     # Kconfig does not set a symbol that it does not know, either.
     def test_what_is_switched_off_is_known_to_be_a_symbol(self) -> None:
         base = fragment("base")
-        for name in BUILDS:
+        for name in builds.NAMES:
             for symbol, value in fragment(name).items():
                 self.assertTrue(value != "n" or base[symbol] == "y", (name, symbol))
 
@@ -90,123 +98,140 @@ class Configurations(Place):
         self.assertNotIn("--default-abi", ran.out)
 
 
-# The scripts that builds.sh calls: each leaves a line, and does what its test wants.
-KERNEL = """#!/bin/bash
-. "$(dirname "$0")/lib.sh"
-out_dir
-echo "kernel $CONFIG" >>"$CALLS"
-mkdir -p "$LOGS"
-[[ " $WARNED " != *" $CONFIG "* ]] || echo "a.c:1:1: warning: planted" >"$LOGS/kernel-$CONFIG.log"
-[[ -e $LOGS/kernel-$CONFIG.log ]] || echo "CC a.o" >"$LOGS/kernel-$CONFIG.log"
-[[ " $BROKEN " != *" $CONFIG "* ]]
-"""
-GUEST = """#!/bin/bash
-[[ $1 == --only ]] || exit
-echo "$2 $CONFIG $CPU ${ABI:-default} $TESTS" >>"$CALLS"
-. "$(dirname "$0")/lib.sh"
-out_dir
-case " $MUTE $RED $EMPTY " in
-*" $CONFIG "*)	;;
-*)		echo "3 0 1" >"$RESULTS/vm.count"; exit ;;
-esac
-[[ " $EMPTY " != *" $CONFIG "* ]] || { echo "0 0 4" >"$RESULTS/vm.count"; exit; }
-[[ " $RED " != *" $CONFIG "* ]] || echo "2 2 0" >"$RESULTS/vm.count"
-exit 1
-"""
-WITHOUT = """
-import os, sys
-print(sys.argv[1].rpartition("/")[2], *sys.argv[2:])
-sys.exit(os.path.exists(sys.argv[1] + "/planted"))
-"""
+class Builds(unittest.TestCase):
+    """What the programs do is made up: a kernel that is built leaves a log, a boot counts three
+    passed tests and a skipped one."""
 
-
-class Builds(Place):
     def setUp(self) -> None:
-        super().setUp()
-        self.repo = self.repository()
-        for name, text in (("kernel.sh", KERNEL), ("steps.sh", GUEST),
-                           ("objgate/without.py", WITHOUT)):
-            (self.repo / "scripts" / name).write_text(text, encoding="utf-8")
-        self.out = self.dir / "out"
-        for name in BUILDS:
-            (self.out / f"kernel-{name}").mkdir(parents=True)
-        (self.out / ".kvm-arm64-rust").touch()
+        place = tempfile.TemporaryDirectory()
+        self.addCleanup(place.cleanup)
+        self.out = Path(place.name)
+        for name in builds.NAMES:
+            (self.out / f"kernel-{name}").mkdir()
+        (self.out / "log").mkdir()
+        self.broken: set[str] = set()
+        self.warned: set[str] = set()
+        # What a boot counts, and whether it fails
+        self.counts: dict[str, str | None] = {}
+        self.left = 0
+        self.built: list[str] = []
+        self.booted: list[tuple[str, ...]] = []
+        self.looked: list[str] = []
 
-    def builds(self, *names: str, **changes: str) -> Ran:
-        settings = dict.fromkeys(("BROKEN", "WARNED", "MUTE", "RED", "EMPTY"), "") | changes
-        return self.run_it("scripts/builds.sh", *names, repo=self.repo, O=str(self.out), **settings)
+    def start(self, argv: Sequence[str], _place: Path, env: Mapping[str, str]) -> int:
+        if argv[0].endswith("/kernel.sh"):
+            name = env["CONFIG"]
+            self.built.append(name)
+            text = "a.c:1:1: warning: planted\n" if name in self.warned else "CC a.o\n"
+            (self.out / f"log/kernel-{name}.log").write_text(text, encoding="utf-8")
+            return int(name in self.broken)
+        if "objgate.without" in argv:
+            self.looked.append(argv[-1])
+            return self.left
+        return self.guest(argv[argv.index("run") + 1:], env["CONFIG"])
 
-    def count(self, ran: Ran, passed: int, failed: int, skipped: int) -> None:
-        self.assertEqual(ran.status, int(failed > 0), ran)
+    def guest(self, words: Sequence[str], name: str) -> int:
+        def given(option: str) -> str:
+            return words[words.index(option) + 1] if option in words else ""
+        self.booted.append((name, given("--abi"), given("--cpu"), given("--tests")))
+        count = Path(given("--out"), "vm.count")
+        count.parent.mkdir(parents=True, exist_ok=True)
+        text = self.counts.get(name, "3 0 1")
+        if text:
+            count.write_text(f"{text}\n", encoding="utf-8")
+        return int(name in self.counts)
+
+    def builds(self, *names: str) -> str:
+        settings = Settings({"OUT": str(self.out), "KSELFTEST": "/s", "BUSYBOX": "/b", "JOBS": "1",
+                             "ABI": "c", "CPU": "max", "ALL": "1"})
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            self.status = builds.builds(Doing(settings, self.start), names or builds.NAMES)
+        return said.getvalue()
+
+    def count(self, said: str, passed: int, failed: int, skipped: int) -> None:
+        self.assertEqual(self.status, int(failed > 0), said)
         self.assertEqual((self.out / "results/builds.count").read_text(encoding="utf-8"),
                          f"{passed} {failed} {skipped}\n")
-        self.assertIn(f"{passed} passed, {failed} failed, {skipped} skipped; logs: ", ran.out)
+        self.assertIn(f"{passed} passed, {failed} failed, {skipped} skipped; logs: ", said)
 
     def test_all_is_built_looked_at_and_booted(self) -> None:
-        ran = self.builds()
         # Five kernels, and what is not in one of them; seven boots of three tests and a skip
-        self.count(ran, 5 + 1 + 7 * 3, 0, 7)
-        self.assertIn("kernel-off", ran.err)
-        booted = [line.split()[:4] for line in self.called() if line.startswith("run")]
-        self.assertEqual([(config, abi) for _, config, _, abi in booted],
-                         [("off", "default"), ("default-c", "default"),
-                          ("default-check", "default"), ("outline", "rust"), ("outline", "check"),
-                          ("cfi", "rust"), ("cfi", "check")])
-        self.assertEqual({cpu for *_, cpu, _ in booted}, {"neoverse-n1"})
-        self.assertEqual([line for line in self.called() if line.startswith("kernel")],
-                         [f"kernel {name}" for name in BUILDS])
+        self.count(self.builds(), 5 + 1 + 7 * 3, 0, 7)
+        self.assertEqual(self.looked, [f"{self.out}/kernel-off"])
+        self.assertEqual([(config, abi) for config, abi, *_ in self.booted],
+                         [("off", ""), ("default-c", ""), ("default-check", ""),
+                          ("outline", "rust"), ("outline", "check"), ("cfi", "rust"),
+                          ("cfi", "check")])
+        self.assertEqual({cpu for _, _, cpu, _ in self.booted}, {"neoverse-n1"})
+        self.assertEqual(self.built, builds.NAMES)
 
     def test_one_that_does_not_build_is_not_booted_and_the_others_are(self) -> None:
-        ran = self.builds(BROKEN="off cfi")
-        self.count(ran, 3 + 4 * 3, 2, 4 + 4)
-        self.assertFalse([line for line in self.called() if re.match("run (off|cfi)", line)])
-        self.assertIn("FAILED  cfi: vmlinux", ran.out)
-        self.assertIn("skipped off: nothing of the project in vmlinux", ran.out)
+        self.broken = {"off", "cfi"}
+        said = self.builds()
+        self.count(said, 3 + 4 * 3, 2, 4 + 4)
+        self.assertFalse(self.broken & {name for name, *_ in self.booted})
+        self.assertIn("FAILED  cfi: vmlinux", said)
+        self.assertIn("skipped off: nothing of the project in vmlinux", said)
 
     def test_a_warning_fails_the_build_and_the_next_one_prints_it_again(self) -> None:
-        ran = self.builds("off", "cfi", WARNED="cfi")
-        self.count(ran, 1 + 1 + 3, 1, 1 + 2)
-        self.assertIn("a.c:1:1: warning: planted", ran.err)
+        self.warned = {"cfi"}
+        said = self.builds("off", "cfi")
+        self.count(said, 1 + 1 + 3, 1, 1 + 2)
+        self.assertIn("a.c:1:1: warning: planted\n", said)
         self.assertFalse((self.out / "kernel-cfi").exists())
         self.assertTrue((self.out / "kernel-off").exists())
 
     def test_failures_of_tests_count(self) -> None:
-        self.count(self.builds("default-c", RED="default-c"), 1 + 2, 2, 0)
+        self.counts = {"default-c": "2 2 0"}
+        self.count(self.builds("default-c"), 1 + 2, 2, 0)
 
     def test_a_run_without_an_end_or_a_test_is_a_failure(self) -> None:
         (self.out / "results/off").mkdir(parents=True)
         (self.out / "results/off/vm.count").write_text("7 0 0\n", encoding="utf-8")
-        self.count(self.builds("off", MUTE="off"), 2, 1, 0)
-        self.count(self.builds("off", EMPTY="off"), 2, 1, 4)
+        self.counts = {"off": None}
+        self.count(self.builds("off"), 2, 1, 0)
+        self.counts = {"off": "0 0 4"}
+        self.count(self.builds("off"), 2, 1, 4)
+        self.counts = {"off": "many"}
+        self.count(self.builds("off"), 2, 1, 0)
 
     def test_a_symbol_that_is_left_is_a_failure(self) -> None:
-        (self.out / "kernel-off/planted").touch()
-        ran = self.builds("off")
-        self.count(ran, 1 + 3, 1, 1)
-        self.assertIn("FAILED  off: nothing of the project in vmlinux", ran.out)
+        self.left = 1
+        said = self.builds("off")
+        self.count(said, 1 + 3, 1, 1)
+        self.assertIn("FAILED  off: nothing of the project in vmlinux", said)
 
     def test_the_module_that_looks_is_the_real_one(self) -> None:
-        shutil.copy(ROOT / "scripts/objgate/without.py", self.repo / "scripts/objgate")
-        ran = self.builds("off")
-        self.count(ran, 1 + 3, 1, 1)
-        self.assertIn("vmlinux", ran.err)
+        made_up = self.start
+
+        def start(argv: Sequence[str], place: Path, env: Mapping[str, str]) -> int:
+            if "objgate.without" not in argv:
+                return made_up(argv, place, env)
+            done = subprocess.run(argv, check=False, cwd=place, env=env, capture_output=True,
+                                  text=True)
+            print(done.stdout)
+            return done.returncode
+        with mock.patch.object(self, "start", start):
+            said = self.builds("off")
+        self.count(said, 1 + 3, 1, 1)
+        self.assertIn("vmlinux", said)
+
+    def test_a_disk_that_is_too_small(self) -> None:
+        (self.out / "kernel-cfi").rmdir()
+        with (mock.patch("shutil.disk_usage", return_value=mock.Mock(free=799 << 20)),
+              self.assertRaisesRegex(Wrong, "has room for 799 MiB, but the kernel cfi takes 800")):
+            self.builds("off", "cfi")
 
     def test_the_tests_are_known_and_bring_no_state_of_a_host(self) -> None:
-        from vm import matrix
         self.builds("default-c", "cfi")
-        for line in self.called():
-            if line.startswith("run"):
-                *_, abi, tests = line.split()
-                names = matrix.check_tests(tests, debug=False)
-                self.assertEqual(set(names), set(tests.split(",")))
-                for config in matrix.HOST_STATES:
-                    self.assertEqual(config.wanted(names), () if config.only else names)
-                opt_in = set(names).intersection(matrix.OPT_IN_TESTS)
-                self.assertEqual(bool(opt_in), abi != "default")
-
-    def test_a_misspelt_name_is_refused_before_anything_is_built(self) -> None:
-        self.assert_died(self.builds("off", "cif"), "good values: off, default-c")
-        self.assertEqual(self.called(), [])
+        for _, abi, _, tests in self.booted:
+            names = matrix.check_tests(tests, debug=False)
+            self.assertEqual(set(names), set(tests.split(",")))
+            for config in matrix.HOST_STATES:
+                self.assertEqual(config.wanted(names), () if config.only else names)
+            opt_in = set(names).intersection(matrix.OPT_IN_TESTS)
+            self.assertEqual(bool(opt_in), bool(abi))
 
 
 class Make(Place):

@@ -152,7 +152,7 @@ import os, sys
 os.execv("scripts/package.sh", ["package.sh", NAME])
 """
 SCRIPT_STEPS = ("setup", "source", "lay", "kernel", "selftests", "objgate", "test-host",
-                "fuzz-host", "kvmfit", "mutants", "builds", "kernels", "bench", "lint", "series",
+                "fuzz-host", "kvmfit", "mutants", "kernels", "bench", "lint", "series",
                 "vmm/get", "vmm/parts", "package")
 CALLED = {"fuzz-kvmfit": ("fuzz-host",), "vmms": ("get",), "vmm": ("kernels", "parts", "vmm")}
 
