@@ -115,10 +115,10 @@ def job(group: tuple[Kernel, ...], config: Config, parts: Parts, script: list[st
         files |= {"vmm/api": parts.api, **{f"vmm/real/{name}": path
                                            for name, path in parts.real.items()}}
     files |= {f"states/{vm.name}": path for vm, path in (states or {}).items()}
-    # The initramfs is in memory twice while it is unpacked.
+    # While the initramfs is unpacked it is in memory, too, and the files may take half of the rest.
     size = sum(path.stat().st_size for path in (states or {}).values())
     return Job(image, config, parts.busybox, "\n".join([*begin, *script, "say end"]) + "\n", files,
-               (parts.vmms,), memory_mib=MEMORY_MIB + (2 * size >> 20), options=options)
+               (parts.vmms,), memory_mib=MEMORY_MIB + (3 * size >> 20), options=options)
 
 
 def _mode(kernel: Kernel) -> list[str]:

@@ -76,6 +76,16 @@ class Jobs(Fixture):
                           "/states/6.12-qemu-11-probe\n", job.script)
         self.assertEqual(job.files["states/6.12-qemu-11-probe"], self.place / "state")
 
+    def test_the_states_fit_into_memory(self) -> None:
+        state = self.file("state")
+        with state.open("wb") as file:
+            file.truncate(1 << 30)
+        states = {Saved("6.12", "qemu-11", "probe"): state}
+        for group in (self.own, (self.stock,)):
+            job = boots.resume(group, N1, self.parts, states)
+            # The initramfs is not free yet, and the files get half of what is.
+            self.assertGreater((job.memory_mib - 1024) // 2, 1024 + 256)
+
     def test_the_syntax_of_the_scripts(self) -> None:
         for name in ("vm.sh", "init"):
             subprocess.run(["sh", "-n", HERE / "guest" / name], check=True)
