@@ -8,8 +8,6 @@
 # program, which lists and describes the steps. It gets the variables and the paths from
 # here. Where there is no Python yet, the first step brings it.
 
-# Whether another script has called this one
-INNER=${CALLED:-}
 . "$(dirname "$0")/lib.sh"
 
 PYTHON=/usr/bin/python3
@@ -21,6 +19,6 @@ PYTHON=/usr/bin/python3
 )
 
 BASE_VERSION=$(pinned Version)
-export INNER OUT CACHE DEBIAN_TREE BASE_VERSION BUSYBOX KSELFTEST WITHOUT
+export OUT CACHE DEBIAN_TREE BASE_VERSION BUSYBOX KSELFTEST WITHOUT
 cd "$ROOT/scripts"
 exec "$PYTHON" -B -m driver "$@"

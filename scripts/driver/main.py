@@ -34,9 +34,8 @@ def main() -> int:
         say(str(why))
         return 1
     except KeyboardInterrupt:
-        if not settings["INNER"]:
-            print(f"{NAME}: interrupted; completed work is kept, and the same command continues "
-                  "from there", file=sys.stderr)
+        print(f"{NAME}: interrupted; completed work is kept, and the same command continues from "
+              "there", file=sys.stderr)
         # So that those who wait for this process know.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)

@@ -291,26 +291,19 @@ class Steps(Place):
         self.assertIn("kernel: locked", ran.out)
         self.assertNotIn("boot: locked", ran.out)
 
-    def interrupted(self, **changes: str) -> str:
-        """What is printed if a step is interrupted."""
-        child = self.start("scripts/steps.sh", "run", repo=self.repo, HANGING="kernel", **changes)
+    def test_ctrl_c_is_reported_once_and_after_the_step_has_ended(self) -> None:
+        child = self.start("scripts/steps.sh", "run", repo=self.repo, HANGING="kernel")
         while not (self.dir / "tmp/hanging").exists():
             self.assertIsNone(child.poll(), "it ended by itself")
             time.sleep(0.02)
         os.killpg(child.pid, signal.SIGINT)
         output, _ = child.communicate(timeout=60)
         self.assertEqual(child.returncode, -signal.SIGINT, output)
+        said = "steps.sh: interrupted; completed work is kept, and the same command continues "
+        self.assertEqual(output.count(said), 1, output)
         self.assertEqual(self.called()[-2:], ["kernel", "kernel ended"])
         self.assertEqual(subprocess.run(["flock", "-n", self.out / "lock", "true"],
                                         check=False).returncode, 0)
-        return output
-
-    def test_ctrl_c_is_reported_once_and_after_the_step_has_ended(self) -> None:
-        said = "steps.sh: interrupted; completed work is kept, and the same command continues "
-        self.assertEqual(self.interrupted().count(said), 1)
-
-    def test_only_the_outermost_script_reports_it(self) -> None:
-        self.assertNotIn("interrupted", self.interrupted(CALLED="y"))
 
     def test_without_python_the_tools_are_installed_first(self) -> None:
         script, python = self.repo / "scripts/steps.sh", self.dir / "python3"
