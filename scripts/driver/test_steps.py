@@ -239,9 +239,10 @@ class Steps(Place):
         self.assertEqual(self.steps("--only", "run", BROKEN="run").status, 1)
 
     def test_a_goal_that_is_none(self) -> None:
-        ran = self.steps("tset")
-        self.assertEqual(ran.status, 2)
-        self.assertIn("there is no step 'tset'", ran.err)
+        for words in (("tset",), ("--only", "tset"), ("--only", "test")):
+            ran = self.steps(*words)
+            self.assertEqual(ran.status, 2)
+            self.assertIn(f"there is no step '{words[-1]}'", ran.err)
 
     def refused(self, *words: str, said: str, **changes: str) -> None:
         ran = self.steps(*words, **changes)
