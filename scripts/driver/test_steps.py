@@ -211,8 +211,9 @@ class Steps(Place):
 
     def test_a_count_of_another_run_does_not_stand_for_it(self) -> None:
         self.steps("test-host", RED="test-host")
-        ran = self.steps("test-host", BROKEN="test-host")
-        self.assertEqual((ran.status, self.count("test-host")), (1, "0 1 0\n"))
+        for what, count in (("RED", "1 2 0\n"), ("BROKEN", "0 1 0\n")):
+            ran = self.steps("test-host", **{what: "test-host"})
+            self.assertEqual((ran.status, self.count("test-host")), (1, count))
 
     def test_failed_tests_do_not_end_make_test(self) -> None:
         self.steps("test-host", RED="test-host")
@@ -232,6 +233,14 @@ class Steps(Place):
         self.assertIn("debug-kernel failed; the remaining steps are not run", ran.err)
         self.assertEqual((ran.status, self.count("debug-kernel")), (1, "0 1 0\n"))
         self.assertEqual(ran.out.splitlines()[-1], "0 passed, 1 failed, 0 skipped")
+
+    def test_a_good_sum_does_not_hide_a_step_that_failed(self) -> None:
+        total = self.repo / "scripts/total.sh"
+        total.write_text("#!/bin/bash\necho sum\n", encoding="utf-8")
+        self.assertEqual(self.steps("test").status, 0)
+        for what in ("RED", "BROKEN"):
+            ran = self.steps("test", **{what: "kunit"})
+            self.assertEqual((ran.status, ran.out.splitlines()[-1]), (1, "sum"))
 
     def test_one_alone(self) -> None:
         ran = self.steps("--only", "run", CONFIG="cfi")
