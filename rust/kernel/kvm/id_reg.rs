@@ -6,12 +6,20 @@
 
 use crate::bindings;
 
-use super::abi::{
-    FeatureField,
-    Field,
-    SafeValue,
-    Sign, //
+use super::{
+    abi::{
+        FeatureField,
+        Field,
+        SafeValue,
+        Sign, //
+    },
+    view::calls, //
 };
+
+calls! {
+    /// Returns null or a static object. Has no preconditions.
+    fn ftr_reg(id: u32) -> *mut bindings::arm64_ftr_reg = get_arm64_ftr_reg;
+}
 
 /// The fields of an ID register: those of `cpufeature.c`, with the rules of KVM.
 ///
@@ -40,8 +48,7 @@ impl FeatureFields {
     /// know it.
     #[inline]
     pub fn of(id: u32) -> Option<Self> {
-        // SAFETY: Has no preconditions.
-        let reg = unsafe { bindings::get_arm64_ftr_reg(id) };
+        let reg = ftr_reg(id);
         if reg.is_null() {
             return None;
         }

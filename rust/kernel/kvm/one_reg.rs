@@ -6,12 +6,20 @@
 
 use crate::{
     bindings,
+    ffi::c_int,
     prelude::*,
     uaccess::{
         UserPtr,
         UserSlice, //
     }, //
 };
+
+use super::view::calls;
+
+calls! {
+    /// Checks that the address belongs to userspace.
+    fn put_user(value: u64, to: *mut u64) -> c_int = put_user_u64;
+}
 
 /// A copy of the kernel's `struct kvm_one_reg`: a register, and the address of userspace's value.
 #[derive(Clone, Copy)]
@@ -70,8 +78,7 @@ impl OneReg {
 #[inline]
 pub fn write_ids(ids: impl Iterator<Item = u64>, mut to: UserPtr) -> Result {
     for id in ids {
-        // SAFETY: `put_user()` checks that the pointer belongs to userspace.
-        if unsafe { bindings::put_user_u64(id, to.as_mut_ptr().cast()) } != 0 {
+        if put_user(id, to.as_mut_ptr().cast()) != 0 {
             return Err(EFAULT);
         }
         to = to.wrapping_byte_add(size_of::<u64>());

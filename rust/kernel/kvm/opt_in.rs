@@ -27,8 +27,7 @@ use super::{
     },
     view::{
         calls,
-        fields,
-        View, //
+        fields, //
     },
     ConfigLock,
     Guard,
@@ -82,6 +81,8 @@ calls! {
     impl Held<'_, ConfigLock> as Vm {
         /// Needs a valid VM only.
         fn has_initialised_vgic() -> bool = vgic_initialized;
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn read_gicv3_state(state: &mut bindings::kvm_arm_gicv3_state) -> bool = kvm_arm_gicv3_state;
     }
 }
 
@@ -225,9 +226,7 @@ impl Held<'_, ConfigLock> {
             el2: false,
             ich_hcr: 0,
         };
-        // SAFETY: By the invariant of `Vm` it is valid, by the type invariant its lock is held, and
-        // `raw` can be written.
-        let there = unsafe { bindings::kvm_arm_gicv3_state(self.as_ptr(), &raw mut raw) };
+        let there = self.read_gicv3_state(&mut raw);
         there.then_some(GicV3State {
             pri_bits: raw.pri_bits,
             id_bits: raw.id_bits,

@@ -8,6 +8,11 @@ use core::cell::UnsafeCell;
 
 use crate::{
     bindings,
+    ffi::{
+        c_uint,
+        c_ulong,
+        c_void, //
+    },
     prelude::*,
     sync::{
         atomic::{
@@ -106,8 +111,7 @@ impl RegMaskRange {
     /// Clears the array, as far as it can be written.
     #[inline]
     fn wipe(&self, size: usize) -> Result {
-        // SAFETY: `clear_user()` checks that the memory belongs to userspace.
-        if unsafe { bindings::clear_user(self.addr.as_mut_ptr(), size) } != 0 {
+        if clear_user(self.addr.as_mut_ptr(), size) != 0 {
             return Err(EFAULT);
         }
         Ok(())
@@ -186,6 +190,10 @@ impl MadeOnce {
 calls! {
     /// Returns whether the guests of this host can have AArch32 at EL0. Has no preconditions.
     pub fn supports_aarch32_el0() -> bool = kvm_arm_supports_32bit_el0;
+    /// Checks that the memory belongs to userspace.
+    fn clear_user(to: *mut c_void, size: c_ulong) -> c_ulong = clear_user;
+    /// Has no preconditions: there may be no such entry.
+    fn sys_reg_mask(i: c_uint, id: &mut u32, mask: &mut u64) -> bool = kvm_arm_sys_reg_mask;
 }
 
 /// Returns KVM's system registers, and their masks if they are ID registers.
@@ -194,8 +202,6 @@ pub fn kernel_table() -> impl Iterator<Item = (SysReg, u64)> {
     // Not `0..`, which panics when it overflows.
     (0..=u32::MAX).map_while(|i| {
         let (mut id, mut mask) = (0, 0);
-        // SAFETY: Both variables can be written.
-        unsafe { bindings::kvm_arm_sys_reg_mask(i, &raw mut id, &raw mut mask) }
-            .then(|| (SysReg::from_encoding(id), mask))
+        sys_reg_mask(i, &mut id, &mut mask).then(|| (SysReg::from_encoding(id), mask))
     })
 }

@@ -13,7 +13,6 @@ use crate::{
 use super::{
     view::{
         fields,
-        from_c,
         View, //
     },
     Vm, //
@@ -35,8 +34,9 @@ unsafe impl View for Vcpu {
 
 fields! {
     impl Vcpu as Vcpu {
-        /// Set when the vCPU is created, before anybody else knows it.
-        fn kvm_field() -> Fixed<*mut bindings::kvm> = kvm;
+        /// Set when the vCPU is created, before anybody else knows it. By the type invariant the
+        /// VM fulfils its own invariants and outlives the vCPU.
+        fn kvm_field() -> Linked<Vm> = kvm;
         /// Set when the vCPU is created, before anybody else knows it.
         fn vcpu_id_field() -> Fixed<c_int> = vcpu_id;
     }
@@ -46,8 +46,7 @@ impl Vcpu {
     /// Returns the VM that the vCPU belongs to.
     #[inline]
     pub fn vm(&self) -> &Vm {
-        // SAFETY: By the type invariant the VM fulfils its own invariants and outlives the vCPU.
-        unsafe { from_c(self.kvm_field().get()) }
+        self.kvm_field().get()
     }
 
     /// Returns the number that userspace gave the vCPU.

@@ -5,8 +5,6 @@
 //! C headers: [`include/kvm/arm_vgic.h`](srctree/include/kvm/arm_vgic.h),
 //! [`arch/arm64/kvm/vgic/vgic.h`](srctree/arch/arm64/kvm/vgic/vgic.h)
 
-use core::ops::Deref;
-
 use crate::{
     bindings,
     jump_label::static_branch_unlikely, //
@@ -23,38 +21,19 @@ use super::{
     },
     view::{
         fields,
-        from_c,
+        known,
         FromC, //
     },
     Vcpu, //
 };
 
-/// A vCPU whose VM has a GICv2.
-///
-/// # Invariants
-///
-/// The model of the VM's vGIC is the GICv2.
-#[derive(Clone, Copy)]
-pub struct VgicV2<'a>(&'a Vcpu);
-
-impl Deref for VgicV2<'_> {
-    type Target = Vcpu;
-
-    #[inline]
-    fn deref(&self) -> &Vcpu {
-        self.0
-    }
-}
-
-impl FromC for VgicV2<'_> {
-    type Raw = *mut bindings::kvm_vcpu;
-
-    #[inline(always)]
-    unsafe fn from_c(raw: *mut bindings::kvm_vcpu) -> Self {
-        // INVARIANT: The caller guarantees that the model is the GICv2.
-        // SAFETY: The caller guarantees that the vCPU is valid.
-        Self(unsafe { from_c(raw) })
-    }
+known! {
+    /// A vCPU whose VM has a GICv2.
+    ///
+    /// # Invariants
+    ///
+    /// The model of the VM's vGIC is the GICv2.
+    pub struct VgicV2<'_>(Vcpu);
 }
 
 fields! {

@@ -4,7 +4,8 @@
 //!
 //! An export turns the pointers that C passes into views, by [`from_c()`]. A view proves that its
 //! structure is there. So the macros `fields!` and `calls!` need one proof each, and the lists that
-//! are given to them say what Rust uses of C: each entry has a reason why its use is sound.
+//! are given to them say what Rust uses of C: each entry has a reason why its use is sound. A view
+//! of which more is known is defined by `known!`.
 
 use core::{
     cell::Cell,
@@ -127,6 +128,15 @@ impl<A: FromC, B: FromC> FromC for (A, B) {
 /// The pointer is valid and aligned for the lifetime `'a`.
 pub struct Place<'a, T>(*mut T, PhantomData<&'a T>);
 
+impl<T> Clone for Place<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Place<'_, T> {}
+
 impl<'a, T> Place<'a, T> {
     /// Creates the field.
     ///
@@ -190,6 +200,26 @@ impl<T: Copy> Fixed<'_, T> {
     pub(super) fn get(&self) -> T {
         // SAFETY: By the invariant of `Place` the pointer is valid; nobody writes the field.
         unsafe { *self.0.as_ptr() }
+    }
+}
+
+/// A field that points to another structure, and that nobody writes.
+pub(super) struct Linked<'a, T: View>(&'a T);
+
+/// The structure must fulfil the invariants of its view for the lifetime `'a`.
+impl<'a, T: View> Kind<'a, *mut T::C> for Linked<'a, T> {
+    #[inline(always)]
+    unsafe fn at(place: Place<'a, *mut T::C>) -> Self {
+        // SAFETY: The caller guarantees that the field points to such a structure.
+        Self(unsafe { from_c(Fixed(place).get()) })
+    }
+}
+
+impl<'a, T: View> Linked<'a, T> {
+    /// Returns the structure.
+    #[inline(always)]
+    pub(super) fn get(self) -> &'a T {
+        self.0
     }
 }
 
@@ -280,8 +310,8 @@ impl<T: Copy> Own<'_, T> {
     /// Returns the value.
     #[inline(always)]
     pub(super) fn get(&self) -> T {
-        // SAFETY: By the invariant of `Place` the pointer is valid; nobody else uses the field.
-        unsafe { *self.0.as_ptr() }
+        // Nobody else writes the field.
+        Fixed(self.0).get()
     }
 
     /// Sets the value.
@@ -339,7 +369,9 @@ pub(super) use fields;
 /// Defines functions that call functions of C, or methods of views that pass them the structures.
 ///
 /// The entry `fn name(argument: Type) -> Type = c_function;` says that the C function needs a valid
-/// structure and nothing else, or what the doc comment shows. All arguments must be numbers.
+/// structure and nothing else, or what the doc comment shows. Arguments are numbers; references, to
+/// what the function reads, or sets to a value of the type, before it returns; or addresses that it
+/// does not use, or checks.
 macro_rules! calls {
     ($(
         impl $self:ty as $view:ty {
@@ -357,7 +389,7 @@ macro_rules! calls {
                     let view: &$view = self;
                     let ptr = <$view as $crate::kvm::view::View>::as_ptr(view);
                     // SAFETY: By the requirements of `View` the structure is valid as long as the
-                    // view. The entry is true of the function.
+                    // view, and so is what a reference refers to. The entry is true of the function.
                     unsafe { $crate::bindings::$f(ptr $(, $arg)*) }
                 }
             )+
@@ -370,9 +402,41 @@ macro_rules! calls {
         $(#[$attr])*
         #[inline(always)]
         $vis fn $name($($arg: $ty),*) $(-> $ret)? {
-            // SAFETY: The entry is true of the function, which gets numbers only.
+            // SAFETY: What a reference refers to is valid. The entry is true of the function.
             unsafe { $crate::bindings::$f($($arg),*) }
         }
     )+};
 }
 pub(super) use calls;
+
+/// Defines a view of which more is known, in its invariants, than of the view that it wraps.
+///
+/// C passes a pointer for it: whoever calls [`FromC::from_c`] guarantees the invariants.
+macro_rules! known {
+    ($(#[$attr:meta])* pub struct $name:ident<'_>($view:ty);) => {
+        $(#[$attr])*
+        #[derive(Clone, Copy)]
+        pub struct $name<'a>(&'a $view);
+
+        impl $crate::kvm::FromC for $name<'_> {
+            type Raw = *mut <$view as $crate::kvm::View>::C;
+
+            #[inline(always)]
+            unsafe fn from_c(raw: Self::Raw) -> Self {
+                // INVARIANT: The caller guarantees the invariants of this type.
+                // SAFETY: The caller guarantees that the structure is valid.
+                Self(unsafe { $crate::kvm::from_c(raw) })
+            }
+        }
+
+        impl core::ops::Deref for $name<'_> {
+            type Target = $view;
+
+            #[inline]
+            fn deref(&self) -> &$view {
+                self.0
+            }
+        }
+    };
+}
+pub(super) use known;

@@ -4,8 +4,6 @@
 //!
 //! C header: [`arch/arm64/include/asm/kvm_host.h`](srctree/arch/arm64/include/asm/kvm_host.h)
 
-use core::ops::Deref;
-
 use crate::{
     bindings,
     ffi::c_ulong,
@@ -14,8 +12,7 @@ use crate::{
 
 use super::view::{
     fields,
-    from_c,
-    FromC,
+    known,
     View, //
 };
 
@@ -56,30 +53,11 @@ impl Vm {
     }
 }
 
-/// A VM that is being created.
-///
-/// # Invariants
-///
-/// Nobody else has access to the VM for the lifetime `'a`.
-#[derive(Clone, Copy)]
-pub struct NewVm<'a>(&'a Vm);
-
-impl FromC for NewVm<'_> {
-    type Raw = *mut bindings::kvm;
-
-    #[inline(always)]
-    unsafe fn from_c(raw: *mut bindings::kvm) -> Self {
-        // INVARIANT: The caller guarantees that nobody else has access.
-        // SAFETY: The caller guarantees that the VM is valid.
-        Self(unsafe { from_c(raw) })
-    }
-}
-
-impl Deref for NewVm<'_> {
-    type Target = Vm;
-
-    #[inline]
-    fn deref(&self) -> &Vm {
-        self.0
-    }
+known! {
+    /// A VM that is being created.
+    ///
+    /// # Invariants
+    ///
+    /// Nobody else has access to the VM for the lifetime `'a`.
+    pub struct NewVm<'_>(Vm);
 }

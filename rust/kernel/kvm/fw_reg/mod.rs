@@ -5,7 +5,10 @@
 //! Reference: `Documentation/virt/kvm/arm/fw-pseudo-registers.rst`.
 
 use crate::{
-    bindings,
+    bindings::{
+        self,
+        kvm_one_reg, //
+    },
     ffi::{
         c_int,
         c_ulong, //
@@ -71,6 +74,11 @@ calls! {
         /// Needs a valid vCPU of a valid VM only. There are no features before
         /// `KVM_ARM_VCPU_INIT`.
         fn has_feature(feature: c_int) -> bool = vcpu_has_feature;
+        /// Lets C read a firmware register, without an access to userspace. Needs a valid vCPU
+        /// only.
+        pub fn c_get_fw_reg(reg: &kvm_one_reg, val: &mut u64) -> c_int = kvm_arm_c_get_fw_reg;
+        /// Lets C write a firmware register. Needs a valid vCPU only.
+        pub fn c_set_fw_reg(reg: &kvm_one_reg, val: u64) -> c_int = kvm_arm_c_set_fw_reg;
     }
 }
 

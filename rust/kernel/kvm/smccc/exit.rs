@@ -5,8 +5,6 @@
 //! C headers: [`include/kvm/arm_hypercalls.h`](srctree/include/kvm/arm_hypercalls.h),
 //! [`include/uapi/linux/kvm.h`](srctree/include/uapi/linux/kvm.h)
 
-use core::ops::Deref;
-
 use crate::{
     bindings,
     types::Opaque, //
@@ -27,31 +25,20 @@ use crate::kvm::{
         calls,
         field,
         fields,
-        from_c,
-        FromC,
+        known,
         View, //
     },
     Vcpu, //
 };
 
-/// A vCPU whose exit from the guest is being handled.
-///
-/// # Invariants
-///
-/// The current task handles the exit. So no other task accesses the vCPU's registers or its notes,
-/// and no other part of the kernel its `struct kvm_run`.
-#[derive(Clone, Copy)]
-pub struct ExitedVcpu<'a>(&'a Vcpu);
-
-impl FromC for ExitedVcpu<'_> {
-    type Raw = *mut bindings::kvm_vcpu;
-
-    #[inline(always)]
-    unsafe fn from_c(raw: *mut bindings::kvm_vcpu) -> Self {
-        // INVARIANT: The caller guarantees that the current task handles an exit.
-        // SAFETY: The caller guarantees that the vCPU is valid.
-        Self(unsafe { from_c(raw) })
-    }
+known! {
+    /// A vCPU whose exit from the guest is being handled.
+    ///
+    /// # Invariants
+    ///
+    /// The current task handles the exit. So no other task accesses the vCPU's registers or its
+    /// notes, and no other part of the kernel its `struct kvm_run`.
+    pub struct ExitedVcpu<'_>(Vcpu);
 }
 
 /// The memory in which KVM describes an exit to userspace.
@@ -62,7 +49,7 @@ impl FromC for ExitedVcpu<'_> {
 #[repr(transparent)]
 struct Run(Opaque<bindings::kvm_run>);
 
-// SAFETY: It wraps the structure, and `ExitedVcpu::run()` creates the references.
+// SAFETY: It wraps the structure, and `ExitedVcpu::run_field()` creates the references.
 unsafe impl View for Run {
     type C = bindings::kvm_run;
 }
@@ -73,8 +60,9 @@ fields! {
         fn regs_field() -> Own<[u64; 31]> = arch.ctxt.regs.regs;
         /// As above.
         fn pstate_field() -> Own<u64> = arch.ctxt.regs.pstate;
-        /// Set when the vCPU is created, before anybody else knows it.
-        fn run_field() -> Fixed<*mut bindings::kvm_run> = run;
+        /// Set when the vCPU is created, before anybody else knows it. A vCPU has this memory as
+        /// long as it is valid; the exit is ours by the type invariant.
+        fn run_field() -> Linked<Run> = run;
         /// C writes it while it holds the vCPU's mutex, and now the current task does.
         fn steal_base_field() -> Fixed<u64> = arch.steal.base;
     }
@@ -183,18 +171,7 @@ impl ExitedVcpu<'_> {
 
     #[inline]
     fn run(&self) -> &Run {
-        // SAFETY: A vCPU has this memory as long as it is valid; the exit is ours by the type
-        // invariant.
-        unsafe { from_c(self.run_field().get()) }
-    }
-}
-
-impl Deref for ExitedVcpu<'_> {
-    type Target = Vcpu;
-
-    #[inline]
-    fn deref(&self) -> &Vcpu {
-        self.0
+        self.run_field().get()
     }
 }
 

@@ -30,7 +30,10 @@ use crate::kvm::{
         FuncId,
         FwVm, //
     },
-    view::fields,
+    view::{
+        calls,
+        fields, //
+    },
     ConfigLock,
     Guard,
     Held,
@@ -54,6 +57,13 @@ pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
 #[inline]
 pub fn request_from(filter: bindings::kvm_smccc_filter) -> FilterRequest {
     FilterRequest::new(filter.base, filter.nr_functions, filter.action, filter.pad)
+}
+
+calls! {
+    /// Shifts the bits of the entry, which is no address.
+    fn to_value(entry: *mut c_void) -> c_ulong = xa_to_value;
+    /// Shifts the bits of the value.
+    fn from_value(value: c_ulong) -> *mut c_void = xa_mk_value;
 }
 
 fields! {
@@ -83,8 +93,8 @@ impl Vm {
     /// Returns the filter's entry for a function.
     #[inline]
     pub fn smccc_filter_entry(&self, id: FuncId) -> FilterEntry {
-        // SAFETY: An entry is a value; null, for no entry, counts as 0.
-        let value = unsafe { bindings::xa_to_value(self.find(id, id)) };
+        // An entry is a value; null, for no entry, counts as 0.
+        let value = to_value(self.find(id, id));
         // CAST: `unsigned long` has 64 bits on arm64.
         FilterEntry::from_raw(value as u64)
     }
@@ -137,7 +147,7 @@ impl FilterLocked for Held<'_, ConfigLock> {
                 self.filter_field().as_ptr(),
                 range.first.to_raw() as c_ulong,
                 range.last.to_raw() as c_ulong,
-                bindings::xa_mk_value(range.action.to_raw() as c_ulong),
+                from_value(range.action.to_raw() as c_ulong),
                 bindings::GFP_KERNEL_ACCOUNT,
             )
         };

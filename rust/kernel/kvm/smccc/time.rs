@@ -42,13 +42,13 @@ impl Vm {
         unsafe { bindings::ktime_get_snapshot_id(clock, snapshot.as_mut_ptr()) };
         let snapshot = snapshot.as_ptr();
 
-        // SAFETY: The function always writes this field.
-        if unsafe { (*snapshot).valid } == 0 {
-            return None;
-        }
-        // SAFETY: The snapshot is valid, so the function has written these fields as well.
-        let (id, systime, cycles) =
-            unsafe { ((*snapshot).cs_id, (*snapshot).systime, (*snapshot).cycles) };
+        // SAFETY: The function always writes the first of these fields, and all if it is not 0.
+        let (id, systime, cycles) = unsafe {
+            if (*snapshot).valid == 0 {
+                return None;
+            }
+            ((*snapshot).cs_id, (*snapshot).systime, (*snapshot).cycles)
+        };
         if id != bindings::clocksource_ids_CSID_ARM_ARCH_COUNTER {
             return None;
         }

@@ -22,7 +22,6 @@ use kernel::{
         Copied,
         Held,
         Vcpu,
-        View,
         Vm, //
     },
     prelude::*, //
@@ -94,17 +93,14 @@ pub(crate) fn write(copy: &PlainVm, reg: FwReg, value: u64) -> Outcome {
 pub(crate) fn c_get(vcpu: &Vcpu, id: u64) -> Outcome {
     let reg = bindings::kvm_one_reg { id, addr: 0 };
     let mut val = 0;
-    // SAFETY: The vCPU is valid, and `val` can be written.
-    let ret =
-        unsafe { bindings::kvm_arm_c_get_fw_reg(vcpu.as_ptr(), &raw const reg, &raw mut val) };
+    let ret = vcpu.c_get_fw_reg(&reg, &mut val);
     Outcome { ret, val }
 }
 
 /// Lets C write a firmware register. Returns 0 or a negative errno.
 pub(crate) fn c_set(vcpu: &Vcpu, id: u64, val: u64) -> c_int {
     let reg = bindings::kvm_one_reg { id, addr: 0 };
-    // SAFETY: The vCPU is valid.
-    unsafe { bindings::kvm_arm_c_set_fw_reg(vcpu.as_ptr(), &raw const reg, val) }
+    vcpu.c_set_fw_reg(&reg, val)
 }
 
 /// Lets C read a firmware register, and compares.
