@@ -175,9 +175,8 @@ void kvm_arm_use_opt_ins(void);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 
 /*
- * For doors between functions of the same type whose stack frame would cost
- * more than the door: the kernel is built without sibling calls. Without
- * CONFIG_KVM_ARM64_RUST, there is no door.
+ * For C code whose door jumps to it: in line, its stack frame would be that of
+ * the door. Without CONFIG_KVM_ARM64_RUST, there is no door.
  */
 #ifdef CONFIG_KVM_ARM64_RUST
 #define __kvm_arm_abi_out_of_line	noinline
@@ -195,6 +194,11 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 #define __kvm_arm_abi_twice
 #endif
 
+/*
+ * For a door that has a function for itself, of the type of the three that it
+ * leads to. The kernel is built without sibling calls: by kvm_arm_abi_serve(),
+ * each call would go through a stack frame that has no use.
+ */
 #if defined(CONFIG_KVM_ARM64_RUST) && __has_attribute(__musttail__)
 #define __kvm_arm_abi_jump	__attribute__((__musttail__))
 #else
@@ -229,20 +233,6 @@ static __always_inline bool kvm_arm_abi_rust_alone(void)
  */
 #define kvm_arm_abi_serve(c, rust, slow)				\
 	(!kvm_arm_abi_on() ? (c) : kvm_arm_abi_rust_alone() ? (rust) : (slow))
-
-/**
- * kvm_arm_abi_rust - Ask whether Rust serves a surface
- * @surface: The surface
- *
- * For the head of a C function that has a Rust twin, or for its callers.
- *
- * Return: true in mode rust, false in the modes c and check.
- */
-static __always_inline bool kvm_arm_abi_rust(enum kvm_arm_abi_surface surface)
-{
-	return kvm_arm_abi_on() &&
-	       (kvm_arm_abi_rust_alone() || kvm_arm_abi_count(surface));
-}
 
 /**
  * kvm_arm_abi_checking - Ask whether to judge C's decisions

@@ -34,8 +34,9 @@ OURS = re.compile(
     # Rust: the core crate, the exports, the module of the kernel's crate
     r"|kvm_abi|9kvm_arm64|6kernel3kvm"
     # Static functions that the patches add
-    r"|^(?:accept_id_reg|copy_opt_in_reg_indices|kvm_psci_\w+_watched"
-    r"|vgic_mmio_\w+_vcpuif_(?:slow|c))$")
+    r"|^(?:copy_opt_in_reg_indices|kvm_psci_\w+_watched"
+    r"|(?:arm64_check_features|get_reg_writable_masks|kvm_arm_init_hypercalls"
+    r"|vgic_mmio_\w+_vcpuif)_(?:c|rust|slow))$")
 
 
 def symbols(path: Path) -> set[str]:

@@ -33,15 +33,6 @@ const ORDERS: &[Order] = &[
     // `Switch::server()`
     Order {
         file: "include/kvm/arm_abi.h",
-        function: "static __always_inline bool kvm_arm_abi_rust(",
-        steps: &[
-            "kvm_arm_abi_on()",
-            "kvm_arm_abi_rust_alone()",
-            "kvm_arm_abi_count(",
-        ],
-    },
-    Order {
-        file: "include/kvm/arm_abi.h",
         function: "kvm_arm_abi_set_fw_reg(",
         steps: &[
             "kvm_arm_abi_serve(",

@@ -66,20 +66,26 @@ long abi_test_mismatches(void)
 	return sum;
 }
 
+/* Whether a door leads to Rust. */
+static bool abi_test_rust_serves(void)
+{
+	return kvm_arm_abi_serve(false, true, kvm_arm_abi_count(KVM_ARM_ABI_FW_REG));
+}
+
 static void mode_chooses_the_side(struct kunit *test)
 {
 	abi_test_set_mode(KVM_ARM_ABI_C);
-	KUNIT_EXPECT_FALSE(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG));
+	KUNIT_EXPECT_FALSE(test, abi_test_rust_serves());
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 
 	abi_test_set_mode(KVM_ARM_ABI_RUST);
-	KUNIT_EXPECT_TRUE(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG));
+	KUNIT_EXPECT_TRUE(test, abi_test_rust_serves());
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 
 	abi_test_set_mode(KVM_ARM_ABI_CHECK);
-	KUNIT_EXPECT_FALSE(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG));
+	KUNIT_EXPECT_FALSE(test, abi_test_rust_serves());
 	KUNIT_EXPECT_TRUE(test, static_key_enabled(&kvm_arm_abi_check_key));
 	KUNIT_EXPECT_TRUE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 
@@ -108,7 +114,7 @@ static void c_alone_costs_one_nop(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, static_key_enabled(&kvm_arm_abi_key), cases[i].on);
 		KUNIT_EXPECT_EQ(test, static_key_enabled(&kvm_arm_abi_rust_key),
 				cases[i].rust);
-		KUNIT_EXPECT_EQ(test, kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG),
+		KUNIT_EXPECT_EQ(test, abi_test_rust_serves(),
 				cases[i].mode == KVM_ARM_ABI_RUST);
 	}
 }
@@ -142,7 +148,7 @@ static void calls_are_counted_by_side(struct kunit *test)
 		abi_test_set_mode(cases[i].mode);
 		count_set(NULL, cases[i].count);
 		abi_test_sum(&c0, &rust0);
-		kvm_arm_abi_rust(KVM_ARM_ABI_FW_REG);
+		abi_test_rust_serves();
 		abi_test_sum(&c, &rust);
 		KUNIT_EXPECT_EQ(test, c - c0, cases[i].c);
 		KUNIT_EXPECT_EQ(test, rust - rust0, cases[i].rust);
