@@ -303,6 +303,30 @@ rust_analyzer()
 	done
 }
 
+# rust_test: the kernel's own tests of its Rust code compile, with the abstractions, and
+# pass, and the examples of the core are among them. After kernel_warnings.
+rust_test()
+{
+	local log=$LOGS/rusttest.log
+	logged "$log" kbuild "$TREE" "$LINT" rusttest || return
+	awk '/^ *RUSTDOC T / { core = /kvm_abi/ }
+	     core && /^test result: ok\. [1-9]/ { found = 1 }
+	     END { exit !found }' "$log" ||
+		{ echo "rusttest has run no example of kvm_abi: see $log" >&2; return 1; }
+}
+
+# rust_doc: rustdoc makes pages of the core and the abstractions. After kernel_warnings.
+rust_doc()
+{
+	local log=$LOGS/rustdoc.log page html=$LINT/Documentation/output/rust/rustdoc
+	rm -rf "$html"
+	logged "$log" kbuild "$TREE" "$LINT" rustdoc || return
+	for page in kvm_abi/enum.FwReg kernel/kvm/struct.Vm; do
+		[[ -f $html/$page.html ]] || { echo "rustdoc made no $page.html: see $log" >&2; return 1; }
+	done
+	ours "$log"
+}
+
 # tied: C that serves more than the core knows does not compile. After kernel_warnings.
 tied()
 {
@@ -368,6 +392,8 @@ check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
 check "documentation" htmldocs
 check "clippy, W=1 and sparse in the kernel" kernel_warnings
 check "rust-analyzer" rust_analyzer
+check "rusttest" rust_test
+check "rustdoc" rust_doc
 check "C that the core does not know" tied
 check "C without the option" unchanged
 
