@@ -58,7 +58,7 @@ class Run:
     def seconds(self, config: Config, what: str, group: Group) -> float | None:
         """How long a boot took, if it is there."""
         place = self.place(config, what, group)
-        if not (place / _KEY).is_file():
+        if not (place / SECONDS).is_file():
             return None
         return float((place / SECONDS).read_text(encoding="utf-8"))
 
@@ -73,10 +73,17 @@ def _kept(place: Path, key: str) -> bool:
     return path.is_file() and path.read_text(encoding="utf-8") == key
 
 
+def _keep(place: Path, key: str) -> None:
+    """Unless a VM had a problem of its own, such as a timeout: then the next run boots again."""
+    if not any(place.rglob("problem")):
+        store.write(place / _KEY, key)
+
+
 def _begin(place: Path) -> None:
     if place.exists():
-        # First: without it the rest does not count.
-        (place / _KEY).unlink(missing_ok=True)
+        # First: without these the rest does not count.
+        for name in (_KEY, SECONDS):
+            (place / name).unlink(missing_ok=True)
         shutil.rmtree(place)
     place.mkdir(parents=True)
 
@@ -127,7 +134,7 @@ def save(run: Run, config: Config, group: Group) -> None:
     _boot(run, job, place, f"{_title(config, group)} saves {len(saved)} VMs")
     _unpack(disk, place / _STATES)
     disk.unlink()
-    store.write(place / _KEY, key)
+    _keep(place, key)
 
 
 def resume(run: Run, config: Config, group: Group) -> None:
@@ -140,7 +147,7 @@ def resume(run: Run, config: Config, group: Group) -> None:
         return
     _begin(place)
     _boot(run, job, place, f"{_title(config, group)} resumes {len(states)} VMs")
-    store.write(place / _KEY, key)
+    _keep(place, key)
 
 
 def all_boots(run: Run) -> list[str]:

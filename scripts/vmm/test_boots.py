@@ -98,6 +98,7 @@ class Running(Fixture):
         super().setUp()
         self.booted: list[Job] = []
         self.status = b"0\n"
+        self.more: dict[str, bytes] = {}
         patch = mock.patch.object(boot, "boot", self.fake)
         patch.start()
         self.addCleanup(patch.stop)
@@ -114,7 +115,7 @@ class Running(Fixture):
                     member = tarfile.TarInfo(f"./{words[1]}")
                     member.size = 5
                     archive.addfile(member, io.BytesIO(b"state"))
-        return Result(1.0, None, {"status": self.status, "a/uart": b"end\n"})
+        return Result(1.0, None, {"status": self.status, "a/uart": b"end\n", **self.more})
 
     def test_each_kernel_saves_and_then_resumes_all(self) -> None:
         self.assertEqual(run.all_boots(self.run_), [])
@@ -159,6 +160,14 @@ class Running(Fixture):
         run.store.file_digest.cache_clear()
         run.all_boots(self.run_)
         self.assertEqual(len(self.booted), 4)
+
+    def test_a_boot_with_a_vm_that_had_a_problem_is_tried_again(self) -> None:
+        self.more = {"a/problem": b"timeout: runs\n"}
+        self.assertEqual(run.all_boots(self.run_), [])
+        self.booted.clear()
+        run.all_boots(self.run_)
+        self.assertEqual(len(self.booted), 4)
+        self.assertEqual(len(main.timed(self.run_)), 4)
 
     def test_a_boot_that_fails_is_named_and_tried_again(self) -> None:
         self.status = b"1\n"

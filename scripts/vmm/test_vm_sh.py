@@ -72,6 +72,13 @@ class Script(unittest.TestCase):
         self.assertIn("timeout: answered a 1", self.attempt("a").problem)
         self.assertEqual(self.attempt("a").status, 0)
 
+    def test_a_small_vmm_that_hangs_is_a_timeout(self) -> None:
+        small = self.place / "root/small"
+        small.write_text("#!/bin/sh\nexec sleep 900\n", encoding="utf-8")
+        small.chmod(0o755)
+        self.run_script("PATIENCE=0.1; save a firecracker 3 probe $PWD/state")
+        self.assertIn("timeout: run --gic 3", self.attempt("a").problem)
+
     def test_a_tour_goes_through_all_modes(self) -> None:
         self.run_script("tour debian qemu-10 3 debian c rust check c")
         found = sorted(path.name for path in (self.place / "debian").iterdir())

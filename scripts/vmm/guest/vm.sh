@@ -142,6 +142,10 @@ small_vmm() {
 	timeout "$PATIENCE" "$VMM_ROOT/small" --like "$vmm" --letters cvpc "$@" \
 		>"$dir/uart" 2>"$dir/said"
 	echo $? >"$dir/status"
+	# What `timeout` of busybox and of coreutils return
+	case $(cat "$dir/status") in
+	124 | 143)	echo "timeout: $*" >>"$dir/problem" ;;
+	esac
 }
 
 is_small() {
