@@ -224,21 +224,27 @@ impl EnableCap {
     /// not zero, or if the set of wanted ranges is empty or has a range that does not exist.
     #[inline]
     pub fn opt_ins(&self) -> Result<OptIns, Reject> {
-        let cap = OptInCap::from_number(self.cap.into()).ok_or(Reject::InvalidValue)?;
+        self.wanted().ok_or(Reject::InvalidValue)
+    }
+
+    // An option, so that the compiler knows the only reason to refuse, and so the errno.
+    #[inline]
+    fn wanted(&self) -> Option<OptIns> {
+        let cap = OptInCap::from_number(self.cap.into())?;
         let [wanted, reserved @ ..] = self.args;
         let reserved_is_zero = reserved == [0; 3] && self.pad.iter().all(|byte| *byte == 0);
         if self.flags != 0 || !reserved_is_zero {
-            return Err(Reject::InvalidValue);
+            return None;
         }
         match cap {
             OptInCap::RegMaskRanges => Self::mask_ranges(wanted),
-            _ if wanted != 0 => Err(Reject::InvalidValue),
-            _ => Ok(cap.opt_ins()),
+            _ if wanted != 0 => None,
+            _ => Some(cap.opt_ins()),
         }
     }
 
     #[inline]
-    fn mask_ranges(wanted: u64) -> Result<OptIns, Reject> {
+    fn mask_ranges(wanted: u64) -> Option<OptIns> {
         let ranges = [OptIns::GIC_MASKS, OptIns::FW_MASKS];
         let found = ranges
             .into_iter()
@@ -246,8 +252,8 @@ impl EnableCap {
             .fold(OptIns::NONE, OptIns::union);
         // Reject an empty set, and one with unknown ranges.
         if found.is_empty() || u64::from(found.mask_ranges()) != wanted {
-            return Err(Reject::InvalidValue);
+            return None;
         }
-        Ok(found)
+        Some(found)
     }
 }
