@@ -19,6 +19,7 @@ default-*)	[[ -n $ABI ]] || args+=(--default-abi "${CONFIG#default-}") ;;
 esac
 [[ ${BRIEF:-} != y ]] || args+=(--brief)
 [[ $ALL != 1 ]] || args+=(--all)
+[[ $FIXES != 1 ]] || args+=(--fixed)
 [[ -z $FUZZ_SECONDS || $1 == kunit ]] || args+=(--seconds "$FUZZ_SECONDS")
 [[ -z $SEED || $1 == kunit ]] || args+=(--seed "$SEED")
 [[ -z $TESTS || $1 != run && $1 != quick ]] || args+=(--tests "$TESTS")

@@ -42,6 +42,31 @@ series()
 	sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"
 }
 
+# fixes: print the names of the patches that fix bugs of the base, in order. They are
+# for a tree without the overlay; where that has changed the same lines, laid/ has the
+# fix as it is after the series.
+fixes()
+{
+	(cd "$PATCHES" && find fixes -maxdepth 1 -name '*.patch' | sort)
+}
+
+# fixes_laid: print their names as they are applied after the series.
+fixes_laid()
+{
+	local patch
+	fixes | while read -r patch; do
+		[[ ! -f $PATCHES/fixes/laid/${patch##*/} ]] || patch=fixes/laid/${patch##*/}
+		printf '%s\n' "$patch"
+	done
+}
+
+# laid_series: print the names of the patches to lay, in order.
+laid_series()
+{
+	series
+	[[ $FIXES != 1 ]] || fixes_laid
+}
+
 # git_apply DIR ARGS...: git apply on the files in DIR, without using a repository
 # that happens to contain DIR.
 git_apply()
@@ -89,7 +114,7 @@ stage_base()
 stage_patches()
 {
 	local patch files
-	mapfile -t files < <(series | while read -r patch; do
+	mapfile -t files < <(laid_series | while read -r patch; do
 		[[ -f $PATCHES/$patch ]] || die "patches/$LINUX/series names $patch, which does not exist"
 		patched "$patch"
 	done | sort -u)
@@ -99,5 +124,5 @@ stage_patches()
 	while read -r patch; do
 		git_apply "$1" "$PATCHES/$patch" ||
 			die "patches/$LINUX/$patch does not apply to Linux $(tree_version "$(base_tree)")"
-	done < <(series)
+	done < <(laid_series)
 }

@@ -3,7 +3,8 @@
 #
 # Usage: scripts/series.sh (in the environment, BUILD=1: build every step too;
 # ONLY=selftests: only the selftests that the series begins with, which need nothing
-# but the base tree, in $O/series-selftests)
+# but the base tree, in $O/series-selftests; ONLY=fixes: the fixes of the base's bugs,
+# in $O/series-fixes)
 #
 # Make $O/series: the overlay as patches for `git am` on the base tree. Each entry
 # of patches/<base>/series becomes one commit: its diff, plus the payload named by
@@ -44,11 +45,11 @@ claim()
 # chosen: print the names of the patches that are wanted, in order.
 chosen()
 {
-	if [[ -n $ONLY ]]; then
-		series | sed '/^selftests\//!Q'
-	else
-		series
-	fi
+	case $ONLY in
+	selftests)	series | sed '/^selftests\//!Q' ;;
+	fixes)		fixes ;;
+	*)		series ;;
+	esac
 }
 
 # commit PATCH: commit one entry of the series.

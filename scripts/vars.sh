@@ -50,7 +50,11 @@ one_of VMM "$VMM" "$VMM_VALUES"
 one_of CONFIG "$CONFIG" "$CONFIG_VALUES"
 # A part of the series
 ONLY=${ONLY:-}
-one_of ONLY "$ONLY" "selftests"
+one_of ONLY "$ONLY" "selftests fixes"
+# The fixes of the base's bugs, laid after the series
+FIXES=${FIXES:-0}
+one_of FIXES "$FIXES" "0 1"
+export FIXES
 # Every machine, instead of the two main ones
 ALL=${ALL:-0}
 one_of ALL "$ALL" "0 1"
@@ -91,6 +95,7 @@ for name in ABI GIC CPU MODE TESTS CMDLINE VMM; do
 	[[ -z ${!name} ]] || PART+="${PART:+ }$name=${!name}"
 done
 [[ $CONFIG == base ]] || PART+="${PART:+ }CONFIG=$CONFIG"
+[[ $FIXES == 0 ]] || PART+="${PART:+ }FIXES=1"
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
@@ -202,6 +207,7 @@ RUST_STD_ARM64=$CACHE/rust-std-arm64
 TREE=$OUT/linux			# the base with the overlay on it
 KOUT=$OUT/kernel		# O= of the kernel's build
 RESULTS=$OUT/results
+[[ $FIXES == 0 ]] || RESULTS+=/fixes
 if [[ $CONFIG != base ]]; then
 	KOUT+=-$CONFIG RESULTS+=/$CONFIG
 fi

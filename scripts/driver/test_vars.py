@@ -21,6 +21,8 @@ BAD = (
     ({"CPU": "x86_64"}, "good values: max, "),
     ({"MODE": "nested", "CPU": "a64fx"}, "has no nested"),
     ({"CONFIG": "Release"}, "good values: base, debug"),
+    ({"FIXES": "yes"}, "good values: 0, 1"),
+    ({"ONLY": "kernel"}, "good values: selftests, fixes"),
     ({"TESTS": "a;b"}, "names of tests"),
     ({"JOBS": "0"}, "a number from 1"),
     ({"FUZZ_SECONDS": "1h"}, "a number from 1"),
