@@ -122,6 +122,7 @@ TESTS = (
     Test("first_run", calls=("fw_reg", "id_reg", "smccc", "smccc_filter")),
     Test("time_offset", calls=("smccc",)),
     Test("pvm_calls", calls=("fw_reg", "smccc")),
+    Test("base_bugs"),
     Test("fw_reg_switch", only_in=CHECK, flips=True, races=True),
     Test("fw_reg_trace", only_in=CHECK, flips=True),
     Test("abi_flip", only_in=CHECK, flips=True, brief=N1, races=True),
