@@ -113,10 +113,13 @@ stage_base()
 # patches. git apply has no fuzz: the context must match, only line numbers may differ.
 stage_patches()
 {
-	local patch files
+	local patch file files
 	mapfile -t files < <(laid_series | while read -r patch; do
 		[[ -f $PATCHES/$patch ]] || die "patches/$LINUX/series names $patch, which does not exist"
-		patched "$patch"
+		# A fix may change what is payload, too.
+		patched "$patch" | while read -r file; do
+			[[ $patch == fixes/* && -e $1/$file ]] || printf '%s\n' "$file"
+		done
 	done | sort -u)
 	wait "$!" || exit 1
 	[[ ${files[*]} != *include/uapi/* ]] || die "a patch changes include/uapi: the overlay must not touch it"
