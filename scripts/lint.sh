@@ -377,6 +377,7 @@ check "oldest compiler of kvmfit" "$ROOT/scripts/lint/msrv.sh"
 check "clippy on the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
+check "selftests alone: git am" env ONLY=selftests "$ROOT/scripts/series.sh" --apply-only
 check "fixes of the base: checkpatch --strict, git am" env ONLY=fixes "$ROOT/scripts/series.sh"
 check "fixes of the base apply to the overlay" fixes_laid_apply
 check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
