@@ -30,6 +30,10 @@ $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-
 	`make test` runs on both kernels)
 endif
 
+ifneq ($(and $(filter 1,$(FIXES)),$(filter test lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
+$(error FIXES=1 is for kernel, print-image, selftests, boot, run, quick, test-vm and fuzz)
+endif
+
 ifneq ($(filter 1,$(BASE_UPDATE)),)
 ifneq ($(MAKECMDGOALS),setup)
 $(error BASE_UPDATE=1 is for `make setup`)
@@ -102,6 +106,7 @@ Variables:
   KERNELS='a b'     matrix, vmm: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
   ALL=1             run: every machine and host state
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and so on
+  FIXES=1           lay the fixes of the base's bugs, too (docs/base-bugs.md)
   CONFIG=off|default-c|default-check|outline|cfi    a kernel of `make builds`
   SECONDS=          fuzz: how long (default 60); run: how long the timed tests run
   SEED=             seed of the random numbers (default: a new one for each run)
@@ -110,6 +115,7 @@ Variables:
   BASE=old.json     bench: compare with this earlier result; fail if a path is slower or
                     missing
   ONLY=selftests    series: only the selftests that it begins with, which need no Rust
+  ONLY=fixes        series: the fixes of the base's bugs, for a tree without the overlay
   BUILD=0           bench: do not measure how long the build takes
   KERNEL_SRC=       your own kernel tree instead of Debian's; it is not modified
   KERNEL_DEB=       a file with Debian's linux-source package, instead of a download

@@ -153,6 +153,21 @@ kbuild()
 		CC="ccache clang-22" BINDGEN="$BINDGEN" "$@"
 }
 
+# kselftests TREE HEADERS OUTPUT ARGS...: the make of KVM's selftests, for arm64 and
+# static, since the guest has no C library. LDFLAGS comes from the environment, since
+# KVM's Makefile appends to it. FORCE_TARGETS makes a test that does not build an
+# error. CCACHE_BASEDIR is empty: with it, ccache would write paths into dependency
+# files that make does not use.
+kselftests()
+{
+	local tree=$1 headers=$2 output=$3
+	shift 3
+	mkdir -p "$output"
+	clean_env env CCACHE_BASEDIR= LDFLAGS=-static make -C "$tree/tools/testing/selftests" -j"$JOBS" \
+		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc" \
+		TARGETS=kvm FORCE_TARGETS=1 O="$output" KHDR_INCLUDES="-isystem $headers/usr/include" "$@"
+}
+
 # cargo_env COMMAND...: run it with Debian's compiler only. Settings for the network,
 # such as the user's proxy, stay. Variables that change the compiler or its options
 # are removed or overridden; the ones set here also override cargo's configuration

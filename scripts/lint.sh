@@ -254,9 +254,22 @@ drawing()
 series_listed()
 {
 	local wrong
-	wrong=$(diff <(series | sort) <(cd "$PATCHES" && find . -name '*.patch' -printf '%P\n' | sort) |
+	wrong=$(diff <(series | sort) <(cd "$PATCHES" && find . -path ./fixes -prune -o -name '*.patch' -printf '%P\n' | sort) |
 		sed -n 's/^< /in the series file, but missing: /p; s/^> /not in the series file: /p')
 	[[ -z $wrong ]] || { printf '%s\n' "$wrong" >&2; return 1; }
+}
+
+# fixes_laid_apply: the fixes of the base's bugs apply after the series. Each that is
+# in laid/ is there instead of one for the base.
+fixes_laid_apply()
+{
+	local dir='' wrong
+	wrong=$(comm -13 <(fixes | sed 's|.*/||') <(cd "$PATCHES/fixes/laid" && ls))
+	[[ -z $wrong ]] || { echo "not a fix of the base: fixes/laid/$wrong" >&2; return 1; }
+	fresh_tmp dir "$OUT/stage-fixes"
+	mkdir "$dir"
+	stage_payload "$dir"
+	(FIXES=1 && stage_patches "$dir")
 }
 
 # ours LOG [FILE:WHAT...]: print the warnings of a log about our files or lines, and
@@ -388,6 +401,9 @@ check "oldest compiler of kvmfit" "$ROOT/scripts/lint/msrv.sh"
 check "clippy on the benchmark's plugin" "$ROOT/scripts/bench.sh" lint-plugin
 check "every patch is in the series" series_listed
 check "checkpatch --strict, git am" "$ROOT/scripts/series.sh"
+check "selftests alone: git am" env ONLY=selftests "$ROOT/scripts/series.sh" --apply-only
+check "fixes of the base: checkpatch --strict, git am" env ONLY=fixes "$ROOT/scripts/series.sh"
+check "fixes of the base apply to the overlay" fixes_laid_apply
 check "planted mutants apply" python mutants.check "$ROOT" "$TREE"
 check "documentation" htmldocs
 check "clippy, W=1 and sparse in the kernel" kernel_warnings

@@ -42,6 +42,31 @@ series()
 	sed -e 's/#.*//' -e 's/[[:space:]]*$//' -e '/^$/d' "$PATCHES/series"
 }
 
+# fixes: print the names of the patches that fix bugs of the base, in order. They are
+# for a tree without the overlay; where that has changed the same lines, laid/ has the
+# fix as it is after the series.
+fixes()
+{
+	(cd "$PATCHES" && find fixes -maxdepth 1 -name '*.patch' | sort)
+}
+
+# fixes_laid: print their names as they are applied after the series.
+fixes_laid()
+{
+	local patch
+	fixes | while read -r patch; do
+		[[ ! -f $PATCHES/fixes/laid/${patch##*/} ]] || patch=fixes/laid/${patch##*/}
+		printf '%s\n' "$patch"
+	done
+}
+
+# laid_series: print the names of the patches to lay, in order.
+laid_series()
+{
+	series
+	[[ $FIXES != 1 ]] || fixes_laid
+}
+
 # git_apply DIR ARGS...: git apply on the files in DIR, without using a repository
 # that happens to contain DIR.
 git_apply()
@@ -88,10 +113,13 @@ stage_base()
 # patches. git apply has no fuzz: the context must match, only line numbers may differ.
 stage_patches()
 {
-	local patch files
-	mapfile -t files < <(series | while read -r patch; do
+	local patch file files
+	mapfile -t files < <(laid_series | while read -r patch; do
 		[[ -f $PATCHES/$patch ]] || die "patches/$LINUX/series names $patch, which does not exist"
-		patched "$patch"
+		# A fix may change what is payload, too.
+		patched "$patch" | while read -r file; do
+			[[ $patch == fixes/* && -e $1/$file ]] || printf '%s\n' "$file"
+		done
 	done | sort -u)
 	wait "$!" || exit 1
 	[[ ${files[*]} != *include/uapi/* ]] || die "a patch changes include/uapi: the overlay must not touch it"
@@ -99,5 +127,5 @@ stage_patches()
 	while read -r patch; do
 		git_apply "$1" "$PATCHES/$patch" ||
 			die "patches/$LINUX/$patch does not apply to Linux $(tree_version "$(base_tree)")"
-	done < <(series)
+	done < <(laid_series)
 }

@@ -3,8 +3,7 @@
 #
 # Usage: scripts/selftests.sh
 #
-# Build the KVM selftests of $O/linux for arm64 (statically, since the guest has no C
-# library) and install them into $O/kselftest_install. The C examples of the
+# Build the KVM selftests of $O/linux and install them into $O/kselftest_install. The C examples of the
 # documentation must compile, too. Does nothing if neither the sources nor the result
 # changed since the last time.
 
@@ -24,14 +23,7 @@ build()
 {
 	kbuild "$TREE" "$KOUT" headers || return
 	examples || return
-	# LDFLAGS comes from the environment, since KVM's Makefile appends to it.
-	# FORCE_TARGETS makes a test that does not build an error. CCACHE_BASEDIR is
-	# empty: with it, ccache would write paths into dependency files that make does
-	# not use.
-	clean_env env CCACHE_BASEDIR= LDFLAGS=-static make -C "$TREE/tools/testing/selftests" -j"$JOBS" \
-		ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CC="ccache aarch64-linux-gnu-gcc" \
-		TARGETS=kvm FORCE_TARGETS=1 O="$OUT/kselftest" KSFT_INSTALL_PATH="$KSELFTEST" \
-		KHDR_INCLUDES="-isystem $KOUT/usr/include" install
+	kselftests "$TREE" "$KOUT" "$OUT/kselftest" KSFT_INSTALL_PATH="$KSELFTEST" install
 }
 
 STAMP=$STATE/selftests
@@ -49,7 +41,6 @@ inputs_and_result()
 }
 
 out_dir
-mkdir -p "$OUT/kselftest"
 if [[ -f $STAMP && -f $KSELFTEST/kselftest-list.txt && $(<"$STAMP") == "$(inputs_and_result)" ]]; then
 	note "nothing changed"
 	exit

@@ -1,15 +1,16 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/series.sh (in the environment, BUILD=1: build every step too;
+# Usage: scripts/series.sh [--apply-only] (in the environment, BUILD=1: build every step too;
 # ONLY=selftests: only the selftests that the series begins with, which need nothing
-# but the base tree, in $O/series-selftests)
+# but the base tree, in $O/series-selftests; ONLY=fixes: the fixes of the base's bugs,
+# in $O/series-fixes)
 #
 # Make $O/series: the overlay as patches for `git am` on the base tree. Each entry
 # of patches/<base>/series becomes one commit: its diff, plus the payload named by
 # the lines "Payload: <file or directory>" in its header. Checks that every payload
 # file is in exactly one commit, that `git am` gives the same tree as lay.sh, and
-# that checkpatch.pl --strict reports nothing.
+# that checkpatch.pl --strict reports nothing (--apply-only leaves that out).
 
 . "$(dirname "$0")/lib.sh"
 . "$ROOT/scripts/overlay.sh"
@@ -44,11 +45,11 @@ claim()
 # chosen: print the names of the patches that are wanted, in order.
 chosen()
 {
-	if [[ -n $ONLY ]]; then
-		series | sed '/^selftests\//!Q'
-	else
-		series
-	fi
+	case $ONLY in
+	selftests)	series | sed '/^selftests\//!Q' ;;
+	fixes)		fixes ;;
+	*)		series ;;
+	esac
 }
 
 # commit PATCH: commit one entry of the series.
@@ -121,15 +122,55 @@ check()
 	[[ -z $wrong ]] || { printf '%s' "$wrong" >&2; die "checkpatch.pl --strict has the complaints above"; }
 }
 
-# build: build every step of the series, in a separate tree in which only the files
-# that change are replaced. The last step equals the tree that `make kernel` builds.
+# cover: write the cover letter, if this series has one: its figures, its recipients and
+# the list of its patches are made anew.
+cover()
+{
+	local base template=$PATCHES/${ONLY:+$ONLY/}0000-cover-letter.md
+	[[ -f $template ]] || return 0
+	mkdir "$work/cover"
+	repo_git format-patch -q --no-signature --cover-letter -o "$work/cover" base..result
+	base="base: v$(tree_version "$(base_tree)")"
+	if [[ -n $KERNEL_SRC ]] && base=$(git -C "$KERNEL_SRC" rev-parse --verify -q HEAD); then
+		base="base-commit: $base"
+	elif [[ -z $KERNEL_SRC ]]; then
+		base+=" ($(pinned Package) $(pinned Version))"
+	fi
+	(cd "$ROOT/scripts" && clean_env /usr/bin/python3 -B -W error -m docs.cover "$ROOT" "$(base_tree)" 		"$template" "$work/cover/0000-cover-letter.patch" "$base" "$work"/series/*.patch) \
+		>"$work/letter" || die "the cover letter cannot be written"
+	mv "$work/letter" "$work/series/0000-cover-letter.patch"
+	# Whoever applies all files must not stumble over it.
+	repo_git checkout -q base
+	repo_git am -q --empty=drop "$work"/series/*.patch || die "git am rejects the cover letter"
+}
+
+# build_kernel TREE OUTPUT LOG: the core, KVM and what they need.
+build_kernel()
+{
+	# Not `configure`: early steps lack some symbols.
+	rm -f "$2/.configured"
+	allnoconfig "$3" "$1" "$2" && logged "$3" kbuild "$1" "$2" prepare arch/arm64/kvm/
+}
+
+# build_selftests TREE OUTPUT LOG: KVM's selftests.
+build_selftests()
+{
+	{ [[ -f $2/.config ]] || allnoconfig "$3" "$1" "$2"; } &&
+		logged "$3" kbuild "$1" "$2" headers &&
+		logged "$3" kselftests "$1" "$2" "$OUT/series-build/kselftest" all
+}
+
+# build: build every step of the series, the kernel or the selftests as the step changes
+# them, in a separate tree in which only the files that change are replaced. The last
+# step equals the tree that `make kernel` builds.
 build()
 {
-	local tree=$OUT/series-build/linux output=$OUT/series-build/kernel n=0 id log tmp
+	local tree=$OUT/series-build/linux output=$OUT/series-build/kernel n=0 id log tmp changed base
+	base=$(base_tree)
 	if [[ ! -d $tree ]]; then
 		fresh_tmp tmp "$tree"
 		note "copying the kernel source"
-		logged "$LOGS/copy.log" rsync -a --exclude=/.git "$(base_tree)/" "$tmp/"
+		logged "$LOGS/copy.log" rsync -a --exclude=/.git "$base/" "$tmp/"
 		mv -T "$tmp" "$tree"
 	fi
 	for id in $(repo_git rev-list --reverse base..result) ; do
@@ -137,15 +178,21 @@ build()
 		repo_git checkout -q "$id"
 		log=$LOGS/series-$n.log
 		note "building step $n: $(repo_git log -1 --format=%s) … log: $log"
-		# Files of later steps, left by the previous run, would hide missing ones.
+		# Files of later steps, left by the previous run, would hide missing ones. With
+		# ONLY=, what other patches change is the base's.
 		(cd "$stage" && find . -type f -printf '%P\n') | while read -r file; do
-			[[ -e $repo/$file ]] || rm -f "$tree/$file"
+			if [[ -e $repo/$file ]]; then
+				continue
+			elif [[ -e $base/$file ]]; then
+				cmp -s "$base/$file" "$tree/$file" || cp "$base/$file" "$tree/$file"
+			else
+				rm -f "$tree/$file"
+			fi
 		done
 		rsync -rpc --exclude=/.git "$repo/" "$tree/"
-		# Not `configure`: early steps lack some symbols.
-		rm -f "$output/.configured"
-		if ! allnoconfig "$log" "$tree" "$output" ||
-			! logged "$log" kbuild "$tree" "$output" prepare arch/arm64/kvm/; then
+		changed=$(repo_git diff --name-only "$id~" "$id")
+		if { grep -q '^tools/' <<<"$changed" && ! build_selftests "$tree" "$output" "$log"; } ||
+			{ grep -qv '^tools/' <<<"$changed" && ! build_kernel "$tree" "$output" "$log"; }; then
 			die "step $n does not build; the whole log: $log"
 		fi
 	done
@@ -177,9 +224,10 @@ done < <(chosen)
 repo_git tag result
 repo_git format-patch -q --no-signature -o "$work/series" base..result
 verify
-check
+[[ ${1:-} == --apply-only ]] || check
+cover
 result=$OUT/series${ONLY:+-$ONLY}
 rm -rf "$result"
 cp -r "$work/series" "$result"
-note "$(find "$result" -name '*.patch' | wc -l) patches in $result"
+note "$(find "$result" -name '*.patch' ! -name 0000-\* | wc -l) patches in $result"
 [[ ${BUILD:-0} != 1 ]] || build

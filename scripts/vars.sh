@@ -44,7 +44,8 @@ for name in "${VARIABLES[@]}"; do
 	# KERNELS is a list, see below.
 	[[ ${GOOD[$name]} == '*' || $name == KERNELS ]] || one_of "$name" "${!name}" "${GOOD[$name]}"
 done
-ALL=${ALL:-0}
+# FIXES=1: the fixes of the base's bugs, laid after the series
+ALL=${ALL:-0} FIXES=${FIXES:-0}
 CONFIG=${CONFIG:-base}
 
 [[ -z $JOBS || $JOBS =~ ^[1-9][0-9]{0,3}$ ]] ||
@@ -72,6 +73,7 @@ for name in ABI GIC CPU MODE TESTS CMDLINE VMM; do
 	[[ -z ${!name} ]] || PART+="${PART:+ }$name=${!name}"
 done
 [[ $CONFIG == base ]] || PART+="${PART:+ }CONFIG=$CONFIG"
+[[ $FIXES == 0 ]] || PART+="${PART:+ }FIXES=1"
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 
@@ -183,6 +185,7 @@ RUST_STD_ARM64=$CACHE/rust-std-arm64
 TREE=$OUT/linux			# the base with the overlay on it
 KOUT=$OUT/kernel		# O= of the kernel's build
 RESULTS=$OUT/results
+[[ $FIXES == 0 ]] || RESULTS+=/fixes
 if [[ $CONFIG != base ]]; then
 	KOUT+=-$CONFIG RESULTS+=/$CONFIG
 fi

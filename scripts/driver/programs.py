@@ -77,6 +77,8 @@ def guest_arguments(task: str, settings: Settings) -> list[str | Path]:
         arguments.append("--stock")
     elif config.startswith("default-") and not settings["ABI"]:
         arguments += ["--default-abi", config.removeprefix("default-")]
+    if settings["FIXES"] == "1":
+        arguments.append("--fixed")
     if settings.is_brief:
         arguments.append("--brief")
     if settings["ALL"] == "1":

@@ -68,6 +68,8 @@ class Settings:
     @property
     def results(self) -> Path:
         results = self.out / "results"
+        if self["FIXES"] == "1":
+            results /= "fixes"
         return results if self.config == "base" else results / self.config
 
     @property

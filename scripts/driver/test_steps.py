@@ -121,11 +121,12 @@ class Table(unittest.TestCase):
 
 class Paths(Place):
     def test_those_of_a_kernel_are_those_of_the_scripts(self) -> None:
-        for config in ("base", "debug", "default-c"):
+        for config, fixes in (("base", "0"), ("debug", "0"), ("default-c", "0"), ("base", "1"),
+                              ("debug", "1")):
             ran = self.run_it("bash", "-c", '. scripts/lib.sh; echo "$OUT $KOUT $IMAGE $RESULTS"',
-                              CONFIG=config)
+                              CONFIG=config, FIXES=fixes)
             out, *paths = ran.out.split()
-            there = settings(OUT=out, CONFIG=config)
+            there = settings(OUT=out, CONFIG=config, FIXES=fixes)
             self.assertEqual([str(there.kernel), str(there.image), str(there.results)], paths)
 
 

@@ -58,10 +58,15 @@ class Files(unittest.TestCase):
             self.assertEqual([str(path) for path in flips.library_of(Path(place))],
                              ["arm64/abi/fuzz/args.c", "lib/arm64/abi/cases.c"])
 
-    def test_a_test_that_failed(self) -> None:
+    def test_a_flip_that_is_noticed(self) -> None:
         said = "ok 1 selftests: kvm: fw_reg # SKIP\nnot ok 2 selftests: kvm: fw_reg_list # exit=1\n"
-        self.assertFalse(flips.failed(said, "fw_reg"))
-        self.assertTrue(flips.failed(said, "fw_reg_list"))
+        self.assertFalse(flips.noticed(said, "fw_reg"))
+        self.assertTrue(flips.noticed(said, "fw_reg_list"))
+        # One that fails anyway has to fail for the flip.
+        expected = frozenset(["fw_reg_list"])
+        self.assertFalse(flips.noticed(said, "fw_reg_list", expected))
+        flipped = f"# line 35: flipped arm64/fw_reg_list.c: EINVAL\n{said}"
+        self.assertTrue(flips.noticed(flipped, "fw_reg_list", expected))
 
 
 if __name__ == "__main__":

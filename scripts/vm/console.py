@@ -29,6 +29,8 @@ _RESULT = re.compile(r"^(ok|not ok) \d+ selftests: kvm: (\S+)\s*(?:#\s*(.*))?$")
 _START = re.compile(r"^# selftests: kvm: (\S+)$")
 _SKIP = re.compile(r"SKIP[\s:-]*(\S.*)")
 _ASSERT = "==== Test Assertion Failure ===="
+# How many failed cases a reason names
+MOST_CASES = 8
 _CSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # In a test's output: its plan, a case, the totals of its cases
 _PLAN = re.compile(r"^1\.\.([1-9]\d*)\b")
@@ -163,13 +165,13 @@ def _assertion(log: list[str]) -> str | None:
 
 
 def _fail_reason(directive: str, log: list[str]) -> str:
-    """The assertion or the first subtest that failed, or how the program ended."""
+    """The assertion or the subtests that failed, or how the program ended."""
     if assertion := _assertion(log):
         return assertion
-    for line in log:
-        if line.startswith("not ok "):
-            return line
-    return directive or "failed"
+    cases = [line for line in log if line.startswith("not ok ")]
+    if len(cases) > MOST_CASES:
+        cases[MOST_CASES:] = [f"and {len(cases) - MOST_CASES} more"]
+    return "; ".join(cases) or directive or "failed"
 
 
 def _case(ok: str, text: str) -> Case:

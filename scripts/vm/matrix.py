@@ -44,14 +44,17 @@ DEBUG_MODES = ("check", "rust")
 
 @dataclass(frozen=True)
 class Options:
-    """How long the timed tests run, and the seed of the random numbers."""
+    """How long the timed tests run, the seed of the random numbers, and whether the bugs of the
+    base are fixed, so that no test makes the kernel warn."""
     seconds: int | None = None
     seed: str | None = None
+    fixed: bool = False
 
     def of(self, test: str) -> tuple[str, ...]:
         timed = ("-t", str(self.seconds)) if self.seconds and test in TIMED else ()
         seeded = ("-s", self.seed) if self.seed and test in SEEDED else ()
-        return (*timed, *seeded)
+        warning = ("-w",) if self.fixed and test == "base_bugs" else ()
+        return (*timed, *seeded, *warning)
 
 
 @dataclass(frozen=True)

@@ -165,9 +165,12 @@ class Tests(unittest.TestCase):
         raw = one(assertion("x.c:7: a", "")[:2], "not ok 1 selftests: kvm: it # exit=254")
         self.assertEqual(raw.reason, "x.c:7: a")
 
-    def test_else_the_reason_is_the_first_failed_case_or_the_result(self) -> None:
+    def test_else_the_reason_is_the_failed_cases_or_the_result(self) -> None:
         end = "not ok 1 selftests: kvm: it # TIMEOUT 600 seconds"
-        self.assertEqual(one(tap("a", "!b", "!c"), end).reason, "not ok 2 b")
+        self.assertEqual(one(tap("a", "!b", "!c"), end).reason, "not ok 2 b; not ok 3 c")
+        many = one(tap(*(f"!{case}" for case in range(20))), end).reason
+        self.assertEqual(many.count("not ok"), console.MOST_CASES)
+        self.assertTrue(many.endswith("not ok 8 7; and 12 more"), many)
         self.assertEqual(one([], end).reason, "TIMEOUT 600 seconds")
         self.assertEqual(one([], "not ok 1 selftests: kvm: it").reason, "failed")
 

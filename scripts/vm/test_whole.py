@@ -14,9 +14,29 @@ from vm.fake import Guest, Ran, assertion, failed, passed, skipped
 RACE = failed(*assertion("include/kvm_syscalls.h:101: !r",
                          "pthread_getaffinity_np failed, rc: 3 errno: 4 (Interrupted system call)"))
 
+# The cases of base_bugs, and which of them fail on each machine
+BUGS = ("a VM with EL2: AArch32 ID registers are 0, and writes ignored",
+        "KVM_CREATE_VM: each IPA size is what the VM gets, others EINVAL",
+        "ICC_CTLR_EL1: a refused write changes nothing",
+        "a first KVM_RUN that failed: what is hidden later is UNDEFINED",
+        "WORKAROUND_2 and SSBS can be restored in the list's order",
+        "ID_AA64PFR1_EL1 without MTE can be written back")
+FOUND = {
+    "max GICv3 vhe": (3, 4, 5), "max GICv2 vhe": (4, 5), "neoverse-n1 GICv3 vhe": (3, 5),
+    "a64fx GICv3 vhe": (3,), "cortex-a72 GICv3 protected": (2, 3),
+    "max GICv3 nested": (1, 3, 4, 5),
+}
+
+
+def bugs(*found: int) -> fake.Said:
+    """The real output of base_bugs, without skips and details."""
+    return failed(*fake.tap(*(f"{'!' * (number in found)}{case}"
+                              for number, case in enumerate(BUGS, 1))))
+
 
 # The real output of these tests, which scripts/vm/expected must match.
 EXPECTED = {
+    **{(machine, "base_bugs"): bugs(*found) for machine, found in FOUND.items()},
     ("max GICv3 nested", "set_id_regs"): failed(*assertion(
         "arm64/set_id_regs.c:690: val == reset_mutable_bits(uc.args[2], uc.args[3])",
         "0 != 0xa (val != reset_mutable_bits(uc.args[2], uc.args[3]))")),
@@ -147,6 +167,32 @@ class OneMachine(Whole):
         ran = self.run_it(*self.WHERE, change=change)
         self.is_red(ran, "retried: steal_time: include")
         self.assertEqual(len(ran.boots), 2)
+
+
+    def test_a_bug_of_the_base_fails_only_as_expected(self) -> None:
+        where = ("--cpu", "neoverse-n1", "--abi", "c", "--tests", "base_bugs")
+        ran = self.run_it(*where)
+        self.assertEqual(ran.status, 0, ran.text)
+        self.assertIn("0 passed, 0 failed, 0 skipped, 1 failed as expected", ran.closing)
+        # One more, one less, and none
+        for found in ((2, 3, 5), (3,), ()):
+            def change(guest: Guest, found: tuple[int, ...] = found) -> None:
+                guest.said["base_bugs"] = bugs(*found) if found else passed(*BUGS)
+            with self.subTest(found):
+                self.is_red(self.run_it(*where, change=change), "expected to fail")
+
+    def test_with_the_fixes_nothing_is_expected_to_fail(self) -> None:
+        where = ("--cpu", "neoverse-n1", "--abi", "c", "--tests", "base_bugs", "--fixed")
+        self.is_red(self.run_it(*where), f"not ok 3 {BUGS[2]}; not ok 5 {BUGS[4]}")
+
+        def change(guest: Guest) -> None:
+            self.assertIn("base_bugs=-w", guest.boot.order)
+            guest.said["base_bugs"] = passed(
+                f"~{BUGS[0]}: VMs cannot have EL2 here", *BUGS[1:3],
+                f"~{BUGS[3]}: no FEAT_FGT, FEAT_TLBIRANGE or PMU", *BUGS[4:],
+                "a VM with a PMU of version 0: no warning")
+        ran = self.run_it(*where, change=change)
+        self.assertEqual(ran.status, 0, ran.text)
 
 
 class SeveralMachines(Whole):

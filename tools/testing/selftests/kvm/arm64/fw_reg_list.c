@@ -11,8 +11,8 @@
  *
  * Lists end at an inaccessible page, so that an id too many would be noticed;
  * or they end too early, so that KVM fails at each of the firmware registers,
- * which are consecutive in the middle of the list. Listing never changes their
- * values. fw_reg_errors tests access to a single register.
+ * which are consecutive in the list. Listing never changes their values.
+ * fw_reg_errors tests access to a single register.
  */
 #include <errno.h>
 
@@ -93,7 +93,9 @@ static void check_list_too_small(int unused)
 	expect_too_small(1, total);
 	expect_too_small(first, total);
 	expect_too_small(first + 1, total);
-	expect_too_small(first + NR_FW_REGS, total);
+	/* They may be the last ones. */
+	if (first + NR_FW_REGS < total)
+		expect_too_small(first + NR_FW_REGS, total);
 	expect_too_small(total - 1, total);
 	fw_expect_state(vcpu, &state, "KVM_GET_REG_LIST");
 }
