@@ -129,10 +129,10 @@ static int this_cpu(void)
 	return mrs_read(5).value & 15;
 }
 
-/* Enable the timer's interrupt, so that it ends WFI; it stays masked in PSTATE. A VMM that does
- * not save the interrupt controller makes this necessary again.
+/* Give the interrupt controller a state that a VMM can save: the timer's interrupt is enabled, and
+ * masked in PSTATE. A VMM that does not save the controller makes this necessary again.
  */
-static void enable_timer(void)
+static void set_up_gic(void)
 {
 	u64 cpu = gic_version() == 3 ? GICR_SGI(this_cpu()) : GICD;
 
@@ -153,14 +153,20 @@ static void enable_timer(void)
 	write32(cpu + ISENABLER0, TIMER_PPI);
 }
 
-/* Wait ten milliseconds. */
+/* Wait ten milliseconds, by the event stream. No interrupt may be needed to go on: a VMM that does
+ * not save the interrupt controller may stop this CPU right after set_up_gic().
+ */
 static void rest(void)
 {
-	u64 ticks = mrs_read(CNTFRQ).value / 100;
+	u64 ticks = mrs_read(CNTFRQ).value / 100, begin, now;
 
-	enable_timer();
-	asm volatile("msr cntv_tval_el0, %0; msr cntv_ctl_el0, %1; isb; wfi; msr cntv_ctl_el0, xzr; isb"
-		     : : "r"(ticks), "r"(1UL));
+	set_up_gic();
+	/* CNTKCTL_EL1.EVNTEN, an event each 2^16 ticks */
+	asm volatile("msr cntkctl_el1, %1; isb; mrs %0, cntvct_el0"
+		     : "=r"(begin) : "r"(15UL << 4 | 1UL << 2));
+	do
+		asm volatile("wfe; isb; mrs %0, cntvct_el0" : "=r"(now));
+	while (now - begin < ticks);
 }
 
 static void say_register(int which)
