@@ -389,7 +389,8 @@ macro_rules! calls {
                     let view: &$view = self;
                     let ptr = <$view as $crate::kvm::view::View>::as_ptr(view);
                     // SAFETY: By the requirements of `View` the structure is valid as long as the
-                    // view, and so is what a reference refers to. The entry is true of the function.
+                    // view, and so is what a reference refers to. The entry is true of the
+                    // function.
                     unsafe { $crate::bindings::$f(ptr $(, $arg)*) }
                 }
             )+

@@ -337,7 +337,7 @@ static void check_pmu_version(int unused)
 	kernel_log_read(NULL);
 	vm = __fw_vm_create(1, PSCI_0_2 | PMU_V3, fw_guest_code, &vcpu);
 	dfr0 = vcpu_get_reg(vcpu, id);
-	vcpu_set_reg(vcpu, id, dfr0 & ~ID_AA64DFR0_EL1_PMUVer);
+	vcpu_set_reg(vcpu, id, dfr0 & ~GENMASK(11, 8)); /* PMUVer */
 	ret = __vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &vcpu->init);
 	test_expect(!ret, "KVM_ARM_VCPU_INIT: %s", strerror(errno));
 	ret = kernel_log_read(NULL);
