@@ -285,7 +285,8 @@ static void check_list_order(int unused)
 	vms[0] = fw_vm_create_one(&from);
 	vms[1] = fw_vm_create_one(&to);
 	val = vcpu_get_reg(from, pfr1);
-	vcpu_set_reg(from, pfr1, val & ~ID_AA64PFR1_EL1_SSBS);
+	expect_set(from, pfr1, val & ~ID_AA64PFR1_EL1_SSBS, 0,
+		   "ID_AA64PFR1_EL1");
 
 	if (vcpu_get_reg(from, wa2) == vcpu_get_reg(to, wa2)) {
 		test_skip("the level does not depend on SSBS on this host");
