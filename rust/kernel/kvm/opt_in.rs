@@ -82,7 +82,8 @@ calls! {
         /// Needs a valid VM only.
         fn has_initialised_vgic() -> bool = vgic_initialized;
         /// Needs a VM whose lock is held, as it is by the type invariant.
-        fn read_gicv3_state(state: &mut bindings::kvm_arm_gicv3_state) -> bool = kvm_arm_gicv3_state;
+        fn read_gicv3_state(state: &mut bindings::kvm_arm_gicv3_state) -> bool =
+            kvm_arm_gicv3_state;
     }
 }
 
