@@ -27,6 +27,9 @@
 #define PSCI_0_2	BIT(KVM_ARM_VCPU_PSCI_0_2)
 #define PMU_V3		BIT(KVM_ARM_VCPU_PMU_V3)
 
+/* The PMU's version in ID_AA64DFR0_EL1 */
+#define PMU_VERSION	GENMASK(11, 8)
+
 static void expect_set(struct kvm_vcpu *vcpu, u64 id, u64 val, int want,
 		       const char *what)
 {
@@ -338,7 +341,7 @@ static void check_pmu_version(int unused)
 	kernel_log_read(NULL);
 	vm = __fw_vm_create(1, PSCI_0_2 | PMU_V3, fw_guest_code, &vcpu);
 	dfr0 = vcpu_get_reg(vcpu, id);
-	vcpu_set_reg(vcpu, id, dfr0 & ~GENMASK(11, 8)); /* PMUVer */
+	vcpu_set_reg(vcpu, id, dfr0 & ~PMU_VERSION);
 	ret = __vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &vcpu->init);
 	test_expect(!ret, "KVM_ARM_VCPU_INIT: %s", strerror(errno));
 	ret = kernel_log_read(NULL);
