@@ -60,6 +60,7 @@ mod smccc;
 pub mod vectors;
 mod vgic_v2;
 mod visit;
+mod vm_config;
 
 pub use field::{
     FeatureLevel,
@@ -91,11 +92,18 @@ pub use fw_reg::{
 
 // The ID registers.
 pub use id_reg::{
+    CacheGeometry,
+    CacheSelector,
     FeatureField,
     FeatureIdIndex,
     FeatureRegister,
+    IdReg,
+    IdRegState,
+    IdVisibility,
+    PlainIdReg,
     SafeValue,
-    SysReg, //
+    SysReg,
+    VmIdIndex, //
 };
 
 // The masks of the bits that userspace can change.
@@ -167,7 +175,28 @@ pub use opt_in::{
     OptInLocked,
     OptInVm,
     OptIns,
+    PromiseLocked,
+    Promises,
     Route,
     Scope,
     VmReg, //
+};
+
+// The configuration of a VM as a whole.
+pub use vm_config::{
+    BadConfigRequest,
+    ConfigAnswer,
+    ConfigDone,
+    ConfigEntry,
+    ConfigFlags,
+    ConfigHost,
+    ConfigOp,
+    ConfigReading,
+    ConfigReason,
+    ConfigReg,
+    ConfigRequest,
+    ConfigSlot,
+    ConfigVm,
+    ConfigWorkspace, //
+    VmConfig,
 };

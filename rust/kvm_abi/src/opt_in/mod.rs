@@ -12,6 +12,7 @@ use crate::{
 
 mod enable;
 mod levels;
+mod promise;
 mod scope;
 mod vm_reg;
 
@@ -25,6 +26,10 @@ pub use levels::{
     FeatureLevels,
     FieldIndex,
     FieldMask, //
+};
+pub use promise::{
+    PromiseLocked,
+    Promises, //
 };
 pub use scope::Scope;
 pub use vm_reg::{
