@@ -98,6 +98,8 @@ pub use id_reg::{
     FeatureIdIndex,
     FeatureRegister,
     IdReg,
+    IdRegAccess,
+    IdRegLocked,
     IdRegState,
     IdVisibility,
     PlainIdReg,

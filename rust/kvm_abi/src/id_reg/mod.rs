@@ -14,11 +14,16 @@ use crate::{
     Reject, //
 };
 
+mod access;
 mod cache;
 mod plain;
 mod surface;
 mod sys_reg;
 
+pub use access::{
+    IdRegAccess,
+    IdRegLocked, //
+};
 pub use cache::{
     CacheGeometry,
     CacheSelector, //

@@ -110,6 +110,15 @@ pub(crate) struct IdRefusal {
     pub(crate) accepted: u64,
 }
 
+/// An [`IdRefusal`] before anybody has looked at what would be accepted.
+struct Refused {
+    reject: Reject,
+    needs_capability: bool,
+    bits: u64,
+    /// What may be accepted, before the current value.
+    instead: Option<u64>,
+}
+
 const UNSIGNED: Sign = Sign::Unsigned;
 
 /// Fields of `ID_AA64PFR0_EL1`.
@@ -216,6 +225,22 @@ const fn bits_if(broken: bool, field: Field) -> u64 {
 }
 
 impl IdReg {
+    /// The registers whose writes have a function of their own in C, in the order of C's table. That
+    /// of one of them, `ID_AA64PFR2_EL1`, has no rule.
+    pub const FUNCTIONS: [SysReg; 11] = [
+        SysReg::new(3, 0, 0, 0, 0),
+        SysReg::new(3, 0, 0, 0, 6),
+        SysReg::new(3, 0, 0, 1, 2),
+        SysReg::new(3, 0, 0, 4, 0),
+        SysReg::new(3, 0, 0, 4, 1),
+        SysReg::new(3, 0, 0, 4, 2),
+        SysReg::new(3, 0, 0, 5, 0),
+        SysReg::new(3, 0, 0, 7, 0),
+        SysReg::new(3, 0, 0, 7, 2),
+        SysReg::new(3, 1, 0, 0, 7),
+        SysReg::new(3, 3, 0, 0, 1),
+    ];
+
     /// Returns the rule of a register, `None` if it is not an ID register that all vCPUs of a VM
     /// share.
     #[inline]
@@ -250,18 +275,32 @@ impl IdReg {
     /// - [`Reject::UnsafeValue`] as in [`FeatureRegister::decide`].
     #[inline]
     pub fn decide(self, value: u64, state: &impl IdRegState) -> Result<u64, Reject> {
-        self.judge(value, state).map_err(|refusal| refusal.reject)
+        self.weigh(value, state).map_err(|refused| refused.reject)
     }
 
     /// As [`IdReg::decide`], and says of a refused value for which bits it is refused and what
     /// would be accepted.
     #[inline]
     pub(crate) fn judge(self, value: u64, state: &impl IdRegState) -> Result<u64, IdRefusal> {
+        self.weigh(value, state).map_err(|refused| IdRefusal {
+            reject: refused.reject,
+            needs_capability: refused.needs_capability,
+            bits: refused.bits,
+            accepted: match refused.instead {
+                Some(instead) if self.is_safe(instead, state) => instead,
+                _ => state.current(),
+            },
+        })
+    }
+
+    /// As [`IdReg::judge`], without a look at what would be accepted.
+    #[inline]
+    fn weigh(self, value: u64, state: &impl IdRegState) -> Result<u64, Refused> {
         if state.visibility() == IdVisibility::RazIgnored {
             return Ok(state.current());
         }
         if self == Self::Implementation {
-            return judge_implementation(value, state);
+            return weigh_implementation(value, state);
         }
 
         let (stored, broken) = self.amend(value, state);
@@ -280,34 +319,28 @@ impl IdReg {
             Ok(0) => return Ok(stored),
             Ok(_) => Reject::UnsafeValue,
         };
-        let current = state.current();
-        Err(match not_safe {
+        let (bits, instead) = match not_safe {
             Ok(not_safe) if !ran => {
                 let bits = broken | not_safe;
-                let accepted = (stored & !bits) | (limit(state) & bits);
-                IdRefusal {
-                    reject,
-                    needs_capability: false,
-                    bits,
-                    accepted: if self.is_safe(accepted, state) {
-                        accepted
-                    } else {
-                        current
-                    },
-                }
+                (bits, Some((stored & !bits) | (limit(state) & bits)))
             }
-            _ => IdRefusal {
-                reject,
-                needs_capability: false,
-                bits: broken | (stored ^ current),
-                accepted: current,
-            },
+            _ => (broken | (stored ^ state.current()), None),
+        };
+        Err(Refused {
+            reject,
+            needs_capability: false,
+            bits,
+            instead,
         })
     }
 
-    /// Returns whether a VM that has not run accepts the value.
+    /// Returns whether a VM that has not run accepts the value. An implementation ID register is
+    /// asked only for values within its mask.
     #[inline]
     fn is_safe(self, value: u64, state: &impl IdRegState) -> bool {
+        if self == Self::Implementation {
+            return true;
+        }
         let (stored, broken) = self.amend(value, state);
         broken == 0 && limits(state).offending(stored, || state.fields()) == Ok(0)
     }
@@ -352,30 +385,29 @@ pub(crate) fn limit(state: &impl IdRegState) -> u64 {
 
 /// C: `set_imp_id_reg()`. Here the current value comes first, and the freeze after the capability.
 #[inline]
-fn judge_implementation(value: u64, state: &impl IdRegState) -> Result<u64, IdRefusal> {
+fn weigh_implementation(value: u64, state: &impl IdRegState) -> Result<u64, Refused> {
     let current = state.current();
     if value == current {
         return Ok(value);
     }
-    let refusal = |reject, needs_capability| IdRefusal {
+    let refused = |reject, needs_capability| Refused {
         reject,
         needs_capability,
         bits: value ^ current,
-        accepted: current,
+        instead: None,
     };
     if !state.imp_ids_writable() {
-        return Err(refusal(Reject::InvalidValue, true));
+        return Err(refused(Reject::InvalidValue, true));
     }
     if state.ran_once() == RanOnce::Yes {
-        return Err(refusal(Reject::Frozen, false));
+        return Err(refused(Reject::Frozen, false));
     }
     let missing = value & !state.writable();
     if missing != 0 {
-        return Err(IdRefusal {
-            reject: Reject::InvalidValue,
-            needs_capability: false,
+        return Err(Refused {
             bits: missing,
-            accepted: value & state.writable(),
+            instead: Some(value & state.writable()),
+            ..refused(Reject::InvalidValue, false)
         });
     }
     Ok(value)

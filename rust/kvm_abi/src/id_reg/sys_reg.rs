@@ -25,6 +25,12 @@ impl SysReg {
         Self(encoding & 0x1f_ffe0)
     }
 
+    /// Returns the encoding.
+    #[inline]
+    pub const fn encoding(self) -> u32 {
+        self.0
+    }
+
     /// Returns the register with these numbers; excess bits are ignored.
     #[inline]
     pub const fn new(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> Self {
@@ -51,6 +57,14 @@ impl SysReg {
     pub const fn id(self) -> u64 {
         Class::SYS_REG.ids() | cast::wide((self.0 >> 5) & 0xffff)
     }
+
+    /// The ID registers that all vCPUs of a VM share, apart from `ID_*_EL1`.
+    pub const OTHER_VM_IDS: [Self; 4] = [
+        Self::new(3, 0, 0, 0, 0),
+        Self::new(3, 0, 0, 0, 6),
+        Self::new(3, 1, 0, 0, 7),
+        Self::new(3, 3, 0, 0, 1),
+    ];
 
     /// Returns whether this is an ID register that all vCPUs of a VM share.
     ///
