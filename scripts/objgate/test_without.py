@@ -58,7 +58,7 @@ class Symbols(Builds):
 
     def test_a_symbol_that_is_planted_is_found(self) -> None:
         planted = ("__kvm_nvhe_kvm_arm_abi_planted", "__tracepoint_kvm_arm64_abi_mismatch",
-                   "accept_id_reg", "kvm_arm_abi_planted", "kvm_arm_c_planted",
+                   "check_set_id_reg", "kvm_arm_abi_planted", "kvm_arm_c_planted",
                    "kvm_arm_opt_in_planted", "kvm_arm_rust_planted", "kvm_psci_vcpu_on_watched",
                    "rust_helper_kvm_planted", "vgic_mmio_read_vcpuif_slow")
         self.link(functions(without.KVM, *planted))

@@ -27,14 +27,14 @@ KVM = "kvm_arch_vcpu_ioctl_run"
 OURS = re.compile(
     # include/kvm, arch/arm64/kvm/rust
     r"kvm_arm_(?:rust|abi|c|slow|check|opt_in)_"
-    r"|kvm_arm_(?:gicv3_state|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
+    r"|kvm_arm_(?:gicv3_state|note_(?:stored_)?id_reg|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
     # include/trace/events, rust/helpers
     r"|kvm_arm64_(?:rust|abi_mismatch|[gs]et_fw_reg)"
     r"|rust_helper_(?:kvm|vcpu|vgic)_"
     # Rust: the core crate, the exports, the module of the kernel's crate
     r"|kvm_abi|9kvm_arm64|6kernel3kvm"
     # Static functions that the patches add
-    r"|^(?:accept_id_reg|copy_opt_in_reg_indices|kvm_psci_\w+_watched"
+    r"|^(?:check_set_id_reg|copy_opt_in_reg_indices|kvm_psci_\w+_watched"
     r"|vgic_mmio_\w+_vcpuif_(?:slow|c))$")
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writes to the ID registers that all vCPUs of a VM share: lock, look at the state, decide, commit.
+//! Writes to the ID registers that all vCPUs of a VM share: lock, look, decide, commit.
 //!
 //! The sequence exists once, here, for all who run it: the kernel when Rust serves, and the model
 //! of the locks.

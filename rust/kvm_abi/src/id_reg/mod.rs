@@ -107,16 +107,6 @@ pub enum FeatureRegister {
 }
 
 impl FeatureRegister {
-    /// Returns the register: [`FeatureRegister::Raz`], or limited by the other arguments.
-    #[inline]
-    pub const fn new(raz: bool, limit: u64, writable: u64) -> Self {
-        if raz {
-            Self::Raz
-        } else {
-            Self::Limited { limit, writable }
-        }
-    }
-
     /// Decides a write, field by field.
     ///
     /// `fields` returns the fields of the register, `None` if the kernel does not know it. It is

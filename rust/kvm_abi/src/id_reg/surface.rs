@@ -225,8 +225,8 @@ const fn bits_if(broken: bool, field: Field) -> u64 {
 }
 
 impl IdReg {
-    /// The registers whose writes have a function of their own in C, in the order of C's table. That
-    /// of one of them, `ID_AA64PFR2_EL1`, has no rule.
+    /// The registers whose writes have a function of their own in C, in the order of C's table.
+    /// That of one of them, `ID_AA64PFR2_EL1`, has no rule.
     pub const FUNCTIONS: [SysReg; 11] = [
         SysReg::new(3, 0, 0, 0, 0),
         SysReg::new(3, 0, 0, 0, 6),
