@@ -4,7 +4,6 @@
 import re
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median_low
@@ -150,14 +149,9 @@ def run_all(boots: list[Boot], jobs: int, one: Callable[[Boot], Ended]) -> list[
 
     slow_first = sorted(boots, key=lambda b: (b.common_trap, b.kernel != WITH,
                                               b.config.cpu != "max"))
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            futures = {boot: pool.submit(task, boot) for boot in slow_first}
-            return [futures[boot].result() for boot in boots]
-        except BaseException:
-            qemu.stop_all()
-            pool.shutdown(cancel_futures=True)
-            raise
+    with qemu.pool(jobs) as pool:
+        futures = {boot: pool.submit(task, boot) for boot in slow_first}
+        return [futures[boot].result() for boot in boots]
 
 
 def pairs(ended: list[Ended]) -> list[str]:

@@ -3,7 +3,6 @@
 
 import threading
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -67,15 +66,10 @@ class Boots:
                    lambda place: self._check(place, incoming(place, places)))
 
     def _each(self, places: list[Place], do: Callable[[Place], None]) -> None:
-        with ThreadPoolExecutor(self.workers) as pool:
+        with qemu.pool(self.workers) as pool:
             futures = [pool.submit(self._one, place, do) for place in places]
-            try:
-                for future in futures:
-                    future.result()
-            except BaseException:
-                qemu.stop_all()
-                pool.shutdown(cancel_futures=True)
-                raise
+            for future in futures:
+                future.result()
 
     def _one(self, place: Place, do: Callable[[Place], None]) -> None:
         try:

@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from unittest import TestCase, mock
 
 from rows import Where
@@ -25,8 +25,17 @@ from vm.matrix import FLIPPING, TABLE, TEST_NAMES, Boot, Config
 from vm.qemu import Outcome
 from vm.rules import Ceiling, Floor, Floors, Skip, Skips
 
+T = TypeVar("T")
 SCRIPTS = Path(__file__).resolve().parent.parent
 SECONDS = 12.0
+
+
+def read(reader: Callable[[Path], T], *rows: str) -> T:
+    """What a reader makes of a file with these rows."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place, "rows")
+        path.write_text("\n".join(["# a comment", "", *rows, ""]), encoding="utf-8")
+        return reader(path)
 
 
 def tap(*cases: str) -> list[str]:

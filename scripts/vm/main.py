@@ -20,7 +20,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
@@ -187,14 +186,9 @@ def run_all(boots: list[Boot], jobs: int, count: Path, one: RunBoot) -> list[Boo
 
     slow_first = sorted(boots, key=lambda b: (b.abi != "check", b.config.kvm != "nested",
                                               b.config.cpu != "max", -len(b.tests)))
-    with ThreadPoolExecutor(jobs) as pool:
-        try:
-            futures = {boot: pool.submit(task, boot) for boot in slow_first}
-            return [futures[boot].result() for boot in boots]
-        except BaseException:
-            qemu.stop_all()
-            pool.shutdown(cancel_futures=True)
-            raise
+    with qemu.pool(jobs) as pool:
+        futures = {boot: pool.submit(task, boot) for boot in slow_first}
+        return [futures[boot].result() for boot in boots]
 
 
 def finish(out: Path, stem: str, count: str, results: list[BootResult], text: str,

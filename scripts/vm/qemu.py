@@ -6,6 +6,9 @@ import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -172,3 +175,15 @@ def stop_all() -> None:
         _stopping = True
         for child in _running:
             child.kill()
+
+
+@contextmanager
+def pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads that boot VMs. What ends the block early ends them and their VMs, too."""
+    with ThreadPoolExecutor(jobs) as threads:
+        try:
+            yield threads
+        except BaseException:
+            stop_all()
+            threads.shutdown(cancel_futures=True)
+            raise

@@ -2,28 +2,18 @@
 """The files expected, racy, skips and floors."""
 
 import re
-import tempfile
 import unittest
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from rows import BadRow
 from vm import rules
-from vm.fake import SCRIPTS
+from vm.fake import SCRIPTS, read
 from vm.matrix import TABLE, TEST_NAMES, Config
 from vm.rules import Ceiling
 
 V3, V2 = TABLE[:2]
-T = TypeVar("T")
-
-
-def read(reader: Callable[[Path], T], *rows: str) -> T:
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, "rows")
-        path.write_text("\n".join(["# a comment", "", *rows, ""]), encoding="utf-8")
-        return reader(path)
 
 
 class Rows(unittest.TestCase):

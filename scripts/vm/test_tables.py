@@ -1,24 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """The files cpus, machines and tests."""
 
-import tempfile
 import unittest
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 from rows import BadRow
 from vm import matrix, tables
+from vm.fake import read
 from vm.tables import Config
-
-T = TypeVar("T")
-
-
-def read(reader: Callable[[Path], T], *rows: str) -> T:
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place, "rows")
-        path.write_text("\n".join(["# a comment", "", *rows, ""]), encoding="utf-8")
-        return reader(path)
 
 
 def machines(path: Path) -> tuple[tables.Machine, ...]:

@@ -5,7 +5,6 @@ all resume them."""
 import shutil
 import tarfile
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -153,18 +152,13 @@ def resume(run: Run, config: Config, group: Group) -> None:
 def all_boots(run: Run) -> list[str]:
     """Boot all; returns which boots gave nothing, and why."""
     problems: list[str] = []
-    with ThreadPoolExecutor(run.jobs) as pool:
-        try:
-            for step in (save, resume):
-                futures = [pool.submit(step, run, config, group)
-                           for config in run.machines for group in run.groups]
-                for future in futures:
-                    try:
-                        future.result()
-                    except Failed as why:
-                        problems.append(str(why))
-        except BaseException:
-            qemu.stop_all()
-            pool.shutdown(cancel_futures=True)
-            raise
+    with qemu.pool(run.jobs) as pool:
+        for step in (save, resume):
+            futures = [pool.submit(step, run, config, group)
+                       for config in run.machines for group in run.groups]
+            for future in futures:
+                try:
+                    future.result()
+                except Failed as why:
+                    problems.append(str(why))
     return problems
