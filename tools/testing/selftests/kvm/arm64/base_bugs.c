@@ -91,7 +91,7 @@ static int add_page(int vm_fd, u32 slot, u64 gpa, void *page)
 	return ioctl(vm_fd, KVM_SET_USER_MEMORY_REGION, &region) ? errno : 0;
 }
 
-/* @bits is what KVM_CREATE_VM is told, 0 for the default size. */
+/* @bits: the IPA size that KVM_CREATE_VM gets, 0 for the default size */
 static void expect_ipa_size(int kvm_fd, int bits, void *page)
 {
 	u64 end = 1UL << (bits ?: 40);
