@@ -29,7 +29,7 @@ def host(place: Place) -> Host:
     seconds = place.host.seconds()
     return Host(place.machine.cpu, place.kernel.title, found.release if found else "",
                 place.kernel.version, place.problem, tuple(found.lacks.items()) if found else (),
-                (seconds["measured"], seconds["answers"]))
+                (seconds["measured"], seconds["answers"]), found.mutated if found else None)
 
 
 def judge(boots: Boots, places: list[Place], kernels: tuple[Kernel, ...],

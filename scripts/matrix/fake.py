@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernels.boot import Job, Result
-from matrix.jobs import VMMS
+from matrix.jobs import MUTATED, VMMS
 from matrix.states import ID_AA64PFR1_EL1, KINDS, MIDR_EL1, PSCI_VERSION, STD_BMAP
 
 WORKAROUND_2 = PSCI_VERSION + 2
@@ -29,6 +29,9 @@ class FakeKernel:
     # What `kvmfit dump` says instead of measuring
     broken: str = ""
     hangs: bool = False
+    # What `kvmfit agree` prints before its counts, and how many VMs it cannot tell
+    wrong: tuple[str, ...] = ()
+    cannot_tell: int = 0
 
     def dump(self) -> dict[str, Any]:
         """As `kvmfit dump`."""
@@ -70,6 +73,11 @@ class FakeKernel:
                      {"id": f"{number:#x}", "value": f"{value:#x}"}
                      for number, value in values.items()]}]})
         return made, lacks
+
+    def agreement(self) -> str:
+        """As `kvmfit agree`."""
+        counts = {"vms": MUTATED, "cannot_tell": self.cannot_tell, "disagree": len(self.wrong)}
+        return "\n".join((*self.wrong, json.dumps(counts))) + "\n"
 
     def takes(self, number: int, value: int, now: Mapping[int, int]) -> bool:
         """Whether it takes a value, in a VM that has other values now."""
@@ -131,6 +139,7 @@ class FakeBoots:
         if name == "measured":
             made, lacks = kernel.states()
             files["dump.json"] = json.dumps(kernel.dump()).encode()
+            files["mutated"] = kernel.agreement().encode()
             files |= {f"states/{kind}": text.encode() for kind, text in made.items()}
             files |= {f"states/{kind}.err": text.encode() for kind, text in lacks.items()}
             return Result(20.0, None, files)

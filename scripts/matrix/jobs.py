@@ -19,6 +19,11 @@ VMMS = ("planned", "list-order")
 # Exit status of a job that could not measure.
 NO_DUMP = 3
 
+# How many VMs each host is given that were changed at random. With the seed they are always the
+# same of a dump.
+MUTATED = 200
+SEED = 1
+
 MEASURE = f"""\
 uname -r >release
 kvmfit dump --quiet --stats --output dump.json 2>dump.err || exit {NO_DUMP}
@@ -29,6 +34,7 @@ while read -r kind features; do
 	kvmfit state "$@" --output "states/$kind" 2>"states/$kind.err" || continue
 	rm "states/$kind.err"
 done </kinds
+kvmfit agree --host dump.json --count {MUTATED} --seed {SEED} >mutated 2>mutated.err
 """
 
 CHECK = f"""\
@@ -51,6 +57,16 @@ class Programs:
 
 
 @dataclass(frozen=True)
+class Mutated:
+    """VMs that were changed at random, and whether their host took them as predicted."""
+    vms: int
+    # The prediction is that the dump cannot tell.
+    cannot_tell: int
+    # A line for each VM that was not taken as predicted
+    wrong: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Measured:
     """What the first boot gave."""
     release: str
@@ -59,6 +75,7 @@ class Measured:
     states: Mapping[str, str]
     # Why there is no state of a kind
     lacks: Mapping[str, str]
+    mutated: Mutated
     seconds: float
 
 
@@ -87,6 +104,19 @@ def _completed(result: Result) -> None:
         raise Failed(result.problem)
 
 
+def _mutated(result: Result) -> Mutated:
+    *wrong, last = _text(result, "mutated").splitlines() or [""]
+    try:
+        counts = json.loads(last)
+        found = Mutated(counts["vms"], counts["cannot_tell"], tuple(wrong))
+        whole = found.vms == MUTATED and counts["disagree"] == len(wrong)
+    except (ValueError, KeyError, TypeError):
+        whole = False
+    if not whole:
+        raise Failed(_text(result, "mutated.err") or f"kvmfit agree printed '{last}'")
+    return found
+
+
 def measured(result: Result) -> Measured:
     """What it gave. Raises Failed if that is nothing."""
     _completed(result)
@@ -100,7 +130,7 @@ def measured(result: Result) -> Measured:
         else:
             lacks[kind.name] = _text(result, f"states/{kind.name}.err").removeprefix("kvmfit: ")
     return Measured(_text(result, "release"), result.files["dump.json"].decode(), states, lacks,
-                    result.seconds)
+                    _mutated(result), result.seconds)
 
 
 def check(programs: Programs, kernel: Kernel, machine: Config, dump: Path,

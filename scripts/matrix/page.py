@@ -189,6 +189,12 @@ def _judged(results: Results) -> list[str]:
     for names, count in sorted(reasons_of.items(), key=lambda item: (-item[1], item[0])):
         lines.append(f"- cannot tell, {count} times: {_names(names)}")
     lines += [""] * bool(reasons_of)
+    mutated = results.mutated
+    right = mutated.vms - mutated.cannot_tell - len(mutated.wrong)
+    if mutated.vms:
+        lines += _wrap(f"{mutated.vms} VMs were changed at random, each on its own host: {right} "
+                       f"answers as predicted; {len(mutated.wrong)} not; {mutated.cannot_tell} "
+                       "that the dump cannot tell.")
     if results.planted:
         fields = ", ".join(f"`{name}`" for name in results.planted.lie.fields)
         what = "found" if results.planted.named else "NOT found"

@@ -7,11 +7,14 @@ from typing import Any
 
 from matrix.cells import LIST_ORDER, Cell, Refusal
 from matrix.changes import Changes
+from matrix.jobs import Mutated
 from matrix.machines import OWN, Kernel
 from matrix.planted import Found
 from matrix.states import DEFAULT
 
 PLANNED = "planned"
+# The share of changed VMs, from which on there are too many that the dump cannot tell.
+VAGUE = 0.01
 OWN_TITLES = tuple(Kernel(mode, "").title for mode in OWN)
 
 
@@ -30,6 +33,8 @@ class Host:
     lacks: tuple[tuple[str, str], ...] = ()
     # How long its two boots took
     seconds: tuple[float, float] = (0.0, 0.0)
+    # Its VMs that were changed at random
+    mutated: Mutated | None = None
 
 
 @dataclass(frozen=True)
@@ -61,16 +66,29 @@ class Results:
         return [host for host in self.hosts if host.problem]
 
     @property
+    def mutated(self) -> Mutated:
+        """The VMs of all hosts that were changed at random."""
+        each = [host.mutated for host in self.hosts if host.mutated]
+        return Mutated(sum(one.vms for one in each), sum(one.cannot_tell for one in each),
+                       tuple(line for one in each for line in one.wrong))
+
+    @property
+    def vague(self) -> bool:
+        """Whether too many predictions of changed VMs are that the dump cannot tell."""
+        return self.mutated.cannot_tell >= max(1, VAGUE * self.mutated.vms)
+
+    @property
     def red(self) -> bool:
-        return bool(self.disagreements or self.silent
-                    or self.planted and not self.planted.named or not self.cells)
+        return bool(self.counts()[1])
 
     def counts(self) -> tuple[int, int, int]:
         """Passed, failed, skipped."""
         told = len(self.cells) - len(self.disagreements) - len(self.untold)
         lie = self.planted.named if self.planted else None
-        return (told + (lie is True),
-                len(self.disagreements) + len(self.silent) + (lie is False) + (not self.cells),
+        mutated = [not host.mutated.wrong for host in self.hosts if host.mutated]
+        return (told + (lie is True) + sum(mutated),
+                len(self.disagreements) + len(self.silent) + (lie is False) + (not self.cells)
+                + mutated.count(False) + self.vague,
                 len(self.untold) + len(self.gone) + (lie is None))
 
     def whole(self) -> dict[str, Any]:

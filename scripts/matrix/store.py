@@ -9,13 +9,14 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kernels import boot
 from kernels.boot import Job
-from matrix.jobs import CHECK, Measured
+from matrix.jobs import CHECK, Measured, Mutated
 
 
 def digest(*parts: str) -> str:
@@ -74,7 +75,8 @@ class Host:
             dump = self.dump.read_text(encoding="utf-8")
         except OSError:
             return None
-        return Measured(info["release"], dump, states, info["lacks"], info["seconds"])
+        mutated = Mutated(**info["mutated"] | {"wrong": tuple(info["mutated"]["wrong"])})
+        return Measured(info["release"], dump, states, info["lacks"], mutated, info["seconds"])
 
     def keep_measured(self, key: str, found: Measured, names: Mapping[str, str]) -> None:
         """Keep it; `names` has the name of each state's file by its kind."""
@@ -84,7 +86,8 @@ class Host:
         # Last: it makes the others count.
         write(self.place / "measured.json", json.dumps(
             {"key": key, "release": found.release, "seconds": found.seconds,
-             "states": dict(names), "lacks": dict(found.lacks)}, indent=1))
+             "states": dict(names), "lacks": dict(found.lacks),
+             "mutated": asdict(found.mutated)}, indent=1))
 
     def answers(self, key: str) -> dict[str, Any]:
         """The answers with this key, by the checksum of the state and the VMM."""

@@ -19,6 +19,15 @@ def _cell(cell: Cell) -> tuple[bool, str]:
 def lines(results: Results) -> list[str]:
     """The whole of it."""
     tests = [_cell(cell) for cell in results.cells]
+    for host in results.hosts:
+        if host.mutated:
+            wrong = host.mutated.wrong
+            tests.append((not wrong, f"{host.machine}, {host.kernel}: {host.mutated.vms} VMs, "
+                          f"changed at random: {f'{len(wrong)} not ' if wrong else ''}as planned"
+                          + "".join(f"; {line}" for line in wrong[:1])))
+    if results.vague:
+        tests.append((False, f"of {results.mutated.vms} VMs, changed at random, the dumps cannot "
+                      f"tell {results.mutated.cannot_tell}"))
     tests += [(False, f"{host.machine}, {host.kernel}: {host.problem}") for host in results.silent]
     tests += [(True, f"{name} # SKIP {why}") for name, why in results.gone]
     lie = results.planted

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kernels.boot import Result
 from matrix import jobs
-from matrix.jobs import Failed, Programs
+from matrix.jobs import Failed, Mutated, Programs
 from matrix.machines import MACHINES, Kernel
 from matrix.states import KINDS
 
@@ -24,6 +24,7 @@ dump*)	[ -z "$BROKEN" ] || { echo "kvmfit: no /dev/kvm" >&2; exit 2; }
 state*sve*|*templates/midr-changed*)
 	echo "kvmfit: refused" >&2; exit 2 ;;
 state*)	for last; do :; done; echo state >"$last" ;;
+agree*)	echo '{"vms": 200, "cannot_tell": 1, "disagree": 0}' ;;
 check*)	shift 7; for file; do echo "{\\"file\\": \\"$file\\"}"; done; exit 1 ;;
 esac
 """
@@ -75,6 +76,8 @@ class Scripts(unittest.TestCase):
         refused = {kind.name for kind in KINDS if "sve" in kind.features} | {"midr-changed"}
         self.assertEqual(set(found.states), {kind.name for kind in KINDS} - refused)
         self.assertEqual(found.lacks, dict.fromkeys(refused, "refused"))
+        self.assertEqual(found.mutated, Mutated(200, 1))
+        self.assertIn("agree --host dump.json --count 200 --seed 1", self.called())
         self.assertIn("state --features vgic_v2 --output states/default", self.called())
         self.assertIn("state --features pmu,vgic_v2 --output states/pmu", self.called())
         self.assertIn("state --features vgic_v2 --template /templates/psci-1.0 "
@@ -123,6 +126,23 @@ class Results(unittest.TestCase):
                              ({"list-order.status": ""}, "list-order")):
             with self.assertRaisesRegex(Failed, words):
                 jobs.checked(self.answered(**files), ["x"])
+
+    def test_vms_that_were_changed(self) -> None:
+        wrong = '{"changed": ["X"]}'
+        for said, expected in ((f'{wrong}\n{{"vms": 200, "cannot_tell": 0, "disagree": 1}}',
+                                Mutated(200, 0, (wrong,))),
+                               ('{"vms": 200, "cannot_tell": 3, "disagree": 0}', Mutated(200, 3))):
+            result = self.answered(**{"dump.json": "{}", "mutated": said})
+            self.assertEqual(jobs.measured(result).mutated, expected)
+        # Nothing, too few, a line lost, no object, and words of its own
+        for said, error, words in (
+                ("", "", "agree printed ''"),
+                ('{"vms": 199, "cannot_tell": 0, "disagree": 0}', "", "199"),
+                ('{"vms": 200, "cannot_tell": 0, "disagree": 1}', "", '"disagree": 1'),
+                ("[]", "", r"\[\]"), ("", "kvmfit: no room", "no room")):
+            result = self.answered(**{"dump.json": "{}", "mutated": said, "mutated.err": error})
+            with self.assertRaisesRegex(Failed, words):
+                jobs.measured(result)
 
     def test_a_boot_without_results_fails(self) -> None:
         hung = Result(900.0, "timeout: killed after 900 s", {})

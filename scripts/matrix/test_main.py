@@ -7,8 +7,10 @@ import functools
 import io
 import json
 import os
+import shutil
 import tempfile
 import unittest
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -56,9 +58,9 @@ class Whole(unittest.TestCase):
     def test_all_files_are_written(self) -> None:
         status, said = self.run_main()
         self.assertEqual(status, 0, said)
-        self.assertIn("matrix: 32 cells of 2 hosts: 33 passed, 0 failed, 0 skipped", said)
-        self.assertEqual(self.read("matrix.count"), "33 0 0\n")
-        self.assertTrue(self.read("matrix.tap").startswith("TAP version 13\n1..33\nok 1 - "))
+        self.assertIn("matrix: 32 cells of 2 hosts: 35 passed, 0 failed, 0 skipped", said)
+        self.assertEqual(self.read("matrix.count"), "35 0 0\n")
+        self.assertTrue(self.read("matrix.tap").startswith("TAP version 13\n1..35\nok 1 - "))
         self.assertEqual(json.loads(self.read("matrix.json"))["kernels"], ["6.12", "this (Rust)"])
         for name in ("matrix.md", "matrix.svg"):
             self.assertIn("TCR2_EL1", self.read(name))
@@ -78,6 +80,22 @@ class Whole(unittest.TestCase):
                          r"the host refuses KVM_REG_ARM_PSCI_VERSION, plan takes it")
         passed, failed, skipped = map(int, self.read("matrix.count").split())
         self.assertGreater(failed, 0)
+
+    def test_a_host_that_takes_a_changed_vm_as_no_plan_said_fails_the_run(self) -> None:
+        self.fake.known["vmlinuz"] = replace(OLD, wrong=('{"changed": ["X"]}',))
+        status, said = self.run_main()
+        self.assertEqual(status, 1)
+        self.assertIn("neoverse-n1, 6.12: 200 VMs, changed at random: 1 not as planned; "
+                      '{"changed": ["X"]}', said)
+
+    def test_so_do_dumps_that_leave_too_much_open(self) -> None:
+        # Below one in a hundred, and just that
+        for count, expected in ((3, 0), (4, 1)):
+            self.fake.known["vmlinuz"] = replace(OLD, cannot_tell=count)
+            shutil.rmtree(self.place / "out", ignore_errors=True)
+            status, said = self.run_main()
+            self.assertEqual(status, expected, said)
+            self.assertEqual("cannot tell 4" in said, bool(expected))
 
     def test_a_kernel_without_kvm_is_named_and_the_others_are_compared(self) -> None:
         self.fake.known["vmlinuz"] = FakeKernel("6.12", {}, broken="kvmfit: there is no /dev/kvm")

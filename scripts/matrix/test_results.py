@@ -14,6 +14,7 @@ from matrix import cells, changes, page, picture, planted, results, store, tap
 from matrix.boots import Place
 from matrix.cells import Cell, Refusal
 from matrix.changes import Changes
+from matrix.jobs import Mutated
 from matrix.machines import MACHINES, Kernel
 from matrix.results import Host, Results, order_problems, reasons, spans
 
@@ -109,6 +110,10 @@ class Together(unittest.TestCase):
         self.assertEqual(run(good, planted=planted.Found(LIE, "")).counts(), (1, 1, 0))
         self.assertEqual(run(good, gone=(("6.1", "gone"),)).counts(), (2, 0, 1))
         self.assertEqual(run().counts(), (1, 1, 0))
+        for mutated, counts in ((Mutated(200, 1), (6, 0, 0)), (Mutated(200, 2), (6, 1, 0)),
+                                (Mutated(200, 0, ("x",)), (2, 4, 0))):
+            hosts = tuple(replace(host, mutated=mutated) for host in run().hosts)
+            self.assertEqual(replace(run(good), hosts=hosts).counts(), counts)
 
     def test_what_makes_a_run_red(self) -> None:
         good = cell("6.1", "6.1")
@@ -277,6 +282,13 @@ class Page(unittest.TestCase):
         text = page.text(other)
         for words in ("was NOT found", "No results: n1, 6.1: it hangs.", "Left out: 6.16: gone."):
             self.assertIn(words, text)
+
+    def test_changed_vms_are_counted(self) -> None:
+        hosts = [replace(host, mutated=Mutated(200, 1)) for host in run().hosts]
+        hosts[0] = replace(hosts[0], mutated=Mutated(200, 0, ("x", "y")))
+        text = page.text(replace(run(cell("6.1", "6.1")), hosts=tuple(hosts)))
+        self.assertIn("800 VMs were changed at random, each on its own host: 795 answers as "
+                      "predicted; 2 not; 3 that the dump cannot tell.", re.sub(r"\s+", " ", text))
 
     def test_what_cannot_be_told_is_listed(self) -> None:
         untold = [replace(cell("6.1", kernel), plan="cannot-tell", undecided=("X",))
