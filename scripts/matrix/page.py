@@ -225,7 +225,8 @@ def text(results: Results) -> str:
                "of the table was booted in QEMU on each CPU. It was measured by `kvmfit dump`, "
                "made the states of its VMs, and in a second boot was given the states of all "
                "others by `kvmfit check`, which writes each register into a new VM. On another "
-               "machine `kvmfit plan` predicted each answer from the two dumps alone."),
+               "machine `kvmfit plan` predicted each answer from the two dumps alone. How real "
+               "VMMs fare is [another page](matrix-vmms.md)."),
         *_wrap(f"Written by `{about['command']}` on {about['date']}; {about['qemu']}, kvmfit "
                f"{about['kvmfit']}. The whole is in `results/matrix.json`, and as TAP in "
                "`results/matrix.tap`, below the output directory."),
