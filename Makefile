@@ -85,8 +85,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make kvmfit       build the tool that says whether a VM fits a host: for this machine, and
                     static for arm64
   make vmm          let QEMU 10 and 11 move running VMs between releases of Linux and this
-                    kernel, and compare that with kvmfit's prediction; writes
-                    docs/matrix-vmms.md
+                    kernel, and compare that with kvmfit's prediction: half an hour on two
+                    cores; writes docs/matrix-vmms.md
   make lint         formatting, warnings, documentation, patches
   make docs         write the drawing, and the tables of the last `make run ALL=1` and
                     `make bench`, into README.md and docs/

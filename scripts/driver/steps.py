@@ -99,7 +99,7 @@ STEPS = (
          "an hour on 2 cores for all kernels and CPUs", run=programs.matrix),
     Step("vmms", "getting the VMMs", ("setup",), "40 MB, once", "{CACHE}/vmm",
          ("vmm/get.sh",)),
-    Step("vmm", _vmm, ("kernel", "vmms", "kvmfit"), "an hour on 2 cores", run=programs.vmm),
+    Step("vmm", _vmm, ("kernel", "vmms", "kvmfit"), "half an hour on 2 cores", run=programs.vmm),
     # What Rust costs
     Step("bench-kernel", "building a kernel without the overlay", ("lay",),
          "5 minutes or more on 2 cores the first time",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The page for people: docs/matrix-vmms.md."""
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 
@@ -10,6 +11,9 @@ from vmm.cells import Cell
 from vmm.report import HOW, Machine, Results, refused
 
 WIDTH = 80
+YES, DIFFERS = "yes", "yes, differs"
+# What the assembler of the guest has no name for
+NAMES = {"s3_3_c0_c0_1": "CTR_EL0"}
 
 
 def _wrap(text: str, first: str = "", rest: str = "") -> list[str]:
@@ -27,12 +31,15 @@ def _word(cell: Cell) -> str:
         return "**wrong**"
     if not cell.attempt.resumed:
         return "no"
-    return "yes, differs" if cell.differences else "yes"
+    return DIFFERS if cell.differences else YES
 
 
 def _short(cells: Iterable[Cell]) -> str:
     """What is in a table's field: the guests of a move, which should all fare alike."""
-    return ", ".join(dict.fromkeys(map(_word, cells))) or "–"
+    words = dict.fromkeys(map(_word, cells))
+    if DIFFERS in words:
+        words.pop(YES, None)
+    return ", ".join(words) or "–"
 
 
 def _moved(results: Results, machine: Machine, vmm: str) -> list[str]:
@@ -60,12 +67,21 @@ def _plain(message: str) -> str:
     return message.partition(": ")[2].replace("|", "\\|") or message
 
 
+def _messages(messages: Iterable[str]) -> str:
+    """Of messages that differ in numbers only, the first and how many follow."""
+    shapes: dict[str, list[str]] = {}
+    for line in map(_plain, messages):
+        shapes.setdefault(re.sub(r"\b[0-9a-f]*[0-9][0-9a-f]*\b", "0", line), []).append(line)
+    return "<br>".join(f"`{first}`" + (f" and {len(rest)} like it" if rest else "")
+                       for first, *rest in shapes.values())
+
+
 def _refusals(results: Results) -> list[str]:
     """What is refused, and what the VMM says: one row for what is alike."""
     rows: dict[tuple[str, str, str, str], list[tuple[str, str]]] = {}
     for _, cell in results.cells:
         if not cell.attempt.resumed and not cell.problems:
-            said = "<br>".join(f"`{line}`" for line in map(_plain, cell.attempt.said.messages))
+            said = _messages(cell.attempt.said.messages)
             names = ", ".join(f"`{name}`" for name in alike(refused(cell)))
             key = (cell.vm.vmm, names, said or "nothing", HOW[cell.how])
             rows.setdefault(key, []).append((cell.vm.kernel, cell.kernel))
@@ -76,20 +92,64 @@ def _refusals(results: Results) -> list[str]:
                    for (vmm, names, said, how), moves in rows.items()])
 
 
+def _read(differences: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """What a guest read before and after, by what it read: `- cpu0 mrs A 0x1`, `+ cpu0 mrs A 0x2`.
+    What all CPUs read alike has no CPU."""
+    cpus: dict[str, dict[str, tuple[str, str]]] = {}
+    for line in differences:
+        what, _, value = line[2:].rpartition(" ")
+        cpu = (re.match(r"cpu\d+ ", what) or [""])[0]
+        what = what.removeprefix(cpu).removeprefix("mrs ")
+        reads = cpus.setdefault(NAMES.get(what, what), {})
+        before, after = reads.get(cpu, ("", ""))
+        reads[cpu] = (value, after) if line[0] == "-" else (before, value)
+    found: dict[str, tuple[str, str]] = {}
+    for what, reads in cpus.items():
+        alike = len(set(reads.values())) == 1
+        found |= {what if alike else f"{cpu}{what}": read for cpu, read in reads.items()}
+    return found
+
+
+def _ranges(names: Iterable[str]) -> list[str]:
+    """`a 3`, `a 4`, `a 5` as `a 3 – 5`."""
+    found: list[tuple[str, int, int]] = []
+    for name in names:
+        kind, _, number = name.rpartition(" ")
+        n = int(number) if kind and number.isdigit() else -1
+        if found and n > 0 and found[-1][0] == kind and found[-1][2] == n - 1:
+            found[-1] = (kind, found[-1][1], n)
+        else:
+            found.append((kind, n, n) if n >= 0 else (name, -1, -1))
+    return [kind if first < 0 else f"{kind} {first}" + (f" – {last}" if last > first else "")
+            for kind, first, last in found]
+
+
 def _differences(results: Results) -> list[str]:
-    rows: dict[tuple[str, str, tuple[str, ...]], list[tuple[str, str]]] = {}
+    # By machine and guest: what was read before and after, by VMM from where to where
+    seen: dict[tuple[str, str], dict[tuple[str, str, str], dict[str, list[tuple[str, str]]]]] = {}
     for machine, cell in results.cells:
-        if cell.differences:
-            key = (machine.title, cell.vm.guest, cell.differences)
-            rows.setdefault(key, []).append((cell.vm.kernel, cell.kernel))
-    if not rows:
+        for what, (before, after) in _read(cell.differences).items():
+            place = seen.setdefault((machine.title, cell.vm.guest), {})
+            moves = place.setdefault((what, before, after), {}).setdefault(cell.vm.vmm, [])
+            moves.append((cell.vm.kernel, cell.kernel))
+    if not seen:
         return _wrap("Every resumed guest sees what it saw before: each ID register and the "
                      "answer to each hypercall.") + [""]
     lines = _wrap("After these moves the guest's view is not what it was. After all others it "
                   "is: each ID register and the answer to each hypercall.") + [""]
-    for (title, guest, differences), moves in rows.items():
-        lines += [f"{title}, guest `{guest}`, {_moves(results, moves)}:", "", "```diff",
-                  *differences, "```", ""]
+    for (title, guest), place in seen.items():
+        rows: dict[tuple[str, str, str, str], list[str]] = {}
+        for (what, before, after), by_vmm in place.items():
+            vmms: dict[str, list[str]] = {}
+            for vmm, moves in by_vmm.items():
+                vmms.setdefault(_moves(results, moves), []).append(vmm)
+            for where, names in vmms.items():
+                rows.setdefault((before, after, where, ", ".join(names)), []).append(what)
+        lines += [f"{title}, guest `{guest}`:", ""]
+        lines += _table(("it reads", "before", "after", "from → on", "VMM"), [
+            (", ".join(f"`{name}`" for name in _ranges(whats)), before or "nothing",
+             after or "nothing", where, vmm)
+            for (before, after, where, vmm), whats in rows.items()])
     return lines
 
 

@@ -38,7 +38,11 @@ def results(*cells: Cell, silent: tuple[str, ...] = ()) -> Results:
 
 REFUSED = cell("6.12", "rust", attempt=Attempt(Said((LINE,)), 1, ""), plan=MISSING, how="named")
 GOOD = cell("6.12", "6.12")
-CHANGED = cell("rust", "6.12", differences=("- a", "+ b"))
+CHANGED = cell("rust", "6.12", differences=(
+    "- cpu0 mrs s3_3_c0_c0_1 0x1", "- cpu0 ccsidr 3 0x0", "- cpu0 ccsidr 4 0x0",
+    "- cpu1 mrs s3_3_c0_c0_1 0x1", "+ cpu0 mrs s3_3_c0_c0_1 0x2", "+ cpu0 ccsidr 3 0x2",
+    "+ cpu0 ccsidr 4 0x2", "+ cpu1 mrs s3_3_c0_c0_1 0x2", "+ hvc 0x84000000 0x10003",
+    "- cpu0 mrs A 0x0", "+ cpu0 mrs A 0x1", "- cpu1 mrs A 0x0", "+ cpu1 mrs A 0x3"))
 WRONG = cell("rust", "rust", problems=("the count # went\nback",))
 
 
@@ -54,7 +58,7 @@ class Report(unittest.TestCase):
             "TAP version 13", "1..5",
             f"ok 1 - {name} 6.12 -> rust: refused, as planned: PIR_EL1, TCR2_EL1",
             f"ok 2 - {name} 6.12 -> 6.12: resumed, as planned; the guest sees the same",
-            f"ok 3 - {name} rust -> 6.12: resumed, as planned; 2 lines of its view differ",
+            f"ok 3 - {name} rust -> 6.12: resumed, as planned; 13 lines of its view differ",
             f"not ok 4 - {name} rust -> rust: the count went back",
             "not ok 5 - a boot"])
         self.assertIn("not ok 1 - no VM was resumed", report.tap(results()))
@@ -70,8 +74,11 @@ class Report(unittest.TestCase):
         text = page(results(REFUSED, GOOD, CHANGED, WRONG, silent=("a boot",)))
         for words in ("| 6.12 | yes | no |", "| this (Rust) | yes, differs | **wrong** |",
                       "`PIR_EL1`, `TCR2_EL1` | 6.12 → this (Rust) |", "fail migration`",
-                      "neoverse-n1, GICv3, guest `probe`, this (Rust) → 6.12:",
-                      "```diff\n- a\n+ b\n```", "**4 moves** of 2 saved VMs: 3 went well, 1 were",
+                      "neoverse-n1, GICv3, guest `probe`:",
+                      "| `CTR_EL0` | 0x1 | 0x2 | this (Rust) → 6.12 | qemu-11 |\n"
+                      "| `ccsidr 3 – 4` | 0x0 | 0x2 | this (Rust) → 6.12 | qemu-11 |\n"
+                      "| `hvc 0x84000000` | nothing | 0x10003 | this (Rust) → 6.12 | qemu-11 |\n",
+                      "| `cpu1 A` | 0x0 | 0x3 | this (Rust) → 6.12 | qemu-11 |", "**4 moves** of 2 saved VMs: 3 went well, 1 were",
                       "in 3 moves the outcome", "in 2 something is wrong.",
                       "- Wrong: neoverse-n1, GICv3, qemu-11 with probe", "- Wrong: a boot\n",
                       "of 1 refusals, 1 name no register", "0 of 3 moves from it",
@@ -82,6 +89,19 @@ class Report(unittest.TestCase):
             self.assertIn(words, text)
         self.assertLess(max(len(line) for line in text.splitlines() if not line.startswith("|")), 81)
         self.assertIn("Every resumed guest sees what it saw", page(results(GOOD)))
+
+    def test_a_guest_that_sees_something_else_is_shown_once(self) -> None:
+        other = cell("rust", "6.12", vm=Saved("rust", "qemu-11", "debian"))
+        text = page(results(CHANGED, other, cell("rust", "6.12", "firecracker",
+                                                 differences=CHANGED.differences)))
+        self.assertIn("| this (Rust) | yes, differs | – |", text)
+        self.assertIn("| `CTR_EL0` | 0x1 | 0x2 | this (Rust) → 6.12 | qemu-11, firecracker |", text)
+
+    def test_messages_that_differ_in_numbers_are_counted(self) -> None:
+        said = Said(tuple(f"qemu: register {n:x} is unknown" for n in (0x20, 0x2a, 0x30)))
+        text = page(results(cell("6.12", "rust", attempt=Attempt(said, 1, ""), plan=MISSING,
+                                 how="named")))
+        self.assertIn("| `register 20 is unknown` and 2 like it |", text)
 
     def test_this_kernel_is_compared_with_the_newest_stock_kernel(self) -> None:
         same = cell("rust", "rust"), cell("rust", "6.12"), cell("6.12", "rust"), GOOD
