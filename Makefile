@@ -80,8 +80,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make bench        count the instructions of the C and the Rust code; measure code size
                     and build time
   make matrix       move VMs between ten releases of Linux and this kernel, on six CPUs, and
-                    compare what happens with what kvmfit predicts: an hour on two cores;
-                    writes docs/matrix.md
+                    compare what happens with what kvmfit predicts: 15 minutes on two cores,
+                    the first time after a download of 250 MB; writes docs/matrix.md
   make kvmfit       build the tool that says whether a VM fits a host: for this machine, and
                     static for arm64
   make vmm          let QEMU 10 and 11 move running VMs between releases of Linux and this

@@ -96,7 +96,7 @@ STEPS = (
     Step("test-kernels", "getting stock kernels", ("setup",), "25 MB for each, once",
          "{CACHE}/kernels", programs.kernels, brief=True),
     Step("matrix", "moving VMs between kernels in QEMU", ("kernel", "kernels", "kvmfit"),
-         "an hour on 2 cores for all kernels and CPUs", run=programs.matrix),
+         "15 minutes on 2 cores for all kernels and CPUs", run=programs.matrix),
     Step("vmms", "getting the VMMs", ("setup",), "40 MB, once", "{CACHE}/vmm",
          ("vmm/get.sh",)),
     Step("vmm", _vmm, ("kernel", "vmms", "kvmfit"), "half an hour on 2 cores", run=programs.vmm),

@@ -102,7 +102,7 @@ class Table(unittest.TestCase):
         self.assertEqual(steps.title("source", settings(KERNEL_SRC="/a{b}")),
                          "using the kernel source /a{b}")
         self.assertEqual(steps.title("matrix", there), "moving VMs between kernels in QEMU "
-                         "(an hour on 2 cores for all kernels and CPUs)")
+                         "(15 minutes on 2 cores for all kernels and CPUs)")
         self.assertEqual(steps.title("matrix", there.brief()), "moving VMs between kernels in QEMU")
         self.assertIn("guests on the kernel", steps.title("vmm", there.brief()))
 
