@@ -9,13 +9,12 @@ import argparse
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import NoReturn
 
+import entry
 from bench import boots, code, goals, machines, plot, result, table
 from bench.boots import Ended, Kernel, Lab
 from bench.machines import WITH, WITHOUT
@@ -25,11 +24,6 @@ from vm.matrix import BadSelection, Config
 
 SCRIPTS = Path(__file__).resolve().parents[1]
 CLANG, RUSTC = "/usr/bin/clang-22", "/usr/bin/rustc"
-
-
-def die(message: str) -> NoReturn:
-    print(f"bench: {message}", file=sys.stderr)
-    sys.exit(2)
 
 
 def arguments() -> argparse.Namespace:
@@ -76,7 +70,7 @@ def kernel(directory: Path) -> Kernel:
                    directory / "vmlinux")
     for path in (found.image, found.map, found.vmlinux):
         if not path.is_file():
-            die(f"{path} is missing: run 'make bench', which builds both kernels")
+            raise BadSelection(f"{path} is missing: run 'make bench', which builds both kernels")
     return found
 
 
@@ -84,12 +78,13 @@ def prepare(args: argparse.Namespace) -> Lab:
     """Check the inputs and pack the programs into an initramfs."""
     for tool in (qemu.QEMU, plot.GNUPLOT, code.OBJDUMP):
         if not shutil.which(tool):
-            die(f"{tool} not found: run 'make setup'")
+            raise BadSelection(f"{tool} not found: run 'make setup'")
     if not args.plugin.is_file():
-        die(f"{args.plugin} is missing: run 'make bench', which builds the plugin")
+        raise BadSelection(f"{args.plugin} is missing: run 'make bench', which builds the plugin")
     programs = tuple(sorted(path.name for path in args.selftests.glob(f"kvm/{boots.PROGRAMS}")))
     if not programs:
-        die(f"there are no {boots.PROGRAMS} in {args.selftests}/kvm: run 'make selftests'")
+        raise BadSelection(f"there are no {boots.PROGRAMS} in {args.selftests}/kvm: "
+                           "run 'make selftests'")
     kernels = {WITH: kernel(args.kernel), WITHOUT: kernel(args.without)}
     logs = args.out / "bench"
     logs.mkdir(parents=True, exist_ok=True)
@@ -188,17 +183,13 @@ def run(args: argparse.Namespace, configs: tuple[Config, ...], old: Result | Non
 
 def main() -> int:
     args = arguments()
-    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def do() -> int:
         configs = machines.select(args.cpu, args.gic, args.mode)
         old = base(args, configs)
         if args.task == "list":
             for boot in machines.boots(configs):
                 print(boot.name)
         return 0 if args.task != "run" or run(args, configs, old) else 1
-    except (BadSelection, BadResult) as why:
-        die(str(why))
-    except KeyboardInterrupt:
-        print("\nbench: interrupted", file=sys.stderr)
-        return 130
+
+    return entry.command("bench", do, BadResult)

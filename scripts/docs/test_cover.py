@@ -7,6 +7,7 @@ from pathlib import Path
 
 from docs import cover
 from docs.cover import BadLetter
+from testing import written
 
 REPO = Path(__file__).resolve().parent.parent.parent
 SKELETON = """\
@@ -79,15 +80,10 @@ print STDERR "a warning\\n";
 
 class Letters(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.dir = Path(place.name)
+        self.dir = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def write(self, name: str, text: str) -> Path:
-        path = self.dir / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-        return path
+        return written(self.dir / name, text)
 
     def test_heading_is_the_subject_and_comments_are_left_out(self) -> None:
         path = self.write("c.md", "<!-- For\nus -->\n\n# KVM: A\n\nText\n\nmore.\n")

@@ -14,6 +14,7 @@ from unittest import mock
 from bench import machines
 from docs import __main__ as program
 from docs import block, costs, drawing, results
+from testing import said_by
 from vm import matrix
 
 SOURCE = 'digraph x { node [fontname = "DejaVu Sans"] a -> b }\n'
@@ -33,10 +34,9 @@ def whole() -> list[dict[str, Any]]:
 
 class Pages(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.root = Path(directory.name) / "root"
-        self.out = Path(directory.name) / "out"
+        directory = self.enterContext(tempfile.TemporaryDirectory())
+        self.root = Path(directory) / "root"
+        self.out = Path(directory) / "out"
         (self.root / "docs").mkdir(parents=True)
         (self.out / "bench").mkdir(parents=True)
         for name, what in (("README.md", "results"), ("docs/results.md", "results"),
@@ -220,10 +220,8 @@ class Drawing(Pages):
         for text, status in ((None, 0), ("<svg/>\n", 1)):
             if text:
                 self.svg.write_text(text)
-            out = io.StringIO()
-            with mock.patch("sys.argv", ["drawing", str(self.docs)]), \
-                    contextlib.redirect_stdout(out):
-                self.assertEqual((drawing.main(), bool(out.getvalue())), (status, bool(status)))
+            found, said = said_by(drawing.main, self.docs)
+            self.assertEqual((found, bool(said)), (status, bool(status)))
 
 
 if __name__ == "__main__":

@@ -103,9 +103,7 @@ class Builds(unittest.TestCase):
     passed tests and a skipped one."""
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.out = Path(place.name)
+        self.out = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name in builds.NAMES:
             (self.out / f"kernel-{name}").mkdir()
         (self.out / "log").mkdir()

@@ -17,10 +17,9 @@ GUEST_KERNEL = "kernels/6.12/vmlinuz"
 
 class Programs(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.out = Path(place.name, "out")
-        self.cache = Path(place.name, "cache")
+        place = self.enterContext(tempfile.TemporaryDirectory())
+        self.out = Path(place, "out")
+        self.cache = Path(place, "cache")
         # The exit statuses of programs that fail
         self.status: dict[str, int] = {}
         self.started: list[list[str]] = []

@@ -55,9 +55,7 @@ class Unpacking(unittest.TestCase):
 
 class Booting(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         patch = mock.patch.object(qemu, "POLL_SECONDS", 0.05)
         patch.start()
         self.addCleanup(patch.stop)
@@ -100,8 +98,8 @@ class Booting(unittest.TestCase):
         self.assertTrue((result.problem or "").endswith(said))
 
     def test_a_kernel_that_hangs(self) -> None:
-        result = self.boot("[ 1.0] the last line\n", b"", "time.sleep(600)", timeout=0.2)
-        self.assertIn("timeout: killed after 0 s", result.problem or "")
+        result = self.boot("[ 1.0] the last line\n", b"", "time.sleep(600)", timeout=1.0)
+        self.assertIn("timeout: killed after 1 s", result.problem or "")
         self.assertIn("the last line", result.problem or "")
 
     def test_a_kernel_that_says_nothing(self) -> None:

@@ -14,9 +14,7 @@ from kernels import initramfs
 
 class Packing(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.output = self.place / "out/a.cpio"
 
     def unpacked(self) -> Path:

@@ -35,9 +35,7 @@ class Listed(unittest.TestCase):
 
 class Reading(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def test_a_series_twice(self) -> None:
         path = self.place / "pinned"

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """That a link of a page which leads nowhere is found, and no other one is."""
 
-import contextlib
-import io
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from lint import links
+from testing import said_by
 
 PAGE = """# A page
 
@@ -29,9 +27,7 @@ OTHER = "# Other\n\n## A heading_of `it`\n\n[back](../README.md), ![a picture](x
 
 class Links(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.root = Path(directory.name)
+        self.root = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.root / "docs").mkdir()
         (self.root / "docs/x.svg").touch()
         self.write(PAGE, OTHER)
@@ -41,10 +37,7 @@ class Links(unittest.TestCase):
         (self.root / "docs/other.md").write_text(other, encoding="utf-8")
 
     def run_main(self) -> tuple[int, str]:
-        out = io.StringIO()
-        with mock.patch("sys.argv", ["links", str(self.root), "README.md", "docs/other.md"]), \
-                contextlib.redirect_stdout(out):
-            return links.main(), out.getvalue()
+        return said_by(links.main, self.root, "README.md", "docs/other.md")
 
     def test_good_links(self) -> None:
         self.assertEqual(self.run_main(), (0, ""))

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """That a laid file which MAINTAINERS lacks is found, and a pattern without a file."""
 
-import contextlib
-import io
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from lint import maintained
+from testing import said_by, written
 
 # get_maintainer.pl as far as it is used: a pattern is a prefix here.
 SCRIPT = r"""
@@ -35,23 +33,14 @@ MAINTAINERS = "# A comment\n\nOURS\nL:\tlist@example.org\nS:\tMaintained\nF:\tru
 
 class Maintained(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name)
+        self.path = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name, text in (("laid/rust/kvm/vm.rs", ""), ("laid/include/kvm.h", ""),
                            ("script.pl", SCRIPT), ("MAINTAINERS", MAINTAINERS)):
-            self.write(name, text)
-
-    def write(self, name: str, text: str) -> None:
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+            written(self.path / name, text)
 
     def run_main(self) -> tuple[int, str]:
-        out = io.StringIO()
-        args = [str(self.path / name) for name in ("laid", "script.pl", "MAINTAINERS")]
-        with mock.patch("sys.argv", ["maintained", *args]), contextlib.redirect_stdout(out):
-            return maintained.main(), out.getvalue()
+        return said_by(maintained.main, *(self.path / name for name in
+                                          ("laid", "script.pl", "MAINTAINERS")))
 
     def test_all_is_well(self) -> None:
         self.assertEqual(self.run_main(), (0, ""))
@@ -60,17 +49,17 @@ class Maintained(unittest.TestCase):
         self.assertEqual(maintained.titles(self.path / "MAINTAINERS"), {"OURS"})
 
     def test_a_file_that_no_pattern_matches(self) -> None:
-        self.write("laid/arch/x.c", "")
+        written(self.path / "laid/arch/x.c", "")
         self.assertEqual(self.run_main(),
                          (1, "arch/x.c: MAINTAINERS has no pattern that matches it\n"))
 
     def test_a_pattern_that_matches_no_file(self) -> None:
-        self.write("MAINTAINERS", MAINTAINERS + "F:\tarch/\n")
+        written(self.path / "MAINTAINERS", MAINTAINERS + "F:\tarch/\n")
         self.assertEqual(self.run_main(), (1, "warning: no file matches\tarch/\n"))
 
     def test_a_script_that_does_not_work_finds_nothing_wrong_but_fails(self) -> None:
         for text in ("die 'broken';", "exit 1;", "warn 'broken';"):
-            self.write("script.pl", text)
+            written(self.path / "script.pl", text)
             self.assertEqual(self.run_main()[0], 1, text)
 
     def test_nothing_is_laid(self) -> None:

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """That a name on a page which no source has is found, and no other one is."""
 
-import contextlib
-import io
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from lint import names
+from testing import said_by, written
 
 PAGE = """
 ``kvm_door()`` calls ``Reg::set_it()`` of ``core/reg.rs``, see ``one_key`` and ``struct one_reg``,
@@ -33,25 +31,16 @@ HOST = "fn first_test() {}\nfn second_test() {}\n"
 
 class Names(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        root = Path(directory.name)
+        root = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.repo, self.stage, self.tree = (root / name for name in ("repo", "stage", "tree"))
         self.tree.mkdir()
         for name, text in SOURCES.items():
-            self.write(self.stage / name, text)
-        self.write(self.repo / names.TESTS / "reg.rs", HOST)
-
-    def write(self, path: Path, text: str) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+            written(self.stage / name, text)
+        written(self.repo / names.TESTS / "reg.rs", HOST)
 
     def run_main(self, page: str) -> tuple[int, str]:
-        self.write(self.stage / "Documentation/page.rst", page)
-        out = io.StringIO()
-        with mock.patch("sys.argv", ["names", str(self.repo), str(self.stage), str(self.tree)]), \
-                contextlib.redirect_stdout(out):
-            return names.main(), out.getvalue()
+        written(self.stage / "Documentation/page.rst", page)
+        return said_by(names.main, self.repo, self.stage, self.tree)
 
     def test_good_names(self) -> None:
         self.assertEqual(self.run_main(PAGE), (0, ""))
@@ -78,7 +67,7 @@ class Names(unittest.TestCase):
                                  (1, f"Documentation/page.rst: {file}: has no {member}\n"))
 
     def test_a_source_of_the_tree(self) -> None:
-        self.write(self.tree / "virt/kvm/main.c", "int in_tree(void);\n")
+        written(self.tree / "virt/kvm/main.c", "int in_tree(void);\n")
         self.assertEqual(self.run_main("``in_tree()`` of ``main.c`` and ``virt/kvm/main.c``"),
                          (0, ""))
 

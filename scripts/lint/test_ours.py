@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Finding the warnings about our lines in a log, and no others."""
 
-import contextlib
-import io
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from lint import ours
+from testing import said_by, written
 
 TREE = "/out/linux"
 PLACES: ours.Places = {
@@ -82,21 +80,15 @@ class Unseen(unittest.TestCase):
 
 class Program(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name)
+        self.path = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name, text in (("stage/new.c", "int x;\n"), ("stage/old.c", "a\nb\nc\n"),
                            ("base/old.c", "a\nc\n"), ("linux/new.c", "int x;\n"),
                            ("linux/old.c", "a\nb\nc\n"), ("log", "  CHECK   ../linux/old.c\n")):
-            path = self.path / name
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text)
+            written(self.path / name, text)
 
     def run_main(self, *more: str, stage: str = "stage", log: str = "log") -> tuple[int, str]:
-        out = io.StringIO()
-        args = [str(self.path / part) for part in (stage, "base", "linux", log)]
-        with mock.patch("sys.argv", ["ours", *args, *more]), contextlib.redirect_stdout(out):
-            return ours.main(), out.getvalue()
+        return said_by(ours.main, *(self.path / part for part in (stage, "base", "linux", log)),
+                       *more)
 
     def test_lines_added_by_a_patch_and_new_files_are_ours(self) -> None:
         self.assertEqual(ours.places(*(self.path / part for part in ("stage", "base", "linux"))),

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Counting unsafe blocks, and finding a page that says otherwise."""
 
-import contextlib
-import io
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from lint import unsafe
+from testing import said_by, written
 
 EXPORT = """\
 // A comment: unsafe { }
@@ -58,26 +56,17 @@ what tests          0        0  100.0 %
 
 class Unsafe(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name)
+        self.path = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name, text in (("rust/kvm_abi/src/lib.rs", "pub fn f() {}\n"),
                            ("rust/kernel/kvm.rs", ""), ("rust/kernel/kvm/vm.rs", VIEW),
                            ("arch/arm64/kvm/rust/fw_reg.rs", EXPORT),
                            ("arch/arm64/kvm/rust/check/mod.rs", "fn f() {}\n"),
                            ("arch/arm64/kvm/rust/tests/kunit.rs", "fn f() {}\n"),
                            (unsafe.PAGE, ROWS)):
-            self.write(name, text)
-
-    def write(self, name: str, text: str) -> None:
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+            written(self.path / name, text)
 
     def run_main(self) -> tuple[int, str]:
-        out = io.StringIO()
-        with mock.patch("sys.argv", ["unsafe", str(self.path)]), contextlib.redirect_stdout(out):
-            return unsafe.main(), out.getvalue()
+        return said_by(unsafe.main, self.path)
 
     def test_all_is_well(self) -> None:
         self.assertEqual(self.run_main(), (0, ""))
@@ -107,20 +96,20 @@ class Unsafe(unittest.TestCase):
         self.assertEqual(unsafe.Count(lines=10000).outside, "100.0 %")
 
     def test_a_page_that_is_stale(self) -> None:
-        self.write(unsafe.PAGE, ROWS.replace("75.0", "75.1"))
+        written(self.path / unsafe.PAGE, ROWS.replace("75.0", "75.1"))
         self.assertEqual(self.run_main(), (
             1, f"{unsafe.PAGE}: lacks the row 'abstractions        1        5   75.0 %'\n"))
 
     def test_unsafe_code_in_the_core(self) -> None:
-        self.write("rust/kvm_abi/src/lib.rs", "fn f() { unsafe { g() } }\n")
+        written(self.path / "rust/kvm_abi/src/lib.rs", "fn f() { unsafe { g() } }\n")
         self.assertIn("core: 1 unsafe blocks, but at most 0 are allowed", self.run_main()[1])
 
     def test_more_than_one_block_an_export(self) -> None:
-        self.write("arch/arm64/kvm/rust/opt_in/mod.rs", "fn f() { unsafe { g() } }\n")
+        written(self.path / "arch/arm64/kvm/rust/opt_in/mod.rs", "fn f() { unsafe { g() } }\n")
         self.assertIn("what serves: 2 unsafe blocks, but at most 1 are", self.run_main()[1])
 
     def test_more_than_all_may_have(self) -> None:
-        self.write("arch/arm64/kvm/rust/tests/kunit.rs", 100 * "fn f() { unsafe { g() } }\n")
+        written(self.path / "arch/arm64/kvm/rust/tests/kunit.rs", 100 * "fn f() { unsafe { g() } }\n")
         self.assertIn("102 unsafe blocks in all, but at most 100 are", self.run_main()[1])
 
     def test_a_layer_without_files(self) -> None:

@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 
+import entry
 from matrix import cells, changes, command, machines, page, picture, planted, store, tap
 from matrix.boots import Boots, Place
 from matrix.cells import Cell, CannotVerify
@@ -67,7 +68,7 @@ def report(results: Results, out: Path) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    command.need_tools()
+    qemu.need_tools()
     chosen = machines.select(args.cpu, args.gic, args.brief)
     kernels = machines.kernels(args.kernels.split(), args.cache, args.image, args.brief)
     there, gone = command.there(kernels, args.cache)
@@ -94,7 +95,8 @@ def run(args: argparse.Namespace) -> int:
 
 def main() -> int:
     args = command.parser("matrix", __doc__, CPUS, GIC_VERSIONS).parse_args()
-    return command.main("matrix", lambda: run(args), CannotVerify)
+    return entry.command("matrix", lambda: run(args), CannotVerify,
+                         kept="finished boots are kept")
 
 
 if __name__ == "__main__":

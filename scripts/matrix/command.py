@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What the commands that boot many kernels have in common: their arguments, what they need, which
-kernels are left out, and how they end."""
+"""What the commands that boot many kernels have in common: their arguments, what they need, and
+which kernels are left out."""
 
 import argparse
 import os
-import shutil
-import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from matrix.machines import Kernel
-from vm import qemu
 from vm.matrix import BadSelection
 
 # The files and directories that each of them gets
@@ -46,13 +42,6 @@ def version(*argv: str | Path) -> str:
     return done.stdout.splitlines()[0].partition(" (")[0].strip()
 
 
-def need_tools() -> None:
-    """Raises BadSelection if a program that boots need is missing."""
-    for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
-        if not shutil.which(tool):
-            raise BadSelection(f"{tool} not found: apt-get install {package}")
-
-
 def there(kernels: Iterable[Kernel], cache: Path) -> tuple[tuple[Kernel, ...], tuple[Kernel, ...]]:
     """The kernels of this run, and those that are left out, which this says: an archive may drop
     one, and the others can be compared without it. Raises BadSelection if one is missing."""
@@ -75,17 +64,3 @@ def print_failures(lines: Iterable[str]) -> None:
     for line in lines:
         if line.startswith("not ok"):
             print(line)
-
-
-def main(name: str, run: Callable[[], int], *reasons: type[Exception]) -> int:
-    """Run a command. Returns its exit status: 2 for bad arguments and for one of the `reasons`."""
-    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        return run()
-    except (BadSelection, *reasons) as why:
-        print(f"{name}: {why}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"\n{name}: interrupted; finished boots are kept", file=sys.stderr)
-        return 130

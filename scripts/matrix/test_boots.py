@@ -23,9 +23,7 @@ MADE = {"default", "ssbs-hidden", "psci-1.0", "trng-off"}
 
 class Booting(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name in ("busybox", "kvmfit", "old", "new", "other"):
             (self.place / name).write_text(name, encoding="utf-8")
         self.fake = FakeBoots({"old": OLD, "new": NEW, "other": replace(NEW, release="7.2.0")})

@@ -27,9 +27,7 @@ class Kvmfit(unittest.TestCase):
         if "KVMFIT" not in os.environ:
             self.skipTest("KVMFIT is not set: scripts/test-host.sh sets it")
         self.kvmfit = Path(os.environ["KVMFIT"])
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name in ("old", "new"):
             (self.place / name).touch()
         programs = Programs(self.place / "old", self.place / "new")

@@ -33,9 +33,7 @@ N1, A72 = MACHINES[0], MACHINES[4]
 
 class Scripts(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name in ("bin", "out", "states", "templates"):
             (self.place / name).mkdir()
         program = self.place / "bin/kvmfit"

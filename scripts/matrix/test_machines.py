@@ -41,9 +41,7 @@ class Machines(unittest.TestCase):
 
 class Kernels(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.place / "6.12").mkdir()
         (self.place / "6.12/vmlinuz").touch()
         self.own = self.place / "Image"

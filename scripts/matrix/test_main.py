@@ -27,9 +27,7 @@ class Whole(unittest.TestCase):
     def setUp(self) -> None:
         if "KVMFIT" not in os.environ:
             self.skipTest("KVMFIT is not set: scripts/test-host.sh sets it")
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name in ("6.12", "6.18", "x86_64", "aarch64"):
             (self.place / name).mkdir()
         for name in ("6.12/vmlinuz", "6.18/vmlinuz", "Image", "busybox", "aarch64/kvmfit"):
@@ -45,7 +43,7 @@ class Whole(unittest.TestCase):
             kvmfit=self.place, out=self.place / "out", results=self.results, kernels=kernels,
             cpu=cpu, gic=None, jobs=1, brief=brief, command="make matrix")
         with contextlib.redirect_stdout(io.StringIO()) as said, \
-                mock.patch.object(main.command.shutil, "which", return_value="/bin/true"), \
+                mock.patch("shutil.which", return_value="/bin/true"), \
                 mock.patch.object(main.command, "version",
                                   lambda *argv: "QEMU emulator version 10.0.2"), \
                 mock.patch.object(main, "Boots", functools.partial(Boots, run=self.fake)):

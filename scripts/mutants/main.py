@@ -7,18 +7,11 @@ that are typical of a port from C to Rust, each with a list of tests that must a
 """
 
 import argparse
-import signal
-import sys
 from pathlib import Path
-from typing import NoReturn
 
+import entry
 from mutants import core, planted, table
 from mutants.core import Broken
-
-
-def die(message: str) -> NoReturn:
-    print(f"mutants: {message}", file=sys.stderr)
-    sys.exit(2)
 
 
 def arguments() -> argparse.Namespace:
@@ -68,8 +61,8 @@ def say(line: str) -> None:
 
 def main() -> int:
     args = arguments()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def do() -> int:
         wanted, files = chosen(args.tests.replace(",", " ").split(), planted.read())
         tree = planted.Tree(args.pristine, args.work, args.busybox, args.base)
         slips = planted.mutate(tree, wanted, say)
@@ -79,8 +72,5 @@ def main() -> int:
             crate = args.pristine / "rust" / "kvm_abi"
             made, problems = core.mutate(crate, args.work, files, say)
         return table.finish(args.out, slips, made, problems)
-    except Broken as why:
-        die(str(why))
-    except KeyboardInterrupt:
-        print("\nmutants: interrupted", file=sys.stderr)
-        return 130
+
+    return entry.command("mutants", do, Broken)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mutants import check, planted
 from mutants.planted import Planted
+from testing import written
 
 RUST = "arch/arm64/kvm/rust/smccc.rs"
 SOURCES = {
@@ -37,18 +38,13 @@ Host: level::levels
 
 class Check(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.repo = Path(directory.name)
+        self.repo = Path(self.enterContext(tempfile.TemporaryDirectory()))
         for name, text in SOURCES.items():
             self.write(name, text)
         self.patch = self.write("X99-slip.patch", PATCH)
 
     def write(self, name: str, text: str) -> Path:
-        path = self.repo / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
+        return written(self.repo / name, text)
 
     def found(self, **tests: tuple[str, ...]) -> list[str]:
         all_tests = {"Host": (), "KUnit": (), "Kselftest": (), **tests}

@@ -1,14 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """That a symbol of the project that modules can use is found."""
 
-import contextlib
-import io
 import tempfile
 import unittest
 from pathlib import Path
-from unittest import mock
 
 from objgate import exported
+from testing import said_by
 
 OTHERS = ("_RNvNtNtCsl7L7n58I0Vr_6kernel5print4emit", "_RNvNtCsl7L7n58I0Vr_6kernel8kvmalloc")
 OURS = ("_RNvMs0_NtNtCsl7L7n58I0Vr_6kernel3kvm9reg_masksNtB5_8MadeOnce4make",
@@ -17,9 +15,7 @@ OURS = ("_RNvMs0_NtNtCsl7L7n58I0Vr_6kernel3kvm9reg_masksNtB5_8MadeOnce4make",
 
 class Exported(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.kout = Path(directory.name)
+        self.kout = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.kout / "rust").mkdir()
 
     def write(self, crate: str, *symbols: str) -> None:
@@ -27,9 +23,7 @@ class Exported(unittest.TestCase):
             "".join(f"EXPORT_SYMBOL_RUST_GPL({symbol});\n" for symbol in symbols))
 
     def run_main(self) -> tuple[int, str]:
-        out = io.StringIO()
-        with mock.patch("sys.argv", ["exported", str(self.kout)]), contextlib.redirect_stdout(out):
-            return exported.main(), out.getvalue()
+        return said_by(exported.main, self.kout)
 
     def test_what_others_export(self) -> None:
         self.write("kernel", *OTHERS)

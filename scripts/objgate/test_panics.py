@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """Rejecting objects that can panic in any way, and accepting others."""
 
-import contextlib
-import io
 import re
 import subprocess
 import tempfile
@@ -11,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from objgate import panics
+from testing import said_by
 
 RUSTC = "/usr/bin/rustc"
 TESTDATA = Path(__file__).resolve().parent / "testdata"
@@ -31,9 +30,7 @@ class Objects(unittest.TestCase):
     """Objects built for this machine: the gate checks names, which all architectures share."""
 
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.path = Path(directory.name)
+        self.path = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def build(self, source: Path, name: str = "of_a_test") -> Path:
         built = self.path / "built.o"
@@ -118,9 +115,7 @@ class OfTheKernelsCrate(Objects):
 
 class Tools(Objects):
     def run_main(self, output: Path) -> tuple[int, str]:
-        out = io.StringIO()
-        with mock.patch("sys.argv", ["panics", str(output)]), contextlib.redirect_stdout(out):
-            return panics.main(), out.getvalue()
+        return said_by(panics.main, output)
 
     def test_a_missing_object_is_an_error(self) -> None:
         status, out = self.run_main(self.path)

@@ -6,6 +6,7 @@ import unittest
 from pathlib import Path
 
 from objgate import uapi
+from testing import written
 
 KVM = "arch/arm64/include/uapi/asm/kvm.h"
 MIGRATION = uapi.ADDED[0]
@@ -14,26 +15,21 @@ BITMAP = "#define KVM_REG_ARM_STD_BMAP 0\n"
 
 class Headers(unittest.TestCase):
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.base, self.tree = Path(directory.name, "base"), Path(directory.name, "tree")
+        directory = self.enterContext(tempfile.TemporaryDirectory())
+        self.base, self.tree = Path(directory, "base"), Path(directory, "tree")
         for tree in (self.base, self.tree):
-            self.write(tree, KVM, BITMAP)
-
-    def write(self, tree: Path, name: str, content: str) -> None:
-        (tree / name).parent.mkdir(parents=True, exist_ok=True)
-        (tree / name).write_text(content)
+            written(tree / KVM, BITMAP)
 
     def found(self) -> list[str]:
         return list(uapi.findings(self.base, self.tree))
 
     def test_same(self) -> None:
-        self.write(self.tree, MIGRATION, "#define KVM_CAP_ARM_VM_ONE_REG 3\n")
-        self.write(self.tree, "arch/arm64/kvm/guest.c", "int here;\n")
+        written(self.tree / MIGRATION, "#define KVM_CAP_ARM_VM_ONE_REG 3\n")
+        written(self.tree / "arch/arm64/kvm/guest.c", "int here;\n")
         self.assertEqual(self.found(), [])
 
     def test_changed(self) -> None:
-        self.write(self.tree, KVM, BITMAP + "\n")
+        written(self.tree / KVM, BITMAP + "\n")
         self.assertEqual(self.found(), [f"{KVM}: differs from Linux's"])
 
     def test_missing(self) -> None:
@@ -41,12 +37,12 @@ class Headers(unittest.TestCase):
         self.assertEqual(self.found(), [f"{KVM}: is missing"])
 
     def test_added(self) -> None:
-        self.write(self.tree, "include/uapi/linux/new.h", "")
+        written(self.tree / "include/uapi/linux/new.h", "")
         self.assertEqual(self.found(), [
             "include/uapi/linux/new.h: is new, but not in the list of the project's headers"])
 
     def test_a_count_that_can_grow(self) -> None:
-        self.write(self.tree, MIGRATION, "enum { KVM_REG_ARM_STD_BMAP_BIT_COUNT };\n")
+        written(self.tree / MIGRATION, "enum { KVM_REG_ARM_STD_BMAP_BIT_COUNT };\n")
         self.assertEqual(self.found(), [
             f"{MIGRATION}: KVM_REG_ARM_STD_BMAP_BIT_COUNT is a count that can grow; do not expose "
             "it to userspace"])

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """That whatever a kernel without the project contains of it is found."""
 
-import contextlib
-import io
 import re
 import subprocess
 import tempfile
@@ -11,6 +9,7 @@ from pathlib import Path
 from unittest import mock
 
 from objgate import panics, without
+from testing import said_by
 
 RUSTC = "/usr/bin/rustc"
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,9 +25,7 @@ class Builds(unittest.TestCase):
     """A build for this machine: what is looked at are names, which all machines share."""
 
     def setUp(self) -> None:
-        directory = tempfile.TemporaryDirectory()
-        self.addCleanup(directory.cleanup)
-        self.kout = Path(directory.name)
+        self.kout = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
     def link(self, text: str, crate: str = "of_a_test") -> None:
         source = self.kout / "vmlinux.rs"
@@ -45,9 +42,7 @@ class Builds(unittest.TestCase):
         return list(without.findings(self.kout))
 
     def run_main(self) -> tuple[int, str]:
-        out = io.StringIO()
-        with mock.patch("sys.argv", ["without", str(self.kout)]), contextlib.redirect_stdout(out):
-            return without.main(), out.getvalue()
+        return said_by(without.main, self.kout)
 
 
 class Symbols(Builds):

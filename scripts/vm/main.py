@@ -15,7 +15,6 @@ import os
 import re
 import secrets
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
+import entry
 from vm import bare, judge, matrix, planted, qemu, report, rules
 from vm.judge import BootResult
 from vm.matrix import BadSelection, Boot, Config, Options
@@ -40,11 +40,6 @@ DEBUG_SECONDS = 15
 SELFTESTS = ("run", "quick", "fuzz")
 
 RunBoot = Callable[[Boot], BootResult]
-
-
-def die(message: str) -> NoReturn:
-    print(f"vm: {message}", file=sys.stderr)
-    sys.exit(2)
 
 
 def seed(word: str) -> str:
@@ -102,11 +97,9 @@ def arguments() -> argparse.Namespace:
 
 def prepare(args: argparse.Namespace) -> qemu.Machine:
     """Check the inputs and pack the initramfs; KUnit needs no selftests in it."""
-    for tool, package in ((qemu.QEMU, "qemu-system-arm"), (qemu.WITH_PARENT[0], "util-linux")):
-        if not shutil.which(tool):
-            die(f"{tool} not found: apt-get install {package}")
+    qemu.need_tools()
     if not args.image.is_file():
-        die(f"there is no kernel at {args.image}: run 'make kernel'")
+        raise BadSelection(f"there is no kernel at {args.image}: run 'make kernel'")
     args.out.mkdir(parents=True, exist_ok=True)
     initrd = args.out / ("initrd.cpio" if args.selftests else "initrd-kunit.cpio")
     command = [SCRIPTS / "mkinitrd.sh", initrd, *([args.selftests] if args.selftests else [])]
@@ -125,17 +118,18 @@ def prepare(args: argparse.Namespace) -> qemu.Machine:
 
 
 def installed(args: argparse.Namespace, wanted: tuple[str, ...]) -> None:
-    """Die if a test was not built: that must not look like a skip."""
+    """Raises BadSelection if a test was not built: that must not look like a skip."""
     path = args.selftests / "kselftest-list.txt"
     if not path.is_file():
-        die(f"there are no installed selftests in {args.selftests}: run 'make selftests'")
+        raise BadSelection(f"there are no installed selftests in {args.selftests}: "
+                           "run 'make selftests'")
     if not (args.selftests / "kvm" / "vm_keeper").is_file():
-        die(f"there is no kvm/vm_keeper in {args.selftests}: install the selftests of a tree "
-            "with the overlay")
+        raise BadSelection(f"there is no kvm/vm_keeper in {args.selftests}: install the selftests "
+                           "of a tree with the overlay")
     there = path.read_text(encoding="utf-8").split()
     missing = [name for name in wanted if f"kvm:{name}" not in there]
     if missing:
-        die(f"these tests were not built: {', '.join(missing)} (not in {path})")
+        raise BadSelection(f"these tests were not built: {', '.join(missing)} (not in {path})")
 
 
 class Progress:
@@ -392,9 +386,8 @@ def main() -> int:
     if args.task == "list":
         show_list()
         return 0
-    # Treat SIGTERM as Ctrl-C: this program must not end before its VMs.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
+
+    def do() -> int:
         if args.task in SELFTESTS:
             installed(args, tuple(sorted({test for boot in chosen(args) for test in boot.tests})))
         if args.task == "judge":
@@ -408,8 +401,5 @@ def main() -> int:
                                  text=True).stdout.split("(")[0].replace("emulator version ", "")
         run = kunit if args.task == "kunit" else selftests
         return 0 if run(args, machine, version.strip()) else 1
-    except BadSelection as why:
-        die(str(why))
-    except KeyboardInterrupt:
-        print("\nvm: interrupted", file=sys.stderr)
-        return 130
+
+    return entry.command("vm", do)

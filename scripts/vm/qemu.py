@@ -2,6 +2,7 @@
 """QEMU: its command line, and running it with time limits."""
 
 import shlex
+import shutil
 import subprocess
 import tempfile
 import threading
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vm import qmp
-from vm.matrix import Config
+from vm.matrix import BadSelection, Config
 
 QEMU = "qemu-system-aarch64"
 # From util-linux: sends the signal when the thread that started QEMU ends for any reason.
@@ -38,6 +39,13 @@ _stopping = False
 
 class Stopped(Exception):
     """stop_all() was called."""
+
+
+def need_tools() -> None:
+    """Raises BadSelection if a program that boots need is missing."""
+    for tool, package in ((QEMU, "qemu-system-arm"), (WITH_PARENT[0], "util-linux")):
+        if not shutil.which(tool):
+            raise BadSelection(f"{tool} not found: apt-get install {package}")
 
 
 @dataclass(frozen=True)

@@ -68,10 +68,8 @@ class Clock:
 
 class Fakes(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
         # Longer than the path of a socket can be
-        self.place = Path(place.name, "long" * 30)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()), "long" * 30)
         self.place.mkdir()
         patch = mock.patch.object(qemu, "POLL_SECONDS", 0.05)
         patch.start()

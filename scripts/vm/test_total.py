@@ -22,9 +22,7 @@ def line(passed: int = SUM, failed: int = 0, skipped: int = SKIPPED) -> str:
 
 class Total(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.out = Path(place.name)
+        self.out = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.out / ".kvm-arm64-rust").touch()
         self.results = self.out / "results"
         (self.results / "debug").mkdir(parents=True)

@@ -36,9 +36,7 @@ class Runs(unittest.TestCase):
     """main() with guests whose output is INIT, and a judge that finds no fault."""
 
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.out = self.place / "out"
         (self.place / "kvm").mkdir()
         (self.place / "kvm" / "vm_keeper").touch()

@@ -16,6 +16,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+import entry
 from kernels.pins import COLUMNS
 from matrix import command, machines, store
 from matrix.machines import Kernel
@@ -227,7 +228,7 @@ def full(args: argparse.Namespace, parts: Parts, kvmfit: Path) -> int:
 
 def parts_of(args: argparse.Namespace) -> Parts:
     """What the kernels under test get. Raises BadSelection if something is missing."""
-    command.need_tools()
+    qemu.need_tools()
     built = args.parts
     parts = Parts(busybox=args.busybox, kvmfit=args.kvmfit / "aarch64/kvmfit", vmms=args.vmms,
                   small=built / "kvmfit-vmm", probe=built / "probe",
@@ -248,7 +249,7 @@ def main() -> int:
         parts = parts_of(args)
         return brief(args, parts) if args.brief else full(args, parts, kvmfit)
 
-    return command.main("vmm", run_it, CannotPlan, ValueError)
+    return entry.command("vmm", run_it, CannotPlan, ValueError, kept="finished boots are kept")
 
 
 if __name__ == "__main__":

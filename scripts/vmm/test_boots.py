@@ -23,9 +23,7 @@ N1 = MACHINES[0]
 
 class Fixture(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.parts = Parts(*(self.file(name) for name in
                              ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api")))
         self.stock = Kernel("6.12", self.file("vmlinuz"))

@@ -15,9 +15,7 @@ NEEDS = {"qemu-system-aarch64": ["libz.so.1", "libc.so.6"], "libz.so.1.3": ["lib
 
 class Packages(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         patch = mock.patch.object(programs, "needed",
                                   lambda path: NEEDS.get(path.resolve().name, []))
         patch.start()

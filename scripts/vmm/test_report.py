@@ -111,9 +111,7 @@ class Report(unittest.TestCase):
 
 class Page(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         (self.place / "docs").mkdir()
 
     def written(self, found: object) -> str:

@@ -14,9 +14,7 @@ from vmm.boots import HERE
 
 class Script(unittest.TestCase):
     def setUp(self) -> None:
-        place = tempfile.TemporaryDirectory()
-        self.addCleanup(place.cleanup)
-        self.place = Path(place.name)
+        self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         loader = self.place / "root/lib/ld-linux-aarch64.so.1"
         loader.parent.mkdir(parents=True)
         shutil.copy(HERE / "fake_qemu.py", loader)
