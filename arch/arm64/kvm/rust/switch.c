@@ -385,6 +385,85 @@ int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg
 	return kvm_arm_c_traced_set_fw_reg(vcpu, reg, val);
 }
 
+/* What C notes of a write to an ID register, while it holds the lock */
+struct kvm_arm_id_reg_notes {
+	struct kvm_arm_id_reg reg;
+	u64 stored;
+	bool locked;
+};
+
+void kvm_arm_note_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd)
+{
+	struct kvm_arm_id_reg_notes *notes = vcpu->arch.id_reg_notes;
+
+	if (!notes)
+		return;
+
+	kvm_arm_c_read_id_reg(vcpu, rd, &notes->reg);
+	notes->stored = notes->reg.val;
+	notes->locked = true;
+}
+
+void kvm_arm_note_stored_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd)
+{
+	struct kvm_arm_id_reg_notes *notes = vcpu->arch.id_reg_notes;
+
+	if (notes)
+		notes->stored = kvm_read_vm_id_reg(vcpu->kvm, notes->reg.id);
+}
+
+/*
+ * kvm_arm_c_set_id_reg(), judged by what it sees while it holds the lock. A write
+ * that never comes to the lock is one whose result no state of the VM could have
+ * changed.
+ */
+static int check_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			    u64 val)
+{
+	unsigned long period = kvm_arm_abi_check_period();
+	struct kvm_arm_id_reg_notes notes = {};
+	int ret;
+
+	vcpu->arch.id_reg_notes = &notes;
+	ret = kvm_arm_c_set_id_reg(vcpu, rd, val);
+
+	if (!notes.locked) {
+		guard(mutex)(&vcpu->kvm->arch.config_lock);
+		kvm_arm_note_id_reg(vcpu, rd);
+	}
+	vcpu->arch.id_reg_notes = NULL;
+
+	/* If the period is over, notes may be missing. */
+	if (period && period == kvm_arm_abi_check_period())
+		kvm_arm_check_id_reg(notes.reg, val, notes.stored, ret);
+	else
+		kvm_arm_abi_unjudged(KVM_ARM_ABI_ID_REG);
+
+	return ret;
+}
+
+/**
+ * kvm_arm_slow_set_id_reg - kvm_arm_c_set_id_reg() or its Rust twin, with
+ *			     counting and checking
+ * @vcpu: The vCPU
+ * @rd: The descriptor of an ID register that all vCPUs of a VM share
+ * @id: The register, as sys_reg() encodes it
+ * @val: The value that userspace writes
+ *
+ * Return: What kvm_arm_c_set_id_reg() returns.
+ */
+int kvm_arm_slow_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			    u32 id, u64 val)
+{
+	if (kvm_arm_abi_count(KVM_ARM_ABI_ID_REG))
+		return kvm_arm_rust_set_id_reg(vcpu, rd, id, val);
+
+	if (kvm_arm_abi_checking())
+		return check_set_id_reg(vcpu, rd, val);
+
+	return kvm_arm_c_set_id_reg(vcpu, rd, val);
+}
+
 /**
  * kvm_arm_slow_smccc_set_attr - kvm_vm_smccc_set_attr() or its Rust twin, with
  *				 counting and checking
