@@ -5,6 +5,8 @@
 //! The model restates the rules of `kvm_arm_get_fw_reg()` and `kvm_arm_set_fw_reg()` in the
 //! integers and errnos of the C code.
 
+mod random;
+
 use kvm_abi::{
     vectors::{
         PSCI_VALUES_END,
@@ -248,11 +250,7 @@ fn every_state_is_as_in_c_for_every_value_in_range() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_read_is_as_in_c(state in any_state()) {

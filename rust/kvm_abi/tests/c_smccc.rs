@@ -7,6 +7,7 @@
 //! state, and both must end alike.
 
 mod common;
+mod random;
 
 use common::{
     uuid_registers,
@@ -474,11 +475,7 @@ fn any_register() -> impl Strategy<Value = u64> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 16384,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(16384))]
 
     #[test]
     fn any_call_of_any_guest_is_as_in_c(

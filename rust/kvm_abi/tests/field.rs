@@ -5,6 +5,8 @@
 //! The model writes registers as binary digits and adds up their weights, to share no shift, mask
 //! or cast with the code. A level is an `int`, as in C.
 
+mod random;
+
 use kvm_abi::{
     Field,
     Sign, //
@@ -206,11 +208,7 @@ fn wider_fields_lose_their_upper_bits() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn any_field_of_any_register_is_as_in_the_model((shift, width) in any_place(), register: u64) {

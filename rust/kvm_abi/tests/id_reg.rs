@@ -5,6 +5,8 @@
 //! The model restates the rules of `arm64_check_features()` and `arm64_ftr_safe_value()` in the
 //! integers and errnos of the C code. It takes fields out of registers by division.
 
+mod random;
+
 use kvm_abi::{
     FeatureField,
     FeatureRegister,
@@ -437,11 +439,7 @@ fn field_of_more_than_32_bits_is_compared_by_the_lower_ones() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_write_is_as_in_c(

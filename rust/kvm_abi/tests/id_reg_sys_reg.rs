@@ -5,6 +5,8 @@
 //!
 //! The models count in loops and add up weights; `c_index()` is the macro of the uapi header.
 
+mod random;
+
 use kvm_abi::{
     FeatureIdIndex,
     SysReg, //
@@ -309,11 +311,7 @@ fn known_id_registers_are_shared_except_those_of_a_cpu() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 1024,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(1024))]
 
     #[test]
     fn other_bits_of_an_encoding_are_ignored(

@@ -5,6 +5,8 @@
 //!
 //! The models list the members of a set, and count; the numbers are those of the uapi header.
 
+mod random;
+
 use kvm_abi::{
     EnableCap,
     OptInCap,
@@ -375,11 +377,7 @@ fn requests_ask_only_for_opt_ins_with_a_capability() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_request_is_as_in_the_table(

@@ -7,6 +7,8 @@
 //! scale is compared with that of the older workaround registers: a host accepts another host's
 //! value in the new registers exactly if it accepts the values in the old ones.
 
+mod random;
+
 use kvm_abi::{
     vectors::{
         HOSTS,
@@ -413,11 +415,7 @@ fn levels_above_unaffected_are_refused_by_every_host() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn any_write_is_decided_field_by_field(host: u64, value: u64, low: u64) {

@@ -5,6 +5,8 @@
 //!
 //! The models are lists of ids, built as in the uapi headers.
 
+mod random;
+
 use kvm_abi::{
     vectors::REGISTERS,
     FeatureLevelReg,
@@ -371,11 +373,7 @@ fn workaround_2_and_its_level_need_the_features_of_vcpus() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn any_id_is_as_in_the_model(

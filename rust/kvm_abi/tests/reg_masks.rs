@@ -4,6 +4,8 @@
 //!
 //! The model is the loop of `kvm_vm_ioctl_get_reg_writable_masks()`, over numbers.
 
+mod random;
+
 use kvm_abi::{
     FeatureIdIndex,
     FeatureIdMasks,
@@ -303,11 +305,7 @@ fn mask_of_a_register_is_that_at_its_index() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(512))]
 
     #[test]
     fn any_table_gives_the_masks_of_c(

@@ -6,6 +6,8 @@
 //! userspace reads and writes it. No write may change a bit outside the mask or make the mask
 //! larger; then no sequence of writes does. And for each bit in the mask, some write changes it.
 
+mod random;
+
 use kvm_abi::{
     GicMaskIndex,
     GicV3State, //
@@ -460,11 +462,7 @@ fn common_binary_point_only_hides_the_other_one() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 512,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(512))]
 
     #[test]
     fn no_sequence_of_writes_changes_a_bit_that_is_not_set(

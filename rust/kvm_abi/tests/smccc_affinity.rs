@@ -5,6 +5,7 @@
 //! Reference: Arm DEN 0022 (PSCI), section "AFFINITY_INFO"; `kvm_psci_vcpu_affinity_info()`.
 
 mod common;
+mod random;
 
 use common::{
     GUEST,
@@ -226,11 +227,7 @@ fn target_belongs_to_its_instance() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn any_vcpus_are_asked_and_counted_as_in_c(

@@ -6,6 +6,7 @@
 //! `kvm_smccc_default_allowed()`, restated as arithmetic.
 
 mod common;
+mod random;
 
 use common::FUNCTIONS;
 use kvm_abi::{
@@ -250,11 +251,7 @@ fn other_gates_ask_for_no_bitmap() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_identifier_is_as_in_the_table(

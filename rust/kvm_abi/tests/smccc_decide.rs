@@ -7,6 +7,7 @@
 //! the cases of `kvm_smccc_call_handler()`.
 
 mod common;
+mod random;
 
 use common::{
     uuid_registers,
@@ -17,6 +18,11 @@ use common::{
     NOT_SUPPORTED,
     REFUSED,
     SUCCESS,
+    TRNG_FEATURES,
+    TRNG_GET_UUID,
+    TRNG_RND,
+    TRNG_RND64,
+    TRNG_VERSION,
     UNKNOWN_VERSIONS,
     VERSIONS, //
 };
@@ -40,11 +46,6 @@ use proptest::prelude::*;
 
 const SMCCC_VERSION: u32 = 0x8000_0000;
 const ARCH_FEATURES: u32 = 0x8000_0001;
-const TRNG_VERSION: u32 = 0x8400_0050;
-const TRNG_FEATURES: u32 = 0x8400_0051;
-const TRNG_GET_UUID: u32 = 0x8400_0052;
-const TRNG_RND: u32 = 0x8400_0053;
-const TRNG_RND64: u32 = 0xc400_0053;
 const VENDOR_HYP_FEATURES: u32 = 0x8600_0000;
 const PTP: u32 = 0x8600_0001;
 const VENDOR_HYP_UID: u32 = 0x8600_ff01;
@@ -420,11 +421,7 @@ fn time_of_day_is_returned_in_halves() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn without_services_only_smccc_and_psci_are_served(

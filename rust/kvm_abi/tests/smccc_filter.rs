@@ -5,6 +5,8 @@
 //! The model is `kvm_smccc_set_filter()` up to the insertion, in the integers and errnos of the C
 //! code.
 
+mod random;
+
 use kvm_abi::{
     FilterAction,
     FilterEntry,
@@ -347,11 +349,7 @@ fn calls_of_the_architecture_are_reserved() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_request_is_decided_as_in_c(

@@ -5,6 +5,8 @@
 //! The fields are those of Arm DEN 0028, table "Bit usage within the SMC and HVC function
 //! identifier"; the tests find them by arithmetic, not by masks.
 
+mod random;
+
 use kvm_abi::{
     Convention,
     FuncId, //
@@ -161,11 +163,7 @@ fn identifiers_are_unsigned() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_identifier_has_its_fields(raw: u32) {

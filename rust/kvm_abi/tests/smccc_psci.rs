@@ -7,6 +7,7 @@
 //! cases of `kvm_psci_call()`.
 
 mod common;
+mod random;
 
 use common::{
     value,
@@ -470,11 +471,7 @@ fn psci_features_knows_no_other_identifier() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn any_32_bit_call_sees_only_lower_halves(

@@ -5,6 +5,7 @@
 //! Reference: `kvm_psci_vcpu_on()`, `kvm_psci_vcpu_affinity_info()`.
 
 mod common;
+mod random;
 
 use common::{
     GUEST,
@@ -152,11 +153,7 @@ fn query(target: u64, level: u64) -> AffinityQuery {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn reports_decide_as_a_look_at_the_vcpus_would(

@@ -6,6 +6,7 @@
 //! Reference: Arm DEN 0098 (TRNG), `kvm_trng_call()`.
 
 mod common;
+mod random;
 
 use common::{
     uuid_registers,
@@ -14,7 +15,12 @@ use common::{
     GUEST,
     INVALID_PARAMETERS,
     REFUSED,
-    SUCCESS, //
+    SUCCESS,
+    TRNG_FEATURES,
+    TRNG_GET_UUID,
+    TRNG_RND,
+    TRNG_RND64,
+    TRNG_VERSION, //
 };
 use kvm_abi::{
     Action,
@@ -23,12 +29,6 @@ use kvm_abi::{
     RandomBits, //
 };
 use proptest::prelude::*;
-
-const TRNG_VERSION: u32 = 0x8400_0050;
-const TRNG_FEATURES: u32 = 0x8400_0051;
-const TRNG_GET_UUID: u32 = 0x8400_0052;
-const TRNG_RND: u32 = 0x8400_0053;
-const TRNG_RND64: u32 = 0xc400_0053;
 
 /// The most bits that each form returns: three full registers.
 const RND: [(u32, Convention, u32); 2] = [
@@ -196,11 +196,7 @@ fn result_with_another_bit_is_not_one_of_the_call() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 2048,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(2048))]
 
     #[test]
     fn any_number_of_bits_is_the_lower_half(x1: u64, shift in 0..32u32, others: [u64; 2]) {

@@ -4,6 +4,8 @@
 //!
 //! The models build fields by their weights, from the architecture's tables.
 
+mod random;
+
 use kvm_abi::{
     vectors::PMR_WRITES,
     BinaryPoint,
@@ -438,11 +440,7 @@ fn registers_are_at_their_addresses() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 4096,
-        failure_persistence: None,
-        ..Default::default()
-    })]
+    #![proptest_config(random::cases(4096))]
 
     #[test]
     fn any_vmcr_loses_only_its_reserved_bits(bits: u32) {

@@ -50,6 +50,13 @@ pub(crate) const UNKNOWN_VERSIONS: [u32; 9] = [
     u32::MAX,
 ];
 
+/// The functions of the true random number generator.
+pub(crate) const TRNG_VERSION: u32 = 0x8400_0050;
+pub(crate) const TRNG_FEATURES: u32 = 0x8400_0051;
+pub(crate) const TRNG_GET_UUID: u32 = 0x8400_0052;
+pub(crate) const TRNG_RND: u32 = 0x8400_0053;
+pub(crate) const TRNG_RND64: u32 = 0xc400_0053;
+
 const TRNG: Gate = Gate::Service(Service::Trng);
 const PV_TIME: Gate = Gate::Service(Service::PvTime);
 const FEATURES: Gate = Gate::Service(Service::FunctionFeatures);

@@ -16,7 +16,7 @@
  *
  * Calls are made in VMs of three kinds: one that offers all services; "gated",
  * whose bitmap registers turn them off; and "filter", with an SMCCC filter. See
- * abi_bench.h for the method and the output.
+ * abi/bench/measure.h for the method and the output.
  */
 #include <linux/arm-smccc.h>
 #include <linux/psci.h>

@@ -5,8 +5,8 @@
  * registers, the SMCCC filter and the GICv2's CPU interface.
  *
  * floor/ioctl is a request that KVM does not know: it takes the vCPU's mutex,
- * as for any other, and refuses the request. See abi_bench.h for the method and
- * the output.
+ * as for any other, and refuses the request. See abi/bench/measure.h for the
+ * method and the output.
  */
 #include <linux/arm-smccc.h>
 

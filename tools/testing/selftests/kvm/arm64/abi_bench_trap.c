@@ -6,7 +6,7 @@
  * The registers of the GIC's CPU interface cost an instruction, as they are not
  * trapped unless the host was booted with kvm-arm.vgic_v3_common_trap=1. See
  * floor/world_switch of abi_bench_hypercall for the world switch alone, and
- * abi_bench.h for the method and the output.
+ * abi/bench/measure.h for the method and the output.
  */
 #include <linux/sizes.h>
 

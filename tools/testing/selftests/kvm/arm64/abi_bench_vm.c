@@ -14,8 +14,8 @@
  * They come last, in this program and in a boot: once a VM has opted in, every
  * access to registers, of any VM, checks for that.
  *
- * The VMs have no memory and no GIC, as neither matters here. See abi_bench.h
- * for the method and the output.
+ * The VMs have no memory and no GIC, as neither matters here. See
+ * abi/bench/measure.h for the method and the output.
  */
 #include <asm/kvm_migration.h>
 

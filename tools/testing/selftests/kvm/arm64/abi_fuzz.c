@@ -414,7 +414,6 @@ static const struct test_case cases[] = {
 
 int main(int argc, char **argv)
 {
-	struct sigaction sa = { .sa_handler = smccc_on_alarm };
 	pthread_t watchdog;
 	u8 *guest_mem[FUZZ_MAX_VMS];
 	int i, j;
@@ -431,7 +430,7 @@ int main(int argc, char **argv)
 							 FUZZ_STEPS;
 	test_set_plan(ARRAY_SIZE(cases));
 	ksft_print_msg("seed %#lx\n", fuzz_options.seed);
-	sigaction(SIGALRM, &sa, NULL);
+	smccc_catch(SIGALRM);
 	user_mem_create(1);
 	fuzz_find_host();
 	fuzz_timer = run_alarm_create();

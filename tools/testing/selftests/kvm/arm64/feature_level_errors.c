@@ -29,9 +29,6 @@
 #include "abi/user_mem.h"
 #include "processor.h"
 
-#define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
-#define NR_SIZES	16
-
 static struct kvm_vm *vm;
 static struct kvm_vcpu *vcpu;
 
@@ -39,42 +36,33 @@ static struct kvm_vcpu *vcpu;
 static struct fw_state state;
 static u64 levels[NR_LEVEL_REGS];
 
-enum cmd { GET, SET, NR_CMDS };
-
-static const unsigned long cmds[] = {
-	[GET] = KVM_GET_ONE_REG,
-	[SET] = KVM_SET_ONE_REG,
-};
-
-static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
-
-static void expect_access(enum cmd cmd, u64 id, u64 addr, int want)
+static void expect_access(enum one_cmd cmd, u64 id, u64 addr, int want)
 {
-	int n, ret = one_reg(vcpu->fd, cmds[cmd], id, addr);
+	int n, ret = one_reg_by(vcpu->fd, cmd, id, addr);
 	u64 now;
 
 	test_expect(ret == want, "%s %#lx at %#lx: %s, expected %s",
-		    cmd_name[cmd], id, addr, strerror(ret), strerror(want));
+		    one_cmd_name[cmd], id, addr, strerror(ret), strerror(want));
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		now = vcpu_get_reg(vcpu, LEVEL_REG_0 + n);
 		test_expect(now == levels[n], "levels %d read %#lx after %s", n,
-			    now, cmd_name[cmd]);
+			    now, one_cmd_name[cmd]);
 	}
 }
 
 /* Refused with @want, and no memory is touched. */
 static void expect_no_such_reg(u64 id, int want)
 {
-	enum cmd cmd;
+	enum one_cmd cmd;
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		user_mem_fill_canary();
 		*(u64 *)(user_hole - 8) = 0;
 		expect_access(cmd, id, (u64)user_hole - 8, want);
 		test_expect(!*(u64 *)(user_hole - 8), "%s %#lx wrote to memory",
-			    cmd_name[cmd], id);
-		user_mem_expect_canary(user_hole - 8, 8, cmd_name[cmd]);
+			    one_cmd_name[cmd], id);
+		user_mem_expect_canary(user_hole - 8, 8, one_cmd_name[cmd]);
 	}
 }
 
@@ -114,20 +102,20 @@ static void check_id_bits(int unused)
 static void check_sizes(int unused)
 {
 	u64 id, size;
-	enum cmd cmd;
+	enum one_cmd cmd;
 	int n;
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
-		for (size = 0; size < NR_SIZES; size++) {
-			if (SIZE_FIELD(size) == KVM_REG_SIZE_U64)
+		for (size = 0; size < NR_ONE_SIZES; size++) {
+			if (ONE_SIZE(size) == KVM_REG_SIZE_U64)
 				continue;
 
 			id = ((LEVEL_REG_0 + n) & ~KVM_REG_SIZE_MASK) |
-			     SIZE_FIELD(size);
+			     ONE_SIZE(size);
 			expect_no_such_reg(id, ENOENT);
 
 			/* Refused before the pointer is used */
-			for (cmd = GET; cmd < NR_CMDS; cmd++) {
+			for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 				expect_access(cmd, id, (u64)user_hole, ENOENT);
 				expect_access(cmd, id, 0, ENOENT);
 			}
@@ -154,13 +142,13 @@ static void check_bad_pointer_unknown_id(int cmd)
 		LEVEL_REG_0 + 8, LEVEL_REG_0 + 0x10, LEVEL_REG_0 + 0x40,
 		LEVEL_REG_0 + 0x8000, LEVEL_REG_0 + 0xffff,
 	};
-	int i, j, want = cmd == SET ? EFAULT : ENOENT;
+	int i, j, want = cmd == ONE_SET ? EFAULT : ENOENT;
 
 	for (i = 0; i < ARRAY_SIZE(unknown); i++) {
 		for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
 			expect_access(cmd, unknown[i], user_bad_pointers[j],
 				      want);
-			expect_access(cmd, unknown[i] ^ SIZE_FIELD(1),
+			expect_access(cmd, unknown[i] ^ ONE_SIZE(1),
 				      user_bad_pointers[j], ENOENT);
 		}
 	}
@@ -171,10 +159,10 @@ static void check_read_only(int unused)
 	int n;
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
-		expect_access(GET, LEVEL_REG_0 + n, (u64)user_read_only,
+		expect_access(ONE_GET, LEVEL_REG_0 + n, (u64)user_read_only,
 			      EFAULT);
 		user_mem_set_read_only(&levels[n], sizeof(levels[n]));
-		expect_access(SET, LEVEL_REG_0 + n, (u64)user_read_only, 0);
+		expect_access(ONE_SET, LEVEL_REG_0 + n, (u64)user_read_only, 0);
 	}
 }
 
@@ -185,8 +173,10 @@ static void check_efault_first(int unused)
 
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		memset(user_mem, 0x77, user_mem_size);
-		expect_access(SET, LEVEL_REG_0 + n, (u64)user_hole - 7, EFAULT);
-		expect_access(SET, LEVEL_REG_0 + n, (u64)user_hole - 8, EINVAL);
+		expect_access(ONE_SET, LEVEL_REG_0 + n, (u64)user_hole - 7,
+			      EFAULT);
+		expect_access(ONE_SET, LEVEL_REG_0 + n, (u64)user_hole - 8,
+			      EINVAL);
 	}
 }
 
@@ -200,17 +190,18 @@ static void check_eight_bytes(int cmd)
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		for (p = user_hole - 16; p <= user_hole - 8; p++) {
 			user_mem_fill_canary();
-			if (cmd == SET)
+			if (cmd == ONE_SET)
 				memcpy(p, &levels[n], 8);
 			expect_access(cmd, LEVEL_REG_0 + n, (u64)p, 0);
 			memcpy(&val, p, 8);
 			test_expect(val == levels[n], "%#lx at page end", val);
-			user_mem_expect_canary(p, 8, cmd_name[cmd]);
+			user_mem_expect_canary(p, 8, one_cmd_name[cmd]);
 		}
 		for (; p < user_hole; p++) {
 			user_mem_fill_canary();
 			expect_access(cmd, LEVEL_REG_0 + n, (u64)p, EFAULT);
-			user_mem_expect_canary(p, user_hole - p, cmd_name[cmd]);
+			user_mem_expect_canary(p, user_hole - p,
+					       one_cmd_name[cmd]);
 		}
 	}
 }
@@ -221,25 +212,25 @@ static void check_not_initialised(int unused)
 {
 	struct kvm_vm *bare = vm_create_barebones();
 	struct kvm_vcpu *raw;
-	enum cmd cmd;
+	enum one_cmd cmd;
 	u64 val;
 	int n, ret;
 
 	opt_in(bare, KVM_CAP_ARM_FEATURE_LEVELS, 0);
 	raw = __vm_vcpu_add(bare, 0);
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		for (n = 0; n <= NR_LEVEL_REGS; n++) {
 			val = 0x1234;
-			ret = one_reg(raw->fd, cmds[cmd], LEVEL_REG_0 + n,
-				      (u64)&val);
+			ret = one_reg_by(raw->fd, cmd, LEVEL_REG_0 + n,
+					 (u64)&val);
 			test_expect(ret == ENOEXEC && val == 0x1234,
-				    "%s %d: %s", cmd_name[cmd], n,
+				    "%s %d: %s", one_cmd_name[cmd], n,
 				    strerror(ret));
-			ret = one_reg(raw->fd, cmds[cmd], LEVEL_REG_0 + n,
-				      (u64)user_hole);
+			ret = one_reg_by(raw->fd, cmd, LEVEL_REG_0 + n,
+					 (u64)user_hole);
 			test_expect(ret == ENOEXEC, "%s %d, bad pointer: %s",
-				    cmd_name[cmd], n, strerror(ret));
+				    one_cmd_name[cmd], n, strerror(ret));
 		}
 	}
 	kvm_vm_free(bare);
@@ -299,17 +290,19 @@ static const struct test_case cases[] = {
 	  check_id_bits },
 	{ "size: any but 8 bytes is ENOENT, and first", check_sizes },
 
-	{ "pointer: GET to a bad one is EFAULT", check_bad_pointers, GET },
-	{ "pointer: SET from a bad one is EFAULT", check_bad_pointers, SET },
+	{ "pointer: GET to a bad one is EFAULT", check_bad_pointers, ONE_GET },
+	{ "pointer: SET from a bad one is EFAULT",
+	  check_bad_pointers, ONE_SET },
 	{ "pointer: GET of an unknown id is ENOENT before EFAULT",
-	  check_bad_pointer_unknown_id, GET },
+	  check_bad_pointer_unknown_id, ONE_GET },
 	{ "pointer: SET of an unknown id is EFAULT before ENOENT, wrong size ENOENT",
-	  check_bad_pointer_unknown_id, SET },
+	  check_bad_pointer_unknown_id, ONE_SET },
 	{ "pointer: GET to read-only memory is EFAULT, SET from it works",
 	  check_read_only },
 	{ "pointer: SET is EFAULT before EINVAL", check_efault_first },
-	{ "page: GET writes eight bytes, or none", check_eight_bytes, GET },
-	{ "page: SET reads eight bytes, or is EFAULT", check_eight_bytes, SET },
+	{ "page: GET writes eight bytes, or none", check_eight_bytes, ONE_GET },
+	{ "page: SET reads eight bytes, or is EFAULT",
+	  check_eight_bytes, ONE_SET },
 
 	{ "vCPU not initialised: ENOEXEC before all else",
 	  check_not_initialised },

@@ -27,9 +27,6 @@
 #include "abi/one_reg.h"
 #include "abi/user_mem.h"
 
-#define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
-#define NR_SIZES	16
-
 /* The id of a register that no kernel has, with a size of 8 bytes. */
 #define UNKNOWN_FW	(KVM_REG_ARM_PSCI_VERSION | 0xffff)
 #define UNKNOWN_BMAP	(KVM_REG_ARM_STD_BMAP | 0xffff)
@@ -39,15 +36,6 @@ static struct kvm_vcpu *vcpu;
 
 /* Every case must leave the registers like this. */
 static struct fw_state state;
-
-enum cmd { GET, SET, NR_CMDS };
-
-static const unsigned long cmds[] = {
-	[GET] = KVM_GET_ONE_REG,
-	[SET] = KVM_SET_ONE_REG,
-};
-
-static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
 
 /* A legal value for @nr that is not the one it has. */
 static u64 other_value(int nr)
@@ -69,13 +57,13 @@ static void expect_unchanged(const char *after)
 	fw_expect_state(vcpu, &state, after);
 }
 
-static void expect_access(enum cmd cmd, u64 id, u64 addr, int want)
+static void expect_access(enum one_cmd cmd, u64 id, u64 addr, int want)
 {
-	int ret = one_reg(vcpu->fd, cmds[cmd], id, addr);
+	int ret = one_reg_by(vcpu->fd, cmd, id, addr);
 
 	test_expect(ret == want, "%s %#lx at %#lx: %s, expected %s",
-		    cmd_name[cmd], id, addr, strerror(ret), strerror(want));
-	expect_unchanged(cmd_name[cmd]);
+		    one_cmd_name[cmd], id, addr, strerror(ret), strerror(want));
+	expect_unchanged(one_cmd_name[cmd]);
 }
 
 /* ---- Identifiers ---- */
@@ -83,12 +71,12 @@ static void expect_access(enum cmd cmd, u64 id, u64 addr, int want)
 /* Refused with @want, whether or not the value is accessible. */
 static void expect_no_such_reg(u64 id, int want)
 {
-	enum cmd cmd;
+	enum one_cmd cmd;
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		user_mem_fill_canary();
 		expect_access(cmd, id, (u64)user_hole - 8, want);
-		user_mem_expect_untouched(cmd_name[cmd]);
+		user_mem_expect_untouched(one_cmd_name[cmd]);
 	}
 }
 
@@ -133,9 +121,9 @@ static void check_sizes(int cmd)
 	u64 id;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		for (n = 0; n < NR_SIZES; n++) {
+		for (n = 0; n < NR_ONE_SIZES; n++) {
 			id = (fw_regs[i].id & ~KVM_REG_SIZE_MASK) |
-			     SIZE_FIELD(n);
+			     ONE_SIZE(n);
 			if (id == fw_regs[i].id)
 				continue;
 
@@ -144,8 +132,8 @@ static void check_sizes(int cmd)
 			*(u64 *)(user_hole - 8) = other_value(i);
 			expect_access(cmd, id, (u64)user_hole - 8, ENOENT);
 			test_expect(*(u64 *)(user_hole - 8) == other_value(i),
-				    "%s %#lx wrote to memory", cmd_name[cmd],
-				    id);
+				    "%s %#lx wrote to memory",
+				    one_cmd_name[cmd], id);
 			user_mem_expect_canary(user_hole - 8, 8, "size");
 
 			/* Refused before the pointer is used */
@@ -173,17 +161,18 @@ static void check_read_only(int unused)
 	int i;
 
 	for (i = 0; i < NR_FW_REGS; i++) {
-		expect_access(GET, fw_regs[i].id, (u64)user_read_only, EFAULT);
+		expect_access(ONE_GET, fw_regs[i].id, (u64)user_read_only,
+			      EFAULT);
 
 		/* Reading the value works. */
 		user_mem_set_read_only(&state.val[i], sizeof(state.val[i]));
-		expect_access(SET, fw_regs[i].id, (u64)user_read_only, 0);
+		expect_access(ONE_SET, fw_regs[i].id, (u64)user_read_only, 0);
 	}
 }
 
 static void check_bad_pointer_unknown_id(int cmd)
 {
-	int want = cmd == SET ? EFAULT : ENOENT;
+	int want = cmd == ONE_SET ? EFAULT : ENOENT;
 	static const u64 ids[] = {
 		UNKNOWN_FW, UNKNOWN_BMAP,
 		KVM_REG_ARM_PSCI_VERSION | 4, KVM_REG_ARM_STD_BMAP | 4,
@@ -195,7 +184,7 @@ static void check_bad_pointer_unknown_id(int cmd)
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
 		for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
 			expect_access(cmd, ids[i], user_bad_pointers[j], want);
-			expect_access(cmd, ids[i] ^ SIZE_FIELD(1),
+			expect_access(cmd, ids[i] ^ ONE_SIZE(1),
 				      user_bad_pointers[j], ENOENT);
 		}
 	}
@@ -208,23 +197,25 @@ static void check_straddling_refused_value(int unused)
 
 	for (i = 0; i < NR_FW_REGS; i++) {
 		memset(user_mem, 0xff, user_mem_size);
-		expect_access(SET, fw_regs[i].id, (u64)user_hole - 7, EFAULT);
-		expect_access(SET, fw_regs[i].id, (u64)user_hole - 8, EINVAL);
+		expect_access(ONE_SET, fw_regs[i].id, (u64)user_hole - 7,
+			      EFAULT);
+		expect_access(ONE_SET, fw_regs[i].id, (u64)user_hole - 8,
+			      EINVAL);
 	}
 }
 
 /* struct kvm_one_reg itself. */
 static void check_bad_one_reg(int unused)
 {
-	enum cmd cmd;
+	enum one_cmd cmd;
 	int i, ret;
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
-			ret = ioctl(vcpu->fd, cmds[cmd], user_bad_pointers[i]) ?
-			      errno : 0;
+			ret = ioctl(vcpu->fd, one_cmds[cmd],
+				    user_bad_pointers[i]) ? errno : 0;
 			test_expect(ret == EFAULT, "%s at %#lx: %s",
-				    cmd_name[cmd], user_bad_pointers[i],
+				    one_cmd_name[cmd], user_bad_pointers[i],
 				    strerror(ret));
 		}
 	}
@@ -240,7 +231,7 @@ static void check_page_end(int cmd)
 
 	for (i = 0; i < NR_FW_REGS; i++) {
 		user_mem_fill_canary();
-		if (cmd == SET)
+		if (cmd == ONE_SET)
 			*val = state.val[i];
 
 		expect_access(cmd, fw_regs[i].id, (u64)val, 0);
@@ -260,7 +251,7 @@ static void check_page_middle(int cmd)
 	for (i = 0; i < NR_FW_REGS; i++) {
 		for (p = user_mem + 64; p < user_mem + 72; p++) {
 			user_mem_fill_canary();
-			if (cmd == SET)
+			if (cmd == ONE_SET)
 				memcpy(p, &state.val[i], 8);
 
 			expect_access(cmd, fw_regs[i].id, (u64)p, 0);
@@ -282,7 +273,7 @@ static void check_straddle(int cmd)
 		other = other_value(i);
 		for (k = 1; k < 8; k++) {
 			user_mem_fill_canary();
-			if (cmd == SET)
+			if (cmd == ONE_SET)
 				memcpy(user_hole - k, &other, k);
 
 			expect_access(cmd, fw_regs[i].id, (u64)user_hole - k,
@@ -301,29 +292,28 @@ static void check_not_initialised(int unused)
 	struct kvm_vcpu *raw = __vm_vcpu_add(bare, 0);
 	u64 ids[NR_FW_REGS + 2], val;
 	struct kvm_reg_list list;
-	enum cmd cmd;
+	enum one_cmd cmd;
 	int i, ret;
 
 	for (i = 0; i < NR_FW_REGS; i++)
 		ids[i] = fw_regs[i].id;
 	ids[i++] = UNKNOWN_FW;
-	ids[i++] = KVM_REG_ARM_PSCI_VERSION ^ SIZE_FIELD(1);
+	ids[i++] = KVM_REG_ARM_PSCI_VERSION ^ ONE_SIZE(1);
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		for (i = 0; i < ARRAY_SIZE(ids); i++) {
 			val = 0x1234;
-			ret = one_reg(raw->fd, cmds[cmd], ids[i], (u64)&val);
+			ret = one_reg_by(raw->fd, cmd, ids[i], (u64)&val);
 			test_expect(ret == ENOEXEC && val == 0x1234,
-				    "%s %#lx: %s", cmd_name[cmd], ids[i],
+				    "%s %#lx: %s", one_cmd_name[cmd], ids[i],
 				    strerror(ret));
-			ret = one_reg(raw->fd, cmds[cmd], ids[i],
-				      (u64)user_hole);
+			ret = one_reg_by(raw->fd, cmd, ids[i], (u64)user_hole);
 			test_expect(ret == ENOEXEC, "%s %#lx, bad pointer: %s",
-				    cmd_name[cmd], ids[i], strerror(ret));
+				    one_cmd_name[cmd], ids[i], strerror(ret));
 		}
-		ret = ioctl(raw->fd, cmds[cmd], user_hole) ? errno : 0;
+		ret = ioctl(raw->fd, one_cmds[cmd], user_hole) ? errno : 0;
 		test_expect(ret == ENOEXEC, "%s, bad struct kvm_one_reg: %s",
-			    cmd_name[cmd], strerror(ret));
+			    one_cmd_name[cmd], strerror(ret));
 	}
 
 	list.n = 0;
@@ -345,34 +335,35 @@ static const struct test_case cases[] = {
 	{ "id: bits of no meaning or another architecture are EINVAL",
 	  check_arch_bits },
 	{ "size: GET of any size but 8 bytes is ENOENT, touches no memory",
-	  check_sizes, GET },
+	  check_sizes, ONE_GET },
 	{ "size: SET of any size but 8 bytes is ENOENT, touches no memory",
-	  check_sizes, SET },
+	  check_sizes, ONE_SET },
 
-	{ "pointer: GET to a bad one is EFAULT", check_bad_pointers, GET },
-	{ "pointer: SET from a bad one is EFAULT", check_bad_pointers, SET },
+	{ "pointer: GET to a bad one is EFAULT", check_bad_pointers, ONE_GET },
+	{ "pointer: SET from a bad one is EFAULT",
+	  check_bad_pointers, ONE_SET },
 	{ "pointer: GET to read-only memory is EFAULT, SET from it works",
 	  check_read_only },
 	{ "pointer: GET of an unknown id is ENOENT before EFAULT",
-	  check_bad_pointer_unknown_id, GET },
+	  check_bad_pointer_unknown_id, ONE_GET },
 	{ "pointer: SET of an unknown id is EFAULT before ENOENT, wrong size ENOENT",
-	  check_bad_pointer_unknown_id, SET },
+	  check_bad_pointer_unknown_id, ONE_SET },
 	{ "pointer: SET is EFAULT before EINVAL",
 	  check_straddling_refused_value },
 	{ "pointer: to struct kvm_one_reg, a bad one is EFAULT",
 	  check_bad_one_reg },
 
 	{ "page: GET writes the last 8 bytes before a hole",
-	  check_page_end, GET },
+	  check_page_end, ONE_GET },
 	{ "page: SET reads the last 8 bytes before a hole",
-	  check_page_end, SET },
+	  check_page_end, ONE_SET },
 	{ "page: GET writes 8 bytes at any alignment",
-	  check_page_middle, GET },
+	  check_page_middle, ONE_GET },
 	{ "page: SET reads 8 bytes at any alignment",
-	  check_page_middle, SET },
-	{ "page: GET into a hole is EFAULT", check_straddle, GET },
+	  check_page_middle, ONE_SET },
+	{ "page: GET into a hole is EFAULT", check_straddle, ONE_GET },
 	{ "page: SET from a hole is EFAULT, register unchanged",
-	  check_straddle, SET },
+	  check_straddle, ONE_SET },
 
 	{ "vCPU not initialised: ENOEXEC before all else",
 	  check_not_initialised },

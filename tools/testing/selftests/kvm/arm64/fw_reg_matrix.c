@@ -10,7 +10,7 @@
  * hypercalls. fw_reg_services does so for the services that the bitmaps offer.
  *
  * What the registers accept depends on the state of the host, see
- * fw_reg_host.h. Run both tests on several CPU models, and with
+ * lib/arm64/abi/fw_host.c. Run both tests on several CPU models, and with
  * mitigations=off, to cover several states.
  */
 #include <errno.h>

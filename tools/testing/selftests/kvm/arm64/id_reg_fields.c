@@ -4,7 +4,7 @@
  *
  * A register's limit is what it reads in a new VM. A write is accepted if every
  * field holds the limit or a value that can safely replace it, according to the
- * table in id_reg_fields.h for each field that KVM knows; and if all other bits
+ * table id_fields[] for each field that KVM knows; and if all other bits
  * are those of the limit, whether or not they are in the register's mask of
  * KVM_ARM_GET_REG_WRITABLE_MASKS. Any other write is EINVAL, and has no effect.
  *

@@ -18,7 +18,7 @@
  * does not know, or with additional ones. So the rows are the same on each
  * host, except those in which the level of a workaround differs: these depend
  * on this host's levels, which are printed above the table. The expected
- * results are in migration_rows.h.
+ * results are in rows[] and rules[].
  */
 #include <asm/kvm_migration.h>
 #include <linux/arm-smccc.h>
@@ -346,7 +346,7 @@ static int migrant_restore_reg(struct migrant *m, const struct saved *s,
 	return ret;
 }
 
-/* ---- What the host's state allows, see feature_level.h and fw_reg_host.h ---- */
+/* ---- What the host's state allows, see abi/level.h and abi/fw_host.h ---- */
 
 /* Whether @val is above the value of a VM on this host */
 static bool is_above_host(struct kvm_vcpu *vcpu, u64 id, u64 val)

@@ -496,9 +496,7 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = smccc_on_alarm };
-
-	sigaction(SIGALRM, &sa, NULL);
+	smccc_catch(SIGALRM);
 	ksft_print_header();
 	test_set_plan(ARRAY_SIZE(cases));
 

@@ -382,9 +382,7 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = smccc_on_alarm };
-
-	sigaction(SIGALRM, &sa, NULL);
+	smccc_catch(SIGALRM);
 	ksft_print_header();
 
 	if (abi_begin())

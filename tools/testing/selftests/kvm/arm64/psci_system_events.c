@@ -470,9 +470,7 @@ static const struct test_case cases[] = {
 
 int main(void)
 {
-	struct sigaction sa = { .sa_handler = smccc_on_alarm };
-
-	sigaction(SIGUSR1, &sa, NULL);
+	smccc_catch(SIGUSR1);
 
 	ksft_print_header();
 	test_set_plan(ARRAY_SIZE(cases));

@@ -25,35 +25,23 @@
 #include "abi/user_mem.h"
 #include "processor.h"
 
-#define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
-#define NR_SIZES	16
-
 static struct scope_vm stock, scoped;
 
 /* All ids without and with scopes, and the vCPU's state that must not change */
 static struct reg_image image, scoped_image;
 
-enum cmd { GET, SET, NR_CMDS };
-
-static const unsigned long cmds[] = {
-	[GET] = KVM_GET_ONE_REG,
-	[SET] = KVM_SET_ONE_REG,
-};
-
-static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
-
 /* An access at @addr that must be refused. The value is a legal one. */
-static int try(struct scope_vm *s, enum cmd cmd, u64 id,
+static int try(struct scope_vm *s, enum one_cmd cmd, u64 id,
 	       const struct image_reg *r, u8 *addr)
 {
 	size_t room = user_hole - addr;
 	int ret;
 
 	user_mem_fill_canary();
-	if (cmd == SET)
+	if (cmd == ONE_SET)
 		memcpy(addr, r->val, min(sizeof(r->val), room));
-	ret = one_reg(s->vcpus[0]->fd, cmds[cmd], id, (u64)addr);
-	if (cmd == GET)
+	ret = one_reg_by(s->vcpus[0]->fd, cmd, id, (u64)addr);
+	if (cmd == ONE_GET)
 		user_mem_expect_untouched("GET");
 	return ret;
 }
@@ -68,20 +56,21 @@ static void expect_refused(const struct image_reg *r, u64 id, int want)
 {
 	u8 *addrs[] = { user_mem, user_hole - 4, user_hole };
 	int i, ret, stock_ret;
-	enum cmd cmd;
+	enum one_cmd cmd;
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		for (i = 0; i < ARRAY_SIZE(addrs); i++) {
 			stock_ret = try(&stock, cmd, id, r, addrs[i]);
 			ret = try(&scoped, cmd, id, r, addrs[i]);
 			test_expect(ret && ret == stock_ret,
 				    "%s %#lx: %s, %s if not opted in",
-				    cmd_name[cmd], id, strerror(ret),
+				    one_cmd_name[cmd], id, strerror(ret),
 				    strerror(stock_ret));
 			test_expect(!want || addrs[i] != user_mem ||
 				    ret == want,
-				    "%s %#lx: %s, expected %s", cmd_name[cmd],
-				    id, strerror(ret), strerror(want));
+				    "%s %#lx: %s, expected %s",
+				    one_cmd_name[cmd], id, strerror(ret),
+				    strerror(want));
 		}
 	}
 }
@@ -151,18 +140,18 @@ static void check_unknown(int unused)
 static void check_sizes(int unused)
 {
 	int i, n, ret, want;
-	enum cmd cmd;
+	enum one_cmd cmd;
 	u64 id;
 
 	for (i = 0; i < image.n; i++) {
 		if (!scope_is_of_vm(image.reg[i].id))
 			continue;
-		for (n = 0; n < NR_SIZES; n++) {
+		for (n = 0; n < NR_ONE_SIZES; n++) {
 			id = (image.reg[i].id & ~KVM_REG_SIZE_MASK) |
-			     SIZE_FIELD(n);
+			     ONE_SIZE(n);
 			if (id == image.reg[i].id)
 				continue;
-			for (cmd = GET; cmd < NR_CMDS; cmd++) {
+			for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 				want = try(&stock, cmd, id, &image.reg[i],
 					   user_mem);
 				ret = try(&scoped, cmd,
@@ -170,8 +159,8 @@ static void check_sizes(int unused)
 					  &image.reg[i], user_mem);
 				test_expect(ret == ENOENT && ret == want,
 					    "%s %#lx: %s, %s without the bit",
-					    cmd_name[cmd], id, strerror(ret),
-					    strerror(want));
+					    one_cmd_name[cmd], id,
+					    strerror(ret), strerror(want));
 			}
 		}
 	}
@@ -181,7 +170,7 @@ static void check_sizes(int unused)
 
 static void check_pointers(int unused)
 {
-	enum cmd cmd;
+	enum one_cmd cmd;
 	int i, j, ret;
 	u64 id;
 
@@ -189,13 +178,13 @@ static void check_pointers(int unused)
 		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
 		if (!scope_is_of_vm(image.reg[i].id))
 			continue;
-		for (cmd = GET; cmd < NR_CMDS; cmd++) {
+		for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 			for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
-				ret = one_reg(scoped.vcpus[0]->fd, cmds[cmd],
-					      id, user_bad_pointers[j]);
+				ret = one_reg_by(scoped.vcpus[0]->fd, cmd, id,
+						 user_bad_pointers[j]);
 				test_expect(ret == EFAULT,
 					    "%s %#lx at %#lx: %s",
-					    cmd_name[cmd], id,
+					    one_cmd_name[cmd], id,
 					    user_bad_pointers[j],
 					    strerror(ret));
 			}
@@ -248,7 +237,7 @@ static void check_vm_fd(int what)
 {
 	struct scope_vm s = scope_vm_create(what | SCOPE_VM_ONE_REG | SCOPE_LEVELS);
 	int i, ret, want;
-	enum cmd cmd;
+	enum one_cmd cmd;
 	u64 id, val;
 
 	/* The list of a VM has no scopes: all registers are the VM's. */
@@ -263,21 +252,22 @@ static void check_vm_fd(int what)
 	for (i = 0; i < 16; i++) {
 		test_expect(!(l.ids[i] & KVM_REG_ARM_SCOPE_MASK), "%#lx listed",
 			    l.ids[i]);
-		for (cmd = GET; cmd < NR_CMDS; cmd++) {
+		for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 			id = l.ids[i] | KVM_REG_ARM_SCOPE_VM;
 			want = what & SCOPE_IDS ? 0 : ENOENT;
 			ret = one_reg(s.vm->fd, KVM_GET_ONE_REG, l.ids[i],
 				      (u64)&val);
 			test_expect(!ret, "GET %#lx: %s", l.ids[i],
 				    strerror(ret));
-			ret = one_reg(s.vm->fd, cmds[cmd], id, (u64)&val);
+			ret = one_reg_by(s.vm->fd, cmd, id, (u64)&val);
 			test_expect(ret == want, "%s %#lx: %s, expected %s",
-				    cmd_name[cmd], id, strerror(ret),
+				    one_cmd_name[cmd], id, strerror(ret),
 				    strerror(want));
-			ret = one_reg(s.vm->fd, cmds[cmd], id | BIT(29),
-				      (u64)&val);
-			test_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
-				    id | BIT(29), strerror(ret));
+			ret = one_reg_by(s.vm->fd, cmd, id | BIT(29),
+					 (u64)&val);
+			test_expect(ret == ENOENT, "%s %#lx: %s",
+				    one_cmd_name[cmd], id | BIT(29),
+				    strerror(ret));
 		}
 	}
 
@@ -286,10 +276,10 @@ static void check_vm_fd(int what)
 		id = image.reg[i].id | KVM_REG_ARM_SCOPE_VM;
 		if (image_is_fw_reg(image.reg[i].id))
 			continue;
-		for (cmd = GET; cmd < NR_CMDS; cmd++) {
-			ret = one_reg(s.vm->fd, cmds[cmd], id, (u64)user_mem);
-			test_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
-				    id, strerror(ret));
+		for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
+			ret = one_reg_by(s.vm->fd, cmd, id, (u64)user_mem);
+			test_expect(ret == ENOENT, "%s %#lx: %s",
+				    one_cmd_name[cmd], id, strerror(ret));
 		}
 	}
 	scope_vm_free(&s);

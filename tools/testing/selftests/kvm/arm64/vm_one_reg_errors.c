@@ -29,18 +29,6 @@
 #include "abi/vm_reg.h"
 #include "processor.h"
 
-#define SIZE_FIELD(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
-#define NR_SIZES	16
-
-enum cmd { GET, SET, NR_CMDS };
-
-static const unsigned long cmds[] = {
-	[GET] = KVM_GET_ONE_REG,
-	[SET] = KVM_SET_ONE_REG,
-};
-
-static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
-
 /* A VM at each stage, whose registers every case must leave unchanged. */
 static struct staged_vm vms[NR_VM_STAGES];
 static struct vm_reg_state states[NR_VM_STAGES];
@@ -54,14 +42,15 @@ static void expect_unchanged(const char *after)
 	vm_reg_expect_state(vms[stage].vm, &states[stage], after);
 }
 
-static void __expect_access(int line, enum cmd cmd, u64 id, u64 addr, int want)
+static void __expect_access(int line, enum one_cmd cmd, u64 id, u64 addr,
+			    int want)
 {
-	int ret = one_reg(vms[stage].vm->fd, cmds[cmd], id, addr);
+	int ret = one_reg_by(vms[stage].vm->fd, cmd, id, addr);
 
 	__test_expect(line, ret == want, "%s: %s %#lx at %#lx: %s, expected %s",
-		      vm_stage_name[stage], cmd_name[cmd], id, addr,
+		      vm_stage_name[stage], one_cmd_name[cmd], id, addr,
 		      strerror(ret), strerror(want));
-	expect_unchanged(cmd_name[cmd]);
+	expect_unchanged(one_cmd_name[cmd]);
 }
 
 #define expect_access(...)	__expect_access(__LINE__, __VA_ARGS__)
@@ -90,12 +79,12 @@ static bool is_known(u64 id)
 /* Refused with @want, and memory is not accessed. */
 static void expect_no_such_reg(u64 id, int want)
 {
-	enum cmd cmd;
+	enum one_cmd cmd;
 
-	for (cmd = GET; cmd < NR_CMDS; cmd++) {
+	for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 		user_mem_fill_canary();
 		expect_access(cmd, id, (u64)user_hole - 8, want);
-		user_mem_expect_untouched(cmd_name[cmd]);
+		user_mem_expect_untouched(one_cmd_name[cmd]);
 	}
 }
 
@@ -148,9 +137,9 @@ static void check_sizes(int cmd)
 
 	for_each_stage() {
 		for (i = 0; i < VM_REG_MAX; i++) {
-			for (n = 0; n < NR_SIZES; n++) {
+			for (n = 0; n < NR_ONE_SIZES; n++) {
 				id = (vm_reg_id(i) & ~KVM_REG_SIZE_MASK) |
-				     SIZE_FIELD(n);
+				     ONE_SIZE(n);
 				if (id == vm_reg_id(i))
 					continue;
 
@@ -181,8 +170,8 @@ static void check_vcpu_ids(int unused)
 				continue;
 
 			expect_no_such_reg(id, ENOENT);
-			expect_access(GET, id, (u64)user_hole, ENOENT);
-			expect_access(SET, id, (u64)user_hole,
+			expect_access(ONE_GET, id, (u64)user_hole, ENOENT);
+			expect_access(ONE_SET, id, (u64)user_hole,
 				      KVM_REG_SIZE(id) == 8 ? EFAULT : ENOENT);
 		}
 	}
@@ -198,7 +187,8 @@ static void check_set_other_arch(int unused)
 	for_each_stage() {
 		for (i = 0; i < NR_FW_REGS; i++) {
 			for (top = 0; top <= 0xff; top += top == 0x5f ? 2 : 1)
-				expect_access(SET, (vm_reg_id(i) << 8 >> 8) |
+				expect_access(ONE_SET,
+					      (vm_reg_id(i) << 8 >> 8) |
 					      top << 56, (u64)&val, EINVAL);
 		}
 	}
@@ -215,8 +205,8 @@ static void check_bad_pointers(int cmd)
 			for (j = 0; j < NR_USER_BAD_POINTERS; j++)
 				expect_access(cmd, vm_reg_id(i),
 					      user_bad_pointers[j],
-					      cmd == GET && ready(i) ? ENOEXEC :
-					      EFAULT);
+					      cmd == ONE_GET && ready(i) ?
+					      ENOEXEC : EFAULT);
 		}
 	}
 }
@@ -235,7 +225,7 @@ static void check_bad_pointer_unknown_id(int cmd)
 		for (i = 0; i < ARRAY_SIZE(ids); i++) {
 			for (j = 0; j < NR_USER_BAD_POINTERS; j++)
 				expect_access(cmd, ids[i], user_bad_pointers[j],
-					      cmd == GET ? ENOENT : EFAULT);
+					      cmd == ONE_GET ? ENOENT : EFAULT);
 		}
 	}
 }
@@ -249,10 +239,10 @@ static void check_read_only(int unused)
 		state = &states[stage];
 		for (i = 0; i < VM_REG_MAX; i++) {
 			user_mem_set_read_only(&state->val[i], sizeof(u64));
-			expect_access(GET, vm_reg_id(i), (u64)user_read_only,
-				      ready(i) ?: EFAULT);
-			expect_access(SET, vm_reg_id(i), (u64)user_read_only,
-				      ready(i));
+			expect_access(ONE_GET, vm_reg_id(i),
+				      (u64)user_read_only, ready(i) ?: EFAULT);
+			expect_access(ONE_SET, vm_reg_id(i),
+				      (u64)user_read_only, ready(i));
 		}
 	}
 }
@@ -268,11 +258,12 @@ static void check_page_end(int cmd)
 		state = &states[stage];
 		for (i = 0; i < VM_REG_MAX; i++) {
 			user_mem_fill_canary();
-			if (cmd == SET)
+			if (cmd == ONE_SET)
 				*val = state->val[i];
 			expect_access(cmd, vm_reg_id(i), (u64)val, ready(i));
 			user_mem_expect_canary(val, ready(i) &&
-					       cmd == GET ? 0 : 8, "page end");
+					       cmd == ONE_GET ? 0 : 8,
+					       "page end");
 			test_expect(ready(i) || *val == state->val[i],
 				    "%#lx holds %#lx", vm_reg_id(i), *val);
 
@@ -280,8 +271,8 @@ static void check_page_end(int cmd)
 				user_mem_fill_canary();
 				expect_access(cmd, vm_reg_id(i),
 					      (u64)user_hole - k,
-					      cmd == GET && ready(i) ? ENOEXEC :
-					      EFAULT);
+					      cmd == ONE_GET && ready(i) ?
+					      ENOEXEC : EFAULT);
 				user_mem_expect_canary(user_hole - k, k,
 						       "straddle");
 			}
@@ -298,11 +289,11 @@ static void check_order(int unused)
 	for_each_stage() {
 		for (i = 0; i < VM_REG_MAX; i++) {
 			val = i < NR_FW_REGS ? &all : &positive;
-			expect_access(SET, vm_reg_id(i) ^ SIZE_FIELD(1),
+			expect_access(ONE_SET, vm_reg_id(i) ^ ONE_SIZE(1),
 				      (u64)val, ENOENT);
-			expect_access(SET, vm_reg_id(i), (u64)user_hole - 7,
+			expect_access(ONE_SET, vm_reg_id(i), (u64)user_hole - 7,
 				      EFAULT);
-			expect_access(SET, vm_reg_id(i), (u64)val,
+			expect_access(ONE_SET, vm_reg_id(i), (u64)val,
 				      ready(i) ?: EINVAL);
 		}
 	}
@@ -379,22 +370,23 @@ static const struct test_case cases[] = {
 	{ "id: of a vCPU's own registers is ENOENT", check_vcpu_ids },
 	{ "id: SET of another architecture's register is EINVAL",
 	  check_set_other_arch },
-	{ "size: GET of any size but 8 bytes is ENOENT", check_sizes, GET },
-	{ "size: SET of any size but 8 bytes is ENOENT", check_sizes, SET },
+	{ "size: GET of any size but 8 bytes is ENOENT", check_sizes, ONE_GET },
+	{ "size: SET of any size but 8 bytes is ENOENT", check_sizes, ONE_SET },
 
 	{ "pointer: GET to a bad one is EFAULT, after ENOEXEC",
-	  check_bad_pointers, GET },
-	{ "pointer: SET from a bad one is EFAULT", check_bad_pointers, SET },
+	  check_bad_pointers, ONE_GET },
+	{ "pointer: SET from a bad one is EFAULT",
+	  check_bad_pointers, ONE_SET },
 	{ "pointer: GET of an unknown id is ENOENT before EFAULT",
-	  check_bad_pointer_unknown_id, GET },
+	  check_bad_pointer_unknown_id, ONE_GET },
 	{ "pointer: SET of an unknown id is EFAULT before ENOENT",
-	  check_bad_pointer_unknown_id, SET },
+	  check_bad_pointer_unknown_id, ONE_SET },
 	{ "pointer: GET to read-only memory is EFAULT, SET from it works",
 	  check_read_only },
 	{ "page: GET writes the last 8 bytes before a hole, not beyond",
-	  check_page_end, GET },
+	  check_page_end, ONE_GET },
 	{ "page: SET reads the last 8 bytes before a hole, not beyond",
-	  check_page_end, SET },
+	  check_page_end, ONE_SET },
 	{ "pointer: to the struct, a bad one is EFAULT", check_bad_structs },
 	{ "order: ENOENT, EFAULT, ENOEXEC, EINVAL", check_order },
 

@@ -10,6 +10,22 @@
 /* KVM_GET_ONE_REG or KVM_SET_ONE_REG. Returns 0, or the positive errno. */
 int one_reg(int vcpu_fd, unsigned long cmd, u64 id, u64 addr);
 
+/* Both of them, for tests of what they have in common */
+enum one_cmd {
+	ONE_GET,
+	ONE_SET,
+	NR_ONE_CMDS
+};
+
+extern const unsigned long one_cmds[NR_ONE_CMDS];
+extern const char * const one_cmd_name[NR_ONE_CMDS];
+
+int one_reg_by(int fd, enum one_cmd cmd, u64 id, u64 addr);
+
+/* The field of the size in an id */
+#define ONE_SIZE(n)	((u64)(n) << KVM_REG_SIZE_SHIFT)
+#define NR_ONE_SIZES	16
+
 int one_reg_get(struct kvm_vcpu *vcpu, u64 id, u64 *val);
 int one_reg_set(struct kvm_vcpu *vcpu, u64 id, u64 val);
 int one_reg_list(int vcpu_fd, void *list);

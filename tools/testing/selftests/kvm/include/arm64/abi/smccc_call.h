@@ -72,7 +72,8 @@ int smccc_run(struct kvm_vcpu *vcpu);
  */
 void smccc_call_run(struct smccc_call *c);
 
-void smccc_on_alarm(int sig);
+/* Let this signal interrupt KVM_RUN, and do nothing else. */
+void smccc_catch(int sig);
 
 /**
  * smccc_call_run_blocking() - run a vCPU that the call stops or suspends

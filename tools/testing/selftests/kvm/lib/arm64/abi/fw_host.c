@@ -59,7 +59,7 @@ const struct fw_spectre_v2 *fw_host_spectre_v2(void)
 	}
 
 	TEST_FAIL(FW_VULNERABILITIES
-		  "spectre_v2 is '%s': add to fw_reg_host.h what that means",
+		  "spectre_v2 is '%s': add to fw_host.c what that means",
 		  buf);
 }
 
@@ -77,7 +77,7 @@ enum fw_spectre_v4 fw_host_spectre_v4(void)
 		return FW_V4_VULNERABLE;
 
 	TEST_FAIL(FW_VULNERABILITIES
-		  "spec_store_bypass is '%s': add to fw_reg_host.h what that means",
+		  "spec_store_bypass is '%s': add to fw_host.c what that means",
 		  buf);
 }
 

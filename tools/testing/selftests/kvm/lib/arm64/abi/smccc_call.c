@@ -86,16 +86,24 @@ void smccc_call_run(struct smccc_call *c)
 	smccc_call_collect(c, smccc_run(c->vcpu));
 }
 
-void smccc_on_alarm(int sig)
+static void smccc_on_signal(int sig)
 {
+}
+
+void smccc_catch(int sig)
+{
+	struct sigaction sa = { .sa_handler = smccc_on_signal };
+
+	sigaction(sig, &sa, NULL);
 }
 
 void smccc_call_run_blocking(struct smccc_call *c)
 {
 	struct itimerval tick = { { 0, 5000 }, { 0, 5000 } }, off = {};
-	struct sigaction sa = { .sa_handler = smccc_on_alarm }, old;
+	struct sigaction old;
 
-	sigaction(SIGALRM, &sa, &old);
+	sigaction(SIGALRM, NULL, &old);
+	smccc_catch(SIGALRM);
 	setitimer(ITIMER_REAL, &tick, NULL);
 	do {
 		smccc_call_collect(c, smccc_run(c->vcpu));
