@@ -150,8 +150,8 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
         # If the user selects a single mode, all tests run in it.
         if len(modes) == 1:
             return True
-        # These tests switch from check to rust by themselves: rust adds something only where it
-        # runs without counting.
+        # What VMs opt in to is served alike in all modes: rust adds something only where it runs
+        # without counting.
         if test in OPT_IN_TESTS and abi == "rust" and config not in MAIN:
             return False
         return abi in ONLY_IN[test]

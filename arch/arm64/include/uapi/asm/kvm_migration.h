@@ -6,10 +6,10 @@
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  *
- * The numbers are private to this code. Those of the capabilities are far from
- * the numbers of KVM; upstream, they become the next free KVM_CAP_*. The group
- * of the feature levels (0x17), the ranges of masks (1 and 2), the scope (bit 28
- * of an id) and the attribute of the vGIC (6) follow the last ones in use in
+ * The numbers are private to this code. Those of the capability and of the ioctls
+ * are far from the numbers of KVM; upstream, they become the next free ones. The
+ * group of the feature levels (0x17), the ranges of masks (1 and 2), the scope (bit
+ * 28 of an id) and the attribute of the vGIC (6) follow the last ones in use in
  * asm/kvm.h; upstream, they stay if they are still free.
  */
 #ifndef _UAPI__ASM_ARM64_KVM_MIGRATION_H
@@ -17,52 +17,120 @@
 
 #include <linux/kvm.h>
 
+/**
+ * define KVM_CAP_ARM_MIGRATION - What a VM opts in to
+ *
+ * KVM_CHECK_EXTENSION of /dev/kvm returns what VMs can opt in to, and that of a VM
+ * what the VM has opted in to: bits from KVM_ARM_MIGRATION_FEATURE_LEVELS on.
+ *
+ * KVM_ENABLE_CAP takes in args[0] what the VM opts in to, in addition to what it
+ * has, before the first vCPU is created. It fails with EINVAL unless flags, pad,
+ * the other args and all other bits of args[0] are zero.
+ */
+#define KVM_CAP_ARM_MIGRATION			0x41524d10
+
+/* KVM_REG_ARM_FEATURE_LEVEL_REG(): feature-level registers */
+#define KVM_ARM_MIGRATION_FEATURE_LEVELS	0x01
+/* KVM_ARM_GIC_RANGE of KVM_ARM_GET_REG_WRITABLE_MASKS */
+#define KVM_ARM_MIGRATION_GIC_MASKS		0x02
+/* KVM_ARM_FW_RANGE of KVM_ARM_GET_REG_WRITABLE_MASKS */
+#define KVM_ARM_MIGRATION_FW_MASKS		0x04
+/* KVM_ARM_VM_GET_ONE_REG and its like; includes KVM_ARM_MIGRATION_PSCI_FREEZE */
+#define KVM_ARM_MIGRATION_VM_REGS		0x08
+/* KVM_GET_REG_LIST of a vCPU shows KVM_REG_ARM_SCOPE_VM */
+#define KVM_ARM_MIGRATION_REG_SCOPE		0x10
+/* KVM_REG_ARM_PSCI_VERSION freezes at the first run, like the bitmaps of services */
+#define KVM_ARM_MIGRATION_PSCI_FREEZE		0x20
+/* KVM_ARM_VM_CONFIG; includes KVM_ARM_MIGRATION_PSCI_FREEZE */
+#define KVM_ARM_MIGRATION_VM_CONFIG		0x40
+
 /*
- * Capabilities of VMs. KVM_CHECK_EXTENSION returns 0 if a capability is missing.
- * KVM_ENABLE_CAP opts in, before the first vCPU is created. It fails with EINVAL
- * unless flags, pad, and all args that are not described here are zero.
+ * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
+ * and feature-level registers; they do what KVM_GET_ONE_REG, KVM_SET_ONE_REG and
+ * KVM_GET_REG_LIST do on a vCPU.
  */
+#define KVM_ARM_VM_GET_ONE_REG		_IOW(KVMIO, 0xf0, struct kvm_one_reg)
+#define KVM_ARM_VM_SET_ONE_REG		_IOW(KVMIO, 0xf1, struct kvm_one_reg)
+#define KVM_ARM_VM_GET_REG_LIST		_IOWR(KVMIO, 0xf2, struct kvm_reg_list)
 
 /**
- * define KVM_CAP_ARM_FEATURE_LEVELS - The VM has feature-level registers
+ * struct kvm_arm_vm_config - A request about the configuration of a VM
+ * @op: What to do: KVM_ARM_VM_CONFIG_GET, _CHECK or _SET
+ * @flags: KVM_ARM_VM_CONFIG_TOLERATE_ZERO, not with KVM_ARM_VM_CONFIG_GET
+ * @n: The number of entries; of KVM_ARM_VM_CONFIG_GET the room for entries, which
+ *     becomes the number of registers
+ * @entry_size: sizeof(struct kvm_arm_vm_config_entry)
+ * @entries: The address of an array of struct kvm_arm_vm_config_entry
+ * @reserved: 0
  *
- * KVM_CHECK_EXTENSION returns their number, KVM_ARM_NR_FEATURE_LEVEL_REGS.
+ * For KVM_ARM_VM_CONFIG, of the file descriptor of a VM or of its vCPUs, if the VM
+ * has opted in to KVM_ARM_MIGRATION_VM_CONFIG.
  */
-#define KVM_CAP_ARM_FEATURE_LEVELS		0x41524d01
+struct kvm_arm_vm_config {
+	__u32 op;
+	__u32 flags;
+	__u32 n;
+	__u32 entry_size;
+	__u64 entries;
+	__u64 reserved[5];
+};
+
+/* List and read all registers of the configuration. */
+#define KVM_ARM_VM_CONFIG_GET			0
+/* Answer what KVM_ARM_VM_CONFIG_SET would do now. */
+#define KVM_ARM_VM_CONFIG_CHECK			1
+/* Set all of them, or none. */
+#define KVM_ARM_VM_CONFIG_SET			2
+
+/* Accept an entry of a register that the VM does not have, if the value is 0. */
+#define KVM_ARM_VM_CONFIG_TOLERATE_ZERO		0x1
 
 /**
- * define KVM_CAP_ARM_REG_MASK_RANGES - The VM has more ranges of writable masks
- *
- * KVM_CHECK_EXTENSION returns the available ranges, one bit for each;
- * KVM_ENABLE_CAP takes the wanted ranges in args[0], at least one. From then on
- * KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES of the VM includes them.
+ * struct kvm_arm_vm_config_entry - A register of the configuration
+ * @id: Its id, as in KVM_GET_REG_LIST
+ * @value: Its value
+ * @mask: Set by KVM_ARM_VM_CONFIG_GET to the fields that can be changed now, else
+ *	  to the bits for which the entry is refused
+ * @limit: Set by KVM_ARM_VM_CONFIG_GET to the most that is accepted of each of
+ *	   these fields, else to a value that would be accepted
+ * @err: Set to 0, or to the negative errno for which the entry is refused
+ * @reason: Set to KVM_ARM_VM_CONFIG_REASON_*, or 0
+ * @other: Set to the index of the entry that this one conflicts with, or ~0
+ * @scope: Set by KVM_ARM_VM_CONFIG_GET to 1: all vCPUs of the VM share it
+ * @reserved: 0
  */
-#define KVM_CAP_ARM_REG_MASK_RANGES		0x41524d02
+struct kvm_arm_vm_config_entry {
+	__u64 id;
+	__u64 value;
+	__u64 mask;
+	__u64 limit;
+	__s32 err;
+	__u32 reason;
+	__u32 other;
+	__u32 scope;
+	__u64 reserved[2];
+};
+
+/* Why an entry is refused */
+#define KVM_ARM_VM_CONFIG_REASON_UNKNOWN		1
+#define KVM_ARM_VM_CONFIG_REASON_BAD_BITS		2
+#define KVM_ARM_VM_CONFIG_REASON_ABOVE_HOST		3
+#define KVM_ARM_VM_CONFIG_REASON_FROZEN			4
+#define KVM_ARM_VM_CONFIG_REASON_NEEDS_FEATURE		5
+#define KVM_ARM_VM_CONFIG_REASON_NEEDS_CAPABILITY	6
+#define KVM_ARM_VM_CONFIG_REASON_CONFLICT		7
+#define KVM_ARM_VM_CONFIG_REASON_NOT_READY		8
+
+#define KVM_ARM_VM_CONFIG		_IOWR(KVMIO, 0xf3, struct kvm_arm_vm_config)
 
 /**
- * define KVM_CAP_ARM_VM_ONE_REG - The VM's file descriptor has registers
+ * define KVM_REG_ARM_CONFIG_GICD_IIDR - GICD_IIDR of the interrupt controller
  *
- * KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST work on the VM's file
- * descriptor, for the firmware and feature-level registers. KVM_CHECK_EXTENSION
- * returns 1.
+ * A register of KVM_ARM_VM_CONFIG only.
  */
-#define KVM_CAP_ARM_VM_ONE_REG			0x41524d03
-
-/**
- * define KVM_CAP_ARM_REG_SCOPE - KVM_GET_REG_LIST of a vCPU shows scopes
- *
- * In the list, the ids of registers that all vCPUs share have
- * KVM_REG_ARM_SCOPE_VM. KVM_CHECK_EXTENSION returns 1.
- */
-#define KVM_CAP_ARM_REG_SCOPE			0x41524d04
-
-/**
- * define KVM_CAP_ARM_PSCI_VERSION_FREEZE - KVM_REG_ARM_PSCI_VERSION freezes
- *
- * The register freezes when a vCPU runs for the first time, like the bitmaps of
- * services. KVM_CHECK_EXTENSION returns 1.
- */
-#define KVM_CAP_ARM_PSCI_VERSION_FREEZE		0x41524d05
+#define KVM_REG_ARM_CONFIG_VGIC			(0x0018 << KVM_REG_ARM_COPROC_SHIFT)
+#define KVM_REG_ARM_CONFIG_GICD_IIDR		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
+						 KVM_REG_ARM_CONFIG_VGIC | 0x8)
 
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers
@@ -150,7 +218,7 @@
  * define KVM_REG_ARM_SCOPE_MASK - The scope of a register, in its id
  *
  * KVM_REG_ARM_SCOPE_VCPU: each vCPU has its own. KVM_REG_ARM_SCOPE_VM: all vCPUs
- * share it, so writing it once is enough. With KVM_CAP_ARM_REG_SCOPE.
+ * share it, so writing it once is enough. With KVM_ARM_MIGRATION_REG_SCOPE.
  */
 #define KVM_REG_ARM_SCOPE_MASK			0x0000000010000000
 #define KVM_REG_ARM_SCOPE_SHIFT			28

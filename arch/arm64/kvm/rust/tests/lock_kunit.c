@@ -28,7 +28,10 @@ struct lock_test_call {
 
 static int lock_test_enable_cap(struct lock_test_call *c)
 {
-	const struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_REG_SCOPE };
+	const struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_ARM_MIGRATION,
+		.args = { KVM_ARM_MIGRATION_REG_SCOPE },
+	};
 
 	return kvm_arm_rust_enable_cap(c->ctx->kvm, &cap);
 }
@@ -45,14 +48,14 @@ static int lock_test_set_version(struct lock_test_call *c)
 {
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_PSCI_VERSION, .addr = c->page };
 
-	return kvm_arm_rust_set_vm_reg(c->ctx->kvm, &reg);
+	return kvm_arm_rust_vm_one_reg(c->ctx->kvm, &reg, true);
 }
 
 static int lock_test_set_bitmap(struct lock_test_call *c)
 {
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_VENDOR_HYP_BMAP, .addr = c->page + 8 };
 
-	return kvm_arm_rust_set_vm_reg(c->ctx->kvm, &reg);
+	return kvm_arm_rust_vm_one_reg(c->ctx->kvm, &reg, true);
 }
 
 static int lock_test_set_vcpu_bitmap(struct lock_test_call *c)
@@ -76,7 +79,7 @@ static int lock_test_get_workaround(struct lock_test_call *c)
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2,
 					 .addr = c->page };
 
-	return kvm_arm_rust_get_vm_reg(c->ctx->kvm, &reg);
+	return kvm_arm_rust_vm_one_reg(c->ctx->kvm, &reg, false);
 }
 
 static void lock_test_create_vcpu(struct kvm *kvm)

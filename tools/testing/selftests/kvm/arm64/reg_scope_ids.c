@@ -202,7 +202,7 @@ static void check_not_initialised(int unused)
 	int i, ret;
 	u64 val;
 
-	opt_in(vm, KVM_CAP_ARM_REG_SCOPE, 0);
+	opt_in(vm, BIT(OPT_IN_SCOPE));
 	vcpu = __vm_vcpu_add(vm, 0);
 	for (i = 0; i < image.n; i++) {
 		ret = one_reg_get(vcpu, image.reg[i].id | KVM_REG_ARM_SCOPE_VM,
@@ -255,7 +255,7 @@ static void check_vm_fd(int what)
 		for (cmd = ONE_GET; cmd < NR_ONE_CMDS; cmd++) {
 			id = l.ids[i] | KVM_REG_ARM_SCOPE_VM;
 			want = what & SCOPE_IDS ? 0 : ENOENT;
-			ret = one_reg(s.vm->fd, KVM_GET_ONE_REG, l.ids[i],
+			ret = one_reg(s.vm->fd, KVM_ARM_VM_GET_ONE_REG, l.ids[i],
 				      (u64)&val);
 			test_expect(!ret, "GET %#lx: %s", l.ids[i],
 				    strerror(ret));

@@ -13,8 +13,8 @@
  *			features of the vCPUs not known		ENOEXEC
  *			value cannot be written			EFAULT
  *
- * KVM_GET_ONE_REG has the number of KVM_ARM_SET_DEVICE_ADDR, which any VM has;
- * vm_one_reg_addr tests how they coexist.
+ * The numbers are those of VMs: those of a vCPU's ioctls are not known, or those of
+ * another ioctl, as on any VM.
  *
  * After every refusal all registers are read back, and must be unchanged.
  */
@@ -178,8 +178,7 @@ static void check_vcpu_ids(int unused)
 	free(list);
 }
 
-/* SET shares its number with no other ioctl: any other id is refused. */
-static void check_set_other_arch(int unused)
+static void check_other_arch(int cmd)
 {
 	u64 val = 0, top;
 	int i;
@@ -187,8 +186,7 @@ static void check_set_other_arch(int unused)
 	for_each_stage() {
 		for (i = 0; i < NR_FW_REGS; i++) {
 			for (top = 0; top <= 0xff; top += top == 0x5f ? 2 : 1)
-				expect_access(ONE_SET,
-					      (vm_reg_id(i) << 8 >> 8) |
+				expect_access(cmd, (vm_reg_id(i) << 8 >> 8) |
 					      top << 56, (u64)&val, EINVAL);
 		}
 	}
@@ -303,7 +301,8 @@ static void check_order(int unused)
 static void check_bad_structs(int unused)
 {
 	static const unsigned long ioctls[] = {
-		KVM_GET_ONE_REG, KVM_SET_ONE_REG, KVM_GET_REG_LIST,
+		KVM_ARM_VM_GET_ONE_REG, KVM_ARM_VM_SET_ONE_REG,
+		KVM_ARM_VM_GET_REG_LIST,
 	};
 	int i, j, ret;
 
@@ -318,6 +317,30 @@ static void check_bad_structs(int unused)
 			}
 		}
 		expect_unchanged("bad pointer");
+	}
+}
+
+/*
+ * KVM_GET_ONE_REG has the number and the size of KVM_ARM_SET_DEVICE_ADDR. There is
+ * no device of this id, and the address is not used.
+ */
+static void check_vcpu_numbers(int unused)
+{
+	u64 val = 0;
+	int i, ret;
+
+	for_each_stage() {
+		for (i = 0; i < VM_REG_MAX; i++) {
+			ret = one_reg(vms[stage].vm->fd, KVM_GET_ONE_REG,
+				      vm_reg_id(i), (u64)&val);
+			test_expect(ret == ENODEV, "GET: %s", strerror(ret));
+			ret = one_reg(vms[stage].vm->fd, KVM_SET_ONE_REG,
+				      vm_reg_id(i), (u64)&val);
+			test_expect(ret == EINVAL, "SET: %s", strerror(ret));
+		}
+		ret = ioctl(vms[stage].vm->fd, KVM_GET_REG_LIST, NULL) ? errno : 0;
+		test_expect(ret == EINVAL, "list: %s", strerror(ret));
+		expect_unchanged("a vCPU's numbers");
 	}
 }
 
@@ -344,7 +367,7 @@ static void expect_list(u64 n, int room, int want, int written)
 			    list->reg[i]);
 	user_mem_expect_canary(list, sizeof(*list) + written * sizeof(u64),
 			       "list");
-	expect_unchanged("KVM_GET_REG_LIST");
+	expect_unchanged("KVM_ARM_VM_GET_REG_LIST");
 }
 
 static void check_list(int unused)
@@ -368,8 +391,10 @@ static const struct test_case cases[] = {
 	{ "id: each other bit is ENOENT, from bit 32 on EINVAL",
 	  check_id_bits },
 	{ "id: of a vCPU's own registers is ENOENT", check_vcpu_ids },
+	{ "id: GET of another architecture's register is EINVAL",
+	  check_other_arch, ONE_GET },
 	{ "id: SET of another architecture's register is EINVAL",
-	  check_set_other_arch },
+	  check_other_arch, ONE_SET },
 	{ "size: GET of any size but 8 bytes is ENOENT", check_sizes, ONE_GET },
 	{ "size: SET of any size but 8 bytes is ENOENT", check_sizes, ONE_SET },
 
@@ -392,6 +417,8 @@ static const struct test_case cases[] = {
 
 	{ "list: too small is E2BIG, not writable is EFAULT", check_list },
 
+	{ "numbers: those of a vCPU's ioctls are not the VM's",
+	  check_vcpu_numbers },
 };
 
 int main(void)
