@@ -16,7 +16,9 @@ use kvmfit::value::Value;
 
 use crate::digits::with_digit;
 use crate::error::Error;
-use crate::measure::{measured, same, takes, Depth, Meter, Session};
+use crate::measure::{measured, same, takes, Depth};
+use crate::meter::Meter;
+use crate::session::Session;
 
 /// A digit of a register, and a value that it takes instead of the one of a new vCPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -16,7 +16,8 @@ use crate::caps;
 use crate::digits::with_digit;
 use crate::error::Error;
 use crate::features::{self, MTE, PMU_V3, PSCI_0_2, PTRAUTH, SVE};
-use crate::measure::{measured, Meter, Progress};
+use crate::measure::{measured, Progress};
+use crate::meter::Meter;
 use crate::vgic;
 
 /// How to check.

@@ -30,6 +30,8 @@ mod hypercall;
 mod kvm;
 mod make;
 mod measure;
+mod meter;
+mod session;
 mod target;
 #[cfg(test)]
 mod tests;

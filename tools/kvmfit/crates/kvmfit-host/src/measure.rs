@@ -11,9 +11,11 @@ use kvmfit::state::VgicModel;
 use kvmfit::takes::{DigitSet, Takes, DIGITS};
 use kvmfit::value::{Hex, Value};
 
-use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
+use crate::backend::{Backend, Errno, Refused, Spec};
 use crate::error::Error;
 use crate::features::{self, PSCI_0_2, SVE};
+use crate::meter::Meter;
+use crate::session::{RegisterTarget, Session, VectorLengths};
 use crate::target::Target;
 use crate::{affects, caps, digits, hypercall, values, vgic};
 
@@ -64,126 +66,6 @@ pub struct Measured {
     pub ioctls: u64,
     /// How many scratch VMs were made.
     pub vms: u64,
-}
-
-/// Each part of the work counts for so many steps.
-const PART: u64 = 100;
-
-pub(crate) struct Meter<'a> {
-    report: &'a mut dyn FnMut(&Progress<'_>),
-    parts: u64,
-    total: u64,
-    done: u64,
-}
-
-impl<'a> Meter<'a> {
-    pub(crate) fn new(report: &'a mut dyn FnMut(&Progress<'_>), parts: usize) -> Self {
-        Self { report, parts: 0, total: parts as u64 * PART, done: 0 }
-    }
-
-    /// Step `n` of `of` in the current part.
-    pub(crate) fn step(&mut self, what: &str, n: usize, of: usize) {
-        let done = self.parts * PART + PART * n as u64 / of.max(1) as u64;
-        self.done = self.done.max(done.min(self.total));
-        (self.report)(&Progress { done: self.done, total: self.total, what });
-    }
-
-    /// There is more to do than was said at first.
-    fn more(&mut self, parts: usize) {
-        self.total += parts as u64 * PART;
-    }
-
-    pub(crate) fn part(&mut self, what: &str) {
-        self.parts += 1;
-        self.step(what, 0, 1);
-    }
-}
-
-/// A scratch VM that can be had anew.
-pub(crate) struct Session<'b> {
-    backend: &'b dyn Backend,
-    pub(crate) spec: Spec,
-    pub(crate) vm: Box<dyn ScratchVm + 'b>,
-    /// Written into each new VM.
-    pub(crate) also: Vec<(RegId, u64)>,
-}
-
-impl<'b> Session<'b> {
-    pub(crate) fn new(backend: &'b dyn Backend, spec: Spec) -> Result<Self, Refused> {
-        let vm = vgic::new_vm(backend, &spec)?;
-        Ok(Self { backend, spec, vm, also: Vec::new() })
-    }
-
-    pub(crate) fn renew(&mut self) -> Result<(), Error> {
-        self.vm = vgic::new_vm(self.backend, &self.spec).map_err(Refused::or_error)?;
-        for &(id, value) in &self.also {
-            // Was accepted before. If it is not now, what is measured shows it.
-            let _ = self.vm.set64(0, id, value);
-        }
-        Ok(())
-    }
-
-    /// The values of `ids` in vCPU 0, without those that cannot be read.
-    pub(crate) fn values(&self, ids: &[RegId]) -> BTreeMap<RegId, u64> {
-        ids.iter().filter_map(|&id| Some((id, self.vm.get64(0, id).ok()?))).collect()
-    }
-}
-
-pub(crate) struct RegisterTarget<'s, 'b> {
-    pub(crate) session: &'s mut Session<'b>,
-    pub(crate) id: RegId,
-    pub(crate) vcpu: usize,
-    careful: bool,
-}
-
-impl Target for RegisterTarget<'_, '_> {
-    fn digits(&self) -> usize {
-        self.id.size().map_or(0, |size| (2 * size).min(DIGITS))
-    }
-
-    fn read(&mut self) -> Result<u64, Errno> {
-        self.session.vm.get64(self.vcpu, self.id)
-    }
-
-    fn write(&mut self, value: u64) -> Result<(), Errno> {
-        self.session.vm.set64(self.vcpu, self.id, value)
-    }
-
-    fn renew(&mut self) -> Result<(), Error> {
-        self.session.renew()
-    }
-
-    fn is_sticky(&self) -> bool {
-        self.careful
-    }
-}
-
-/// The vector lengths: one 512-bit register, of which no host has bits above 15.
-struct VectorLengths<'s, 'b> {
-    session: &'s mut Session<'b>,
-    vcpu: usize,
-}
-
-impl Target for VectorLengths<'_, '_> {
-    fn digits(&self) -> usize {
-        4
-    }
-
-    fn read(&mut self) -> Result<u64, Errno> {
-        let mut bytes = [0; 64];
-        self.session.vm.get(self.vcpu, SVE_VLS, &mut bytes)?;
-        Value::from_le_bytes(&bytes).and_then(|value| value.as_u64()).ok_or(Errno(EINVAL))
-    }
-
-    fn write(&mut self, value: u64) -> Result<(), Errno> {
-        let mut bytes = [0; 64];
-        bytes[..8].copy_from_slice(&value.to_le_bytes());
-        self.session.vm.set(self.vcpu, SVE_VLS, &bytes)
-    }
-
-    fn renew(&mut self) -> Result<(), Error> {
-        self.session.renew()
-    }
 }
 
 pub(crate) fn measure(

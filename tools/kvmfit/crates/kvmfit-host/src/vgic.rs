@@ -11,7 +11,7 @@ use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec};
 use crate::digits;
 use crate::error::Error;
 use crate::features::PSCI_0_2;
-use crate::measure::Meter;
+use crate::meter::Meter;
 use crate::target::Target;
 
 pub(crate) const GRP_ADDR: u32 = 0;

@@ -210,14 +210,6 @@ mod tests {
         assert_eq!(rows.iter().filter(|row| row.values[0].is_none()).count(), 12);
     }
 
-    fn reversed(relation: Option<Relation>) -> Option<Relation> {
-        Some(match relation? {
-            Relation::Lower => Relation::Higher,
-            Relation::Higher => Relation::Lower,
-            same => same,
-        })
-    }
-
     proptest! {
         #[test]
         fn is_antisymmetric(a in hosts(), b in hosts()) {

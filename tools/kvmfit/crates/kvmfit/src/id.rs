@@ -223,6 +223,37 @@ pub fn parse_u64(text: &str) -> Result<u64, NotANumber> {
     parsed.ok_or_else(|| NotANumber(text.chars().take(40).collect()))
 }
 
+/// Reads what is written as text, and takes a small number as well.
+pub(crate) fn text_or_number<'de, D, T>(
+    deserializer: D,
+    expected: &'static str,
+    of_number: fn(u64) -> T,
+) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: fmt::Display>,
+{
+    struct Visitor<T>(&'static str, fn(u64) -> T);
+
+    impl<T: FromStr<Err: fmt::Display>> de::Visitor<'_> for Visitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+
+        fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+            Ok(self.1(number))
+        }
+    }
+
+    deserializer.deserialize_any(Visitor(expected, of_number))
+}
+
 impl FromStr for RegId {
     type Err = NotANumber;
 
@@ -239,23 +270,7 @@ impl Serialize for RegId {
 
 impl<'de> Deserialize<'de> for RegId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = RegId;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the number of a register, as \"0x…\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<RegId, E> {
-                text.parse().map_err(E::custom)
-            }
-
-            fn visit_u64<E: de::Error>(self, raw: u64) -> Result<RegId, E> {
-                Ok(RegId(raw))
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        text_or_number(deserializer, "the number of a register, as \"0x…\"", Self)
     }
 }
 

@@ -14,11 +14,10 @@ use proptest::sample::Index;
 use crate::baseline::baseline;
 use crate::compare::{compare, Side};
 use crate::dump::{Dump, Register, Vm};
-use crate::names::Relation;
 use crate::plan::{plan, restore_order, Verdict};
 use crate::read;
 use crate::takes::{nibble, Answer, DigitSet, Takes, DIGITS};
-use crate::testing::fingerprint;
+use crate::testing::{fingerprint, reversed};
 use crate::vmm;
 
 /// Hosts that were measured, and hosts of which only the values are known.
@@ -92,14 +91,6 @@ fn hosts() -> impl Strategy<Value = Dump> {
             change(&mut dump, one);
         }
         dump
-    })
-}
-
-fn reversed(relation: Option<Relation>) -> Option<Relation> {
-    Some(match relation? {
-        Relation::Lower => Relation::Higher,
-        Relation::Higher => Relation::Lower,
-        same => same,
     })
 }
 

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 
 use crate::dump::{Affects, Dump, Host, RegTakes, Register, Vm};
 use crate::id::RegId;
-use crate::names;
+use crate::names::{self, Relation};
 use crate::read;
 use crate::state::Reg;
 use crate::takes::{nibble, Conflict, DigitSet, Digits, Takes, Values, DIGITS};
@@ -22,6 +22,15 @@ pub(crate) const PFR1: RegId = RegId::sysreg(3, 0, 0, 4, 1);
 pub(crate) const SCTLR: RegId = RegId::sysreg(3, 0, 1, 0, 0);
 pub(crate) const PSCI: RegId = RegId::firmware(0);
 pub(crate) const WORKAROUND_2: RegId = RegId::firmware(2);
+
+/// How the second compares with the first, if the first compares with the second in this way.
+pub(crate) fn reversed(relation: Option<Relation>) -> Option<Relation> {
+    Some(match relation? {
+        Relation::Lower => Relation::Higher,
+        Relation::Higher => Relation::Lower,
+        same => same,
+    })
+}
 
 /// A fingerprint of the test data, such as `N1_6.18`.
 pub(crate) fn fingerprint(name: &str) -> Dump {

@@ -9,6 +9,8 @@ use core::str::FromStr;
 
 use serde::{de, Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::id::{parse_u64, text_or_number};
+
 /// The longest value in bytes: KVM's largest register, an SVE vector of 2048 bits.
 pub const MAX_BYTES: usize = 256;
 
@@ -126,7 +128,7 @@ impl FromStr for Value {
 
     fn from_str(text: &str) -> Result<Self, NotAValue> {
         let error = || NotAValue(text.chars().take(40).collect());
-        if let Ok(small) = crate::id::parse_u64(text) {
+        if let Ok(small) = parse_u64(text) {
             return Ok(small.into());
         }
         let hex = text.strip_prefix("0x").ok_or_else(error)?.as_bytes();
@@ -154,23 +156,7 @@ impl Serialize for Value {
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Visitor;
-        impl de::Visitor<'_> for Visitor {
-            type Value = Value;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("the value of a register, as \"0x…\"")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Value, E> {
-                text.parse().map_err(E::custom)
-            }
-
-            fn visit_u64<E: de::Error>(self, small: u64) -> Result<Value, E> {
-                Ok(small.into())
-            }
-        }
-        deserializer.deserialize_any(Visitor)
+        text_or_number(deserializer, "the value of a register, as \"0x…\"", Self::from)
     }
 }
 
