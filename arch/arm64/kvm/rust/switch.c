@@ -78,7 +78,7 @@ static enum kvm_arm_abi_mode mode =
 static bool counting;
 /* The number of tracepoints of registers that are enabled. */
 static int watchers;
-/* The number of the current period of mode check; 0 unless all CPUs see the mode. */
+/* The number of the current period of C's notes; 0 unless C notes in all places. */
 static unsigned long check_period;
 /* A call that began in another mode may be under way. */
 static bool switched;
@@ -111,7 +111,8 @@ static void set_key(struct static_key *key, bool on)
  * A key is patched place by place. C's notes have a key of their own, which is
  * on in all places before a call can be checked, and until none begins to be:
  * otherwise a call could be checked whose notes are missing, because their
- * place was patched earlier or later.
+ * place was patched earlier or later. The period lasts as long, so that calls are
+ * judged while the other keys are patched.
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
@@ -119,34 +120,36 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 
 	lockdep_assert_held(&mode_lock);
 
-	WRITE_ONCE(check_period, 0);
 	if (new != mode)
 		WRITE_ONCE(switched, true);
-	/* A CPU that sees a changed key sees that the period is over. */
+	/* A CPU that sees a changed key sees that the mode was switched. */
 	smp_mb();
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
-	if (new == KVM_ARM_ABI_CHECK)
+	if (new == KVM_ARM_ABI_CHECK) {
 		set_key(&kvm_arm_abi_notes_key.key, true);
+		/* A CPU that sees the period sees the key. */
+		if (!check_period)
+			smp_store_release(&check_period, ++last_period);
+	}
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
-	if (new != KVM_ARM_ABI_CHECK)
+	if (new != KVM_ARM_ABI_CHECK) {
+		WRITE_ONCE(check_period, 0);
+		/* A CPU that sees the changed key sees that the period is over. */
+		smp_mb();
 		set_key(&kvm_arm_abi_notes_key.key, false);
-
-	if (new == KVM_ARM_ABI_CHECK) {
-		/* A CPU that sees the period sees the keys. */
-		smp_store_release(&check_period, ++last_period);
 	}
 }
 
 /**
- * kvm_arm_abi_check_period - Ask for the current period of mode check
+ * kvm_arm_abi_check_period - Ask for the current period of C's notes
  *
- * Return: A number that stays the same until the mode is set; 0 if the mode is
- * not check, or is being set.
+ * Return: A number that stays the same as long as C notes what it sees, in all
+ * places, and never returns; 0 if it does not.
  */
 unsigned long kvm_arm_abi_check_period(void)
 {

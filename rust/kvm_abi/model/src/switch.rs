@@ -54,7 +54,7 @@ pub struct Counted {
 /// A store of `set_mode()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The word `check_period` becomes 0.
+    /// To another mode than check: the word `check_period` becomes 0.
     EndPeriod,
     /// `smp_mb()`
     Fence,
@@ -72,7 +72,8 @@ pub enum Step {
     Key,
     /// To another mode: `kvm_arm_abi_notes_key` goes off.
     NotesOff,
-    /// In the mode check, the word `check_period` becomes a number that it never had before.
+    /// To the mode check: if the word `check_period` is 0, it becomes a number that it never had
+    /// before.
     BeginPeriod,
 }
 
@@ -96,17 +97,18 @@ pub struct Switch {
 
 impl Switch {
     /// The order of the kernel's `set_mode()`.
-    pub const ORDER: [Step; 10] = [
-        Step::EndPeriod,
+    pub const ORDER: [Step; 11] = [
         Step::Fence,
         Step::Mode,
         Step::Counting,
         Step::NotesOn,
+        Step::BeginPeriod,
         Step::CheckKey,
         Step::RustKey,
         Step::Key,
+        Step::EndPeriod,
+        Step::Fence,
         Step::NotesOff,
-        Step::BeginPeriod,
     ];
 
     /// Returns a switch in a mode, with or without counting.
@@ -134,10 +136,10 @@ impl Switch {
     pub fn set_in_order(&self, steps: &[Step], mode: Mode, count: bool) {
         for step in steps {
             match step {
-                Step::EndPeriod => self.period.store(0, Relaxed),
+                Step::EndPeriod if mode != Mode::Check => self.period.store(0, Relaxed),
                 Step::Fence => fence(SeqCst),
-                Step::BeginPeriod => {
-                    if mode == Mode::Check {
+                Step::BeginPeriod if mode == Mode::Check => {
+                    if self.period.load(Relaxed) == 0 {
                         let next = self.last_period.load(Relaxed) + 1;
                         self.last_period.store(next, Relaxed);
                         self.period.store(next, Release);
@@ -147,7 +149,7 @@ impl Switch {
                 Step::Counting => self.counting.store(count, Relaxed),
                 Step::NotesOn if mode == Mode::Check => self.notes.store(true, Release),
                 Step::NotesOff if mode != Mode::Check => self.notes.store(false, Release),
-                Step::NotesOn | Step::NotesOff => (),
+                Step::NotesOn | Step::NotesOff | Step::BeginPeriod | Step::EndPeriod => (),
                 Step::CheckKey => self.check.store(mode == Mode::Check, Release),
                 Step::RustKey => self.alone.store(mode == Mode::Rust && !count, Release),
                 Step::Key => self.on.store(mode != Mode::C || count, Release),

@@ -219,6 +219,26 @@ fn if_c_is_silent_the_period_is_over() {
     silence_is_explained(&Switch::ORDER, &[Mode::Rust, Mode::Check]);
 }
 
+/// Root turns the counting on in mode check, or the mode from C to check, while a call is checked.
+#[test]
+fn a_checked_call_is_judged_while_other_keys_are_set() {
+    for from in [Mode::Check, Mode::C, Mode::Rust] {
+        in_every_order(Some(3), move || {
+            let switch = Arc::new(Switch::new(from, false));
+            let root = thread::spawn({
+                let switch = switch.clone();
+                move || switch.set(Mode::Check, true)
+            });
+            let is_checked = switch.server() == Server::WatchedC && switch.is_checking();
+            let period = switch.period();
+            let is_over = period == 0 || period != switch.period();
+            root.join().expect("no panic");
+            ensure!(!is_checked || !is_over, "a checked call is not judged");
+            Ok(())
+        });
+    }
+}
+
 #[test]
 #[should_panic(expected = "C reports nothing within the period")]
 fn if_the_period_ends_after_the_keys_c_is_silent_in_it() {

@@ -56,7 +56,7 @@ pub(crate) fn unjudged(surface: Surface) {
     switch::unjudged(surface);
 }
 
-/// A period during which the mode is `check` at every call site.
+/// A period during which C notes what it sees, in all places.
 pub(crate) struct CheckPeriod(c_ulong);
 
 impl CheckPeriod {
@@ -65,7 +65,7 @@ impl CheckPeriod {
         Self(switch::check_period())
     }
 
-    /// Returns whether the mode has changed since then, at some call site at least.
+    /// Returns whether C has stopped to note since then, in one place at least.
     pub(crate) fn is_over(&self) -> bool {
         self.0 == 0 || self.0 != Self::now().0
     }
