@@ -90,7 +90,8 @@ class Boot:
         """The overlay's parameters for this boot. A host state's kvm-arm.abi is not overridden."""
         if self.by_default:
             return ""
-        mode = "" if "kvm-arm.abi" in self.config.params else f"kvm-arm.abi={self.abi}"
+        given = [param.split("=")[0] for param in self.config.params.split()]
+        mode = "" if "kvm-arm.abi" in given else f"kvm-arm.abi={self.abi}"
         return f"{mode} kvm-arm.abi_count={int(self.counted)}".strip()
 
     @property

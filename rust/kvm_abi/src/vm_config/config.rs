@@ -88,19 +88,21 @@ pub(super) const IIDR_REVISION: u64 = 0xf << 12;
 pub(super) const IIDR_LATEST: u64 = 3 << 12;
 
 impl VmConfig {
-    /// A configuration to write another one to.
-    pub const EMPTY: Self = Self {
-        fw: PlainVm::new(HostWorkarounds {
-            spectre_v2: Mitigation::Vulnerable,
-            spectre_v4: Mitigation::Vulnerable,
-            ssbs: false,
-            spectre_bhb: Mitigation::Vulnerable,
-        }),
-        id_regs: [0; VmIdIndex::COUNT],
-        levels: None,
-        gic_iidr: None,
-        gic_groups_writable: false,
-    };
+    /// Returns a configuration to write another one to.
+    pub const fn empty() -> Self {
+        Self {
+            fw: PlainVm::new(HostWorkarounds {
+                spectre_v2: Mitigation::Vulnerable,
+                spectre_v4: Mitigation::Vulnerable,
+                ssbs: false,
+                spectre_bhb: Mitigation::Vulnerable,
+            }),
+            id_regs: [0; VmIdIndex::COUNT],
+            levels: None,
+            gic_iidr: None,
+            gic_groups_writable: false,
+        }
+    }
 
     /// Returns the value of an ID register.
     #[inline]

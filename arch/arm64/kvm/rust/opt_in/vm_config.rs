@@ -172,7 +172,7 @@ fn run(vm: &Vm, op: ConfigOp, flags: ConfigFlags, entries: &mut [Entry]) -> Resu
         .map_err(Error::from)?;
     // It has as many as it was made with.
     let slots = slots.as_mut_slice().try_into().map_err(|_| NoRoom)?;
-    let mut config = KBox::new(VmConfig::EMPTY, GFP_KERNEL_ACCOUNT).map_err(Error::from)?;
+    let mut config = KBox::new(VmConfig::empty(), GFP_KERNEL_ACCOUNT).map_err(Error::from)?;
     let mut workspace = ConfigWorkspace::new(slots, &mut config);
     Ok(op.run(&LockedVm::lock(vm)?, flags, entries, &mut workspace))
 }
