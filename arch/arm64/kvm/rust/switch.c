@@ -129,9 +129,10 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 	WRITE_ONCE(counting, count);
 	if (new == KVM_ARM_ABI_CHECK) {
 		set_key(&kvm_arm_abi_notes_key.key, true);
-		/* A CPU that sees the period sees the key. */
-		if (!check_period)
+		if (!check_period) {
+			/* A CPU that sees the period sees the key. */
 			smp_store_release(&check_period, ++last_period);
+		}
 	}
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
