@@ -33,7 +33,7 @@ struct vgic_vmcr;
 /**
  * enum kvm_arm_abi_surface - The surfaces
  * @KVM_ARM_ABI_FW_REG: The firmware pseudo-registers
- * @KVM_ARM_ABI_ID_REG: The comparison of ID registers with the host's limits
+ * @KVM_ARM_ABI_ID_REG: Writes to the ID registers that all vCPUs of a VM share
  * @KVM_ARM_ABI_REG_MASKS: KVM_ARM_GET_REG_WRITABLE_MASKS
  * @KVM_ARM_ABI_VGIC_V2: The CPU interface of the GICv2
  * @KVM_ARM_ABI_SMCCC: Hypercalls, including PSCI
@@ -67,9 +67,23 @@ int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 val);
 
-/* arm64_check_features(), in all modes. */
-int kvm_arm_c_check_features(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
-			     u64 val);
+/*
+ * The C code of the ID registers that all vCPUs of a VM share, in all modes. The
+ * caller of the first one holds the config_lock.
+ */
+void kvm_arm_c_read_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			   struct kvm_arm_id_reg *reg);
+int kvm_arm_c_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			 u64 val);
+/* Only with CONFIG_KVM_ARM64_RUST_KUNIT_TEST */
+const struct sys_reg_desc *kvm_arm_c_sys_reg_desc(u32 id);
+
+/*
+ * Note what C sees of an ID register when it has taken the lock, and what it has
+ * stored, if the vCPU's write is to be judged.
+ */
+void kvm_arm_note_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd);
+void kvm_arm_note_stored_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd);
 
 /* The C code of the filter of hypercalls, judged by the Rust code. */
 int kvm_arm_c_smccc_set_filter(struct kvm *kvm,
@@ -163,6 +177,8 @@ int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
 int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 int kvm_arm_slow_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
 int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
+int kvm_arm_slow_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			    u32 id, u64 val);
 int kvm_arm_slow_smccc_call_handler(struct kvm_vcpu *vcpu);
 int kvm_arm_slow_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);
 
@@ -285,6 +301,15 @@ kvm_arm_abi_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 	return kvm_arm_abi_serve(kvm_arm_set_fw_reg(vcpu, reg),
 				 kvm_arm_rust_set_fw_reg(vcpu, reg),
 				 kvm_arm_slow_set_fw_reg(vcpu, reg));
+}
+
+static __always_inline int
+kvm_arm_abi_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+		       u32 id, u64 val)
+{
+	return kvm_arm_abi_serve(kvm_arm_c_set_id_reg(vcpu, rd, val),
+				 kvm_arm_rust_set_id_reg(vcpu, rd, id, val),
+				 kvm_arm_slow_set_id_reg(vcpu, rd, id, val));
 }
 
 static __always_inline int kvm_arm_abi_smccc_call_handler(struct kvm_vcpu *vcpu)

@@ -13,7 +13,32 @@
 
 #include <linux/kvm_host.h>
 
+struct sys_reg_desc;
 struct vgic_vmcr;
+
+/**
+ * struct kvm_arm_id_reg - An ID register of a VM, as a vCPU sees it
+ * @id: The register, as sys_reg() encodes it
+ * @raz: Whether it reads as zero
+ * @ignored: Whether userspace's writes are ignored
+ * @el2: Whether the vCPU has EL2
+ * @imp_writable: Whether userspace may write the implementation ID registers
+ * @ran: Whether the VM has run
+ * @limit: The most that the host can give
+ * @writable: The bits that userspace may change
+ * @val: Its value
+ */
+struct kvm_arm_id_reg {
+	u32 id;
+	bool raz;
+	bool ignored;
+	bool el2;
+	bool imp_writable;
+	bool ran;
+	u64 limit;
+	u64 writable;
+	u64 val;
+};
 
 /* fw_reg.rs */
 void kvm_arm_rust_init_hypercalls(struct kvm *kvm);
@@ -26,8 +51,8 @@ int kvm_arm_rust_traced_set_fw_reg(struct kvm_vcpu *vcpu,
 				   const struct kvm_one_reg *reg);
 
 /* id_reg.rs */
-int kvm_arm_rust_accept_id_reg(u32 id, bool raz, u64 limit, u64 writable,
-			       u64 val);
+int kvm_arm_rust_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			    u32 id, u64 val);
 
 /* reg_masks.rs */
 int kvm_arm_rust_get_reg_writable_masks(const struct reg_mask_range *range);
@@ -87,8 +112,8 @@ void kvm_arm_check_fw_reg_ids(const u64 *ids, unsigned int nr);
 void kvm_arm_check_init_hypercalls(struct kvm *kvm);
 
 /* check/id_reg.rs */
-void kvm_arm_check_id_reg(u32 id, bool raz, u64 limit, u64 writable,
-			  u64 val, int ret);
+void kvm_arm_check_id_reg(struct kvm_arm_id_reg reg, u64 written, u64 stored,
+			  int ret);
 
 /* check/reg_masks.rs */
 void kvm_arm_check_reg_mask(u32 id, u64 mask);

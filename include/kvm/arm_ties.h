@@ -93,9 +93,47 @@ enum kvm_arm_func_known_to_rust {
 	KVM_KNOWN_FN_VENDOR_HYP_UID = ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID,
 };
 
+/* rust/kvm_abi/src/id_reg/sys_reg.rs; those that are in no range */
+enum kvm_arm_vm_id_reg_known_to_rust {
+	KVM_KNOWN_VM_ID_MIDR_EL1 = SYS_MIDR_EL1,
+	KVM_KNOWN_VM_ID_REVIDR_EL1 = SYS_REVIDR_EL1,
+	KVM_KNOWN_VM_ID_AIDR_EL1 = SYS_AIDR_EL1,
+	KVM_KNOWN_VM_ID_CTR_EL0 = SYS_CTR_EL0,
+};
+
+/* rust/kvm_abi/src/id_reg/surface.rs; in the order of the table of registers */
+enum kvm_arm_id_rule_known_to_rust {
+	KVM_KNOWN_ID_RULE_MIDR_EL1 = SYS_MIDR_EL1,
+	KVM_KNOWN_ID_RULE_REVIDR_EL1 = SYS_REVIDR_EL1,
+	KVM_KNOWN_ID_RULE_ID_DFR0_EL1 = SYS_ID_DFR0_EL1,
+	KVM_KNOWN_ID_RULE_ID_AA64PFR0_EL1 = SYS_ID_AA64PFR0_EL1,
+	KVM_KNOWN_ID_RULE_ID_AA64PFR1_EL1 = SYS_ID_AA64PFR1_EL1,
+	KVM_KNOWN_ID_RULE_ID_AA64PFR2_EL1 = SYS_ID_AA64PFR2_EL1,
+	KVM_KNOWN_ID_RULE_ID_AA64DFR0_EL1 = SYS_ID_AA64DFR0_EL1,
+	KVM_KNOWN_ID_RULE_ID_AA64MMFR0_EL1 = SYS_ID_AA64MMFR0_EL1,
+	KVM_KNOWN_ID_RULE_ID_AA64MMFR2_EL1 = SYS_ID_AA64MMFR2_EL1,
+	KVM_KNOWN_ID_RULE_AIDR_EL1 = SYS_AIDR_EL1,
+	KVM_KNOWN_ID_RULE_CTR_EL0 = SYS_CTR_EL0,
+};
+
+/**
+ * kvm_arm_known_id_rule - Refuse an ID register whose rule the core does not know
+ * @reg: The name of the register, without SYS_
+ *
+ * For the entry of a register in the table whose writes have a function of their
+ * own.
+ *
+ * Return: 0, as a constant.
+ */
+#ifdef CONFIG_KVM_ARM64_RUST
+#define kvm_arm_known_id_rule(reg)	(0 * KVM_KNOWN_ID_RULE_##reg)
+#else
+#define kvm_arm_known_id_rule(reg)	0
+#endif
+
 /**
  * kvm_arm_known - Let a switch refuse the cases that the core does not know
- * @what: fw_reg, psci or func: which of the enums above
+ * @what: fw_reg, psci, func or vm_id_reg: which of the enums above
  * @val: The value to tell apart, of the size of the enum
  *
  * Return: @val.

@@ -53,8 +53,11 @@ SURFACES = (
         "kvm_arm_set_fw_reg", "kvm_arm_c_set_fw_reg", "kvm_arm_set_fw_reg_bmap"),
         r"^kvm_arm_rust_((traced_)?[gs]et_fw|copy_fw|init_hypercalls)", ("kvm_arm_fw_reg_ids",)),
     Surface("id_reg", (
-        "arm64_check_features", "kvm_arm64_ftr_safe_value", "arm64_check_features_rust"),
-        r"^kvm_arm_rust_accept_id_reg"),
+        "arm64_check_features", "kvm_arm64_ftr_safe_value", "set_id_reg", "set_imp_id_reg",
+        "set_id_aa64dfr0_el1", "set_id_dfr0_el1", "set_id_aa64pfr0_el1", "set_id_aa64pfr1_el1",
+        "set_id_aa64pfr2_el1", "set_id_aa64mmfr0_el1", "set_id_aa64mmfr2_el1", "set_ctr_el0",
+        "kvm_arm_c_set_id_reg", "kvm_arm_c_read_id_reg"),
+        r"^kvm_arm_rust_set_id_reg"),
     Surface("reg_masks", ("kvm_vm_ioctl_get_reg_writable_masks", "get_reg_writable_masks"),
             r"^kvm_arm_rust_get_reg_writable"),
     Surface("vgic_v2", (

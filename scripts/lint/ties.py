@@ -38,7 +38,7 @@ SAYS = " must know "
 _HEADER = re.compile(r"^(Object|Says): (.+)$", re.MULTILINE)
 _FILE = re.compile(r"^\+\+\+ b/(.+)$", re.MULTILINE)
 _CONSTANT = re.compile(r"\bbindings::(\w+)")
-_TIED = re.compile(r"^pub const (kvm_arm_(?:fw_reg|psci|func)_known_to_rust_\w+):\s+"
+_TIED = re.compile(r"^pub const (kvm_arm_(?:fw_reg|psci|func|vm_id_reg|id_rule)_known_to_rust_\w+):\s+"
                    r"[\w:]+ =\s+(\d+);$", re.MULTILINE)
 
 # What ties.rs finds in the kernel's crate; paste! only joins names.

@@ -58,9 +58,10 @@ class Symbols(Builds):
 
     def test_a_symbol_that_is_planted_is_found(self) -> None:
         planted = ("__kvm_nvhe_kvm_arm_abi_planted", "__tracepoint_kvm_arm64_abi_mismatch",
-                   "arm64_check_features_rust", "get_reg_writable_masks_slow",
-                   "kvm_arm_abi_planted", "kvm_arm_c_planted", "kvm_arm_init_hypercalls_slow",
-                   "kvm_arm_opt_in_planted", "kvm_arm_rust_planted", "kvm_psci_vcpu_on_watched",
+                   "check_set_id_reg", "get_reg_writable_masks_slow", "kvm_arm_abi_planted",
+                   "kvm_arm_c_planted", "kvm_arm_init_hypercalls_slow",
+                   "kvm_arm_note_stored_id_reg", "kvm_arm_opt_in_planted",
+                   "kvm_arm_rust_planted", "kvm_psci_vcpu_on_watched",
                    "rust_helper_kvm_planted", "vgic_mmio_read_vcpuif_slow")
         self.link(functions(without.KVM, *planted))
         lines = [f"vmlinux: has {name}" for name in planted]

@@ -27,15 +27,15 @@ KVM = "kvm_arch_vcpu_ioctl_run"
 OURS = re.compile(
     # include/kvm, arch/arm64/kvm/rust
     r"kvm_arm_(?:rust|abi|c|slow|check|opt_in)_"
-    r"|kvm_arm_(?:gicv3_state|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
+    r"|kvm_arm_(?:gicv3_state|note_(?:stored_)?id_reg|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
     # include/trace/events, rust/helpers
     r"|kvm_arm64_(?:rust|abi_mismatch|[gs]et_fw_reg)"
     r"|rust_helper_(?:kvm|vcpu|vgic)_"
     # Rust: the core crate, the exports, the module of the kernel's crate
     r"|kvm_abi|9kvm_arm64|6kernel3kvm"
     # Static functions that the patches add
-    r"|^(?:copy_opt_in_reg_indices|kvm_psci_\w+_watched"
-    r"|(?:arm64_check_features|get_reg_writable_masks|kvm_arm_init_hypercalls"
+    r"|^(?:check_set_id_reg|copy_opt_in_reg_indices|kvm_psci_\w+_watched"
+    r"|(?:get_reg_writable_masks|kvm_arm_init_hypercalls"
     r"|vgic_mmio_\w+_vcpuif)_(?:c|rust|slow))$")
 
 

@@ -1,24 +1,190 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The fields of ID registers, from the kernel's own tables.
+//! The ID registers that all vCPUs of a VM share, and their fields, from the kernel's own tables.
 //!
-//! C header: [`arch/arm64/include/asm/cpufeature.h`](srctree/arch/arm64/include/asm/cpufeature.h)
+//! C headers: [`arch/arm64/include/asm/cpufeature.h`](srctree/arch/arm64/include/asm/cpufeature.h),
+//! [`include/kvm/arm_abi.h`](srctree/include/kvm/arm_abi.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    types::Opaque, //
+};
 
 use super::{
     abi::{
         FeatureField,
         Field,
+        FwVm,
+        IdRegAccess,
+        IdRegLocked,
+        IdRegState,
+        IdVisibility,
+        RanOnce,
         SafeValue,
         Sign, //
     },
-    view::calls, //
+    view::{
+        calls,
+        View, //
+    },
+    ConfigLock,
+    Guard,
+    Held,
+    Vcpu,
+    Vm, //
 };
 
+/// Wraps the kernel's `struct sys_reg_desc`.
+///
+/// # Invariants
+///
+/// It describes an ID register that all vCPUs of a VM share.
+#[repr(transparent)]
+pub struct IdRegDesc(Opaque<bindings::sys_reg_desc>);
+
+// SAFETY: It wraps the structure, and only `from_c()` creates references, for which it demands the
+// invariants.
+unsafe impl View for IdRegDesc {
+    type C = bindings::sys_reg_desc;
+}
+
 calls! {
+    impl Held<'_, ConfigLock> as Vm {
+        /// Needs a valid VM whose lock is held. If it has run, or does not share the register, this
+        /// stores nothing and the VM is dead.
+        fn write_id_reg(id: u32, value: u64) = kvm_set_vm_id_reg;
+    }
+}
+
+calls! {
+    /// Returns 0, and warns, if the kernel does not know the register. Has no preconditions.
+    fn host_value(id: u32) -> u64 = read_sanitised_ftr_reg;
     /// Returns null or a static object. Has no preconditions.
     fn ftr_reg(id: u32) -> *mut bindings::arm64_ftr_reg = get_arm64_ftr_reg;
+}
+
+/// The state of an ID register, as C has read it.
+pub struct SeenIdReg(bindings::kvm_arm_id_reg);
+
+impl From<bindings::kvm_arm_id_reg> for SeenIdReg {
+    #[inline]
+    fn from(reg: bindings::kvm_arm_id_reg) -> Self {
+        Self(reg)
+    }
+}
+
+impl IdRegState for SeenIdReg {
+    type Rule = Rule;
+    type Fields = FeatureFields;
+
+    #[inline]
+    fn visibility(&self) -> IdVisibility {
+        match (self.0.raz, self.0.ignored) {
+            (_, true) => IdVisibility::RazIgnored,
+            (true, false) => IdVisibility::Raz,
+            (false, false) => IdVisibility::Shown,
+        }
+    }
+
+    #[inline]
+    fn has_el2(&self) -> bool {
+        self.0.el2
+    }
+
+    #[inline]
+    fn host(&self) -> u64 {
+        host_value(self.0.id)
+    }
+
+    #[inline]
+    fn limit(&self) -> u64 {
+        self.0.limit
+    }
+
+    #[inline]
+    fn writable(&self) -> u64 {
+        self.0.writable
+    }
+
+    #[inline]
+    fn current(&self) -> u64 {
+        self.0.val
+    }
+
+    #[inline]
+    fn ran_once(&self) -> RanOnce {
+        if self.0.ran {
+            RanOnce::Yes
+        } else {
+            RanOnce::No
+        }
+    }
+
+    #[inline]
+    fn imp_ids_writable(&self) -> bool {
+        self.0.imp_writable
+    }
+
+    #[inline]
+    fn fields(&self) -> Option<FeatureFields> {
+        FeatureFields::of(self.0.id)
+    }
+}
+
+/// An ID register of a VM, as one of its vCPUs sees it.
+pub struct VcpuIdReg<'a> {
+    vcpu: &'a Vcpu,
+    desc: &'a IdRegDesc,
+}
+
+impl<'a> VcpuIdReg<'a> {
+    /// Creates the register of a descriptor.
+    #[inline]
+    pub fn new(vcpu: &'a Vcpu, desc: &'a IdRegDesc) -> Self {
+        Self { vcpu, desc }
+    }
+}
+
+impl IdRegAccess for VcpuIdReg<'_> {
+    type Locked<'a>
+        = LockedIdReg<'a>
+    where
+        Self: 'a;
+
+    #[inline]
+    fn lock_config(&self) -> LockedIdReg<'_> {
+        let config = self.vcpu.vm().lock_config();
+        let mut reg = bindings::kvm_arm_id_reg::default();
+        // SAFETY: Both are valid, and the lock of the VM's configuration is held; `reg` can be
+        // written.
+        unsafe {
+            bindings::kvm_arm_c_read_id_reg(self.vcpu.as_ptr(), self.desc.as_ptr(), &raw mut reg)
+        };
+        LockedIdReg {
+            config,
+            seen: reg.into(),
+        }
+    }
+}
+
+/// An ID register of a VM whose configuration is locked.
+pub struct LockedIdReg<'a> {
+    config: Guard<'a, ConfigLock>,
+    seen: SeenIdReg,
+}
+
+impl IdRegLocked for LockedIdReg<'_> {
+    type State = SeenIdReg;
+
+    #[inline]
+    fn state(&self) -> &SeenIdReg {
+        &self.seen
+    }
+
+    #[inline]
+    fn store(&self, value: u64) {
+        self.config.write_id_reg(self.seen.0.id, value);
+    }
 }
 
 /// The fields of an ID register: those of `cpufeature.c`, with the rules of KVM.

@@ -21,7 +21,7 @@ pub struct Surface(bindings::kvm_arm_abi_surface);
 impl Surface {
     /// The firmware pseudo-registers.
     pub const FW_REG: Self = Self(bindings::kvm_arm_abi_surface_KVM_ARM_ABI_FW_REG);
-    /// The comparison of ID registers with the host's limits.
+    /// Writes to the ID registers.
     pub const ID_REG: Self = Self(bindings::kvm_arm_abi_surface_KVM_ARM_ABI_ID_REG);
     /// The writable masks of ID registers.
     pub const REG_MASKS: Self = Self(bindings::kvm_arm_abi_surface_KVM_ARM_ABI_REG_MASKS);

@@ -17,7 +17,9 @@ use super::abi::{
     FeatureBitmap,
     FeatureIdIndex,
     FwReg,
-    PsciVersion, //
+    IdReg,
+    PsciVersion,
+    SysReg, //
 };
 
 /// Asserts that an enum of C has the values of a list of the core, in the order of that list.
@@ -146,4 +148,35 @@ tie!(
 static_assert!(
     FeatureIdIndex::COUNT == bindings::KVM_ARM_FEATURE_ID_RANGE_SIZE as usize,
     "rust/kvm_abi/src/id_reg/sys_reg.rs must know the range of feature ID registers"
+);
+tie!(
+    SysReg::OTHER_VM_IDS,
+    encoding,
+    vm_id_reg,
+    [
+        VM_ID_MIDR_EL1,
+        VM_ID_REVIDR_EL1,
+        VM_ID_AIDR_EL1,
+        VM_ID_CTR_EL0
+    ],
+    "rust/kvm_abi/src/id_reg/sys_reg.rs must know all ID registers"
+);
+tie!(
+    IdReg::FUNCTIONS,
+    encoding,
+    id_rule,
+    [
+        ID_RULE_MIDR_EL1,
+        ID_RULE_REVIDR_EL1,
+        ID_RULE_ID_DFR0_EL1,
+        ID_RULE_ID_AA64PFR0_EL1,
+        ID_RULE_ID_AA64PFR1_EL1,
+        ID_RULE_ID_AA64PFR2_EL1,
+        ID_RULE_ID_AA64DFR0_EL1,
+        ID_RULE_ID_AA64MMFR0_EL1,
+        ID_RULE_ID_AA64MMFR2_EL1,
+        ID_RULE_AIDR_EL1,
+        ID_RULE_CTR_EL0,
+    ],
+    "rust/kvm_abi/src/id_reg/surface.rs must know each ID register that has a function in C"
 );

@@ -94,8 +94,14 @@ pub use id_reg::{
     FeatureField,
     FeatureIdIndex,
     FeatureRegister,
+    IdReg,
+    IdRegAccess,
+    IdRegLocked,
+    IdRegState,
+    IdVisibility,
     SafeValue,
-    SysReg, //
+    SysReg,
+    VmIdIndex, //
 };
 
 // The masks of the bits that userspace can change.

@@ -367,19 +367,6 @@ fn one_unsafe_field_is_enough() {
 }
 
 #[test]
-fn register_is_limited_unless_it_reads_as_zero() {
-    let (limit, writable) = (0x1234, 0xff00);
-    assert_eq!(
-        FeatureRegister::new(true, limit, writable),
-        FeatureRegister::Raz
-    );
-    assert_eq!(
-        FeatureRegister::new(false, limit, writable),
-        FeatureRegister::Limited { limit, writable }
-    );
-}
-
-#[test]
 fn register_that_reads_as_zero_accepts_only_zero() {
     let fields = || std::iter::from_fn(|| -> Option<FeatureField> { panic!("looked at") });
     assert_eq!(FeatureRegister::Raz.decide(0, || Some(fields())), Ok(()));

@@ -64,8 +64,7 @@ impl From<Reject> for Errno {
     fn from(reject: Reject) -> Self {
         match reject {
             Reject::UnknownRegister | Reject::WrongSize => ENOENT,
-            Reject::InvalidValue | Reject::AboveHost => EINVAL,
-            Reject::UnsafeValue => E2BIG,
+            Reject::InvalidValue | Reject::AboveHost | Reject::UnsafeValue => EINVAL,
             Reject::Frozen => EBUSY,
             Reject::NotReady => ENOEXEC,
         }

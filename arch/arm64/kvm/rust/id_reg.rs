@@ -1,36 +1,56 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The comparison of an ID register with what the host can give.
+//! Writes to the ID registers in mode `rust`.
 
 use kernel::{
-    kvm::id_reg::FeatureFields,
+    bindings,
+    kvm::{
+        from_c,
+        id_reg::VcpuIdReg, //
+    },
     prelude::*, //
 };
-use kvm_abi::FeatureRegister;
+use kvm_abi::{
+    IdReg,
+    Reject,
+    SysReg, //
+};
 
 use crate::errno::to_ret;
 
-/// Checks whether an ID register of a VM that has not run accepts a value.
+/// Returns the rule of a register, encoded as by `sys_reg()`.
 ///
-/// `id` is the register as `sys_reg()` encodes it; `raz` is whether it reads as zero for the vCPU;
-/// `limit` is the most that the host can give, `writable` are the bits that userspace may change.
+/// # Errors
 ///
-/// Returns 0; `-E2BIG` if a field is not safe, or a bit that cannot be changed differs; `-EINVAL`
-/// if the kernel does not know the register.
+/// [`Reject::UnknownRegister`] if vCPUs do not share it. Such a C function does not compile.
+#[inline]
+pub(crate) fn rule(id: u32) -> Result<IdReg, Reject> {
+    IdReg::of(SysReg::from_encoding(id)).ok_or(Reject::UnknownRegister)
+}
+
+/// Writes an ID register of a VM for userspace.
 ///
-/// C: `arm64_check_features()`.
+/// `id` is the register as `sys_reg()` encodes it.
+///
+/// Returns 0; `-EINVAL` if the register cannot have the value; `-EBUSY` if the VM has run, which
+/// froze the register at another value. A refused write changes nothing.
+///
+/// C: `set_id_reg()`, the functions that call it, and `set_imp_id_reg()`.
 ///
 /// # Safety
 ///
-/// Always safe to call.
+/// - `vcpu` must point to a valid vCPU that is initialised, and whose mutex the caller holds; the
+///   caller must not hold the `config_lock` of its VM.
+/// - `rd` must point to the valid descriptor of an ID register that all vCPUs of a VM share.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_accept_id_reg(
+pub unsafe extern "C" fn kvm_arm_rust_set_id_reg(
+    vcpu: *mut bindings::kvm_vcpu,
+    rd: *const bindings::sys_reg_desc,
     id: u32,
-    raz: bool,
-    limit: u64,
-    writable: u64,
     val: u64,
 ) -> c_int {
-    let register = FeatureRegister::new(raz, limit, writable);
-    to_ret(register.decide(val, || FeatureFields::of(id)))
+    // SAFETY: The caller guarantees that both are valid during the call.
+    let (vcpu, rd) = unsafe { from_c((vcpu, rd.cast_mut())) };
+    let register = VcpuIdReg::new(vcpu, rd);
+    to_ret(rule(id).and_then(|rule| rule.set(&register, val)))
 }

@@ -80,6 +80,8 @@ static bool counting;
 static int watchers;
 /* The number of the current period of mode check; 0 unless all CPUs see the mode. */
 static unsigned long check_period;
+/* The number of the current period of C's notes; 0 unless all CPUs take them. */
+static unsigned long notes_period;
 /* A call that began in another mode may be under way. */
 static bool switched;
 
@@ -115,7 +117,7 @@ static void set_key(struct static_key *key, bool on)
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
-	static unsigned long last_period;
+	static unsigned long last_period, last_notes;
 
 	lockdep_assert_held(&mode_lock);
 
@@ -127,14 +129,23 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
-	if (new == KVM_ARM_ABI_CHECK)
+	if (new == KVM_ARM_ABI_CHECK) {
 		set_key(&kvm_arm_abi_notes_key.key, true);
+		if (!notes_period) {
+			/* A CPU that sees the period sees the key. */
+			smp_store_release(&notes_period, ++last_notes);
+		}
+	}
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
-	if (new != KVM_ARM_ABI_CHECK)
+	if (new != KVM_ARM_ABI_CHECK) {
+		WRITE_ONCE(notes_period, 0);
+		/* A CPU that takes no note sees that the period is over. */
+		smp_mb();
 		set_key(&kvm_arm_abi_notes_key.key, false);
+	}
 
 	if (new == KVM_ARM_ABI_CHECK) {
 		/* A CPU that sees the period sees the keys. */
@@ -383,6 +394,97 @@ int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg
 		return -EFAULT;
 
 	return kvm_arm_c_traced_set_fw_reg(vcpu, reg, val);
+}
+
+/*
+ * As kvm_arm_abi_check_period(), for C's notes of ID registers: it does not end while
+ * only other keys are patched, which takes long enough for many calls.
+ */
+static unsigned long abi_notes_period(void)
+{
+	/* Orders the caller's earlier accesses before the load. */
+	smp_mb();
+	/* Pairs with set_mode(); orders the caller's later accesses after the load. */
+	return smp_load_acquire(&notes_period);
+}
+
+/* What C notes of a write to an ID register, while it holds the lock */
+struct kvm_arm_id_reg_notes {
+	struct kvm_arm_id_reg reg;
+	u64 stored;
+	bool locked;
+};
+
+void kvm_arm_note_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd)
+{
+	struct kvm_arm_id_reg_notes *notes = vcpu->arch.id_reg_notes;
+
+	if (!notes)
+		return;
+
+	kvm_arm_c_read_id_reg(vcpu, rd, &notes->reg);
+	notes->stored = notes->reg.val;
+	notes->locked = true;
+}
+
+void kvm_arm_note_stored_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd)
+{
+	struct kvm_arm_id_reg_notes *notes = vcpu->arch.id_reg_notes;
+
+	if (notes)
+		notes->stored = kvm_read_vm_id_reg(vcpu->kvm, notes->reg.id);
+}
+
+/*
+ * kvm_arm_c_set_id_reg(), judged by what it sees while it holds the lock. A write
+ * that never comes to the lock is one whose result no state of the VM could have
+ * changed.
+ */
+static int check_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			    u64 val)
+{
+	unsigned long period = abi_notes_period();
+	struct kvm_arm_id_reg_notes notes = {};
+	int ret;
+
+	vcpu->arch.id_reg_notes = &notes;
+	ret = kvm_arm_c_set_id_reg(vcpu, rd, val);
+
+	if (!notes.locked) {
+		guard(mutex)(&vcpu->kvm->arch.config_lock);
+		kvm_arm_note_id_reg(vcpu, rd);
+	}
+	vcpu->arch.id_reg_notes = NULL;
+
+	/* If the period is over, notes may be missing. */
+	if (period && period == abi_notes_period())
+		kvm_arm_check_id_reg(notes.reg, val, notes.stored, ret);
+	else
+		kvm_arm_abi_unjudged(KVM_ARM_ABI_ID_REG);
+
+	return ret;
+}
+
+/**
+ * kvm_arm_slow_set_id_reg - kvm_arm_c_set_id_reg() or its Rust twin, with
+ *			     counting and checking
+ * @vcpu: The vCPU
+ * @rd: The descriptor of an ID register that all vCPUs of a VM share
+ * @id: The register, as sys_reg() encodes it
+ * @val: The value that userspace writes
+ *
+ * Return: What kvm_arm_c_set_id_reg() returns.
+ */
+int kvm_arm_slow_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
+			    u32 id, u64 val)
+{
+	if (kvm_arm_abi_count(KVM_ARM_ABI_ID_REG))
+		return kvm_arm_rust_set_id_reg(vcpu, rd, id, val);
+
+	if (kvm_arm_abi_checking())
+		return check_set_id_reg(vcpu, rd, val);
+
+	return kvm_arm_c_set_id_reg(vcpu, rd, val);
 }
 
 /**

@@ -30,8 +30,11 @@ pub use paths::{
     set_bitmap,
     set_bitmap_by_c,
     set_bitmap_by_rust,
+    set_id_reg_by_c,
+    set_id_reg_by_rust,
     set_psci_version,
-    set_psci_version_until_run, //
+    set_psci_version_until_run,
+    Judge, //
 };
 pub use switch::{
     Counted,
@@ -46,7 +49,9 @@ pub use vcpu::{
 };
 pub use vm::{
     flag,
+    IdRegOf,
     Locked,
+    LockedIdReg,
     Vm, //
 };
 

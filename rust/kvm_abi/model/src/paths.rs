@@ -8,8 +8,10 @@ use kvm_abi::{
     FwReg,
     FwVm,
     HostWorkarounds,
+    IdReg,
     Mitigation,
     PlainVm,
+    RanOnce,
     Reject,
     VmReg, //
 };
@@ -20,6 +22,8 @@ use crate::{
         Server,
         Switch, //
     },
+    IdRegOf,
+    LockedIdReg,
     Vm, //
 };
 
@@ -137,4 +141,56 @@ pub fn check_get_psci_version(vm: &Vm) -> u64 {
             return c;
         }
     }
+}
+
+/// A write of the ID register that Rust serves: the core's own sequence.
+///
+/// # Errors
+///
+/// Those of the core.
+pub fn set_id_reg_by_rust(vm: &Vm, value: u64) -> Result<(), Reject> {
+    IdReg::Plain.set(&IdRegOf(vm), value)
+}
+
+/// `set_id_reg()`; `judge` tells whether to judge the decision under the lock, as mode `check`
+/// does, after it, or not at all.
+///
+/// # Errors
+///
+/// `EINVAL` and `EBUSY`.
+pub fn set_id_reg_by_c(vm: &Vm, value: u64, judge: Option<Judge>) -> Result<(), Reject> {
+    let config = vm.lock_config();
+    let old = vm.id_reg();
+    let ret = if vm.ran_once() == RanOnce::Yes {
+        if value == old {
+            Ok(())
+        } else {
+            Err(Reject::Frozen)
+        }
+    } else if value <= Vm::ID_REG_LIMIT {
+        Ok(())
+    } else {
+        Err(Reject::UnsafeValue)
+    };
+    let expected = || IdReg::Plain.decide(value, &LockedIdReg(vm));
+    if judge == Some(Judge::UnderTheLock) {
+        vm.compare(ret.map(|()| value), expected());
+    }
+    if ret.is_ok() && vm.ran_once() == RanOnce::No {
+        vm.write_id_reg(value);
+    }
+    drop(config);
+    if judge == Some(Judge::Afterwards) {
+        vm.compare(ret.map(|()| vm.id_reg()), expected());
+    }
+    ret
+}
+
+/// When mode `check` judges a write of an ID register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judge {
+    /// Where C has decided, and still holds the lock.
+    UnderTheLock,
+    /// When C has returned.
+    Afterwards,
 }

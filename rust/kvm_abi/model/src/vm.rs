@@ -11,12 +11,20 @@ use std::ops::Deref;
 
 use kvm_abi::{
     FeatureBitmap,
+    FeatureField,
+    Field,
     FwLocked,
     FwVcpu,
     FwVm,
+    IdRegAccess,
+    IdRegLocked,
+    IdRegState,
+    IdVisibility,
     Mitigation,
     PsciVersion,
     RanOnce,
+    SafeValue,
+    Sign,
     VcpuFeatures, //
 };
 use loom::sync::{
@@ -48,6 +56,8 @@ pub struct Vm {
     steps: Steps,
     flags: Word,
     bitmaps: [Word; 4],
+    /// An ID register of one field.
+    id_reg: Word,
     psci_version: Word,
     has_psci_0_2: Word,
     /// Not modelled with loom, as it orders nothing.
@@ -69,10 +79,24 @@ impl Vm {
             steps: Steps::new(),
             flags: Word::new(0),
             bitmaps: FeatureBitmap::ALL.map(|map| Word::new(map.initial())),
+            id_reg: Word::new(Self::ID_REG_LIMIT),
             psci_version: Word::new(0),
             has_psci_0_2: Word::new(0),
             mismatches: AtomicU32::new(0),
         }
+    }
+
+    /// The most that the host can give in the ID register.
+    pub const ID_REG_LIMIT: u64 = 3;
+
+    /// Returns the ID register.
+    pub fn id_reg(&self) -> u64 {
+        self.id_reg.load(&self.steps)
+    }
+
+    /// Sets the ID register, `kvm_set_vm_id_reg()`.
+    pub fn write_id_reg(&self, value: u64) {
+        self.id_reg.store(&self.steps, value);
     }
 
     /// Takes `kvm->lock`, and returns the number of the vCPUs.
@@ -227,5 +251,77 @@ impl FwVcpu for Vm {
 
     fn has_psci_0_2(&self) -> bool {
         true
+    }
+}
+
+/// The ID register, through a vCPU.
+pub struct IdRegOf<'a>(pub &'a Vm);
+
+impl IdRegAccess for IdRegOf<'_> {
+    type Locked<'a>
+        = LockedIdReg<Locked<'a>>
+    where
+        Self: 'a;
+
+    fn lock_config(&self) -> Self::Locked<'_> {
+        LockedIdReg(self.0.lock_config())
+    }
+}
+
+/// The ID register of a VM whose `config_lock` is held; or not held, for tests that leave it out.
+pub struct LockedIdReg<L>(pub L);
+
+impl<L: Deref<Target = Vm>> IdRegState for LockedIdReg<L> {
+    type Rule = SafeValue;
+    type Fields = Option<FeatureField>;
+
+    fn visibility(&self) -> IdVisibility {
+        IdVisibility::Shown
+    }
+
+    fn has_el2(&self) -> bool {
+        false
+    }
+
+    fn host(&self) -> u64 {
+        Vm::ID_REG_LIMIT
+    }
+
+    fn limit(&self) -> u64 {
+        Vm::ID_REG_LIMIT
+    }
+
+    fn writable(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn current(&self) -> u64 {
+        self.0.id_reg()
+    }
+
+    fn ran_once(&self) -> RanOnce {
+        self.0.ran_once()
+    }
+
+    fn imp_ids_writable(&self) -> bool {
+        false
+    }
+
+    fn fields(&self) -> Option<Self::Fields> {
+        let field = Field::new(0, 4, Sign::Unsigned)?;
+        let rule = SafeValue::LowerSafe;
+        Some(Some(FeatureField { field, rule }))
+    }
+}
+
+impl<L: Deref<Target = Vm>> IdRegLocked for LockedIdReg<L> {
+    type State = Self;
+
+    fn state(&self) -> &Self {
+        self
+    }
+
+    fn store(&self, value: u64) {
+        self.0.write_id_reg(value);
     }
 }

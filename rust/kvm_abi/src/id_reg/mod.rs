@@ -14,11 +14,23 @@ use crate::{
     Reject, //
 };
 
+mod access;
+mod surface;
 mod sys_reg;
 
+pub use access::{
+    IdRegAccess,
+    IdRegLocked, //
+};
+pub use surface::{
+    IdReg,
+    IdRegState,
+    IdVisibility, //
+};
 pub use sys_reg::{
     FeatureIdIndex,
-    SysReg, //
+    SysReg,
+    VmIdIndex, //
 };
 
 /// Which of two different levels is safe.
@@ -84,16 +96,6 @@ pub enum FeatureRegister {
 }
 
 impl FeatureRegister {
-    /// Returns the register: [`FeatureRegister::Raz`], or limited by the other arguments.
-    #[inline]
-    pub const fn new(raz: bool, limit: u64, writable: u64) -> Self {
-        if raz {
-            Self::Raz
-        } else {
-            Self::Limited { limit, writable }
-        }
-    }
-
     /// Decides a write, field by field.
     ///
     /// `fields` returns the fields of the register, `None` if the kernel does not know it. It is

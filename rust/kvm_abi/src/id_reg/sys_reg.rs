@@ -25,6 +25,12 @@ impl SysReg {
         Self(encoding & 0x1f_ffe0)
     }
 
+    /// Returns the encoding.
+    #[inline]
+    pub const fn encoding(self) -> u32 {
+        self.0
+    }
+
     /// Returns the register with these numbers; excess bits are ignored.
     #[inline]
     pub const fn new(op0: u32, op1: u32, crn: u32, crm: u32, op2: u32) -> Self {
@@ -46,6 +52,20 @@ impl SysReg {
         Some(Self(cast::low_half(number) << 5))
     }
 
+    /// Returns the id of the register in `KVM_GET_ONE_REG`, as in [`SysReg::from_id`].
+    #[inline]
+    pub const fn id(self) -> u64 {
+        Class::SYS_REG.ids() | cast::wide((self.0 >> 5) & 0xffff)
+    }
+
+    /// The ID registers that all vCPUs of a VM share, apart from `ID_*_EL1`.
+    pub const OTHER_VM_IDS: [Self; 4] = [
+        Self::new(3, 0, 0, 0, 0),
+        Self::new(3, 0, 0, 0, 6),
+        Self::new(3, 1, 0, 0, 7),
+        Self::new(3, 3, 0, 0, 1),
+    ];
+
     /// Returns whether this is an ID register that all vCPUs of a VM share.
     ///
     /// C: `is_vm_ftr_id_reg()`.
@@ -63,13 +83,31 @@ impl SysReg {
         }
     }
 
+    /// Returns the register's place among the ID registers that all vCPUs of a VM share, `None` for
+    /// any other register.
+    #[inline]
+    pub const fn vm_id_index(self) -> Option<VmIdIndex> {
+        if !self.is_vm_id() {
+            return None;
+        }
+        // INVARIANT: Below 56 for the ID registers, as CRm is at most 7 and op2 is, too; the other
+        // ones are listed.
+        Some(VmIdIndex(match (self.op1(), self.crm(), self.op2()) {
+            (0, 0, 0) => VmIdIndex::MIDR,
+            (0, 0, _) => VmIdIndex::REVIDR,
+            (1, ..) => VmIdIndex::AIDR,
+            (3, ..) => VmIdIndex::CTR,
+            (_, crm, op2) => cast::low_byte((crm.wrapping_sub(1) << 3) | op2),
+        }))
+    }
+
     #[inline]
     const fn op0(self) -> u32 {
         (self.0 >> 19) & 3
     }
 
     #[inline]
-    const fn op1(self) -> u32 {
+    pub(super) const fn op1(self) -> u32 {
         (self.0 >> 16) & 7
     }
 
@@ -79,12 +117,12 @@ impl SysReg {
     }
 
     #[inline]
-    const fn crm(self) -> u32 {
+    pub(super) const fn crm(self) -> u32 {
         (self.0 >> 8) & 0xf
     }
 
     #[inline]
-    const fn op2(self) -> u32 {
+    pub(super) const fn op2(self) -> u32 {
         (self.0 >> 5) & 7
     }
 
@@ -130,5 +168,54 @@ impl FeatureIdIndex {
     #[inline]
     pub const fn get(self) -> usize {
         cast::index(self.0)
+    }
+}
+
+/// The place of a register among the ID registers that all vCPUs of a VM share.
+///
+/// First `ID_*_EL1`, by CRm and op2, then `MIDR_EL1`, `REVIDR_EL1`, `AIDR_EL1` and `CTR_EL0`.
+///
+/// # Invariants
+///
+/// The index is less than [`VmIdIndex::COUNT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct VmIdIndex(u8);
+
+impl VmIdIndex {
+    const MIDR: u8 = 7 * 8;
+    const REVIDR: u8 = Self::MIDR + 1;
+    const AIDR: u8 = Self::MIDR + 2;
+    const CTR: u8 = Self::MIDR + 3;
+    const NR: u8 = Self::MIDR + 4;
+
+    /// The number of places.
+    pub const COUNT: usize = cast::index(Self::NR);
+
+    /// Returns all places.
+    #[inline]
+    pub fn all() -> impl Iterator<Item = Self> {
+        // INVARIANT: The range ends before the number of places.
+        (0..Self::NR).map(Self)
+    }
+
+    /// Returns the index.
+    #[inline]
+    pub const fn get(self) -> usize {
+        cast::index(self.0)
+    }
+
+    /// Returns the register.
+    #[inline]
+    pub const fn reg(self) -> SysReg {
+        match self.0 {
+            Self::MIDR => SysReg::new(3, 0, 0, 0, 0),
+            Self::REVIDR => SysReg::new(3, 0, 0, 0, 6),
+            Self::AIDR => SysReg::new(3, 1, 0, 0, 7),
+            Self::CTR => SysReg::new(3, 3, 0, 0, 1),
+            index => {
+                let index = cast::widen(index);
+                SysReg::new(3, 0, 0, (index >> 3).wrapping_add(1), index)
+            }
+        }
     }
 }

@@ -9,9 +9,12 @@
 #include <linux/mman.h>
 #include <linux/uaccess.h>
 
+#include <asm/sysreg.h>
+
 #include <kvm/arm_opt_in.h>
 
 #include "abi_kunit.h"
+#include "../../sys_regs.h"
 
 /* A call by another task, and the address of its argument in userspace. */
 struct lock_test_call {
@@ -57,6 +60,15 @@ static int lock_test_set_vcpu_bitmap(struct lock_test_call *c)
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_VENDOR_HYP_BMAP, .addr = c->page + 8 };
 
 	return kvm_arm_rust_set_fw_reg(c->ctx->vcpu, &reg);
+}
+
+static int lock_test_set_id_reg(struct lock_test_call *c)
+{
+	const u32 id = SYS_ID_AA64ISAR0_EL1;
+	const struct sys_reg_desc *rd = kvm_arm_c_sys_reg_desc(id);
+
+	/* The registers of the VM are 0. */
+	return kvm_arm_rust_set_id_reg(c->ctx->vcpu, rd, id, rd->reset(c->ctx->vcpu, rd));
 }
 
 static int lock_test_get_workaround(struct lock_test_call *c)
@@ -114,6 +126,7 @@ static void calls_decide_under_their_lock(struct kunit *test)
 		{ lock_test_set_version,     lock_test_run,         -EBUSY },
 		{ lock_test_set_bitmap,      lock_test_run,         -EBUSY },
 		{ lock_test_set_vcpu_bitmap, lock_test_run,         -EBUSY },
+		{ lock_test_set_id_reg,      lock_test_run,         -EBUSY },
 		{ lock_test_get_workaround,  lock_test_features,    0 },
 	};
 	static const u64 words[] = { 0x10000, 0 };

@@ -160,7 +160,7 @@ struct pair {
 
 static struct pair pair;
 static const u64 *const limits = pair.states[0].val;
-static bool has_aarch32;
+static bool has_aarch32, has_el2;
 
 static struct kvm_vm *create_pair(u32 features)
 {
@@ -213,12 +213,26 @@ static s64 field_sign_extend(const struct field *f, u64 field)
 					   (s64)field;
 }
 
+static bool is_field(const struct field *f, u32 reg, u64 mask)
+{
+	return f->nr == id_nr(reg) && (mask & BIT(f->shift));
+}
+
 /* If so, the field then reads *@after. */
 static bool is_accepted(const struct field *f, u64 field, u64 *after)
 {
 	u64 limit = field_limit(f);
 
 	*after = field;
+
+	/* A vCPU that has EL2 keeps it, and may lack what KVM once promised it. */
+	if (has_el2 && is_field(f, SYS_ID_AA64PFR0_EL1, ID_AA64PFR0_EL1_EL2) && !field)
+		return false;
+	if (has_el2 && is_field(f, SYS_ID_AA64DFR0_EL1, GENMASK(39, 36)) && /* DoubleLock */
+	    limit == 0xf && !field) {
+		*after = limit;
+		return true;
+	}
 
 	switch (f->rule) {
 	case LOWER:
@@ -408,6 +422,81 @@ static void check_several(int unused)
 	}
 }
 
+/* A value that is taken for another one, while other fields are lowered */
+static void try_forgiven(int nr, u64 mask, u64 val, u64 after)
+{
+	u64 lowered = limits[nr], bad;
+	const struct field *f;
+
+	for (f = fields; f < fields + nr_fields; f++) {
+		if (f->nr == nr && !(mask & BIT(f->shift)))
+			other_value(f, true, &lowered);
+	}
+	lowered &= ~mask;
+
+	for (f = fields; f < fields + nr_fields; f++) {
+		bad = lowered | val;
+		if (f->nr == nr && !(mask & BIT(f->shift)) && other_value(f, false, &bad))
+			id_expect_set(pair.vcpus[0], nr, bad, EINVAL, limits[nr]);
+	}
+	expect_unchanged("forgiven, but another field is refused");
+
+	id_expect_set(pair.vcpus[1], nr, lowered | val, 0, lowered | after);
+	/* What is read can be written, and so can the first value again. */
+	id_expect_set(pair.vcpus[0], nr, lowered | after, 0, lowered | after);
+	id_expect_set(pair.vcpus[0], nr, lowered | val, 0, lowered | after);
+	id_expect_set(pair.vcpus[1], nr, limits[nr], 0, limits[nr]);
+	expect_unchanged("forgiven");
+}
+
+static void check_forgiven(int unused)
+{
+	int nr, shift, i, dfr0 = id_nr(SYS_ID_DFR0_EL1);
+	u64 ignored, val;
+
+	try_forgiven(id_nr(SYS_ID_AA64DFR0_EL1), GENMASK(11, 8), GENMASK(11, 8), 0);
+	if (!is_ignored(dfr0))
+		try_forgiven(dfr0, GENMASK(27, 24), GENMASK(27, 24), 0);
+
+	/* The host's value, if it has one. */
+	for (nr = 0; nr < NR_ID_REGS; nr++) {
+		ignored = id_ignored(nr);
+		for (shift = 0; ignored && shift < 64; shift += 4) {
+			for (i = 1; (ignored & BIT(shift)) && i < 16; i++) {
+				val = (u64)i << shift;
+				if (!one_reg_set(pair.vcpus[0], id_reg(nr), limits[nr] | val))
+					try_forgiven(nr, 0xfUL << shift, val, 0);
+			}
+		}
+	}
+}
+
+static void check_el2(int unused)
+{
+	struct pair all = pair;
+	const struct field *f;
+	struct kvm_vm *vm;
+
+	if (!kvm_has_cap(KVM_CAP_ARM_EL2)) {
+		test_skip("no EL2 for VMs here");
+		return;
+	}
+
+	has_el2 = true;
+	vm = create_pair(BIT(KVM_ARM_VCPU_PSCI_0_2) | BIT(KVM_ARM_VCPU_HAS_EL2));
+	for (f = fields; f < fields + nr_fields; f++) {
+		if (!is_ignored(f->nr))
+			try_field(f);
+	}
+	check_several(0);
+	check_forgiven(0);
+	kvm_vm_free(vm);
+
+	has_el2 = false;
+	pair = all;
+	expect_unchanged("VM without EL2");
+}
+
 /* ---- The other bits ---- */
 
 static void check_unknown_bits(int unused)
@@ -522,6 +611,9 @@ static const struct test_case cases[] = {
 	  check_no_features },
 	{ "several fields: all are stored, or none if one is refused",
 	  check_several },
+	{ "values that are taken for others, with other fields lowered",
+	  check_forgiven },
+	{ "vCPUs with EL2: the same rules, and some of their own", check_el2 },
 
 	{ "bits that KVM does not know cannot be changed",
 	  check_unknown_bits },
