@@ -167,7 +167,6 @@ void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface);
 unsigned long kvm_arm_abi_check_period(void);
 bool kvm_arm_abi_was_switched(void);
-bool kvm_arm_abi_offers(void);
 extern struct mutex kvm_arm_reg_masks_lock;
 
 int kvm_arm_c_traced_get_fw_reg(struct kvm_vcpu *vcpu,
@@ -187,6 +186,7 @@ void kvm_arm_slow_vgic_v2_get_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcr
 void kvm_arm_slow_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcrp);
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
+bool kvm_arm_opt_in_offered(void);
 void kvm_arm_use_opt_ins(void);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 

@@ -3,8 +3,8 @@
  * KVM/arm64: the hooks of the opt-ins, <uapi/asm/kvm_migration.h>, in the code
  * that serves all VMs.
  *
- * VMs can opt in while the mode is rust, see <kvm/arm_abi.h>, and keep their
- * opt-ins in all modes. So the hooks ask the VM, not the mode.
+ * VMs can opt in whatever the mode is, see <kvm/arm_abi.h>. So the hooks ask the
+ * VM, not the mode.
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  */
@@ -23,7 +23,8 @@
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
-int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp);
+int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
+				  void __user *argp);
 
 /* Whether any VM has opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
@@ -58,6 +59,16 @@ static inline int kvm_arm_opt_in_enable_cap(struct kvm *kvm,
 		return -EINVAL;
 
 	return kvm_arm_rust_enable_cap(kvm, cap);
+}
+
+/* An ioctl of a VM's file descriptor that C does not know. */
+static inline int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
+					  void __user *argp)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return -EINVAL;
+
+	return kvm_arm_opt_in_serve_vm_ioctl(kvm, ioctl, argp);
 }
 
 /* The ranges of writable masks that a VM has opted in to; none without a VM. */

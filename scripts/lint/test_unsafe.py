@@ -32,7 +32,7 @@ fields! {
 }
 calls! {
     /// Has no preconditions.
-    pub fn is_offered() -> bool = kvm_arm_abi_offers;
+    pub fn is_offered() -> bool = kvm_arm_opt_in_offered;
     fn use_opt_ins() = kvm_arm_use_opt_ins;
 }
 known! {

@@ -28,7 +28,7 @@ class Headers(unittest.TestCase):
         return list(uapi.findings(self.base, self.tree))
 
     def test_same(self) -> None:
-        self.write(self.tree, MIGRATION, "#define KVM_CAP_ARM_VM_ONE_REG 3\n")
+        self.write(self.tree, MIGRATION, "#define KVM_CAP_ARM_MIGRATION 3\n")
         self.write(self.tree, "arch/arm64/kvm/guest.c", "int here;\n")
         self.assertEqual(self.found(), [])
 

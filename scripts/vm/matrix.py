@@ -90,7 +90,8 @@ class Boot:
         """The overlay's parameters for this boot. A host state's kvm-arm.abi is not overridden."""
         if self.by_default:
             return ""
-        mode = "" if "kvm-arm.abi" in self.config.params else f"kvm-arm.abi={self.abi}"
+        given = [param.split("=")[0] for param in self.config.params.split()]
+        mode = "" if "kvm-arm.abi" in given else f"kvm-arm.abi={self.abi}"
         return f"{mode} kvm-arm.abi_count={int(self.counted)}".strip()
 
     @property
@@ -150,8 +151,8 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
         # If the user selects a single mode, all tests run in it.
         if len(modes) == 1:
             return True
-        # These tests switch from check to rust by themselves: rust adds something only where it
-        # runs without counting.
+        # What VMs opt in to is served alike in all modes: rust adds something only where it runs
+        # without counting.
         if test in OPT_IN_TESTS and abi == "rust" and config not in MAIN:
             return False
         return abi in ONLY_IN[test]

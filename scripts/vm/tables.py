@@ -167,8 +167,6 @@ def read_tests(path: Path = HERE / "tests") -> tuple[Test, ...]:
         if not only_in:
             raise where.bad(f"{name} runs in no mode")
         flags = _words(where, "flag", text, good)
-        if "opt-in" in flags and "flips" not in flags:
-            raise where.bad(f"{name} opts in, so it flips the mode: add the flag flips")
         found[name] = Test(name, _words(where, "surface", surfaces, SURFACES), only_in,
                            frozenset(flags).intersection(FLAGS),
                            tuple(flag.removeprefix(BRIEF) for flag in flags

@@ -48,11 +48,18 @@ class Boots(unittest.TestCase):
             self.assertIn(f"kvm-arm.abi_count={int(boot.counted)}", boot.kernel_params)
 
     def test_an_invalid_mode_of_a_host_state_is_not_overridden(self) -> None:
-        bad = [boot for boot in everything() if "kvm-arm.abi" in boot.config.params]
+        bad = [boot for boot in everything()
+               if boot.config.params.split("=")[0] == "kvm-arm.abi"]
         self.assertEqual(len(bad), 2)
         for boot in bad:
             self.assertNotIn("kvm-arm.abi=", boot.kernel_params)
             self.assertEqual((boot.abi, boot.tests), ("rust", ("kvm-uuid",)))
+
+    def test_another_parameter_of_a_host_state_leaves_the_mode(self) -> None:
+        boots = [boot for boot in everything() if "kvm-arm.abi_opt_in=0" in boot.config.params]
+        self.assertTrue(boots)
+        for boot in boots:
+            self.assertIn(f"kvm-arm.abi={boot.abi} ", boot.kernel_params)
 
     def test_a_mode_by_default_is_not_asked_for(self) -> None:
         for abi in ABI_MODES:

@@ -45,7 +45,6 @@ class Tables(unittest.TestCase):
                          ("no flag 'slow'; good values: flips, ", "x | - | * | slow"),
                          ("no flag 'brief=a53'", "x | - | * | brief=a53"),
                          ("a flag is listed twice", "x | - | * | long, long"),
-                         ("x opts in, so it flips the mode", "x | - | * | opt-in"),
                          ("'a b' is not the name of a test", "a b | - | * | -"),
                          ("'all' is not the name of a test", "all | - | * | -"),
                          ("the columns must be", "x | - | *")):

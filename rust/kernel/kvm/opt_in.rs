@@ -44,6 +44,14 @@ const fn is_flag(opt_ins: OptIns, flag: u32) -> bool {
     opt_ins.bits() == 1 << (flag - FIRST_FLAG)
 }
 
+static_assert!(EnableCap::MIGRATION == bindings::KVM_CAP_ARM_MIGRATION);
+static_assert!(OptIns::FEATURE_LEVELS.bits() == bindings::KVM_ARM_MIGRATION_FEATURE_LEVELS);
+static_assert!(OptIns::GIC_MASKS.bits() == bindings::KVM_ARM_MIGRATION_GIC_MASKS);
+static_assert!(OptIns::FW_MASKS.bits() == bindings::KVM_ARM_MIGRATION_FW_MASKS);
+static_assert!(OptIns::VM_REGS.bits() == bindings::KVM_ARM_MIGRATION_VM_REGS);
+static_assert!(OptIns::REG_SCOPE.bits() == bindings::KVM_ARM_MIGRATION_REG_SCOPE);
+static_assert!(OptIns::PSCI_FREEZE.bits() == bindings::KVM_ARM_MIGRATION_PSCI_FREEZE);
+
 static_assert!(is_flag(
     OptIns::FEATURE_LEVELS,
     bindings::KVM_ARCH_FLAG_FEATURE_LEVELS
@@ -53,17 +61,14 @@ static_assert!(is_flag(
     bindings::KVM_ARCH_FLAG_GIC_MASKS
 ));
 static_assert!(is_flag(OptIns::FW_MASKS, bindings::KVM_ARCH_FLAG_FW_MASKS));
-static_assert!(is_flag(
-    OptIns::VM_ONE_REG,
-    bindings::KVM_ARCH_FLAG_VM_ONE_REG
-));
+static_assert!(is_flag(OptIns::VM_REGS, bindings::KVM_ARCH_FLAG_VM_REGS));
 static_assert!(is_flag(
     OptIns::REG_SCOPE,
     bindings::KVM_ARCH_FLAG_REG_SCOPE
 ));
 static_assert!(is_flag(
-    OptIns::PSCI_VERSION_FREEZE,
-    bindings::KVM_ARCH_FLAG_PSCI_VERSION_FREEZE
+    OptIns::PSCI_FREEZE,
+    bindings::KVM_ARCH_FLAG_PSCI_FREEZE
 ));
 static_assert!(is_flag(
     OptIns::CANONICAL_PMR,
@@ -71,8 +76,8 @@ static_assert!(is_flag(
 ));
 
 calls! {
-    /// Returns whether VMs can opt in now, which depends on the mode. Has no preconditions.
-    fn is_offered() -> bool = kvm_arm_abi_offers;
+    /// Returns whether VMs can opt in. Has no preconditions.
+    fn is_offered() -> bool = kvm_arm_opt_in_offered;
     /// Enables the opt-in call sites. Waits for all CPUs.
     fn use_opt_ins() = kvm_arm_use_opt_ins;
 }
@@ -115,11 +120,10 @@ pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
     }
 }
 
-/// Returns the opt-ins that KVM has for a VM, or for any VM: all if they are offered, otherwise
-/// those of the VM.
+/// Answers `KVM_CHECK_EXTENSION` for a VM, or for any VM.
 #[inline]
-pub fn there(vm: Option<&Vm>) -> OptIns {
-    OptIns::there(is_offered(), vm.map_or(OptIns::NONE, Vm::opt_ins))
+pub fn check_extension(number: i64, vm: Option<&Vm>) -> u32 {
+    OptIns::check_extension(number, is_offered(), vm.map(Vm::opt_ins))
 }
 
 impl Vm {
@@ -214,7 +218,7 @@ impl Held<'_, ConfigLock> {
         FwMasks {
             features: self.features(),
             ran: self.ran_once(),
-            psci_version_freezes: self.opt_ins().contains(OptIns::PSCI_VERSION_FREEZE),
+            psci_version_freezes: self.opt_ins().contains(OptIns::PSCI_FREEZE),
         }
     }
 

@@ -169,7 +169,6 @@ pub use opt_in::{
     FeatureLevels,
     FieldIndex,
     FieldMask,
-    OptInCap,
     OptInLocked,
     OptInVm,
     OptIns,

@@ -16,7 +16,6 @@ use kvm_abi::{
     CanonicalPmr,
     EnableCap,
     NoAttribute,
-    OptInCap,
     OptInLocked,
     OptInVm,
     OptIns,
@@ -147,11 +146,11 @@ impl OptInLocked for Locked<'_> {
     }
 }
 
-fn cap(cap: OptInCap) -> EnableCap {
+fn cap(opt_ins: OptIns) -> EnableCap {
     EnableCap {
-        cap: cap.number(),
+        cap: EnableCap::MIGRATION,
         flags: 0,
-        args: [0; 4],
+        args: [opt_ins.bits().into(), 0, 0, 0],
         pad: [0; 64],
     }
 }
@@ -188,10 +187,10 @@ fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
         (2, Ok(())),
     ] {
         let vm = Vm::new(true, new_for);
-        assert_eq!(cap(OptInCap::VmOneReg).enable(&vm), expected);
+        assert_eq!(cap(OptIns::GIC_MASKS).enable(&vm), expected);
         assert_eq!(
             vm.steps.into_inner(),
-            steps(LockVcpus, new_for, OptIns::VM_ONE_REG)
+            steps(LockVcpus, new_for, OptIns::GIC_MASKS)
         );
     }
 }
@@ -213,23 +212,48 @@ fn the_canonical_pmr_is_enabled_under_the_lock_of_the_gic() {
 }
 
 #[test]
-fn each_capability_opts_in_to_what_it_names() {
-    for which in OptInCap::ALL {
-        let mut request = cap(which);
-        request.args[0] = which.opt_ins().mask_ranges().into();
+fn each_request_opts_in_to_what_it_asks_for() {
+    for bits in 1..64 {
+        let request = cap(OptIns::from_bits(bits));
         let vm = Vm::new(true, 2);
         assert_eq!(request.enable(&vm), Ok(()));
-        assert!(vm.steps.into_inner().contains(&OptIn(which.opt_ins())));
+        let wanted = request.opt_ins().unwrap();
+        assert!(vm.steps.into_inner().contains(&OptIn(wanted)));
     }
+}
+
+#[test]
+fn what_a_vm_has_is_not_enabled_again() {
+    let has = OptIns::REG_SCOPE.union(OptIns::GIC_MASKS);
+    for wanted in [OptIns::NONE, OptIns::REG_SCOPE, has] {
+        for (new_for, expected) in [(0, Err(Reject::InvalidValue)), (1, Ok(()))] {
+            let vm = Vm {
+                opt_ins: has,
+                ..Vm::new(true, new_for)
+            };
+            assert_eq!(cap(wanted).enable(&vm), expected);
+            assert_eq!(vm.steps.into_inner(), [LockVcpus, Look, Unlock]);
+        }
+    }
+}
+
+#[test]
+fn what_a_vm_has_in_part_is_enabled() {
+    let wanted = OptIns::REG_SCOPE.union(OptIns::GIC_MASKS);
+    let vm = Vm {
+        opt_ins: OptIns::REG_SCOPE,
+        ..Vm::new(true, 2)
+    };
+    assert_eq!(cap(wanted).enable(&vm), Ok(()));
+    assert_eq!(vm.steps.into_inner(), steps(LockVcpus, 2, wanted));
 }
 
 #[test]
 fn what_is_not_offered_is_refused_without_a_look_at_the_vm() {
     let vm = Vm::new(false, 2);
-    assert_eq!(
-        cap(OptInCap::RegScope).enable(&vm),
-        Err(Reject::InvalidValue)
-    );
+    for opt_ins in [OptIns::NONE, OptIns::REG_SCOPE] {
+        assert_eq!(cap(opt_ins).enable(&vm), Err(Reject::InvalidValue));
+    }
     assert_eq!(PMR.enable(&vm), Err(Error::NoAttribute));
     assert_eq!(vm.steps.into_inner(), []);
 }
@@ -239,7 +263,7 @@ fn a_request_that_is_not_valid_is_refused_without_a_look_at_the_vm() {
     let vm = Vm::new(true, 2);
     let flagged = EnableCap {
         flags: 1,
-        ..cap(OptInCap::RegScope)
+        ..cap(OptIns::REG_SCOPE)
     };
     assert_eq!(flagged.enable(&vm), Err(Reject::InvalidValue));
     for request in [
@@ -266,18 +290,9 @@ fn there_is_no_attribute_before_its_form_is_looked_at() {
 }
 
 #[test]
-fn a_vm_that_has_the_canonical_pmr_keeps_the_attribute() {
-    for (offered, opt_ins, expected) in [
-        (true, OptIns::NONE, Ok(())),
-        (true, OptIns::CANONICAL_PMR, Ok(())),
-        (false, OptIns::CANONICAL_PMR, Ok(())),
-        (false, OptIns::NONE, Err(NoAttribute)),
-        (false, OptIns::REG_SCOPE, Err(NoAttribute)),
-    ] {
-        let vm = Vm {
-            opt_ins,
-            ..Vm::new(offered, 2)
-        };
+fn the_canonical_pmr_is_there_if_it_is_offered() {
+    for (offered, expected) in [(true, Ok(())), (false, Err(NoAttribute))] {
+        let vm = Vm::new(offered, 2);
         assert_eq!(CanonicalPmr::admit(&vm), expected);
         assert_eq!(vm.steps.into_inner(), []);
     }
@@ -294,33 +309,5 @@ fn only_one_offset_has_the_canonical_pmr() {
     for offset in -0x1000..0x1000 {
         assert_eq!(CanonicalPmr::is_at(offset, &one), offset == 0x04);
         assert!(!CanonicalPmr::is_at(offset, &others));
-    }
-}
-
-#[test]
-fn all_is_there_if_it_is_offered() {
-    for bits in 0..128 {
-        let vm = OptIns::from_bits(bits);
-        assert_eq!(OptIns::there(true, vm), OptIns::ALL);
-        assert_eq!(OptIns::there(false, vm), vm);
-    }
-}
-
-#[test]
-fn check_extension_knows_the_numbers_of_capabilities_only() {
-    for which in OptInCap::ALL {
-        let number = i64::from(which.number());
-        assert_eq!(
-            OptInCap::check_extension(number, OptIns::ALL),
-            which.extension(OptIns::ALL)
-        );
-        assert_eq!(OptInCap::check_extension(number, OptIns::NONE), 0);
-        for bit in 32..64 {
-            let other = number | 1 << bit;
-            assert_eq!(OptInCap::check_extension(other, OptIns::ALL), 0);
-        }
-    }
-    for number in [i64::MIN, -1, 0, 1, 0x4152_4d00, 0x4152_4d06, i64::MAX] {
-        assert_eq!(OptInCap::check_extension(number, OptIns::ALL), 0);
     }
 }

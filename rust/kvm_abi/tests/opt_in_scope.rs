@@ -325,7 +325,7 @@ fn levels_are_unknown_to_a_vm_without_them() {
 
 #[test]
 fn registers_of_vcpus_are_unknown_to_the_vm() {
-    for opt_ins in [OptIns::NONE, OptIns::VM_ONE_REG, OptIns::ALL] {
+    for opt_ins in [OptIns::NONE, OptIns::VM_REGS, OptIns::ALL] {
         for id in many_ids().flat_map(|id| [id, id | SCOPE_VM]) {
             assert_eq!(found(id, opt_ins), expected(id, opt_ins), "{id:#x}");
         }

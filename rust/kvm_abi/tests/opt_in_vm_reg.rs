@@ -141,7 +141,7 @@ fn workarounds_and_levels_store_nothing() {
 #[test]
 fn access_by_id_is_that_of_the_register() {
     let vm = vm(VcpuFeatures::Known { psci_0_2: true }, RanOnce::No);
-    for opt_ins in [OptIns::VM_ONE_REG, OptIns::ALL] {
+    for opt_ins in [OptIns::VM_REGS, OptIns::ALL] {
         for reg in VmReg::all(OptIns::ALL) {
             let there = matches!(reg, VmReg::Fw(_)) || opt_ins == OptIns::ALL;
             let expected = match there {
@@ -193,10 +193,10 @@ fn vcpu_reaches_the_registers_of_its_vm_by_opt_in() {
         (OptIns::FEATURE_LEVELS, level, false, Route::Vm),
         (OptIns::FEATURE_LEVELS, none, false, Route::Vm),
         (OptIns::FEATURE_LEVELS, psci, true, Route::Vcpu),
-        (OptIns::PSCI_VERSION_FREEZE, psci, true, Route::PsciVersion),
-        (OptIns::PSCI_VERSION_FREEZE, psci, false, Route::Vcpu),
-        (OptIns::PSCI_VERSION_FREEZE, psci + 1, true, Route::Vcpu),
-        (OptIns::PSCI_VERSION_FREEZE, level, true, Route::Vcpu),
+        (OptIns::PSCI_FREEZE, psci, true, Route::PsciVersion),
+        (OptIns::PSCI_FREEZE, psci, false, Route::Vcpu),
+        (OptIns::PSCI_FREEZE, psci + 1, true, Route::Vcpu),
+        (OptIns::PSCI_FREEZE, level, true, Route::Vcpu),
     ] {
         let context = format!("{opt_ins:?}, {id:#x}, {is_set}");
         assert_eq!(Route::of(id, is_set, opt_ins), (route, id), "{context}");

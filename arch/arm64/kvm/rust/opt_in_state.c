@@ -3,7 +3,10 @@
  * Opt-ins of VMs: the ioctls of a VM's file descriptor, and C state that is hard
  * to read from Rust.
  */
+#include <linux/cache.h>
+#include <linux/init.h>
 #include <linux/irqchip/arm-gic-v3.h>
+#include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
 #include <linux/lockdep.h>
 #include <linux/uaccess.h>
@@ -19,6 +22,27 @@
 #define ICH_VTR_ID_BITS		GENMASK(25, 23)
 
 DEFINE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
+
+static bool opt_in_offered __ro_after_init = true;
+
+static int __init early_opt_in(char *arg)
+{
+	return kstrtobool(arg, &opt_in_offered);
+}
+early_param("kvm-arm.abi_opt_in", early_opt_in);
+
+/**
+ * kvm_arm_opt_in_offered - Ask whether VMs can opt in
+ *
+ * It does not depend on the mode: a host whose mode is changed still takes the VMs
+ * of other hosts.
+ *
+ * Return: false if the kernel was booted with kvm-arm.abi_opt_in=0.
+ */
+bool kvm_arm_opt_in_offered(void)
+{
+	return opt_in_offered;
+}
 
 /**
  * kvm_arm_use_opt_ins - Enable the opt-in call sites
@@ -37,45 +61,36 @@ static bool is_arm64_reg(u64 id)
 }
 
 /**
- * kvm_arm_opt_in_vm_ioctl - Access a register of a VM
+ * kvm_arm_opt_in_serve_vm_ioctl - Access a register of a VM
  * @kvm: The VM
- * @ioctl: Any ioctl; KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST are
- *	   served
+ * @ioctl: An ioctl that C does not know
  * @argp: Its argument
  *
- * KVM_GET_ONE_REG has the number and the size of KVM_ARM_SET_DEVICE_ADDR. The id
- * distinguishes them: no device id has the architecture of a register in its
- * upper bits.
- *
- * Return: 0 or a negative errno; -ENOIOCTLCMD if the ioctl is another one, or
- * the VM has not opted in to it.
+ * Return: 0 or a negative errno; -EINVAL if there is no such ioctl, or the VM has
+ * not opted in to it.
  */
-int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl, void __user *argp)
+int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
+				  void __user *argp)
 {
 	struct kvm_one_reg reg;
 
-	if (!test_bit(KVM_ARCH_FLAG_VM_ONE_REG, &kvm->arch.flags))
-		return -ENOIOCTLCMD;
+	if (!test_bit(KVM_ARCH_FLAG_VM_REGS, &kvm->arch.flags))
+		return -EINVAL;
 
 	switch (ioctl) {
-	case KVM_GET_REG_LIST:
+	case KVM_ARM_VM_GET_REG_LIST:
 		return kvm_arm_rust_get_vm_reg_list(kvm, argp);
-	case KVM_GET_ONE_REG:
-		if (copy_from_user(&reg, argp, sizeof(reg)))
-			return -EFAULT;
-		if ((reg.id & KVM_REG_ARCH_MASK) != KVM_REG_ARM64)
-			return -ENOIOCTLCMD;
-		if (!is_arm64_reg(reg.id))
-			return -EINVAL;
-		return kvm_arm_rust_get_vm_reg(kvm, &reg);
-	case KVM_SET_ONE_REG:
+	case KVM_ARM_VM_GET_ONE_REG:
+	case KVM_ARM_VM_SET_ONE_REG:
 		if (copy_from_user(&reg, argp, sizeof(reg)))
 			return -EFAULT;
 		if (!is_arm64_reg(reg.id))
 			return -EINVAL;
-		return kvm_arm_rust_set_vm_reg(kvm, &reg);
+		return ioctl == KVM_ARM_VM_SET_ONE_REG ?
+		       kvm_arm_rust_set_vm_reg(kvm, &reg) :
+		       kvm_arm_rust_get_vm_reg(kvm, &reg);
 	default:
-		return -ENOIOCTLCMD;
+		return -EINVAL;
 	}
 }
 

@@ -196,16 +196,6 @@ void kvm_arm_abi_unwatch(void)
 }
 
 /**
- * kvm_arm_abi_offers - Ask whether VMs can opt in
- *
- * Return: true in mode rust.
- */
-bool kvm_arm_abi_offers(void)
-{
-	return READ_ONCE(mode) == KVM_ARM_ABI_RUST;
-}
-
-/**
  * kvm_arm_abi_count - Count a call of a surface, if calls are counted
  * @surface: The surface
  *

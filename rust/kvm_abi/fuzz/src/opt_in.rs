@@ -6,49 +6,38 @@
 
 use kvm_abi::{
     EnableCap,
-    OptInCap,
     OptIns,
     Reject, //
 };
 
 use crate::Input;
 
-/// The number of the first capability; the others follow.
-const FIRST: u64 = 0x4152_4d01;
+/// The number of the capability.
+const NUMBER: u64 = 0x4152_4d10;
 
-/// The opt-ins of each capability, as bits of the set.
-const CAPS: [(OptInCap, &[u32]); 5] = [
-    (OptInCap::FeatureLevels, &[0]),
-    (OptInCap::RegMaskRanges, &[1, 2]),
-    (OptInCap::VmOneReg, &[3]),
-    (OptInCap::RegScope, &[4]),
-    (OptInCap::PsciVersionFreeze, &[5]),
-];
+/// How many opt-ins belong to the capability.
+const PLACES: u32 = 6;
 
 fn members(set: OptIns) -> Vec<u32> {
     (0..32).filter(|bit| set.bits() >> bit & 1 == 1).collect()
 }
 
 fn expected(request: &EnableCap) -> Result<Vec<u32>, Reject> {
-    let cap = u64::from(request.cap)
-        .checked_sub(FIRST)
-        .and_then(|place| CAPS.get(place as usize));
     let [wanted, reserved @ ..] = request.args;
     let zeros = request.flags == 0 && reserved == [0; 3] && request.pad == [0; 64];
-    match cap {
-        Some((OptInCap::RegMaskRanges, _)) if zeros && [2, 4, 6].contains(&wanted) => {
-            Ok((1..=2).filter(|range| wanted >> range & 1 == 1).collect())
-        }
-        Some((OptInCap::RegMaskRanges, _)) | None => Err(Reject::InvalidValue),
-        Some((_, places)) if zeros && wanted == 0 => Ok(places.to_vec()),
-        Some(_) => Err(Reject::InvalidValue),
+    if u64::from(request.cap) != NUMBER || !zeros || wanted >> PLACES != 0 {
+        return Err(Reject::InvalidValue);
     }
+    let asked = |place: u32| wanted >> place & 1 == 1;
+    // Registers of the VM, 3, come with a version of PSCI that freezes, 5.
+    let there = |place: &u32| asked(*place) || (*place == 5 && asked(3));
+    Ok((0..PLACES).filter(there).collect())
 }
 
 fn request(input: &mut Input<'_>) {
-    let cap = input.near(&[FIRST, FIRST + 1, FIRST + 2, FIRST + 4, FIRST + 5, 0]) as u32;
+    let cap = input.near(&[NUMBER, 0]) as u32;
     let flags = input.near(&[0]) as u32;
-    let mut args = [input.near(&[0, 2, 4, 6, 8]), 0, 0, 0];
+    let mut args = [input.near(&[0, 8, 1 << PLACES]), 0, 0, 0];
     let mut pad = [0; 64];
     // Only sometimes, so that most requests are valid.
     match input.u8() {
@@ -66,30 +55,20 @@ fn request(input: &mut Input<'_>) {
     assert_eq!(found, expected(&request), "{request:x?}");
 }
 
-fn capabilities(input: &mut Input<'_>) {
-    let number = input.near(&[FIRST, FIRST + 4, FIRST + 5]);
-    let place = number
-        .checked_sub(FIRST)
-        .and_then(|n| usize::try_from(n).ok());
-    let known = place.and_then(|place| CAPS.get(place));
-    let cap = OptInCap::from_number(number);
-    assert_eq!(cap, known.map(|(cap, _)| *cap), "{number:#x}");
-
-    let there = OptIns::from_bits(input.u32());
-    for (cap, places) in CAPS {
-        assert_eq!(members(cap.opt_ins()), places);
-        let had: Vec<_> = members(there)
-            .into_iter()
-            .filter(|place| places.contains(place))
-            .collect();
-        let extension = match cap {
-            _ if had.is_empty() => 0,
-            OptInCap::FeatureLevels => 8,
-            OptInCap::RegMaskRanges => had.iter().map(|range| 1 << range).sum(),
-            _ => 1,
-        };
-        assert_eq!(cap.extension(there), extension, "{cap:?}, {there:?}");
-    }
+fn extension(input: &mut Input<'_>) {
+    let number = input.near(&[NUMBER, NUMBER << 32, 0]) as i64;
+    let offered = input.u8() & 1 != 0;
+    let vm = OptIns::from_bits(input.u32());
+    let known = u32::from(number == NUMBER as i64);
+    let all = (1 << PLACES) - 1;
+    assert_eq!(
+        OptIns::check_extension(number, offered, Some(vm)),
+        known * (vm.bits() & all)
+    );
+    assert_eq!(
+        OptIns::check_extension(number, offered, None),
+        known * u32::from(offered) * all
+    );
 }
 
 fn sets(input: &mut Input<'_>) {
@@ -115,6 +94,6 @@ fn sets(input: &mut Input<'_>) {
 
 pub(crate) fn run(input: &mut Input<'_>) {
     request(input);
-    capabilities(input);
+    extension(input);
     sets(input);
 }

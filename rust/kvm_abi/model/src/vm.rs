@@ -43,8 +43,8 @@ pub mod flag {
     pub const HAS_RAN_ONCE: u64 = 1 << 0;
     /// `KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED`.
     pub const VCPU_FEATURES_CONFIGURED: u64 = 1 << 1;
-    /// `KVM_ARCH_FLAG_PSCI_VERSION_FREEZE`.
-    pub const PSCI_VERSION_FREEZE: u64 = 1 << 2;
+    /// `KVM_ARCH_FLAG_PSCI_FREEZE`.
+    pub const PSCI_FREEZE: u64 = 1 << 2;
 }
 
 /// A VM.

@@ -91,7 +91,7 @@ fn version_written_in_halves_is_seen_torn() {
 fn a_run_freezes(write: Write) {
     in_every_order(None, move || {
         let vm = Arc::new(Vm::new());
-        vm.set(flag::PSCI_VERSION_FREEZE);
+        vm.set(flag::PSCI_FREEZE);
         vm.configure_features(true);
         let writer = thread::spawn({
             let vm = vm.clone();
@@ -149,7 +149,7 @@ fn opting_in_comes_before_vcpus(opt_in: fn(&Vm) -> bool) {
         vm.configure_features(true);
         vm.first_run();
         // kvm_arm_rust_one_reg(): the opt-ins of the vCPU's VM select the path of the write.
-        let written = match vm.has(flag::PSCI_VERSION_FREEZE) {
+        let written = match vm.has(flag::PSCI_FREEZE) {
             true => set_psci_version_until_run(&vm, V0_2),
             false => set_psci_version(&vm, V0_2),
         };
@@ -165,7 +165,7 @@ fn every_vcpu_sees_that_its_vm_opted_in() {
     opting_in_comes_before_vcpus(|vm| {
         let vcpus = vm.lock_vcpus();
         if *vcpus == 0 {
-            vm.set(flag::PSCI_VERSION_FREEZE);
+            vm.set(flag::PSCI_FREEZE);
         }
         *vcpus == 0
     });
@@ -177,7 +177,7 @@ fn vcpu_created_after_a_check_without_the_lock_misses_the_opt_in() {
     opting_in_comes_before_vcpus(|vm| {
         let none = *vm.lock_vcpus() == 0;
         if none {
-            vm.set(flag::PSCI_VERSION_FREEZE);
+            vm.set(flag::PSCI_FREEZE);
         }
         none
     });

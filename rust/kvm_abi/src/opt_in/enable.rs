@@ -30,7 +30,7 @@ pub trait OptInVm {
     where
         Self: 'a;
 
-    /// Whether VMs can opt in now.
+    /// Whether VMs can opt in; the same until the host reboots.
     fn is_offered(&self) -> bool;
 
     /// What the VM has opted in to; it cannot take that back.
@@ -77,6 +77,10 @@ where
     if !is_new {
         return Err(too_late);
     }
+    // It cannot be taken back, so no lock is needed.
+    if vm.opt_ins().contains(opt_ins) {
+        return Ok(());
+    }
     let in_use = vm.enable_call_sites();
     let locked = lock();
     if !locked.is_new() {
@@ -87,7 +91,8 @@ where
 }
 
 impl EnableCap {
-    /// Opts a VM in to what it asks for. A refused request changes nothing.
+    /// Opts a VM in to what it asks for, in addition to what it has. A refused request changes
+    /// nothing.
     ///
     /// # Errors
     ///
@@ -120,10 +125,10 @@ impl CanonicalPmr {
     ///
     /// # Errors
     ///
-    /// [`NoAttribute`] if the VM neither can opt in nor has.
+    /// [`NoAttribute`] if opt-ins are not offered.
     #[inline]
     pub fn admit(vm: &impl OptInVm) -> Result<(), NoAttribute> {
-        if OptIns::there(vm.is_offered(), vm.opt_ins()).contains(OptIns::CANONICAL_PMR) {
+        if vm.is_offered() {
             Ok(())
         } else {
             Err(NoAttribute)

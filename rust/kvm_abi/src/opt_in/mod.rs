@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The features that a VM can opt in to, and the capabilities for it.
+//! The features that a VM can opt in to, and the capability for it.
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
@@ -46,15 +46,17 @@ impl OptIns {
     /// The writable masks of [`MaskRange::Firmware`].
     pub const FW_MASKS: Self = Self(1 << 2);
     /// Registers of the VM's file descriptor, [`crate::VmReg`].
-    pub const VM_ONE_REG: Self = Self(1 << 3);
+    pub const VM_REGS: Self = Self(1 << 3);
     /// [`crate::Scope`] in the lists of registers.
     pub const REG_SCOPE: Self = Self(1 << 4);
     /// The version of PSCI freezes when the VM runs.
-    pub const PSCI_VERSION_FREEZE: Self = Self(1 << 5);
+    pub const PSCI_FREEZE: Self = Self(1 << 5);
     /// Userspace reads and writes eight bits of `GICC_PMR`.
     pub const CANONICAL_PMR: Self = Self(1 << 6);
     /// All features.
     pub const ALL: Self = Self(0x7f);
+    /// Those that a VM opts in to by the capability.
+    pub const BY_CAPABILITY: Self = Self(0x3f);
 
     /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]
@@ -74,14 +76,17 @@ impl OptIns {
         self.0 & other.0 == other.0
     }
 
-    /// Returns what there is for a VM that has opted in to `vm`: all if opt-ins are offered.
+    /// Answers `KVM_CHECK_EXTENSION` for the capability that has this number: the bits of what the
+    /// VM has opted in to; without a VM, of what VMs can opt in to. 0 for any other number.
     #[inline]
-    pub const fn there(offered: bool, vm: Self) -> Self {
-        if offered {
-            Self::ALL
-        } else {
-            vm
-        }
+    pub const fn check_extension(number: i64, offered: bool, vm: Option<Self>) -> u32 {
+        let there = match vm {
+            _ if number != cast::signed(cast::wide(EnableCap::MIGRATION)) => Self::NONE,
+            Some(vm) => vm,
+            None if offered => Self::ALL,
+            None => Self::NONE,
+        };
+        there.intersection(Self::BY_CAPABILITY).bits()
     }
 
     /// Returns the union of both sets.
@@ -119,89 +124,6 @@ impl OptIns {
     }
 }
 
-/// A capability by which a VM opts in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum OptInCap {
-    /// `KVM_CAP_ARM_FEATURE_LEVELS`.
-    FeatureLevels,
-    /// `KVM_CAP_ARM_REG_MASK_RANGES`.
-    RegMaskRanges,
-    /// `KVM_CAP_ARM_VM_ONE_REG`.
-    VmOneReg,
-    /// `KVM_CAP_ARM_REG_SCOPE`.
-    RegScope,
-    /// `KVM_CAP_ARM_PSCI_VERSION_FREEZE`.
-    PsciVersionFreeze,
-}
-
-impl OptInCap {
-    /// All capabilities, in the order of their numbers.
-    pub const ALL: [Self; 5] = [
-        Self::FeatureLevels,
-        Self::RegMaskRanges,
-        Self::VmOneReg,
-        Self::RegScope,
-        Self::PsciVersionFreeze,
-    ];
-
-    /// Returns the number of the capability.
-    #[inline]
-    pub const fn number(self) -> u32 {
-        match self {
-            Self::FeatureLevels => 0x4152_4d01,
-            Self::RegMaskRanges => 0x4152_4d02,
-            Self::VmOneReg => 0x4152_4d03,
-            Self::RegScope => 0x4152_4d04,
-            Self::PsciVersionFreeze => 0x4152_4d05,
-        }
-    }
-
-    /// Returns the capability that has this number, `None` if there is none.
-    #[inline]
-    pub fn from_number(number: u64) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|cap| u64::from(cap.number()) == number)
-    }
-
-    /// Answers `KVM_CHECK_EXTENSION` for a number, as [`OptInCap::extension`]; 0 if no capability
-    /// has it.
-    #[inline]
-    pub fn check_extension(number: i64, there: OptIns) -> u32 {
-        u64::try_from(number)
-            .ok()
-            .and_then(Self::from_number)
-            .map_or(0, |cap| cap.extension(there))
-    }
-
-    /// Returns the features that a VM can opt in to by the capability.
-    #[inline]
-    pub const fn opt_ins(self) -> OptIns {
-        match self {
-            Self::FeatureLevels => OptIns::FEATURE_LEVELS,
-            Self::RegMaskRanges => OptIns::GIC_MASKS.union(OptIns::FW_MASKS),
-            Self::VmOneReg => OptIns::VM_ONE_REG,
-            Self::RegScope => OptIns::REG_SCOPE,
-            Self::PsciVersionFreeze => OptIns::PSCI_VERSION_FREEZE,
-        }
-    }
-
-    /// Returns the result of `KVM_CHECK_EXTENSION` if KVM has the features of the set `there`: 0 if
-    /// none of them is the capability's; otherwise the number of feature-level registers, the
-    /// ranges of masks, or 1.
-    #[inline]
-    pub const fn extension(self, there: OptIns) -> u32 {
-        let there = there.intersection(self.opt_ins());
-        match self {
-            _ if there.is_empty() => 0,
-            Self::FeatureLevels => cast::widen(FeatureLevelReg::NR),
-            Self::RegMaskRanges => there.mask_ranges(),
-            Self::VmOneReg | Self::RegScope | Self::PsciVersionFreeze => 1,
-        }
-    }
-}
-
 /// A request of `KVM_ENABLE_CAP`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EnableCap {
@@ -209,19 +131,23 @@ pub struct EnableCap {
     pub cap: u32,
     /// Flags; none is defined.
     pub flags: u32,
-    /// The arguments: for the masks, the ranges in the first one; otherwise zeros.
+    /// The arguments: the features in the first one, as the bits of [`OptIns`]; zeros.
     pub args: [u64; 4],
     /// Reserved for later; zero.
     pub pad: [u8; 64],
 }
 
 impl EnableCap {
-    /// Returns the features that the VM asks for.
+    /// The number of the capability, `KVM_CAP_ARM_MIGRATION`.
+    pub const MIGRATION: u32 = 0x4152_4d10;
+
+    /// Returns the features that the VM asks for. Registers of the VM come with a version of PSCI
+    /// that freezes, so that the version has one rule on all file descriptors.
     ///
     /// # Errors
     ///
     /// [`Reject::InvalidValue`] if the capability does not exist, if a flag or a reserved field is
-    /// not zero, or if the set of wanted ranges is empty or has a range that does not exist.
+    /// not zero, or if a feature does not exist.
     #[inline]
     pub fn opt_ins(&self) -> Result<OptIns, Reject> {
         self.wanted().ok_or(Reject::InvalidValue)
@@ -230,30 +156,19 @@ impl EnableCap {
     // An option, so that the compiler knows the only reason to refuse, and so the errno.
     #[inline]
     fn wanted(&self) -> Option<OptIns> {
-        let cap = OptInCap::from_number(self.cap.into())?;
         let [wanted, reserved @ ..] = self.args;
         let reserved_is_zero = reserved == [0; 3] && self.pad.iter().all(|byte| *byte == 0);
-        if self.flags != 0 || !reserved_is_zero {
+        if self.cap != Self::MIGRATION || self.flags != 0 || !reserved_is_zero {
             return None;
         }
-        match cap {
-            OptInCap::RegMaskRanges => Self::mask_ranges(wanted),
-            _ if wanted != 0 => None,
-            _ => Some(cap.opt_ins()),
-        }
-    }
-
-    #[inline]
-    fn mask_ranges(wanted: u64) -> Option<OptIns> {
-        let ranges = [OptIns::GIC_MASKS, OptIns::FW_MASKS];
-        let found = ranges
-            .into_iter()
-            .filter(|range| wanted & u64::from(range.mask_ranges()) != 0)
-            .fold(OptIns::NONE, OptIns::union);
-        // Reject an empty set, and one with unknown ranges.
-        if found.is_empty() || u64::from(found.mask_ranges()) != wanted {
+        let opt_ins = OptIns(u32::try_from(wanted).ok()?);
+        if !OptIns::BY_CAPABILITY.contains(opt_ins) {
             return None;
         }
-        Some(found)
+        Some(if opt_ins.contains(OptIns::VM_REGS) {
+            opt_ins.union(OptIns::PSCI_FREEZE)
+        } else {
+            opt_ins
+        })
     }
 }

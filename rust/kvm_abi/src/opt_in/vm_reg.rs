@@ -52,10 +52,7 @@ impl Route {
         let route = if FeatureLevelReg::is_in_group(id) && opt_ins.contains(OptIns::FEATURE_LEVELS)
         {
             Self::Vm
-        } else if is_set
-            && id == FwReg::PsciVersion.id()
-            && opt_ins.contains(OptIns::PSCI_VERSION_FREEZE)
-        {
+        } else if is_set && id == FwReg::PsciVersion.id() && opt_ins.contains(OptIns::PSCI_FREEZE) {
             Self::PsciVersion
         } else {
             Self::Vcpu

@@ -6,10 +6,10 @@
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  *
- * The numbers are private to this code. Those of the capabilities are far from
- * the numbers of KVM; upstream, they become the next free KVM_CAP_*. The group
- * of the feature levels (0x17), the ranges of masks (1 and 2), the scope (bit 28
- * of an id) and the attribute of the vGIC (6) follow the last ones in use in
+ * The numbers are private to this code. Those of the capability and of the ioctls
+ * are far from the numbers of KVM; upstream, they become the next free ones. The
+ * group of the feature levels (0x17), the ranges of masks (1 and 2), the scope (bit
+ * 28 of an id) and the attribute of the vGIC (6) follow the last ones in use in
  * asm/kvm.h; upstream, they stay if they are still free.
  */
 #ifndef _UAPI__ASM_ARM64_KVM_MIGRATION_H
@@ -17,52 +17,39 @@
 
 #include <linux/kvm.h>
 
+/**
+ * define KVM_CAP_ARM_MIGRATION - What a VM opts in to
+ *
+ * KVM_CHECK_EXTENSION of /dev/kvm returns what VMs can opt in to, and that of a VM
+ * what the VM has opted in to: bits from KVM_ARM_MIGRATION_FEATURE_LEVELS on.
+ *
+ * KVM_ENABLE_CAP takes in args[0] what the VM opts in to, in addition to what it
+ * has, before the first vCPU is created. It fails with EINVAL unless flags, pad,
+ * the other args and all other bits of args[0] are zero.
+ */
+#define KVM_CAP_ARM_MIGRATION			0x41524d10
+
+/* KVM_REG_ARM_FEATURE_LEVEL_REG(): feature-level registers */
+#define KVM_ARM_MIGRATION_FEATURE_LEVELS	0x01
+/* KVM_ARM_GIC_RANGE of KVM_ARM_GET_REG_WRITABLE_MASKS */
+#define KVM_ARM_MIGRATION_GIC_MASKS		0x02
+/* KVM_ARM_FW_RANGE of KVM_ARM_GET_REG_WRITABLE_MASKS */
+#define KVM_ARM_MIGRATION_FW_MASKS		0x04
+/* KVM_ARM_VM_GET_ONE_REG and its like; includes KVM_ARM_MIGRATION_PSCI_FREEZE */
+#define KVM_ARM_MIGRATION_VM_REGS		0x08
+/* KVM_GET_REG_LIST of a vCPU shows KVM_REG_ARM_SCOPE_VM */
+#define KVM_ARM_MIGRATION_REG_SCOPE		0x10
+/* KVM_REG_ARM_PSCI_VERSION freezes at the first run, like the bitmaps of services */
+#define KVM_ARM_MIGRATION_PSCI_FREEZE		0x20
+
 /*
- * Capabilities of VMs. KVM_CHECK_EXTENSION returns 0 if a capability is missing.
- * KVM_ENABLE_CAP opts in, before the first vCPU is created. It fails with EINVAL
- * unless flags, pad, and all args that are not described here are zero.
+ * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
+ * and feature-level registers; they do what KVM_GET_ONE_REG, KVM_SET_ONE_REG and
+ * KVM_GET_REG_LIST do on a vCPU.
  */
-
-/**
- * define KVM_CAP_ARM_FEATURE_LEVELS - The VM has feature-level registers
- *
- * KVM_CHECK_EXTENSION returns their number, KVM_ARM_NR_FEATURE_LEVEL_REGS.
- */
-#define KVM_CAP_ARM_FEATURE_LEVELS		0x41524d01
-
-/**
- * define KVM_CAP_ARM_REG_MASK_RANGES - The VM has more ranges of writable masks
- *
- * KVM_CHECK_EXTENSION returns the available ranges, one bit for each;
- * KVM_ENABLE_CAP takes the wanted ranges in args[0], at least one. From then on
- * KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES of the VM includes them.
- */
-#define KVM_CAP_ARM_REG_MASK_RANGES		0x41524d02
-
-/**
- * define KVM_CAP_ARM_VM_ONE_REG - The VM's file descriptor has registers
- *
- * KVM_GET_ONE_REG, KVM_SET_ONE_REG and KVM_GET_REG_LIST work on the VM's file
- * descriptor, for the firmware and feature-level registers. KVM_CHECK_EXTENSION
- * returns 1.
- */
-#define KVM_CAP_ARM_VM_ONE_REG			0x41524d03
-
-/**
- * define KVM_CAP_ARM_REG_SCOPE - KVM_GET_REG_LIST of a vCPU shows scopes
- *
- * In the list, the ids of registers that all vCPUs share have
- * KVM_REG_ARM_SCOPE_VM. KVM_CHECK_EXTENSION returns 1.
- */
-#define KVM_CAP_ARM_REG_SCOPE			0x41524d04
-
-/**
- * define KVM_CAP_ARM_PSCI_VERSION_FREEZE - KVM_REG_ARM_PSCI_VERSION freezes
- *
- * The register freezes when a vCPU runs for the first time, like the bitmaps of
- * services. KVM_CHECK_EXTENSION returns 1.
- */
-#define KVM_CAP_ARM_PSCI_VERSION_FREEZE		0x41524d05
+#define KVM_ARM_VM_GET_ONE_REG		_IOW(KVMIO, 0xf0, struct kvm_one_reg)
+#define KVM_ARM_VM_SET_ONE_REG		_IOW(KVMIO, 0xf1, struct kvm_one_reg)
+#define KVM_ARM_VM_GET_REG_LIST		_IOWR(KVMIO, 0xf2, struct kvm_reg_list)
 
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers
@@ -150,7 +137,7 @@
  * define KVM_REG_ARM_SCOPE_MASK - The scope of a register, in its id
  *
  * KVM_REG_ARM_SCOPE_VCPU: each vCPU has its own. KVM_REG_ARM_SCOPE_VM: all vCPUs
- * share it, so writing it once is enough. With KVM_CAP_ARM_REG_SCOPE.
+ * share it, so writing it once is enough. With KVM_ARM_MIGRATION_REG_SCOPE.
  */
 #define KVM_REG_ARM_SCOPE_MASK			0x0000000010000000
 #define KVM_REG_ARM_SCOPE_SHIFT			28

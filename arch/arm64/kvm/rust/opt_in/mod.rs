@@ -3,7 +3,7 @@
 //! Opting in: the capabilities and the attribute for it, writable masks, and the canonical
 //! `GICC_PMR`.
 //!
-//! VMs can opt in while the mode is `rust`, and keep their opt-ins in the other modes.
+//! They do not depend on the mode.
 
 use core::{
     cell::Cell,
@@ -15,8 +15,8 @@ use kernel::{
     kvm::{
         from_c,
         opt_in::{
-            enable_cap_from,
-            there, //
+            check_extension,
+            enable_cap_from, //
         },
         reg_masks::RegMaskRange,
         vgic_v2::VgicV2,
@@ -31,7 +31,6 @@ use kvm_abi::{
     FwMasks,
     FwVm,
     GicMaskIndex,
-    OptInCap,
     VmMaskRange, //
 };
 
@@ -45,7 +44,8 @@ pub mod vm_reg;
 
 /// Answers `KVM_CHECK_EXTENSION` for a capability that C does not know.
 ///
-/// Returns 0 if the capability does not exist, or is not offered.
+/// Returns the bits of what the VM has opted in to, or without a VM of what VMs can opt in to; 0 if
+/// the capability does not exist.
 ///
 /// # Safety
 ///
@@ -54,14 +54,14 @@ pub mod vm_reg;
 pub unsafe extern "C" fn kvm_arm_rust_extension(kvm: *mut bindings::kvm, ext: c_long) -> c_int {
     // SAFETY: The caller guarantees that the VM is valid during the call, if there is one.
     let vm = unsafe { from_c(kvm) };
-    // CAST: `long` has 64 bits on arm64. The result is at most 8.
-    OptInCap::check_extension(ext as i64, there(vm)) as c_int
+    // CAST: `long` has 64 bits on arm64. The result has few bits.
+    check_extension(ext as i64, vm) as c_int
 }
 
 /// Opts a VM in to a capability that C does not know.
 ///
-/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] rejects the request: if it is not valid, if the
-/// mode does not offer opt-ins, or if the VM has a vCPU already. A refused request changes nothing.
+/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] rejects the request: if it is not valid, if
+/// opt-ins are not offered, or if the VM has a vCPU already. A refused request changes nothing.
 ///
 /// [`EnableCap::enable`]: kvm_abi::EnableCap::enable
 ///
@@ -142,7 +142,7 @@ pub unsafe extern "C" fn kvm_arm_rust_has_canonical_pmr(kvm: *mut bindings::kvm)
 
 /// Opts a VM with a GICv2 in to the canonical `GICC_PMR`.
 ///
-/// Returns 0; `-ENXIO` if the mode does not offer it; `-EINVAL` if the attribute has a flag or a
+/// Returns 0; `-ENXIO` if opt-ins are not offered; `-EINVAL` if the attribute has a flag or a
 /// value; `-EBUSY` if the GIC is initialised, or the VM has run. A refused request changes nothing.
 ///
 /// # Safety

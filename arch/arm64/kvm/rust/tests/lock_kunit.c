@@ -28,7 +28,10 @@ struct lock_test_call {
 
 static int lock_test_enable_cap(struct lock_test_call *c)
 {
-	const struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_REG_SCOPE };
+	const struct kvm_enable_cap cap = {
+		.cap = KVM_CAP_ARM_MIGRATION,
+		.args = { KVM_ARM_MIGRATION_REG_SCOPE },
+	};
 
 	return kvm_arm_rust_enable_cap(c->ctx->kvm, &cap);
 }

@@ -14,32 +14,22 @@
 
 #include "abi_kunit.h"
 
-#define OPT_IN_RANGES	(BIT(KVM_ARM_GIC_RANGE) | BIT(KVM_ARM_FW_RANGE))
+#define OPT_IN_FIRST_FLAG	KVM_ARCH_FLAG_FEATURE_LEVELS
+#define NR_OPT_INS		6
+#define OPT_IN_ALL		GENMASK(NR_OPT_INS - 1, 0)
 
-static const struct {
-	u32 cap;
-	u64 arg;
-	int value;
-	unsigned long flags;
-} opt_in_caps[] = {
-	{ KVM_CAP_ARM_FEATURE_LEVELS, 0, 8, BIT(KVM_ARCH_FLAG_FEATURE_LEVELS) },
-	{ KVM_CAP_ARM_REG_MASK_RANGES, OPT_IN_RANGES, OPT_IN_RANGES,
-	  BIT(KVM_ARCH_FLAG_GIC_MASKS) | BIT(KVM_ARCH_FLAG_FW_MASKS) },
-	{ KVM_CAP_ARM_VM_ONE_REG, 0, 1, BIT(KVM_ARCH_FLAG_VM_ONE_REG) },
-	{ KVM_CAP_ARM_REG_SCOPE, 0, 1, BIT(KVM_ARCH_FLAG_REG_SCOPE) },
-	{ KVM_CAP_ARM_PSCI_VERSION_FREEZE, 0, 1,
-	  BIT(KVM_ARCH_FLAG_PSCI_VERSION_FREEZE) },
-};
+/* What the VM is asked to opt in to, with what comes with it, as its flags */
+static unsigned long opt_in_flags(u64 set)
+{
+	if (set & KVM_ARM_MIGRATION_VM_REGS)
+		set |= KVM_ARM_MIGRATION_PSCI_FREEZE;
+
+	return set << OPT_IN_FIRST_FLAG;
+}
 
 int opt_in_test_init(struct kunit *test)
 {
-	int ret = abi_test_init(test);
-
-	if (ret)
-		return ret;
-
-	abi_test_set_mode(KVM_ARM_ABI_RUST);
-	return 0;
+	return abi_test_init(test);
 }
 
 /* No VM that has opted in is left: reset the key for the next suite. */
@@ -49,44 +39,33 @@ void opt_in_test_exit(struct kunit *test)
 	abi_test_exit(test);
 }
 
-static void opt_in_is_for_new_vms_in_mode_rust(struct kunit *test)
+static void opt_in_is_for_new_vms_in_any_mode(struct kunit *test)
 {
-	static const struct {
-		enum kvm_arm_abi_mode mode;
-		int created_vcpus;
-		int ret;
-	} cases[] = {
-		{ KVM_ARM_ABI_C,     0, -EINVAL },
-		{ KVM_ARM_ABI_CHECK, 0, -EINVAL },
-		{ KVM_ARM_ABI_RUST,  1, -EINVAL },
-		{ KVM_ARM_ABI_RUST,  0, 0 },
-	};
 	struct abi_test *ctx = test->priv;
 
-	for (int i = 0; i < ARRAY_SIZE(opt_in_caps); i++) {
-		for (int j = 0; j < ARRAY_SIZE(cases); j++) {
-			struct kvm_enable_cap cap = {
-				.cap = opt_in_caps[i].cap,
-				.args = { opt_in_caps[i].arg },
-			};
-			int ret;
+	static_assert(BIT(KVM_ARCH_FLAG_PSCI_FREEZE - OPT_IN_FIRST_FLAG) ==
+		      KVM_ARM_MIGRATION_PSCI_FREEZE);
 
-			abi_test_set_mode(cases[j].mode);
-			ctx->kvm->created_vcpus = cases[j].created_vcpus;
-			ctx->kvm->arch.flags = 0;
-			static_branch_disable(&kvm_arm_opt_in_key);
-			ret = kvm_arm_rust_enable_cap(ctx->kvm, &cap);
-			KUNIT_EXPECT_EQ_MSG(test, ret, cases[j].ret, "case %d", j);
-			/* A refused request has no effect on other VMs. */
-			KUNIT_EXPECT_EQ_MSG(test,
-					    static_key_enabled(&kvm_arm_opt_in_key),
-					    !ret, "case %d", j);
-			KUNIT_EXPECT_EQ_MSG(test, ctx->kvm->arch.flags,
-					    ret ? 0 : opt_in_caps[i].flags,
-					    "case %d", j);
-			if (!ret)
-				KUNIT_EXPECT_TRUE(test, kvm_arm_opted_in(ctx->kvm));
-		}
+	for (int i = 0; i < 3 * 2 * (OPT_IN_ALL + 1); i++) {
+		u64 set = i / 6;
+		int has_vcpu = i / 3 % 2, ret;
+		struct kvm_enable_cap cap = {
+			.cap = KVM_CAP_ARM_MIGRATION,
+			.args = { set },
+		};
+
+		abi_test_set_mode(KVM_ARM_ABI_C + i % 3);
+		ctx->kvm->created_vcpus = has_vcpu;
+		ctx->kvm->arch.flags = 0;
+		static_branch_disable(&kvm_arm_opt_in_key);
+		ret = kvm_arm_rust_enable_cap(ctx->kvm, &cap);
+		KUNIT_EXPECT_EQ_MSG(test, ret, has_vcpu ? -EINVAL : 0, "case %d", i);
+		/* A request that enables nothing has no effect on other VMs. */
+		KUNIT_EXPECT_EQ_MSG(test, static_key_enabled(&kvm_arm_opt_in_key),
+				    !ret && set, "case %d", i);
+		KUNIT_EXPECT_EQ_MSG(test, ctx->kvm->arch.flags,
+				    ret ? 0 : opt_in_flags(set), "case %d", i);
+		KUNIT_EXPECT_EQ(test, kvm_arm_opted_in(ctx->kvm) != 0, !ret && set);
 	}
 }
 
@@ -98,12 +77,12 @@ static void canonical_pmr_is_for_new_vgics(struct kunit *test)
 		bool initialised, ran;
 		int ret;
 	} cases[] = {
-		{ KVM_ARM_ABI_C,     0, false, false, -ENXIO },
-		{ KVM_ARM_ABI_CHECK, 0, false, false, -ENXIO },
 		{ KVM_ARM_ABI_RUST,  1, false, false, -EINVAL },
 		{ KVM_ARM_ABI_RUST,  0, true,  false, -EBUSY },
 		{ KVM_ARM_ABI_RUST,  0, false, true,  -EBUSY },
 		{ KVM_ARM_ABI_RUST,  0, false, false, 0 },
+		{ KVM_ARM_ABI_C,     0, false, false, 0 },
+		{ KVM_ARM_ABI_CHECK, 0, false, false, 0 },
 	};
 	struct abi_test *ctx = test->priv;
 	struct kvm_arch *arch = &ctx->kvm->arch;
@@ -130,13 +109,12 @@ static void canonical_pmr_is_for_new_vgics(struct kunit *test)
 
 static void requests_with_other_fields_set_are_refused(struct kunit *test)
 {
-	static const u64 not_ranges[] = { 0, BIT(0), 7, BIT(3), ~0ULL, 6 | BIT(32) };
 	struct abi_test *ctx = test->priv;
 
-	for (int i = 0; i < ARRAY_SIZE(opt_in_caps); i++) {
+	for (u64 set = 0; set <= OPT_IN_ALL; set++) {
 		const struct kvm_enable_cap good = {
-			.cap = opt_in_caps[i].cap,
-			.args = { opt_in_caps[i].arg },
+			.cap = KVM_CAP_ARM_MIGRATION,
+			.args = { set },
 		};
 		struct kvm_enable_cap bad[] = { good, good, good, good, good, good };
 
@@ -148,39 +126,35 @@ static void requests_with_other_fields_set_are_refused(struct kunit *test)
 		bad[5].pad[63] = 1;
 		for (int j = 0; j < ARRAY_SIZE(bad); j++)
 			KUNIT_EXPECT_EQ_MSG(test, kvm_arm_rust_enable_cap(ctx->kvm, &bad[j]),
-					    -EINVAL, "cap %d, %d", i, j);
+					    -EINVAL, "set %llx, %d", set, j);
 
-		for (int j = 0; j < ARRAY_SIZE(not_ranges); j++) {
+		for (int bit = NR_OPT_INS; bit < 64; bit++) {
 			struct kvm_enable_cap cap = good;
 
-			cap.args[0] = not_ranges[j];
-			if (opt_in_caps[i].cap != KVM_CAP_ARM_REG_MASK_RANGES && !j)
-				continue;
+			cap.args[0] |= BIT_ULL(bit);
 			KUNIT_EXPECT_EQ_MSG(test, kvm_arm_rust_enable_cap(ctx->kvm, &cap),
-					    -EINVAL, "cap %d, range %d", i, j);
+					    -EINVAL, "set %llx, bit %d", set, bit);
 		}
 	}
 	KUNIT_EXPECT_EQ(test, ctx->kvm->arch.flags, 0);
 }
 
-static void extensions_report_what_exists(struct kunit *test)
+static void extension_is_what_there_is_and_what_a_vm_has(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
 
 	for (int m = KVM_ARM_ABI_C; m <= KVM_ARM_ABI_CHECK; m++) {
 		abi_test_set_mode(m);
-		for (int i = 0; i < ARRAY_SIZE(opt_in_caps); i++) {
-			u32 cap = opt_in_caps[i].cap;
-			int offered = m == KVM_ARM_ABI_RUST ? opt_in_caps[i].value : 0;
-
-			ctx->kvm->arch.flags = 0;
-			KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, cap), offered);
-			KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(ctx->kvm, cap),
-					offered);
-			/* The VM keeps its opt-ins in all modes. */
-			ctx->kvm->arch.flags = opt_in_caps[i].flags;
-			KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(ctx->kvm, cap),
-					opt_in_caps[i].value);
+		KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, KVM_CAP_ARM_MIGRATION),
+				OPT_IN_ALL);
+		for (u64 set = 0; set <= OPT_IN_ALL; set++) {
+			/* Flags around those of the opt-ins do not count. */
+			ctx->kvm->arch.flags = set << OPT_IN_FIRST_FLAG |
+					       BIT(OPT_IN_FIRST_FLAG - 1) |
+					       BIT(KVM_ARCH_FLAG_CANONICAL_PMR);
+			KUNIT_EXPECT_EQ(test,
+					kvm_arm_rust_extension(ctx->kvm, KVM_CAP_ARM_MIGRATION),
+					set);
 		}
 		KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, KVM_CAP_ARM_PSCI_0_2), 0);
 		KUNIT_EXPECT_EQ(test, kvm_arm_rust_extension(NULL, -1), 0);
@@ -392,10 +366,10 @@ static void levels_are_those_of_the_workarounds(struct kunit *test)
 }
 
 static struct kunit_case opt_in_test_cases[] = {
-	KUNIT_CASE(opt_in_is_for_new_vms_in_mode_rust),
+	KUNIT_CASE(opt_in_is_for_new_vms_in_any_mode),
 	KUNIT_CASE(canonical_pmr_is_for_new_vgics),
 	KUNIT_CASE(requests_with_other_fields_set_are_refused),
-	KUNIT_CASE(extensions_report_what_exists),
+	KUNIT_CASE(extension_is_what_there_is_and_what_a_vm_has),
 	KUNIT_CASE(vm_registers_are_those_of_vcpus),
 	KUNIT_CASE(vm_registers_freeze_when_the_vm_runs),
 	KUNIT_CASE(vm_registers_before_the_first_vcpu),

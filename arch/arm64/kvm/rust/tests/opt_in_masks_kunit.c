@@ -189,7 +189,7 @@ static void fw_masks_are_what_c_lets_change(struct kunit *test)
 
 		opt_in_set_features(kvm, i & 1);
 		assign_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &kvm->arch.flags, ran);
-		assign_bit(KVM_ARCH_FLAG_PSCI_VERSION_FREEZE, &kvm->arch.flags, freezes);
+		assign_bit(KVM_ARCH_FLAG_PSCI_FREEZE, &kvm->arch.flags, freezes);
 		masks = vm_masks(test, &u, KVM_ARM_FW_RANGE);
 		KUNIT_ASSERT_NOT_NULL(test, masks);
 

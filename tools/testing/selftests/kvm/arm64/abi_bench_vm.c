@@ -52,8 +52,8 @@ static struct kvm_vcpu_init preferred_init(int vm_fd)
 	return init;
 }
 
-/* @cap is a capability to opt in to, or 0. */
-static struct bare_vm __bare_vm_create(int nr_vcpus, u32 cap)
+/* @opt_ins is what the VM opts in to. */
+static struct bare_vm __bare_vm_create(int nr_vcpus, u32 opt_ins)
 {
 	struct bare_vm vm = {
 		.fd = xioctl(kvm_fd, KVM_CREATE_VM, NULL),
@@ -63,9 +63,10 @@ static struct bare_vm __bare_vm_create(int nr_vcpus, u32 cap)
 	int ret;
 	long i;
 
-	if (cap) {
-		ret = opt_in_enable(vm.fd, cap, 0);
-		TEST_ASSERT(!ret, "KVM_ENABLE_CAP %#x: %s", cap, strerror(ret));
+	if (opt_ins) {
+		ret = opt_in_enable(vm.fd, opt_ins);
+		TEST_ASSERT(!ret, "KVM_CAP_ARM_MIGRATION %#x: %s", opt_ins,
+			    strerror(ret));
 	}
 
 	for (i = 0; i < nr_vcpus; i++) {
@@ -229,11 +230,11 @@ enum asker { EACH_VCPU, ONE_VCPU, VM_FD, NR_ASKERS };
 
 static const struct {
 	const char *name;
-	u32 cap;
+	u32 opt_ins;
 } askers[NR_ASKERS] = {
 	[EACH_VCPU] = { "vcpus" },
-	[ONE_VCPU] = { "once", KVM_CAP_ARM_REG_SCOPE },
-	[VM_FD] = { "vm_fd", KVM_CAP_ARM_VM_ONE_REG },
+	[ONE_VCPU] = { "once", BIT(OPT_IN_SCOPE) },
+	[VM_FD] = { "vm_fd", BIT(OPT_IN_VM_REGS) },
 };
 
 /* What is moved: the firmware registers, or all that belongs to the VM. */
@@ -264,7 +265,10 @@ static void list_vm_regs(const struct bare_vm *vm, enum asker who, bool all,
 
 	list.n = ARRAY_SIZE(list.id);
 	ids->n = 0;
-	xioctl(who == VM_FD ? vm->fd : vm->vcpu_fd[0], KVM_GET_REG_LIST, &list);
+	if (who == VM_FD)
+		xioctl(vm->fd, KVM_ARM_VM_GET_REG_LIST, &list);
+	else
+		xioctl(vm->vcpu_fd[0], KVM_GET_REG_LIST, &list);
 	for (i = 0; i < list.n; i++) {
 		id = list.id[i] & ~(u64)KVM_REG_ARM_SCOPE_MASK;
 		of_vm = image_is_vm_wide(id);
@@ -295,10 +299,8 @@ static bool can_move(const char *path, enum asker who, int nr_vcpus)
 		bench_skip(path, "a VM has at most %d vCPUs", max);
 		return false;
 	}
-	if (askers[who].cap && opt_in_check(kvm_fd, askers[who].cap) <= 0) {
-		bench_absent(path, strcmp(bench.mode, "rust") ?
-			     "except in mode rust, where a VM can opt in to it" :
-			     "the kernel has nothing to opt in to");
+	if (askers[who].opt_ins && opt_in_get(kvm_fd) <= 0) {
+		bench_absent(path, "the kernel has nothing to opt in to");
 		return false;
 	}
 
@@ -322,7 +324,7 @@ static void bench_move(const struct move *m, enum asker who, int nr_vcpus)
 	if (!can_save && !can_restore)
 		return;
 
-	vm = __bare_vm_create(nr_vcpus, askers[who].cap);
+	vm = __bare_vm_create(nr_vcpus, askers[who].opt_ins);
 	list_vm_regs(&vm, who, m->all, &ids);
 	for (i = 0; i < nr_fds; i++) {
 		fd = who == VM_FD ? vm.fd : vm.vcpu_fd[i];
@@ -331,10 +333,10 @@ static void bench_move(const struct move *m, enum asker who, int nr_vcpus)
 				ids.id[j], (u64)&values[i][j],
 			};
 			gets[nr] = (struct bench_ioctl) {
-				fd, KVM_GET_ONE_REG, &regs[nr],
+				fd, one_reg_cmd(fd, KVM_GET_ONE_REG), &regs[nr],
 			};
 			sets[nr] = (struct bench_ioctl) {
-				fd, KVM_SET_ONE_REG, &regs[nr],
+				fd, one_reg_cmd(fd, KVM_SET_ONE_REG), &regs[nr],
 			};
 		}
 	}

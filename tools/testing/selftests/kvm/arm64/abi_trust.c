@@ -469,8 +469,10 @@ int main(void)
 
 	ksft_print_header();
 
-	/* One thread, as it forks. */
 	opt_in_require();
+	/* One thread, as it forks. */
+	if (!__abi_open())
+		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 	if (!abi_can_trace())
 		ksft_exit_skip("this kernel has no tracefs\n");
 	user_mem_create(1);

@@ -94,8 +94,10 @@ int main(void)
 {
 	ksft_print_header();
 
-	/* One thread, as it forks. */
 	opt_in_require();
+	/* One thread, as it forks. */
+	if (!__abi_open())
+		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 	user_mem_create(1);
 	kernel_log_open();
 

@@ -155,7 +155,7 @@ static void kill_one(const struct work *w, int nr)
 
 static bool has_opt_ins(void)
 {
-	return abi_present();
+	return kvm_has_cap(KVM_CAP_ARM_MIGRATION);
 }
 
 static void kill_some(int i)

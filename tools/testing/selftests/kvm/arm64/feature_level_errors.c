@@ -225,7 +225,7 @@ static void check_not_initialised(int unused)
 	u64 val;
 	int n, ret;
 
-	opt_in(bare, KVM_CAP_ARM_FEATURE_LEVELS, 0);
+	opt_in(bare, BIT(OPT_IN_LEVELS));
 	raw = __vm_vcpu_add(bare, 0);
 
 	for (cmd = GET; cmd < NR_CMDS; cmd++) {

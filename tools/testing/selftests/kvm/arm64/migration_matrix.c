@@ -11,14 +11,12 @@
  * memory and vCPU have moved, goes on in the destination, and sees the PSCI
  * version and the services according to the registers.
  *
- * The test has only one kernel on one host. An older kernel as the destination
- * is this one in the mode c, without anything to opt in to. As the source,
- * another kernel or host is a stream of (id, value) pairs as it would arrive:
- * the stream of a VM of this host, without the registers that the other kernel
- * does not know, or with additional ones. So the rows are the same on each
- * host, except those in which the level of a workaround differs: these depend
- * on this host's levels, which are printed above the table. The expected
- * results are in migration_rows.h.
+ * The test has only one kernel on one host. As the source, another kernel or host
+ * is a stream of (id, value) pairs as it would arrive: the stream of a VM of this
+ * host, without the registers that the other kernel does not know, or with
+ * additional ones. So the rows are the same on each host, except those in which
+ * the level of a workaround differs: these depend on this host's levels, which are
+ * printed above the table. opt_in_absent tests a kernel with nothing to opt in to.
  */
 #include <asm/kvm_migration.h>
 #include <linux/arm-smccc.h>
@@ -41,13 +39,13 @@
 
 /* ---- Sets ---- */
 
-/* What a VM can opt in to, by its place in opt_ins[] */
-#define IN_LEVELS	BIT(0)
-#define IN_RANGES	BIT(1)
-#define IN_VM		BIT(2)
-#define IN_SCOPE	BIT(3)
-#define IN_FREEZE	BIT(4)
-#define IN_ALL		(BIT(ARRAY_SIZE(opt_ins)) - 1)
+/* What a VM can opt in to */
+#define IN_LEVELS	BIT(OPT_IN_LEVELS)
+#define IN_RANGES	OPT_IN_RANGES
+#define IN_VM		BIT(OPT_IN_VM_REGS)
+#define IN_SCOPE	BIT(OPT_IN_SCOPE)
+#define IN_FREEZE	BIT(OPT_IN_FREEZE)
+#define IN_ALL		OPT_IN_ALL
 
 /* What can be refused: registers, and the ioctls that come before them */
 #define PSCI		BIT(FW_PSCI_VERSION)
@@ -63,8 +61,7 @@
 #define NEW		BIT(16)		/* registers unknown to this kernel */
 #define ID_REGS		BIT(17)
 #define ANY_REG		GENMASK(17, 0)
-#define ENABLE_CAP	BIT(18)
-#define VCPU_INIT	BIT(19)
+#define VCPU_INIT	BIT(18)
 
 /* Registers whose value is kept; levels are only compared. */
 #define STORED		(PSCI | STD | STD_HYP | VENDOR | VENDOR_2)
@@ -72,7 +69,7 @@
 static const char * const names[] = {
 	"PSCI", "WA_1", "WA_2", "WA_3", "STD", "STD_HYP", "VENDOR", "VENDOR_2",
 	"LEVEL_0", "LEVEL_1", "LEVEL_2", "LEVEL_3", "LEVEL_4", "LEVEL_5",
-	"LEVEL_6", "LEVEL_7", "new", "ID", "CAP", "INIT",
+	"LEVEL_6", "LEVEL_7", "new", "ID", "INIT",
 };
 
 static const char *errno_name(int err)
@@ -153,19 +150,8 @@ static void migrant_run(struct migrant *m)
 
 static void migrant_opt_in(struct migrant *m, u32 set)
 {
-	int i, ret;
-
-	if (!set)
-		return;
-
-	opt_in_begin();
-	for (i = 0; i < ARRAY_SIZE(opt_ins); i++) {
-		if (!(set & BIT(i)))
-			continue;
-		ret = opt_in_enable(m->vm->fd, opt_ins[i].cap, opt_ins[i].arg);
-		TEST_ASSERT(!ret, "%s: %s", opt_ins[i].name, strerror(ret));
-	}
-	opt_in_end();
+	if (set)
+		opt_in(m->vm, set);
 }
 
 static struct kvm_vcpu_init migrant_init(struct kvm_vm *vm, bool psci_0_2,
@@ -227,11 +213,11 @@ static void save_vm_regs(struct migrant *m, struct saved *s)
 	int i, ret;
 
 	ret = one_reg_list(m->vm->fd, &list);
-	TEST_ASSERT(!ret, "KVM_GET_REG_LIST of the VM: %s", strerror(ret));
+	TEST_ASSERT(!ret, "KVM_ARM_VM_GET_REG_LIST: %s", strerror(ret));
 	s->nr = list.head.n;
 	for (i = 0; i < s->nr; i++) {
 		s->reg[i].id = list.head.reg[i];
-		ret = one_reg(m->vm->fd, KVM_GET_ONE_REG, s->reg[i].id,
+		ret = one_reg(m->vm->fd, KVM_ARM_VM_GET_ONE_REG, s->reg[i].id,
 			      (u64)&s->reg[i].val);
 		TEST_ASSERT(!ret, "%#lx of the VM: %s", s->reg[i].id,
 			    strerror(ret));
@@ -317,8 +303,10 @@ static void migrant_restore_own(struct migrant *m, const struct saved *s)
 /* Read through the vCPU, or through the VM if there is no vCPU yet. */
 static int migrant_read(struct migrant *m, u64 id, u64 *val)
 {
+	int fd = m->vcpu ? m->vcpu->fd : m->vm->fd;
+
 	*val = 0;
-	return one_reg(m->vcpu ? m->vcpu->fd : m->vm->fd, KVM_GET_ONE_REG,
+	return one_reg(fd, one_reg_cmd(fd, KVM_GET_ONE_REG),
 		       id & ~(u64)KVM_REG_ARM_SCOPE_MASK, (u64)val);
 }
 
@@ -331,11 +319,10 @@ static int migrant_restore_reg(struct migrant *m, const struct saved *s,
 {
 	u32 bit = BIT(reg_nr(r->id));
 	u64 val = r->val, before, after, want;
-	int ret, had, has;
+	int ret, had, has, fd = s->vm_fd ? m->vm->fd : m->vcpu->fd;
 
 	had = migrant_read(m, r->id, &before);
-	ret = one_reg(s->vm_fd ? m->vm->fd : m->vcpu->fd, KVM_SET_ONE_REG,
-		      r->id, (u64)&val);
+	ret = one_reg(fd, one_reg_cmd(fd, KVM_SET_ONE_REG), r->id, (u64)&val);
 	has = migrant_read(m, r->id, &after);
 
 	want = !ret && bit & (STORED | ID_REGS) ? r->val : before;
@@ -403,7 +390,7 @@ static void migrant_expect_guest(struct migrant *m, const struct saved *s,
 /* ---- Destinations: the columns ---- */
 
 enum {
-	OLDER, STOCK, STOCK_RUN, LEVELS_ONLY, ALL, ALL_RUN, ALL_PSCI_0_1,
+	STOCK, STOCK_RUN, LEVELS_ONLY, ALL, ALL_RUN, ALL_PSCI_0_1,
 	ALL_NO_SSBS, ALL_NO_VCPU, NR_DESTS
 };
 
@@ -413,10 +400,6 @@ static const struct dest {
 	u32 in;
 	bool has_run, psci_0_1, no_ssbs, no_vcpu;
 } dests[NR_DESTS] = {
-	[OLDER] = {
-		"older",
-		"on a kernel without opt-ins; its VMM tries to enable what the source has",
-	},
 	[STOCK] = { "stock", "has not opted in" },
 	[STOCK_RUN] = {
 		"stock, run", "the same; its guest has run before the restore",
@@ -425,7 +408,7 @@ static const struct dest {
 	[LEVELS_ONLY] = {
 		"levels", "has opted in to FEATURE_LEVELS", IN_LEVELS,
 	},
-	[ALL] = { "all", "has opted in to all capabilities", IN_ALL },
+	[ALL] = { "all", "has opted in to everything", IN_ALL },
 	[ALL_RUN] = {
 		"all, run", "the same; its guest has run before the restore",
 		IN_ALL, .has_run = true,
@@ -446,7 +429,7 @@ static const struct dest {
 
 /* Sets of columns */
 #define ON(d)		BIT(d)
-#define ON_STOCK	(ON(OLDER) | ON(STOCK) | ON(STOCK_RUN))
+#define ON_STOCK	(ON(STOCK) | ON(STOCK_RUN))
 #define ON_ANY_VCPU	(BIT(NR_DESTS) - 1)
 #define ON_LEVELS	(ON_ANY_VCPU & ~ON_STOCK)
 #define ON_NO_SCOPE	(ON_STOCK | ON(LEVELS_ONLY))
@@ -597,7 +580,6 @@ static const struct row {
 
 /* For all rows, after their own */
 static const struct rule rules[] = {
-	{ ON(OLDER), EINVAL, ENABLE_CAP },
 	{ ON_ANY_VCPU, ENOENT, NEW },
 	{ ON_STOCK, ENOENT, ALL_LEVELS },
 	/* A vCPU without KVM_ARM_VCPU_PSCI_0_2 has only PSCI 0.1. */
@@ -627,11 +609,8 @@ static struct vgic_v2 pmr_vm(bool canonical)
 	struct vgic_v2 v = vgic_v2_create_guest();
 	int ret = 0;
 
-	if (canonical) {
-		opt_in_begin();
+	if (canonical)
 		ret = pmr_make_canonical(&v);
-		opt_in_end();
-	}
 	TEST_ASSERT(!ret, "CANONICAL_PMR: %s", strerror(ret));
 	return v;
 }
@@ -660,21 +639,6 @@ static u32 pmr_restore(bool canonical, u32 saved)
 	val = v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
 	vgic_v2_free(&v);
 	return val;
-}
-
-/* On a kernel without the attribute. Returns 0 or the positive errno. */
-static int pmr_ask_older_kernel(void)
-{
-	struct vgic_v2 v = vgic_v2_create_guest();
-	int ret;
-
-	abi_set_mode("c");
-	ret = pmr_make_canonical(&v);
-	test_expect(gicc_get(&v, 0, GICC_PMR) <= 0x1f,
-		    "refused, but GICC_PMR has more than five bits");
-	abi_set_mode(abi_initial_mode());
-	vgic_v2_free(&v);
-	return ret;
 }
 
 /* The errno that the first matching rule has, or 0 */
@@ -797,22 +761,6 @@ static void cell_done(int row, int dest)
 		strncat(cell, "!", CELL_SIZE - 1 - strlen(cell));
 }
 
-/* An older kernel refuses before any register could be lost. */
-static bool cell_older(int nr, struct migrant *m)
-{
-	int i, err;
-
-	for (i = 0; i < ARRAY_SIZE(opt_ins); i++) {
-		if (!(rows[nr].in & BIT(i)))
-			continue;
-		err = opt_in_enable(m->vm->fd, opt_ins[i].cap, opt_ins[i].arg);
-		cell_expect(nr, OLDER, __builtin_ctz(ENABLE_CAP), err,
-			    wanted(&rows[nr], OLDER, __builtin_ctz(ENABLE_CAP)));
-	}
-
-	return rows[nr].in;
-}
-
 static void cell_registers(int nr, int dest, struct migrant *m, struct saved *s)
 {
 	const struct one_reg *r;
@@ -847,14 +795,12 @@ static void cell_registers_again(int dest, struct migrant *m, struct saved *s)
 static void cell_body(int nr, int dest)
 {
 	const struct dest *d = &dests[dest];
-	struct migrant m = { .vm = vm_create(1) };
+	/* The source's VM is gone before this one is made. */
 	struct saved *s = source(nr);
+	struct migrant m = { .vm = vm_create(1) };
 	int err;
 
 	migrant_opt_in(&m, d->in);
-	if (dest == OLDER && cell_older(nr, &m))
-		goto out;
-
 	if (d->no_vcpu)
 		cell_registers(nr, dest, &m, s);
 	err = migrant_add_vcpu(&m, !d->psci_0_1, rows[nr].all_features);
@@ -882,14 +828,7 @@ static void check_cell(int arg)
 	int nr = arg / NR_DESTS, dest = arg % NR_DESTS;
 
 	nr_refused = 0;
-	if (dest == OLDER) {
-		source(nr);
-		abi_set_mode("c");
-	}
 	cell_body(nr, dest);
-	if (dest == OLDER)
-		abi_set_mode(abi_initial_mode());
-
 	cell_done(nr, dest);
 }
 
@@ -906,18 +845,10 @@ static void check_pmr(int arg)
 	int canonical = arg / NR_DESTS, dest = arg % NR_DESTS;
 	char *cell = cells[NR_ROWS + canonical][dest];
 	u32 mask, want = guest_mask[canonical][dest == ALL];
-	int err;
 
 	if (kvm_supports_vgic_v3() || !vgic_v2_supported()) {
 		test_skip("the host's GIC is not a GICv2");
 		snprintf(cell, CELL_SIZE, "(skipped)");
-		return;
-	}
-
-	if (dest == OLDER && canonical) {
-		err = pmr_ask_older_kernel();
-		test_expect(err == ENXIO, "CANONICAL_PMR: %s", strerror(err));
-		snprintf(cell, CELL_SIZE, "attr %s", errno_name(err));
 		return;
 	}
 
@@ -946,7 +877,7 @@ static void print_table(void)
 	       level_host(vcpu, 0));
 	printf("# A cell is ok, or the first refused register, its errno, and how many follow:\n");
 	printf("# PSCI_VERSION, WORKAROUND_1 to 3, bitmaps, levels, new registers, registers\n");
-	printf("# of IDs; CAP: KVM_ENABLE_CAP, INIT: KVM_ARM_VCPU_INIT\n#\n");
+	printf("# of IDs; INIT: KVM_ARM_VCPU_INIT\n#\n");
 
 	printf("# %-39s", "source");
 	for (j = 0; j < NR_DESTS; j++)
@@ -991,6 +922,8 @@ int main(void)
 	ksft_print_header();
 	test_disable_default_vgic();
 	opt_in_require();
+	if (!__abi_open())
+		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 
 	for (i = 0; i < NR_ROWS; i++) {
 		/* Without a vCPU only the VM's file descriptor can be used. */
@@ -998,7 +931,6 @@ int main(void)
 			add_case(check_cell, i * NR_DESTS + j, rows[i].name);
 	}
 	for (i = 0; i < ARRAY_SIZE(pmr_rows); i++) {
-		add_case(check_pmr, i * NR_DESTS + OLDER, pmr_rows[i]);
 		add_case(check_pmr, i * NR_DESTS + STOCK, pmr_rows[i]);
 		add_case(check_pmr, i * NR_DESTS + ALL, pmr_rows[i]);
 	}

@@ -3,11 +3,13 @@
  * opt_in_absent - A VM that has not opted in to anything sees no change.
  *
  * What a VM can opt in to must not be seen, listed or accepted in any other VM,
- * in any mode, even while some VM has opted in to everything. In the modes c
- * and check there is nothing to opt in to. Each case is run in each of the
- * modes, while a VM exists that has opted in to everything, and compares with a
- * VM that was created before that one. The expected errors are those of a
- * kernel without these features.
+ * in any mode, even while some VM has opted in to everything. What there is does
+ * not depend on the mode. Each case is run in each of the modes, while a VM exists
+ * that has opted in to everything, and compares with a VM that was created before
+ * that one. The expected errors are those of a kernel without these features.
+ *
+ * A host that was booted with kvm-arm.abi_opt_in=0 has nothing to opt in to: then
+ * no VM has opted in, and the cases that need one are skipped.
  */
 #include <asm/kvm_migration.h>
 #include <errno.h>
@@ -28,7 +30,6 @@
 static const char * const modes[] = { "rust", "c", "check" };
 
 #define NR_MODES	ARRAY_SIZE(modes)
-#define MODE_RUST	0
 
 /* Created before any VM opted in, and its list of registers at that time */
 static struct kvm_vm *first_vm;
@@ -36,7 +37,7 @@ static struct kvm_vcpu *first;
 static struct kvm_reg_list *first_list;
 static u64 first_masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 
-/* The VM that has opted in to everything */
+/* The VM that has opted in to everything, if there is anything */
 static struct kvm_vm *rich_vm;
 static struct kvm_vcpu *rich[2];
 
@@ -49,6 +50,8 @@ static void use_rich(void)
 {
 	u64 val;
 
+	if (!rich_vm)
+		return;
 	level_expect_set(rich[0], 0, LEVELS_LOWEST, 0, level_host(rich[0], 0));
 	test_expect(!one_reg_get(rich[1],
 				 KVM_REG_ARM_STD_BMAP | KVM_REG_ARM_SCOPE_VM,
@@ -179,22 +182,23 @@ static void expect_no_vm_reg(int fd, u64 id)
 	 */
 	ret = one_reg(fd, KVM_GET_ONE_REG, id, (u64)&val);
 	test_expect(ret == ENODEV, "GET %#lx: %s", id, strerror(ret));
-	ret = one_reg(fd, KVM_GET_ONE_REG, id, (u64)user_hole);
-	test_expect(ret == ENODEV, "GET %#lx, bad pointer: %s", id,
-		    strerror(ret));
-	test_expect(val == OPT_IN_CANARY, "GET %#lx wrote to memory", id);
-
 	ret = one_reg(fd, KVM_SET_ONE_REG, id, (u64)&val);
 	test_expect(ret == EINVAL, "SET %#lx: %s", id, strerror(ret));
-	ret = one_reg(fd, KVM_SET_ONE_REG, id, (u64)user_hole);
-	test_expect(ret == EINVAL, "SET %#lx, bad pointer: %s", id,
-		    strerror(ret));
+	ret = one_reg(fd, KVM_ARM_VM_GET_ONE_REG, id, (u64)&val);
+	test_expect(ret == EINVAL, "VM_GET %#lx: %s", id, strerror(ret));
+	ret = one_reg(fd, KVM_ARM_VM_SET_ONE_REG, id, (u64)&val);
+	test_expect(ret == EINVAL, "VM_SET %#lx: %s", id, strerror(ret));
+	test_expect(val == OPT_IN_CANARY, "GET %#lx wrote to memory", id);
 }
 
 static void expect_no_vm_regs(int fd)
 {
+	static const unsigned long cmds[] = {
+		KVM_SET_ONE_REG, KVM_GET_REG_LIST, KVM_ARM_VM_GET_ONE_REG,
+		KVM_ARM_VM_SET_ONE_REG, KVM_ARM_VM_GET_REG_LIST,
+	};
 	struct kvm_reg_list list = { .n = 0 };
-	int i, ret;
+	int i, j, ret;
 
 	for (i = 0; i < first_list->n; i++)
 		expect_no_vm_reg(fd, first_list->reg[i]);
@@ -203,23 +207,16 @@ static void expect_no_vm_regs(int fd)
 	for (i = 0; i < NR_FW_REGS; i++)
 		expect_no_vm_reg(fd, fw_regs[i].id | KVM_REG_ARM_SCOPE_VM);
 
-	ret = one_reg_list(fd, &list);
-	test_expect(ret == EINVAL && !list.n, "KVM_GET_REG_LIST: %s, n %llu",
-		    strerror(ret), list.n);
-
-	/* A request that is not a VM ioctl ignores its argument. */
-	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
-		ret = one_reg_list(fd, (void *)user_bad_pointers[i]);
-		test_expect(ret == EINVAL, "KVM_GET_REG_LIST: %s",
-			    strerror(ret));
-		ret = ioctl(fd, KVM_SET_ONE_REG,
-			    user_bad_pointers[i]) ? errno : 0;
-		test_expect(ret == EINVAL, "KVM_SET_ONE_REG: %s",
-			    strerror(ret));
-		ret = ioctl(fd, KVM_GET_ONE_REG,
-			    user_bad_pointers[i]) ? errno : 0;
-		test_expect(ret == EFAULT, "KVM_GET_ONE_REG: %s",
-			    strerror(ret));
+	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
+		ret = ioctl(fd, cmds[i], &list) ? errno : 0;
+		test_expect(ret == EINVAL && !list.n, "%#lx: %s, n %llu",
+			    cmds[i], strerror(ret), list.n);
+		/* A request that is not a VM ioctl ignores its argument. */
+		for (j = 0; j < NR_USER_BAD_POINTERS; j++) {
+			ret = ioctl(fd, cmds[i], user_bad_pointers[j]) ? errno : 0;
+			test_expect(ret == EINVAL, "%#lx at %#lx: %s", cmds[i],
+				    user_bad_pointers[j], strerror(ret));
+		}
 	}
 }
 
@@ -286,63 +283,74 @@ static void check_ranges(int mode)
 
 /* ---- Opting in ---- */
 
-static void check_capabilities(int mode)
+/* There are no capabilities next to it. */
+static void expect_no_other_cap(struct kvm_vm *vm)
 {
+	u32 cap;
+
+	for (cap = KVM_CAP_ARM_MIGRATION - 32; cap < KVM_CAP_ARM_MIGRATION + 32; cap++) {
+		struct kvm_enable_cap enable = { .cap = cap };
+
+		if (cap == KVM_CAP_ARM_MIGRATION)
+			continue;
+		test_expect(!kvm_check_cap(cap) && !vm_check_cap(vm, cap),
+			    "%#x is there", cap);
+		test_expect(ioctl(vm->fd, KVM_ENABLE_CAP, &enable) &&
+			    errno == EINVAL, "%#x can be enabled", cap);
+	}
+}
+
+static void check_capability(int mode)
+{
+	int ret, all = rich_vm ? OPT_IN_ALL : 0;
 	struct kvm_vm *vm;
-	int i, val, want, ret;
 
 	abi_set_mode(modes[mode]);
 	use_rich();
 	vm = vm_create(1);
-	for (i = 0; i < NR_OPT_INS; i++) {
-		want = mode == MODE_RUST ? opt_ins[i].value : 0;
-		val = kvm_check_cap(opt_ins[i].cap);
-		test_expect(val == want, "/dev/kvm: %s is %#x, expected %#x",
-			    opt_ins[i].name, val, want);
-		val = vm_check_cap(vm, opt_ins[i].cap);
-		test_expect(val == want, "VM: %s is %#x, expected %#x",
-			    opt_ins[i].name, val, want);
-		val = vm_check_cap(rich_vm, opt_ins[i].cap);
-		test_expect(val == opt_ins[i].value, "opted in: %s is %#x",
-			    opt_ins[i].name, val);
-
-		if (mode == MODE_RUST)
-			continue;
-		ret = opt_in_enable(vm->fd, opt_ins[i].cap, opt_ins[i].arg);
-		test_expect(ret == EINVAL, "%s can be enabled: %s",
-			    opt_ins[i].name, strerror(ret));
+	ret = kvm_check_cap(KVM_CAP_ARM_MIGRATION);
+	test_expect(ret == all, "/dev/kvm: %#x", ret);
+	ret = opt_in_get(vm->fd);
+	test_expect(!ret, "new VM: %#x", ret);
+	ret = opt_in_get(first_vm->fd);
+	test_expect(!ret, "first VM: %#x", ret);
+	if (rich_vm) {
+		ret = opt_in_get(rich_vm->fd);
+		test_expect(ret == OPT_IN_ALL, "VM that opted in: %#x", ret);
 	}
-
-	/* Refused requests do not take effect in the mode rust either. */
-	abi_set_mode("rust");
+	expect_no_other_cap(vm);
 	opt_in_expect_parts(vm, 0, "in the end");
 	kvm_vm_free(vm);
 }
 
-/* A VM opts in to levels, and tries to opt in to more in another mode. */
-static void check_no_more(int mode)
+/* In this mode, and kept in all others */
+static void check_opting_in(int mode)
 {
 	struct kvm_vm *vm = vm_create(1);
-	int i, val, ret, want = mode == MODE_RUST ? 0 : EINVAL;
-
-	abi_set_mode("rust");
-	ret = opt_in_enable(vm->fd, KVM_CAP_ARM_FEATURE_LEVELS, 0);
-	test_expect(!ret, "levels: %s", strerror(ret));
+	struct kvm_vcpu *vcpu;
+	int i, ret;
+	u32 parts;
 
 	abi_set_mode(modes[mode]);
-	for (i = 0; i < NR_OPT_INS; i++) {
-		val = vm_check_cap(vm, opt_ins[i].cap);
-		test_expect(val == (i == OPT_IN_LEVELS || mode == MODE_RUST ?
-				    opt_ins[i].value : 0), "%s is %#x",
-			    opt_ins[i].name, val);
-		if (i == OPT_IN_LEVELS)
-			continue;
-		ret = opt_in_enable(vm->fd, opt_ins[i].cap, opt_ins[i].arg);
-		test_expect(ret == want, "%s: %s", opt_ins[i].name,
-			    strerror(ret));
+	if (!rich_vm) {
+		for (i = 0; i <= NR_OPT_INS; i++) {
+			ret = opt_in_enable(vm->fd, i < NR_OPT_INS ? BIT(i) : 0);
+			test_expect(ret == EINVAL, "place %d: %s", i,
+				    strerror(ret));
+		}
+		opt_in_expect_parts(vm, 0, "refused");
+		goto out;
 	}
-	opt_in_expect_parts(vm, mode == MODE_RUST ? OPT_IN_PARTS_ALL :
-			    BIT(OPT_IN_PART_LEVELS), modes[mode]);
+
+	ret = opt_in_enable(vm->fd, OPT_IN_ALL);
+	test_expect(!ret, "all: %s", strerror(ret));
+	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code, &vcpu);
+	for (i = 0; i < NR_MODES; i++) {
+		abi_set_mode(modes[i]);
+		parts = opt_in_probe(vcpu);
+		test_expect(parts == OPT_IN_ALL, "in %s: %#x", modes[i], parts);
+	}
+out:
 	kvm_vm_free(vm);
 }
 
@@ -357,8 +365,10 @@ static void check_parts(int mode)
 	test_expect(!parts, "new VM: parts %#x", parts);
 	parts = opt_in_probe(first);
 	test_expect(!parts, "first VM: parts %#x", parts);
-	parts = opt_in_probe(rich[0]);
-	test_expect(parts == OPT_IN_PARTS_ALL, "opted in: parts %#x", parts);
+	if (rich_vm) {
+		parts = opt_in_probe(rich[0]);
+		test_expect(parts == OPT_IN_ALL, "opted in: parts %#x", parts);
+	}
 	kvm_vm_free(vm);
 }
 
@@ -402,7 +412,7 @@ static void expect_pmr(struct vgic_v2 *v, bool canonical)
 
 static void check_vgic_v2(int mode)
 {
-	int ret, want = mode == MODE_RUST ? 0 : ENXIO;
+	int ret, want = rich_vm ? 0 : ENXIO;
 	struct vgic_v2 v;
 
 	if (!has_vgic_v2)
@@ -414,18 +424,14 @@ static void check_vgic_v2(int mode)
 	test_expect(ret == want, "HAS_ATTR: %s", strerror(ret));
 	ret = canonical_pmr(v.fd, KVM_GET_DEVICE_ATTR);
 	test_expect(ret == ENXIO, "GET_ATTR: %s", strerror(ret));
-	if (mode != MODE_RUST) {
+	if (rich_vm) {
+		expect_pmr(&canonical_gic, true);
+	} else {
 		ret = canonical_pmr(v.fd, KVM_SET_DEVICE_ATTR);
 		test_expect(ret == ENXIO, "SET_ATTR: %s", strerror(ret));
 	}
-
-	expect_pmr(&canonical_gic, true);
 	expect_pmr(&v, false);
 	expect_pmr(&plain_gic, false);
-	if (mode != MODE_RUST) {
-		abi_set_mode("rust");
-		expect_pmr(&v, false);
-	}
 	vgic_v2_free(&v);
 }
 
@@ -435,13 +441,12 @@ static const struct test_case checks[] = {
 	{ "scopes: any register with one of bits 28-31 is ENOENT",
 	  check_scope },
 	{ "PSCI_VERSION: may change after the first run", check_psci_version },
-	{ "VM's fd: GET_ONE_REG is ENODEV, SET and the list EINVAL",
-	  check_vm_regs },
+	{ "VM's fd: the ioctls of registers are those of any VM", check_vm_regs },
 	{ "masks: ranges but 0 are EINVAL, the array untouched", check_ranges },
-	{ "capabilities: only in mode rust, and kept by the VM that has them",
-	  check_capabilities },
-	{ "capabilities: a VM that opted in keeps them, gets more only in mode rust",
-	  check_no_more },
+	{ "capability: what there is, and nothing in a VM that has not opted in",
+	  check_capability },
+	{ "capability: a VM can opt in, and keeps it in all modes",
+	  check_opting_in },
 	{ "behaviour: no part of it, and all parts in the VM that opted in",
 	  check_parts },
 	{ "GICv3: no CANONICAL_PMR", check_vgic_v3 },
@@ -460,16 +465,17 @@ static void create_vms(void)
 	if (has_vgic_v2)
 		plain_gic = vgic_v2_create_one(fw_guest_code);
 
+	if (!kvm_has_cap(KVM_CAP_ARM_MIGRATION))
+		return;
+
 	rich_vm = opt_in_vm_create(OPT_IN_ALL, 2, true, fw_guest_code, rich);
 	vcpu_set_reg(rich[0], KVM_REG_ARM_PSCI_VERSION, PSCI_VERSION(1, 1));
 	fw_expect_x0(rich[0], PSCI_0_2_FN_PSCI_VERSION, 0, PSCI_VERSION(1, 1));
 
 	if (has_vgic_v2) {
 		canonical_gic = vgic_v2_create_one(fw_guest_code);
-		opt_in_begin();
 		TEST_ASSERT_EQ(canonical_pmr(canonical_gic.fd,
 					     KVM_SET_DEVICE_ATTR), 0);
-		opt_in_end();
 	}
 }
 
@@ -478,10 +484,13 @@ int main(void)
 	static struct test_case cases[NR_MODES * ARRAY_SIZE(checks)];
 	int i, j, nr = 0;
 
-	opt_in_require();
+	if (!abi_open())
+		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
 	ksft_print_header();
 	user_mem_create(1);
 	create_vms();
+	if (!rich_vm)
+		ksft_print_msg("There is nothing to opt in to\n");
 
 	for (i = 0; i < NR_MODES; i++) {
 		for (j = 0; j < ARRAY_SIZE(checks); j++)

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * opt_in_errors - KVM_ENABLE_CAP of the capabilities that a VM can opt in to:
- * what is refused, and that each one enables its own feature only.
+ * opt_in_errors - KVM_ENABLE_CAP of KVM_CAP_ARM_MIGRATION: what is refused, and that
+ * each bit enables its own feature only.
  *
  * Refused with EINVAL: flags, pad and args that have no meaning yet and are not
- * zero, unknown ranges, and a VM that has a vCPU already. A VMM can rely on
- * this to find out what a later kernel has, and on a refusal to have no effect.
- * What a VM has enabled is derived from its behaviour, see opt_in_probe.h.
+ * zero, unknown bits, and a VM that has a vCPU already. A VMM can rely on this to
+ * find out what a later kernel has, and on a refusal to have no effect. What a VM
+ * has enabled is derived from its behaviour, see opt_in_probe.h, and must be what
+ * KVM_CHECK_EXTENSION returns.
  */
 #include <asm/kvm_migration.h>
 #include <errno.h>
@@ -23,12 +24,12 @@ static int enable(int fd, const struct kvm_enable_cap *cap)
 	return ioctl(fd, KVM_ENABLE_CAP, cap) ? errno : 0;
 }
 
-/* A valid KVM_ENABLE_CAP for opt_ins[@nr], to be modified by the caller */
-static struct kvm_enable_cap good(int nr)
+/* A valid KVM_ENABLE_CAP, to be modified by the caller */
+static struct kvm_enable_cap good(u64 set)
 {
 	return (struct kvm_enable_cap) {
-		.cap = opt_ins[nr].cap,
-		.args = { opt_ins[nr].arg },
+		.cap = KVM_CAP_ARM_MIGRATION,
+		.args = { set },
 	};
 }
 
@@ -38,99 +39,67 @@ static void __expect_refused(int line, struct kvm_vm *vm,
 {
 	int ret = enable(vm->fd, cap);
 
-	__test_expect(line, ret == EINVAL, "%#x, %s %#lx: %s", cap->cap, what,
-		      val, strerror(ret));
+	__test_expect(line, ret == EINVAL, "%#llx, %s %#lx: %s", cap->args[0],
+		      what, val, strerror(ret));
 }
 
 #define expect_refused(...)	__expect_refused(__LINE__, __VA_ARGS__)
 
-/* Cases run in the mode rust, where every capability is available. */
-static struct kvm_vm *begin(void)
+/* At the end the VM must have exactly this. */
+static void finish(struct kvm_vm *vm, u32 set)
 {
-	opt_in_begin();
-	return vm_create(1);
-}
-
-/* At the end the VM must have exactly these parts. */
-static void finish(struct kvm_vm *vm, u32 parts)
-{
-	opt_in_end();
-	opt_in_expect_parts(vm, parts, "in the end");
+	opt_in_expect_parts(vm, set, "in the end");
 	kvm_vm_free(vm);
 }
 
-/* ---- Which capabilities there are ---- */
+/* ---- What there is ---- */
 
-static void check_extensions(int unused)
+static void __expect_has(int line, int fd, u32 set, const char *when)
 {
-	struct kvm_vm *vm = begin();
-	int i, j, ret;
+	int ret = opt_in_get(fd);
 
-	for (i = 0; i < NR_OPT_INS; i++) {
-		ret = kvm_check_cap(opt_ins[i].cap);
-		test_expect(ret == opt_ins[i].value, "/dev/kvm: %s is %#x",
-			    opt_ins[i].name, ret);
-		ret = vm_check_cap(vm, opt_ins[i].cap);
-		test_expect(ret == opt_ins[i].value, "VM: %s is %#x",
-			    opt_ins[i].name, ret);
-	}
-
-	/* None of them changes what is reported for the others. */
-	for (i = 0; i < NR_OPT_INS; i++) {
-		opt_in(vm, opt_ins[i].cap, opt_ins[i].arg);
-		opt_in_begin();
-		for (j = 0; j < NR_OPT_INS; j++) {
-			ret = vm_check_cap(vm, opt_ins[j].cap);
-			test_expect(ret == opt_ins[j].value, "%s is %#x",
-				    opt_ins[j].name, ret);
-		}
-	}
-	finish(vm, OPT_IN_PARTS_ALL);
+	__test_expect(line, ret == set, "%s: %#x, expected %#x", when, ret, set);
 }
 
-static void check_numbers(int unused)
+#define expect_has(...)		__expect_has(__LINE__, __VA_ARGS__)
+
+static void check_extension(int unused)
 {
-	static const u32 caps[NR_OPT_INS] = {
-		0x41524d01, 0x41524d02, 0x41524d03, 0x41524d04, 0x41524d05,
-	};
-	struct kvm_vm *vm = begin();
-	u32 cap;
-	int i;
+	struct kvm_vm *vm = vm_create(1), *other = vm_create(1);
+	int kvm_fd = open_kvm_dev_path_or_exit(), i;
+	u32 set = 0;
 
-	for (i = 0; i < NR_OPT_INS; i++)
-		test_expect(opt_ins[i].cap == caps[i], "%s is %#x",
-			    opt_ins[i].name, opt_ins[i].cap);
-
-	/* No other number is a capability. */
-	for (cap = 0x41524cf0; cap < 0x41524d20; cap++) {
-		if (cap >= caps[0] && cap <= caps[NR_OPT_INS - 1])
-			continue;
-		test_expect(!vm_check_cap(vm, cap), "%#x is there", cap);
-		test_expect(opt_in_enable(vm->fd, cap, 0) == EINVAL,
-			    "%#x can be enabled", cap);
+	test_expect(KVM_CAP_ARM_MIGRATION == 0x41524d10, "another number");
+	expect_has(vm->fd, 0, "new VM");
+	for (i = 0; i < NR_OPT_INS; i++) {
+		opt_in(vm, BIT(i));
+		set = opt_in_complete(set | BIT(i));
+		expect_has(vm->fd, set, opt_in_names[i]);
+		expect_has(other->fd, 0, "another VM");
+		expect_has(kvm_fd, OPT_IN_ALL, "/dev/kvm");
 	}
-	finish(vm, 0);
+	finish(vm, OPT_IN_ALL);
+	finish(other, 0);
+	close(kvm_fd);
 }
 
 static void check_supported_ranges(int unused)
 {
-	struct kvm_vm *vm, *other = begin();
-	u64 arg;
+	struct kvm_vm *vm, *other = vm_create(1);
+	u64 set;
 	int ret;
 
-	for (arg = 2; arg <= OPT_IN_RANGES; arg += 2) {
-		vm = begin();
-		test_expect(!opt_in_enable(vm->fd, KVM_CAP_ARM_REG_MASK_RANGES,
-					   arg), "%#lx is refused", arg);
+	for (set = 0; set <= OPT_IN_RANGES; set += 2) {
+		vm = vm_create(1);
+		opt_in(vm, set);
 		ret = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-		test_expect(ret == (1 | arg), "ranges of the VM %#x", ret);
+		test_expect(ret == (1 | set), "ranges of the VM %#x", ret);
 		ret = vm_check_cap(other,
 				   KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 		test_expect(ret == 1, "ranges of another VM %#x", ret);
 		ret = kvm_check_cap(KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 		test_expect(ret == 1, "ranges of /dev/kvm %#x", ret);
-		finish(vm, (arg & 2 ? BIT(OPT_IN_PART_GIC_RANGE) : 0) |
-			   (arg & 4 ? BIT(OPT_IN_PART_FW_RANGE) : 0));
+		finish(vm, set);
 	}
 	finish(other, 0);
 }
@@ -139,8 +108,8 @@ static void check_supported_ranges(int unused)
 
 static void check_flags(int nr)
 {
-	struct kvm_enable_cap cap = good(nr);
-	struct kvm_vm *vm = begin();
+	struct kvm_enable_cap cap = good(BIT(nr));
+	struct kvm_vm *vm = vm_create(1);
 	int bit;
 
 	for (bit = 0; bit < 32; bit++) {
@@ -154,8 +123,8 @@ static void check_flags(int nr)
 
 static void check_pad(int nr)
 {
-	struct kvm_enable_cap cap = good(nr);
-	struct kvm_vm *vm = begin();
+	struct kvm_enable_cap cap = good(BIT(nr));
+	struct kvm_vm *vm = vm_create(1);
 	int i;
 
 	for (i = 0; i < sizeof(cap.pad); i++) {
@@ -172,60 +141,52 @@ static void check_pad(int nr)
 
 static void check_args(int nr)
 {
-	struct kvm_enable_cap cap = good(nr);
-	struct kvm_vm *vm = begin();
+	struct kvm_enable_cap cap = good(BIT(nr));
+	struct kvm_vm *vm = vm_create(1);
 	int i, bit;
 
-	/* args[0] of this capability is the set of ranges. */
-	for (i = nr == OPT_IN_MASKS; i < ARRAY_SIZE(cap.args); i++) {
+	for (i = 1; i < ARRAY_SIZE(cap.args); i++) {
 		for (bit = 0; bit < 64; bit++) {
 			cap.args[i] = BIT(bit);
 			expect_refused(vm, &cap, "args", cap.args[i]);
 		}
 		cap.args[i] = ~0UL;
 		expect_refused(vm, &cap, "args", cap.args[i]);
-		cap.args[i] = i ? 0 : opt_ins[nr].arg;
+		cap.args[i] = 0;
 	}
 	finish(vm, 0);
 }
 
-/* No range, the range that every VM has, and unknown ranges */
-static void check_ranges(int had)
+/* Alone, and with what there is; a VM keeps what it has. */
+static void check_unknown_bits(int had)
 {
-	struct kvm_enable_cap cap = good(OPT_IN_MASKS);
-	struct kvm_vm *vm = begin();
-	u64 arg;
+	struct kvm_vm *vm = vm_create(1);
+	struct kvm_enable_cap cap;
 	int bit;
 
-	if (had)
-		opt_in(vm, KVM_CAP_ARM_REG_MASK_RANGES, had);
-	opt_in_begin();
-
-	for (arg = 0; arg < 64; arg++) {
-		if (arg == 2 || arg == 4 || arg == 6)
-			continue;
-		cap.args[0] = arg;
-		expect_refused(vm, &cap, "ranges", arg);
+	opt_in(vm, had);
+	for (bit = NR_OPT_INS; bit < 64; bit++) {
+		cap = good(BIT(bit));
+		expect_refused(vm, &cap, "bit", bit);
+		cap = good(BIT(bit) | OPT_IN_ALL);
+		expect_refused(vm, &cap, "bit and all", bit);
 	}
-	for (bit = 3; bit < 64; bit++) {
-		cap.args[0] = BIT(bit);
-		expect_refused(vm, &cap, "ranges", cap.args[0]);
-		cap.args[0] = BIT(bit) | OPT_IN_RANGES;
-		expect_refused(vm, &cap, "ranges", cap.args[0]);
-	}
-	finish(vm, had ? BIT(OPT_IN_PART_GIC_RANGE) : 0);
+	cap = good(~0UL);
+	expect_refused(vm, &cap, "all bits", 0);
+	finish(vm, had);
 }
 
 /* Once there is a vCPU, initialised or not */
 static void check_too_late(int nr)
 {
-	struct kvm_enable_cap cap = good(nr);
-	struct kvm_vm *bare = vm_create_barebones(), *vm = begin();
+	struct kvm_enable_cap cap = good(BIT(nr)), none = good(0);
+	struct kvm_vm *bare = vm_create_barebones(), *vm = vm_create(1);
 	struct kvm_vcpu *raw = __vm_vcpu_add(bare, 0), *vcpu;
 	struct kvm_vcpu_init init;
 	u32 parts;
 
 	expect_refused(bare, &cap, "vCPU not initialised", 0);
+	expect_refused(bare, &none, "vCPU not initialised", 0);
 	kvm_get_default_vcpu_target(bare, &init);
 	init.features[0] = BIT(KVM_ARM_VCPU_PSCI_0_2);
 	vcpu_ioctl(raw, KVM_ARM_VCPU_INIT, &init);
@@ -235,26 +196,27 @@ static void check_too_late(int nr)
 	expect_refused(bare, &cap, "vCPU that has run", 0);
 	parts = opt_in_probe(raw);
 	test_expect(!parts, "parts %#x", parts);
+	expect_has(bare->fd, 0, "refused");
 	kvm_vm_free(bare);
 
 	/* Not even what the VM has enabled already */
-	test_expect(!enable(vm->fd, &cap), "%s is refused", opt_ins[nr].name);
+	test_expect(!enable(vm->fd, &cap), "%s is refused", opt_in_names[nr]);
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&vcpu);
 	expect_refused(vm, &cap, "again", 0);
-	opt_in_end();
+	expect_refused(vm, &none, "nothing", 0);
 	parts = opt_in_probe(vcpu);
-	test_expect(parts == opt_in_cap_parts(opt_ins[nr].cap), "parts %#x",
-		    parts);
+	test_expect(parts == opt_in_complete(BIT(nr)), "parts %#x", parts);
+	expect_has(vm->fd, opt_in_complete(BIT(nr)), "too late");
 	kvm_vm_free(vm);
 }
 
 static void check_bad_pointers(int unused)
 {
-	struct kvm_vm *vm = begin();
-	struct kvm_enable_cap cap;
+	struct kvm_vm *vm = vm_create(1);
+	struct kvm_enable_cap cap = good(OPT_IN_ALL);
 	u8 *p;
-	int i, nr, ret;
+	int i, ret;
 
 	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
 		ret = enable(vm->fd, (void *)user_bad_pointers[i]);
@@ -263,145 +225,113 @@ static void check_bad_pointers(int unused)
 	}
 
 	/* The whole structure must be readable, including the pad. */
-	for (nr = 0; nr < NR_OPT_INS; nr++) {
-		cap = good(nr);
-		p = user_hole - sizeof(cap) + 1;
-		memcpy(p, &cap, sizeof(cap) - 1);
-		ret = enable(vm->fd, (void *)p);
-		test_expect(ret == EFAULT, "%s: %s", opt_ins[nr].name,
-			    strerror(ret));
-	}
+	p = user_hole - sizeof(cap) + 1;
+	memcpy(p, &cap, sizeof(cap) - 1);
+	ret = enable(vm->fd, (void *)p);
+	test_expect(ret == EFAULT, "%s", strerror(ret));
 	finish(vm, 0);
 }
 
-/* The capabilities are those of VMs. */
+/* The capability is one of VMs. */
 static void check_other_fds(int unused)
 {
-	struct kvm_enable_cap cap;
-	struct kvm_vm *vm = begin();
+	struct kvm_enable_cap cap = good(OPT_IN_ALL);
+	struct kvm_vm *vm = vm_create(1);
 	struct kvm_vcpu *vcpu;
-	int kvm_fd = open_kvm_dev_path_or_exit(), nr, ret;
+	int kvm_fd = open_kvm_dev_path_or_exit(), ret;
 	u32 parts;
 
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&vcpu);
-	for (nr = 0; nr < NR_OPT_INS; nr++) {
-		cap = good(nr);
-		ret = enable(vcpu->fd, &cap);
-		test_expect(ret == EINVAL, "vCPU, %s: %s", opt_ins[nr].name,
-			    strerror(ret));
-		ret = enable(kvm_fd, &cap);
-		test_expect(ret == EINVAL, "/dev/kvm, %s: %s", opt_ins[nr].name,
-			    strerror(ret));
-	}
-	opt_in_end();
+	ret = enable(vcpu->fd, &cap);
+	test_expect(ret == EINVAL, "vCPU: %s", strerror(ret));
+	ret = enable(kvm_fd, &cap);
+	test_expect(ret == EINVAL, "/dev/kvm: %s", strerror(ret));
 	parts = opt_in_probe(vcpu);
 	test_expect(!parts, "parts %#x", parts);
 	close(kvm_fd);
 	kvm_vm_free(vm);
 }
 
-/* A protected VM, hidden from the host, has none of the capabilities. */
+/* A protected VM, hidden from the host, can have nothing of it. */
 static void check_protected_vm(int unused)
 {
 	int kvm_fd = open_kvm_dev_path_or_exit(), fd, nr, ret;
 	struct kvm_enable_cap cap;
 	u32 parts;
 
-	opt_in_begin();
 	fd = ioctl(kvm_fd, KVM_CREATE_VM, KVM_VM_TYPE_ARM_PROTECTED);
 	close(kvm_fd);
-	if (fd < 0) {
-		opt_in_end();
+	if (fd < 0)
 		return test_skip("no protected VMs here");
-	}
 
-	for (nr = 0; nr < NR_OPT_INS; nr++) {
-		cap = good(nr);
-		ret = opt_in_check(fd, cap.cap);
-		test_expect(!ret, "%s is %#x", opt_ins[nr].name, ret);
+	expect_has(fd, 0, "protected VM");
+	for (nr = 0; nr <= NR_OPT_INS; nr++) {
+		cap = good(nr < NR_OPT_INS ? BIT(nr) : 0);
 		ret = enable(fd, &cap);
-		test_expect(ret == EINVAL, "%s: %s", opt_ins[nr].name,
+		test_expect(ret == EINVAL, "%#llx: %s", cap.args[0],
 			    strerror(ret));
 	}
 	parts = opt_in_probe_vm(fd);
 	test_expect(!parts, "parts %#x", parts);
 	close(fd);
-	opt_in_end();
 }
 
-/* ---- What they enable ---- */
+/* ---- What is enabled ---- */
 
 static void check_twice(int nr)
 {
-	struct kvm_vm *vm = begin();
-	struct kvm_enable_cap cap = good(nr), bad = cap;
+	struct kvm_vm *vm = vm_create(1);
+	struct kvm_enable_cap cap = good(BIT(nr)), bad = cap, none = good(0);
 	int i, ret;
 
 	bad.flags = 1;
 	for (i = 0; i < 3; i++) {
 		ret = enable(vm->fd, &cap);
-		test_expect(!ret, "%s again: %s", opt_ins[nr].name,
+		test_expect(!ret, "%s again: %s", opt_in_names[nr],
 			    strerror(ret));
+		/* To ask for nothing is to have what there was. */
+		ret = enable(vm->fd, &none);
+		test_expect(!ret, "nothing: %s", strerror(ret));
 		/* A refused request does not disable what is enabled. */
 		expect_refused(vm, &bad, "flags", bad.flags);
 	}
-	finish(vm, opt_in_cap_parts(cap.cap));
+	finish(vm, opt_in_complete(BIT(nr)));
 }
 
-static void check_ranges_add_up(int first)
+/* All at once, or one by one in either order */
+enum order { AT_ONCE, ASCENDING, DESCENDING };
+
+static void try_combination(u32 want, enum order order)
 {
-	struct kvm_enable_cap cap = good(OPT_IN_MASKS);
-	const u32 parts = BIT(OPT_IN_PART_GIC_RANGE) | BIT(OPT_IN_PART_FW_RANGE);
-	struct kvm_vm *vm = begin();
+	struct kvm_vm *vm = vm_create(1);
+	int i, nr;
 
-	cap.args[0] = BIT(first);
-	test_expect(!enable(vm->fd, &cap), "refused");
-	test_expect(!enable(vm->fd, &cap), "refused again");
-	test_expect(opt_in_probe_vm(vm->fd) == (first == KVM_ARM_GIC_RANGE ?
-						BIT(OPT_IN_PART_GIC_RANGE) :
-						BIT(OPT_IN_PART_FW_RANGE)),
-		    "not only range %d", first);
-	cap.args[0] ^= OPT_IN_RANGES;
-	test_expect(!enable(vm->fd, &cap), "the other one is refused");
-	test_expect(opt_in_probe_vm(vm->fd) == parts, "not both ranges");
-	/* A subset of what it has is accepted. */
-	test_expect(!enable(vm->fd, &cap), "refused in the end");
-	finish(vm, parts);
-}
-
-static void try_combination(u32 want, bool descending)
-{
-	struct kvm_vm *vm = begin();
-	int i, part, ret;
-
-	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
-		part = descending ? NR_OPT_IN_PARTS - 1 - i : i;
-		if (!(want & BIT(part)))
-			continue;
-		ret = opt_in_enable(vm->fd, opt_in_parts[part].cap,
-				    opt_in_parts[part].arg);
-		test_expect(!ret, "%s of %#x: %s", opt_in_parts[part].name,
-			    want, strerror(ret));
+	if (order == AT_ONCE)
+		opt_in(vm, want);
+	for (i = 0; i < NR_OPT_INS && order != AT_ONCE; i++) {
+		nr = order == DESCENDING ? NR_OPT_INS - 1 - i : i;
+		if (want & BIT(nr))
+			opt_in(vm, BIT(nr));
 	}
-	finish(vm, want);
+	finish(vm, opt_in_complete(want));
 }
 
-static void check_combinations(int unused)
+static void check_combinations(int order)
 {
 	u32 want;
 
-	for (want = 0; want <= OPT_IN_PARTS_ALL; want++)
-		try_combination(want, false);
+	for (want = 0; want <= OPT_IN_ALL; want++)
+		try_combination(want, order);
 }
 
 static void check_descending_pairs(int unused)
 {
 	int i, j;
 
-	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
+	for (i = 0; i < NR_OPT_INS; i++) {
 		for (j = 0; j < i; j++)
-			try_combination(BIT(i) | BIT(j), true);
+			try_combination(BIT(i) | BIT(j), DESCENDING);
 	}
 }
 
@@ -414,21 +344,20 @@ static const struct test_case each[] = {
 };
 
 static const struct test_case once[] = {
-	{ "KVM_CHECK_EXTENSION: the same on /dev/kvm and any VM",
-	  check_extensions },
-	{ "numbers: five, and no others around them", check_numbers },
+	{ "KVM_CHECK_EXTENSION: all on /dev/kvm, on a VM what it has",
+	  check_extension },
 	{ "SUPPORTED_REG_MASK_RANGES: what the VM enabled, 1 elsewhere",
 	  check_supported_ranges },
-	{ "ranges: none, 0 and unknown ones are EINVAL, nothing changed",
-	  check_ranges, 0 },
-	{ "ranges: the same with range 1, which stays the only one",
-	  check_ranges, BIT(KVM_ARM_GIC_RANGE) },
-	{ "ranges: 1, then 2, add up", check_ranges_add_up, KVM_ARM_GIC_RANGE },
-	{ "ranges: 2, then 1, add up", check_ranges_add_up, KVM_ARM_FW_RANGE },
+	{ "unknown bits are EINVAL, nothing changed", check_unknown_bits, 0 },
+	{ "unknown bits are EINVAL in a VM that has range 1, nothing changed",
+	  check_unknown_bits, BIT(OPT_IN_GIC_MASKS) },
 	{ "pointer: a bad one is EFAULT, nothing changed", check_bad_pointers },
 	{ "vCPUs and /dev/kvm: EINVAL, nothing changed", check_other_fds },
-	{ "protected VM: has no capability, EINVAL", check_protected_vm },
-	{ "all combinations: each enables only itself", check_combinations },
+	{ "protected VM: has nothing, EINVAL", check_protected_vm },
+	{ "all combinations at once: each enables only itself",
+	  check_combinations, AT_ONCE },
+	{ "all combinations one by one: the same", check_combinations,
+	  ASCENDING },
 	{ "all pairs, enabled in the other order: the same",
 	  check_descending_pairs },
 };
@@ -444,7 +373,7 @@ int main(void)
 
 	for (i = 0; i < NR_OPT_INS; i++) {
 		for (j = 0; j < ARRAY_SIZE(each); j++)
-			cases[nr++] = opt_in_case(&each[j], opt_ins[i].name, i);
+			cases[nr++] = opt_in_case(&each[j], opt_in_names[i], i);
 	}
 	test_set_plan(nr + ARRAY_SIZE(once));
 	test_run_cases(cases, nr);

@@ -42,11 +42,9 @@ static void wait_us(unsigned int us)
 
 static void *enable(void *unused)
 {
-	const struct opt_in_part_info *p = &opt_in_parts[other.part];
-
 	pthread_barrier_wait(&other.start);
 	wait_us(other.delay);
-	other.ret = opt_in_enable(other.fd, p->cap, p->arg);
+	other.ret = opt_in_enable(other.fd, BIT(other.part));
 	return NULL;
 }
 
@@ -66,11 +64,11 @@ static unsigned int begin_round(pthread_t *thread, int round, int part, int fd)
 /* Whether a VM has a part, as far as this can be read without a vCPU */
 static bool has_part(int fd, int part)
 {
-	struct reg_mask_range range = { .range = part == OPT_IN_PART_GIC_RANGE ?
+	struct reg_mask_range range = { .range = part == OPT_IN_GIC_MASKS ?
 					KVM_ARM_GIC_RANGE : KVM_ARM_FW_RANGE };
 	struct kvm_reg_list list = { .n = 0 };
 
-	if (part == OPT_IN_PART_VM_ONE_REG)
+	if (part == OPT_IN_VM_REGS)
 		return one_reg_list(fd, &list) == E2BIG;
 
 	/* The range exists if the error is about its array. */
@@ -79,7 +77,7 @@ static bool has_part(int fd, int part)
 }
 
 static const int parts[] = {
-	OPT_IN_PART_VM_ONE_REG, OPT_IN_PART_GIC_RANGE, OPT_IN_PART_FW_RANGE,
+	OPT_IN_VM_REGS, OPT_IN_GIC_MASKS, OPT_IN_FW_MASKS,
 };
 
 /* ---- KVM_CREATE_VCPU ---- */
@@ -91,7 +89,6 @@ static void check_create_vcpu(int unused)
 	struct kvm_vm *vm;
 	pthread_t thread;
 
-	opt_in_begin();
 	for (i = 0; i < NR_ROUNDS; i++) {
 		vm = vm_create_barebones();
 		part = parts[i % ARRAY_SIZE(parts)];
@@ -107,17 +104,15 @@ static void check_create_vcpu(int unused)
 		test_expect(!other.ret || other.ret == EINVAL,
 			    "KVM_ENABLE_CAP: %s", strerror(other.ret));
 		test_expect(late == !other.ret, "%s: has %d, returned %s",
-			    opt_in_parts[part].name, late, strerror(other.ret));
+			    opt_in_names[part], late, strerror(other.ret));
 		test_expect(early == late, "%s: had %d with a vCPU, has %d",
-			    opt_in_parts[part].name, early, late);
-		ret = opt_in_enable(vm->fd, opt_in_parts[part].cap,
-				    opt_in_parts[part].arg);
+			    opt_in_names[part], early, late);
+		ret = opt_in_enable(vm->fd, BIT(part));
 		test_expect(ret == EINVAL, "later: %s", strerror(ret));
 		accepted += !other.ret;
 		refused += !!other.ret;
 		kvm_vm_free(vm);
 	}
-	opt_in_end();
 
 	ksft_print_msg("%u accepted, %u refused\n", accepted, refused);
 	test_expect(accepted && refused, "%u accepted, %u refused", accepted,
@@ -135,7 +130,6 @@ static void check_create_in_vain(int unused)
 
 	getrlimit(RLIMIT_NOFILE, &limit);
 	none = (struct rlimit) { 0, limit.rlim_max };
-	opt_in_begin();
 	for (i = 0; i < NR_ROUNDS; i++) {
 		vm = vm_create_barebones();
 		part = parts[i % ARRAY_SIZE(parts)];
@@ -154,13 +148,11 @@ static void check_create_in_vain(int unused)
 		test_expect(!other.ret, "KVM_ENABLE_CAP: %s",
 			    strerror(other.ret));
 		test_expect(has_part(vm->fd, part), "no %s",
-			    opt_in_parts[part].name);
-		test_expect(!opt_in_enable(vm->fd, opt_in_parts[part].cap,
-					   opt_in_parts[part].arg),
+			    opt_in_names[part]);
+		test_expect(!opt_in_enable(vm->fd, BIT(part)),
 			    "refused after it");
 		kvm_vm_free(vm);
 	}
-	opt_in_end();
 }
 
 /* ---- Another KVM_ENABLE_CAP ---- */
@@ -172,25 +164,22 @@ static void check_enable_cap(int unused)
 	pthread_t thread;
 	unsigned int us;
 
-	opt_in_begin();
-	for (i = 0; i < NR_OPT_IN_PARTS * (NR_OPT_IN_PARTS - 1); i++) {
-		a = i % NR_OPT_IN_PARTS;
-		b = a + 1 + i / NR_OPT_IN_PARTS % (NR_OPT_IN_PARTS - 1);
-		b %= NR_OPT_IN_PARTS;
+	for (i = 0; i < NR_OPT_INS * (NR_OPT_INS - 1); i++) {
+		a = i % NR_OPT_INS;
+		b = a + 1 + i / NR_OPT_INS % (NR_OPT_INS - 1);
+		b %= NR_OPT_INS;
 		vm = vm_create(1);
 		us = begin_round(&thread, i, a, vm->fd);
 		pthread_barrier_wait(&other.start);
 		wait_us(us);
-		ret = opt_in_enable(vm->fd, opt_in_parts[b].cap,
-				    opt_in_parts[b].arg);
+		ret = opt_in_enable(vm->fd, BIT(b));
 		kvm_pthread_join(thread, NULL);
 		test_expect(!ret && !other.ret, "%s: %s, %s: %s",
-			    opt_in_parts[b].name, strerror(ret),
-			    opt_in_parts[a].name, strerror(other.ret));
-		opt_in_expect_parts(vm, BIT(a) | BIT(b), "both");
+			    opt_in_names[b], strerror(ret),
+			    opt_in_names[a], strerror(other.ret));
+		opt_in_expect_parts(vm, opt_in_complete(BIT(a) | BIT(b)), "both");
 		kvm_vm_free(vm);
 	}
-	opt_in_end();
 }
 
 /* ---- close() ---- */
@@ -203,7 +192,6 @@ static void check_close(int unused)
 	unsigned int us;
 	int i, fd;
 
-	opt_in_begin();
 	for (i = 0; i < NR_ROUNDS; i++) {
 		fd = ioctl(kvm_fd, KVM_CREATE_VM, NULL);
 		TEST_ASSERT(fd >= 0, "KVM_CREATE_VM");
@@ -221,7 +209,6 @@ static void check_close(int unused)
 		test_expect(now == before, "%d VMs, there were %d", now,
 			    before);
 	}
-	opt_in_end();
 	close(kvm_fd);
 
 	ksft_print_msg("%d served, %d too late\n", served, gone);

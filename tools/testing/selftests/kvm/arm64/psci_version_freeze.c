@@ -4,7 +4,7 @@
  * it.
  *
  * Linux lets userspace change the version while a guest is running. In a VM
- * that opts in to KVM_CAP_ARM_PSCI_VERSION_FREEZE the version is treated like
+ * that opts in to KVM_ARM_MIGRATION_PSCI_FREEZE the version is treated like
  * the bitmaps of services, from the first run of any vCPU on:
  *
  *	a version that the vCPUs cannot have	EINVAL, as before
@@ -200,7 +200,7 @@ static void check_late_vcpu(int unused)
 	test_disable_default_vgic();
 
 	vm = vm_create(2);
-	opt_in(vm, KVM_CAP_ARM_PSCI_VERSION_FREEZE, 0);
+	opt_in(vm, BIT(OPT_IN_FREEZE));
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&early);
 	vcpu_set_reg(early, KVM_REG_ARM_PSCI_VERSION, PSCI_VERSION(1, 2));
@@ -422,7 +422,7 @@ static const struct test_case cases[] = {
 	  check_other_registers },
 	{ "a VM that has not opted in is not affected", check_not_opted_in, 0 },
 	{ "a VM that has opted in to all else is not affected",
-	  check_not_opted_in, OPT_IN_ALL & ~BIT(OPT_IN_FREEZE) },
+	  check_not_opted_in, OPT_IN_ALL & ~(BIT(OPT_IN_FREEZE) | BIT(OPT_IN_VM_REGS)) },
 	{ "a VM that has not run is not affected by one that has",
 	  check_other_vm_ran },
 	{ "a write races with the first run: EBUSY, or seen by the guest",

@@ -114,7 +114,7 @@ static void check_opted_in(int set)
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm;
 
-	if (!abi_present()) {
+	if (!kvm_has_cap(KVM_CAP_ARM_MIGRATION)) {
 		test_skip("the kernel has nothing to opt in to");
 		return;
 	}
@@ -124,7 +124,7 @@ static void check_opted_in(int set)
 	check_sizes(vcpu->fd, false, list);
 	free(list);
 
-	if (set & BIT(OPT_IN_VM_ONE_REG)) {
+	if (set & BIT(OPT_IN_VM_REGS)) {
 		list = get_list(vm->fd);
 		check_sizes(vm->fd, true, list);
 		free(list);
@@ -140,7 +140,7 @@ static const struct test_case cases[] = {
 	{ "vCPU with feature levels in its list: the same", check_opted_in,
 	  BIT(OPT_IN_LEVELS) },
 	{ "VM with a list: 2^32 is enough", check_opted_in,
-	  BIT(OPT_IN_VM_ONE_REG) },
+	  BIT(OPT_IN_VM_REGS) },
 	{ "VM with all of it: the same", check_opted_in, OPT_IN_ALL },
 };
 

@@ -172,7 +172,7 @@ static struct kvm_vm *vm_create_flags(int flags, struct kvm_vcpu *vcpus[])
 	struct kvm_vm *vm = mask_vm_create(NR_VCPUS);
 
 	if (flags & FREEZE)
-		opt_in(vm, KVM_CAP_ARM_PSCI_VERSION_FREEZE, 0);
+		opt_in(vm, BIT(OPT_IN_FREEZE));
 	fw_vm_add_vcpus(vm, NR_VCPUS, flags & WITHOUT_PSCI_0_2 ? 0 :
 			BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code, vcpus);
 	return vm;

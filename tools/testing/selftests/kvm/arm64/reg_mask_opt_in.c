@@ -136,10 +136,10 @@ static void check_not_opted_in(int unused)
 
 	/* Opting in to something else does not enable ranges. */
 	other = vm_create_barebones();
-	opt_in(other, KVM_CAP_ARM_FEATURE_LEVELS, 0);
-	opt_in(other, KVM_CAP_ARM_VM_ONE_REG, 0);
-	opt_in(other, KVM_CAP_ARM_REG_SCOPE, 0);
-	opt_in(other, KVM_CAP_ARM_PSCI_VERSION_FREEZE, 0);
+	opt_in(other, BIT(OPT_IN_LEVELS));
+	opt_in(other, BIT(OPT_IN_VM_REGS));
+	opt_in(other, BIT(OPT_IN_SCOPE));
+	opt_in(other, BIT(OPT_IN_FREEZE));
 	expect_ranges(other, 0, "all other capabilities");
 	kvm_vm_free(other);
 }
@@ -149,17 +149,17 @@ static void check_one_range(int range)
 	u32 both = BIT(KVM_ARM_GIC_RANGE) | BIT(KVM_ARM_FW_RANGE);
 	struct kvm_vm *other = vm_create_barebones();
 
-	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, BIT(range));
+	opt_in(other, BIT(range));
 	expect_ranges(other, BIT(range), "one range");
-	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, BIT(range));
+	opt_in(other, BIT(range));
 	expect_ranges(other, BIT(range), "the same again");
 
-	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, both & ~BIT(range));
+	opt_in(other, both & ~BIT(range));
 	expect_ranges(other, both, "the other one, too");
 	kvm_vm_free(other);
 
 	other = vm_create_barebones();
-	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, BIT(range));
+	opt_in(other, BIT(range));
 	__vm_vcpu_add(other, 0);
 	expect_ranges(other, BIT(range), "one range, vCPU");
 	kvm_vm_free(other);
@@ -176,25 +176,21 @@ static void check_both_ranges(int unused)
 static void check_refused_enable(int range)
 {
 	static const u64 bad_args[] = {
-		0, BIT(0), BIT(0) | BIT(1), BIT(0) | BIT(2), 0x7, BIT(3),
-		BIT(1) | BIT(3), 0x8000000000000002, ~0UL, 0x100000002,
+		BIT(NR_OPT_INS), BIT(NR_OPT_INS) | OPT_IN_RANGES,
+		0x8000000000000002, ~0UL, 0x100000002,
 	};
 	struct kvm_vm *other = vm_create_barebones();
 	int i, ret;
 
-	opt_in(other, KVM_CAP_ARM_REG_MASK_RANGES, BIT(range));
-	opt_in_begin();
+	opt_in(other, BIT(range));
 	for (i = 0; i < ARRAY_SIZE(bad_args); i++) {
-		ret = opt_in_enable(other->fd, KVM_CAP_ARM_REG_MASK_RANGES,
-				    bad_args[i]);
+		ret = opt_in_enable(other->fd, bad_args[i]);
 		test_expect(ret == EINVAL, "%#lx: %s", bad_args[i],
 			    strerror(ret));
 	}
 	__vm_vcpu_add(other, 0);
-	ret = opt_in_enable(other->fd, KVM_CAP_ARM_REG_MASK_RANGES,
-			    OPT_IN_RANGES);
+	ret = opt_in_enable(other->fd, OPT_IN_RANGES);
 	test_expect(ret == EINVAL, "vCPU created: %s", strerror(ret));
-	opt_in_end();
 	expect_ranges(other, BIT(range), "refused");
 	kvm_vm_free(other);
 }

@@ -2,7 +2,7 @@
 /*
  * reg_scope - Which registers belong to the VM according to KVM_GET_REG_LIST.
  *
- * In a VM that has opted in to KVM_CAP_ARM_REG_SCOPE, the ids of registers that
+ * In a VM that has opted in to KVM_ARM_MIGRATION_REG_SCOPE, the ids of registers that
  * all vCPUs share have KVM_REG_ARM_SCOPE_VM, and KVM_GET_ONE_REG and
  * KVM_SET_ONE_REG accept these ids with the bit and without it. A VMM may write
  * them on one vCPU only. This is checked by behaviour:

@@ -40,6 +40,11 @@ static const unsigned long cmds[] = {
 	[SET] = KVM_SET_ONE_REG,
 };
 
+static const unsigned long vm_cmds[] = {
+	[GET] = KVM_ARM_VM_GET_ONE_REG,
+	[SET] = KVM_ARM_VM_SET_ONE_REG,
+};
+
 static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
 
 /* An access at @addr that must be refused. The value is a legal one. */
@@ -213,7 +218,7 @@ static void check_not_initialised(int unused)
 	int i, ret;
 	u64 val;
 
-	opt_in(vm, KVM_CAP_ARM_REG_SCOPE, 0);
+	opt_in(vm, BIT(OPT_IN_SCOPE));
 	vcpu = __vm_vcpu_add(vm, 0);
 	for (i = 0; i < image.n; i++) {
 		ret = one_reg_get(vcpu, image.reg[i].id | KVM_REG_ARM_SCOPE_VM,
@@ -266,15 +271,15 @@ static void check_vm_fd(int what)
 		for (cmd = GET; cmd < NR_CMDS; cmd++) {
 			id = l.ids[i] | KVM_REG_ARM_SCOPE_VM;
 			want = what & SCOPE_IDS ? 0 : ENOENT;
-			ret = one_reg(s.vm->fd, KVM_GET_ONE_REG, l.ids[i],
+			ret = one_reg(s.vm->fd, KVM_ARM_VM_GET_ONE_REG, l.ids[i],
 				      (u64)&val);
 			test_expect(!ret, "GET %#lx: %s", l.ids[i],
 				    strerror(ret));
-			ret = one_reg(s.vm->fd, cmds[cmd], id, (u64)&val);
+			ret = one_reg(s.vm->fd, vm_cmds[cmd], id, (u64)&val);
 			test_expect(ret == want, "%s %#lx: %s, expected %s",
 				    cmd_name[cmd], id, strerror(ret),
 				    strerror(want));
-			ret = one_reg(s.vm->fd, cmds[cmd], id | BIT(29),
+			ret = one_reg(s.vm->fd, vm_cmds[cmd], id | BIT(29),
 				      (u64)&val);
 			test_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
 				    id | BIT(29), strerror(ret));
@@ -287,7 +292,7 @@ static void check_vm_fd(int what)
 		if (image_is_fw_reg(image.reg[i].id))
 			continue;
 		for (cmd = GET; cmd < NR_CMDS; cmd++) {
-			ret = one_reg(s.vm->fd, cmds[cmd], id, (u64)user_mem);
+			ret = one_reg(s.vm->fd, vm_cmds[cmd], id, (u64)user_mem);
 			test_expect(ret == ENOENT, "%s %#lx: %s", cmd_name[cmd],
 				    id, strerror(ret));
 		}

@@ -54,6 +54,9 @@ static const struct request vm_requests[] = {
 	REQUEST(KVM_GET_ONE_REG),
 	REQUEST(KVM_SET_ONE_REG),
 	REQUEST(KVM_GET_REG_LIST),
+	REQUEST(KVM_ARM_VM_GET_ONE_REG),
+	REQUEST(KVM_ARM_VM_SET_ONE_REG),
+	REQUEST(KVM_ARM_VM_GET_REG_LIST),
 	REQUEST(KVM_SET_DEVICE_ATTR),
 	REQUEST(KVM_GET_DEVICE_ATTR),
 	REQUEST(KVM_HAS_DEVICE_ATTR),
@@ -141,10 +144,9 @@ struct dead_vm {
 static struct dead_vm dead_vm_create(bool opts_in)
 {
 	struct dead_vm d = { .vm = smccc_vm_create_empty(0) };
-	int i;
 
-	for (i = 0; opts_in && i < NR_OPT_INS; i++)
-		opt_in(d.vm, opt_ins[i].cap, opt_ins[i].arg);
+	if (opts_in)
+		opt_in(d.vm, OPT_IN_ALL);
 	smccc_vm_add_vcpus(d.vm, ARRAY_SIZE(d.vcpus), PSCI_0_2, d.vcpus);
 	d.gic_fd = kvm_create_device(d.vm, smccc_gic_type());
 	return d;
@@ -200,7 +202,7 @@ static void check_opted_in(int unused)
 {
 	struct dead_vm d;
 
-	if (!abi_present()) {
+	if (!kvm_has_cap(KVM_CAP_ARM_MIGRATION)) {
 		test_skip("the kernel has nothing to opt in to");
 		return;
 	}
@@ -209,11 +211,7 @@ static void check_opted_in(int unused)
 	dead_vm_run(&d, NO_ADDRESS);
 	expect_vm_eio(d.vm->fd);
 	expect_vcpu_eio(d.vcpus[0]);
-	/* The same in the mode rust, in which VMs can opt in */
-	opt_in_begin();
-	expect_vm_eio(d.vm->fd);
 	expect_vcpu_eio(d.vcpus[1]);
-	opt_in_end();
 	dead_vm_free(&d);
 }
 

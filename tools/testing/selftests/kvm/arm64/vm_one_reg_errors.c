@@ -13,8 +13,8 @@
  *			features of the vCPUs not known		ENOEXEC
  *			value cannot be written			EFAULT
  *
- * KVM_GET_ONE_REG has the number of KVM_ARM_SET_DEVICE_ADDR, which any VM has;
- * vm_one_reg_addr tests how they coexist.
+ * The numbers are those of VMs: those of a vCPU's ioctls are not known, or those of
+ * another ioctl, as on any VM.
  *
  * After every refusal all registers are read back, and must be unchanged.
  */
@@ -35,8 +35,8 @@
 enum cmd { GET, SET, NR_CMDS };
 
 static const unsigned long cmds[] = {
-	[GET] = KVM_GET_ONE_REG,
-	[SET] = KVM_SET_ONE_REG,
+	[GET] = KVM_ARM_VM_GET_ONE_REG,
+	[SET] = KVM_ARM_VM_SET_ONE_REG,
 };
 
 static const char * const cmd_name[] = { [GET] = "GET", [SET] = "SET" };
@@ -189,8 +189,7 @@ static void check_vcpu_ids(int unused)
 	free(list);
 }
 
-/* SET shares its number with no other ioctl: any other id is refused. */
-static void check_set_other_arch(int unused)
+static void check_other_arch(int cmd)
 {
 	u64 val = 0, top;
 	int i;
@@ -198,7 +197,7 @@ static void check_set_other_arch(int unused)
 	for_each_stage() {
 		for (i = 0; i < NR_FW_REGS; i++) {
 			for (top = 0; top <= 0xff; top += top == 0x5f ? 2 : 1)
-				expect_access(SET, (vm_reg_id(i) << 8 >> 8) |
+				expect_access(cmd, (vm_reg_id(i) << 8 >> 8) |
 					      top << 56, (u64)&val, EINVAL);
 		}
 	}
@@ -312,7 +311,8 @@ static void check_order(int unused)
 static void check_bad_structs(int unused)
 {
 	static const unsigned long ioctls[] = {
-		KVM_GET_ONE_REG, KVM_SET_ONE_REG, KVM_GET_REG_LIST,
+		KVM_ARM_VM_GET_ONE_REG, KVM_ARM_VM_SET_ONE_REG,
+		KVM_ARM_VM_GET_REG_LIST,
 	};
 	int i, j, ret;
 
@@ -327,6 +327,30 @@ static void check_bad_structs(int unused)
 			}
 		}
 		expect_unchanged("bad pointer");
+	}
+}
+
+/*
+ * KVM_GET_ONE_REG has the number and the size of KVM_ARM_SET_DEVICE_ADDR. There is
+ * no device of this id, and the address is not used.
+ */
+static void check_vcpu_numbers(int unused)
+{
+	u64 val = 0;
+	int i, ret;
+
+	for_each_stage() {
+		for (i = 0; i < VM_REG_MAX; i++) {
+			ret = one_reg(vms[stage].vm->fd, KVM_GET_ONE_REG,
+				      vm_reg_id(i), (u64)&val);
+			test_expect(ret == ENODEV, "GET: %s", strerror(ret));
+			ret = one_reg(vms[stage].vm->fd, KVM_SET_ONE_REG,
+				      vm_reg_id(i), (u64)&val);
+			test_expect(ret == EINVAL, "SET: %s", strerror(ret));
+		}
+		ret = ioctl(vms[stage].vm->fd, KVM_GET_REG_LIST, NULL) ? errno : 0;
+		test_expect(ret == EINVAL, "list: %s", strerror(ret));
+		expect_unchanged("a vCPU's numbers");
 	}
 }
 
@@ -353,7 +377,7 @@ static void expect_list(u64 n, int room, int want, int written)
 			    list->reg[i]);
 	user_mem_expect_canary(list, sizeof(*list) + written * sizeof(u64),
 			       "list");
-	expect_unchanged("KVM_GET_REG_LIST");
+	expect_unchanged("KVM_ARM_VM_GET_REG_LIST");
 }
 
 static void check_list(int unused)
@@ -377,8 +401,10 @@ static const struct test_case cases[] = {
 	{ "id: each other bit is ENOENT, from bit 32 on EINVAL",
 	  check_id_bits },
 	{ "id: of a vCPU's own registers is ENOENT", check_vcpu_ids },
+	{ "id: GET of another architecture's register is EINVAL",
+	  check_other_arch, GET },
 	{ "id: SET of another architecture's register is EINVAL",
-	  check_set_other_arch },
+	  check_other_arch, SET },
 	{ "size: GET of any size but 8 bytes is ENOENT", check_sizes, GET },
 	{ "size: SET of any size but 8 bytes is ENOENT", check_sizes, SET },
 
@@ -400,6 +426,8 @@ static const struct test_case cases[] = {
 
 	{ "list: too small is E2BIG, not writable is EFAULT", check_list },
 
+	{ "numbers: those of a vCPU's ioctls are not the VM's",
+	  check_vcpu_numbers },
 };
 
 int main(void)

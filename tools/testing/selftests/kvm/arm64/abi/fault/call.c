@@ -81,7 +81,7 @@ bool fault_mode_is_rust(void)
 
 int fault_want(const struct fault_call *c)
 {
-	return c->only_rust && !fault_mode_is_rust() ? EINVAL : c->want;
+	return c->want;
 }
 
 /* ---- How calls are made ---- */
@@ -156,7 +156,7 @@ static void fault_add_get(const char *of, const char *reg, int fd, u64 id)
 
 	c->run = fault_run_one_reg;
 	c->fd = fd;
-	c->cmd = KVM_GET_ONE_REG;
+	c->cmd = one_reg_cmd(fd, KVM_GET_ONE_REG);
 	c->id = id;
 	c->size = 8;
 	c->writes = true;
@@ -170,13 +170,13 @@ static void fault_add_set(const char *of, const char *reg, int fd, u64 id,
 
 	c->run = fault_run_one_reg;
 	c->fd = fd;
-	c->cmd = KVM_SET_ONE_REG;
-	c->get_cmd = KVM_GET_ONE_REG;
+	c->cmd = one_reg_cmd(fd, KVM_SET_ONE_REG);
+	c->get_cmd = one_reg_cmd(fd, KVM_GET_ONE_REG);
 	c->id = id;
 	c->size = 8;
 	c->in_size = 8;
 	memcpy(c->in, &other, 8);
-	TEST_ASSERT(!one_reg(fd, KVM_GET_ONE_REG, id, (u64)c->now),
+	TEST_ASSERT(!one_reg(fd, c->get_cmd, id, (u64)c->now),
 		    "%s: %s cannot be read", of, reg);
 }
 
@@ -239,7 +239,7 @@ void fault_add_list(const char *of, int fd, u64 ignore)
 	c = fault_add("%s: KVM_GET_REG_LIST without room", of);
 	c->run = fault_run_struct;
 	c->fd = fd;
-	c->cmd = KVM_GET_REG_LIST;
+	c->cmd = one_reg_cmd(fd, KVM_GET_REG_LIST);
 	c->size = 8;
 	c->in_size = 8;
 	c->writes = true;
@@ -248,7 +248,7 @@ void fault_add_list(const char *of, int fd, u64 ignore)
 	c = fault_add("%s: KVM_GET_REG_LIST", of);
 	c->run = fault_run_struct;
 	c->fd = fd;
-	c->cmd = KVM_GET_REG_LIST;
+	c->cmd = one_reg_cmd(fd, KVM_GET_REG_LIST);
 	c->size = sizeof(none) + none.n * sizeof(u64);
 	c->in_size = 8;
 	c->writes = true;
@@ -298,13 +298,14 @@ void fault_add_structs(const char *of, int fd)
 		KVM_REG_ARM_PSCI_VERSION, (u64)fault_scratch
 	};
 
-	fault_add_struct(of, "struct kvm_one_reg, GET", fd, KVM_GET_ONE_REG,
-			 &reg, sizeof(reg), 0);
+	fault_add_struct(of, "struct kvm_one_reg, GET", fd,
+			 one_reg_cmd(fd, KVM_GET_ONE_REG), &reg, sizeof(reg), 0);
 	/* The value is refused, so the call has no effect. */
 	fault_scratch[1] = ~0UL;
 	reg.addr = (u64)&fault_scratch[1];
-	fault_add_struct(of, "struct kvm_one_reg, SET", fd, KVM_SET_ONE_REG,
-			 &reg, sizeof(reg), EINVAL);
+	fault_add_struct(of, "struct kvm_one_reg, SET", fd,
+			 one_reg_cmd(fd, KVM_SET_ONE_REG), &reg, sizeof(reg),
+			 EINVAL);
 }
 
 void fault_add_vm_structs(const char *of, int fd, u32 range)
@@ -325,7 +326,6 @@ void fault_add_vm_structs(const char *of, int fd, u32 range)
 	c->more_in_rust = !range;
 	fault_add_struct(of, "struct kvm_device_attr", fd, KVM_SET_DEVICE_ATTR,
 			 &attr, sizeof(attr), ENXIO);
-	/* Its number is that of KVM_GET_ONE_REG. */
 	fault_add_struct(of, "struct kvm_arm_device_addr", fd,
 			 KVM_ARM_SET_DEVICE_ADDR, &addr, sizeof(addr), ENODEV);
 }
@@ -374,12 +374,11 @@ void fault_add_enable_caps(void)
 
 	for (i = 0; i < NR_OPT_INS; i++) {
 		enable = (struct kvm_enable_cap) {
-			.cap = opt_ins[i].cap, .args = { opt_ins[i].arg },
+			.cap = KVM_CAP_ARM_MIGRATION, .args = { BIT(i) },
 		};
-		c = fault_add_struct("struct kvm_enable_cap", opt_ins[i].name,
+		c = fault_add_struct("struct kvm_enable_cap", opt_in_names[i],
 				     -1, KVM_ENABLE_CAP, &enable,
 				     sizeof(enable), 0);
-		c->only_rust = true;
 		c->begin = fault_begin_enable_cap;
 		c->undo = fault_forget_check;
 	}

@@ -54,22 +54,14 @@ void child_call_plain(int nr)
 	child_repeat_call(nr);
 }
 
-/* Whatever the mode is at the start, VMs opt in while it is rust. */
-static void child_prepare_opt_in(void)
-{
-	abi_set_initial_mode("c");
-}
-
 void child_call_opted(int nr)
 {
-	child_prepare_opt_in();
 	fault_add_opted();
 	child_repeat_call(nr);
 }
 
 void child_call_gic(int nr)
 {
-	child_prepare_opt_in();
 	fault_add_gic();
 	child_repeat_call(nr);
 }

@@ -70,13 +70,7 @@ int life_attr(int fd, u32 group, u64 attr, void *val)
 
 static int life_opt_in(void)
 {
-	int i, ret = 0;
-
-	if (!fault_mode_is_rust())
-		return 0;
-	for (i = 0; i < NR_OPT_INS && !ret; i++)
-		ret = opt_in_enable(life.vm, opt_ins[i].cap, opt_ins[i].arg);
-	return ret;
+	return opt_in_enable(life.vm, OPT_IN_ALL);
 }
 
 static int life_filter(void)

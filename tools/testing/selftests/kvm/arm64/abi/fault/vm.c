@@ -45,10 +45,8 @@ void fault_add_opted(void)
 {
 	struct kvm_vm *vm = vm_create_barebones();
 	struct kvm_vcpu *vcpu;
-	int i;
 
-	for (i = 0; i < NR_OPT_INS; i++)
-		opt_in(vm, opt_ins[i].cap, opt_ins[i].arg);
+	opt_in(vm, OPT_IN_ALL);
 	vcpu = fault_vcpu_add(vm, 0);
 
 	fault_vms.opted = vm;

@@ -35,12 +35,12 @@ static const struct {
 	[FUZZ_GET_LIST] = { "KVM_GET_REG_LIST", { "vcpu", "n", "addr" },
 			  E(NOEXEC) | E(FAULT) | E(PERM) | E(2BIG) },
 	/* This is KVM_ARM_SET_DEVICE_ADDR if the VM has not opted in. */
-	[FUZZ_VM_GET_REG] = { "KVM_GET_ONE_REG", { "vm", "id", "addr", "at" },
+	[FUZZ_VM_GET_REG] = { "KVM_ARM_VM_GET_ONE_REG", { "vm", "id", "addr", "at" },
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(NODEV) |
 			    E(INVAL) | E(NXIO) | E(EXIST) | E(2BIG) },
-	[FUZZ_VM_SET_REG] = { "KVM_SET_ONE_REG", { "vm", "id", "val", "addr" },
+	[FUZZ_VM_SET_REG] = { "KVM_ARM_VM_SET_ONE_REG", { "vm", "id", "val", "addr" },
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(BUSY) },
-	[FUZZ_VM_GET_LIST] = { "KVM_GET_REG_LIST", { "vm", "n", "addr" },
+	[FUZZ_VM_GET_LIST] = { "KVM_ARM_VM_GET_REG_LIST", { "vm", "n", "addr" },
 			     E(FAULT) | E(2BIG) | E(INVAL) },
 	[FUZZ_MASKS] = { "KVM_ARM_GET_REG_WRITABLE_MASKS",
 		       { "vm", "range", "addr", "reserved" },

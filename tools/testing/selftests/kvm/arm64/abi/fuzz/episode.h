@@ -52,7 +52,7 @@ struct fuzz_vm {
 	int gic_fd;
 	/* KVM_DEV_TYPE_ARM_VGIC_*, or 0 */
 	u32 gic_type;
-	/* Which of opt_ins[] */
+	/* What it has opted in to */
 	u32 opted_in;
 	/* In races, what it had opted in to when it got a vCPU; or -1 */
 	int had;

@@ -135,11 +135,7 @@ void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 	fuzz_begin(f, FUZZ_GIC_ATTR, vm - f->vms, attr.group, attr.attr, val);
 	fuzz_fill(f, FUZZ_WINDOW);
 	fuzz_store(f, attr.addr, &val, sizeof(val));
-	if (fuzz_is_canonical_pmr(&attr))
-		fuzz_rust_begin(f);
 	fuzz_attr(f, vm->gic_fd, cmd, &attr);
-	if (fuzz_is_canonical_pmr(&attr))
-		fuzz_rust_end(f);
 }
 
 /* ---- vCPUs ---- */
@@ -239,41 +235,28 @@ static const u32 fuzz_caps[] = {
 	KVM_CAP_ARM_NISV_TO_USER,
 	KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES,
 	KVM_CAP_ARM_PSCI_0_2,
-	KVM_CAP_ARM_FEATURE_LEVELS - 1,
-	KVM_CAP_ARM_PSCI_VERSION_FREEZE + 1,
+	KVM_CAP_ARM_MIGRATION - 1,
+	KVM_CAP_ARM_MIGRATION + 1,
 };
-
-static bool fuzz_is_opt_in(u32 cap)
-{
-	return cap >= KVM_CAP_ARM_FEATURE_LEVELS &&
-	       cap <= KVM_CAP_ARM_PSCI_VERSION_FREEZE;
-}
 
 static u32 fuzz_cap(struct fuzz_random *r)
 {
-	return fuzz_one_in(r, 2) ? KVM_CAP_ARM_FEATURE_LEVELS + fuzz_below(r, 5) :
+	return fuzz_one_in(r, 2) ? KVM_CAP_ARM_MIGRATION :
 				   fuzz_pick(r, fuzz_caps);
-}
-
-static bool fuzz_mode_is_rust(const struct fuzz *f)
-{
-	return f->mode && !strcmp(f->mode, "rust");
 }
 
 void fuzz_check_extension(struct fuzz *f, struct fuzz_vm *vm)
 {
 	u32 cap = fuzz_cap(&f->random);
-	bool of_mode = fuzz_is_opt_in(cap) &&
-		       !(vm->opted_in & BIT(cap - KVM_CAP_ARM_FEATURE_LEVELS));
 	int ret;
 
 	fuzz_begin(f, FUZZ_CHECK_EXTENSION, vm - f->vms, cap);
 	ret = ioctl(vm->fd, KVM_CHECK_EXTENSION, (unsigned long)cap);
-	if (!of_mode)
-		fuzz_out(f, ret);
-	else if (!f->racing && ret >= 0 && !!ret != fuzz_mode_is_rust(f))
-		fuzz_fail(f, "KVM_CHECK_EXTENSION returns %d in the mode %s", ret,
-			  f->mode);
+	fuzz_out(f, ret);
+	if (cap == KVM_CAP_ARM_MIGRATION && !f->racing && ret >= 0 &&
+	    ret != vm->opted_in)
+		fuzz_fail(f, "the VM is said to have %#x, not %#x", ret,
+			  vm->opted_in);
 	fuzz_end(f, FUZZ_ERR(ret));
 }
 
@@ -281,12 +264,12 @@ void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm)
 {
 	struct fuzz_random *r = &f->random;
 	struct kvm_enable_cap cap = { .cap = fuzz_cap(r) };
-	bool opts_in = fuzz_is_opt_in(cap.cap), absent;
+	bool opts_in = cap.cap == KVM_CAP_ARM_MIGRATION;
 	void *arg = fuzz_arg(f, &cap);
 	int ret;
 
 	if (opts_in)
-		cap.args[0] = opt_ins[cap.cap - KVM_CAP_ARM_FEATURE_LEVELS].arg;
+		cap.args[0] = fuzz_below(r, OPT_IN_ALL + 1);
 	switch (fuzz_below(r, 6)) {
 	case 0:
 		cap.args[fuzz_below(r, 4)] = fuzz_value(r);
@@ -299,27 +282,11 @@ void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm)
 		break;
 	}
 
-	/* Changing the mode is slow, as it patches the kernel's text. */
-	absent = opts_in && !f->racing && !(f->opts_in && fuzz_one_in(r, 4));
-	if (opts_in && !absent)
-		fuzz_rust_begin(f);
 	fuzz_begin(f, FUZZ_ENABLE_CAP, vm - f->vms, cap.cap, cap.args[0],
 		   cap.flags);
-	if (absent && fuzz_mode_is_rust(f)) {
-		/* A dead VM returns EIO, whatever the capability. */
-		ret = ioctl(vm->fd, KVM_CHECK_EXTENSION, (unsigned long)cap.cap);
-		if (ret >= 0)
-			errno = arg == &cap ? EINVAL : EFAULT;
-		ret = -1;
-	} else {
-		ret = ioctl(vm->fd, KVM_ENABLE_CAP, arg);
-	}
-	if (absent && !ret)
-		fuzz_fail(f, "a VM opted in, in the mode %s", f->mode);
+	ret = ioctl(vm->fd, KVM_ENABLE_CAP, arg);
 	fuzz_end(f, FUZZ_ERR(ret));
-	if (opts_in && !absent)
-		fuzz_rust_end(f);
 
 	if (opts_in && !ret)
-		vm->opted_in |= BIT(cap.cap - KVM_CAP_ARM_FEATURE_LEVELS);
+		vm->opted_in |= opt_in_complete(cap.args[0]);
 }

@@ -105,31 +105,16 @@ static void fuzz_race_vcpu(struct abi_worker *w)
 	fuzz_race_run(&racers[w->nr], w->nr);
 }
 
-/*
- * Two of the opt-ins of a VM, which its file descriptor reports in each mode;
- * -1 if the VM is dead.
- */
-static int fuzz_opted_in(int vm_fd)
-{
-	int ranges = opt_in_check(vm_fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	struct kvm_reg_list list = { .n = 0 };
-	int ret = one_reg_list(vm_fd, &list);
-
-	if (ranges < 0 || ret == EIO)
-		return -1;
-	return (ranges & OPT_IN_RANGES ? BIT(OPT_IN_MASKS) : 0) |
-	       (ret == E2BIG ? BIT(OPT_IN_VM_ONE_REG) : 0);
-}
-
 /* A VM that has a vCPU cannot opt in to more. */
 static void fuzz_note_opted_in(struct fuzz_vm *vm)
 {
-	vm->had = vm->nr_vcpus ? fuzz_opted_in(vm->fd) : -1;
+	vm->had = vm->nr_vcpus ? opt_in_get(vm->fd) : -1;
 }
 
 static void fuzz_expect_opted_in(struct fuzz_vm *vm)
 {
-	int now = fuzz_opted_in(vm->fd);
+	/* -1 if the VM is dead */
+	int now = opt_in_get(vm->fd);
 
 	test_expect(vm->had < 0 || now < 0 || now == vm->had,
 		    "a VM with a vCPU has opted in to %#x, before to %#x", now,
@@ -142,10 +127,11 @@ static void fuzz_race_opt_ins(struct fuzz *f, struct fuzz_vm *vm)
 	int i, ret;
 
 	for (i = 0; i < 4 * NR_OPT_INS; i++) {
-		const struct opt_in *o = &opt_ins[i % NR_OPT_INS];
+		u32 set = BIT(i % NR_OPT_INS);
 
-		fuzz_begin(f, FUZZ_ENABLE_CAP, vm - f->vms, o->cap, o->arg);
-		ret = opt_in_enable(vm->fd, o->cap, o->arg);
+		fuzz_begin(f, FUZZ_ENABLE_CAP, vm - f->vms,
+			   KVM_CAP_ARM_MIGRATION, set);
+		ret = opt_in_enable(vm->fd, set);
 		fuzz_end(f, ret);
 		__atomic_add_fetch(ret ? &fuzz_nr_too_late : &fuzz_nr_opted_in,
 				   1, __ATOMIC_RELAXED);

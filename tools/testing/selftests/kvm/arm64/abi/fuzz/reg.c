@@ -16,6 +16,13 @@ static bool fuzz_is_vm(const struct fuzz_regs *regs)
 	return regs->nr < 0;
 }
 
+static unsigned long fuzz_reg_cmd(const struct fuzz_regs *regs, bool set)
+{
+	if (fuzz_is_vm(regs))
+		return set ? KVM_ARM_VM_SET_ONE_REG : KVM_ARM_VM_GET_ONE_REG;
+	return set ? KVM_SET_ONE_REG : KVM_GET_ONE_REG;
+}
+
 /* For the digest: the owner's number, not its descriptor */
 static u64 fuzz_whose(struct fuzz *f, const struct fuzz_regs *regs)
 {
@@ -24,7 +31,7 @@ static u64 fuzz_whose(struct fuzz *f, const struct fuzz_regs *regs)
 
 struct fuzz_regs fuzz_pick_regs(struct fuzz *f, struct fuzz_vm *vm)
 {
-	bool has_vm_regs = vm->opted_in & BIT(OPT_IN_VM_ONE_REG);
+	bool has_vm_regs = vm->opted_in & BIT(OPT_IN_VM_REGS);
 	int nr = fuzz_below(&f->random, FUZZ_MAX_VCPUS);
 
 	if (!vm->nr_vcpus || fuzz_one_in(&f->random, has_vm_regs ? 3 : 24))
@@ -44,7 +51,7 @@ static int fuzz_read(struct fuzz *f, const struct fuzz_regs *regs, u64 id,
 	fuzz_begin(f, fuzz_is_vm(regs) ? FUZZ_VM_GET_REG : FUZZ_GET_REG,
 		   fuzz_whose(f, regs), id, (u64)at);
 	fuzz_fill(f, FUZZ_WINDOW);
-	ret = one_reg(regs->fd, KVM_GET_ONE_REG, id, (u64)at);
+	ret = one_reg(regs->fd, fuzz_reg_cmd(regs, false), id, (u64)at);
 	*val = *at;
 	fuzz_out(f, *val);
 	fuzz_end(f, ret);
@@ -62,7 +69,7 @@ void fuzz_get_reg(struct fuzz *f, const struct fuzz_regs *regs)
 	fuzz_begin(f, fuzz_is_vm(regs) ? FUZZ_VM_GET_REG : FUZZ_GET_REG,
 		   fuzz_whose(f, regs), reg.id, reg.addr);
 	fuzz_fill(f, FUZZ_WINDOW);
-	ret = ioctl(regs->fd, KVM_GET_ONE_REG, fuzz_arg(f, &reg));
+	ret = ioctl(regs->fd, fuzz_reg_cmd(regs, false), fuzz_arg(f, &reg));
 	if (fuzz_is_in_mem(f, reg.addr & ~7UL))
 		fuzz_out(f, *(u64 *)(reg.addr & ~7UL));
 	fuzz_mix_window(f, FUZZ_WINDOW);
@@ -87,7 +94,7 @@ void fuzz_set_reg(struct fuzz *f, const struct fuzz_regs *regs)
 		   fuzz_whose(f, regs), reg.id, val, reg.addr);
 	fuzz_fill(f, FUZZ_WINDOW);
 	fuzz_store(f, reg.addr, &val, sizeof(val));
-	ret = ioctl(regs->fd, KVM_SET_ONE_REG, fuzz_arg(f, &reg));
+	ret = ioctl(regs->fd, fuzz_reg_cmd(regs, true), fuzz_arg(f, &reg));
 	fuzz_mix_window(f, FUZZ_WINDOW);
 	fuzz_end(f, FUZZ_ERR(ret));
 
@@ -125,7 +132,8 @@ void fuzz_get_list(struct fuzz *f, const struct fuzz_regs *regs)
 		   fuzz_whose(f, regs), n, addr);
 	fuzz_fill(f, size);
 	fuzz_store(f, addr, &n, sizeof(n));
-	ret = ioctl(regs->fd, KVM_GET_REG_LIST, addr);
+	ret = ioctl(regs->fd, fuzz_is_vm(regs) ? KVM_ARM_VM_GET_REG_LIST :
+		    KVM_GET_REG_LIST, addr);
 	fuzz_mix_window(f, size);
 	fuzz_end(f, FUZZ_ERR(ret));
 }

@@ -42,35 +42,11 @@ void fuzz_find_host(void)
 	fuzz_host.stolen_time = kvm_has_cap(KVM_CAP_STEAL_TIME);
 }
 
-/* ---- The mode rust, in which VMs opt in ---- */
-
-void fuzz_rust_begin(struct fuzz *f)
-{
-	if (f->mode && strcmp(f->mode, "rust"))
-		abi_set_mode("rust");
-}
-
-void fuzz_rust_end(struct fuzz *f)
-{
-	if (f->mode && strcmp(f->mode, "rust"))
-		abi_set_mode(f->mode);
-}
-
 static u32 fuzz_opt_in(struct fuzz *f, int vm_fd)
 {
-	u32 set = fuzz_below(&f->random, OPT_IN_ALL + 1), done = 0;
-	int i;
+	u32 set = fuzz_below(&f->random, OPT_IN_ALL + 1);
 
-	/* Racing threads take what the current mode offers. */
-	fuzz_rust_begin(f);
-	for (i = 0; i < NR_OPT_INS; i++) {
-		if ((set & BIT(i)) &&
-		    !opt_in_enable(vm_fd, opt_ins[i].cap, opt_ins[i].arg))
-			done |= BIT(i);
-	}
-	fuzz_rust_end(f);
-
-	return done;
+	return opt_in_enable(vm_fd, set) ? 0 : opt_in_complete(set);
 }
 
 /* ---- Making VMs ---- */

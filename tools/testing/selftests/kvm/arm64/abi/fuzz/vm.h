@@ -30,8 +30,6 @@ void fuzz_find_host(void);
 
 /* ---- The mode rust, in which VMs opt in ---- */
 
-void fuzz_rust_begin(struct fuzz *f);
-void fuzz_rust_end(struct fuzz *f);
 void fuzz_vm_create(struct fuzz *f, struct fuzz_vm *vm);
 void fuzz_vm_destroy(struct fuzz_vm *vm);
 void fuzz_vcpu_create(struct fuzz *f, struct fuzz_vm *vm, u64 id);

@@ -23,38 +23,21 @@ void stress_set_flag(bool *flag)
 	__atomic_store_n(flag, true, __ATOMIC_RELEASE);
 }
 
-/*
- * Opting in is only possible in one of the modes, while another thread changes
- * the mode: try until it has gone through all of them, or has stopped.
- */
-#define STRESS_FLIPS	6
-#define STRESS_TRIES	400
-
 static void stress_opt_in(struct stress_vm *v)
 {
-	unsigned int first = abi_nr_flips(), tries = 0;
 	int i, ret, value;
 
 	for (i = 0; i < NR_OPT_INS; i++) {
 		if (stress_one_in(2))
 			continue;
 
-		while ((ret = opt_in_enable(v->vm->fd, opt_ins[i].cap,
-					    opt_ins[i].arg))) {
-			stress_step();
-			TEST_ASSERT(ret == EINVAL, "%s: %s", opt_ins[i].name,
-				    strerror(ret));
-			if (abi_nr_flips() - first > STRESS_FLIPS ||
-			    tries++ > STRESS_TRIES)
-				return;
-			usleep(500);
-		}
-
-		v->opted_in |= BIT(i);
+		ret = opt_in_enable(v->vm->fd, BIT(i));
+		TEST_ASSERT(!ret, "%s: %s", opt_in_names[i], strerror(ret));
+		v->opted_in = opt_in_complete(v->opted_in | BIT(i));
 		stress_saw(opted_in);
-		value = opt_in_check(v->vm->fd, opt_ins[i].cap);
-		TEST_ASSERT(value == opt_ins[i].value, "%s is %d once enabled",
-			    opt_ins[i].name, value);
+		value = opt_in_get(v->vm->fd);
+		TEST_ASSERT(value == v->opted_in, "has %#x, not %#x", value,
+			    v->opted_in);
 	}
 }
 
@@ -70,7 +53,7 @@ struct stress_vm *stress_vm_create(int nr_vcpus, u32 features)
 	stress_step();
 	v->vm = smccc_vm_create_empty(features);
 	v->nr_vcpus = nr_vcpus;
-	if (abi_present() && stress_one_in(2))
+	if (kvm_has_cap(KVM_CAP_ARM_MIGRATION) && stress_one_in(2))
 		stress_opt_in(v);
 	stress_step();
 	smccc_vm_add_vcpus(v->vm, nr_vcpus, features, v->vcpus);
@@ -98,7 +81,7 @@ void stress_vm_free(struct stress_vm *v)
 struct stress_writer stress_writer(struct stress_vm *v, struct kvm_vcpu *vcpu,
 				   u32 owned)
 {
-	bool of_vm = v->opted_in & BIT(OPT_IN_VM_ONE_REG) && stress_one_in(2);
+	bool of_vm = v->opted_in & BIT(OPT_IN_VM_REGS) && stress_one_in(2);
 
 	return (struct stress_writer) {
 		v, vcpu, of_vm ? v->vm->fd : vcpu->fd, owned,
@@ -108,7 +91,8 @@ struct stress_writer stress_writer(struct stress_vm *v, struct kvm_vcpu *vcpu,
 static void stress_expect_held(const struct stress_writer *w, int nr)
 {
 	u64 now = ~w->v->held[nr];
-	int ret = one_reg(w->fd, KVM_GET_ONE_REG, fw_regs[nr].id, (u64)&now);
+	int ret = one_reg(w->fd, one_reg_cmd(w->fd, KVM_GET_ONE_REG),
+			  fw_regs[nr].id, (u64)&now);
 
 	TEST_ASSERT(!ret && now == w->v->held[nr], "%s reads %#lx (%s), not %#lx",
 		    fw_regs[nr].name, now, strerror(ret), w->v->held[nr]);
@@ -130,8 +114,7 @@ static u64 stress_legal_value(const struct stress_vm *v, int nr)
 bool stress_freezes(const struct stress_writer *w, int nr)
 {
 	if (nr == FW_PSCI_VERSION)
-		return w->fd == w->v->vm->fd ||
-		       w->v->opted_in & BIT(OPT_IN_FREEZE);
+		return w->v->opted_in & BIT(OPT_IN_FREEZE);
 
 	return nr >= FW_FIRST_BMAP;
 }
@@ -140,7 +123,8 @@ static void stress_write_legal(struct stress_writer *w, int nr)
 {
 	u64 val = stress_legal_value(w->v, nr);
 	bool ran = stress_get_flag(&w->v->ran), same = val == w->v->held[nr];
-	int ret = one_reg(w->fd, KVM_SET_ONE_REG, fw_regs[nr].id, (u64)&val);
+	int ret = one_reg(w->fd, one_reg_cmd(w->fd, KVM_SET_ONE_REG),
+			  fw_regs[nr].id, (u64)&val);
 
 	stress_saw(writes);
 	if (same || !stress_freezes(w, nr)) {
@@ -166,7 +150,7 @@ static void stress_write_legal(struct stress_writer *w, int nr)
 static void stress_expect_error(const struct stress_writer *w,
 				unsigned long cmd, u64 id, u64 addr, int want)
 {
-	int ret = one_reg(w->fd, cmd, id, addr);
+	int ret = one_reg(w->fd, one_reg_cmd(w->fd, cmd), id, addr);
 
 	TEST_ASSERT(ret == want, "%#lx: %s, expected %s", id, strerror(ret),
 		    strerror(want));

@@ -21,7 +21,7 @@ struct stress_vm {
 	struct kvm_vcpu *vcpus[STRESS_MAX_VCPUS];
 	int nr_vcpus;
 	bool psci_0_2;
-	/* A set of opt_ins[] */
+	/* What it has opted in to */
 	u32 opted_in;
 	/* The value of each register, updated by its writer */
 	u64 held[NR_FW_REGS];

@@ -101,6 +101,10 @@ static int hostile_reg_fd(struct hostile *h)
 
 static void hostile_fw_reg(struct hostile *h)
 {
+	static const unsigned long cmds[] = {
+		KVM_GET_ONE_REG, KVM_SET_ONE_REG, KVM_ARM_VM_GET_ONE_REG,
+		KVM_ARM_VM_SET_ONE_REG,
+	};
 	u64 id = fw_regs[hostile_random(NR_FW_REGS)].id;
 
 	switch (hostile_random(6)) {
@@ -120,9 +124,9 @@ static void hostile_fw_reg(struct hostile *h)
 	}
 
 	h->buf[0] = hostile_value();
-	one_reg(hostile_reg_fd(h), hostile_random(2) ? KVM_SET_ONE_REG :
-							  KVM_GET_ONE_REG,
-		id, hostile_pointer(h));
+	/* Of vCPUs and of VMs, on any of both */
+	one_reg(hostile_reg_fd(h), cmds[hostile_random(ARRAY_SIZE(cmds))], id,
+		hostile_pointer(h));
 }
 
 static void hostile_id_reg(struct hostile *h)
@@ -160,7 +164,7 @@ static void hostile_masks(struct hostile *h)
 static void hostile_enable_cap(struct hostile *h)
 {
 	struct kvm_enable_cap cap = {
-		.cap = opt_ins[hostile_random(NR_OPT_INS)].cap,
+		.cap = KVM_CAP_ARM_MIGRATION,
 		.args = { hostile_value() },
 	};
 

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * VMs that opt in to what <asm/kvm_migration.h> offers.
+ * VMs that opt in to what <asm/kvm_migration.h> offers, by KVM_CAP_ARM_MIGRATION.
  *
- * This is only possible in the mode rust, but lasts in all modes. So a test
- * opts in while the mode is rust, and then goes on in the mode under test: its
- * results hold in all modes.
+ * A set of opt-ins has a bit for each, as in args[0] of KVM_ENABLE_CAP.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_OPT_IN_H
 #define SELFTEST_KVM_ARM64_ABI_OPT_IN_H
@@ -13,13 +11,12 @@
 
 #include "kvm_util.h"
 
-/* The ranges of masks that can be opted in to */
-#define OPT_IN_RANGES	(BIT(KVM_ARM_GIC_RANGE) | BIT(KVM_ARM_FW_RANGE))
-
+/* The numbers of their bits */
 enum opt_in_nr {
 	OPT_IN_LEVELS,
-	OPT_IN_MASKS,
-	OPT_IN_VM_ONE_REG,
+	OPT_IN_GIC_MASKS,
+	OPT_IN_FW_MASKS,
+	OPT_IN_VM_REGS,
 	OPT_IN_SCOPE,
 	OPT_IN_FREEZE,
 	NR_OPT_INS,
@@ -27,34 +24,30 @@ enum opt_in_nr {
 
 #define OPT_IN_ALL	GENMASK(NR_OPT_INS - 1, 0)
 
-struct opt_in {
-	const char *name;
-	u32 cap;
-	/* What KVM_CHECK_EXTENSION returns, and args[0] of KVM_ENABLE_CAP */
-	int value;
-	u64 arg;
-};
+/* The masks: the number of a range is that of its bit. */
+#define OPT_IN_RANGES	(BIT(OPT_IN_GIC_MASKS) | BIT(OPT_IN_FW_MASKS))
 
-extern const struct opt_in opt_ins[NR_OPT_INS];
+extern const char * const opt_in_names[NR_OPT_INS];
+
+/* @set, with what comes with it */
+u32 opt_in_complete(u32 set);
 
 /* KVM_CHECK_EXTENSION of /dev/kvm or a VM */
 int opt_in_check(int fd, u32 cap);
 
-/* KVM_ENABLE_CAP. Returns 0, or the positive errno. */
-int opt_in_enable(int vm_fd, u32 cap, u64 arg);
+/* What there is, if @fd is /dev/kvm; what a VM has opted in to */
+int opt_in_get(int fd);
 
-/* Begin a test: skip it if the kernel has nothing to opt in to. */
+/* KVM_ENABLE_CAP. Returns 0, or the positive errno. */
+int opt_in_enable(int vm_fd, u64 set);
+
+/* Begin a test: skip it if there is nothing to opt in to. */
 void opt_in_require(void);
 
-/* Between opt_in_begin() and opt_in_end() VMs can opt in. */
-void opt_in_begin(void);
+/* Opt @vm, which has no vCPU yet, in. */
+void opt_in(struct kvm_vm *vm, u64 set);
 
-void opt_in_end(void);
-
-/* Opt in to a capability of @vm, which has no vCPU yet. */
-void opt_in(struct kvm_vm *vm, u32 cap, u64 arg);
-
-/* Like fw_vm_create(), for a VM that opts in to this set of opt_ins[] */
+/* Like fw_vm_create(), for a VM that opts in */
 struct kvm_vm *opt_in_vm_create(u32 set, u32 nr, bool psci_0_2, void *code,
 				struct kvm_vcpu *vcpus[]);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What the tests of KVM_CAP_ARM_REG_SCOPE share: VMs that opt in to it or not,
+ * What the tests of KVM_ARM_MIGRATION_REG_SCOPE share: VMs that opt in to it or not,
  * and which registers belong to the VM.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_REG_SCOPE_H

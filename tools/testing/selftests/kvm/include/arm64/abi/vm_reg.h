@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What the tests of the registers of a VM's file descriptor share: VMs that opt
- * in to KVM_CAP_ARM_VM_ONE_REG, advancing them through the stages of a VM's
+ * in to KVM_ARM_MIGRATION_VM_REGS, advancing them through the stages of a VM's
  * life, and all of the registers at one moment.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_VM_REG_H

@@ -2,76 +2,68 @@
 /* VMs that opt in */
 #include "abi/fw_guest.h"
 #include "abi/opt_in.h"
-#include "abi/switch.h"
 
-const struct opt_in opt_ins[NR_OPT_INS] = {
-	[OPT_IN_LEVELS] = { "FEATURE_LEVELS", KVM_CAP_ARM_FEATURE_LEVELS,
-			    KVM_ARM_NR_FEATURE_LEVEL_REGS },
-	[OPT_IN_MASKS] = { "REG_MASK_RANGES", KVM_CAP_ARM_REG_MASK_RANGES,
-			   OPT_IN_RANGES, OPT_IN_RANGES },
-	[OPT_IN_VM_ONE_REG] = { "VM_ONE_REG", KVM_CAP_ARM_VM_ONE_REG, 1 },
-	[OPT_IN_SCOPE] = { "REG_SCOPE", KVM_CAP_ARM_REG_SCOPE, 1 },
-	[OPT_IN_FREEZE] = { "PSCI_VERSION_FREEZE",
-			    KVM_CAP_ARM_PSCI_VERSION_FREEZE, 1 },
+const char * const opt_in_names[NR_OPT_INS] = {
+	[OPT_IN_LEVELS] = "FEATURE_LEVELS",
+	[OPT_IN_GIC_MASKS] = "GIC_MASKS",
+	[OPT_IN_FW_MASKS] = "FW_MASKS",
+	[OPT_IN_VM_REGS] = "VM_REGS",
+	[OPT_IN_SCOPE] = "REG_SCOPE",
+	[OPT_IN_FREEZE] = "PSCI_FREEZE",
 };
+
+static_assert(BIT(OPT_IN_LEVELS) == KVM_ARM_MIGRATION_FEATURE_LEVELS);
+static_assert(BIT(OPT_IN_GIC_MASKS) == KVM_ARM_MIGRATION_GIC_MASKS);
+static_assert(BIT(OPT_IN_FW_MASKS) == KVM_ARM_MIGRATION_FW_MASKS);
+static_assert(BIT(OPT_IN_VM_REGS) == KVM_ARM_MIGRATION_VM_REGS);
+static_assert(BIT(OPT_IN_SCOPE) == KVM_ARM_MIGRATION_REG_SCOPE);
+static_assert(BIT(OPT_IN_FREEZE) == KVM_ARM_MIGRATION_PSCI_FREEZE);
+
+static_assert(OPT_IN_GIC_MASKS == KVM_ARM_GIC_RANGE);
+static_assert(OPT_IN_FW_MASKS == KVM_ARM_FW_RANGE);
+
+u32 opt_in_complete(u32 set)
+{
+	return set & BIT(OPT_IN_VM_REGS) ? set | BIT(OPT_IN_FREEZE) : set;
+}
 
 int opt_in_check(int fd, u32 cap)
 {
 	return ioctl(fd, KVM_CHECK_EXTENSION, (unsigned long)cap);
 }
 
-int opt_in_enable(int vm_fd, u32 cap, u64 arg)
+int opt_in_get(int fd)
 {
-	struct kvm_enable_cap enable = { .cap = cap, .args = { arg } };
+	return opt_in_check(fd, KVM_CAP_ARM_MIGRATION);
+}
+
+int opt_in_enable(int vm_fd, u64 set)
+{
+	struct kvm_enable_cap enable = {
+		.cap = KVM_CAP_ARM_MIGRATION, .args = { set },
+	};
 
 	return ioctl(vm_fd, KVM_ENABLE_CAP, &enable) ? errno : 0;
 }
 
-/* Whether the initial mode, in which the test goes on, is rust */
-static bool opt_in_mode_is_rust(void)
-{
-	return !strcmp(abi_initial_mode(), "rust");
-}
-
 void opt_in_require(void)
 {
-	if (!__abi_open())
-		ksft_exit_skip("The kernel has no " ABI_DIR "mode\n");
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_ARM_MIGRATION));
 }
 
-void opt_in_begin(void)
+void opt_in(struct kvm_vm *vm, u64 set)
 {
-	if (!opt_in_mode_is_rust())
-		abi_set_mode("rust");
-}
+	int ret = opt_in_enable(vm->fd, set);
 
-void opt_in_end(void)
-{
-	if (!opt_in_mode_is_rust())
-		abi_set_mode(abi_initial_mode());
-}
-
-void opt_in(struct kvm_vm *vm, u32 cap, u64 arg)
-{
-	int ret;
-
-	opt_in_begin();
-	ret = opt_in_enable(vm->fd, cap, arg);
-	opt_in_end();
-	TEST_ASSERT(!ret, "KVM_ENABLE_CAP %#x: %s", cap, strerror(ret));
+	TEST_ASSERT(!ret, "KVM_CAP_ARM_MIGRATION, %#lx: %s", set, strerror(ret));
 }
 
 struct kvm_vm *opt_in_vm_create(u32 set, u32 nr, bool psci_0_2, void *code,
 				struct kvm_vcpu *vcpus[])
 {
 	struct kvm_vm *vm = vm_create(nr);
-	int i;
 
-	for (i = 0; i < NR_OPT_INS; i++) {
-		if (set & BIT(i))
-			opt_in(vm, opt_ins[i].cap, opt_ins[i].arg);
-	}
-
+	opt_in(vm, set);
 	fw_vm_add_vcpus(vm, nr, psci_0_2 ? BIT(KVM_ARM_VCPU_PSCI_0_2) : 0,
 			code, vcpus);
 	return vm;

@@ -10,31 +10,6 @@
 #include "abi/opt_in_probe.h"
 #include "processor.h"
 
-const struct opt_in_part_info opt_in_parts[NR_OPT_IN_PARTS] = {
-	[OPT_IN_PART_LEVELS] = { "levels", KVM_CAP_ARM_FEATURE_LEVELS },
-	[OPT_IN_PART_GIC_RANGE] = { "range 1", KVM_CAP_ARM_REG_MASK_RANGES,
-			     BIT(KVM_ARM_GIC_RANGE) },
-	[OPT_IN_PART_FW_RANGE] = { "range 2", KVM_CAP_ARM_REG_MASK_RANGES,
-			    BIT(KVM_ARM_FW_RANGE) },
-	[OPT_IN_PART_VM_ONE_REG] = { "registers of the VM",
-				     KVM_CAP_ARM_VM_ONE_REG },
-	[OPT_IN_PART_SCOPE] = { "scopes", KVM_CAP_ARM_REG_SCOPE },
-	[OPT_IN_PART_FREEZE] = { "frozen PSCI_VERSION",
-			  KVM_CAP_ARM_PSCI_VERSION_FREEZE },
-};
-
-u32 opt_in_cap_parts(u32 cap)
-{
-	u32 i, parts = 0;
-
-	for (i = 0; i < NR_OPT_IN_PARTS; i++) {
-		if (opt_in_parts[i].cap == cap)
-			parts |= BIT(i);
-	}
-
-	return parts;
-}
-
 /* Whether the VM has @range. If not, the array must not be written. */
 static bool opt_in_has_range(int vm_fd, u32 range)
 {
@@ -62,7 +37,7 @@ static bool opt_in_has_vm_regs(int vm_fd)
 	int ret = one_reg_list(vm_fd, &list);
 
 	test_expect(ret == E2BIG || (ret == EINVAL && !list.n),
-		    "KVM_GET_REG_LIST of the VM: %s, n %llu", strerror(ret),
+		    "KVM_ARM_VM_GET_REG_LIST: %s, n %llu", strerror(ret),
 		    list.n);
 	return ret == E2BIG;
 }
@@ -72,11 +47,11 @@ u32 opt_in_probe_vm(int vm_fd)
 	u32 parts = 0;
 
 	if (opt_in_has_range(vm_fd, KVM_ARM_GIC_RANGE))
-		parts |= BIT(OPT_IN_PART_GIC_RANGE);
+		parts |= BIT(OPT_IN_GIC_MASKS);
 	if (opt_in_has_range(vm_fd, KVM_ARM_FW_RANGE))
-		parts |= BIT(OPT_IN_PART_FW_RANGE);
+		parts |= BIT(OPT_IN_FW_MASKS);
 	if (opt_in_has_vm_regs(vm_fd))
-		parts |= BIT(OPT_IN_PART_VM_ONE_REG);
+		parts |= BIT(OPT_IN_VM_REGS);
 
 	return parts;
 }
@@ -92,18 +67,18 @@ u32 opt_in_probe(struct kvm_vcpu *vcpu)
 	for (i = 0; i < list->n; i++) {
 		if ((list->reg[i] & KVM_REG_ARM_COPROC_MASK) ==
 		    KVM_REG_ARM_FEATURE_LEVEL)
-			parts |= BIT(OPT_IN_PART_LEVELS);
+			parts |= BIT(OPT_IN_LEVELS);
 		if (list->reg[i] & KVM_REG_ARM_SCOPE_MASK)
-			parts |= BIT(OPT_IN_PART_SCOPE);
+			parts |= BIT(OPT_IN_SCOPE);
 	}
 	free(list);
 
 	ret = one_reg_get(vcpu, KVM_REG_ARM_FEATURE_LEVEL_REG(0), &version);
-	test_expect(ret == (parts & BIT(OPT_IN_PART_LEVELS) ? 0 : ENOENT),
+	test_expect(ret == (parts & BIT(OPT_IN_LEVELS) ? 0 : ENOENT),
 		    "levels: %s", strerror(ret));
 	ret = one_reg_get(vcpu, KVM_REG_ARM_PSCI_VERSION | KVM_REG_ARM_SCOPE_VM,
 			  &version);
-	test_expect(ret == (parts & BIT(OPT_IN_PART_SCOPE) ? 0 : ENOENT),
+	test_expect(ret == (parts & BIT(OPT_IN_SCOPE) ? 0 : ENOENT),
 		    "PSCI_VERSION with a scope: %s", strerror(ret));
 
 	vcpu->run->immediate_exit = 1;
@@ -117,7 +92,7 @@ u32 opt_in_probe(struct kvm_vcpu *vcpu)
 	ret = one_reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, other);
 	test_expect(!ret || ret == EBUSY, "PSCI_VERSION: %s", strerror(ret));
 	if (ret == EBUSY)
-		parts |= BIT(OPT_IN_PART_FREEZE);
+		parts |= BIT(OPT_IN_FREEZE);
 	test_expect(!one_reg_set(vcpu, KVM_REG_ARM_PSCI_VERSION, version),
 		    "PSCI_VERSION cannot be written back");
 
@@ -131,19 +106,21 @@ void __opt_in_expect_parts(int line, struct kvm_vm *vm, u32 want,
 	u32 parts, i;
 	int cap;
 
+	cap = opt_in_get(vm->fd);
+	__test_expect(line, cap == want, "%s: is said to have %#x, not %#x",
+		      when, cap, want);
 	cap = vm_check_cap(vm, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
-	parts = want & BIT(OPT_IN_PART_GIC_RANGE) ? BIT(KVM_ARM_GIC_RANGE) : 0;
-	parts |= want & BIT(OPT_IN_PART_FW_RANGE) ? BIT(KVM_ARM_FW_RANGE) : 0;
-	__test_expect(line, cap == (parts | BIT(KVM_ARM_FEATURE_ID_RANGE)),
+	__test_expect(line, cap == ((want & OPT_IN_RANGES) |
+				    BIT(KVM_ARM_FEATURE_ID_RANGE)),
 		      "%s: ranges %#x", when, cap);
 
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code,
 			&vcpu);
 	parts = opt_in_probe(vcpu);
-	for (i = 0; i < NR_OPT_IN_PARTS; i++)
+	for (i = 0; i < NR_OPT_INS; i++)
 		__test_expect(line, !((parts ^ want) & BIT(i)), "%s: has %s%s",
 			      when, parts & BIT(i) ? "" : "no ",
-			      opt_in_parts[i].name);
+			      opt_in_names[i]);
 }
 
 struct test_case opt_in_case(const struct test_case *check, const char *prefix,

@@ -20,7 +20,7 @@ struct kvm_vm *mask_vm_create(int nr)
 {
 	struct kvm_vm *vm = vm_create(nr);
 
-	opt_in(vm, KVM_CAP_ARM_REG_MASK_RANGES, OPT_IN_RANGES);
+	opt_in(vm, OPT_IN_RANGES);
 	return vm;
 }
 

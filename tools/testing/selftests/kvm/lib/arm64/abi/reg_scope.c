@@ -16,11 +16,11 @@ struct scope_vm scope_vm_create(int what)
 	/* So that MIDR_EL1 and similar registers can be changed */
 	vm_enable_cap(s.vm, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0);
 	if (what & SCOPE_IDS)
-		opt_in(s.vm, KVM_CAP_ARM_REG_SCOPE, 0);
+		opt_in(s.vm, BIT(OPT_IN_SCOPE));
 	if (what & SCOPE_LEVELS)
-		opt_in(s.vm, KVM_CAP_ARM_FEATURE_LEVELS, 0);
+		opt_in(s.vm, BIT(OPT_IN_LEVELS));
 	if (what & SCOPE_VM_ONE_REG)
-		opt_in(s.vm, KVM_CAP_ARM_VM_ONE_REG, 0);
+		opt_in(s.vm, BIT(OPT_IN_VM_REGS));
 
 	for (i = 0; i < 2; i++)
 		s.vcpus[i] = id_vcpu_add(s.vm, i, id_all_features());

@@ -36,12 +36,7 @@ int __canonical_set_attr(int fd, u32 flags, u64 addr)
 
 int canonical_set_attr(int fd)
 {
-	int ret;
-
-	opt_in_begin();
-	ret = __canonical_set_attr(fd, 0, 0);
-	opt_in_end();
-	return ret;
+	return __canonical_set_attr(fd, 0, 0);
 }
 
 void __canonical_expect_errno(int line, int ret, int want, const char *what)

@@ -23,12 +23,12 @@ bool vm_reg_needs_vcpu(int nr)
 
 int vm_reg_get(struct kvm_vm *vm, u64 id, u64 *val)
 {
-	return one_reg(vm->fd, KVM_GET_ONE_REG, id, (u64)val);
+	return one_reg(vm->fd, KVM_ARM_VM_GET_ONE_REG, id, (u64)val);
 }
 
 int vm_reg_set(struct kvm_vm *vm, u64 id, u64 val)
 {
-	return one_reg(vm->fd, KVM_SET_ONE_REG, id, (u64)&val);
+	return one_reg(vm->fd, KVM_ARM_VM_SET_ONE_REG, id, (u64)&val);
 }
 
 void __vm_reg_expect_set(int line, struct kvm_vm *vm, int nr, u64 val, int want,
@@ -100,9 +100,9 @@ struct kvm_vm *vm_reg_create_vm(bool levels)
 {
 	struct kvm_vm *vm = vm_create(2);
 
-	opt_in(vm, KVM_CAP_ARM_VM_ONE_REG, 0);
+	opt_in(vm, BIT(OPT_IN_VM_REGS));
 	if (levels)
-		opt_in(vm, KVM_CAP_ARM_FEATURE_LEVELS, 0);
+		opt_in(vm, BIT(OPT_IN_LEVELS));
 
 	return vm;
 }
