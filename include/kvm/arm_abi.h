@@ -78,6 +78,16 @@ int kvm_arm_c_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
 /* Only with CONFIG_KVM_ARM64_RUST_KUNIT_TEST */
 const struct sys_reg_desc *kvm_arm_c_sys_reg_desc(u32 id);
 
+/**
+ * kvm_arm_read_vm_id_reg - Read the state of an ID register of a VM
+ * @kvm: The VM, whose config_lock the caller holds
+ * @id: A register that all vCPUs of the VM share, as sys_reg() encodes it
+ * @reg: Set to its state, as any of the vCPUs sees it
+ *
+ * Return: false if the vCPUs do not have it, or none is initialised.
+ */
+bool kvm_arm_read_vm_id_reg(struct kvm *kvm, u32 id, struct kvm_arm_id_reg *reg);
+
 /*
  * Note what C sees of an ID register when it has taken the lock, and what it has
  * stored, if the vCPU's write is to be judged.
@@ -122,6 +132,17 @@ struct kvm_arm_gicv3_state {
 	u32 id_bits;
 	bool el2;
 	u64 ich_hcr;
+};
+
+/* The ID registers that all vCPUs of a VM share */
+#define KVM_ARM_NR_VM_ID_REGS	(7 * 8 + 4)
+
+/**
+ * struct kvm_arm_vm_id_regs - The ID registers that all vCPUs of a VM share
+ * @val: ID_*_EL1, by CRm and op2, then MIDR_EL1, REVIDR_EL1, AIDR_EL1 and CTR_EL0
+ */
+struct kvm_arm_vm_id_regs {
+	u64 val[KVM_ARM_NR_VM_ID_REGS];
 };
 
 /**
@@ -188,6 +209,11 @@ void kvm_arm_slow_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcr
 /* arch/arm64/kvm/rust/opt_in_state.c */
 bool kvm_arm_opt_in_offered(void);
 void kvm_arm_use_opt_ins(void);
+int kvm_arm_lock_all_vcpus(struct kvm *kvm);
+void kvm_arm_unlock_all_vcpus(struct kvm *kvm);
+void kvm_arm_read_vm_id_regs(struct kvm *kvm, struct kvm_arm_vm_id_regs *regs);
+bool kvm_arm_read_vm_gic(struct kvm *kvm, u32 *iidr, bool *groups_writable);
+void kvm_arm_write_vm_gic(struct kvm *kvm, u32 iidr, bool groups_writable);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 
 /*

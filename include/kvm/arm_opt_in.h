@@ -25,6 +25,8 @@
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp);
+long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
+				     void __user *argp);
 
 /* Whether any VM has opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
@@ -69,6 +71,16 @@ static inline int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 		return -EINVAL;
 
 	return kvm_arm_opt_in_serve_vm_ioctl(kvm, ioctl, argp);
+}
+
+/* An ioctl of a vCPU's file descriptor, before the vCPU's mutex is taken. */
+static inline long kvm_arm_opt_in_vcpu_ioctl(struct kvm_vcpu *vcpu,
+					     unsigned int ioctl, void __user *argp)
+{
+	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+		return -ENOIOCTLCMD;
+
+	return kvm_arm_opt_in_serve_vcpu_ioctl(vcpu, ioctl, argp);
 }
 
 /* The ranges of writable masks that a VM has opted in to; none without a VM. */

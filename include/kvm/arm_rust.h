@@ -13,6 +13,7 @@
 
 #include <linux/kvm_host.h>
 
+struct kvm_arm_vm_config;
 struct sys_reg_desc;
 struct vgic_vmcr;
 
@@ -77,6 +78,10 @@ int kvm_arm_rust_set_canonical_pmr(struct kvm *kvm,
 bool kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write,
 					int offset, u32 *val);
 
+/* opt_in/vm_config.rs */
+int kvm_arm_rust_vm_config(struct kvm *kvm,
+			   struct kvm_arm_vm_config __user *argp);
+
 /* opt_in/vm_reg.rs */
 unsigned long kvm_arm_rust_num_level_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
@@ -84,8 +89,8 @@ int kvm_arm_rust_list_scopes(struct kvm *kvm, u64 __user *uindices,
 			     unsigned long nr);
 int kvm_arm_rust_one_reg(struct kvm_vcpu *vcpu, struct kvm_one_reg *reg,
 			 bool set);
-int kvm_arm_rust_get_vm_reg(struct kvm *kvm, const struct kvm_one_reg *reg);
-int kvm_arm_rust_set_vm_reg(struct kvm *kvm, const struct kvm_one_reg *reg);
+int kvm_arm_rust_vm_one_reg(struct kvm *kvm, const struct kvm_one_reg *reg,
+			    bool is_set);
 int kvm_arm_rust_get_vm_reg_list(struct kvm *kvm,
 				 struct kvm_reg_list __user *list);
 bool kvm_arm_rust_vcpu_features_fit(struct kvm *kvm, unsigned long features);

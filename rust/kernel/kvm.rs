@@ -25,6 +25,7 @@ mod vcpu;
 pub mod vgic_v2;
 mod view;
 mod vm;
+pub mod vm_config;
 
 pub use locked::{
     ConfigLock,

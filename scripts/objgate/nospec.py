@@ -280,6 +280,9 @@ ALLOWED = (
     ("kvm_arm_rust_get_vm_reg_list", 1),
     ("kvm_arm_check_nr_reg_masks", 2),
     ("kvm_arm_check_smccc_call", 1),
+    # As above, and an entry that has four pairs of words
+    ("kvm_arm_rust_vm_config", 6),
+    ("kvm_arm64::opt_in::vm_config::empty_entries", 4),
     # As above, and the flags of a VM, which are a single word
     ("kvm_arm_rust_enable_cap", 2),
 )

@@ -52,7 +52,7 @@ calls! {
     impl Held<'_, ConfigLock> as Vm {
         /// Needs a valid VM whose lock is held. If it has run, or does not share the register, this
         /// stores nothing and the VM is dead.
-        fn write_id_reg(id: u32, value: u64) = kvm_set_vm_id_reg;
+        pub(super) fn write_id_reg(id: u32, value: u64) = kvm_set_vm_id_reg;
     }
 }
 

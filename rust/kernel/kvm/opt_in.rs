@@ -51,6 +51,7 @@ static_assert!(OptIns::FW_MASKS.bits() == bindings::KVM_ARM_MIGRATION_FW_MASKS);
 static_assert!(OptIns::VM_REGS.bits() == bindings::KVM_ARM_MIGRATION_VM_REGS);
 static_assert!(OptIns::REG_SCOPE.bits() == bindings::KVM_ARM_MIGRATION_REG_SCOPE);
 static_assert!(OptIns::PSCI_FREEZE.bits() == bindings::KVM_ARM_MIGRATION_PSCI_FREEZE);
+static_assert!(OptIns::VM_CONFIG.bits() == bindings::KVM_ARM_MIGRATION_VM_CONFIG);
 
 static_assert!(is_flag(
     OptIns::FEATURE_LEVELS,
@@ -69,6 +70,10 @@ static_assert!(is_flag(
 static_assert!(is_flag(
     OptIns::PSCI_FREEZE,
     bindings::KVM_ARCH_FLAG_PSCI_FREEZE
+));
+static_assert!(is_flag(
+    OptIns::VM_CONFIG,
+    bindings::KVM_ARCH_FLAG_VM_CONFIG
 ));
 static_assert!(is_flag(
     OptIns::CANONICAL_PMR,

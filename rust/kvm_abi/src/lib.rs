@@ -60,6 +60,7 @@ mod smccc;
 pub mod vectors;
 mod vgic_v2;
 mod visit;
+mod vm_config;
 
 pub use field::{
     FeatureLevel,
@@ -172,7 +173,28 @@ pub use opt_in::{
     OptInLocked,
     OptInVm,
     OptIns,
+    PromiseLocked,
+    Promises,
     Route,
     Scope,
     VmReg, //
+};
+
+// The configuration of a VM as a whole.
+pub use vm_config::{
+    BadConfigRequest,
+    ConfigAnswer,
+    ConfigDone,
+    ConfigEntry,
+    ConfigFlags,
+    ConfigHost,
+    ConfigOp,
+    ConfigReading,
+    ConfigReason,
+    ConfigReg,
+    ConfigRequest,
+    ConfigSlot,
+    ConfigVm,
+    ConfigWorkspace, //
+    VmConfig,
 };

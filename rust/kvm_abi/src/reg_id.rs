@@ -36,6 +36,8 @@ impl Class {
     pub(crate) const FW_FEAT_BMAP: Self = Self(0x16 << 16);
     /// Feature levels, `KVM_REG_ARM_FEATURE_LEVEL`.
     pub(crate) const FEATURE_LEVEL: Self = Self(0x17 << 16);
+    /// Registers of the interrupt controller, `KVM_REG_ARM_CONFIG_VGIC`.
+    pub(crate) const VGIC: Self = Self(0x18 << 16);
 
     /// Returns the ids of the class, without the number.
     #[inline(always)]

@@ -213,7 +213,7 @@ fn the_canonical_pmr_is_enabled_under_the_lock_of_the_gic() {
 
 #[test]
 fn each_request_opts_in_to_what_it_asks_for() {
-    for bits in 1..64 {
+    for bits in 1..128 {
         let request = cap(OptIns::from_bits(bits));
         let vm = Vm::new(true, 2);
         assert_eq!(request.enable(&vm), Ok(()));

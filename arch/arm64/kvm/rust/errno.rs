@@ -9,6 +9,7 @@ use kernel::{
     prelude::*, //
 };
 use kvm_abi::{
+    BadConfigRequest,
     NoAttribute,
     NoRoom,
     Reject, //
@@ -41,6 +42,17 @@ impl From<InsertError> for Errno {
     #[inline]
     fn from(error: InsertError) -> Self {
         Self(error.to_errno())
+    }
+}
+
+impl From<BadConfigRequest> for Errno {
+    #[inline]
+    fn from(bad: BadConfigRequest) -> Self {
+        match bad {
+            BadConfigRequest::Invalid => EINVAL,
+            BadConfigRequest::TooMany => E2BIG,
+        }
+        .into()
     }
 }
 

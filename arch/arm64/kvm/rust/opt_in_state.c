@@ -61,7 +61,7 @@ static bool is_arm64_reg(u64 id)
 }
 
 /**
- * kvm_arm_opt_in_serve_vm_ioctl - Access a register of a VM
+ * kvm_arm_opt_in_serve_vm_ioctl - Access the configuration or a register of a VM
  * @kvm: The VM
  * @ioctl: An ioctl that C does not know
  * @argp: Its argument
@@ -73,6 +73,12 @@ int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp)
 {
 	struct kvm_one_reg reg;
+
+	if (ioctl == KVM_ARM_VM_CONFIG) {
+		if (!test_bit(KVM_ARCH_FLAG_VM_CONFIG, &kvm->arch.flags))
+			return -EINVAL;
+		return kvm_arm_rust_vm_config(kvm, argp);
+	}
 
 	if (!test_bit(KVM_ARCH_FLAG_VM_REGS, &kvm->arch.flags))
 		return -EINVAL;
@@ -86,12 +92,115 @@ int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 			return -EFAULT;
 		if (!is_arm64_reg(reg.id))
 			return -EINVAL;
-		return ioctl == KVM_ARM_VM_SET_ONE_REG ?
-		       kvm_arm_rust_set_vm_reg(kvm, &reg) :
-		       kvm_arm_rust_get_vm_reg(kvm, &reg);
+		return kvm_arm_rust_vm_one_reg(kvm, &reg,
+					       ioctl == KVM_ARM_VM_SET_ONE_REG);
 	default:
 		return -EINVAL;
 	}
+}
+
+/**
+ * kvm_arm_opt_in_serve_vcpu_ioctl - Access the configuration of a vCPU's VM
+ * @vcpu: The vCPU, whose mutex the caller does not hold
+ * @ioctl: Any ioctl
+ * @argp: Its argument
+ *
+ * Return: 0 or a negative errno; -ENOIOCTLCMD if this is another ioctl.
+ */
+long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
+				     void __user *argp)
+{
+	if (ioctl != KVM_ARM_VM_CONFIG)
+		return -ENOIOCTLCMD;
+
+	return kvm_arm_opt_in_serve_vm_ioctl(vcpu->kvm, ioctl, argp);
+}
+
+/**
+ * kvm_arm_lock_all_vcpus - Take the lock of a VM and the mutexes of its vCPUs
+ * @kvm: The VM
+ *
+ * Return: 0; -EBUSY if a vCPU is in use or is being created, and then none is held.
+ */
+int kvm_arm_lock_all_vcpus(struct kvm *kvm)
+{
+	mutex_lock(&kvm->lock);
+	if (!kvm_is_vcpu_creation_in_progress(kvm) && !kvm_trylock_all_vcpus(kvm))
+		return 0;
+
+	mutex_unlock(&kvm->lock);
+	return -EBUSY;
+}
+
+/**
+ * kvm_arm_unlock_all_vcpus - Release what kvm_arm_lock_all_vcpus() has taken
+ * @kvm: The VM
+ */
+void kvm_arm_unlock_all_vcpus(struct kvm *kvm)
+{
+	kvm_unlock_all_vcpus(kvm);
+	mutex_unlock(&kvm->lock);
+}
+
+/**
+ * kvm_arm_read_vm_id_regs - Read the ID registers of a VM
+ * @kvm: The VM, whose config_lock the caller holds
+ * @regs: Set to their values
+ */
+void kvm_arm_read_vm_id_regs(struct kvm *kvm, struct kvm_arm_vm_id_regs *regs)
+{
+	u64 *val = regs->val;
+
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	for (unsigned int i = 0; i < 7 * 8; i++)
+		*val++ = kvm_read_vm_id_reg(kvm, sys_reg(3, 0, 0, 1 + i / 8, i % 8));
+	*val++ = kvm_read_vm_id_reg(kvm, SYS_MIDR_EL1);
+	*val++ = kvm_read_vm_id_reg(kvm, SYS_REVIDR_EL1);
+	*val++ = kvm_read_vm_id_reg(kvm, SYS_AIDR_EL1);
+	*val = kvm_read_vm_id_reg(kvm, SYS_CTR_EL0);
+}
+
+/**
+ * kvm_arm_read_vm_gic - Read what a VM's configuration has of its GIC
+ * @kvm: The VM, whose config_lock the caller holds
+ * @iidr: Set to GICD_IIDR
+ * @groups_writable: Set to whether userspace can write the groups of a GICv2
+ *
+ * Return: false if the VM has no GICv2 or GICv3.
+ */
+bool kvm_arm_read_vm_gic(struct kvm *kvm, u32 *iidr, bool *groups_writable)
+{
+	struct vgic_dist *dist = &kvm->arch.vgic;
+
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	if (dist->vgic_model != KVM_DEV_TYPE_ARM_VGIC_V2 &&
+	    dist->vgic_model != KVM_DEV_TYPE_ARM_VGIC_V3)
+		return false;
+
+	*iidr = PRODUCT_ID_KVM << GICD_IIDR_PRODUCT_ID_SHIFT |
+		dist->implementation_rev << GICD_IIDR_REVISION_SHIFT |
+		IMPLEMENTER_ARM << GICD_IIDR_IMPLEMENTER_SHIFT;
+	*groups_writable = dist->v2_groups_user_writable;
+	return true;
+}
+
+/**
+ * kvm_arm_write_vm_gic - Write what a VM's configuration has of its GIC
+ * @kvm: The VM, which has a GIC and has not run, and whose config_lock the caller
+ *	 holds
+ * @iidr: GICD_IIDR, of which only the revision differs from its own
+ * @groups_writable: Whether userspace can write the groups of a GICv2
+ */
+void kvm_arm_write_vm_gic(struct kvm *kvm, u32 iidr, bool groups_writable)
+{
+	struct vgic_dist *dist = &kvm->arch.vgic;
+
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	dist->implementation_rev = FIELD_GET(GICD_IIDR_REVISION_MASK, iidr);
+	dist->v2_groups_user_writable = groups_writable;
 }
 
 /**

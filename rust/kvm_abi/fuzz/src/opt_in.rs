@@ -16,7 +16,7 @@ use crate::Input;
 const NUMBER: u64 = 0x4152_4d10;
 
 /// How many opt-ins belong to the capability.
-const PLACES: u32 = 6;
+const PLACES: u32 = 7;
 
 fn members(set: OptIns) -> Vec<u32> {
     (0..32).filter(|bit| set.bits() >> bit & 1 == 1).collect()
@@ -29,8 +29,9 @@ fn expected(request: &EnableCap) -> Result<Vec<u32>, Reject> {
         return Err(Reject::InvalidValue);
     }
     let asked = |place: u32| wanted >> place & 1 == 1;
-    // Registers of the VM, 3, come with a version of PSCI that freezes, 5.
-    let there = |place: &u32| asked(*place) || (*place == 5 && asked(3));
+    // Registers of the VM, 3, and its configuration, 6, come with a version of PSCI that freezes,
+    // 5.
+    let there = |place: &u32| asked(*place) || (*place == 5 && (asked(3) || asked(6)));
     Ok((0..PLACES).filter(there).collect())
 }
 
@@ -74,7 +75,7 @@ fn extension(input: &mut Input<'_>) {
 fn sets(input: &mut Input<'_>) {
     let bits = [input.u32(), input.u32()];
     let [a, b] = bits.map(OptIns::from_bits);
-    let [in_a, in_b] = bits.map(|bits| move |place: u32| place < 7 && bits >> place & 1 == 1);
+    let [in_a, in_b] = bits.map(|bits| move |place: u32| place < 8 && bits >> place & 1 == 1);
     let all = |is_in: &dyn Fn(u32) -> bool| (0..32).filter(|bit| is_in(*bit)).collect::<Vec<_>>();
     assert_eq!(members(a), all(&in_a));
     assert_eq!(

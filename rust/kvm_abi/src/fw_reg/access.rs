@@ -222,7 +222,7 @@ impl PsciVersion {
 impl HostWorkarounds {
     /// Returns those of a VM's host.
     #[inline(always)]
-    pub(crate) fn of(vm: &impl FwVm) -> Self {
+    pub fn of(vm: &impl FwVm) -> Self {
         Self {
             spectre_v2: vm.spectre_v2(),
             spectre_v4: vm.spectre_v4(),

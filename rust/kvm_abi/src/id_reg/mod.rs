@@ -22,6 +22,10 @@ pub use access::{
     IdRegAccess,
     IdRegLocked, //
 };
+pub(crate) use surface::{
+    limit,
+    IdRefusal, //
+};
 pub use surface::{
     IdReg,
     IdRegState,
@@ -112,9 +116,30 @@ impl FeatureRegister {
         F: IntoIterator<Item = FeatureField<R>>,
         R: Into<SafeValue>,
     {
+        match self.offending(value, fields)? {
+            0 => Ok(()),
+            _ => Err(Reject::UnsafeValue),
+        }
+    }
+
+    /// Returns the bits that a write is refused for: all bits of the fields that are not safe, and
+    /// the bits outside the writable fields that differ from the limit; 0 if it is accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] as in [`FeatureRegister::decide`].
+    #[inline]
+    pub fn offending<F, R>(
+        self,
+        value: u64,
+        fields: impl FnOnce() -> Option<F>,
+    ) -> Result<u64, Reject>
+    where
+        F: IntoIterator<Item = FeatureField<R>>,
+        R: Into<SafeValue>,
+    {
         let (limit, writable) = match self {
-            Self::Raz if value == 0 => return Ok(()),
-            Self::Raz => return Err(Reject::UnsafeValue),
+            Self::Raz => return Ok(value),
             Self::Limited { limit, writable } => (limit, writable),
         };
         // There are no rules for a register that the kernel does not know.
@@ -123,24 +148,21 @@ impl FeatureRegister {
         // Bits that equal the limit's are safe: check only those that differ.
         let differs = value ^ limit;
         if differs == 0 {
-            return Ok(());
+            return Ok(0);
         }
 
-        let mut unchecked = differs;
+        let mut checked = 0;
+        let mut not_safe = 0;
         for field in fields {
             let mask = field.field.mask();
             if mask & differs == 0 || mask & !writable != 0 {
                 continue;
             }
+            checked |= mask;
             if !field.accepts(value, limit) {
-                return Err(Reject::UnsafeValue);
+                not_safe |= mask;
             }
-            unchecked &= !mask;
         }
-
-        if unchecked != 0 {
-            return Err(Reject::UnsafeValue);
-        }
-        Ok(())
+        Ok(not_safe | (differs & !checked))
     }
 }

@@ -96,6 +96,29 @@ pub enum IdReg {
     Plain,
 }
 
+/// Why a write to an ID register is refused, and what would be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct IdRefusal {
+    /// Why.
+    pub(crate) reject: Reject,
+    /// Whether only a capability is missing.
+    pub(crate) needs_capability: bool,
+    /// The bits that the write is refused for.
+    pub(crate) bits: u64,
+    /// What would be accepted: the value with the limit's level in those bits, or the current value
+    /// if that is refused, too.
+    pub(crate) accepted: u64,
+}
+
+/// An [`IdRefusal`] before anybody has looked at what would be accepted.
+struct Refused {
+    reject: Reject,
+    needs_capability: bool,
+    bits: u64,
+    /// What may be accepted, before the current value.
+    instead: Option<u64>,
+}
+
 const UNSIGNED: Sign = Sign::Unsigned;
 
 /// Fields of `ID_AA64PFR0_EL1`.
@@ -252,25 +275,74 @@ impl IdReg {
     /// - [`Reject::UnsafeValue`] as in [`FeatureRegister::decide`].
     #[inline]
     pub fn decide(self, value: u64, state: &impl IdRegState) -> Result<u64, Reject> {
+        self.weigh(value, state).map_err(|refused| refused.reject)
+    }
+
+    /// As [`IdReg::decide`], and says of a refused value for which bits it is refused and what
+    /// would be accepted.
+    #[inline]
+    pub(crate) fn judge(self, value: u64, state: &impl IdRegState) -> Result<u64, IdRefusal> {
+        self.weigh(value, state).map_err(|refused| IdRefusal {
+            reject: refused.reject,
+            needs_capability: refused.needs_capability,
+            bits: refused.bits,
+            accepted: match refused.instead {
+                Some(instead) if self.is_safe(instead, state) => instead,
+                _ => state.current(),
+            },
+        })
+    }
+
+    /// As [`IdReg::judge`], without a look at what would be accepted.
+    #[inline]
+    fn weigh(self, value: u64, state: &impl IdRegState) -> Result<u64, Refused> {
         if state.visibility() == IdVisibility::RazIgnored {
             return Ok(state.current());
         }
         if self == Self::Implementation {
-            return decide_implementation(value, state);
+            return weigh_implementation(value, state);
+        }
+
+        let (stored, broken) = self.amend(value, state);
+        let ran = state.ran_once() == RanOnce::Yes;
+        // The values that the fields accept are those of a VM that has not run.
+        let not_safe = if ran {
+            Ok(0)
+        } else {
+            limits(state).offending(stored, || state.fields())
+        };
+
+        let reject = match not_safe {
+            _ if broken != 0 => Reject::InvalidValue,
+            _ if ran && stored != state.current() => Reject::Frozen,
+            Err(reject) => reject,
+            Ok(0) => return Ok(stored),
+            Ok(_) => Reject::UnsafeValue,
+        };
+        let (bits, instead) = match not_safe {
+            Ok(not_safe) if !ran => {
+                let bits = broken | not_safe;
+                (bits, Some((stored & !bits) | (limit(state) & bits)))
+            }
+            _ => (broken | (stored ^ state.current()), None),
+        };
+        Err(Refused {
+            reject,
+            needs_capability: false,
+            bits,
+            instead,
+        })
+    }
+
+    /// Returns whether a VM that has not run accepts the value. An implementation ID register is
+    /// asked only for values within its mask.
+    #[inline]
+    fn is_safe(self, value: u64, state: &impl IdRegState) -> bool {
+        if self == Self::Implementation {
+            return true;
         }
         let (stored, broken) = self.amend(value, state);
-        if broken != 0 {
-            return Err(Reject::InvalidValue);
-        }
-        if state.ran_once() == RanOnce::Yes {
-            return if stored == state.current() {
-                Ok(stored)
-            } else {
-                Err(Reject::Frozen)
-            };
-        }
-        limits(state).decide(stored, || state.fields())?;
-        Ok(stored)
+        broken == 0 && limits(state).offending(stored, || state.fields()) == Ok(0)
     }
 
     /// Applies the rules of the register itself. Returns the value whose fields are to be compared,
@@ -304,7 +376,7 @@ fn limits(state: &impl IdRegState) -> FeatureRegister {
 
 /// Returns the most that the host can give to the VM.
 #[inline]
-fn limit(state: &impl IdRegState) -> u64 {
+pub(crate) fn limit(state: &impl IdRegState) -> u64 {
     match state.visibility() {
         IdVisibility::Shown => state.limit(),
         IdVisibility::Raz | IdVisibility::RazIgnored => 0,
@@ -313,18 +385,30 @@ fn limit(state: &impl IdRegState) -> u64 {
 
 /// C: `set_imp_id_reg()`. Here the current value comes first, and the freeze after the capability.
 #[inline]
-fn decide_implementation(value: u64, state: &impl IdRegState) -> Result<u64, Reject> {
-    if value == state.current() {
+fn weigh_implementation(value: u64, state: &impl IdRegState) -> Result<u64, Refused> {
+    let current = state.current();
+    if value == current {
         return Ok(value);
     }
+    let refused = |reject, needs_capability| Refused {
+        reject,
+        needs_capability,
+        bits: value ^ current,
+        instead: None,
+    };
     if !state.imp_ids_writable() {
-        return Err(Reject::InvalidValue);
+        return Err(refused(Reject::InvalidValue, true));
     }
     if state.ran_once() == RanOnce::Yes {
-        return Err(Reject::Frozen);
+        return Err(refused(Reject::Frozen, false));
     }
-    if value & !state.writable() != 0 {
-        return Err(Reject::InvalidValue);
+    let missing = value & !state.writable();
+    if missing != 0 {
+        return Err(Refused {
+            bits: missing,
+            instead: Some(value & state.writable()),
+            ..refused(Reject::InvalidValue, false)
+        });
     }
     Ok(value)
 }

@@ -99,6 +99,12 @@ impl FeatureLevelReg {
         (0..Self::NR).map(Self)
     }
 
+    /// Returns the number of the register.
+    #[inline]
+    pub(crate) const fn index(self) -> usize {
+        cast::index(self.0)
+    }
+
     /// Returns the id by which userspace names the register.
     #[inline]
     pub fn id(self) -> u64 {
@@ -161,6 +167,13 @@ impl FeatureLevels {
 pub struct FieldIndex(u8);
 
 impl FieldIndex {
+    /// `SMCCC_ARCH_WORKAROUND_1` in [`FeatureLevelReg::WORKAROUNDS`].
+    pub const WORKAROUND_1: Self = Self(0);
+    /// `SMCCC_ARCH_WORKAROUND_2` in [`FeatureLevelReg::WORKAROUNDS`].
+    pub const WORKAROUND_2: Self = Self(1);
+    /// `SMCCC_ARCH_WORKAROUND_3` in [`FeatureLevelReg::WORKAROUNDS`].
+    pub const WORKAROUND_3: Self = Self(2);
+
     /// Returns the position with this index, `None` if a register has fewer fields.
     #[inline]
     pub const fn new(index: u8) -> Option<Self> {

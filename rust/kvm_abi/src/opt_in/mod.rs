@@ -12,6 +12,7 @@ use crate::{
 
 mod enable;
 mod levels;
+mod promise;
 mod scope;
 mod vm_reg;
 
@@ -25,6 +26,10 @@ pub use levels::{
     FeatureLevels,
     FieldIndex,
     FieldMask, //
+};
+pub use promise::{
+    PromiseLocked,
+    Promises, //
 };
 pub use scope::Scope;
 pub use vm_reg::{
@@ -51,12 +56,14 @@ impl OptIns {
     pub const REG_SCOPE: Self = Self(1 << 4);
     /// The version of PSCI freezes when the VM runs.
     pub const PSCI_FREEZE: Self = Self(1 << 5);
+    /// The configuration of the VM as a whole, [`crate::VmConfig`].
+    pub const VM_CONFIG: Self = Self(1 << 6);
     /// Userspace reads and writes eight bits of `GICC_PMR`.
-    pub const CANONICAL_PMR: Self = Self(1 << 6);
+    pub const CANONICAL_PMR: Self = Self(1 << 7);
     /// All features.
-    pub const ALL: Self = Self(0x7f);
+    pub const ALL: Self = Self(0xff);
     /// Those that a VM opts in to by the capability.
-    pub const BY_CAPABILITY: Self = Self(0x3f);
+    pub const BY_CAPABILITY: Self = Self(0x7f);
 
     /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]
@@ -141,8 +148,8 @@ impl EnableCap {
     /// The number of the capability, `KVM_CAP_ARM_MIGRATION`.
     pub const MIGRATION: u32 = 0x4152_4d10;
 
-    /// Returns the features that the VM asks for. Registers of the VM come with a version of PSCI
-    /// that freezes, so that the version has one rule on all file descriptors.
+    /// Returns the features that the VM asks for. Registers of the VM, and its configuration as a
+    /// whole, come with a version of PSCI that freezes, so that the version has one rule.
     ///
     /// # Errors
     ///
@@ -165,10 +172,11 @@ impl EnableCap {
         if !OptIns::BY_CAPABILITY.contains(opt_ins) {
             return None;
         }
-        Some(if opt_ins.contains(OptIns::VM_REGS) {
-            opt_ins.union(OptIns::PSCI_FREEZE)
-        } else {
+        let freezes = OptIns::VM_REGS.union(OptIns::VM_CONFIG);
+        Some(if opt_ins.intersection(freezes).is_empty() {
             opt_ins
+        } else {
+            opt_ins.union(OptIns::PSCI_FREEZE)
         })
     }
 }

@@ -9,22 +9,18 @@ use super::{
         SystemEvent, //
     },
     ret::{
+        NOT_REQUIRED,
         NOT_SUPPORTED,
-        SUCCESS, //
+        SUCCESS,
+        WORKAROUND_UNAFFECTED, //
     },
     RandomBits, //
 };
 use crate::{
-    cast::negative,
     Mitigation,
     WorkaroundLevel,
     WorkaroundLevel2, //
 };
-
-/// `NOT_REQUIRED` of SMCCC.
-const NOT_REQUIRED: u64 = negative(2);
-/// `SMCCC_ARCH_FEATURES` of a workaround: it can be called, but need not be.
-const WORKAROUND_UNAFFECTED: u64 = 1;
 
 /// A question about a workaround of the firmware, whose answer depends on the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -8,6 +8,10 @@ use crate::cast::negative;
 pub const SUCCESS: u64 = 0;
 /// `NOT_SUPPORTED`.
 pub const NOT_SUPPORTED: u64 = negative(1);
+/// `NOT_REQUIRED` of SMCCC.
+pub const NOT_REQUIRED: u64 = negative(2);
+/// `SMCCC_ARCH_FEATURES` of a workaround: it can be called, but need not be.
+pub const WORKAROUND_UNAFFECTED: u64 = 1;
 /// `INVALID_PARAMETERS`.
 pub const INVALID_PARAMETERS: u64 = negative(2);
 /// `ALREADY_ON`.

@@ -41,6 +41,8 @@
 #define KVM_ARM_MIGRATION_REG_SCOPE		0x10
 /* KVM_REG_ARM_PSCI_VERSION freezes at the first run, like the bitmaps of services */
 #define KVM_ARM_MIGRATION_PSCI_FREEZE		0x20
+/* KVM_ARM_VM_CONFIG; includes KVM_ARM_MIGRATION_PSCI_FREEZE */
+#define KVM_ARM_MIGRATION_VM_CONFIG		0x40
 
 /*
  * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
@@ -50,6 +52,85 @@
 #define KVM_ARM_VM_GET_ONE_REG		_IOW(KVMIO, 0xf0, struct kvm_one_reg)
 #define KVM_ARM_VM_SET_ONE_REG		_IOW(KVMIO, 0xf1, struct kvm_one_reg)
 #define KVM_ARM_VM_GET_REG_LIST		_IOWR(KVMIO, 0xf2, struct kvm_reg_list)
+
+/**
+ * struct kvm_arm_vm_config - A request about the configuration of a VM
+ * @op: What to do: KVM_ARM_VM_CONFIG_GET, _CHECK or _SET
+ * @flags: KVM_ARM_VM_CONFIG_TOLERATE_ZERO, not with KVM_ARM_VM_CONFIG_GET
+ * @n: The number of entries; of KVM_ARM_VM_CONFIG_GET the room for entries, which
+ *     becomes the number of registers
+ * @entry_size: sizeof(struct kvm_arm_vm_config_entry)
+ * @entries: The address of an array of struct kvm_arm_vm_config_entry
+ * @reserved: 0
+ *
+ * For KVM_ARM_VM_CONFIG, of the file descriptor of a VM or of its vCPUs, if the VM
+ * has opted in to KVM_ARM_MIGRATION_VM_CONFIG.
+ */
+struct kvm_arm_vm_config {
+	__u32 op;
+	__u32 flags;
+	__u32 n;
+	__u32 entry_size;
+	__u64 entries;
+	__u64 reserved[5];
+};
+
+/* List and read all registers of the configuration. */
+#define KVM_ARM_VM_CONFIG_GET			0
+/* Answer what KVM_ARM_VM_CONFIG_SET would do now. */
+#define KVM_ARM_VM_CONFIG_CHECK			1
+/* Set all of them, or none. */
+#define KVM_ARM_VM_CONFIG_SET			2
+
+/* Accept an entry of a register that the VM does not have, if the value is 0. */
+#define KVM_ARM_VM_CONFIG_TOLERATE_ZERO		0x1
+
+/**
+ * struct kvm_arm_vm_config_entry - A register of the configuration
+ * @id: Its id, as in KVM_GET_REG_LIST
+ * @value: Its value
+ * @mask: Set by KVM_ARM_VM_CONFIG_GET to the fields that can be changed now, else
+ *	  to the bits for which the entry is refused
+ * @limit: Set by KVM_ARM_VM_CONFIG_GET to the most that is accepted of each of
+ *	   these fields, else to a value that would be accepted
+ * @err: Set to 0, or to the negative errno for which the entry is refused
+ * @reason: Set to KVM_ARM_VM_CONFIG_REASON_*, or 0
+ * @other: Set to the index of the entry that this one conflicts with, or ~0
+ * @scope: Set by KVM_ARM_VM_CONFIG_GET to 1: all vCPUs of the VM share it
+ * @reserved: 0
+ */
+struct kvm_arm_vm_config_entry {
+	__u64 id;
+	__u64 value;
+	__u64 mask;
+	__u64 limit;
+	__s32 err;
+	__u32 reason;
+	__u32 other;
+	__u32 scope;
+	__u64 reserved[2];
+};
+
+/* Why an entry is refused */
+#define KVM_ARM_VM_CONFIG_REASON_UNKNOWN		1
+#define KVM_ARM_VM_CONFIG_REASON_BAD_BITS		2
+#define KVM_ARM_VM_CONFIG_REASON_ABOVE_HOST		3
+#define KVM_ARM_VM_CONFIG_REASON_FROZEN			4
+#define KVM_ARM_VM_CONFIG_REASON_NEEDS_FEATURE		5
+#define KVM_ARM_VM_CONFIG_REASON_NEEDS_CAPABILITY	6
+#define KVM_ARM_VM_CONFIG_REASON_CONFLICT		7
+#define KVM_ARM_VM_CONFIG_REASON_NOT_READY		8
+
+#define KVM_ARM_VM_CONFIG		_IOWR(KVMIO, 0xf3, struct kvm_arm_vm_config)
+
+/**
+ * define KVM_REG_ARM_CONFIG_GICD_IIDR - GICD_IIDR of the interrupt controller
+ *
+ * A register of KVM_ARM_VM_CONFIG only.
+ */
+#define KVM_REG_ARM_CONFIG_VGIC			(0x0018 << KVM_REG_ARM_COPROC_SHIFT)
+#define KVM_REG_ARM_CONFIG_GICD_IIDR		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
+						 KVM_REG_ARM_CONFIG_VGIC | 0x8)
 
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers

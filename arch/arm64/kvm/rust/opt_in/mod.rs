@@ -40,6 +40,7 @@ use crate::errno::{
     Result, //
 };
 
+pub mod vm_config;
 pub mod vm_reg;
 
 /// Answers `KVM_CHECK_EXTENSION` for a capability that C does not know.

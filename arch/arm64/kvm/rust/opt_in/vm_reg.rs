@@ -167,43 +167,33 @@ pub unsafe extern "C" fn kvm_arm_rust_one_reg(
     })
 }
 
-/// Reads a register of a VM for userspace.
+/// Reads or writes a register of a VM for userspace.
 ///
-/// Returns 0; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the features of
-/// the VM's vCPUs, which are not known yet; `-EFAULT` if the value cannot be written.
+/// A read returns 0; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the
+/// features of the VM's vCPUs, which are not known yet; `-EFAULT` if the value cannot be written.
+///
+/// A write returns 0, or the first of: `-ENOENT` if the size is not 64 bits; `-EFAULT` if the value
+/// cannot be read; `-ENOENT` if there is no such register; `-ENOEXEC` as above; `-EINVAL` if the
+/// value is not allowed; `-EBUSY` if the VM has run, which froze the register at another value. A
+/// refused write changes nothing.
 ///
 /// # Safety
 ///
 /// - `kvm` must point to a valid VM, whose `config_lock` the caller does not hold.
 /// - `reg` must point to a valid request in kernel memory.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg(
+pub unsafe extern "C" fn kvm_arm_rust_vm_one_reg(
     kvm: *mut bindings::kvm,
     reg: *const bindings::kvm_one_reg,
+    is_set: bool,
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vm, Copied(reg)) = unsafe { from_c((kvm, reg)) };
-    to_ret(get(vm, reg.id, reg.into()))
-}
-
-/// Writes a register of a VM for userspace.
-///
-/// Returns 0, or the first of: `-ENOENT` if the size is not 64 bits; `-EFAULT` if the value cannot
-/// be read; `-ENOENT` if there is no such register; `-ENOEXEC` if it depends on the features of the
-/// VM's vCPUs, which are not known yet; `-EINVAL` if the value is not allowed; `-EBUSY` if the VM
-/// has run, which froze the register at another value. A refused write changes nothing.
-///
-/// # Safety
-///
-/// As for [`kvm_arm_rust_get_vm_reg`].
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_set_vm_reg(
-    kvm: *mut bindings::kvm,
-    reg: *const bindings::kvm_one_reg,
-) -> c_int {
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, Copied(reg)) = unsafe { from_c((kvm, reg)) };
-    to_ret(set(vm, reg.id, reg.into()))
+    to_ret(if is_set {
+        set(vm, reg.id, reg.into())
+    } else {
+        get(vm, reg.id, reg.into())
+    })
 }
 
 /// Writes the list of a VM's registers to userspace.

@@ -48,14 +48,14 @@ static int lock_test_set_version(struct lock_test_call *c)
 {
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_PSCI_VERSION, .addr = c->page };
 
-	return kvm_arm_rust_set_vm_reg(c->ctx->kvm, &reg);
+	return kvm_arm_rust_vm_one_reg(c->ctx->kvm, &reg, true);
 }
 
 static int lock_test_set_bitmap(struct lock_test_call *c)
 {
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_VENDOR_HYP_BMAP, .addr = c->page + 8 };
 
-	return kvm_arm_rust_set_vm_reg(c->ctx->kvm, &reg);
+	return kvm_arm_rust_vm_one_reg(c->ctx->kvm, &reg, true);
 }
 
 static int lock_test_set_vcpu_bitmap(struct lock_test_call *c)
@@ -79,7 +79,7 @@ static int lock_test_get_workaround(struct lock_test_call *c)
 	const struct kvm_one_reg reg = { .id = KVM_REG_ARM_SMCCC_ARCH_WORKAROUND_2,
 					 .addr = c->page };
 
-	return kvm_arm_rust_get_vm_reg(c->ctx->kvm, &reg);
+	return kvm_arm_rust_vm_one_reg(c->ctx->kvm, &reg, false);
 }
 
 static void lock_test_create_vcpu(struct kvm *kvm)

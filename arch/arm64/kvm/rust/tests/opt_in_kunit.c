@@ -15,13 +15,13 @@
 #include "abi_kunit.h"
 
 #define OPT_IN_FIRST_FLAG	KVM_ARCH_FLAG_FEATURE_LEVELS
-#define NR_OPT_INS		6
+#define NR_OPT_INS		7
 #define OPT_IN_ALL		GENMASK(NR_OPT_INS - 1, 0)
 
 /* What the VM is asked to opt in to, with what comes with it, as its flags */
 static unsigned long opt_in_flags(u64 set)
 {
-	if (set & KVM_ARM_MIGRATION_VM_REGS)
+	if (set & (KVM_ARM_MIGRATION_VM_REGS | KVM_ARM_MIGRATION_VM_CONFIG))
 		set |= KVM_ARM_MIGRATION_PSCI_FREEZE;
 
 	return set << OPT_IN_FIRST_FLAG;
@@ -181,7 +181,7 @@ static int opt_in_get(struct kvm *kvm, struct opt_in_user *u, u64 id, u64 *val)
 	int ret;
 
 	u->reg.id = id;
-	ret = kvm_arm_rust_get_vm_reg(kvm, &u->reg);
+	ret = kvm_arm_rust_vm_one_reg(kvm, &u->reg, false);
 	if (!ret && copy_from_user(val, (void __user *)u->page, sizeof(*val)))
 		return -EIO;
 	return ret;
@@ -192,7 +192,7 @@ static int opt_in_set(struct kvm *kvm, struct opt_in_user *u, u64 id, u64 val)
 	u->reg.id = id;
 	if (copy_to_user((void __user *)u->page, &val, sizeof(val)))
 		return -EIO;
-	return kvm_arm_rust_set_vm_reg(kvm, &u->reg);
+	return kvm_arm_rust_vm_one_reg(kvm, &u->reg, true);
 }
 
 void opt_in_set_features(struct kvm *kvm, bool psci_0_2)

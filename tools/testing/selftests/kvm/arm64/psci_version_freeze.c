@@ -422,7 +422,8 @@ static const struct test_case cases[] = {
 	  check_other_registers },
 	{ "a VM that has not opted in is not affected", check_not_opted_in, 0 },
 	{ "a VM that has opted in to all else is not affected",
-	  check_not_opted_in, OPT_IN_ALL & ~(BIT(OPT_IN_FREEZE) | BIT(OPT_IN_VM_REGS)) },
+	  check_not_opted_in, OPT_IN_ALL & ~(BIT(OPT_IN_FREEZE) | BIT(OPT_IN_VM_REGS) |
+				BIT(OPT_IN_VM_CONFIG)) },
 	{ "a VM that has not run is not affected by one that has",
 	  check_other_vm_ran },
 	{ "a write races with the first run: EBUSY, or seen by the guest",

@@ -19,6 +19,7 @@ enum opt_in_nr {
 	OPT_IN_VM_REGS,
 	OPT_IN_SCOPE,
 	OPT_IN_FREEZE,
+	OPT_IN_VM_CONFIG,
 	NR_OPT_INS,
 };
 

@@ -10,6 +10,7 @@ const char * const opt_in_names[NR_OPT_INS] = {
 	[OPT_IN_VM_REGS] = "VM_REGS",
 	[OPT_IN_SCOPE] = "REG_SCOPE",
 	[OPT_IN_FREEZE] = "PSCI_FREEZE",
+	[OPT_IN_VM_CONFIG] = "VM_CONFIG",
 };
 
 static_assert(BIT(OPT_IN_LEVELS) == KVM_ARM_MIGRATION_FEATURE_LEVELS);
@@ -18,13 +19,16 @@ static_assert(BIT(OPT_IN_FW_MASKS) == KVM_ARM_MIGRATION_FW_MASKS);
 static_assert(BIT(OPT_IN_VM_REGS) == KVM_ARM_MIGRATION_VM_REGS);
 static_assert(BIT(OPT_IN_SCOPE) == KVM_ARM_MIGRATION_REG_SCOPE);
 static_assert(BIT(OPT_IN_FREEZE) == KVM_ARM_MIGRATION_PSCI_FREEZE);
+static_assert(BIT(OPT_IN_VM_CONFIG) == KVM_ARM_MIGRATION_VM_CONFIG);
 
 static_assert(OPT_IN_GIC_MASKS == KVM_ARM_GIC_RANGE);
 static_assert(OPT_IN_FW_MASKS == KVM_ARM_FW_RANGE);
 
 u32 opt_in_complete(u32 set)
 {
-	return set & BIT(OPT_IN_VM_REGS) ? set | BIT(OPT_IN_FREEZE) : set;
+	u32 freezes = BIT(OPT_IN_VM_REGS) | BIT(OPT_IN_VM_CONFIG);
+
+	return set & freezes ? set | BIT(OPT_IN_FREEZE) : set;
 }
 
 int opt_in_check(int fd, u32 cap)

@@ -42,6 +42,19 @@ static bool opt_in_has_vm_regs(int vm_fd)
 	return ret == E2BIG;
 }
 
+/* Whether the VM's fd has a configuration. vm_config tests its contents. */
+static bool opt_in_has_config(int vm_fd)
+{
+	struct kvm_arm_vm_config request = {
+		.entry_size = sizeof(struct kvm_arm_vm_config_entry),
+	};
+	int ret = ioctl(vm_fd, KVM_ARM_VM_CONFIG, &request) ? errno : 0;
+
+	test_expect((ret == E2BIG && request.n) || (ret == EINVAL && !request.n),
+		    "KVM_ARM_VM_CONFIG: %s, n %u", strerror(ret), request.n);
+	return ret == E2BIG;
+}
+
 u32 opt_in_probe_vm(int vm_fd)
 {
 	u32 parts = 0;
@@ -52,6 +65,8 @@ u32 opt_in_probe_vm(int vm_fd)
 		parts |= BIT(OPT_IN_FW_MASKS);
 	if (opt_in_has_vm_regs(vm_fd))
 		parts |= BIT(OPT_IN_VM_REGS);
+	if (opt_in_has_config(vm_fd))
+		parts |= BIT(OPT_IN_VM_CONFIG);
 
 	return parts;
 }

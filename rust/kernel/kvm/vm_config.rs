@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The configuration of a VM as a whole: a VM that is locked with all of its vCPUs.
+//!
+//! C headers: [`include/kvm/arm_abi.h`](srctree/include/kvm/arm_abi.h),
+//! [`asm/kvm_migration.h`](srctree/arch/arm64/include/uapi/asm/kvm_migration.h)
+
+use crate::{
+    bindings,
+    build_assert::static_assert,
+    error::{
+        to_result,
+        Result, //
+    },
+    ffi::c_int, //
+};
+
+use super::{
+    abi::{
+        ConfigHost,
+        ConfigReason,
+        ConfigRequest,
+        ConfigVm,
+        FeatureBitmap,
+        FwLocked,
+        FwVm,
+        HostWorkarounds,
+        PlainVm,
+        PsciVersion,
+        VmConfig,
+        VmIdIndex, //
+    },
+    id_reg::SeenIdReg,
+    view::calls,
+    ConfigLock,
+    Guard,
+    Held,
+    Vm, //
+};
+
+static_assert!(VmIdIndex::COUNT == bindings::KVM_ARM_NR_VM_ID_REGS as usize);
+static_assert!(
+    ConfigRequest::ENTRY_SIZE as usize == size_of::<bindings::kvm_arm_vm_config_entry>()
+);
+static_assert!(
+    ConfigReason::ALL.len() == bindings::KVM_ARM_VM_CONFIG_REASON_NOT_READY as usize,
+    "asm/kvm_migration.h must have all reasons"
+);
+
+calls! {
+    impl Vm as Vm {
+        /// Needs a valid VM whose lock the caller does not hold, nor the mutex of one of its vCPUs.
+        fn lock_vcpus_too() -> c_int = kvm_arm_lock_all_vcpus;
+        /// Needs a VM that `lock_vcpus_too()` has locked.
+        fn unlock_vcpus_too() = kvm_arm_unlock_all_vcpus;
+    }
+    impl Held<'_, ConfigLock> as Vm {
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn read_id_regs(regs: &mut bindings::kvm_arm_vm_id_regs) = kvm_arm_read_vm_id_regs;
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn read_id_reg(id: u32, reg: &mut bindings::kvm_arm_id_reg) -> bool =
+            kvm_arm_read_vm_id_reg;
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn read_gic(iidr: &mut u32, groups_writable: &mut bool) -> bool = kvm_arm_read_vm_gic;
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn write_gic(iidr: u32, groups_writable: bool) = kvm_arm_write_vm_gic;
+    }
+}
+
+/// The lock of a VM and the mutexes of its vCPUs, held until this is dropped.
+struct AllVcpus<'a>(&'a Vm);
+
+impl Drop for AllVcpus<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.unlock_vcpus_too();
+    }
+}
+
+/// A VM whose configuration nobody else reads or writes, through no file descriptor.
+pub struct LockedVm<'a> {
+    // Dropped in this order.
+    config: Guard<'a, ConfigLock>,
+    _vcpus: AllVcpus<'a>,
+}
+
+impl<'a> LockedVm<'a> {
+    /// Locks a VM and all of its vCPUs.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if a vCPU is in use, or is being created.
+    #[inline]
+    pub fn lock(vm: &'a Vm) -> Result<Self> {
+        to_result(vm.lock_vcpus_too())?;
+        let vcpus = AllVcpus(vm);
+        Ok(Self {
+            config: vm.lock_config(),
+            _vcpus: vcpus,
+        })
+    }
+}
+
+impl ConfigHost for LockedVm<'_> {
+    type IdReg<'a>
+        = SeenIdReg
+    where
+        Self: 'a;
+
+    #[inline]
+    fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<SeenIdReg> {
+        let mut reg = bindings::kvm_arm_id_reg::default();
+        let there = self.config.read_id_reg(index.reg().encoding(), &mut reg);
+        reg.val = current;
+        there.then(|| reg.into())
+    }
+}
+
+impl ConfigVm for LockedVm<'_> {
+    #[inline]
+    fn snapshot(&self) -> VmConfig {
+        let vm: &Vm = &self.config;
+        let mut regs = bindings::kvm_arm_vm_id_regs::default();
+        self.config.read_id_regs(&mut regs);
+        let (mut iidr, mut groups_writable) = (0, false);
+        let has_gic = self.config.read_gic(&mut iidr, &mut groups_writable);
+        let mut fw = PlainVm::new(HostWorkarounds::of(vm));
+        fw.features = self.config.features();
+        fw.ran = self.config.ran_once();
+        fw.psci_version.set(vm.psci_version());
+        for map in FeatureBitmap::ALL {
+            fw.bitmap_cell(map).set(vm.bitmap(map));
+        }
+        VmConfig {
+            fw,
+            id_regs: regs.val,
+            levels: None,
+            gic_iidr: has_gic.then_some(iidr),
+            gic_groups_writable: groups_writable,
+        }
+    }
+
+    #[inline]
+    fn commit(&self, config: &VmConfig) {
+        let vm: &Vm = &self.config;
+        let mut regs = bindings::kvm_arm_vm_id_regs::default();
+        self.config.read_id_regs(&mut regs);
+        for ((index, value), old) in VmIdIndex::all().zip(config.id_regs).zip(regs.val) {
+            if value != old {
+                self.config.write_id_reg(index.reg().encoding(), value);
+            }
+        }
+        for map in FeatureBitmap::ALL {
+            self.config.store_bitmap(map, config.fw.bitmap(map));
+        }
+        // 0 if userspace has never set one, which is not a version.
+        if let Some(version) = PsciVersion::from_raw(config.fw.psci_version().into()) {
+            vm.store_psci_version(version);
+        }
+        if let Some(iidr) = config.gic_iidr {
+            let groups_writable = config.gic_groups_writable;
+            self.config.write_gic(iidr, groups_writable);
+        }
+    }
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The decision on a set: look at the configuration, decide on a copy, commit.
+
+use super::{
+    config::{
+        ConfigHost,
+        PFR1,
+        SSBS, //
+    },
+    has_run,
+    judge,
+    ConfigAnswer,
+    ConfigEntry,
+    ConfigFlags,
+    ConfigOp,
+    ConfigReason,
+    ConfigReg,
+    VmConfig, //
+};
+use crate::{
+    FeatureLevelReg,
+    Field,
+    Sign,
+    SysReg,
+    VmIdIndex, //
+};
+
+/// A VM whose configuration is locked, with all of its vCPUs.
+pub trait ConfigVm: ConfigHost {
+    /// Returns a copy of the configuration.
+    fn snapshot(&self) -> VmConfig;
+
+    /// Takes over a configuration that was decided on, under the same hold of the locks as the
+    /// snapshot. The VM has not run. It cannot fail.
+    fn commit(&self, config: &VmConfig);
+}
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ConfigDone {
+    /// [`ConfigOp::Get`]: so many registers can be read. The entries have them, if there is room.
+    Listed(usize),
+    /// The set is accepted: every answer is [`ConfigAnswer::ACCEPTED`].
+    Accepted,
+    /// The set is refused, and the VM is as it was.
+    Refused,
+}
+
+/// The entries of a register: those with the lowest and with the highest value, each with the
+/// lowest index of those that are alike.
+#[derive(Clone, Copy, Debug)]
+struct Entries {
+    low: u64,
+    high: u64,
+    low_index: u32,
+    high_index: u32,
+}
+
+/// What is known of a register in the course of a decision.
+///
+/// Its size is a power of two: objgate follows an index that is shifted.
+#[derive(Clone, Copy, Debug)]
+pub struct ConfigSlot {
+    entries: Option<Entries>,
+    answer: ConfigAnswer,
+}
+
+const _: () = assert!(size_of::<ConfigSlot>() == 64, "an index must be a shift");
+
+impl ConfigSlot {
+    /// A register without entries.
+    pub const EMPTY: Self = Self {
+        entries: None,
+        answer: ConfigAnswer::ACCEPTED,
+    };
+
+    /// Adds an entry.
+    #[inline]
+    fn add(&mut self, value: u64, index: u32) {
+        match &mut self.entries {
+            None => {
+                self.entries = Some(Entries {
+                    low: value,
+                    high: value,
+                    low_index: index,
+                    high_index: index,
+                });
+            }
+            Some(entries) if value < entries.low => {
+                entries.low = value;
+                entries.low_index = index;
+            }
+            Some(entries) if value > entries.high => {
+                entries.high = value;
+                entries.high_index = index;
+            }
+            Some(_) => (),
+        }
+    }
+
+    /// Returns the index of the first of the entries, if there are any and they are alike.
+    #[inline]
+    fn index(&self) -> Option<u32> {
+        let entries = self.entries?;
+        (entries.low == entries.high).then_some(entries.low_index)
+    }
+
+    /// Refuses the entries for a conflict, too. `limit` is what would be accepted.
+    #[inline]
+    fn conflict(&mut self, field: Field, limit: u64, other: Option<u32>) {
+        let answer = if self.answer.refused.is_some() {
+            self.answer
+        } else {
+            judge::conflict(ConfigAnswer::ACCEPTED, other)
+        };
+        self.answer = ConfigAnswer {
+            bits: answer.bits | field.mask(),
+            limit,
+            ..answer
+        };
+    }
+}
+
+/// A field of an ID register that is nothing without another one.
+///
+/// C: `feat_s1pie()`, `feat_s1poe()`, for `kvm_idregs_enforce_dependencies()`, which clears such a
+/// field when the VM runs for the first time.
+struct Dependency {
+    reg: SysReg,
+    field: Field,
+    needed_reg: SysReg,
+    needed: Field,
+}
+
+/// `ID_AA64MMFR3_EL1`.
+const MMFR3: SysReg = SysReg::new(3, 0, 0, 7, 3);
+/// `ID_AA64MMFR3_EL1.TCRX`.
+const TCRX: (SysReg, Field) = (MMFR3, Field::nibble(0, Sign::Unsigned));
+/// `ID_AA64MMFR3_EL1.S1PIE`.
+const S1PIE: (SysReg, Field) = (MMFR3, Field::nibble(2, Sign::Unsigned));
+/// `ID_AA64MMFR3_EL1.S1POE`.
+const S1POE: (SysReg, Field) = (MMFR3, Field::nibble(4, Sign::Unsigned));
+/// `ID_AA64ISAR2_EL1.ATS1A`.
+const ATS1A: (SysReg, Field) = (
+    SysReg::new(3, 0, 0, 6, 2),
+    Field::nibble(15, Sign::Unsigned),
+);
+/// `ID_AA64MMFR1_EL1.HPDS`.
+const HPDS: (SysReg, Field) = (SysReg::new(3, 0, 0, 7, 1), Field::nibble(3, Sign::Unsigned));
+
+impl Dependency {
+    /// All dependencies.
+    const ALL: [Self; 5] = [
+        Self::new(S1PIE, TCRX),
+        Self::new(S1PIE, ATS1A),
+        Self::new(S1POE, TCRX),
+        Self::new(S1POE, ATS1A),
+        Self::new(S1POE, HPDS),
+    ];
+
+    const fn new(field: (SysReg, Field), needed: (SysReg, Field)) -> Self {
+        Self {
+            reg: field.0,
+            field: field.1,
+            needed_reg: needed.0,
+            needed: needed.1,
+        }
+    }
+}
+
+/// The memory for a decision, which the caller lends.
+#[derive(Debug)]
+pub struct ConfigWorkspace<'a> {
+    slots: &'a mut [ConfigSlot; ConfigReg::PLACES],
+    config: &'a mut VmConfig,
+}
+
+impl<'a> ConfigWorkspace<'a> {
+    /// Returns the memory for decisions; what is in it does not matter.
+    #[inline]
+    pub fn new(slots: &'a mut [ConfigSlot; ConfigReg::PLACES], config: &'a mut VmConfig) -> Self {
+        Self { slots, config }
+    }
+
+    #[inline]
+    fn slot(&self, reg: ConfigReg) -> ConfigSlot {
+        self.slots
+            .get(reg.place())
+            .copied()
+            .unwrap_or(ConfigSlot::EMPTY)
+    }
+
+    #[inline]
+    fn slot_mut(&mut self, reg: ConfigReg) -> Option<&mut ConfigSlot> {
+        self.slots.get_mut(reg.place())
+    }
+
+    /// Returns the index of the entry of an ID register, if there is one.
+    #[inline]
+    fn id_entry(&self, reg: SysReg) -> Option<u32> {
+        self.slot(ConfigReg::Id(reg.vm_id_index()?)).index()
+    }
+
+    /// Decides whether a VM with this configuration accepts the set, and answers each entry.
+    ///
+    /// Returns the configuration to commit, `None` if the set is refused. It does not depend on the
+    /// order of the entries; nor do the answers, but for the index of another entry.
+    #[inline]
+    pub fn decide<E: ConfigEntry>(
+        &mut self,
+        current: &VmConfig,
+        host: &impl ConfigHost,
+        flags: ConfigFlags,
+        entries: &mut [E],
+    ) -> Option<&VmConfig> {
+        self.slots.fill(ConfigSlot::EMPTY);
+        self.config.clone_from(current);
+
+        for (index, entry) in (0..u32::MAX).zip(entries.iter()) {
+            if let Ok(slot) = ConfigReg::from_id(entry.id()).map(ConfigReg::place) {
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.add(entry.value(), index);
+                }
+            }
+        }
+
+        // The firmware registers and levels depend on the ID registers.
+        for index in VmIdIndex::all() {
+            self.judge(ConfigReg::Id(index), host, None);
+        }
+        if !has_run(current.fw.ran) && current.is_ready() {
+            self.judge_dependencies(current);
+            self.judge_ssbs(current);
+        }
+        self.config.settle_ssbs();
+        let ssbs = self.id_entry(PFR1);
+        for reg in ConfigReg::all_but_ids() {
+            self.judge(reg, host, ssbs);
+        }
+
+        if self.answer(flags, entries) {
+            Some(self.config)
+        } else {
+            None
+        }
+    }
+
+    /// Judges a register, if it has entries.
+    #[inline]
+    fn judge(&mut self, reg: ConfigReg, host: &impl ConfigHost, ssbs: Option<u32>) {
+        let Some(entries) = self.slot(reg).entries else {
+            return;
+        };
+        let config = &mut *self.config;
+        let answer = if let Some(missing) = judge::missing(reg, config, host) {
+            missing
+        } else if entries.low != entries.high {
+            // The copy keeps the VM's value, which is accepted.
+            let value = config.read_one(host, reg);
+            judge::conflict(
+                ConfigAnswer::refused(ConfigReason::Conflict, 0, value),
+                None,
+            )
+        } else {
+            let value = entries.low;
+            match reg {
+                ConfigReg::Id(index) => judge::id_reg(index, value, config, host),
+                ConfigReg::Fw(reg) => judge::fw_reg(reg, value, config, ssbs),
+                ConfigReg::Level(reg) => judge::level(reg, value, config, ssbs),
+                ConfigReg::GicIidr => judge::gic_iidr(value, config),
+            }
+        };
+        if let Some(slot) = self.slot_mut(reg) {
+            slot.answer = answer;
+        }
+    }
+
+    /// Refuses what the first run would change in silence.
+    ///
+    /// A combination that the VM has already is not refused: it may be the host's own.
+    #[inline]
+    fn judge_dependencies(&mut self, current: &VmConfig) {
+        for dependency in Dependency::ALL {
+            let Dependency {
+                reg,
+                field,
+                needed_reg,
+                needed,
+            } = dependency;
+            let (Some(reg), Some(needed_reg)) = (reg.vm_id_index(), needed_reg.vm_id_index())
+            else {
+                continue;
+            };
+            let levels = |config: &VmConfig| {
+                let level = field.level(config.id_reg(reg)).get();
+                (level, needed.level(config.id_reg(needed_reg)).get())
+            };
+            let is_broken = matches!(levels(self.config), (1.., 0));
+            if !is_broken || levels(self.config) == levels(current) {
+                continue;
+            }
+            let other = self.slot(ConfigReg::Id(needed_reg)).index();
+            // One of the two has an entry, as one of them has changed.
+            if self.slot(ConfigReg::Id(reg)).entries.is_some() {
+                self.refuse_field(reg, field, 0, other);
+            } else {
+                self.refuse_field(needed_reg, needed, current.id_reg(needed_reg), None);
+            }
+        }
+    }
+
+    /// Refuses an SSBS with which the host cannot keep a promise that was made before.
+    #[inline]
+    fn judge_ssbs(&mut self, current: &VmConfig) {
+        let reg = FeatureLevelReg::WORKAROUNDS;
+        let (Some(pfr1), Some(promise)) = (
+            PFR1.vm_id_index(),
+            current.levels.and_then(|promises| promises.written(reg)),
+        ) else {
+            return;
+        };
+        let has_entry = self.slot(ConfigReg::Level(reg)).entries.is_some();
+        if has_entry || self.config.has_ssbs() == current.has_ssbs() {
+            return;
+        }
+        let keeps = |ssbs| {
+            let mut host = current.fw.host;
+            host.ssbs = ssbs;
+            promise.broken_by(reg.levels(|| host)).is_empty()
+        };
+        if keeps(current.has_ssbs()) && !keeps(self.config.has_ssbs()) {
+            self.refuse_field(pfr1, SSBS, current.id_reg(pfr1), None);
+        }
+    }
+
+    /// Refuses a field of an ID register for a conflict; `from` has the level that is accepted.
+    #[inline]
+    fn refuse_field(&mut self, index: VmIdIndex, field: Field, from: u64, other: Option<u32>) {
+        let mask = field.mask();
+        let accepted = (self.config.id_reg(index) & !mask) | (from & mask);
+        self.config.set_id_reg(index, accepted);
+        if let Some(slot) = self.slot_mut(ConfigReg::Id(index)) {
+            slot.conflict(field, accepted, other);
+        }
+    }
+
+    /// Answers each entry, and returns whether all are accepted.
+    #[inline]
+    fn answer<E: ConfigEntry>(&self, flags: ConfigFlags, entries: &mut [E]) -> bool {
+        let mut accepted = true;
+        for entry in entries {
+            let answer = match ConfigReg::from_id(entry.id()) {
+                Ok(reg) => self.slot(reg).answer_to(entry.value()),
+                Err(_) => ConfigAnswer::absent(ConfigReason::Unknown),
+            };
+            let answer = if answer.is_absent() && flags.tolerate_zero && entry.value() == 0 {
+                ConfigAnswer::ACCEPTED
+            } else {
+                answer
+            };
+            accepted &= answer.refused.is_none();
+            entry.answer(answer);
+        }
+        accepted
+    }
+}
+
+impl ConfigSlot {
+    /// Returns the answer to an entry with this value.
+    #[inline]
+    fn answer_to(&self, value: u64) -> ConfigAnswer {
+        let Some(entries) = self.entries else {
+            return self.answer;
+        };
+        if entries.low == entries.high
+            || !matches!(self.answer.refused, Some((ConfigReason::Conflict, _)))
+        {
+            return self.answer;
+        }
+        let (other, index) = if value == entries.low {
+            (entries.high, entries.high_index)
+        } else {
+            (entries.low, entries.low_index)
+        };
+        ConfigAnswer {
+            bits: value ^ other,
+            other: Some(index),
+            ..self.answer
+        }
+    }
+}
+
+impl VmConfig {
+    /// Returns the value of a register that is not missing.
+    #[inline]
+    fn read_one(&self, host: &impl ConfigHost, reg: ConfigReg) -> u64 {
+        self.read_reg(host, reg).map_or(0, |reading| reading.value)
+    }
+}
+
+impl ConfigOp {
+    /// Serves a request, on a VM whose configuration is locked.
+    ///
+    /// There is one decision for [`ConfigOp::Check`] and [`ConfigOp::Set`]; only the latter
+    /// commits.
+    #[inline]
+    pub fn run<E: ConfigEntry>(
+        self,
+        vm: &impl ConfigVm,
+        flags: ConfigFlags,
+        entries: &mut [E],
+        workspace: &mut ConfigWorkspace<'_>,
+    ) -> ConfigDone {
+        let mut current = vm.snapshot();
+        if self == Self::Get {
+            return list(&mut current, vm, entries);
+        }
+        match workspace.decide(&current, vm, flags, entries) {
+            None => ConfigDone::Refused,
+            Some(config) => {
+                // Nothing changes in a VM that has run.
+                if self == Self::Set && !has_run(config.fw.ran) {
+                    vm.commit(config);
+                }
+                ConfigDone::Accepted
+            }
+        }
+    }
+}
+
+/// Reads all registers, as far as there is room.
+#[inline]
+fn list<E: ConfigEntry>(
+    config: &mut VmConfig,
+    host: &impl ConfigHost,
+    entries: &mut [E],
+) -> ConfigDone {
+    let mut count: usize = 0;
+    let mut room = entries.iter_mut();
+    for reading in config.read(host) {
+        if let Some(entry) = room.next() {
+            entry.fill(reading);
+        }
+        count = count.saturating_add(1);
+    }
+    ConfigDone::Listed(count)
+}
