@@ -27,6 +27,7 @@ int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp);
 long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 				     void __user *argp);
+void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val);
 
 /* Whether any VM has opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
@@ -81,6 +82,19 @@ static inline long kvm_arm_opt_in_vcpu_ioctl(struct kvm_vcpu *vcpu,
 		return -ENOIOCTLCMD;
 
 	return kvm_arm_opt_in_serve_vcpu_ioctl(vcpu, ioctl, argp);
+}
+
+/**
+ * kvm_arm_opt_in_answer - Answer a guest by the feature levels promised to it
+ * @vcpu: A vCPU that has called SMCCC_ARCH_FEATURES
+ * @feature: The function that it asks about
+ * @val: The answer; changed if less than the host has was promised
+ */
+static __always_inline void kvm_arm_opt_in_answer(struct kvm_vcpu *vcpu,
+						  u32 feature, u64 *val)
+{
+	if (kvm_arm_opted_in(vcpu->kvm))
+		kvm_arm_opt_in_answer_promised(vcpu, feature, val);
 }
 
 /* The ranges of writable masks that a VM has opted in to; none without a VM. */

@@ -158,6 +158,8 @@ def _result(insn: Insn, state: State) -> Kind:
             return min(widths, default=None)
         case "ubfx":
             return _immediate(ops[3])
+        case "bfi" if isinstance(kept := _kind(ops[0], state), int):
+            return max(kept, (_immediate(ops[2]) or 0) + (_immediate(ops[3]) or 0))
         case "csel" | "orr" | "eor" if len(widths) >= 2:
             return max(widths[:2])
         case "cinc" | "csinc" if len(widths) >= len(ops) - 2:

@@ -144,6 +144,16 @@ class Index(unittest.TestCase):
             self.assertEqual(unclamped(narrow, "ldr x2, [x8, x1, lsl #3]"), [], narrow)
         self.assertEqual(unclamped("ldr x2, [x8, w1, uxtb #3]"), [])
 
+    def test_bits_that_are_inserted_into_a_narrow_index_are_accepted(self) -> None:
+        for kept, inserted, accepted in (("mov w1, #0x80", "bfi x1, x3, #3, #4", True),
+                                         ("mov w1, #0x80", "bfi x1, x3, #3, #9", True),
+                                         ("mov w1, #0x80", "bfi x1, x3, #3, #10", False),
+                                         ("mov w1, #0x1000", "bfi x1, x3, #3, #4", False),
+                                         ("ldr x1, [x5]", "bfi x1, x3, #3, #4", False)):
+            text = function(kept, inserted, "ldr x0, [x2, x1]", "ret")
+            found = nospec.look(next(iter(disasm.functions(text)))[1])
+            self.assertEqual(not found.unclamped, accepted, inserted)
+
     def test_a_wider_index_is_found(self) -> None:
         access = "ldr x2, [x8, x1, lsl #3]"
         for wide in ("ldr w1, [x5]", "ldrh w1, [x5]", "ubfx w1, w1, #4, #10", "and x1, x1, #0x400",

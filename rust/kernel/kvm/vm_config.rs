@@ -25,7 +25,9 @@ use super::{
         FwLocked,
         FwVm,
         HostWorkarounds,
+        OptIns,
         PlainVm,
+        Promises,
         PsciVersion,
         VmConfig,
         VmIdIndex, //
@@ -134,7 +136,10 @@ impl ConfigVm for LockedVm<'_> {
         VmConfig {
             fw,
             id_regs: regs.val,
-            levels: None,
+            levels: vm
+                .opt_ins()
+                .contains(OptIns::FEATURE_LEVELS)
+                .then(|| Promises::read(&*self.config)),
             gic_iidr: has_gic.then_some(iidr),
             gic_groups_writable: groups_writable,
         }
@@ -152,6 +157,9 @@ impl ConfigVm for LockedVm<'_> {
         }
         for map in FeatureBitmap::ALL {
             self.config.store_bitmap(map, config.fw.bitmap(map));
+        }
+        if let Some(levels) = config.levels {
+            levels.commit(&Promises::read(&*self.config), &*self.config);
         }
         // 0 if userspace has never set one, which is not a version.
         if let Some(version) = PsciVersion::from_raw(config.fw.psci_version().into()) {

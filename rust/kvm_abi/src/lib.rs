@@ -173,7 +173,7 @@ pub use opt_in::{
     OptInLocked,
     OptInVm,
     OptIns,
-    PromiseLocked,
+    Promise,
     Promises,
     Route,
     Scope,

@@ -19,6 +19,8 @@ use kvm_abi::{
         WORKAROUND_VALUES_END, //
     },
     FeatureBitmap,
+    FeatureLevelReg,
+    FeatureLevels,
     FwLocked,
     FwReg,
     FwVcpu,
@@ -26,6 +28,7 @@ use kvm_abi::{
     HostWorkarounds,
     Mitigation,
     PlainVm,
+    Promise,
     PsciVersion,
     RanOnce,
     Reject,
@@ -287,6 +290,14 @@ impl FwLocked for Noted {
 
     fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
         self.note(Store(map, bits));
+    }
+
+    fn promise(&self, _: FeatureLevelReg) -> Promise {
+        panic!("a firmware register is no promise")
+    }
+
+    fn store_promise(&self, _: FeatureLevelReg, _: FeatureLevels) {
+        panic!("a firmware register is no promise")
     }
 }
 

@@ -3,24 +3,20 @@
 //! Feature levels as promises: what is stored, what each host accepts, and what two kernels of
 //! which one knows a field more make of each other's values.
 
-use std::cell::Cell;
-
 use kvm_abi::{
     ret,
-    FeatureBitmap,
     FeatureLevel,
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
-    FwLocked,
     HostWorkarounds,
     Mitigation,
     PlainVm,
-    PromiseLocked,
     Promises,
     RanOnce,
     Reject,
     VcpuFeatures,
+    VmReg,
     WorkaroundQuery, //
 };
 use proptest::prelude::*;
@@ -63,7 +59,9 @@ fn hosts() -> Vec<HostWorkarounds> {
 /// Writes a register of a new VM.
 fn written(value: u64, host: u64) -> Result<Promises, Reject> {
     let mut promises = Promises::NONE;
-    let promise = promises.decide(WORKAROUNDS, value, levels(host), RanOnce::No)?;
+    let promise = promises
+        .of(WORKAROUNDS)
+        .decide(value, levels(host), RanOnce::No)?;
     promises.store(WORKAROUNDS, promise);
     Ok(promises)
 }
@@ -78,13 +76,13 @@ impl Kernel {
     /// Returns what a new VM reads, after userspace has set the fields in `pinned` to 0.
     fn save(self, pinned: u64) -> u64 {
         let promises = written(self.host & !pinned, self.host).unwrap();
-        promises.seen(WORKAROUNDS, levels(self.host)).bits()
+        promises.of(WORKAROUNDS).seen(levels(self.host)).bits()
     }
 
     /// Returns what the guest is promised after a restore.
     fn restore(self, value: u64) -> Result<u64, Reject> {
         let promises = written(value, self.host)?;
-        Ok(promises.seen(WORKAROUNDS, levels(self.host)).bits())
+        Ok(promises.of(WORKAROUNDS).seen(levels(self.host)).bits())
     }
 }
 
@@ -92,8 +90,8 @@ impl Kernel {
 fn new_vm_reads_the_hosts_levels() {
     for host in hosts() {
         let host = host.levels();
-        assert_eq!(Promises::NONE.seen(WORKAROUNDS, host), host);
-        assert_eq!(Promises::NONE.written(WORKAROUNDS), None);
+        assert_eq!(Promises::NONE.of(WORKAROUNDS).seen(host), host);
+        assert_eq!(Promises::NONE.of(WORKAROUNDS).written(), None);
     }
     assert_eq!(Promises::default(), Promises::NONE);
 }
@@ -110,7 +108,7 @@ fn field_accepts_zero_negative_levels_and_levels_up_to_the_hosts() {
                 } else {
                     Err(Reject::AboveHost)
                 };
-                let stored = result.map(|promises| promises.written(WORKAROUNDS).unwrap());
+                let stored = result.map(|promises| promises.of(WORKAROUNDS).written().unwrap());
                 assert_eq!(stored, expected, "{level} on {limit}");
             }
         }
@@ -124,9 +122,9 @@ fn zero_is_accepted_by_every_host_and_promises_nothing() {
         for ran in [RanOnce::No, RanOnce::Yes] {
             let mut promises = Promises::NONE;
             promises.store(WORKAROUNDS, levels(0));
-            let decided = promises.decide(WORKAROUNDS, 0, host, ran);
+            let decided = promises.of(WORKAROUNDS).decide(0, host, ran);
             assert_eq!(decided, Ok(levels(0)));
-            assert_eq!(promises.seen(WORKAROUNDS, host), levels(0));
+            assert_eq!(promises.of(WORKAROUNDS).seen(host), levels(0));
         }
     }
     for query in QUERIES {
@@ -139,7 +137,7 @@ fn first_run_freezes_what_is_read() {
     let host = levels(0x222);
     let mut promises = Promises::NONE;
     let decide = |promises: &Promises, value, ran| {
-        let decided = promises.decide(WORKAROUNDS, value, host, ran);
+        let decided = promises.of(WORKAROUNDS).decide(value, host, ran);
         decided.map(FeatureLevels::bits)
     };
     // Nothing was written: the host's levels are frozen.
@@ -147,7 +145,8 @@ fn first_run_freezes_what_is_read() {
         (0x222, Ok(0x222)),
         (0x221, Err(Reject::Frozen)),
         (0, Err(Reject::Frozen)),
-        (0x322, Err(Reject::Frozen)),
+        // What is not allowed is found first.
+        (0x322, Err(Reject::AboveHost)),
     ] {
         assert_eq!(decide(&promises, value, RanOnce::Yes), expected);
     }
@@ -165,11 +164,11 @@ fn registers_are_stored_apart() {
     let mut promises = Promises::NONE;
     let regs: Vec<_> = FeatureLevelReg::all().collect();
     for (number, reg) in (1u64..).zip(&regs) {
-        assert_eq!(promises.written(*reg), None);
+        assert_eq!(promises.of(*reg).written(), None);
         promises.store(*reg, levels(number));
     }
     for (number, reg) in (1u64..).zip(&regs) {
-        assert_eq!(promises.written(*reg), Some(levels(number)));
+        assert_eq!(promises.of(*reg).written(), Some(levels(number)));
     }
 }
 
@@ -184,10 +183,12 @@ fn promise_that_the_host_can_no_longer_keep_reads_as_the_hosts_level() {
     };
     let promises = written(0x121, host.levels().bits()).unwrap();
     let shown = HostWorkarounds { ssbs: true, ..host };
-    let seen = promises.seen(WORKAROUNDS, shown.levels());
+    let seen = promises.of(WORKAROUNDS).seen(shown.levels());
     assert_eq!(seen.bits(), 0x1f1);
     // What is read can be written.
-    let decided = promises.decide(WORKAROUNDS, 0x1f1, shown.levels(), RanOnce::No);
+    let decided = promises
+        .of(WORKAROUNDS)
+        .decide(0x1f1, shown.levels(), RanOnce::No);
     assert_eq!(decided, Ok(levels(0x1f1)));
 }
 
@@ -229,7 +230,7 @@ fn answers_to_the_guest_follow_the_promise() {
 #[test]
 fn answers_in_a_new_vm_are_those_without_promises() {
     for host in hosts() {
-        let seen = Promises::NONE.seen(WORKAROUNDS, host.levels());
+        let seen = Promises::NONE.of(WORKAROUNDS).seen(host.levels());
         let states = [host.spectre_v2, host.spectre_v4, host.spectre_bhb];
         for (query, state) in QUERIES.into_iter().zip(states) {
             let expected = query.answer(state, || host.ssbs);
@@ -313,38 +314,6 @@ fn weaker_host_refuses_what_it_cannot_keep_and_takes_what_was_lowered() {
     }
 }
 
-/// A VM that consists of values, with promises.
-struct PromisedVm {
-    plain: PlainVm,
-    promises: Cell<Promises>,
-}
-
-impl FwLocked for PromisedVm {
-    fn ran_once(&self) -> RanOnce {
-        self.plain.ran
-    }
-
-    fn features(&self) -> VcpuFeatures {
-        self.plain.features
-    }
-
-    fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
-        self.plain.store_bitmap(map, bits);
-    }
-}
-
-impl PromiseLocked for PromisedVm {
-    fn promises(&self) -> Promises {
-        self.promises.get()
-    }
-
-    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels) {
-        let mut promises = self.promises.get();
-        promises.store(reg, promise);
-        self.promises.set(promises);
-    }
-}
-
 #[test]
 fn register_of_a_vm_is_read_and_written_until_the_run() {
     let host = HostWorkarounds {
@@ -353,37 +322,34 @@ fn register_of_a_vm_is_read_and_written_until_the_run() {
         ssbs: false,
         spectre_bhb: Mitigation::Mitigated,
     };
-    let mut vm = PromisedVm {
-        plain: PlainVm::new(host),
-        promises: Cell::new(Promises::NONE),
-    };
-    let get = |vm: &PromisedVm| WORKAROUNDS.get_promised(&vm.plain, vm);
-    let set = |vm: &PromisedVm, value| WORKAROUNDS.set_promised(&vm.plain, vm, value);
+    let mut vm = PlainVm::new(host);
+    let get = |vm: &PlainVm| VmReg::Level(WORKAROUNDS).get(vm);
+    let set = |vm: &PlainVm, value| VmReg::Level(WORKAROUNDS).set(vm, value);
 
-    vm.plain.features = VcpuFeatures::Unknown;
+    vm.features = VcpuFeatures::Unknown;
     assert_eq!(get(&vm), Err(Reject::NotReady));
     assert_eq!(set(&vm, 0), Err(Reject::NotReady));
-    let private = FeatureLevelReg::FIRST_PRIVATE;
-    assert_eq!(private.get_promised(&vm.plain, &vm), Ok(0));
-    assert_eq!(private.set_promised(&vm.plain, &vm, 0xf), Ok(()));
-    assert_eq!(private.get_promised(&vm.plain, &vm), Ok(0xf));
+    let private = VmReg::Level(FeatureLevelReg::FIRST_PRIVATE);
+    assert_eq!(private.get(&vm), Ok(0));
+    assert_eq!(private.set(&vm, 0xf), Ok(()));
+    assert_eq!(private.get(&vm), Ok(0xf));
 
-    vm.plain.features = VcpuFeatures::Known { psci_0_2: true };
+    vm.features = VcpuFeatures::Known { psci_0_2: true };
     assert_eq!(get(&vm), Ok(0x122));
     assert_eq!(set(&vm, 0x222), Err(Reject::AboveHost));
     assert_eq!(get(&vm), Ok(0x122));
     assert_eq!(set(&vm, 0x021), Ok(()));
     assert_eq!(get(&vm), Ok(0x021));
 
-    vm.plain.ran = RanOnce::Yes;
+    vm.ran = RanOnce::Yes;
     let promises = vm.promises.get();
     assert_eq!(set(&vm, 0x122), Err(Reject::Frozen));
     assert_eq!(set(&vm, 0x021), Ok(()));
-    assert_eq!(private.set_promised(&vm.plain, &vm, 0xf), Ok(()));
+    assert_eq!(private.set(&vm, 0xf), Ok(()));
     assert_eq!(vm.promises.get(), promises);
     // What was never written stays so.
-    let other = FeatureLevelReg::all().nth(3).unwrap();
-    assert_eq!(other.set_promised(&vm.plain, &vm, 0), Ok(()));
+    let other = VmReg::Level(FeatureLevelReg::all().nth(3).unwrap());
+    assert_eq!(other.set(&vm, 0), Ok(()));
     assert_eq!(vm.promises.get(), promises);
 }
 
@@ -405,9 +371,9 @@ proptest! {
         promises.store(WORKAROUNDS, accepted);
         // The host may have changed since.
         let host = levels(host);
-        let seen = promises.seen(WORKAROUNDS, host);
+        let seen = promises.of(WORKAROUNDS).seen(host);
         for ran in [RanOnce::No, RanOnce::Yes] {
-            let decided = promises.decide(WORKAROUNDS, seen.bits(), host, ran);
+            let decided = promises.of(WORKAROUNDS).decide(seen.bits(), host, ran);
             prop_assert_eq!(decided, Ok(seen));
         }
         // The guest is never promised more than was written, nor more than the host has.

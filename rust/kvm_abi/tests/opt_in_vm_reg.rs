@@ -125,14 +125,18 @@ fn bitmaps_are_stored_and_freeze() {
 }
 
 #[test]
-fn workarounds_and_levels_store_nothing() {
+fn workarounds_store_nothing_and_levels_are_frozen() {
     let before = vm(VcpuFeatures::Known { psci_0_2: true }, RanOnce::Yes);
     for reg in VmReg::all(OptIns::ALL) {
         if matches!(reg, VmReg::Fw(FwReg::PsciVersion | FwReg::Bitmap(_))) {
             continue;
         }
         let after = before.clone();
-        assert_eq!(reg.set(&after, 0), Ok(()), "{reg:?}");
+        let expected = match reg {
+            VmReg::Level(FeatureLevelReg::WORKAROUNDS) => Err(Reject::Frozen),
+            _ => Ok(()),
+        };
+        assert_eq!(reg.set(&after, 0), expected, "{reg:?}");
         assert!(reg.set(&after, 7).is_err(), "{reg:?}");
         assert_eq!(after, before, "{reg:?}");
     }

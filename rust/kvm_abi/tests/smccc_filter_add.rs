@@ -9,6 +9,8 @@ use std::{
 
 use kvm_abi::{
     FeatureBitmap,
+    FeatureLevelReg,
+    FeatureLevels,
     FilterAction,
     FilterLocked,
     FilterRange,
@@ -16,6 +18,7 @@ use kvm_abi::{
     FilterVm,
     FuncId,
     FwLocked,
+    Promise,
     RanOnce,
     Reject,
     VcpuFeatures, //
@@ -115,6 +118,14 @@ impl FwLocked for Vm {
 
     fn store_bitmap(&self, _: FeatureBitmap, _: u64) {
         panic!("the filter has no bitmap")
+    }
+
+    fn promise(&self, _: FeatureLevelReg) -> Promise {
+        panic!("the filter does not depend on them")
+    }
+
+    fn store_promise(&self, _: FeatureLevelReg, _: FeatureLevels) {
+        panic!("the filter promises nothing")
     }
 }
 

@@ -451,7 +451,8 @@ proptest! {
                 Some(promises) => {
                     let host = reg.levels(|| config.fw.host);
                     promises
-                        .decide(reg, value, host, config.fw.ran)
+                        .of(reg)
+                        .decide(value, host, config.fw.ran)
                         .err()
                         .map(errno)
                 }
@@ -489,7 +490,7 @@ proptest! {
         prop_assert!(seen.broken_by(reg.levels(|| host)).is_empty());
         // No promise that userspace made was lowered behind its back.
         let promises = vm.snapshot().levels.unwrap();
-        if let Some(written) = promises.written(reg) {
+        if let Some(written) = promises.of(reg).written() {
             prop_assert_eq!(written, seen);
         }
     }

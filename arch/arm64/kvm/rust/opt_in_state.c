@@ -3,12 +3,15 @@
  * Opt-ins of VMs: the ioctls of a VM's file descriptor, and C state that is hard
  * to read from Rust.
  */
+#include <linux/arm-smccc.h>
 #include <linux/cache.h>
 #include <linux/init.h>
 #include <linux/irqchip/arm-gic-v3.h>
 #include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
 #include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/nospec.h>
 #include <linux/uaccess.h>
 
 #include <asm/kvm_emulate.h>
@@ -201,6 +204,86 @@ void kvm_arm_write_vm_gic(struct kvm *kvm, u32 iidr, bool groups_writable)
 
 	dist->implementation_rev = FIELD_GET(GICD_IIDR_REVISION_MASK, iidr);
 	dist->v2_groups_user_writable = groups_writable;
+}
+
+/**
+ * kvm_arm_read_promise - Read what userspace has promised of feature levels
+ * @kvm: The VM, which has run, or whose config_lock the caller holds
+ * @nr: The number of the register
+ * @levels: Set to the levels
+ *
+ * Return: false if userspace has promised nothing.
+ */
+bool kvm_arm_read_promise(struct kvm *kvm, unsigned int nr, u64 *levels)
+{
+	static_assert(ARRAY_SIZE(kvm->arch.promised_levels) ==
+		      KVM_ARM_NR_FEATURE_LEVEL_REGS);
+
+	nr = array_index_nospec(nr, KVM_ARM_NR_FEATURE_LEVEL_REGS);
+	if (!test_bit(nr, &kvm->arch.promises))
+		return false;
+
+	*levels = kvm->arch.promised_levels[nr];
+	return true;
+}
+
+/**
+ * kvm_arm_store_promise - Store what userspace promises of feature levels
+ * @kvm: The VM, which has not run, and whose config_lock the caller holds
+ * @nr: The number of the register
+ * @levels: The levels
+ */
+void kvm_arm_store_promise(struct kvm *kvm, unsigned int nr, u64 levels)
+{
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	nr = array_index_nospec(nr, KVM_ARM_NR_FEATURE_LEVEL_REGS);
+	kvm->arch.promised_levels[nr] = levels;
+	set_bit(nr, &kvm->arch.promises);
+}
+
+/**
+ * kvm_arm_opt_in_answer_promised - Answer a guest by what was promised to it
+ * @vcpu: A vCPU that has called SMCCC_ARCH_FEATURES
+ * @feature: The function that it asks about
+ * @val: The answer without a promise; set to the answer with it
+ */
+void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val)
+{
+	s64 level, host;
+	u64 levels;
+	int shift;
+
+	switch (feature) {
+	case ARM_SMCCC_ARCH_WORKAROUND_1:
+		shift = KVM_ARM_FEATURE_LEVEL_WORKAROUND_1_SHIFT;
+		break;
+	case ARM_SMCCC_ARCH_WORKAROUND_2:
+		shift = KVM_ARM_FEATURE_LEVEL_WORKAROUND_2_SHIFT;
+		break;
+	case ARM_SMCCC_ARCH_WORKAROUND_3:
+		shift = KVM_ARM_FEATURE_LEVEL_WORKAROUND_3_SHIFT;
+		break;
+	default:
+		return;
+	}
+
+	if (!kvm_arm_read_promise(vcpu->kvm, 0, &levels))
+		return;
+
+	if (*val == SMCCC_RET_NOT_SUPPORTED)
+		host = KVM_ARM_FEATURE_LEVEL_NOT_AVAIL;
+	else if (*val == SMCCC_RET_SUCCESS)
+		host = KVM_ARM_FEATURE_LEVEL_AVAIL;
+	else
+		host = KVM_ARM_FEATURE_LEVEL_UNAFFECTED;
+
+	/* The host cannot keep a promise above its own level. */
+	level = min_t(s64, KVM_ARM_FEATURE_LEVEL(levels, shift), host);
+	if (level < KVM_ARM_FEATURE_LEVEL_AVAIL)
+		*val = SMCCC_RET_NOT_SUPPORTED;
+	else if (level == KVM_ARM_FEATURE_LEVEL_AVAIL)
+		*val = SMCCC_RET_SUCCESS;
 }
 
 /**

@@ -17,6 +17,7 @@ use kvm_abi::{
     AffinityQuery,
     Caller,
     Decision,
+    FeatureLevelReg,
     FuncId,
     FwVm,
     PowerOn,
@@ -114,7 +115,11 @@ fn return_value(vcpu: ExitedVcpu<'_>, x0: u64) -> c_int {
 
 #[inline(never)]
 fn workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
-    let answer = query.answer(mitigation::of(query), || vcpu.vm().has_ssbs());
+    let vm = vcpu.vm();
+    let promise = vm.promise(FeatureLevelReg::WORKAROUNDS);
+    let answer = promise.answer(query, vm, || {
+        query.answer(mitigation::of(query), || vm.has_ssbs())
+    });
     return_value(vcpu, answer)
 }
 

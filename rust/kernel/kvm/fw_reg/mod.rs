@@ -11,6 +11,7 @@ use crate::{
     },
     ffi::{
         c_int,
+        c_uint,
         c_ulong, //
     }, //
 };
@@ -18,10 +19,14 @@ use crate::{
 use crate::kvm::{
     abi::{
         FeatureBitmap,
+        FeatureLevelReg,
+        FeatureLevels,
         FwLocked,
         FwVcpu,
         FwVm,
         Mitigation,
+        OptIns,
+        Promise,
         PsciVersion,
         RanOnce,
         VcpuFeatures, //
@@ -69,6 +74,12 @@ calls! {
         fn has_ran_once() -> bool = kvm_vm_has_ran_once;
         /// Needs a valid VM only.
         fn has_vcpu_feature(feature: c_int) -> bool = kvm_vcpu_has_feature;
+        /// Needs a valid VM only.
+        fn read_promise(nr: c_uint, levels: &mut u64) -> bool = kvm_arm_read_promise;
+    }
+    impl Held<'_, ConfigLock> as Vm {
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn write_promise(nr: c_uint, levels: u64) = kvm_arm_store_promise;
     }
     impl Vcpu as Vcpu {
         /// Needs a valid vCPU of a valid VM only. There are no features before
@@ -145,6 +156,28 @@ impl Vm {
     }
 }
 
+impl Vm {
+    /// Returns what userspace has promised of the levels in a register.
+    ///
+    /// It is stable if the VM has run, or its configuration is locked.
+    #[inline]
+    pub fn promise(&self, reg: FeatureLevelReg) -> Promise {
+        let mut levels = 0;
+        if self.opt_ins().contains(OptIns::FEATURE_LEVELS)
+            && self.read_promise(number(reg), &mut levels)
+        {
+            Promise::new(FeatureLevels::from_bits(levels))
+        } else {
+            Promise::NONE
+        }
+    }
+}
+
+fn number(reg: FeatureLevelReg) -> c_uint {
+    // CAST: There are eight.
+    reg.index() as c_uint
+}
+
 impl FwLocked for Held<'_, ConfigLock> {
     #[inline]
     fn ran_once(&self) -> RanOnce {
@@ -168,6 +201,16 @@ impl FwLocked for Held<'_, ConfigLock> {
     #[inline]
     fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
         self.write_bitmap(map, bits);
+    }
+
+    #[inline]
+    fn promise(&self, reg: FeatureLevelReg) -> Promise {
+        Vm::promise(self, reg)
+    }
+
+    #[inline]
+    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels) {
+        self.write_promise(number(reg), promise.bits());
     }
 }
 

@@ -12,6 +12,8 @@ use std::ops::Deref;
 use kvm_abi::{
     FeatureBitmap,
     FeatureField,
+    FeatureLevelReg,
+    FeatureLevels,
     Field,
     FwLocked,
     FwVcpu,
@@ -21,6 +23,7 @@ use kvm_abi::{
     IdRegState,
     IdVisibility,
     Mitigation,
+    Promise,
     PsciVersion,
     RanOnce,
     SafeValue,
@@ -238,6 +241,14 @@ impl FwLocked for Vm {
 
     fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
         self.write_bitmap(map, bits);
+    }
+
+    fn promise(&self, _: FeatureLevelReg) -> Promise {
+        Promise::NONE
+    }
+
+    fn store_promise(&self, _: FeatureLevelReg, _: FeatureLevels) {
+        panic!("the model has no feature levels");
     }
 }
 

@@ -24,7 +24,10 @@ use super::{
 use crate::{
     reg_id::RegId,
     visit::Visit,
+    FeatureLevelReg,
+    FeatureLevels,
     Mitigation,
+    Promise,
     Reject, //
 };
 
@@ -72,6 +75,12 @@ pub trait FwLocked: Sized {
 
     /// Stores a bitmap.
     fn store_bitmap(&self, map: FeatureBitmap, bits: u64);
+
+    /// Returns what userspace has promised of the levels in a register.
+    fn promise(&self, reg: FeatureLevelReg) -> Promise;
+
+    /// Stores a promise. The VM has not run.
+    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels);
 }
 
 /// A vCPU through which userspace accesses the registers of its VM.

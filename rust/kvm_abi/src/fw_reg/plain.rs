@@ -15,7 +15,13 @@ use super::{
     RanOnce,
     VcpuFeatures, //
 };
-use crate::Mitigation;
+use crate::{
+    FeatureLevelReg,
+    FeatureLevels,
+    Mitigation,
+    Promise,
+    Promises, //
+};
 
 /// A VM that consists of values, and one of its vCPUs.
 ///
@@ -40,6 +46,8 @@ pub struct PlainVm {
     pub vendor_hyp: Cell<u64>,
     /// `VENDOR_HYP_BMAP_2`.
     pub vendor_hyp_2: Cell<u64>,
+    /// What userspace has promised of the feature levels.
+    pub promises: Cell<Promises>,
 }
 
 impl PlainVm {
@@ -54,6 +62,7 @@ impl PlainVm {
             std_hyp: Cell::new(FeatureBitmap::StdHyp.initial()),
             vendor_hyp: Cell::new(FeatureBitmap::VendorHyp.initial()),
             vendor_hyp_2: Cell::new(FeatureBitmap::VendorHyp2.initial()),
+            promises: Cell::new(Promises::NONE),
         }
     }
 
@@ -126,6 +135,16 @@ impl FwLocked for PlainVm {
 
     fn store_bitmap(&self, map: FeatureBitmap, bits: u64) {
         self.bitmap_cell(map).set(bits);
+    }
+
+    fn promise(&self, reg: FeatureLevelReg) -> Promise {
+        self.promises.get().of(reg)
+    }
+
+    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels) {
+        let mut promises = self.promises.get();
+        promises.store(reg, promise);
+        self.promises.set(promises);
     }
 }
 

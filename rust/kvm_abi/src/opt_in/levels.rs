@@ -4,8 +4,8 @@
 //! compare them.
 //!
 //! Their number is fixed, so no kernel lists a register that another one lacks. A field that a
-//! kernel does not know reads as zero, "unknown", and a write to it is compared with zero: an older
-//! kernel accepts a newer kernel's value, unless that value promises a feature.
+//! kernel does not know is zero, "unknown", on its hosts: an older kernel accepts a newer kernel's
+//! value, unless that value promises a feature. See [`Promise`](super::Promise).
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
@@ -101,7 +101,7 @@ impl FeatureLevelReg {
 
     /// Returns the number of the register.
     #[inline]
-    pub(crate) const fn index(self) -> usize {
+    pub const fn index(self) -> usize {
         cast::index(self.0)
     }
 
@@ -139,22 +139,6 @@ impl FeatureLevelReg {
         } else {
             FeatureLevels::default()
         }
-    }
-}
-
-impl FeatureLevels {
-    /// Decides a write to a register that reads `self` on this host; nothing is stored.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::AboveHost`] if a field is above the host's.
-    #[inline]
-    pub fn decide(self, value: u64) -> Result<(), Reject> {
-        let above = Self::from_bits(value).exceeding(self, FieldMask::ALL);
-        if !above.is_empty() {
-            return Err(Reject::AboveHost);
-        }
-        Ok(())
     }
 }
 

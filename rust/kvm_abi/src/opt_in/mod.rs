@@ -28,7 +28,7 @@ pub use levels::{
     FieldMask, //
 };
 pub use promise::{
-    PromiseLocked,
+    Promise,
     Promises, //
 };
 pub use scope::Scope;

@@ -19,12 +19,13 @@
 //! In the kernel the promises are the `u64 [KVM_ARM_NR_FEATURE_LEVEL_REGS]` of a VM and a mask of
 //! those that were written; both are read and written under the lock of the VM's configuration.
 
+use core::hint::black_box;
+
 use super::{
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
-    FieldMask,
-    VmReg, //
+    FieldMask, //
 };
 use crate::{
     smccc::ret,
@@ -34,7 +35,6 @@ use crate::{
     HostWorkarounds,
     RanOnce,
     Reject,
-    VcpuFeatures,
     WorkaroundQuery, //
 };
 
@@ -42,14 +42,17 @@ impl FeatureLevels {
     /// Returns the fields of this promise that a host with these levels cannot keep.
     #[inline]
     pub fn broken_by(self, host: Self) -> FieldMask {
-        let mut broken = FieldMask::EMPTY;
-        for field in FieldIndex::all() {
-            let level = self.level(field);
-            if level > FeatureLevel::UNKNOWN && level > host.level(field) {
-                broken = broken.union(FieldMask::of(field));
-            }
-        }
-        broken
+        self.exceeding(host.at_least_unknown(), FieldMask::ALL)
+    }
+
+    /// Returns these levels with 0 in the fields that are below.
+    #[inline]
+    fn at_least_unknown(self) -> Self {
+        FieldIndex::all()
+            .filter(|field| self.level(*field).is_absent())
+            .fold(self, |levels, field| {
+                levels.with(field, FeatureLevel::UNKNOWN)
+            })
     }
 
     /// Returns this promise with the host's level in the fields that the host cannot keep.
@@ -60,28 +63,33 @@ impl FeatureLevels {
     }
 }
 
-/// What userspace has promised to the guest of a VM.
+/// What userspace has promised to the guest of the levels in a register, if anything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Promises([Option<FeatureLevels>; FeatureLevelReg::COUNT]);
+pub struct Promise(Option<FeatureLevels>);
 
-impl Promises {
-    /// Those of a new VM: the levels are the host's.
-    pub const NONE: Self = Self([None; FeatureLevelReg::COUNT]);
+impl Promise {
+    /// That of a new VM: the levels are the host's.
+    pub const NONE: Self = Self(None);
 
-    /// Returns what userspace has written to a register, `None` if nothing.
+    /// Returns a promise of these levels.
     #[inline]
-    pub fn written(&self, reg: FeatureLevelReg) -> Option<FeatureLevels> {
-        self.0.get(reg.index()).copied().flatten()
+    pub const fn new(levels: FeatureLevels) -> Self {
+        Self(Some(levels))
     }
 
-    /// Returns the value of a register on a host with these levels.
+    /// Returns what userspace has written, `None` if nothing.
+    #[inline]
+    pub const fn written(self) -> Option<FeatureLevels> {
+        self.0
+    }
+
+    /// Returns the value of the register on a host with these levels.
     ///
     /// Until the VM runs, the host's levels can still change with `ID_AA64PFR1_EL1.SSBS` of the
     /// guest. A promise that the host could no longer keep reads as the host's level.
     #[inline]
-    pub fn seen(&self, reg: FeatureLevelReg, host: FeatureLevels) -> FeatureLevels {
-        self.written(reg)
-            .map_or(host, |promised| promised.kept_by(host))
+    pub fn seen(self, host: FeatureLevels) -> FeatureLevels {
+        self.0.map_or(host, |promised| promised.kept_by(host))
     }
 
     /// Decides a write on a host with these levels, and returns the promise to store.
@@ -92,83 +100,106 @@ impl Promises {
     /// - [`Reject::AboveHost`] if the host cannot keep the promise.
     #[inline]
     pub fn decide(
-        &self,
-        reg: FeatureLevelReg,
+        self,
         value: u64,
         host: FeatureLevels,
         ran: RanOnce,
     ) -> Result<FeatureLevels, Reject> {
         let promise = FeatureLevels::from_bits(value);
-        match ran {
-            RanOnce::Yes if promise != self.seen(reg, host) => Err(Reject::Frozen),
-            RanOnce::No if !promise.broken_by(host).is_empty() => Err(Reject::AboveHost),
-            _ => Ok(promise),
+        // What it reads, the host can keep.
+        if !promise.broken_by(host).is_empty() {
+            return Err(Reject::AboveHost);
         }
+        if ran == RanOnce::Yes && promise != self.seen(host) {
+            return Err(Reject::Frozen);
+        }
+        Ok(promise)
+    }
+
+    /// Returns the result of a guest's question about a workaround, in a VM with this promise for
+    /// [`FeatureLevelReg::WORKAROUNDS`]. `host` is the result in a VM without one.
+    #[inline]
+    pub fn answer(self, query: WorkaroundQuery, vm: &impl FwVm, host: impl FnOnce() -> u64) -> u64 {
+        if self == Self::NONE {
+            return host();
+        }
+        query.answer_promised(self.seen(HostWorkarounds::of(vm).levels()))
+    }
+
+    /// Writes a register whose promise is `self`, of a VM whose configuration is locked.
+    #[inline]
+    pub(super) fn set(
+        self,
+        locked: &impl FwLocked,
+        reg: FeatureLevelReg,
+        value: u64,
+        host: FeatureLevels,
+    ) -> Result<(), Reject> {
+        let ran = locked.ran_once();
+        let promise = self.decide(value, host, ran)?;
+        // In a VM that has run this is what it reads.
+        if ran == RanOnce::No {
+            locked.store_promise(reg, promise);
+        }
+        Ok(())
+    }
+}
+
+/// What userspace has promised to the guest of a VM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Promises([Promise; FeatureLevelReg::COUNT]);
+
+impl Promises {
+    /// Those of a new VM: the levels are the host's.
+    pub const NONE: Self = Self([Promise::NONE; FeatureLevelReg::COUNT]);
+
+    /// Returns those of a VM whose configuration is locked.
+    #[inline]
+    pub fn read(locked: &impl FwLocked) -> Self {
+        let mut promises = Self::NONE;
+        for reg in FeatureLevelReg::all() {
+            promises.set(reg, locked.promise(reg));
+        }
+        promises
+    }
+
+    /// Stores those that differ from `old` in a VM whose configuration is locked, and that has not
+    /// run.
+    #[inline]
+    pub fn commit(&self, old: &Self, locked: &impl FwLocked) {
+        for reg in FeatureLevelReg::all() {
+            let new = self.of(reg);
+            if let (true, Some(levels)) = (new != old.of(reg), new.written()) {
+                locked.store_promise(reg, levels);
+            }
+        }
+    }
+
+    /// Returns that of a register.
+    #[inline]
+    pub fn of(&self, reg: FeatureLevelReg) -> Promise {
+        self.0.get(Self::place(reg)).copied().unwrap_or_default()
     }
 
     /// Stores a promise that was accepted.
     #[inline]
     pub fn store(&mut self, reg: FeatureLevelReg, promise: FeatureLevels) {
-        if let Some(stored) = self.0.get_mut(reg.index()) {
-            *stored = Some(promise);
-        }
-    }
-}
-
-/// A VM whose configuration is locked, and that has promises.
-pub trait PromiseLocked: FwLocked {
-    /// What userspace has promised.
-    fn promises(&self) -> Promises;
-
-    /// Stores a promise.
-    fn store_promise(&self, reg: FeatureLevelReg, promise: FeatureLevels);
-}
-
-impl FeatureLevelReg {
-    /// Reads the register of a VM with promises, whose configuration is locked.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::NotReady`] if the host's levels depend on the features of the VM's vCPUs, which
-    /// are not known yet.
-    #[inline]
-    pub fn get_promised(self, vm: &impl FwVm, locked: &impl PromiseLocked) -> Result<u64, Reject> {
-        let host = self.admit_host(vm, locked)?;
-        Ok(locked.promises().seen(self, host).bits())
+        self.set(reg, Promise::new(promise));
     }
 
-    /// Writes the register of a VM with promises, whose configuration is locked. A refused write
-    /// changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// - [`Reject::NotReady`] as in [`FeatureLevelReg::get_promised`].
-    /// - Those of [`Promises::decide`].
     #[inline]
-    pub fn set_promised(
-        self,
-        vm: &impl FwVm,
-        locked: &impl PromiseLocked,
-        value: u64,
-    ) -> Result<(), Reject> {
-        let host = self.admit_host(vm, locked)?;
-        let ran = locked.ran_once();
-        let promise = locked.promises().decide(self, value, host, ran)?;
-        // In a VM that has run this is what it reads.
-        if ran == RanOnce::No {
-            locked.store_promise(self, promise);
+    fn set(&mut self, reg: FeatureLevelReg, promise: Promise) {
+        if let Some(stored) = self.0.get_mut(Self::place(reg)) {
+            *stored = promise;
         }
-        Ok(())
     }
 
-    /// Returns the host's levels.
+    /// Returns the place of a register, less than the number of registers also under speculation:
+    /// the id comes from userspace, and the compiler must not know that the mask changes nothing.
     #[inline]
-    fn admit_host(self, vm: &impl FwVm, locked: &impl FwLocked) -> Result<FeatureLevels, Reject> {
-        let is_known = locked.features() != VcpuFeatures::Unknown;
-        if VmReg::Level(self).needs_features() && !is_known {
-            return Err(Reject::NotReady);
-        }
-        Ok(self.levels(|| HostWorkarounds::of(vm)))
+    fn place(reg: FeatureLevelReg) -> usize {
+        const _: () = assert!(FeatureLevelReg::COUNT.is_power_of_two(), "see the mask");
+        black_box(reg.index()) & FeatureLevelReg::COUNT.saturating_sub(1)
     }
 }
 
@@ -186,6 +217,8 @@ impl WorkaroundQuery {
     /// Returns the result of the call in a VM whose register of the workarounds reads `promised`.
     ///
     /// Where nothing was written, it is that of [`WorkaroundQuery::answer`].
+    ///
+    /// C: `kvm_arm_promised_workaround()`.
     #[inline]
     pub fn answer_promised(self, promised: FeatureLevels) -> u64 {
         let level = promised.level(self.field());

@@ -150,7 +150,10 @@ impl VmReg {
         let features = self.admit_features(&*locked)?;
         Ok(match self {
             Self::Fw(reg) => reg.value(vm, |stored| PsciVersion::seen_by_vm(stored, features)),
-            Self::Level(reg) => reg.levels(|| HostWorkarounds::of(vm)).bits(),
+            Self::Level(reg) => {
+                let host = reg.levels(|| HostWorkarounds::of(vm));
+                locked.promise(reg).seen(host).bits()
+            }
         })
     }
 
@@ -160,7 +163,7 @@ impl VmReg {
     ///
     /// - [`Reject::NotReady`] as in [`VmReg::get`].
     /// - Those of [`PsciVersion::decide_until_run`], [`FwReg::set`] and
-    ///   [`FeatureLevels::decide`](super::FeatureLevels::decide).
+    ///   [`Promise::decide`](super::Promise::decide).
     #[inline]
     pub fn set(self, vm: &impl FwVm, value: u64) -> Result<(), Reject> {
         let locked = vm.lock_config();
@@ -170,7 +173,10 @@ impl VmReg {
             Self::Fw(FwReg::Bitmap(map)) => map.set(vm, &*locked, value),
             // These writes only compare the value with the host, and do not freeze.
             Self::Fw(reg) => reg.compare(vm, value),
-            Self::Level(reg) => reg.levels(|| HostWorkarounds::of(vm)).decide(value),
+            Self::Level(reg) => {
+                let host = reg.levels(|| HostWorkarounds::of(vm));
+                locked.promise(reg).set(&*locked, reg, value, host)
+            }
         }
     }
 

@@ -166,7 +166,7 @@ impl VmConfig {
             ConfigReg::Level(reg) => {
                 let promises = self.levels.as_ref().filter(|_| self.is_level_ready(reg))?;
                 let host = self.host_levels(reg);
-                (promises.seen(reg, host).bits(), u64::MAX, host.bits())
+                (promises.of(reg).seen(host).bits(), u64::MAX, host.bits())
             }
             ConfigReg::GicIidr => {
                 let value = self.gic_iidr?.into();

@@ -316,7 +316,9 @@ impl<'a> ConfigWorkspace<'a> {
         let reg = FeatureLevelReg::WORKAROUNDS;
         let (Some(pfr1), Some(promise)) = (
             PFR1.vm_id_index(),
-            current.levels.and_then(|promises| promises.written(reg)),
+            current
+                .levels
+                .and_then(|promises| promises.of(reg).written()),
         ) else {
             return;
         };

@@ -183,14 +183,19 @@ pub(super) fn level(
         return ConfigAnswer::absent(ConfigReason::NeedsCapability);
     };
     let promise = FeatureLevels::from_bits(value);
-    match promises.decide(reg, value, host, ran) {
+    let promised = promises.of(reg);
+    match promised.decide(value, host, ran) {
         Ok(promise) => {
             promises.store(reg, promise);
             ConfigAnswer::ACCEPTED
         }
-        Err(Reject::Frozen) => {
-            let seen = promises.seen(reg, host).bits();
-            ConfigAnswer::refused(ConfigReason::Frozen, value ^ seen, seen)
+        Err(reject) if has_run(ran) => {
+            let reason = match reject {
+                Reject::Frozen => ConfigReason::Frozen,
+                _ => ConfigReason::AboveHost,
+            };
+            let seen = promised.seen(host).bits();
+            ConfigAnswer::refused(reason, value ^ seen, seen)
         }
         Err(_) => {
             let kept = promise.kept_by(host);

@@ -135,9 +135,10 @@ struct kvm_arm_vm_config_entry {
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers
  *
- * The registers have 64 bits: sixteen fields of four bits, each a signed number.
- * A field without a meaning reads as zero. A write checks the value and stores
- * nothing: it fails with EINVAL if a field is above the host's.
+ * The registers have 64 bits: sixteen fields of four bits, each a signed number:
+ * what the guest is promised. They start at the host's levels, which are zero in a
+ * field without a meaning, and freeze when the VM first runs. A write fails with
+ * EINVAL if a field is above zero and above the host's.
  */
 #define KVM_REG_ARM_FEATURE_LEVEL		(0x0017 << KVM_REG_ARM_COPROC_SHIFT)
 

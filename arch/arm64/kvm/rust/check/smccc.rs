@@ -33,6 +33,7 @@ use kvm_abi::{
     Caller,
     Decision,
     FeatureBitmap,
+    FeatureLevelReg,
     FilterAction,
     FuncId,
     FwVcpu,
@@ -199,7 +200,10 @@ fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
     };
     match action {
         Action::Workaround(query) => {
-            let answer = query.answer(mitigation::of(query), || vm.has_ssbs());
+            let promise = vm.promise(FeatureLevelReg::WORKAROUNDS);
+            let answer = promise.answer(query, vm, || {
+                query.answer(mitigation::of(query), || vm.has_ssbs())
+            });
             Expected::Exactly(Handled::value(answer))
         }
         Action::StolenTime => {

@@ -1,24 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * feature_levels - The feature-level registers of a VM that opts in to them:
- * their number, what they read, and which values they accept.
+ * their number, what they read, which values they accept, and what the guest sees.
  *
- * There are eight registers of sixteen signed fields of four bits. All kernels
- * have the same registers, however many levels they know, so that a stream with
- * them fits any destination. A value is accepted if no field is above the
- * host's:
+ * There are eight registers of sixteen signed fields of four bits: what the guest is
+ * promised. All kernels have the same registers, however many levels they know, so
+ * that a stream with them fits any destination. They start at the host's levels, and
+ * freeze when the VM first runs. Until then a value is accepted if no field is above
+ * zero and above the host's:
  *
  *	the host has	accepts
- *	not available	not available
+ *	not available	not available, unknown
  *	unknown		not available, unknown
  *	available	not available, unknown, available
  *	unaffected	all of these
  *	nothing (0)	0 and less, for fields that it does not know
  *
- * A write checks that and stores nothing. So a register always reads the host's
- * levels, and is never frozen. The expected levels are computed from the
- * workaround registers that any VM has, and from what the guest sees.
- * feature_level_errors tests the other failures.
+ * The expected levels are computed from the workaround registers that any VM has,
+ * and from what the guest sees. feature_level_errors tests the other failures.
  */
 #include <asm/kvm_migration.h>
 #include <errno.h>
@@ -132,36 +131,60 @@ static void check_values(int unused)
 	kvm_vm_free(vm);
 }
 
-/* ARCH_FEATURES in the guest must agree with the level. */
+/* ARCH_FEATURES in the guest must agree with the level that was written, if any. */
 static void check_guest(int field)
 {
-	static const s64 told[][4] = {
-		/* not available, unknown, available, unaffected */
-		{ SMCCC_RET_NOT_SUPPORTED, 0, SMCCC_RET_SUCCESS,
-		  SMCCC_ARCH_WORKAROUND_RET_UNAFFECTED },
-		{ SMCCC_RET_NOT_SUPPORTED, 0, SMCCC_RET_SUCCESS,
-		  SMCCC_RET_NOT_REQUIRED },
-		{ SMCCC_RET_NOT_SUPPORTED, 0, SMCCC_RET_SUCCESS,
-		  SMCCC_ARCH_WORKAROUND_RET_UNAFFECTED },
-	};
-	struct kvm_vcpu *vcpu;
-	struct kvm_vm *vm = create_one(&vcpu);
-	u64 host = vcpu_get_reg(vcpu, LEVEL_REG_0);
-	int val, level = level_of[level_bits(host, field)];
-	s64 want = told[field][level + 1];
+	struct kvm_vcpu *vcpus[2];
+	struct kvm_vm *vm;
+	int bits, level;
+	u64 host, val;
 
-	for (val = 0; val < NR_LEVEL_VALUES; val++) {
-		one_reg_set(vcpu, LEVEL_REG_0, level_with(host, field, val));
-		fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
-			     fw_workaround_fn[level_fields[field].nr], want);
+	for (bits = -1; bits < NR_LEVEL_VALUES; bits++) {
+		vm = create(2, vcpus);
+		host = level_host(vcpus[0], 0);
+		val = bits < 0 ? host : level_with(host, field, bits);
+		if (bits >= 0 && level_is_accepted(val, host))
+			level_expect_set(vcpus[1], 0, val, 0);
+		else if (bits >= 0)
+			level_expect_set(vcpus[1], 0, val, EINVAL);
+
+		level = level_of[level_bits(vcpu_get_reg(vcpus[0], LEVEL_REG_0), field)];
+		fw_expect_x0(vcpus[0], ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
+			     fw_workaround_fn[level_fields[field].nr],
+			     level_told(field, level));
+		kvm_vm_free(vm);
 	}
+}
+
+/* Other questions have the answers that they have in any VM. */
+static void check_guest_others(int unused)
+{
+	static const u32 others[] = {
+		ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_SOC_ID,
+		ARM_SMCCC_HV_PV_TIME_FEATURES, ARM_SMCCC_VERSION_FUNC_ID, 0, ~0u,
+	};
+	struct kvm_vcpu *vcpu, *other;
+	struct kvm_vm *vm = create_one(&vcpu), *other_vm = fw_vm_create_one(&other);
+	int i;
+
+	level_expect_set(vcpu, 0, 0, 0);
+	for (i = 0; i < ARRAY_SIZE(others); i++) {
+		u64 want = fw_guest_call(other, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
+					 others[i]).x[0];
+
+		fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID, others[i], want);
+	}
+	kvm_vm_free(other_vm);
 	kvm_vm_free(vm);
 }
 
 /* ---- What is accepted ---- */
 
-/* Each value of each field, with the bits of @others in the other fields. */
-static void try_fields(struct kvm_vcpu *vcpu, int n, u64 others)
+/*
+ * Each value of each field, with the bits of @others in the other fields. In a VM that
+ * has run, only what the register reads is accepted.
+ */
+static void try_fields(struct kvm_vcpu *vcpu, int n, u64 others, bool ran)
 {
 	u64 val, host = level_host(vcpu, n);
 	int field, bits, want;
@@ -169,9 +192,13 @@ static void try_fields(struct kvm_vcpu *vcpu, int n, u64 others)
 	for (field = 0; field < NR_LEVEL_FIELDS; field++) {
 		for (bits = 0; bits < NR_LEVEL_VALUES; bits++) {
 			val = level_with(others, field, bits);
-			want = level_of[bits] <= level_of[level_bits(host, field)] ?
-			       0 : EINVAL;
-			level_expect_set(vcpu, n, val, want, host);
+			if (!level_is_accepted(val, host))
+				want = EINVAL;
+			else if (ran && val != vcpu_get_reg(vcpu, LEVEL_REG_0 + n))
+				want = EBUSY;
+			else
+				want = 0;
+			level_expect_set(vcpu, n, val, want);
 		}
 	}
 }
@@ -181,10 +208,13 @@ static void check_fields(int n)
 	struct kvm_vcpu *vcpus[2];
 	struct kvm_vm *vm = create(2, vcpus);
 	struct fw_state state = fw_state_read(vcpus[0]);
+	u64 host = level_host(vcpus[0], n);
 
-	try_fields(vcpus[0], n, level_host(vcpus[0], n));
-	try_fields(vcpus[1], n, LEVELS_LOWEST);
+	try_fields(vcpus[0], n, host, false);
+	try_fields(vcpus[1], n, LEVELS_LOWEST, false);
 
+	/* What was lowered can be raised again. */
+	level_expect_set(vcpus[0], n, host, 0);
 	level_expect_host(vcpus[0], "vCPU 0 in the end");
 	level_expect_host(vcpus[1], "vCPU 1 in the end");
 	fw_expect_state(vcpus[0], &state, "in the end");
@@ -198,7 +228,7 @@ static void check_workaround(int field)
 		LEVEL_NOT_AVAIL, LEVEL_UNKNOWN, LEVEL_AVAIL, LEVEL_UNAFFECTED,
 	};
 	static const int errors[][ARRAY_SIZE(sources)] = {
-		{ 0, EINVAL, EINVAL, EINVAL },
+		{ 0, 0, EINVAL, EINVAL },
 		{ 0, 0, EINVAL, EINVAL },
 		{ 0, 0, 0, EINVAL },
 		{ 0, 0, 0, 0 },
@@ -210,7 +240,7 @@ static void check_workaround(int field)
 
 	for (i = 0; i < ARRAY_SIZE(sources); i++)
 		level_expect_set(vcpu, 0, level_with(host, field, sources[i]),
-				 errors[level + 1][i], host);
+				 errors[level + 1][i]);
 	kvm_vm_free(vm);
 }
 
@@ -225,22 +255,19 @@ static void check_one_bad_field(int unused)
 	for (n = 0; n < NR_LEVEL_REGS; n++) {
 		host = level_host(vcpu, n);
 		for (i = 0; i < NR_LEVEL_FIELDS; i++) {
-			bad = (level_bits(host, i) + 1) & 0xf;
-			level_expect_set(vcpu, n, level_with(host, i, bad),
-					 EINVAL, host);
+			bad = max(level_of[level_bits(host, i)], 0) + 1;
+			level_expect_set(vcpu, n, level_with(host, i, bad), EINVAL);
 			level_expect_set(vcpu, n,
-					 level_with(LEVELS_LOWEST, i, bad),
-					 EINVAL, host);
+					 level_with(LEVELS_LOWEST, i, bad), EINVAL);
 			level_expect_set(vcpu, n,
-					 level_with(LEVELS_LOWEST, i, 7),
-					 EINVAL, host);
+					 level_with(LEVELS_LOWEST, i, 7), EINVAL);
 		}
 
 		/* Two such fields are refused as well. */
 		for (i = 1; i < NR_LEVEL_FIELDS; i++)
 			level_expect_set(vcpu, n,
 					 level_with(level_with(host, i, 7),
-						    i - 1, 7), EINVAL, host);
+						    i - 1, 7), EINVAL);
 	}
 	kvm_vm_free(vm);
 }
@@ -268,7 +295,7 @@ static void check_many_fields(int unused)
 
 		accepted = level_is_accepted(val, host);
 		nr_accepted += accepted;
-		level_expect_set(vcpu, n, val, accepted ? 0 : EINVAL, host);
+		level_expect_set(vcpu, n, val, accepted ? 0 : EINVAL);
 	}
 	test_expect(nr_accepted > 500 && nr_accepted < 1500,
 		    "%lu were accepted", nr_accepted);
@@ -295,11 +322,10 @@ static void check_unallocated(int unused)
 						i),
 				    "field %d of %d is not zero", i, n);
 			level_expect_set(vcpu, n,
-					 level_with(host, i, LEVEL_NOT_AVAIL),
-					 0, host);
+					 level_with(host, i, LEVEL_NOT_AVAIL), 0);
 			level_expect_set(vcpu, n,
-					 level_with(host, i, LEVEL_AVAIL),
-					 EINVAL, host);
+					 level_with(host, i, LEVEL_AVAIL), EINVAL);
+			level_expect_set(vcpu, n, host, 0);
 		}
 	}
 	kvm_vm_free(vm);
@@ -309,38 +335,64 @@ static void check_unallocated(int unused)
 static void check_private(int unused)
 {
 	struct kvm_vcpu *vcpu;
-	struct kvm_vm *vm = create_one(&vcpu);
+	struct kvm_vm *vm;
 	u64 val;
 	int n;
 
 	for (n = LEVEL_FIRST_PRIVATE; n < NR_LEVEL_REGS; n++) {
+		vm = create_one(&vcpu);
 		val = vcpu_get_reg(vcpu, LEVEL_REG_0 + n);
 		test_expect(!val, "private levels %d read %#lx", n, val);
-		level_expect_set(vcpu, n, val, 0, val);
+		level_expect_set(vcpu, n, val, 0);
 		run_once(vcpu);
-		level_expect_set(vcpu, n, val, 0, val);
+		level_expect_set(vcpu, n, val, 0);
+		level_expect_set(vcpu, n, LEVEL_NOT_AVAIL, EBUSY);
+		kvm_vm_free(vm);
 	}
-	kvm_vm_free(vm);
 }
 
 /* ---- At which time, and in which VM ---- */
 
-static void check_after_run(int runner)
+/* @lowered: userspace has written each register */
+static void check_after_run(int runner, bool lowered)
 {
 	struct kvm_vcpu *vcpus[2];
 	struct kvm_vm *vm = create(2, vcpus);
+	u64 frozen[NR_LEVEL_REGS], now;
 	int n;
 
-	run_once(vcpus[runner]);
-	for (n = 0; n < NR_LEVEL_REGS; n++)
-		try_fields(vcpus[0], n, LEVELS_LOWEST);
+	for (n = 0; n < NR_LEVEL_REGS; n++) {
+		frozen[n] = level_host(vcpus[0], n);
+		if (lowered) {
+			frozen[n] = level_with(0, n, LEVEL_NOT_AVAIL);
+			level_expect_set(vcpus[0], n, frozen[n], 0);
+		}
+	}
 
-	level_expect_host(vcpus[0], "vCPU 0");
-	level_expect_host(vcpus[1], "vCPU 1");
+	run_once(vcpus[runner]);
+	for (n = 0; n < NR_LEVEL_REGS; n++) {
+		try_fields(vcpus[0], n, LEVELS_LOWEST, true);
+		try_fields(vcpus[1], n, frozen[n], true);
+	}
+
 	fw_vcpu_reinit(vcpus[runner]);
-	level_expect_host(vcpus[runner], "after KVM_ARM_VCPU_INIT");
+	for (n = 0; n < 2 * NR_LEVEL_REGS; n++) {
+		now = vcpu_get_reg(vcpus[n % 2], LEVEL_REG_0 + n / 2);
+		test_expect(now == frozen[n / 2], "levels %d read %#lx, not %#lx",
+			    n / 2, now, frozen[n / 2]);
+	}
 	run_once(vcpus[runner]);
 	kvm_vm_free(vm);
+}
+
+static void check_untouched_after_run(int runner)
+{
+	check_after_run(runner, false);
+}
+
+static void check_lowered_after_run(int runner)
+{
+	check_after_run(runner, true);
 }
 
 /* WORKAROUND_2 depends on the VM's SSBS, on all vCPUs and at any time. */
@@ -376,7 +428,9 @@ static void check_ssbs(int ran)
 				    "with SSBS %lu levels 0 on vCPU %d read %#lx",
 				    fw_get_ssbs(vcpus[i]), i, now);
 			level_expect_host(vcpus[i], "SSBS");
-			try_fields(vcpus[i], 0, level_host(vcpus[i], 0));
+			try_fields(vcpus[i], 0, level_host(vcpus[i], 0), ran);
+			/* A promise that cannot be kept reads as the host's level. */
+			level_expect_set(vcpus[i], 0, level_host(vcpus[i], 0), 0);
 		}
 	}
 	kvm_vm_free(vm);
@@ -409,22 +463,22 @@ static const struct test_case cases[] = {
 	{ "list: the same on both of two vCPUs", check_list, 2 },
 	{ "read: the levels of WORKAROUND_1 to 3, else zero, on each vCPU",
 	  check_values },
-	{ "guest: sees WORKAROUND_1's level, whatever is written",
+	{ "guest: sees the level that was promised of WORKAROUND_1",
 	  check_guest, 0 },
-	{ "guest: sees WORKAROUND_2's level, whatever is written",
+	{ "guest: sees the level that was promised of WORKAROUND_2",
 	  check_guest, 1 },
-	{ "guest: sees WORKAROUND_3's level, whatever is written",
+	{ "guest: sees the level that was promised of WORKAROUND_3",
 	  check_guest, 2 },
+	{ "guest: other questions have the answers of any VM", check_guest_others },
 
-	{ "write 0: not above the host's 0, else EINVAL, nothing stored",
-	  check_fields, 0 },
-	{ "write 1: not above 0, else EINVAL, nothing stored", check_fields, 1 },
-	{ "write 2: not above 0, else EINVAL, nothing stored", check_fields, 2 },
-	{ "write 3: not above 0, else EINVAL, nothing stored", check_fields, 3 },
-	{ "write 4: not above 0, else EINVAL, nothing stored", check_fields, 4 },
-	{ "write 5: not above 0, else EINVAL, nothing stored", check_fields, 5 },
-	{ "write 6: not above 0, else EINVAL, nothing stored", check_fields, 6 },
-	{ "write 7: not above 0, else EINVAL, nothing stored", check_fields, 7 },
+	{ "write 0: up to the host's, and 0, else EINVAL", check_fields, 0 },
+	{ "write 1: not above 0, else EINVAL", check_fields, 1 },
+	{ "write 2: not above 0, else EINVAL", check_fields, 2 },
+	{ "write 3: not above 0, else EINVAL", check_fields, 3 },
+	{ "write 4: not above 0, else EINVAL", check_fields, 4 },
+	{ "write 5: not above 0, else EINVAL", check_fields, 5 },
+	{ "write 6: not above 0, else EINVAL", check_fields, 6 },
+	{ "write 7: not above 0, else EINVAL", check_fields, 7 },
 	{ "write: WORKAROUND_1 levels of hosts in each state",
 	  check_workaround, 0 },
 	{ "write: WORKAROUND_2 levels of hosts in each state",
@@ -434,12 +488,18 @@ static const struct test_case cases[] = {
 	{ "write: one field above the host's is EINVAL", check_one_bad_field },
 	{ "write: many fields at a time, by the rule for each",
 	  check_many_fields },
-	{ "write: unallocated fields take -1, not 1, and read zero",
+	{ "write: unallocated fields read zero, and take -1, not 1",
 	  check_unallocated },
 	{ "write: private registers can be written back", check_private },
 
-	{ "after a run of vCPU 0: as before, never EBUSY", check_after_run, 0 },
-	{ "after a run of vCPU 1: as before, never EBUSY", check_after_run, 1 },
+	{ "after a run of vCPU 0: the host's levels, others EBUSY",
+	  check_untouched_after_run, 0 },
+	{ "after a run of vCPU 1: the host's levels, others EBUSY",
+	  check_untouched_after_run, 1 },
+	{ "after a run of vCPU 0: what was written, others EBUSY",
+	  check_lowered_after_run, 0 },
+	{ "after a run of vCPU 1: what was written, others EBUSY",
+	  check_lowered_after_run, 1 },
 	{ "SSBS: WORKAROUND_2's level follows ID_AA64PFR1_EL1", check_ssbs, 0 },
 	{ "SSBS: the same after the first run", check_ssbs, 1 },
 	{ "other VMs: the same levels, without PSCI_0_2 or not run",

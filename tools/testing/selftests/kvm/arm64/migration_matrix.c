@@ -63,8 +63,8 @@
 #define ANY_REG		GENMASK(17, 0)
 #define VCPU_INIT	BIT(18)
 
-/* Registers whose value is kept; levels are only compared. */
-#define STORED		(PSCI | STD | STD_HYP | VENDOR | VENDOR_2)
+/* Registers whose value is kept; those of the workarounds are only compared. */
+#define STORED		(PSCI | STD | STD_HYP | VENDOR | VENDOR_2 | ALL_LEVELS)
 
 static const char * const names[] = {
 	"PSCI", "WA_1", "WA_2", "WA_3", "STD", "STD_HYP", "VENDOR", "VENDOR_2",
@@ -361,6 +361,8 @@ static void migrant_expect_guest(struct migrant *m, const struct saved *s,
 	const struct fw_workaround *row;
 	u64 psci = now.val[FW_PSCI_VERSION];
 	struct kvm_vcpu *vcpu = m->vcpu;
+	bool has_levels;
+	u64 levels;
 	int nr;
 
 	/* PSCI 0.1 has no PSCI_VERSION call. */
@@ -375,9 +377,16 @@ static void migrant_expect_guest(struct migrant *m, const struct saved *s,
 		       now.val[FW_VENDOR_HYP], 0, now.val[FW_VENDOR_HYP_2]);
 	calls += 4;
 
+	has_levels = !migrant_read(m, LEVEL_REG_0, &levels);
 	for (nr = FW_WORKAROUND_1; nr <= FW_WORKAROUND_3; nr++, calls++) {
+		int field = nr - FW_WORKAROUND_1;
+
 		row = fw_workaround_row(vcpu, nr);
-		if (row)
+		if (has_levels)
+			fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
+				     fw_workaround_fn[nr],
+				     level_told(field, level_of[level_bits(levels, field)]));
+		else if (row)
 			fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
 				     fw_workaround_fn[nr], row->arch_features);
 	}
@@ -765,12 +774,17 @@ static void cell_registers(int nr, int dest, struct migrant *m, struct saved *s)
 {
 	const struct one_reg *r;
 	int i, err, want;
+	u64 now;
 
 	for (i = 0; i < s->nr; i++) {
 		r = &s->reg[i];
 		want = wanted(&rows[nr], dest, reg_nr(r->id));
 		if (!want && m->vcpu && is_above_host(m->vcpu, r->id, r->val))
 			want = EINVAL;
+		/* What the guest was promised freezes, too. */
+		if (!want && dests[dest].has_run && BIT(reg_nr(r->id)) & ALL_LEVELS &&
+		    !migrant_read(m, r->id, &now) && now != r->val)
+			want = EBUSY;
 
 		err = migrant_restore_reg(m, s, r);
 		cell_expect(nr, dest, reg_nr(r->id), err, want);

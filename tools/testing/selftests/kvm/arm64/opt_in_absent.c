@@ -52,7 +52,7 @@ static void use_rich(void)
 
 	if (!rich_vm)
 		return;
-	level_expect_set(rich[0], 0, LEVELS_LOWEST, 0, level_host(rich[0], 0));
+	level_expect_set(rich[0], 0, vcpu_get_reg(rich[0], LEVEL_REG_0), 0);
 	test_expect(!one_reg_get(rich[1],
 				 KVM_REG_ARM_STD_BMAP | KVM_REG_ARM_SCOPE_VM,
 				 &val),

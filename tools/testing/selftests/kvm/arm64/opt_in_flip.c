@@ -55,6 +55,7 @@ static void __assert_reg(int line, int fd, u64 id, u64 want)
 static struct rich_vm {
 	struct kvm_vm *vm;
 	struct kvm_vcpu *vcpus[3];
+	bool runs;
 	struct kvm_reg_list *vcpu_list;
 	u64 vm_list[1 + MAX_LIST];
 	u64 levels[NR_LEVEL_REGS];
@@ -130,7 +131,8 @@ static void access_levels(struct abi_worker *w)
 
 			assert_reg(fds[i], id, host);
 			assert_set(fds[i], id, host, 0);
-			assert_set(fds[i], id, LEVELS_LOWEST, 0);
+			assert_set(fds[i], id, LEVELS_LOWEST, rich.runs ? EBUSY : 0);
+			assert_set(fds[i], id, host, 0);
 			assert_set(fds[i], id, level_with(host, 5, 1), EINVAL);
 			assert_set(fds[i], id, level_with(host, 0, 7), EINVAL);
 			assert_set(fds[i], id + NR_LEVEL_REGS, 0, ENOENT);
@@ -231,6 +233,7 @@ static void check_running_vm(int unused)
 {
 	create_rich(guest_check_version);
 	fw_run(rich.vcpus[0]);
+	rich.runs = true;
 	learn();
 
 	/* The others never run, so access to them does not wait. */
@@ -279,6 +282,7 @@ static void write_own_reg(struct abi_worker *w)
 static void check_fresh_vm(int unused)
 {
 	create_rich(guest_check_version);
+	rich.runs = false;
 	learn();
 
 	abi_start_rounds(0, write_own_reg, rich.vcpus[0]);

@@ -17,6 +17,7 @@
 #include "abi/fw_host.h"
 #include "abi/fw_reg.h"
 #include "abi/id_reg.h"
+#include "abi/level.h"
 #include "abi/one_reg.h"
 #include "abi/opt_in.h"
 #include "abi/reg_image.h"
@@ -428,6 +429,53 @@ static void check_psci_0_1(int unused)
 	kvm_vm_free(vm);
 }
 
+/* Levels are promises, and part of the configuration. */
+static void check_levels(int unused)
+{
+	struct kvm_vm *vm = vm_create(2);
+	const struct kvm_arm_vm_config_entry *e;
+	u64 host, lower, id = LEVEL_REG_0;
+	struct kvm_vcpu *vcpus[2];
+	struct config c;
+	int i;
+
+	opt_in(vm, BIT(OPT_IN_VM_CONFIG) | BIT(OPT_IN_LEVELS));
+	for (i = 0; i < 2; i++)
+		vcpus[i] = id_vcpu_add(vm, i, BIT(KVM_ARM_VCPU_PSCI_0_2));
+	c = config_get(vm->fd);
+	for (i = 0; i < NR_LEVEL_REGS; i++) {
+		host = level_host(vcpus[0], i);
+		e = config_find(&c, LEVEL_REG_0 + i);
+		test_expect(e && e->value == host && e->mask == ~0UL && e->limit == host,
+			    "levels %d", i);
+	}
+
+	host = level_host(vcpus[0], 0);
+	c = (struct config) {};
+	config_add(&c, id, level_with(host, 0, 7));
+	config_add(&c, id + 1, LEVEL_NOT_AVAIL);
+	config_expect(vm->fd, 0, &c, ERANGE);
+	config_expect_answer(&c.entry[0], EINVAL, KVM_ARM_VM_CONFIG_REASON_ABOVE_HOST);
+	config_expect_answer(&c.entry[1], 0, 0);
+	test_expect(c.entry[0].mask == 0xf && c.entry[0].limit == host,
+		    "bits %#llx, limit %#llx", c.entry[0].mask, c.entry[0].limit);
+	test_expect(!vcpu_get_reg(vcpus[0], id + 1), "a refused set is set");
+
+	lower = level_with(host, 2, LEVEL_UNKNOWN);
+	c.entry[0].value = lower;
+	config_expect(vm->fd, 0, &c, 0);
+	test_expect(vcpu_get_reg(vcpus[1], id) == lower &&
+		    vcpu_get_reg(vcpus[1], id + 1) == LEVEL_NOT_AVAIL, "not set");
+
+	id_run(vcpus[1]);
+	config_expect(vm->fd, 0, &c, 0);
+	c.entry[0].value = level_with(lower, 2, LEVEL_NOT_AVAIL);
+	config_expect(vm->fd, 0, &c, ERANGE);
+	config_expect_answer(&c.entry[0], EBUSY, KVM_ARM_VM_CONFIG_REASON_FROZEN);
+	test_expect(c.entry[0].limit == lower, "limit %#llx", c.entry[0].limit);
+	kvm_vm_free(vm);
+}
+
 /* ---- When ---- */
 
 static void check_after_run(int unused)
@@ -535,6 +583,7 @@ static const struct test_case cases[] = {
 	{ "unknown registers: ENOENT, or tolerated if 0", check_unknown },
 	{ "two entries of a register: the same, or a conflict", check_twice },
 	{ "PSCI: needs a feature, or is above the host's", check_psci_0_1 },
+	{ "levels: what is promised, up to the host's", check_levels },
 	{ "after the first run: only what it has, others EBUSY", check_after_run },
 	{ "while a vCPU runs: EBUSY", check_busy },
 };

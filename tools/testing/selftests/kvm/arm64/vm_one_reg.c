@@ -169,9 +169,9 @@ static const struct rule {
 
 	/* Level registers without levels, as on a host of level 0 */
 	{ VM_REG_LEVEL_0 + 1, 0, 0, 0, 0 },
-	{ VM_REG_LEVEL_0 + 1, 0x8f, 0, 0, 0 },
+	{ VM_REG_LEVEL_0 + 1, 0x8f, 0, 0, EBUSY },
 	{ VM_REG_LEVEL_0 + 1, 1, EINVAL, EINVAL, EINVAL },
-	{ VM_REG_LEVEL_0 + 7, -1UL, 0, 0, 0 },
+	{ VM_REG_LEVEL_0 + 7, -1UL, 0, 0, EBUSY },
 	{ VM_REG_LEVEL_0 + 7, 7UL << 60, EINVAL, EINVAL, EINVAL },
 };
 
@@ -187,7 +187,7 @@ static void check_rules(int stage)
 	for (r = rules; r < rules + ARRAY_SIZE(rules); r++) {
 		want = stage == VM_STAGE_HAS_RUN ? r->ran :
 		       early(stage) ? r->early : r->initialised;
-		stores = !want && r->nr < NR_FW_REGS;
+		stores = !want;
 		was = state.val[r->nr];
 
 		vm_reg_expect_set(s.vm, r->nr, r->val, want,
@@ -229,8 +229,8 @@ static void check_workarounds(int stage)
 static void check_levels(int stage)
 {
 	struct staged_vm s = staged_vm_create(stage, true);
+	u64 bits, val, now = host_levels;
 	int field, want;
-	u64 bits, val;
 
 	for (field = 0; field < NR_LEVEL_FIELDS; field++) {
 		for (bits = 0; bits < NR_LEVEL_VALUES; bits++) {
@@ -241,9 +241,12 @@ static void check_levels(int stage)
 					    ENOEXEC, "%#lx: no ENOEXEC", val);
 				continue;
 			}
-			want = level_is_accepted(val, host_levels) ? 0 : EINVAL;
-			vm_reg_expect_set(s.vm, VM_REG_LEVEL_0, val, want,
-					  host_levels);
+			if (!level_is_accepted(val, host_levels))
+				want = EINVAL;
+			else
+				want = stage == VM_STAGE_HAS_RUN && val != now ? EBUSY : 0;
+			now = want ? now : val;
+			vm_reg_expect_set(s.vm, VM_REG_LEVEL_0, val, want, now);
 		}
 	}
 	kvm_vm_free(s.vm);

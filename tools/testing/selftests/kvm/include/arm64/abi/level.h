@@ -45,15 +45,18 @@ extern const struct level_field level_fields[];
 
 #define NR_LEVELS_USED	3
 
-/* The value that register @n of @vcpu must read now */
+/* The value that register @n of @vcpu must read if userspace has not written it */
 u64 level_host(struct kvm_vcpu *vcpu, int n);
 
-/* No field of @val may be above the host's. */
+/* No field of @val may be above zero and above the host's. */
 bool level_is_accepted(u64 val, u64 host);
 
-/* Write @val and expect @want. Nothing is stored in any case. */
+/* What SMCCC_ARCH_FEATURES tells a guest of the workaround of field @field */
+u64 level_told(int field, int level);
+
+/* Write @val and expect @want; then the register reads @val, or as before. */
 void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n, u64 val,
-			int want, u64 host);
+			int want);
 #define level_expect_set(...)	__level_expect_set(__LINE__, __VA_ARGS__)
 
 /* All registers read the host's levels. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Feature-level registers */
 #include <asm/kvm_migration.h>
+#include <linux/arm-smccc.h>
 
 #include "abi/cases.h"
 #include "abi/fw_reg.h"
@@ -68,27 +69,41 @@ bool level_is_accepted(u64 val, u64 host)
 	int i;
 
 	for (i = 0; i < NR_LEVEL_FIELDS; i++) {
-		if (level_of[level_bits(val, i)] > level_of[level_bits(host, i)])
+		int level = level_of[level_bits(val, i)];
+
+		if (level > 0 && level > level_of[level_bits(host, i)])
 			return false;
 	}
 
 	return true;
 }
 
-void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n, u64 val,
-			int want, u64 host)
+u64 level_told(int field, int level)
 {
-	u64 now = ~host;
+	if (level < 1)
+		return SMCCC_RET_NOT_SUPPORTED;
+	if (level == 1)
+		return SMCCC_RET_SUCCESS;
+	return level_fields[field].nr == FW_WORKAROUND_2 ?
+	       SMCCC_RET_NOT_REQUIRED : SMCCC_ARCH_WORKAROUND_RET_UNAFFECTED;
+}
+
+void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n, u64 val,
+			int want)
+{
+	u64 after = vcpu_get_reg(vcpu, LEVEL_REG_0 + n), now = ~after;
 	int ret;
 
+	if (!want)
+		after = val;
 	ret = one_reg_set(vcpu, LEVEL_REG_0 + n, val);
 	__test_expect(line, ret == want, "levels %d <- %#lx: %s, expected %s",
 		      n, val, strerror(ret), strerror(want));
 
 	ret = one_reg_get(vcpu, LEVEL_REG_0 + n, &now);
-	__test_expect(line, !ret && now == host,
+	__test_expect(line, !ret && now == after,
 		      "levels %d read %#lx (%s) after %#lx was written, expected %#lx",
-		      n, now, strerror(ret), val, host);
+		      n, now, strerror(ret), val, after);
 }
 
 void __level_expect_host(int line, struct kvm_vcpu *vcpu, const char *when)
