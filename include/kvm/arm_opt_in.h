@@ -11,6 +11,7 @@
 #ifndef __KVM_ARM_OPT_IN_H
 #define __KVM_ARM_OPT_IN_H
 
+#include <linux/irqchip/arm-gic.h>
 #include <linux/jump_label.h>
 #include <linux/kvm_host.h>
 
@@ -18,7 +19,7 @@
 
 #include <kvm/arm_abi.h>
 
-#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_VM_CONFIG, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
@@ -118,12 +119,23 @@ kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
 	       kvm_arm_rust_vcpu_features_fit(kvm, features);
 }
 
-/* Whether an attribute of a GICv2 is the form of GICC_PMR. */
-static __always_inline bool
-kvm_arm_opt_in_is_canonical_pmr(const struct kvm_device_attr *attr)
+/* Whether a group of a GICv2's attributes has registers as in the architecture. */
+static inline bool kvm_arm_is_canonical_group(u32 group)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       attr->attr == KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR;
+	       group == KVM_DEV_ARM_VGIC_GRP_CANONICAL &&
+	       kvm_arm_opt_in_offered();
+}
+
+/* Such a register; there is only GICC_PMR. */
+static inline int kvm_arm_uaccess_canonical(struct kvm_vcpu *vcpu, bool is_write,
+					    u32 offset, u32 *val)
+{
+	if (offset != GIC_CPU_PRIMASK)
+		return -ENXIO;
+
+	kvm_arm_rust_uaccess_canonical_pmr(vcpu, is_write, val);
+	return 0;
 }
 
 #endif /* __KVM_ARM_OPT_IN_H */
