@@ -24,11 +24,11 @@
 //!   workarounds store nothing: they accept what the host has, at any time.
 //! - Two entries of one register with the same value are one entry. If the values differ, each of
 //!   them conflicts with one that has another value.
-//! - A refused entry is told what would be accepted. The other entries are judged as if it were
-//!   written: whoever takes over all that is told has a set that is accepted. An unknown register
-//!   has no such value; leave it out.
-//! - An entry that conflicts with another entry is told the index of that one; of entries that are
-//!   alike, of the first.
+//! - The answer to a refused entry has a value that would be accepted. The other entries are judged
+//!   as if it were written: a set with all these values is accepted. An unknown register has no
+//!   such value; leave it out.
+//! - The answer to an entry that conflicts with another entry has the index of that one; of entries
+//!   that are alike, of the first.
 //!
 //! # Cost
 //!

@@ -4,8 +4,8 @@
  *
  * Each register accepts what KVM_SET_ONE_REG accepts of it; a VM that has not opted
  * in is the oracle. What is new: the order of the entries makes no difference, a
- * set is accepted whole or not at all, each entry has an answer, and what was told
- * as the limit of a refused one is accepted.
+ * set is accepted whole or not at all, each entry has an answer, and the limit in
+ * the answer to a refused one is accepted.
  *
  * vm_config_errors tests the request itself.
  */
@@ -186,7 +186,7 @@ static void try_value(struct kvm_vm *vm, struct kvm_vcpu *vcpu,
 	test_expect(now == stored, "%#lx <- %#lx: reads %#lx, expected %#lx", id,
 		    val, now, stored);
 
-	/* What is told instead is accepted. */
+	/* The value that the answer has instead is accepted. */
 	if (want) {
 		test_expect(e->mask, "%#lx <- %#lx: no bad bits", id, val);
 		config_add(&again, id, e->limit);
@@ -338,7 +338,7 @@ static void check_all_or_nothing(int unused)
 		c.entry[place].value = c.entry[place].limit;
 	}
 
-	/* With what was told */
+	/* With the values of the answers */
 	config_expect(vm->fd, 0, &c, 0);
 	for (i = 0; i < 5; i++)
 		test_expect(vcpu_get_reg(vcpus[1], c.entry[i].id) == c.entry[i].value,
