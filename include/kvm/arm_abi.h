@@ -179,14 +179,12 @@ struct kvm_arm_vmcr {
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
-DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_notes_key);
 
 bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
 void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface);
-unsigned long kvm_arm_abi_check_period(void);
 bool kvm_arm_abi_was_switched(void);
 extern struct mutex kvm_arm_reg_masks_lock;
 
@@ -291,16 +289,20 @@ static __always_inline bool kvm_arm_abi_checking(void)
 	       static_branch_unlikely(&kvm_arm_abi_check_key);
 }
 
+#ifdef CONFIG_KVM_ARM64_RUST
 /**
  * kvm_arm_abi_noting - Ask whether to note what C sees, for Rust to judge it
+ * @notes: The vCPU's pointer to the notes
  *
- * Return: true in mode check, and while the mode is being set from or to it.
+ * What judges a call sets the pointer before it calls the C code. So a judged
+ * call has all its notes, whatever the mode becomes meanwhile.
+ *
+ * Return: true if the call is judged.
  */
-static __always_inline bool kvm_arm_abi_noting(void)
-{
-	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       static_branch_unlikely(&kvm_arm_abi_notes_key);
-}
+#define kvm_arm_abi_noting(notes)	unlikely(notes)
+#else
+#define kvm_arm_abi_noting(notes)	false
+#endif
 
 /*
  * Doors for the callers of C functions that have a Rust twin: at the head of the

@@ -1,15 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Mode `check`: its periods, and its reports.
+//! Mode `check`: its reports.
 //!
 //! C header: [`include/kvm/arm_abi.h`](srctree/include/kvm/arm_abi.h)
 
 use crate::{
     bindings,
-    ffi::{
-        c_int,
-        c_ulong, //
-    }, //
+    ffi::c_int, //
 };
 
 use super::view::calls;
@@ -34,9 +31,6 @@ impl Surface {
 }
 
 calls! {
-    /// Returns a number that stays the same until the mode is set; 0 if the mode is another one.
-    /// Has no preconditions.
-    pub fn check_period() -> c_ulong = kvm_arm_abi_check_period;
     /// Returns whether calls that began in another mode may be under way. Has no preconditions.
     pub fn was_switched() -> bool = kvm_arm_abi_was_switched;
 }

@@ -62,7 +62,6 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
-DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_notes_key);
 
 static enum kvm_arm_abi_mode boot_mode __initdata =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
@@ -78,8 +77,6 @@ static enum kvm_arm_abi_mode mode =
 static bool counting;
 /* The number of tracepoints of registers that are enabled. */
 static int watchers;
-/* The number of the current period of C's notes; 0 unless C notes in all places. */
-static unsigned long check_period;
 /* A call that began in another mode may be under way. */
 static bool switched;
 
@@ -107,17 +104,9 @@ static void set_key(struct static_key *key, bool on)
  * A call under way ends on the side on which it began. This is safe: both sides
  * keep the same state by the same rules, under the same locks, or without a
  * lock, like the version of PSCI.
- *
- * A key is patched place by place. C's notes have a key of their own, which is
- * on in all places before a call can be checked, and until none begins to be:
- * otherwise a call could be checked whose notes are missing, because their
- * place was patched earlier or later. The period lasts as long, so that calls are
- * judged while the other keys are patched.
  */
 static void set_mode(enum kvm_arm_abi_mode new, bool count)
 {
-	static unsigned long last_period;
-
 	lockdep_assert_held(&mode_lock);
 
 	if (new != mode)
@@ -127,37 +116,10 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
-	if (new == KVM_ARM_ABI_CHECK) {
-		set_key(&kvm_arm_abi_notes_key.key, true);
-		if (!check_period) {
-			/* A CPU that sees the period sees the key. */
-			smp_store_release(&check_period, ++last_period);
-		}
-	}
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
 	set_key(&kvm_arm_abi_key.key, new != KVM_ARM_ABI_C || count || watchers);
-	if (new != KVM_ARM_ABI_CHECK) {
-		WRITE_ONCE(check_period, 0);
-		/* A CPU that sees the changed key sees that the period is over. */
-		smp_mb();
-		set_key(&kvm_arm_abi_notes_key.key, false);
-	}
-}
-
-/**
- * kvm_arm_abi_check_period - Ask for the current period of C's notes
- *
- * Return: A number that stays the same as long as C notes what it sees, in all
- * places, and never returns; 0 if it does not.
- */
-unsigned long kvm_arm_abi_check_period(void)
-{
-	/* Orders the caller's earlier accesses before the load. */
-	smp_mb();
-	/* Pairs with set_mode(); orders the caller's later accesses after the load. */
-	return smp_load_acquire(&check_period);
 }
 
 /**
@@ -414,7 +376,6 @@ void kvm_arm_note_stored_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc
 static int check_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
 			    u64 val)
 {
-	unsigned long period = kvm_arm_abi_check_period();
 	struct kvm_arm_id_reg_notes notes = {};
 	int ret;
 
@@ -427,11 +388,7 @@ static int check_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd
 	}
 	vcpu->arch.id_reg_notes = NULL;
 
-	/* If the period is over, notes may be missing. */
-	if (period && period == kvm_arm_abi_check_period())
-		kvm_arm_check_id_reg(notes.reg, val, notes.stored, ret);
-	else
-		kvm_arm_abi_unjudged(KVM_ARM_ABI_ID_REG);
+	kvm_arm_check_id_reg(notes.reg, val, notes.stored, ret);
 
 	return ret;
 }

@@ -54,27 +54,18 @@ pub struct Counted {
 /// A store of `set_mode()`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
-    /// To another mode than check: the word `check_period` becomes 0.
-    EndPeriod,
     /// `smp_mb()`
     Fence,
     /// The word `mode`.
     Mode,
     /// The word `counting`.
     Counting,
-    /// To the mode check: `kvm_arm_abi_notes_key` goes on.
-    NotesOn,
     /// `kvm_arm_abi_check_key`.
     CheckKey,
     /// `kvm_arm_abi_rust_key`: on while only the Rust code has to run.
     RustKey,
     /// `kvm_arm_abi_key`: off while only the C code has to run.
     Key,
-    /// To another mode: `kvm_arm_abi_notes_key` goes off.
-    NotesOff,
-    /// To the mode check: if the word `check_period` is 0, it becomes a number that it never had
-    /// before.
-    BeginPeriod,
 }
 
 /// The mode, and the words and keys that follow from it.
@@ -85,11 +76,8 @@ pub enum Step {
 pub struct Switch {
     /// `mode_lock`.
     setters: Mutex<()>,
-    last_period: AtomicU32,
-    period: AtomicU32,
     mode: AtomicU32,
     counting: AtomicBool,
-    notes: AtomicBool,
     check: AtomicBool,
     alone: AtomicBool,
     on: AtomicBool,
@@ -97,29 +85,21 @@ pub struct Switch {
 
 impl Switch {
     /// The order of the kernel's `set_mode()`.
-    pub const ORDER: [Step; 11] = [
+    pub const ORDER: [Step; 6] = [
         Step::Fence,
         Step::Mode,
         Step::Counting,
-        Step::NotesOn,
-        Step::BeginPeriod,
         Step::CheckKey,
         Step::RustKey,
         Step::Key,
-        Step::EndPeriod,
-        Step::Fence,
-        Step::NotesOff,
     ];
 
     /// Returns a switch in a mode, with or without counting.
     pub fn new(mode: Mode, count: bool) -> Self {
         Self {
             setters: Mutex::new(()),
-            last_period: AtomicU32::new(1),
-            period: AtomicU32::new((mode == Mode::Check).into()),
             mode: AtomicU32::new(mode as u32),
             counting: AtomicBool::new(count),
-            notes: AtomicBool::new(mode == Mode::Check),
             check: AtomicBool::new(mode == Mode::Check),
             alone: AtomicBool::new(mode == Mode::Rust && !count),
             on: AtomicBool::new(mode != Mode::C || count),
@@ -136,20 +116,9 @@ impl Switch {
     pub fn set_in_order(&self, steps: &[Step], mode: Mode, count: bool) {
         for step in steps {
             match step {
-                Step::EndPeriod if mode != Mode::Check => self.period.store(0, Relaxed),
                 Step::Fence => fence(SeqCst),
-                Step::BeginPeriod if mode == Mode::Check => {
-                    if self.period.load(Relaxed) == 0 {
-                        let next = self.last_period.load(Relaxed) + 1;
-                        self.last_period.store(next, Relaxed);
-                        self.period.store(next, Release);
-                    }
-                }
                 Step::Mode => self.mode.store(mode as u32, Relaxed),
                 Step::Counting => self.counting.store(count, Relaxed),
-                Step::NotesOn if mode == Mode::Check => self.notes.store(true, Release),
-                Step::NotesOff if mode != Mode::Check => self.notes.store(false, Release),
-                Step::NotesOn | Step::NotesOff | Step::BeginPeriod | Step::EndPeriod => (),
                 Step::CheckKey => self.check.store(mode == Mode::Check, Release),
                 Step::RustKey => self.alone.store(mode == Mode::Rust && !count, Release),
                 Step::Key => self.on.store(mode != Mode::C || count, Release),
@@ -166,17 +135,6 @@ impl Switch {
     /// `kvm_arm_abi_checking()`.
     pub fn is_checking(&self) -> bool {
         self.check.load(Acquire)
-    }
-
-    /// `kvm_arm_abi_noting()`.
-    pub fn is_noting(&self) -> bool {
-        self.notes.load(Acquire)
-    }
-
-    /// `kvm_arm_abi_check_period()`.
-    pub fn period(&self) -> u32 {
-        fence(SeqCst);
-        self.period.load(Acquire)
     }
 
     /// `kvm_arm_abi_count()`: returns whether Rust serves, and for which sides the call is counted.

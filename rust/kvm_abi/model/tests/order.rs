@@ -91,21 +91,6 @@ const ORDERS: &[Order] = &[
         function: "fn enable<",
         steps: &["let locked = lock();", "locked.is_new()", "locked.opt_in("],
     },
-    // `Switch::period()`
-    Order {
-        file: "arch/arm64/kvm/rust/switch.c",
-        function: "unsigned long kvm_arm_abi_check_period(",
-        steps: &["smp_mb()", "smp_load_acquire(&check_period)"],
-    },
-    Order {
-        file: "arch/arm64/kvm/rust/check/smccc.rs",
-        function: "fn check(",
-        steps: &[
-            "let period = CheckPeriod::now();",
-            "with_notes(&notes, handle)",
-            "period.is_over()",
-        ],
-    },
     // `Vcpu::start()`
     Order {
         file: "rust/kernel/kvm/smccc/power.rs",
@@ -189,16 +174,12 @@ fn mode_and_keys_are_set_in_the_order_of_the_model() {
     let source = without_comments(&source("arch/arm64/kvm/rust/switch.c"));
     let body = body(&source, "static void set_mode(").expect("there is set_mode()");
     let names = |step| match step {
-        Step::EndPeriod => "WRITE_ONCE(check_period, 0);",
         Step::Fence => "smp_mb();",
         Step::Mode => "WRITE_ONCE(mode,",
         Step::Counting => "WRITE_ONCE(counting,",
-        Step::NotesOn => "set_key(&kvm_arm_abi_notes_key.key, true);",
         Step::CheckKey => "set_key(&kvm_arm_abi_check_key.",
         Step::RustKey => "set_key(&kvm_arm_abi_rust_key.",
         Step::Key => "set_key(&kvm_arm_abi_key.",
-        Step::NotesOff => "set_key(&kvm_arm_abi_notes_key.key, false);",
-        Step::BeginPeriod => "smp_store_release(&check_period, ++last_period)",
     };
     let steps = Switch::ORDER.map(names);
     assert_eq!(

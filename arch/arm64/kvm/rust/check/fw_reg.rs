@@ -40,8 +40,8 @@ use kvm_abi::{
 };
 
 use super::{
+    others_are_possible,
     unjudged,
-    CheckPeriod,
     Outcome, //
 };
 use crate::errno::to_ret;
@@ -168,7 +168,7 @@ fn explained_by_version(reg: FwReg, c: Outcome) -> bool {
     reg == FwReg::PsciVersion
         && c.ret == 0
         && PsciVersion::from_raw(c.val).is_some()
-        && CheckPeriod::others_are_possible()
+        && others_are_possible()
 }
 
 /// Lets C write a firmware register, and compares.
@@ -233,7 +233,7 @@ fn judge_unlocked(vm: &Vm, reg: FwReg, ret: c_int, rust: Outcome) {
         // The workarounds have no state.
         _ => rust.val,
     };
-    if ret == rust.ret && val != rust.val && CheckPeriod::others_are_possible() {
+    if ret == rust.ret && val != rust.val && others_are_possible() {
         return unjudged(Surface::FW_REG);
     }
     compare(reg.id(), Outcome { ret, val }, rust);

@@ -56,24 +56,9 @@ pub(crate) fn unjudged(surface: Surface) {
     switch::unjudged(surface);
 }
 
-/// A period during which C notes what it sees, in all places.
-pub(crate) struct CheckPeriod(c_ulong);
-
-impl CheckPeriod {
-    /// Returns the current period.
-    pub(crate) fn now() -> Self {
-        Self(switch::check_period())
-    }
-
-    /// Returns whether C has stopped to note since then, in one place at least.
-    pub(crate) fn is_over(&self) -> bool {
-        self.0 == 0 || self.0 != Self::now().0
-    }
-
-    /// Returns whether calls that began in another mode may be under way.
-    pub(crate) fn others_are_possible() -> bool {
-        switch::was_switched()
-    }
+/// Returns whether calls that began in another mode may be under way.
+pub(crate) fn others_are_possible() -> bool {
+    switch::was_switched()
 }
 
 /// Reports a mismatch if the outcomes differ.

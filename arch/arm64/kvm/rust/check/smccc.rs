@@ -47,8 +47,8 @@ use kvm_abi::{
 
 use super::{
     mismatch,
+    others_are_possible,
     unjudged,
-    CheckPeriod,
     Outcome, //
 };
 use crate::smccc::{
@@ -126,8 +126,6 @@ enum Comparison {
     Agrees,
     /// The sides differ; this is a result that Rust would accept.
     Differs(Handled),
-    /// C has not reported what it sees; Rust would have looked at this affinity.
-    Unseen(Handled),
 }
 
 impl Comparison {
@@ -145,11 +143,12 @@ impl Expected {
         match *self {
             Self::Exactly(rust) => Comparison::of(c == rust, rust),
             Self::AsSeen(nothing) => match seen {
-                Verdict::Unknown => Comparison::Unseen(Handled::value(nothing.asked_for())),
                 Verdict::Returns(x0) => {
                     let rust = Handled::value(x0);
                     Comparison::of(c == rust, rust)
                 }
+                // C has not looked at a vCPU on which the result depends.
+                Verdict::Unknown => Comparison::Differs(Handled::value(nothing.asked_for())),
                 Verdict::LooksAt(affinity) => Comparison::Differs(Handled::value(affinity)),
             },
             Self::SystemTime => {
@@ -277,7 +276,6 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
         _ => None,
     };
 
-    let period = CheckPeriod::now();
     let before = expect(&caller, filter, id);
     let notes = Notes::new(before.seen());
     let c = vcpu.with_notes(&notes, handle);
@@ -286,11 +284,7 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     let seen = notes.verdict();
     match (before.compare(c, seen), after.compare(c, seen)) {
         (Comparison::Agrees, _) | (_, Comparison::Agrees) => (),
-        // In the other modes C reports nothing.
-        (Comparison::Unseen(_), _) | (_, Comparison::Unseen(_)) if period.is_over() => {
-            unjudged(Surface::SMCCC);
-        }
-        (_, Comparison::Differs(rust) | Comparison::Unseen(rust)) => {
+        (_, Comparison::Differs(rust)) => {
             if explained_by_version(&caller, filter, id, c, seen) {
                 unjudged(Surface::SMCCC);
             } else {
@@ -314,7 +308,7 @@ fn explained_by_version(
     let mut versions = PsciVersion::ALL.into_iter().filter(|v| v.needs_psci_0_2());
     is_psci
         && caller.vcpu.has_psci_0_2()
-        && CheckPeriod::others_are_possible()
+        && others_are_possible()
         && versions.any(|version| {
             let caller = Replay {
                 psci_version: Some(version.to_raw()),

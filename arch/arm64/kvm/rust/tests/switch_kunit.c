@@ -77,21 +77,17 @@ static void mode_chooses_the_side(struct kunit *test)
 	abi_test_set_mode(KVM_ARM_ABI_C);
 	KUNIT_EXPECT_FALSE(test, abi_test_rust_serves());
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
-	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 
 	abi_test_set_mode(KVM_ARM_ABI_RUST);
 	KUNIT_EXPECT_TRUE(test, abi_test_rust_serves());
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
-	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 
 	abi_test_set_mode(KVM_ARM_ABI_CHECK);
 	KUNIT_EXPECT_FALSE(test, abi_test_rust_serves());
 	KUNIT_EXPECT_TRUE(test, static_key_enabled(&kvm_arm_abi_check_key));
-	KUNIT_EXPECT_TRUE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 
 	abi_test_set_mode(KVM_ARM_ABI_C);
 	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_check_key));
-	KUNIT_EXPECT_FALSE(test, static_key_enabled(&kvm_arm_abi_notes_key));
 }
 
 static void c_alone_costs_one_nop(struct kunit *test)

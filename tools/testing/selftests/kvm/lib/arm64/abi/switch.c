@@ -263,8 +263,8 @@ bool abi_begin(void)
 }
 
 /*
- * Mode check does not judge a call if the mode changes during it, or if others
- * write state that has no lock. Such calls are counted, and must be few.
+ * Mode check does not judge a call if others may write state that has no lock.
+ * Such calls are counted, and must be few.
  */
 #define ABI_UNJUDGED_SOME	64
 #define ABI_UNJUDGED_PART	16
