@@ -289,19 +289,31 @@ static __always_inline bool kvm_arm_abi_checking(void)
 	       static_branch_unlikely(&kvm_arm_abi_check_key);
 }
 
-#ifdef CONFIG_KVM_ARM64_RUST
-/**
- * kvm_arm_abi_noting - Ask whether to note what C sees, for Rust to judge it
- * @notes: The vCPU's pointer to the notes
- *
- * What judges a call sets the pointer before it calls the C code. So a judged
- * call has all its notes, whatever the mode becomes meanwhile.
- *
- * Return: true if the call is judged.
+/*
+ * Whether to note what C sees of other vCPUs, or of an ID register, for Rust to
+ * judge it. What judges a call sets the pointer to the notes before it calls the
+ * C code. So a judged call has all its notes, whatever the mode becomes meanwhile.
  */
-#define kvm_arm_abi_noting(notes)	unlikely(notes)
+#ifdef CONFIG_KVM_ARM64_RUST
+static __always_inline bool kvm_arm_abi_notes_vcpus(const struct kvm_vcpu *vcpu)
+{
+	return unlikely(vcpu->arch.abi_notes);
+}
+
+static __always_inline bool kvm_arm_abi_notes_id_reg(const struct kvm_vcpu *vcpu)
+{
+	return unlikely(vcpu->arch.id_reg_notes);
+}
 #else
-#define kvm_arm_abi_noting(notes)	false
+static inline bool kvm_arm_abi_notes_vcpus(const struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline bool kvm_arm_abi_notes_id_reg(const struct kvm_vcpu *vcpu)
+{
+	return false;
+}
 #endif
 
 /*
