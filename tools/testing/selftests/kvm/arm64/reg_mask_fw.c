@@ -150,11 +150,25 @@ static void expect_proved(struct kvm_vm *vm, struct kvm_vcpu *vcpus[],
 static void check_index(int unused)
 {
 	static const int index[NR_FW_REGS] = { 0, 1, 2, 3, 64, 65, 66, 67 };
+	/* Ids whose lower bits are those of a register in the range */
+	static const u64 others[] = {
+		0, 64, KVM_REG_ARM_FW_REG(64), KVM_REG_ARM_FW_FEAT_BMAP_REG(64),
+		KVM_REG_ARM_FEATURE_LEVEL_REG(0), KVM_REG_ARM_CONFIG_GICD_IIDR,
+		KVM_ARM64_SYS_REG(SYS_ID_AA64PFR0_EL1) & ~63UL,
+		KVM_REG_ARM_PSCI_VERSION ^ KVM_REG_SIZE_U64 ^ KVM_REG_SIZE_U32,
+		KVM_REG_ARM_PSCI_VERSION ^ BIT(29), KVM_REG_ARM_PSCI_VERSION ^ BIT(60),
+	};
 	int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		test_expect(KVM_ARM_FW_RANGE_IDX(others[i]) == KVM_ARM_FW_RANGE_SIZE,
+			    "%#lx has a number", others[i]);
 
 	for (i = 0; i < NR_FW_REGS; i++) {
 		test_expect(KVM_ARM_FW_RANGE_IDX(fw_regs[i].id) == index[i],
 			    "%s is not number %d", fw_regs[i].name, index[i]);
+		test_expect(KVM_ARM_FW_RANGE_IDX(fw_regs[i].id | KVM_REG_ARM_SCOPE_VM) ==
+			    index[i], "%s with a scope", fw_regs[i].name);
 		test_expect(fw_id(index[i]) == fw_regs[i].id, "%s: id %#lx",
 			    fw_regs[i].name, fw_id(index[i]));
 	}

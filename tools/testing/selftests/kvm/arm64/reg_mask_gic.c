@@ -137,6 +137,9 @@ static void check_numbers(int unused)
 						  gic_regs[i].crm,
 						  gic_regs[i].op2) ==
 			    gic_nr(&gic_regs[i]), "%s", gic_regs[i].name);
+	for (i = 1; i < 8; i++)
+		test_expect(i == 4 || KVM_ARM_GIC_RANGE_IDX(i, 12, 4) >=
+			    KVM_ARM_GIC_RANGE_SIZE, "op1 %d has a number", i);
 	test_expect(GIC_CTLR == 100 && KVM_ARM_GIC_RANGE_SIZE == 256,
 		    "ICC_CTLR_EL1 is %d of %d", GIC_CTLR,
 		    KVM_ARM_GIC_RANGE_SIZE);
