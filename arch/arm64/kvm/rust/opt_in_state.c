@@ -6,6 +6,7 @@
 #include <linux/arm-smccc.h>
 #include <linux/cache.h>
 #include <linux/init.h>
+#include <linux/irqchip/arm-gic.h>
 #include <linux/irqchip/arm-gic-v3.h>
 #include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
@@ -117,6 +118,27 @@ long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		return -ENOIOCTLCMD;
 
 	return kvm_arm_opt_in_serve_vm_ioctl(vcpu->kvm, ioctl, argp);
+}
+
+/**
+ * kvm_arm_opt_in_has_canonical - Look for a register in the form of the architecture
+ * @dev: A GICv2
+ * @attr: An attribute of KVM_DEV_ARM_VGIC_GRP_CANONICAL
+ *
+ * An access looks for it before it initialises the GIC: a refusal changes nothing.
+ *
+ * Return: 0; -EINVAL if the attribute has a flag, or the VM has no such vCPU; -ENXIO
+ * if it is not GICC_PMR.
+ */
+int kvm_arm_opt_in_has_canonical(struct kvm_device *dev,
+				 const struct kvm_device_attr *attr)
+{
+	unsigned int id = FIELD_GET(KVM_DEV_ARM_VGIC_CPUID_MASK, attr->attr);
+
+	if (attr->flags || !kvm_get_vcpu_by_id(dev->kvm, id))
+		return -EINVAL;
+
+	return (attr->attr & ~KVM_DEV_ARM_VGIC_CPUID_MASK) == GIC_CPU_PRIMASK ? 0 : -ENXIO;
 }
 
 /**

@@ -235,12 +235,13 @@ struct kvm_arm_vm_config_entry {
 #define KVM_REG_ARM_SCOPE_VM			KVM_REG_ARM_SCOPE_MASK
 
 /**
- * define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR - GICC_PMR as in the architecture
+ * define KVM_DEV_ARM_VGIC_GRP_CANONICAL - Registers as in the architecture
  *
- * Attribute of KVM_DEV_ARM_VGIC_GRP_CTRL of a GICv2, without a value: userspace
- * reads and writes all eight bits of priority, instead of the upper five bits,
- * shifted.
+ * A group of a GICv2's attributes, whose numbers are those of
+ * KVM_DEV_ARM_VGIC_GRP_CPU_REGS. It has GICC_PMR, 0x04, with all eight bits of
+ * priority, instead of the upper five bits, shifted. A kernel that does not know the
+ * group says -ENXIO; an unknown offset it would accept and ignore.
  */
-#define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR	6
+#define KVM_DEV_ARM_VGIC_GRP_CANONICAL		0x40
 
 #endif /* _UAPI__ASM_ARM64_KVM_MIGRATION_H */
