@@ -193,9 +193,7 @@ impl Held<'_, ConfigLock> {
     #[inline]
     pub fn fw_masks(&self) -> FwMasks {
         FwMasks {
-            features: self.features(),
             ran: self.ran_once(),
-            psci_version_freezes: self.opt_ins().contains(OptIns::PSCI_FREEZE),
         }
     }
 
@@ -204,14 +202,12 @@ impl Held<'_, ConfigLock> {
     pub fn gicv3_state(&self) -> Option<GicV3State> {
         let mut raw = bindings::kvm_arm_gicv3_state {
             pri_bits: 0,
-            id_bits: 0,
             el2: false,
             ich_hcr: 0,
         };
         let there = self.read_gicv3_state(&mut raw);
         there.then_some(GicV3State {
             pri_bits: raw.pri_bits,
-            id_bits: raw.id_bits,
             ich_hcr: raw.el2.then_some(raw.ich_hcr),
         })
     }

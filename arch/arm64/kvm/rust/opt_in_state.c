@@ -21,9 +21,8 @@
 
 #include "../vgic/vgic.h"
 
-/* ICH_VTR_EL2.PRIbits and IDbits */
+/* ICH_VTR_EL2.PRIbits */
 #define ICH_VTR_PRI_BITS	GENMASK(31, 29)
-#define ICH_VTR_ID_BITS		GENMASK(25, 23)
 
 DEFINE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 
@@ -328,18 +327,13 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state)
 		return false;
 
 	if (vgic_initialized(kvm)) {
-		/* Userspace may have lowered the sizes. */
+		/* Userspace may have lowered them. */
 		state->pri_bits = 0;
-		state->id_bits = 0;
-		kvm_for_each_vcpu(i, vcpu, kvm) {
-			struct vgic_cpu *cpu = &vcpu->arch.vgic_cpu;
-
-			state->pri_bits = max(state->pri_bits, cpu->num_pri_bits);
-			state->id_bits = max(state->id_bits, cpu->num_id_bits);
-		}
+		kvm_for_each_vcpu(i, vcpu, kvm)
+			state->pri_bits = max(state->pri_bits,
+					      vcpu->arch.vgic_cpu.num_pri_bits);
 	} else {
 		state->pri_bits = FIELD_GET(ICH_VTR_PRI_BITS, vtr) + 1;
-		state->id_bits = FIELD_GET(ICH_VTR_ID_BITS, vtr);
 	}
 
 	state->el2 = test_bit(KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED,
