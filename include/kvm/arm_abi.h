@@ -123,13 +123,11 @@ struct kvm_arm_abi_outcome {
 /**
  * struct kvm_arm_gicv3_state - The state that the masks of a GICv3 depend on
  * @pri_bits: The largest number of priority bits of a vCPU
- * @id_bits: The largest ICC_CTLR_EL1.IDbits of a vCPU
  * @el2: Whether the VM has EL2
  * @ich_hcr: The bits of ICH_HCR_EL2 that are not reserved in the VM
  */
 struct kvm_arm_gicv3_state {
 	u32 pri_bits;
-	u32 id_bits;
 	bool el2;
 	u64 ich_hcr;
 };

@@ -18,7 +18,7 @@
 
 #include <kvm/arm_abi.h>
 
-#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_VM_CONFIG, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
@@ -27,6 +27,8 @@ int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp);
 long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 				     void __user *argp);
+int kvm_arm_opt_in_has_canonical(struct kvm_device *dev,
+				 const struct kvm_device_attr *attr);
 void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val);
 
 /* Whether any VM has opted in. Costs a NOP until the first one does. */
@@ -118,12 +120,12 @@ kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
 	       kvm_arm_rust_vcpu_features_fit(kvm, features);
 }
 
-/* Whether an attribute of a GICv2 is the form of GICC_PMR. */
-static __always_inline bool
-kvm_arm_opt_in_is_canonical_pmr(const struct kvm_device_attr *attr)
+/* Whether a group of a GICv2's attributes has registers as in the architecture. */
+static inline bool kvm_arm_is_canonical_group(u32 group)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       attr->attr == KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR;
+	       group == KVM_DEV_ARM_VGIC_GRP_CANONICAL &&
+	       kvm_arm_opt_in_offered();
 }
 
 #endif /* __KVM_ARM_OPT_IN_H */

@@ -72,11 +72,7 @@ int kvm_arm_rust_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 int kvm_arm_rust_reg_mask_ranges(struct kvm *kvm);
 int kvm_arm_rust_get_vm_reg_masks(struct kvm *kvm,
 				  const struct reg_mask_range *range);
-int kvm_arm_rust_has_canonical_pmr(struct kvm *kvm);
-int kvm_arm_rust_set_canonical_pmr(struct kvm *kvm,
-				   const struct kvm_device_attr *attr);
-bool kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write,
-					int offset, u32 *val);
+void kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write, u32 *val);
 
 /* opt_in/vm_config.rs */
 int kvm_arm_rust_vm_config(struct kvm *kvm,

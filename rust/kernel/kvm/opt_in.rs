@@ -22,8 +22,7 @@ use super::{
         GicV3State,
         OptInLocked,
         OptInVm,
-        OptIns,
-        RanOnce, //
+        OptIns, //
     },
     view::{
         calls,
@@ -75,10 +74,6 @@ static_assert!(is_flag(
     OptIns::VM_CONFIG,
     bindings::KVM_ARCH_FLAG_VM_CONFIG
 ));
-static_assert!(is_flag(
-    OptIns::CANONICAL_PMR,
-    bindings::KVM_ARCH_FLAG_CANONICAL_PMR
-));
 
 calls! {
     /// Returns whether VMs can opt in. Has no preconditions.
@@ -89,8 +84,6 @@ calls! {
 
 calls! {
     impl Held<'_, ConfigLock> as Vm {
-        /// Needs a valid VM only.
-        fn has_initialised_vgic() -> bool = vgic_initialized;
         /// Needs a VM whose lock is held, as it is by the type invariant.
         fn read_gicv3_state(state: &mut bindings::kvm_arm_gicv3_state) -> bool =
             kvm_arm_gicv3_state;
@@ -156,7 +149,6 @@ impl<L: KvmLock<Owner = Vm>> Held<'_, L> {
 impl OptInVm for Vm {
     type InUse = InUse;
     type Vcpus<'a> = Guard<'a, VcpusLock>;
-    type Vgic<'a> = Guard<'a, ConfigLock>;
 
     #[inline]
     fn is_offered(&self) -> bool {
@@ -179,11 +171,6 @@ impl OptInVm for Vm {
     fn lock_vcpus(&self) -> Guard<'_, VcpusLock> {
         Guard::lock(self)
     }
-
-    #[inline]
-    fn lock_vgic(&self) -> Guard<'_, ConfigLock> {
-        Guard::lock(self)
-    }
 }
 
 impl OptInLocked for Held<'_, VcpusLock> {
@@ -201,29 +188,12 @@ impl OptInLocked for Held<'_, VcpusLock> {
     }
 }
 
-impl OptInLocked for Held<'_, ConfigLock> {
-    type InUse = InUse;
-
-    /// Whether the interrupt controller is not initialised, and no vCPU has run.
-    #[inline]
-    fn is_new(&self) -> bool {
-        !self.has_initialised_vgic() && self.ran_once() == RanOnce::No
-    }
-
-    #[inline]
-    fn opt_in(&self, opt_ins: OptIns, in_use: InUse) {
-        self.set_opt_ins(opt_ins, in_use);
-    }
-}
-
 impl Held<'_, ConfigLock> {
     /// Returns what the writable masks of the VM's firmware registers depend on.
     #[inline]
     pub fn fw_masks(&self) -> FwMasks {
         FwMasks {
-            features: self.features(),
             ran: self.ran_once(),
-            psci_version_freezes: self.opt_ins().contains(OptIns::PSCI_FREEZE),
         }
     }
 
@@ -232,14 +202,12 @@ impl Held<'_, ConfigLock> {
     pub fn gicv3_state(&self) -> Option<GicV3State> {
         let mut raw = bindings::kvm_arm_gicv3_state {
             pri_bits: 0,
-            id_bits: 0,
             el2: false,
             ich_hcr: 0,
         };
         let there = self.read_gicv3_state(&mut raw);
         there.then_some(GicV3State {
             pri_bits: raw.pri_bits,
-            id_bits: raw.id_bits,
             ich_hcr: raw.el2.then_some(raw.ich_hcr),
         })
     }

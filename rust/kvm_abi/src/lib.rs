@@ -164,7 +164,6 @@ pub use smccc::{
 
 // The ABI that a VM can opt in to.
 pub use opt_in::{
-    CanonicalPmr,
     EnableCap,
     FeatureLevelReg,
     FeatureLevels,

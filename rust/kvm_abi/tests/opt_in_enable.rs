@@ -13,9 +13,7 @@ use std::{
 };
 
 use kvm_abi::{
-    CanonicalPmr,
     EnableCap,
-    NoAttribute,
     OptInLocked,
     OptInVm,
     OptIns,
@@ -26,7 +24,6 @@ use kvm_abi::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     LockVcpus,
-    LockVgic,
     Look,
     EnableCallSites,
     OptIn(OptIns),
@@ -36,7 +33,6 @@ enum Step {
 use Step::{
     EnableCallSites,
     LockVcpus,
-    LockVgic,
     Look,
     OptIn,
     Unlock, //
@@ -54,24 +50,6 @@ struct Vm {
 struct Locked<'a>(&'a Vm);
 
 struct InUse;
-
-#[derive(Debug, PartialEq, Eq)]
-enum Error {
-    NoAttribute,
-    Reject(Reject),
-}
-
-impl From<NoAttribute> for Error {
-    fn from(_: NoAttribute) -> Self {
-        Self::NoAttribute
-    }
-}
-
-impl From<Reject> for Error {
-    fn from(reject: Reject) -> Self {
-        Self::Reject(reject)
-    }
-}
 
 impl Vm {
     fn new(offered: bool, new_for: usize) -> Self {
@@ -105,7 +83,6 @@ impl Drop for Locked<'_> {
 impl OptInVm for Vm {
     type InUse = InUse;
     type Vcpus<'a> = Locked<'a>;
-    type Vgic<'a> = Locked<'a>;
 
     fn is_offered(&self) -> bool {
         self.offered
@@ -122,11 +99,6 @@ impl OptInVm for Vm {
 
     fn lock_vcpus(&self) -> Locked<'_> {
         self.note(LockVcpus);
-        Locked(self)
-    }
-
-    fn lock_vgic(&self) -> Locked<'_> {
-        self.note(LockVgic);
         Locked(self)
     }
 }
@@ -155,22 +127,20 @@ fn cap(opt_ins: OptIns) -> EnableCap {
     }
 }
 
-const PMR: CanonicalPmr = CanonicalPmr { flags: 0, addr: 0 };
-
-/// The steps of a request under a lock, for a VM that is new for so many looks.
-fn steps(lock: Step, new_for: usize, opt_ins: OptIns) -> Vec<Step> {
+/// The steps of a request, for a VM that is new for so many looks.
+fn steps(new_for: usize, opt_ins: OptIns) -> Vec<Step> {
     let all = [
-        lock,
+        LockVcpus,
         Look,
         Unlock,
         EnableCallSites,
-        lock,
+        LockVcpus,
         Look,
         OptIn(opt_ins),
         Unlock,
     ];
     match new_for {
-        0 => vec![lock, Look, Unlock],
+        0 => vec![LockVcpus, Look, Unlock],
         1 => all
             .into_iter()
             .filter(|step| *step != OptIn(opt_ins))
@@ -188,26 +158,7 @@ fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
     ] {
         let vm = Vm::new(true, new_for);
         assert_eq!(cap(OptIns::GIC_MASKS).enable(&vm), expected);
-        assert_eq!(
-            vm.steps.into_inner(),
-            steps(LockVcpus, new_for, OptIns::GIC_MASKS)
-        );
-    }
-}
-
-#[test]
-fn the_canonical_pmr_is_enabled_under_the_lock_of_the_gic() {
-    for (new_for, expected) in [
-        (0, Err(Error::Reject(Reject::Frozen))),
-        (1, Err(Error::Reject(Reject::Frozen))),
-        (2, Ok(())),
-    ] {
-        let vm = Vm::new(true, new_for);
-        assert_eq!(PMR.enable(&vm), expected);
-        assert_eq!(
-            vm.steps.into_inner(),
-            steps(LockVgic, new_for, OptIns::CANONICAL_PMR)
-        );
+        assert_eq!(vm.steps.into_inner(), steps(new_for, OptIns::GIC_MASKS));
     }
 }
 
@@ -245,7 +196,7 @@ fn what_a_vm_has_in_part_is_enabled() {
         ..Vm::new(true, 2)
     };
     assert_eq!(cap(wanted).enable(&vm), Ok(()));
-    assert_eq!(vm.steps.into_inner(), steps(LockVcpus, 2, wanted));
+    assert_eq!(vm.steps.into_inner(), steps(2, wanted));
 }
 
 #[test]
@@ -254,7 +205,6 @@ fn what_is_not_offered_is_refused_without_a_look_at_the_vm() {
     for opt_ins in [OptIns::NONE, OptIns::REG_SCOPE] {
         assert_eq!(cap(opt_ins).enable(&vm), Err(Reject::InvalidValue));
     }
-    assert_eq!(PMR.enable(&vm), Err(Error::NoAttribute));
     assert_eq!(vm.steps.into_inner(), []);
 }
 
@@ -266,48 +216,5 @@ fn a_request_that_is_not_valid_is_refused_without_a_look_at_the_vm() {
         ..cap(OptIns::REG_SCOPE)
     };
     assert_eq!(flagged.enable(&vm), Err(Reject::InvalidValue));
-    for request in [
-        CanonicalPmr { flags: 1, addr: 0 },
-        CanonicalPmr { flags: 0, addr: 1 },
-        CanonicalPmr {
-            flags: 1 << 31,
-            addr: 1 << 63,
-        },
-    ] {
-        assert_eq!(
-            request.enable(&vm),
-            Err(Error::Reject(Reject::InvalidValue))
-        );
-    }
     assert_eq!(vm.steps.into_inner(), []);
-}
-
-#[test]
-fn there_is_no_attribute_before_its_form_is_looked_at() {
-    let vm = Vm::new(false, 2);
-    let request = CanonicalPmr { flags: 1, addr: 1 };
-    assert_eq!(request.enable(&vm), Err(Error::NoAttribute));
-}
-
-#[test]
-fn the_canonical_pmr_is_there_if_it_is_offered() {
-    for (offered, expected) in [(true, Ok(())), (false, Err(NoAttribute))] {
-        let vm = Vm::new(offered, 2);
-        assert_eq!(CanonicalPmr::admit(&vm), expected);
-        assert_eq!(vm.steps.into_inner(), []);
-    }
-}
-
-#[test]
-fn only_one_offset_has_the_canonical_pmr() {
-    let vm = |opt_ins| Vm {
-        opt_ins,
-        ..Vm::new(true, 2)
-    };
-    let one = vm(OptIns::CANONICAL_PMR);
-    let others = vm(OptIns::from_bits(!OptIns::CANONICAL_PMR.bits()));
-    for offset in -0x1000..0x1000 {
-        assert_eq!(CanonicalPmr::is_at(offset, &one), offset == 0x04);
-        assert!(!CanonicalPmr::is_at(offset, &others));
-    }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writable masks of the firmware registers: a bit is set if, and only if, an accepted write
-//! changes it.
+//! Writable masks of the firmware registers: a bit is set if, and only if, userspace can choose it,
+//! whatever the other bits of the mask are.
 //!
 //! The model is a VM that accepts and stores the values that the documentation allows.
 
@@ -25,24 +25,11 @@ const FEATURES: [VcpuFeatures; 3] = [
 
 const RAN: [RanOnce; 2] = [RanOnce::No, RanOnce::Yes];
 
-/// The masks of `PSCI_VERSION`: features, has run, freezes when it runs, mask.
-const PSCI_MASKS: [(VcpuFeatures, RanOnce, bool, u64); 10] = [
-    (FEATURES[0], RanOnce::No, false, 0x1_0003),
-    (FEATURES[0], RanOnce::No, true, 0x1_0003),
-    // Without the feature, the only version is 0.1.
-    (FEATURES[1], RanOnce::No, false, 0),
-    (FEATURES[1], RanOnce::No, true, 0),
-    (FEATURES[1], RanOnce::Yes, false, 0),
-    (FEATURES[1], RanOnce::Yes, true, 0),
-    (FEATURES[2], RanOnce::No, false, 0x1_0003),
-    (FEATURES[2], RanOnce::No, true, 0x1_0003),
-    (FEATURES[2], RanOnce::Yes, false, 0x1_0003),
-    (FEATURES[2], RanOnce::Yes, true, 0),
-];
-
-/// The masks of each register of a VM with the feature, before and after its first run.
+/// The masks of each register, before and after the first run.
 const MASKS: [(u64, u64); 8] = [
-    (0x1_0003, 0x1_0003),
+    // A number: from 1.0, for instance, 1.1 to 1.3 are accepted, and from 0.2 none of these bits
+    // can be flipped alone.
+    (0, 0),
     (0, 0),
     (0, 0),
     (0, 0),
@@ -53,62 +40,84 @@ const MASKS: [(u64, u64); 8] = [
     (0x3, 0),
 ];
 
+/// A VM, and whether its first run freezes the version of PSCI.
+#[derive(Clone, Copy, Debug)]
+struct Vm {
+    features: VcpuFeatures,
+    ran: RanOnce,
+    psci_version_freezes: bool,
+}
+
+impl Vm {
+    fn masks(self) -> FwMasks {
+        FwMasks { ran: self.ran }
+    }
+
+    /// The values that the documentation allows for a register of a VM that has not run.
+    fn allowed(self, reg: FwReg) -> Vec<u64> {
+        let versions = PSCI_VERSIONS.map(|(_, raw)| raw);
+        match (reg, self.features) {
+            (FwReg::PsciVersion, VcpuFeatures::Unknown) => versions.to_vec(),
+            (FwReg::PsciVersion, VcpuFeatures::Known { psci_0_2: false }) => vec![0x1],
+            (FwReg::PsciVersion, VcpuFeatures::Known { psci_0_2: true }) => versions[1..].to_vec(),
+            (FwReg::Bitmap(map), _) => {
+                let (_, exist, _) = BITMAPS.into_iter().find(|row| row.0 == map).unwrap();
+                (0..=exist).collect()
+            }
+            // Levels of a host that is not affected.
+            (FwReg::Workaround1 | FwReg::Workaround3, _) => vec![0, 1, 2],
+            (FwReg::Workaround2, _) => vec![0, 1, 2, 3, 0x12],
+        }
+    }
+
+    /// Returns the value of a register after a write, `None` if it is refused.
+    fn written(self, reg: FwReg, current: u64, value: u64) -> Option<u64> {
+        let (freezes, keeps) = match reg {
+            FwReg::PsciVersion => (self.psci_version_freezes, true),
+            FwReg::Bitmap(_) => (true, true),
+            FwReg::Workaround1 | FwReg::Workaround2 | FwReg::Workaround3 => (false, false),
+        };
+        let frozen = freezes && self.ran == RanOnce::Yes && value != current;
+        if frozen || !self.allowed(reg).contains(&value) {
+            return None;
+        }
+        Some(if keeps { value } else { current })
+    }
+
+    /// Returns the bits that can be flipped, each alone, from each of the allowed values.
+    fn free(self, reg: FwReg) -> u64 {
+        let flips = |current: u64, bit: u32| {
+            let value = current ^ 1 << bit;
+            self.written(reg, current, value) == Some(value)
+        };
+        (0..64)
+            .filter(|bit| {
+                self.allowed(reg)
+                    .into_iter()
+                    .all(|value| flips(value, *bit))
+            })
+            .fold(0, |all, bit| all | 1 << bit)
+    }
+}
+
 /// Every state of a VM. The features of a VM that has run are known.
-fn states() -> Vec<FwMasks> {
+fn vms() -> Vec<Vm> {
     let mut all = Vec::new();
     for features in FEATURES {
         for ran in RAN {
-            all.extend([false, true].map(|psci_version_freezes| FwMasks {
+            all.extend([false, true].map(|psci_version_freezes| Vm {
                 features,
                 ran,
                 psci_version_freezes,
             }));
         }
     }
-    all.retain(|state| (state.features, state.ran) != (VcpuFeatures::Unknown, RanOnce::Yes));
+    all.retain(|vm| (vm.features, vm.ran) != (VcpuFeatures::Unknown, RanOnce::Yes));
     all
 }
 
-/// The values that the documentation allows for a register, whatever its current value.
-fn allowed(reg: FwReg, features: VcpuFeatures) -> Vec<u64> {
-    let versions = PSCI_VERSIONS.map(|(_, raw)| raw);
-    match (reg, features) {
-        (FwReg::PsciVersion, VcpuFeatures::Unknown) => versions.to_vec(),
-        (FwReg::PsciVersion, VcpuFeatures::Known { psci_0_2: false }) => vec![0x1],
-        (FwReg::PsciVersion, VcpuFeatures::Known { psci_0_2: true }) => versions[1..].to_vec(),
-        (FwReg::Bitmap(map), _) => {
-            let (_, exist, _) = BITMAPS.into_iter().find(|row| row.0 == map).unwrap();
-            (0..=exist).collect()
-        }
-        // Levels of a host that is not affected.
-        (FwReg::Workaround1 | FwReg::Workaround3, _) => vec![0, 1, 2],
-        (FwReg::Workaround2, _) => vec![0, 1, 2, 3, 0x12],
-    }
-}
-
-/// Returns the value of a register after a write of an allowed value, `None` if it is refused.
-fn written(state: FwMasks, reg: FwReg, current: u64, value: u64) -> Option<u64> {
-    let (freezes, keeps) = match reg {
-        FwReg::PsciVersion => (state.psci_version_freezes, true),
-        FwReg::Bitmap(_) => (true, true),
-        FwReg::Workaround1 | FwReg::Workaround2 | FwReg::Workaround3 => (false, false),
-    };
-    if freezes && state.ran == RanOnce::Yes && value != current {
-        return None;
-    }
-    Some(if keeps { value } else { current })
-}
-
-/// Returns the bits that writes can change. Several writes reach no more than one does.
-fn changed(state: FwMasks, reg: FwReg, current: u64) -> u64 {
-    allowed(reg, state.features)
-        .into_iter()
-        .filter_map(|value| written(state, reg, current, value))
-        .fold(0, |changed, read| changed | (current ^ read))
-}
-
-fn masks(state: FwMasks) -> Vec<u64> {
-    state.masks().collect()
+fn masks(ran: RanOnce) -> Vec<u64> {
+    FwMasks { ran }.masks().collect()
 }
 
 /// `KVM_ARM_FW_RANGE_IDX()`: the first half is one group, the second half the other.
@@ -124,20 +133,24 @@ fn place(id: u64) -> usize {
 #[test]
 fn range_has_128_places() {
     assert_eq!(FwMasks::COUNT, 128);
-    for state in states() {
-        assert_eq!(masks(state).len(), 128, "{state:?}");
+    for ran in RAN {
+        assert_eq!(masks(ran).len(), 128, "{ran:?}");
     }
 }
 
 #[test]
 fn each_mask_is_at_the_place_of_its_register_and_others_are_zero() {
-    for state in states() {
-        let mut masks = masks(state);
+    for ran in RAN {
+        let mut masks = masks(ran);
         for (reg, id) in REGISTERS {
-            assert_eq!(masks[place(id)], state.mask(reg), "{reg:?}, {state:?}");
+            assert_eq!(
+                masks[place(id)],
+                FwMasks { ran }.mask(reg),
+                "{reg:?}, {ran:?}"
+            );
             masks[place(id)] = 0;
         }
-        assert_eq!(masks, [0; 128], "{state:?}");
+        assert_eq!(masks, [0; 128], "{ran:?}");
     }
 }
 
@@ -145,77 +158,41 @@ fn each_mask_is_at_the_place_of_its_register_and_others_are_zero() {
 fn places_are_those_of_the_header() {
     let places: Vec<_> = REGISTERS.iter().map(|(_, id)| place(*id)).collect();
     assert_eq!(places, [0, 1, 2, 3, 64, 65, 66, 67]);
-    let state = FwMasks {
-        features: VcpuFeatures::Known { psci_0_2: true },
-        ran: RanOnce::No,
-        psci_version_freezes: false,
-    };
-    let masks = masks(state);
+    let masks = masks(RanOnce::No);
     let present: Vec<_> = (0..128).filter(|place| masks[*place] != 0).collect();
-    assert_eq!(present, [0, 64, 65, 66, 67]);
-}
-
-#[test]
-fn version_of_psci_is_as_in_the_table() {
-    assert_eq!(states().len(), PSCI_MASKS.len());
-    for (features, ran, psci_version_freezes, mask) in PSCI_MASKS {
-        let state = FwMasks {
-            features,
-            ran,
-            psci_version_freezes,
-        };
-        assert!(states().contains(&state));
-        assert_eq!(state.mask(FwReg::PsciVersion), mask, "{state:?}");
-    }
-}
-
-#[test]
-fn bits_of_the_version_are_those_in_which_versions_differ() {
-    let versions = || PSCI_VERSIONS[1..].iter().map(|(_, raw)| *raw);
-    let ones = versions().fold(0, |all, raw| all | raw);
-    let common = versions().fold(u64::MAX, |all, raw| all & raw);
-    let state = FwMasks {
-        features: VcpuFeatures::Known { psci_0_2: true },
-        ran: RanOnce::No,
-        psci_version_freezes: true,
-    };
-    assert_eq!(state.mask(FwReg::PsciVersion), ones & !common);
+    assert_eq!(present, [64, 65, 66, 67]);
 }
 
 #[test]
 fn masks_before_and_after_the_first_run_are_as_in_the_table() {
     for ((reg, _), (before, after)) in REGISTERS.into_iter().zip(MASKS) {
-        let mask = |ran| {
-            let state = FwMasks {
-                features: VcpuFeatures::Known { psci_0_2: true },
-                ran,
-                psci_version_freezes: false,
-            };
-            state.mask(reg)
-        };
+        let mask = |ran| FwMasks { ran }.mask(reg);
         assert_eq!(mask(RanOnce::No), before, "{reg:?}");
         assert_eq!(mask(RanOnce::Yes), after, "{reg:?}");
     }
 }
 
 #[test]
-fn bitmaps_do_not_depend_on_the_rest() {
-    for state in states() {
-        for (map, exist, _) in BITMAPS {
-            let expected = if state.ran == RanOnce::Yes { 0 } else { exist };
-            assert_eq!(state.mask(FwReg::Bitmap(map)), expected, "{state:?}");
+fn bit_is_set_if_userspace_can_choose_it() {
+    assert_eq!(vms().len(), 10);
+    for vm in vms() {
+        for (reg, _) in REGISTERS {
+            assert_eq!(vm.masks().mask(reg), vm.free(reg), "{reg:?}, {vm:?}");
         }
     }
 }
 
 #[test]
-fn bit_is_set_if_a_write_changes_it() {
-    for state in states() {
+fn any_combination_of_the_bits_is_accepted() {
+    for vm in vms() {
         for (reg, _) in REGISTERS {
-            // Whatever value was accepted before.
-            for current in allowed(reg, state.features) {
-                let changed = changed(state, reg, current);
-                assert_eq!(state.mask(reg), changed, "{reg:?}, {current:#x}, {state:?}");
+            let mask = vm.masks().mask(reg);
+            for current in vm.allowed(reg) {
+                for bits in (0..=0xff).filter(|bits| bits & !mask == 0) {
+                    let value = current & !mask | bits;
+                    let read = vm.written(reg, current, value);
+                    assert_eq!(read, Some(value), "{reg:?}, {current:#x}, {vm:?}");
+                }
             }
         }
     }
@@ -223,30 +200,7 @@ fn bit_is_set_if_a_write_changes_it() {
 
 #[test]
 fn run_only_clears_bits() {
-    for state in states() {
-        let ran = FwMasks {
-            ran: RanOnce::Yes,
-            ..state
-        };
-        for (before, after) in masks(state).into_iter().zip(masks(ran)) {
-            assert_eq!(after & !before, 0, "{state:?}");
-        }
-    }
-}
-
-#[test]
-fn freeze_changes_only_the_mask_of_the_version() {
-    for state in states() {
-        let [without, with] = [false, true].map(|psci_version_freezes| {
-            masks(FwMasks {
-                psci_version_freezes,
-                ..state
-            })
-        });
-        assert_eq!(with[1..], without[1..], "{state:?}");
-        assert_eq!(
-            with[0] == without[0],
-            state.ran == RanOnce::No || without[0] == 0
-        );
+    for (before, after) in masks(RanOnce::No).into_iter().zip(masks(RanOnce::Yes)) {
+        assert_eq!(after & !before, 0);
     }
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Writable masks of a GICv3: a bit is set if, and only if, an accepted write changes it.
+//! Writable masks of a GICv3: a bit is set if, and only if, userspace can choose it, whatever the
+//! other bits of the mask are.
 //!
 //! The model is the state of a vCPU, and the C functions of `gic_v3_icc_reg_descs[]` by which
-//! userspace reads and writes it. No write may change a bit outside the mask or make the mask
-//! larger; then no sequence of writes does. And for each bit in the mask, some write changes it.
+//! userspace reads and writes it. A write that flips a bit of the mask must be accepted from each
+//! value that the register can get, and change this bit alone. Of a number, which can be lowered
+//! and not raised, no bit is like that. Outside the mask, nothing but numbers may change.
 
 mod random;
 
@@ -129,7 +131,6 @@ impl Vcpu {
     fn state(&self) -> GicV3State {
         GicV3State {
             pri_bits: self.num_pri_bits as u32,
-            id_bits: self.num_id_bits as u32,
             ich_hcr: self.has_el2.then_some(!(self.res0 | self.res1)),
         }
     }
@@ -214,28 +215,31 @@ impl Vcpu {
         })
     }
 
-    /// Writes a register, checks that its mask has not grown, and returns the bits that read
-    /// differently.
-    fn changed_by(&self, numbers: Numbers, access: Access, val: u64) -> u64 {
-        let Ok(before) = self.get(numbers, access) else {
-            let mut after = *self;
-            assert_eq!(after.set(numbers, access, val), Err(()));
-            return 0;
-        };
+    /// Writes a register, and returns the bits that read differently; `None` if the write is
+    /// refused.
+    fn changed_by(&self, numbers: Numbers, access: Access, val: u64) -> Option<u64> {
+        let before = self.get(numbers, access);
         let mut after = *self;
         let result = after.set(numbers, access, val);
+        // The mask has not grown.
         let mask = after.mask(numbers);
         assert_eq!(mask & !self.mask(numbers), 0, "{numbers:?}, {val:#x}");
-        // A refused write can still lower the sizes. The mask does not cover this.
-        let read = after.get(numbers, access).unwrap_or(before);
         if result.is_err() {
-            assert!(
-                access == Access::Ctlr || after == *self,
-                "{numbers:?}, {val:#x}"
-            );
-            return 0;
+            // C's refused write can still lower the sizes.
+            let kept = access == Access::Ctlr || after == *self;
+            assert!(kept, "{numbers:?}, {val:#x}");
+            return None;
         }
-        before ^ read
+        Some(before.unwrap() ^ after.get(numbers, access).unwrap())
+    }
+
+    /// Returns whether a write can flip a bit, and change nothing else.
+    fn flips(&self, numbers: Numbers, access: Access, bit: u32) -> bool {
+        let Ok(before) = self.get(numbers, access) else {
+            assert_eq!(self.changed_by(numbers, access, 1 << bit), None);
+            return false;
+        };
+        self.changed_by(numbers, access, before ^ 1 << bit) == Some(1 << bit)
     }
 }
 
@@ -256,19 +260,17 @@ fn sizes() -> impl Iterator<Item = Vcpu> {
     })
 }
 
-/// Values that differ from the current one in one bit, and in many.
-fn values(before: u64) -> impl Iterator<Item = u64> {
-    let single = (0..64).map(move |bit| before ^ 1 << bit);
-    single.chain([0, u64::MAX, before, !before, 0x5555_5555_5555_5555])
-}
+/// `ICC_CTLR_EL1.PRIbits` and `IDbits`.
+const SIZES: u64 = 0x3f00;
 
-/// Checks that a register's mask is the set of bits that the writes change.
-fn check(vcpu: &Vcpu, name: &str, numbers: Numbers, access: Access, values: &[u64]) {
-    let changed = values
-        .iter()
-        .map(|val| vcpu.changed_by(numbers, access, *val))
-        .fold(0, |all, bits| all | bits);
-    assert_eq!(vcpu.mask(numbers), changed, "{name}, {vcpu:x?}");
+/// Checks that a register's mask has the bits that flip from each of these states.
+fn check(vcpus: &[Vcpu], name: &str, numbers: Numbers, access: Access) {
+    let free = (0..64)
+        .filter(|bit| vcpus.iter().all(|vcpu| vcpu.flips(numbers, access, *bit)))
+        .fold(0, |all, bit| all | 1 << bit);
+    for vcpu in vcpus {
+        assert_eq!(vcpu.mask(numbers), free, "{name}, {vcpu:x?}");
+    }
 }
 
 #[test]
@@ -300,7 +302,7 @@ fn masks_are_as_the_documentation_says() {
     // A host with 5 bits of priority, 24 bits of identifiers, and EL2 in the VM.
     for (name, numbers, _) in table() {
         let expected = match name.as_str() {
-            "ICC_CTLR_EL1" => 0x0f03,
+            "ICC_CTLR_EL1" => 0x3,
             "ICC_BPR0_EL1" | "ICC_BPR1_EL1" => 0x7,
             "ICC_IGRPEN0_EL1" | "ICC_IGRPEN1_EL1" => 0x1,
             "ICC_AP0R0_EL1" | "ICC_AP1R0_EL1" => 0xffff_ffff,
@@ -314,72 +316,61 @@ fn masks_are_as_the_documentation_says() {
 }
 
 #[test]
-fn sizes_in_the_control_register_can_be_lowered() {
-    // The field, and the bits in which it differs from one that is not larger.
-    for (v, bits) in [0b000, 0b001, 0b011, 0b011, 0b111, 0b111, 0b111, 0b111]
-        .into_iter()
-        .enumerate()
-    {
-        let v = v as u32;
-        let ctlr = |pri_bits, id_bits| {
-            let state = GicV3State {
-                pri_bits,
-                id_bits,
-                ich_hcr: None,
-            };
-            state.mask(PLACES[12 * 8 + 4])
-        };
-        assert_eq!(ctlr(v + 1, 0), 0x3 + bits * 0x100, "{v}");
-        assert_eq!(ctlr(1, v), 0x3 + bits * 0x800, "{v}");
-        // Numbers that no vCPU has cause no panic, and do not reach other fields.
-        assert_eq!(ctlr(0, v), ctlr(1, v), "{v}");
-        assert_eq!(ctlr(u32::MAX, v) & !0x703, bits * 0x800, "{v}");
-        assert_eq!(ctlr(1, u32::MAX) & !0x3803, 0, "{v}");
+fn sizes_in_the_control_register_are_numbers_without_bits() {
+    let numbers = (0, 12, 4);
+    for vcpu in sizes() {
+        assert_eq!(vcpu.mask(numbers), 0x3, "{vcpu:x?}");
+        // Each lower number is accepted, and no higher one, now or later.
+        for pri_bits in 0..8 {
+            for id_bits in 0..8 {
+                let mut lowered = vcpu;
+                let val = pri_bits * 0x100 + id_bits * 0x800 + vcpu.host_a3v * 0x8000;
+                let fits = pri_bits < vcpu.num_pri_bits && id_bits <= vcpu.num_id_bits;
+                assert_eq!(lowered.set(numbers, Access::Ctlr, val).is_ok(), fits);
+                if fits {
+                    assert_eq!(lowered.get(numbers, Access::Ctlr), Ok(val));
+                    let raised = lowered.changed_by(numbers, Access::Ctlr, val + 0x100);
+                    assert_eq!(raised, None);
+                }
+            }
+        }
     }
 }
 
 #[test]
-fn bit_of_the_control_register_is_set_if_a_write_changes_it() {
-    let numbers = (0, 12, 4);
-    // Every value of the fields, with the bits between them and above them clear and set.
-    let values: Vec<_> = (0..0x400u64)
-        .map(|n| n % 4 + n / 4 * 0x100)
-        .flat_map(|val| [val, val | !0xff03])
-        .collect();
-    for vcpu in sizes() {
-        for n in 0..16 {
-            let vcpu = Vcpu {
+fn bit_of_the_control_register_is_set_if_userspace_can_choose_it() {
+    for n in 0..16 {
+        // All values that the register can get when the sizes are lowered.
+        let vcpus: Vec<_> = sizes()
+            .map(|vcpu| Vcpu {
                 cbpr: n % 2,
                 eoim: n / 2 % 2,
                 host_seis: n / 4 % 2,
                 host_a3v: n / 8,
                 ..vcpu
-            };
-            check(&vcpu, "ICC_CTLR_EL1", numbers, Access::Ctlr, &values);
-        }
+            })
+            .collect();
+        check(&vcpus, "ICC_CTLR_EL1", (0, 12, 4), Access::Ctlr);
     }
 }
 
 #[test]
-fn bit_of_any_other_register_is_set_if_a_write_changes_it() {
+fn bit_of_any_other_register_is_set_if_userspace_can_choose_it() {
     for (name, numbers, access) in table() {
         if access == Access::Ctlr {
             continue;
         }
         for vcpu in sizes() {
-            let ones = Vcpu {
-                bpr: 7,
-                abpr: 7,
-                grpen: [1; 2],
-                apr: [[u32::MAX; 4]; 2],
-                ich: !vcpu.res0,
+            let with = |bits: u64| Vcpu {
+                bpr: bits % 8,
+                abpr: bits % 8,
+                grpen: [bits % 2; 2],
+                apr: [[bits as u32; 4]; 2],
+                ich: bits & !vcpu.res0,
                 ..vcpu
             };
-            for vcpu in [vcpu, ones] {
-                let before = vcpu.get(numbers, access).unwrap_or(0);
-                let values: Vec<_> = values(before).collect();
-                check(&vcpu, &name, numbers, access, &values);
-            }
+            let vcpus = [0, u64::MAX, 0x5555_5555_5555_5555].map(with);
+            check(&vcpus, &name, numbers, access);
         }
     }
 }
@@ -394,8 +385,7 @@ fn bits_of_hcr_that_kvm_keeps_are_not_set() {
                 ich: res1,
                 ..VCPU
             };
-            let values: Vec<_> = values(res1).collect();
-            check(&vcpu, "ICH_HCR_EL2", (4, 11, 0), Access::IchHcr, &values);
+            check(&[vcpu], "ICH_HCR_EL2", (4, 11, 0), Access::IchHcr);
             assert_eq!(vcpu.mask((4, 11, 0)), !kept);
         }
     }
@@ -450,19 +440,41 @@ fn number_of_active_priorities_follows_the_priority_bits() {
 
 #[test]
 fn common_binary_point_only_hides_the_other_one() {
-    // The mask has each bit that can be changed after some other write: CBPR is writable, too.
+    // The mask does not depend on the values of other registers: CBPR can be cleared.
     let vcpu = Vcpu { cbpr: 1, ..VCPU };
     let (bpr1, ctlr) = ((0, 12, 3), (0, 12, 4));
-    assert_eq!(vcpu.changed_by(bpr1, Access::Bpr1, 0x7), 0);
+    assert_eq!(vcpu.changed_by(bpr1, Access::Bpr1, 0x7), Some(0));
     let mut cleared = vcpu;
     let value = vcpu.get(ctlr, Access::Ctlr).unwrap() & !1;
     assert_eq!(cleared.set(ctlr, Access::Ctlr, value), Ok(()));
-    assert_eq!(cleared.changed_by(bpr1, Access::Bpr1, 0x7), 0x7);
+    assert_eq!(cleared.changed_by(bpr1, Access::Bpr1, 0x7), Some(0x7));
     assert_eq!(vcpu.mask(bpr1), 0x7);
 }
 
 proptest! {
     #![proptest_config(random::cases(512))]
+
+    #[test]
+    fn any_combination_of_the_bits_is_accepted(
+        num_pri_bits in 1..=8u64,
+        num_id_bits in 0..8u64,
+        ich_hcr: u64,
+        vals in prop::collection::vec(any::<u64>(), 1..8),
+    ) {
+        for (name, numbers, access) in table() {
+            let mut vcpu = Vcpu { num_pri_bits, num_id_bits, res0: !ich_hcr, ..VCPU };
+            let mask = vcpu.mask(numbers);
+            for val in &vals {
+                let Ok(before) = vcpu.get(numbers, access) else { continue };
+                let wanted = before & !mask | val & mask;
+                let accepts = access != Access::Sre && vcpu.set(numbers, access, wanted).is_ok();
+                prop_assert!(accepts || mask == 0, "{}, {:#x}", name, wanted);
+                if accepts {
+                    prop_assert_eq!(vcpu.get(numbers, access), Ok(wanted), "{}", name);
+                }
+            }
+        }
+    }
 
     #[test]
     fn no_sequence_of_writes_changes_a_bit_that_is_not_set(
@@ -482,8 +494,10 @@ proptest! {
                     if next.set(numbers, access, val).is_ok() {
                         vcpu = next;
                     }
-                    let changed = vcpu.get(numbers, access).unwrap() ^ before;
-                    prop_assert_eq!(changed & !first.mask(numbers), 0, "{}, {:#x}", name, val);
+                    let read = vcpu.get(numbers, access).unwrap();
+                    let numbers_bits = if access == Access::Ctlr { SIZES } else { 0 };
+                    let may_change = first.mask(numbers) | numbers_bits;
+                    prop_assert_eq!((read ^ before) & !may_change, 0, "{}, {:#x}", name, val);
                 }
             }
         }

@@ -6,6 +6,7 @@
 #include <linux/arm-smccc.h>
 #include <linux/cache.h>
 #include <linux/init.h>
+#include <linux/irqchip/arm-gic.h>
 #include <linux/irqchip/arm-gic-v3.h>
 #include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
@@ -20,9 +21,8 @@
 
 #include "../vgic/vgic.h"
 
-/* ICH_VTR_EL2.PRIbits and IDbits */
+/* ICH_VTR_EL2.PRIbits */
 #define ICH_VTR_PRI_BITS	GENMASK(31, 29)
-#define ICH_VTR_ID_BITS		GENMASK(25, 23)
 
 DEFINE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 
@@ -117,6 +117,27 @@ long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 		return -ENOIOCTLCMD;
 
 	return kvm_arm_opt_in_serve_vm_ioctl(vcpu->kvm, ioctl, argp);
+}
+
+/**
+ * kvm_arm_opt_in_has_canonical - Look for a register in the form of the architecture
+ * @dev: A GICv2
+ * @attr: An attribute of KVM_DEV_ARM_VGIC_GRP_CANONICAL
+ *
+ * An access looks for it before it initialises the GIC: a refusal changes nothing.
+ *
+ * Return: 0; -EINVAL if the attribute has a flag, or the VM has no such vCPU; -ENXIO
+ * if it is not GICC_PMR.
+ */
+int kvm_arm_opt_in_has_canonical(struct kvm_device *dev,
+				 const struct kvm_device_attr *attr)
+{
+	unsigned int id = FIELD_GET(KVM_DEV_ARM_VGIC_CPUID_MASK, attr->attr);
+
+	if (attr->flags || !kvm_get_vcpu_by_id(dev->kvm, id))
+		return -EINVAL;
+
+	return (attr->attr & ~KVM_DEV_ARM_VGIC_CPUID_MASK) == GIC_CPU_PRIMASK ? 0 : -ENXIO;
 }
 
 /**
@@ -306,18 +327,13 @@ bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state)
 		return false;
 
 	if (vgic_initialized(kvm)) {
-		/* Userspace may have lowered the sizes. */
+		/* Userspace may have lowered them. */
 		state->pri_bits = 0;
-		state->id_bits = 0;
-		kvm_for_each_vcpu(i, vcpu, kvm) {
-			struct vgic_cpu *cpu = &vcpu->arch.vgic_cpu;
-
-			state->pri_bits = max(state->pri_bits, cpu->num_pri_bits);
-			state->id_bits = max(state->id_bits, cpu->num_id_bits);
-		}
+		kvm_for_each_vcpu(i, vcpu, kvm)
+			state->pri_bits = max(state->pri_bits,
+					      vcpu->arch.vgic_cpu.num_pri_bits);
 	} else {
 		state->pri_bits = FIELD_GET(ICH_VTR_PRI_BITS, vtr) + 1;
-		state->id_bits = FIELD_GET(ICH_VTR_ID_BITS, vtr);
 	}
 
 	state->el2 = test_bit(KVM_ARCH_FLAG_VCPU_FEATURES_CONFIGURED,

@@ -2,8 +2,8 @@
 
 //! Writable masks: the requests for them, and their contents.
 //!
-//! The rule follows the purpose of a mask: it has the bits in which two values that userspace may
-//! write can differ.
+//! The rule follows the purpose of a mask: it has the bits that userspace can choose, whatever the
+//! other bits of the mask are.
 
 use kvm_abi::{
     FeatureBitmap,
@@ -27,10 +27,15 @@ use crate::{
     Input, //
 };
 
-/// Returns the bits in which these values differ.
-fn differ(values: impl Iterator<Item = u64>) -> u64 {
-    let (all, any) = values.fold((!0, 0), |(all, any), value| (all & value, any | value));
-    any & !all
+/// Returns the bits that can be flipped, each alone, in all of these values; none if there is none.
+fn free(values: &[u64]) -> u64 {
+    if values.is_empty() {
+        return 0;
+    }
+    (0..64)
+        .map(|bit| 1 << bit)
+        .filter(|bit| values.iter().all(|value| values.contains(&(value ^ bit))))
+        .fold(0, |all, bit| all | bit)
 }
 
 fn request(input: &mut Input<'_>) {
@@ -95,7 +100,6 @@ fn feature_id(input: &mut Input<'_>) {
 fn gic(input: &mut Input<'_>) {
     let state = GicV3State {
         pri_bits: input.near(&[5, 6, 7, 8]) as u32,
-        id_bits: input.near(&[0, 1]) as u32,
         ich_hcr: input.bool().then(|| input.u64()),
     };
     let mut expected = [0; 256];
@@ -116,9 +120,8 @@ fn gic(input: &mut Input<'_>) {
         set(0, 8, 4 + n, 0xffff_ffff);
         set(0, 9, n, 0xffff_ffff);
     }
-    let lowered = |max: u32| differ((0..=u64::from(max % 8)).chain([0]));
-    let pri_bits = lowered(state.pri_bits.max(1) - 1);
-    set(0, 12, 4, pri_bits << 8 | lowered(state.id_bits) << 11 | 0x3);
+    // The sizes in the control register are numbers.
+    set(0, 12, 4, 0x3);
     if let Some(ich_hcr) = state.ich_hcr {
         for n in 0..active_priorities {
             set(4, 8, n, !0);
@@ -136,34 +139,29 @@ fn gic(input: &mut Input<'_>) {
 
 fn firmware(input: &mut Input<'_>) {
     let (features, ran) = (features(input), ran(input));
-    let state = FwMasks {
-        features,
-        ran,
-        psci_version_freezes: input.bool(),
-    };
+    let state = FwMasks { ran };
 
-    let versions = VERSIONS.map(u64::from);
     let stored = input.one_of(&VERSIONS);
-    let writable = versions.into_iter().filter(|version| match features {
-        VcpuFeatures::Known { psci_0_2 } => PsciVersion::decide(*version, psci_0_2).is_ok(),
-        VcpuFeatures::Unknown => true,
-    });
-    let until_run = versions
+    let freezes = input.bool();
+    let writable: Vec<_> = VERSIONS
+        .map(u64::from)
         .into_iter()
-        .filter(|version| PsciVersion::decide_until_run(*version, stored, features, ran).is_ok());
-    let psci_version = if state.psci_version_freezes {
-        differ(until_run)
-    } else {
-        differ(writable)
-    };
+        .filter(|version| match features {
+            _ if freezes => PsciVersion::decide_until_run(*version, stored, features, ran).is_ok(),
+            VcpuFeatures::Known { psci_0_2 } => PsciVersion::decide(*version, psci_0_2).is_ok(),
+            VcpuFeatures::Unknown => true,
+        })
+        .collect();
 
     let current = input.u64() % 4;
     let mut expected = vec![0; 128];
-    expected[0] = psci_version;
+    expected[0] = free(&writable);
     for (place, map) in FeatureBitmap::ALL.into_iter().enumerate() {
         let current = current & map.supported();
-        let writable = (0..16).filter(|value| map.decide(*value, current, ran).is_ok());
-        expected[64 + place] = differ(writable);
+        let writable: Vec<_> = (0..16)
+            .filter(|value| map.decide(*value, current, ran).is_ok())
+            .collect();
+        expected[64 + place] = free(&writable);
         assert_eq!(state.mask(FwReg::Bitmap(map)), expected[64 + place]);
     }
     assert!(state.masks().eq(expected), "{state:?}, {stored:#x}");

@@ -75,7 +75,7 @@ fn extension(input: &mut Input<'_>) {
 fn sets(input: &mut Input<'_>) {
     let bits = [input.u32(), input.u32()];
     let [a, b] = bits.map(OptIns::from_bits);
-    let [in_a, in_b] = bits.map(|bits| move |place: u32| place < 8 && bits >> place & 1 == 1);
+    let [in_a, in_b] = bits.map(|bits| move |place: u32| place < PLACES && bits >> place & 1 == 1);
     let all = |is_in: &dyn Fn(u32) -> bool| (0..32).filter(|bit| is_in(*bit)).collect::<Vec<_>>();
     assert_eq!(members(a), all(&in_a));
     assert_eq!(

@@ -10,10 +10,7 @@ use super::{
     EnableCap,
     OptIns, //
 };
-use crate::{
-    NoAttribute,
-    Reject, //
-};
+use crate::Reject;
 
 /// A VM that can opt in.
 pub trait OptInVm {
@@ -22,11 +19,6 @@ pub trait OptInVm {
 
     /// The VM while no vCPU can be created.
     type Vcpus<'a>: Deref<Target: OptInLocked<InUse = Self::InUse>>
-    where
-        Self: 'a;
-
-    /// The VM while its interrupt controller cannot change.
-    type Vgic<'a>: Deref<Target: OptInLocked<InUse = Self::InUse>>
     where
         Self: 'a;
 
@@ -41,9 +33,6 @@ pub trait OptInVm {
 
     /// Keeps vCPUs from being created until the result is dropped.
     fn lock_vcpus(&self) -> Self::Vcpus<'_>;
-
-    /// Keeps the interrupt controller as it is until the result is dropped.
-    fn lock_vgic(&self) -> Self::Vgic<'_>;
 }
 
 /// A VM with a lock under which it can opt in.
@@ -51,43 +40,11 @@ pub trait OptInLocked {
     /// As [`OptInVm::InUse`].
     type InUse;
 
-    /// Whether what the lock protects can still change its form: there is no vCPU, or the interrupt
-    /// controller is not initialised and no vCPU has run.
+    /// Whether there is no vCPU.
     fn is_new(&self) -> bool;
 
     /// Opts in.
     fn opt_in(&self, opt_ins: OptIns, in_use: Self::InUse);
-}
-
-/// Opts a VM in under a lock, or gives `too_late`. A refused request has no effect on other VMs.
-#[inline]
-fn enable<V, L>(
-    vm: &V,
-    lock: impl Fn() -> L,
-    opt_ins: OptIns,
-    too_late: Reject,
-) -> Result<(), Reject>
-where
-    V: OptInVm,
-    L: Deref<Target: OptInLocked<InUse = V::InUse>>,
-{
-    // Checked before the call sites are enabled, and under the lock, because a vCPU counts until
-    // its creation has failed. The lock cannot be kept: enabling waits for all CPUs.
-    let is_new = lock().is_new();
-    if !is_new {
-        return Err(too_late);
-    }
-    // It cannot be taken back, so no lock is needed.
-    if vm.opt_ins().contains(opt_ins) {
-        return Ok(());
-    }
-    let in_use = vm.enable_call_sites();
-    let locked = lock();
-    if !locked.is_new() {
-        return Err(too_late);
-    }
-    locked.opt_in(opt_ins, in_use);
-    Ok(())
 }
 
 impl EnableCap {
@@ -104,59 +61,22 @@ impl EnableCap {
         if !vm.is_offered() {
             return Err(Reject::InvalidValue);
         }
-        enable(vm, || vm.lock_vcpus(), wanted, Reject::InvalidValue)
-    }
-}
-
-/// A request of `KVM_SET_DEVICE_ATTR` for the canonical `GICC_PMR`; `struct kvm_device_attr`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CanonicalPmr {
-    /// Flags; none is defined.
-    pub flags: u32,
-    /// The address of a value; there is none.
-    pub addr: u64,
-}
-
-impl CanonicalPmr {
-    /// The offset of `GICC_PMR` among the registers of the CPU interface.
-    const OFFSET: i32 = 0x04;
-
-    /// Checks whether a VM with a GICv2 has the attribute.
-    ///
-    /// # Errors
-    ///
-    /// [`NoAttribute`] if opt-ins are not offered.
-    #[inline]
-    pub fn admit(vm: &impl OptInVm) -> Result<(), NoAttribute> {
-        if vm.is_offered() {
-            Ok(())
-        } else {
-            Err(NoAttribute)
+        // Checked before the call sites are enabled, and under the lock, because a vCPU counts
+        // until its creation has failed. The lock cannot be kept: enabling waits for all CPUs.
+        let is_new = vm.lock_vcpus().is_new();
+        if !is_new {
+            return Err(Reject::InvalidValue);
         }
-    }
-
-    /// Opts a VM with a GICv2 in to it. A refused request changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// The first of: that of [`CanonicalPmr::admit`]; [`Reject::InvalidValue`] if the attribute has
-    /// a flag or a value; [`Reject::Frozen`] if the GIC is initialised, or the VM has run.
-    #[inline]
-    pub fn enable<E>(self, vm: &impl OptInVm) -> Result<(), E>
-    where
-        E: From<NoAttribute> + From<Reject>,
-    {
-        Self::admit(vm)?;
-        if self.flags != 0 || self.addr != 0 {
-            return Err(Reject::InvalidValue.into());
+        // It cannot be taken back, so no lock is needed.
+        if vm.opt_ins().contains(wanted) {
+            return Ok(());
         }
-        let lock = || vm.lock_vgic();
-        Ok(enable(vm, lock, OptIns::CANONICAL_PMR, Reject::Frozen)?)
-    }
-
-    /// Returns whether the userspace of a VM accesses all eight bits of the register at an offset.
-    #[inline]
-    pub fn is_at(offset: i32, vm: &impl OptInVm) -> bool {
-        offset == Self::OFFSET && vm.opt_ins().contains(OptIns::CANONICAL_PMR)
+        let in_use = vm.enable_call_sites();
+        let locked = vm.lock_vcpus();
+        if !locked.is_new() {
+            return Err(Reject::InvalidValue);
+        }
+        locked.opt_in(wanted, in_use);
+        Ok(())
     }
 }

@@ -17,7 +17,6 @@ mod scope;
 mod vm_reg;
 
 pub use enable::{
-    CanonicalPmr,
     OptInLocked,
     OptInVm, //
 };
@@ -58,12 +57,8 @@ impl OptIns {
     pub const PSCI_FREEZE: Self = Self(1 << 5);
     /// The configuration of the VM as a whole, [`crate::VmConfig`].
     pub const VM_CONFIG: Self = Self(1 << 6);
-    /// Userspace reads and writes eight bits of `GICC_PMR`.
-    pub const CANONICAL_PMR: Self = Self(1 << 7);
     /// All features.
-    pub const ALL: Self = Self(0xff);
-    /// Those that a VM opts in to by the capability.
-    pub const BY_CAPABILITY: Self = Self(0x7f);
+    pub const ALL: Self = Self(0x7f);
 
     /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]
@@ -93,7 +88,7 @@ impl OptIns {
             None if offered => Self::ALL,
             None => Self::NONE,
         };
-        there.intersection(Self::BY_CAPABILITY).bits()
+        there.bits()
     }
 
     /// Returns the union of both sets.
@@ -169,7 +164,7 @@ impl EnableCap {
             return None;
         }
         let opt_ins = OptIns(u32::try_from(wanted).ok()?);
-        if !OptIns::BY_CAPABILITY.contains(opt_ins) {
+        if !OptIns::ALL.contains(opt_ins) {
             return None;
         }
         let freezes = OptIns::VM_REGS.union(OptIns::VM_CONFIG);

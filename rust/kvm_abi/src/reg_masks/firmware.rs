@@ -7,27 +7,19 @@
 use crate::{
     FeatureBitmap,
     FwReg,
-    RanOnce,
-    VcpuFeatures, //
+    RanOnce, //
 };
 
 /// The state that the masks depend on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct FwMasks {
-    /// The features of the VM's vCPUs.
-    pub features: VcpuFeatures,
     /// Whether the VM has run, which freezes the bitmaps.
     pub ran: RanOnce,
-    /// Whether the first run freezes the version of PSCI as well.
-    pub psci_version_freezes: bool,
 }
 
 impl FwMasks {
     /// The number of places in the range, `KVM_ARM_FW_RANGE_SIZE`.
     pub const COUNT: usize = 128;
-
-    /// The bits in which the versions of PSCI differ, 0.2 to 1.3 and 0.1.
-    const PSCI_VERSIONS: u64 = 0x1_0003;
 
     /// Returns the masks of all places: first the 64 of `KVM_REG_ARM_FW`, then those of
     /// `KVM_REG_ARM_FW_FEAT_BMAP`.
@@ -39,7 +31,6 @@ impl FwMasks {
     #[inline]
     fn mask_at(self, index: u8) -> u64 {
         match index {
-            0 => self.mask(FwReg::PsciVersion),
             64 => self.mask(FwReg::Bitmap(FeatureBitmap::Std)),
             65 => self.mask(FwReg::Bitmap(FeatureBitmap::StdHyp)),
             66 => self.mask(FwReg::Bitmap(FeatureBitmap::VendorHyp)),
@@ -48,22 +39,15 @@ impl FwMasks {
         }
     }
 
-    /// Returns the bits of a register that userspace can change now.
+    /// Returns the bits of a register that userspace can choose, one by one.
     ///
-    /// The masks of the workarounds are zero: a write checks the value, and stores nothing. While
-    /// the features of the vCPUs are unknown, the version of PSCI counts as writable, because the
-    /// vCPUs may still get the feature that lets userspace choose it.
+    /// The version of PSCI is a number: which of its bits can change depends on the others. A write
+    /// of a workaround is only compared.
     #[inline]
     pub fn mask(self, reg: FwReg) -> u64 {
-        let ran = self.ran == RanOnce::Yes;
-        match reg {
-            FwReg::PsciVersion if self.psci_version_freezes && ran => 0,
-            // Without the feature for PSCI 0.2, the only version is 0.1.
-            FwReg::PsciVersion if self.features == (VcpuFeatures::Known { psci_0_2: false }) => 0,
-            FwReg::PsciVersion => Self::PSCI_VERSIONS,
-            FwReg::Workaround1 | FwReg::Workaround2 | FwReg::Workaround3 => 0,
-            FwReg::Bitmap(_) if ran => 0,
-            FwReg::Bitmap(map) => map.supported(),
+        match (reg, self.ran) {
+            (FwReg::Bitmap(map), RanOnce::No) => map.supported(),
+            _ => 0,
         }
     }
 }

@@ -2,8 +2,9 @@
 
 //! Range 1 of writable masks: the CPU interface of a GICv3, and its virtualisation control.
 //!
-//! A bit is in the mask of a register if a write by userspace can change it. Bits of a read-only
-//! field are not in the mask, even if a write of their current value is accepted.
+//! A bit is in the mask of a register if userspace can choose it, whatever the other bits of the
+//! mask are. Bits of a read-only field are not in the mask, even if a write of their current value
+//! is accepted; nor are those of a number, of which a write can lower the value alone.
 //!
 //! Reference: Arm IHI 0069; `gic_v3_icc_reg_descs[]` and the functions in it.
 
@@ -12,8 +13,6 @@
 pub struct GicV3State {
     /// The bits of a priority that a vCPU has, which userspace can lower: 1 to 8.
     pub pri_bits: u32,
-    /// `ICC_CTLR_EL1.IDbits` of a vCPU, which userspace can lower: 0 for 16 bits, 1 for 24.
-    pub id_bits: u32,
     /// In a VM with EL2, the bits of `ICH_HCR_EL2` that are not reserved.
     pub ich_hcr: Option<u64>,
 }
@@ -56,14 +55,10 @@ impl GicMaskIndex {
 }
 
 impl GicV3State {
-    /// `ICC_CTLR_EL1.CBPR` and `EOImode`.
+    /// `ICC_CTLR_EL1.CBPR` and `EOImode`. `PRIbits` and `IDbits` are numbers.
     const CTLR: u64 = 0b11;
-    /// Where `ICC_CTLR_EL1.PRIbits` begins, of three bits.
-    const PRI_BITS_SHIFT: u32 = 8;
-    /// Where `ICC_CTLR_EL1.IDbits` begins, of three bits.
-    const ID_BITS_SHIFT: u32 = 11;
 
-    /// Returns the bits of a register that userspace can change.
+    /// Returns the bits of a register that userspace can choose, one by one.
     #[inline]
     pub fn mask(&self, index: GicMaskIndex) -> u64 {
         match (index.is_el2(), self.ich_hcr) {
@@ -80,7 +75,7 @@ impl GicV3State {
             (8, 3) | (12, 3) => 0x7,
             // ICC_AP0R<n>_EL1, ICC_AP1R<n>_EL1
             (8, n @ 4..=7) | (9, n @ 0..=3) if self.has_active_priorities(n & 3) => u32::MAX.into(),
-            (12, 4) => self.ctlr(),
+            (12, 4) => Self::CTLR,
             // ICC_IGRPEN0_EL1, ICC_IGRPEN1_EL1
             (12, 6 | 7) => 0x1,
             // ICC_SRE_EL1, and registers that userspace cannot access.
@@ -100,14 +95,6 @@ impl GicV3State {
         }
     }
 
-    /// `ICC_CTLR_EL1`: the sizes can only be lowered.
-    #[inline]
-    fn ctlr(&self) -> u64 {
-        let pri_bits = lowerable(self.pri_bits.saturating_sub(1)) << Self::PRI_BITS_SHIFT;
-        let id_bits = lowerable(self.id_bits) << Self::ID_BITS_SHIFT;
-        Self::CTLR | pri_bits | id_bits
-    }
-
     /// Returns whether there is an active priorities register of this number.
     ///
     /// C: `vgic_v3_max_apr_idx()`.
@@ -119,16 +106,5 @@ impl GicV3State {
             _ => 0,
         };
         number <= last
-    }
-}
-
-/// Returns the bits in which two numbers from 0 to `max` can differ; `max` has three bits.
-#[inline]
-const fn lowerable(max: u32) -> u64 {
-    match max & 7 {
-        0 => 0b000,
-        1 => 0b001,
-        2 | 3 => 0b011,
-        _ => 0b111,
     }
 }

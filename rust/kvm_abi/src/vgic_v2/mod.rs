@@ -313,7 +313,7 @@ impl CpuInterface {
         self
     }
 
-    /// Returns the `GICC_PMR` that userspace reads if it has opted in to all eight bits.
+    /// Returns the `GICC_PMR` that userspace reads in the form of the architecture.
     #[inline]
     pub fn canonical_pmr(self) -> u32 {
         self.pmr.get().into()

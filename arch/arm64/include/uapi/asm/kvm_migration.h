@@ -194,25 +194,33 @@ struct kvm_arm_vm_config_entry {
  * define KVM_ARM_GIC_RANGE - A GICv3's CPU interface and virtualisation control
  *
  * op0 == 3, op1 == {0, 4}, CRn == 12, CRm == {0-15}, op2 == {0-7}; only a VM with
- * EL2 has registers with op1 == 4.
+ * EL2 has registers with op1 == 4. Another op1 has an index of at least
+ * KVM_ARM_GIC_RANGE_SIZE, which no mask has.
  */
 #define KVM_ARM_GIC_RANGE			1
 #define KVM_ARM_GIC_RANGE_SIZE			(2 * 16 * 8)
-#define KVM_ARM_GIC_RANGE_IDX(op1, crm, op2)	\
-	((((op1) == 4) << 7) | (((crm) & 15) << 3) | ((op2) & 7))
+/* For each op1 four bits: its half, or 2 */
+#define KVM_ARM_GIC_RANGE_IDX(op1, crm, op2)				\
+	((0x22212220 >> ((op1) & 7) * 4 & 3) << 7 |			\
+	 ((crm) & 15) << 3 | ((op2) & 7))
 
 /**
  * define KVM_ARM_FW_RANGE - The firmware registers
  *
- * KVM_REG_ARM_FW_REG(0) to (63), then KVM_REG_ARM_FW_FEAT_BMAP_REG(0) to (63).
+ * KVM_REG_ARM_FW_REG(0) to (63), then KVM_REG_ARM_FW_FEAT_BMAP_REG(0) to (63), with
+ * and without a scope. Other ids have the index KVM_ARM_FW_RANGE_SIZE, which no mask
+ * has.
  */
 #define KVM_ARM_FW_RANGE			2
 #define KVM_ARM_FW_RANGE_SIZE			(2 * 64)
 #define KVM_ARM_FW_RANGE_IDX(id)					\
 	({								\
-		__u64 __id = (id);					\
-		__u64 __class = __id & KVM_REG_ARM_COPROC_MASK;		\
-		((__class == KVM_REG_ARM_FW_FEAT_BMAP) << 6) | (__id & 63); \
+		__u64 __id = (id) & ~(__u64)KVM_REG_ARM_SCOPE_MASK;	\
+		__u64 __first = __id & ~63ULL;				\
+									\
+		__first == KVM_REG_ARM_FW_REG(0) ? __id & 63 :		\
+		__first == KVM_REG_ARM_FW_FEAT_BMAP_REG(0) ?		\
+			64 + (__id & 63) : KVM_ARM_FW_RANGE_SIZE;	\
 	})
 
 /**
@@ -227,12 +235,13 @@ struct kvm_arm_vm_config_entry {
 #define KVM_REG_ARM_SCOPE_VM			KVM_REG_ARM_SCOPE_MASK
 
 /**
- * define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR - GICC_PMR as in the architecture
+ * define KVM_DEV_ARM_VGIC_GRP_CANONICAL - Registers as in the architecture
  *
- * Attribute of KVM_DEV_ARM_VGIC_GRP_CTRL of a GICv2, without a value: userspace
- * reads and writes all eight bits of priority, instead of the upper five bits,
- * shifted.
+ * A group of a GICv2's attributes, whose numbers are those of
+ * KVM_DEV_ARM_VGIC_GRP_CPU_REGS. It has GICC_PMR, 0x04, with all eight bits of
+ * priority, instead of the upper five bits, shifted. A kernel that does not know the
+ * group says -ENXIO; an unknown offset it would accept and ignore.
  */
-#define KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR	6
+#define KVM_DEV_ARM_VGIC_GRP_CANONICAL		0x40
 
 #endif /* _UAPI__ASM_ARM64_KVM_MIGRATION_H */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Opting in: the capabilities and the attribute for it, writable masks, and the canonical
-//! `GICC_PMR`.
+//! Opting in: the capability for it, writable masks, and the canonical `GICC_PMR`.
 //!
 //! They do not depend on the mode.
 
@@ -26,7 +25,6 @@ use kernel::{
     prelude::*, //
 };
 use kvm_abi::{
-    CanonicalPmr,
     CpuInterface,
     FwMasks,
     FwVm,
@@ -36,7 +34,6 @@ use kvm_abi::{
 
 use crate::errno::{
     to_ret,
-    Errno,
     Result, //
 };
 
@@ -127,48 +124,7 @@ fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
     Ok(())
 }
 
-/// Answers whether a VM with a GICv2 can have the canonical `GICC_PMR`.
-///
-/// Returns 0, or `-ENXIO` if it cannot.
-///
-/// # Safety
-///
-/// `kvm` must point to a valid VM.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_has_canonical_pmr(kvm: *mut bindings::kvm) -> c_int {
-    // SAFETY: The caller guarantees that the VM is valid during the call.
-    let vm: &Vm = unsafe { from_c(kvm) };
-    to_ret(CanonicalPmr::admit(vm))
-}
-
-/// Opts a VM with a GICv2 in to the canonical `GICC_PMR`.
-///
-/// Returns 0; `-ENXIO` if opt-ins are not offered; `-EINVAL` if the attribute has a flag or a
-/// value; `-EBUSY` if the GIC is initialised, or the VM has run. A refused request changes nothing.
-///
-/// # Safety
-///
-/// - `kvm` must point to a valid VM with a GICv2, whose `config_lock` the caller does not hold.
-/// - `attr` must point to a valid attribute in kernel memory.
-#[export]
-pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
-    kvm: *mut bindings::kvm,
-    attr: *const bindings::kvm_device_attr,
-) -> c_int {
-    // SAFETY: The caller guarantees that both are valid during the call.
-    let (vm, Copied(attr)): (&Vm, Copied<bindings::kvm_device_attr>) =
-        unsafe { from_c((kvm, attr)) };
-    let request = CanonicalPmr {
-        flags: attr.flags,
-        addr: attr.addr,
-    };
-    to_ret(request.enable::<Errno>(vm))
-}
-
-/// Reads or writes `GICC_PMR` for userspace, if it is the register at `offset` and the VM has opted
-/// in to all eight bits.
-///
-/// Returns whether it has served the access.
+/// Reads or writes all eight bits of `GICC_PMR` for userspace.
 ///
 /// # Safety
 ///
@@ -178,20 +134,15 @@ pub unsafe extern "C" fn kvm_arm_rust_set_canonical_pmr(
 pub unsafe extern "C" fn kvm_arm_rust_uaccess_canonical_pmr(
     vcpu: *mut bindings::kvm_vcpu,
     is_write: bool,
-    offset: c_int,
     val: *mut u32,
-) -> bool {
+) {
     let val: *mut MaybeUninit<u32> = val.cast();
     // SAFETY: The caller guarantees both.
     let (vgic, val): (VgicV2<'_>, &Cell<_>) = unsafe { from_c((vcpu, val)) };
-    if !CanonicalPmr::is_at(offset, vgic.vm()) {
-        return false;
-    }
     if is_write {
         // SAFETY: The caller guarantees that there is a value.
         CpuInterface::set_canonical_pmr(&vgic, unsafe { val.get().assume_init() });
     } else {
         val.set(MaybeUninit::new(CpuInterface::get_canonical_pmr(&vgic)));
     }
-    true
 }

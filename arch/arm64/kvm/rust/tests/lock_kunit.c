@@ -36,13 +36,6 @@ static int lock_test_enable_cap(struct lock_test_call *c)
 	return kvm_arm_rust_enable_cap(c->ctx->kvm, &cap);
 }
 
-static int lock_test_canonical_pmr(struct lock_test_call *c)
-{
-	const struct kvm_device_attr attr = {};
-
-	return kvm_arm_rust_set_canonical_pmr(c->ctx->kvm, &attr);
-}
-
 /* The page holds a version of PSCI, followed by a bitmap. */
 static int lock_test_set_version(struct lock_test_call *c)
 {
@@ -124,8 +117,6 @@ static void calls_decide_under_their_lock(struct kunit *test)
 		bool vcpus;
 	} cases[] = {
 		{ lock_test_enable_cap,      lock_test_create_vcpu, -EINVAL, true },
-		{ lock_test_canonical_pmr,   lock_test_init_vgic,   -EBUSY },
-		{ lock_test_canonical_pmr,   lock_test_run,         -EBUSY },
 		{ lock_test_set_version,     lock_test_run,         -EBUSY },
 		{ lock_test_set_bitmap,      lock_test_run,         -EBUSY },
 		{ lock_test_set_vcpu_bitmap, lock_test_run,         -EBUSY },

@@ -69,44 +69,6 @@ static void opt_in_is_for_new_vms_in_any_mode(struct kunit *test)
 	}
 }
 
-static void canonical_pmr_is_for_new_vgics(struct kunit *test)
-{
-	static const struct {
-		enum kvm_arm_abi_mode mode;
-		u64 addr;
-		bool initialised, ran;
-		int ret;
-	} cases[] = {
-		{ KVM_ARM_ABI_RUST,  1, false, false, -EINVAL },
-		{ KVM_ARM_ABI_RUST,  0, true,  false, -EBUSY },
-		{ KVM_ARM_ABI_RUST,  0, false, true,  -EBUSY },
-		{ KVM_ARM_ABI_RUST,  0, false, false, 0 },
-		{ KVM_ARM_ABI_C,     0, false, false, 0 },
-		{ KVM_ARM_ABI_CHECK, 0, false, false, 0 },
-	};
-	struct abi_test *ctx = test->priv;
-	struct kvm_arch *arch = &ctx->kvm->arch;
-
-	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct kvm_device_attr attr = { .addr = cases[i].addr };
-		int ret;
-
-		abi_test_set_mode(cases[i].mode);
-		static_branch_disable(&kvm_arm_opt_in_key);
-		arch->flags = 0;
-		__assign_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &arch->flags, cases[i].ran);
-		arch->vgic.initialized = cases[i].initialised;
-		ret = kvm_arm_rust_set_canonical_pmr(ctx->kvm, &attr);
-		KUNIT_EXPECT_EQ_MSG(test, ret, cases[i].ret, "case %d", i);
-		KUNIT_EXPECT_EQ_MSG(test,
-				    test_bit(KVM_ARCH_FLAG_CANONICAL_PMR, &arch->flags),
-				    !ret, "case %d", i);
-		/* A refused request has no effect on other VMs. */
-		KUNIT_EXPECT_EQ_MSG(test, static_key_enabled(&kvm_arm_opt_in_key),
-				    !ret, "case %d", i);
-	}
-}
-
 static void requests_with_other_fields_set_are_refused(struct kunit *test)
 {
 	struct abi_test *ctx = test->priv;
@@ -151,7 +113,7 @@ static void extension_is_what_there_is_and_what_a_vm_has(struct kunit *test)
 			/* Flags around those of the opt-ins do not count. */
 			ctx->kvm->arch.flags = set << OPT_IN_FIRST_FLAG |
 					       BIT(OPT_IN_FIRST_FLAG - 1) |
-					       BIT(KVM_ARCH_FLAG_CANONICAL_PMR);
+					       BIT(OPT_IN_FIRST_FLAG + NR_OPT_INS);
 			KUNIT_EXPECT_EQ(test,
 					kvm_arm_rust_extension(ctx->kvm, KVM_CAP_ARM_MIGRATION),
 					set);
@@ -367,7 +329,6 @@ static void levels_are_those_of_the_workarounds(struct kunit *test)
 
 static struct kunit_case opt_in_test_cases[] = {
 	KUNIT_CASE(opt_in_is_for_new_vms_in_any_mode),
-	KUNIT_CASE(canonical_pmr_is_for_new_vgics),
 	KUNIT_CASE(requests_with_other_fields_set_are_refused),
 	KUNIT_CASE(extension_is_what_there_is_and_what_a_vm_has),
 	KUNIT_CASE(vm_registers_are_those_of_vcpus),

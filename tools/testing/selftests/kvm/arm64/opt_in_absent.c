@@ -41,9 +41,9 @@ static u64 first_masks[KVM_ARM_FEATURE_ID_RANGE_SIZE];
 static struct kvm_vm *rich_vm;
 static struct kvm_vcpu *rich[2];
 
-/* GICv2s, one of which has opted in, if the host supports them */
+/* A GICv2, if the host supports it */
 static bool has_vgic_v2;
-static struct vgic_v2 plain_gic, canonical_gic;
+static struct vgic_v2 plain_gic;
 
 /* Use what the rich VM has; other VMs must not notice. */
 static void use_rich(void)
@@ -376,8 +376,11 @@ static void check_parts(int mode)
 
 static int canonical_pmr(int fd, unsigned long cmd)
 {
-	return vgic_v2_access(fd, cmd, KVM_DEV_ARM_VGIC_GRP_CTRL,
-			      KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR, 0);
+	u32 val = 0x80;
+
+	return vgic_v2_access(fd, cmd, KVM_DEV_ARM_VGIC_GRP_CANONICAL,
+			      vgic_v2_attr(0, GICC_PMR),
+			      (u64)&val);
 }
 
 static void check_vgic_v3(int mode)
@@ -392,19 +395,19 @@ static void check_vgic_v3(int mode)
 		test_expect(canonical_pmr(fd, KVM_HAS_DEVICE_ATTR) == ENXIO &&
 			    canonical_pmr(fd, KVM_SET_DEVICE_ATTR) == ENXIO &&
 			    canonical_pmr(fd, KVM_GET_DEVICE_ATTR) == ENXIO,
-			    "the GICv3 has CANONICAL_PMR");
+			    "the GICv3 has a canonical GICC_PMR");
 	kvm_vm_free(vm);
 }
 
-/* GICC_PMR has five bits, shifted, unless the VM has opted in. */
-static void expect_pmr(struct vgic_v2 *v, bool canonical)
+/* GICC_PMR has five bits, shifted. */
+static void expect_pmr(struct vgic_v2 *v)
 {
 	u32 val, now, want;
 
 	for (val = 0; val <= 0x1ff; val++) {
 		gicc_set(v, 0, GICC_PMR, val);
 		now = gicc_get(v, 0, GICC_PMR);
-		want = val & (canonical ? 0xf8 : 0x1f);
+		want = val & 0x1f;
 		test_expect(now == want, "PMR %#x reads %#x, expected %#x", val,
 			    now, want);
 	}
@@ -420,18 +423,15 @@ static void check_vgic_v2(int mode)
 
 	abi_set_mode(modes[mode]);
 	v = vgic_v2_create_one(fw_guest_code);
+	/* It is in a group that only a kernel without this code does not have. */
 	ret = canonical_pmr(v.fd, KVM_HAS_DEVICE_ATTR);
 	test_expect(ret == want, "HAS_ATTR: %s", strerror(ret));
 	ret = canonical_pmr(v.fd, KVM_GET_DEVICE_ATTR);
-	test_expect(ret == ENXIO, "GET_ATTR: %s", strerror(ret));
-	if (rich_vm) {
-		expect_pmr(&canonical_gic, true);
-	} else {
-		ret = canonical_pmr(v.fd, KVM_SET_DEVICE_ATTR);
-		test_expect(ret == ENXIO, "SET_ATTR: %s", strerror(ret));
-	}
-	expect_pmr(&v, false);
-	expect_pmr(&plain_gic, false);
+	test_expect(ret == want, "GET_ATTR: %s", strerror(ret));
+	ret = canonical_pmr(v.fd, KVM_SET_DEVICE_ATTR);
+	test_expect(ret == want, "SET_ATTR: %s", strerror(ret));
+	expect_pmr(&v);
+	expect_pmr(&plain_gic);
 	vgic_v2_free(&v);
 }
 
@@ -449,8 +449,8 @@ static const struct test_case checks[] = {
 	  check_opting_in },
 	{ "behaviour: no part of it, and all parts in the VM that opted in",
 	  check_parts },
-	{ "GICv3: no CANONICAL_PMR", check_vgic_v3 },
-	{ "GICv2: PMR is shifted, except in the VM that opted in",
+	{ "GICv3: no canonical GICC_PMR", check_vgic_v3 },
+	{ "GICv2: PMR is shifted, and canonical in another group",
 	  check_vgic_v2 },
 };
 
@@ -471,12 +471,6 @@ static void create_vms(void)
 	rich_vm = opt_in_vm_create(OPT_IN_ALL, 2, true, fw_guest_code, rich);
 	vcpu_set_reg(rich[0], KVM_REG_ARM_PSCI_VERSION, PSCI_VERSION(1, 1));
 	fw_expect_x0(rich[0], PSCI_0_2_FN_PSCI_VERSION, 0, PSCI_VERSION(1, 1));
-
-	if (has_vgic_v2) {
-		canonical_gic = vgic_v2_create_one(fw_guest_code);
-		TEST_ASSERT_EQ(canonical_pmr(canonical_gic.fd,
-					     KVM_SET_DEVICE_ATTR), 0);
-	}
 }
 
 int main(void)

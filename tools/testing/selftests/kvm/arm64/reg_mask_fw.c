@@ -4,11 +4,11 @@
  * that has opted in to them.
  *
  * A VMM reads them to learn which services it can choose, including those that
- * are off by default and so read as 0. Each of the 128 masks is tested: from
- * several values of the register every bit is flipped by a write, and the bits
- * that read differently after any of these must be exactly those of the mask.
- * This is done in every state of the VM on which the masks depend: which vCPUs
- * it has, whether it has run, and whether that freezes PSCI's version.
+ * are off by default and so read as 0. Each of the 128 masks is tested: the bits
+ * that a write can flip, from each value that the register accepts, must be
+ * exactly those of the mask. So PSCI's version, which is a number, has none: its
+ * limit is in KVM_ARM_VM_CONFIG. This is done in every state of the VM: before
+ * there is a vCPU, with all kinds of vCPUs, and when it has run.
  */
 #include <asm/kvm_migration.h>
 #include <errno.h>
@@ -21,32 +21,22 @@
 #include "abi/one_reg.h"
 #include "abi/opt_in.h"
 #include "abi/reg_mask.h"
+#include "abi/vm_reg.h"
 #include "processor.h"
 
 #define NR_VCPUS	2
-
-/* The bits in which 0.2, 1.0, 1.1, 1.2 and 1.3 differ */
-#define PSCI_VERSIONS	0x10003
 
 static const struct mask_array no_masks;
 
 /* The masks of a VM that has not run */
 static const struct mask_array fresh = {
 	.val = {
-		[0] = PSCI_VERSIONS,
 		[64] = 0x1,	/* KVM_REG_ARM_STD_BMAP: TRNG */
 		[65] = 0x1,	/* KVM_REG_ARM_STD_HYP_BMAP: PV time */
 		[66] = 0x3,	/* KVM_REG_ARM_VENDOR_HYP_BMAP: features, PTP */
 		[67] = 0x3,	/* KVM_REG_ARM_VENDOR_HYP_BMAP_2: implementations */
 	},
 };
-
-static const struct mask_array fresh_psci_0_1 = {
-	.val = { [64] = 0x1, [65] = 0x1, [66] = 0x3, [67] = 0x3 },
-};
-
-/* Once it has run, only PSCI's version can be changed. */
-static const struct mask_array ran = { .val = { [0] = PSCI_VERSIONS } };
 
 /* Values to start from, including all that any of the registers accepts */
 static const u64 bases[] = {
@@ -62,73 +52,143 @@ static u64 fw_id(int i)
 
 /* ---- Every bit of every mask ---- */
 
-static void expect_no_register(struct kvm_vcpu *vcpu, int i, u64 mask)
+/* A file descriptor by which the registers are accessed: a vCPU's, or the VM's */
+struct access {
+	int (*get)(void *of, u64 id, u64 *val);
+	int (*set)(void *of, u64 id, u64 val);
+	void *of;
+};
+
+static int get_by_vcpu(void *vcpu, u64 id, u64 *val)
+{
+	return one_reg_get(vcpu, id, val);
+}
+
+static int set_by_vcpu(void *vcpu, u64 id, u64 val)
+{
+	return one_reg_set(vcpu, id, val);
+}
+
+static int get_by_vm(void *vm, u64 id, u64 *val)
+{
+	return vm_reg_get(vm, id, val);
+}
+
+static int set_by_vm(void *vm, u64 id, u64 val)
+{
+	return vm_reg_set(vm, id, val);
+}
+
+static struct access by_vcpu(struct kvm_vcpu *vcpu)
+{
+	return (struct access) { get_by_vcpu, set_by_vcpu, vcpu };
+}
+
+static struct access by_vm(struct kvm_vm *vm)
+{
+	return (struct access) { get_by_vm, set_by_vm, vm };
+}
+
+static void expect_no_register(const struct access *a, int i, u64 mask)
 {
 	u64 val = 0;
 	int ret;
 
 	test_expect(!mask, "mask %d is %#lx: no register", i, mask);
-	ret = one_reg_get(vcpu, fw_id(i), &val);
+	ret = a->get(a->of, fw_id(i), &val);
 	test_expect(ret == ENOENT, "register %d: GET: %s", i, strerror(ret));
-	ret = one_reg_set(vcpu, fw_id(i), 0);
+	ret = a->set(a->of, fw_id(i), 0);
 	test_expect(ret == ENOENT, "register %d: SET: %s", i, strerror(ret));
 }
 
+static u64 get(const struct access *a, int i)
+{
+	u64 val = 0;
+	int ret = a->get(a->of, fw_id(i), &val);
+
+	test_expect(!ret, "register %d: GET: %s", i, strerror(ret));
+	return val;
+}
+
 /* Returns what the register reads after the write, even if it was refused. */
-static u64 written(struct kvm_vcpu *vcpu, int i, u64 val, u64 before, int *ret)
+static u64 written(const struct access *a, int i, u64 val, u64 before, int *ret)
 {
 	u64 after;
 
-	*ret = one_reg_set(vcpu, fw_id(i), val);
-	after = vcpu_get_reg(vcpu, fw_id(i));
+	*ret = a->set(a->of, fw_id(i), val);
+	after = get(a, i);
 	test_expect(!*ret || after == before,
 		    "register %d <- %#lx: %s, but it reads %#lx, not %#lx", i,
 		    val, strerror(*ret), after, before);
 	return after;
 }
 
-static u64 changeable(struct kvm_vcpu *vcpu, int i)
+/* The bits that can be flipped alone, from the register's value and from each base */
+static u64 choosable(const struct access *a, int i)
 {
-	u64 first = vcpu_get_reg(vcpu, fw_id(i)), base = first, now;
-	u64 changed = 0;
+	u64 first = get(a, i), base = first, free = ~0UL, now;
 	int b, bit, ret;
 
-	for (b = 0; b < ARRAY_SIZE(bases); b++) {
-		now = written(vcpu, i, bases[b], base, &ret);
-		changed |= now ^ base;
-		base = now;
-		/* A base that is refused would repeat the last one. */
-		if (b && ret)
-			continue;
-		for (bit = 0; bit < 64; bit++) {
-			now = written(vcpu, i, base ^ BIT(bit), base, &ret);
-			if (now == base)
+	for (b = -1; b < (int)ARRAY_SIZE(bases); b++) {
+		if (b >= 0) {
+			base = written(a, i, bases[b], base, &ret);
+			/* A base that is refused, or not stored, is none. */
+			if (base != bases[b])
 				continue;
-			changed |= now ^ base;
-			vcpu_set_reg(vcpu, fw_id(i), base);
+		}
+		for (bit = 0; bit < 64; bit++) {
+			now = written(a, i, base ^ BIT(bit), base, &ret);
+			if (now != (base ^ BIT(bit)))
+				free &= ~BIT(bit);
+			if (now != base)
+				a->set(a->of, fw_id(i), base);
 		}
 	}
 
-	if (changed)
-		vcpu_set_reg(vcpu, fw_id(i), first);
-	return changed;
+	if (get(a, i) != first)
+		a->set(a->of, fw_id(i), first);
+	return free;
 }
 
-static void prove(struct kvm_vm *vm, struct kvm_vcpu *vcpu)
+/* Any combination of a mask's bits is accepted. */
+static void combine(const struct access *a, int i, u64 mask)
+{
+	u64 first = get(a, i), val;
+	int ret;
+
+	for (val = 0; val < 16; val++) {
+		if (val & ~mask)
+			continue;
+		ret = a->set(a->of, fw_id(i), (first & ~mask) | val);
+		test_expect(!ret && get(a, i) == ((first & ~mask) | val),
+			    "register %d <- %#lx: %s", i, val, strerror(ret));
+	}
+	if (mask)
+		a->set(a->of, fw_id(i), first);
+}
+
+static void prove(struct kvm_vm *vm, struct access a)
 {
 	struct mask_array masks = mask_get(vm, KVM_ARM_FW_RANGE);
-	u64 val, changed;
-	int i;
+	u64 val, free;
+	int i, ret;
 
 	for (i = 0; i < KVM_ARM_FW_RANGE_SIZE; i++) {
-		if (one_reg_get(vcpu, fw_id(i), &val)) {
-			expect_no_register(vcpu, i, masks.val[i]);
+		ret = a.get(a.of, fw_id(i), &val);
+		/* WORKAROUND_2 of a VM without a vCPU */
+		if (ret == ENOEXEC) {
+			test_expect(!masks.val[i], "mask %d is %#lx", i, masks.val[i]);
 			continue;
 		}
-		changed = changeable(vcpu, i);
-		test_expect(changed == masks.val[i],
-			    "register %d: mask %#lx, but %#lx can be changed",
-			    i, masks.val[i], changed);
+		if (ret) {
+			expect_no_register(&a, i, masks.val[i]);
+			continue;
+		}
+		free = choosable(&a, i);
+		test_expect(free == masks.val[i],
+			    "register %d: mask %#lx, but %#lx can be chosen",
+			    i, masks.val[i], free);
+		combine(&a, i, masks.val[i]);
 	}
 }
 
@@ -140,7 +200,7 @@ static void expect_proved(struct kvm_vm *vm, struct kvm_vcpu *vcpus[],
 
 	for (i = 0; i < NR_VCPUS; i++) {
 		mask_expect(vm, KVM_ARM_FW_RANGE, want, when);
-		prove(vm, vcpus[i]);
+		prove(vm, by_vcpu(vcpus[i]));
 	}
 	mask_expect(vm, KVM_ARM_FW_RANGE, want, "after all writes");
 }
@@ -150,11 +210,25 @@ static void expect_proved(struct kvm_vm *vm, struct kvm_vcpu *vcpus[],
 static void check_index(int unused)
 {
 	static const int index[NR_FW_REGS] = { 0, 1, 2, 3, 64, 65, 66, 67 };
+	/* Ids whose lower bits are those of a register in the range */
+	static const u64 others[] = {
+		0, 64, KVM_REG_ARM_FW_REG(64), KVM_REG_ARM_FW_FEAT_BMAP_REG(64),
+		KVM_REG_ARM_FEATURE_LEVEL_REG(0), KVM_REG_ARM_CONFIG_GICD_IIDR,
+		KVM_ARM64_SYS_REG(SYS_ID_AA64PFR0_EL1) & ~63UL,
+		KVM_REG_ARM_PSCI_VERSION ^ KVM_REG_SIZE_U64 ^ KVM_REG_SIZE_U32,
+		KVM_REG_ARM_PSCI_VERSION ^ BIT(29), KVM_REG_ARM_PSCI_VERSION ^ BIT(60),
+	};
 	int i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		test_expect(KVM_ARM_FW_RANGE_IDX(others[i]) == KVM_ARM_FW_RANGE_SIZE,
+			    "%#lx has a number", others[i]);
 
 	for (i = 0; i < NR_FW_REGS; i++) {
 		test_expect(KVM_ARM_FW_RANGE_IDX(fw_regs[i].id) == index[i],
 			    "%s is not number %d", fw_regs[i].name, index[i]);
+		test_expect(KVM_ARM_FW_RANGE_IDX(fw_regs[i].id | KVM_REG_ARM_SCOPE_VM) ==
+			    index[i], "%s with a scope", fw_regs[i].name);
 		test_expect(fw_id(index[i]) == fw_regs[i].id, "%s: id %#lx",
 			    fw_regs[i].name, fw_id(index[i]));
 	}
@@ -178,28 +252,39 @@ static struct kvm_vm *vm_create_flags(int flags, struct kvm_vcpu *vcpus[])
 	return vm;
 }
 
-/* VMMs ask before they make vCPUs, when KVM does not know their features. */
-static void check_no_vcpu(int psci_0_2)
+/*
+ * VMMs ask before they make vCPUs. What a mask says then is what holds once the
+ * registers can be accessed: on the VM's file descriptor, if it has them, at once.
+ */
+static void check_no_vcpu(int vm_regs)
 {
 	struct kvm_vm *vm = mask_vm_create(NR_VCPUS);
 	struct kvm_vcpu_init init = {};
 	struct kvm_vcpu *vcpu;
+	u64 val;
 	int ret;
 
+	if (vm_regs) {
+		opt_in(vm, BIT(OPT_IN_VM_REGS));
+		prove(vm, by_vm(vm));
+	}
 	mask_expect(vm, KVM_ARM_FW_RANGE, &fresh, "no vCPU");
 
 	vcpu = __vm_vcpu_add(vm, 0);
 	mask_expect(vm, KVM_ARM_FW_RANGE, &fresh, "vCPU not initialised");
+	ret = one_reg_get(vcpu, fw_id(64), &val);
+	test_expect(ret == ENOEXEC, "GET: %s", strerror(ret));
 	ret = _vcpu_run(vcpu) ? errno : 0;
 	test_expect(ret == ENOEXEC, "KVM_RUN: %s", strerror(ret));
 	mask_expect(vm, KVM_ARM_FW_RANGE, &fresh, "KVM_RUN refused");
+	if (vm_regs)
+		prove(vm, by_vm(vm));
 
 	vm_ioctl(vm, KVM_ARM_PREFERRED_TARGET, &init);
-	if (psci_0_2)
-		init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
+	init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
 	vcpu_ioctl(vcpu, KVM_ARM_VCPU_INIT, &init);
-	mask_expect(vm, KVM_ARM_FW_RANGE, psci_0_2 ? &fresh : &fresh_psci_0_1,
-		    "KVM_ARM_VCPU_INIT");
+	mask_expect(vm, KVM_ARM_FW_RANGE, &fresh, "KVM_ARM_VCPU_INIT");
+	prove(vm, by_vcpu(vcpu));
 	kvm_vm_free(vm);
 }
 
@@ -208,15 +293,13 @@ static void check_fresh(int flags)
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm = vm_create_flags(flags, vcpus);
 
-	expect_proved(vm, vcpus, flags & WITHOUT_PSCI_0_2 ? &fresh_psci_0_1 :
-							    &fresh, "not run");
+	expect_proved(vm, vcpus, &fresh, "not run");
 	kvm_vm_free(vm);
 }
 
 /* It does not matter which vCPU has run. */
 static void check_ran(int flags)
 {
-	const struct mask_array *want = flags ? &no_masks : &ran;
 	struct kvm_vcpu *vcpus[NR_VCPUS];
 	struct kvm_vm *vm;
 	int i;
@@ -224,9 +307,9 @@ static void check_ran(int flags)
 	for (i = 0; i < NR_VCPUS; i++) {
 		vm = vm_create_flags(flags, vcpus);
 		id_run(vcpus[i]);
-		expect_proved(vm, vcpus, want, "after a run");
+		expect_proved(vm, vcpus, &no_masks, "after a run");
 		id_run(vcpus[i]);
-		mask_expect(vm, KVM_ARM_FW_RANGE, want, "after one more");
+		mask_expect(vm, KVM_ARM_FW_RANGE, &no_masks, "after one more");
 		kvm_vm_free(vm);
 	}
 }
@@ -309,10 +392,8 @@ static void check_workarounds(int unused)
 static const struct test_case cases[] = {
 	{ "the number of each register", check_index },
 
-	{ "no vCPU yet, then one with PSCI 0.2 that has not run",
-	  check_no_vcpu, 1 },
-	{ "no vCPU yet, then one without PSCI 0.2 that has not run",
-	  check_no_vcpu, 0 },
+	{ "no vCPU yet: what holds once there is one", check_no_vcpu, 0 },
+	{ "no vCPU yet: what holds on the VM's file descriptor", check_no_vcpu, 1 },
 
 	{ "test of all masks: not run", check_fresh },
 	{ "test of all masks: not run, without PSCI 0.2",
@@ -322,8 +403,8 @@ static const struct test_case cases[] = {
 	{ "test of all masks: not run, without PSCI 0.2, version to freeze",
 	  check_fresh, FREEZE | WITHOUT_PSCI_0_2 },
 
-	{ "test of all masks: run, only PSCI's version is left", check_ran },
-	{ "test of all masks: run, without PSCI 0.2 all are empty",
+	{ "test of all masks: run: all are empty", check_ran },
+	{ "test of all masks: run, without PSCI 0.2: all are empty",
 	  check_ran, WITHOUT_PSCI_0_2 },
 	{ "test of all masks: run, PSCI's version frozen: all are empty",
 	  check_ran, FREEZE },

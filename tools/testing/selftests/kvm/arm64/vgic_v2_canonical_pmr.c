@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * vgic_v2_canonical_pmr - GICC_PMR in the format of the architecture, for a VMM
- * that asks for it with KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR.
+ * vgic_v2_canonical_pmr - GICC_PMR in the form of the architecture, in a group of its
+ * own: KVM_DEV_ARM_VGIC_GRP_CANONICAL.
  *
- * Without it, userspace's GICC_PMR has five bits, not shifted, and the guest's
- * 0xf0 reads as 0x1e. With it, 0xf0 reads as 0xf0. The guest sees no change.
- * The format must be chosen before the GIC is initialised.
+ * Userspace's GICC_PMR in the group of the CPU interface has five bits, not shifted,
+ * and the guest's 0xf0 reads as 0x1e. In the other group it reads as 0xf0. Both are
+ * there at any time, so a value cannot be taken for one of the other form, and a
+ * kernel that does not know the group says ENXIO. The guest sees no change.
  *
- * vgic_v2_cpuif and vgic_v2_guest test the default format, and
- * vgic_v2_canonical_move tests migration with both.
+ * vgic_v2_cpuif and vgic_v2_guest test the form with five bits.
  */
 #include <asm/kvm_migration.h>
 #include <errno.h>
@@ -18,137 +18,164 @@
 #include "abi/opt_in.h"
 #include "abi/switch.h"
 #include "abi/vgic_v2.h"
-#include "abi/vgic_v2_canonical.h"
 #include "abi/vgic_v2_guest.h"
 #include "processor.h"
 
-/* ---- The attribute ---- */
+#define CANONICAL	0x40
 
 static const char * const modes[] = { "c", "rust", "check" };
 
-/* A VM can turn it on, and keeps it, in all modes. */
+static u32 group(bool canonical)
+{
+	return canonical ? CANONICAL : KVM_DEV_ARM_VGIC_GRP_CPU_REGS;
+}
+
+static int access_pmr(struct vgic_v2 *v, unsigned long cmd, u8 id, void *addr)
+{
+	return vgic_v2_access(v->fd, cmd, CANONICAL, vgic_v2_attr(id, GICC_PMR),
+			      (u64)addr);
+}
+
+static u32 get_pmr(struct vgic_v2 *v, bool canonical, u8 id)
+{
+	return vgic_v2_get(v, group(canonical), id, GICC_PMR);
+}
+
+static void set_pmr(struct vgic_v2 *v, bool canonical, u8 id, u32 val)
+{
+	vgic_v2_set(v, group(canonical), id, GICC_PMR, val);
+}
+
+/* The value that the guest sees for userspace's value */
+static u32 to_guest(bool canonical, u32 val)
+{
+	return canonical ? val & 0xf8 : (val & 0x1f) << 3;
+}
+
+/* Userspace reads the guest's mask in both forms. */
+static void __expect_mask(int line, struct vgic_v2 *v, u8 id, u32 mask)
+{
+	u32 now = get_pmr(v, true, id), old = get_pmr(v, false, id);
+
+	__test_expect(line, now == mask && old == mask >> 3,
+		      "the mask %#x reads %#x and %#x", mask, now, old);
+}
+
+#define expect_mask(...)	__expect_mask(__LINE__, __VA_ARGS__)
+
+/* ---- The group ---- */
+
+static void check_uapi(int unused)
+{
+	test_expect(KVM_DEV_ARM_VGIC_GRP_CANONICAL == CANONICAL, "%#x",
+		    KVM_DEV_ARM_VGIC_GRP_CANONICAL);
+}
+
 static void check_modes(int unused)
 {
-	struct vgic_v2 v = vgic_v2_create_guest(), on;
-	int i, j;
+	struct vgic_v2 v = vgic_v2_create_guest();
+	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
 		abi_set_mode(modes[i]);
-		canonical_expect_errno(canonical_has_attr(v.fd), 0, modes[i]);
-		canonical_expect_errno(canonical_get_attr(v.fd), ENXIO, "GET");
-		on = canonical_create(true);
-		for (j = 0; j < ARRAY_SIZE(modes); j++) {
-			abi_set_mode(modes[j]);
-			canonical_expect_errno(canonical_has_attr(on.fd), 0, "on");
-			canonical_expect_errno(canonical_get_attr(on.fd), ENXIO,
-					       "GET, on");
-			canonical_expect_format(&on, true);
-			canonical_expect_format(&v, false);
-		}
-		vgic_v2_free(&on);
+		ret = access_pmr(&v, KVM_HAS_DEVICE_ATTR, 0, NULL);
+		test_expect(!ret, "%s: %s", modes[i], strerror(ret));
+		set_pmr(&v, true, 0, 0x80 + 8 * i);
+		expect_mask(&v, 0, 0x80 + 8 * i);
 	}
 	abi_set_mode(abi_initial_mode());
 	vgic_v2_free(&v);
 }
 
-static void check_no_other_attr(int unused)
+/* ENXIO of each access, so that no value is lost in silence */
+static void expect_none(struct vgic_v2 *v, u32 group, u64 attr)
 {
-	static const u64 attrs[] = {
-		KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR + 1,
-		KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR - 1,
-		BIT(32) | KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR,
-		BIT(63) | KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR,
-		~0UL,
+	static const unsigned long cmds[] = {
+		KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+	};
+	u32 i, val = 0;
+	int ret;
+
+	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
+		ret = vgic_v2_access(v->fd, cmds[i], group, attr, (u64)&val);
+		test_expect(ret == ENXIO, "group %#x, %#lx, %u: %s", group, attr, i,
+			    strerror(ret));
+	}
+}
+
+static void check_no_other(int unused)
+{
+	struct vgic_v2 v = vgic_v2_create_guest();
+	int offset, bit;
+
+	set_pmr(&v, true, 0, 0xa8);
+	for (offset = 0; offset < 0x1010; offset++) {
+		if (offset != GICC_PMR)
+			expect_none(&v, CANONICAL, vgic_v2_attr(0, offset));
+	}
+	for (bit = 0; bit < 32; bit++)
+		expect_none(&v, CANONICAL, vgic_v2_attr(0, BIT(bit) ^ GICC_PMR));
+	/* Above the number of the vCPU */
+	for (bit = 40; bit < 64; bit++)
+		expect_none(&v, CANONICAL, BIT(bit) | vgic_v2_attr(0, GICC_PMR));
+	/* Groups that KVM has are less than 16. */
+	for (bit = 4; bit < 32; bit++) {
+		if (BIT(bit) != CANONICAL)
+			expect_none(&v, BIT(bit), vgic_v2_attr(0, GICC_PMR));
+	}
+	expect_none(&v, CANONICAL + 1, vgic_v2_attr(0, GICC_PMR));
+	expect_mask(&v, 0, 0xa8);
+	vgic_v2_free(&v);
+}
+
+static void check_errors(int unused)
+{
+	static const unsigned long cmds[] = {
+		KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
 	};
 	struct vgic_v2 v = vgic_v2_create_guest();
-	int i;
+	u32 val = 0;
+	struct kvm_device_attr attr = {
+		.group = CANONICAL,
+		.attr = vgic_v2_attr(0, GICC_PMR),
+		.addr = (u64)&val,
+	};
+	int i, bit, ret;
 
-	for (i = 0; i < ARRAY_SIZE(attrs); i++) {
-		canonical_expect_errno(vgic_v2_access(v.fd, KVM_HAS_DEVICE_ATTR,
-						      CANONICAL_GRP,
-						      attrs[i], 0), ENXIO,
-				       "HAS");
-		canonical_expect_errno(vgic_v2_access(v.fd, KVM_SET_DEVICE_ATTR,
-						      CANONICAL_GRP,
-						      attrs[i], 0), ENXIO,
-				       "SET");
+	set_pmr(&v, true, 0, 0xa8);
+	ret = access_pmr(&v, KVM_GET_DEVICE_ATTR, 0, NULL);
+	test_expect(ret == EFAULT, "GET to NULL: %s", strerror(ret));
+	ret = access_pmr(&v, KVM_SET_DEVICE_ATTR, 0, NULL);
+	test_expect(ret == EFAULT, "SET from NULL: %s", strerror(ret));
+	for (i = 0; i < ARRAY_SIZE(cmds); i++) {
+		/* Before the register is looked for */
+		ret = vgic_v2_access(v.fd, cmds[i], CANONICAL, vgic_v2_attr(7, 0), 0);
+		test_expect(ret == EINVAL, "%d of a vCPU that is not there: %s", i,
+			    strerror(ret));
+		for (bit = 0; bit < 32; bit++) {
+			attr.flags = BIT(bit);
+			ret = ioctl(v.fd, cmds[i], &attr) ? errno : 0;
+			test_expect(ret == EINVAL, "%d, flag %d: %s", i, bit, strerror(ret));
+		}
 	}
-	canonical_expect_format(&v, false);
+	expect_mask(&v, 0, 0xa8);
 	vgic_v2_free(&v);
 }
 
-/* A wrong argument is EINVAL, whether or not it is on already. */
-static void check_einval(int on)
+/* A GIC that is initialised takes no more vCPUs. */
+static void check_before_init(int unused)
 {
-	struct vgic_v2 v = canonical_create(on);
-	u64 val = 0;
-	int bit;
+	struct vgic_v2 v = vgic_v2_create_guest();
 
-	for (bit = 0; bit < 32; bit++)
-		canonical_expect_errno(__canonical_set_attr(v.fd, BIT(bit), 0),
-				       EINVAL, "flags");
-	for (bit = 0; bit < 64; bit++)
-		canonical_expect_errno(__canonical_set_attr(v.fd, 0, BIT(bit)),
-				       EINVAL, "addr");
-	canonical_expect_errno(__canonical_set_attr(v.fd, 0, (u64)&val), EINVAL,
-			       "addr of memory");
-	canonical_expect_errno(__canonical_set_attr(v.fd, ~0u, ~0UL), EINVAL,
-			       "both");
-
-	/* A refused request neither initialises the GIC nor has effect. */
-	if (on)
-		canonical_expect_errno(canonical_set_attr(v.fd), 0,
-				       "after EINVAL");
-	canonical_expect_format(&v, on);
+	expect_none(&v, CANONICAL, vgic_v2_attr(0, 0x00));
+	test_expect(!access_pmr(&v, KVM_HAS_DEVICE_ATTR, 0, NULL), "HAS");
+	vm_vcpu_add(v.vm, 1, v2_guest_code);
+	set_pmr(&v, true, 0, 0xa8);
+	expect_mask(&v, 0, 0xa8);
 	vgic_v2_free(&v);
 }
 
-static void check_before_vcpus(int unused)
-{
-	struct vgic_v2 v = { .vm = vm_create(1), .nr_vcpus = 1 };
-	struct kvm_vcpu_init init = {};
-
-	v.fd = vgic_v2_add(v.vm);
-	canonical_opt_in(&v);
-	canonical_opt_in(&v);
-	vm_ioctl(v.vm, KVM_ARM_PREFERRED_TARGET, &init);
-	v.vcpus[0] = aarch64_vcpu_add(v.vm, 0, &init, v2_guest_code);
-	canonical_opt_in(&v);
-	canonical_expect_format(&v, true);
-	v2_guest_expect(&v, GICC_PMR, 0xf0, "guest");
-	vgic_v2_free(&v);
-}
-
-enum late { AFTER_INIT, AFTER_ACCESS, AFTER_RUN };
-
-/* Too late: the VM keeps the format that it began with. */
-static void check_late(int late)
-{
-	struct vgic_v2 v;
-	int on;
-
-	for (on = 0; on < 2; on++) {
-		v = canonical_create(on);
-		if (late == AFTER_INIT)
-			canonical_init_gic(&v);
-		else if (late == AFTER_ACCESS)
-			gicc_get(&v, 0, GICC_CTLR);
-		else
-			v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
-
-		canonical_expect_errno(canonical_set_attr(v.fd), EBUSY,
-				       on ? "on" : "off");
-		canonical_expect_errno(canonical_has_attr(v.fd), 0, "HAS");
-		canonical_expect_errno(__canonical_set_attr(v.fd, 1, 0), EINVAL,
-				       "flags");
-		canonical_expect_errno(__canonical_set_attr(v.fd, 0, 8), EINVAL,
-				       "addr");
-		canonical_expect_format(&v, on);
-		vgic_v2_free(&v);
-	}
-}
-
-/* ---- The format ---- */
+/* ---- The values ---- */
 
 static const u32 high_bits[] = {
 	0, 0x100, 0x200, 0xf00, 0x80000000, 0xffffff00,
@@ -157,18 +184,15 @@ static const u32 high_bits[] = {
 /* All 256 values, combined with higher bits that are ignored */
 static void check_userspace(int canonical)
 {
-	struct vgic_v2 v = canonical_create(canonical);
-	u32 val, now, want;
+	struct vgic_v2 v = vgic_v2_create_guest();
+	u32 val;
 	int i, round;
 
 	for (round = 0; round < 2; round++) {
 		for (i = 0; i < 256 * ARRAY_SIZE(high_bits); i++) {
 			val = high_bits[i / 256] | (i % 256);
-			want = canonical ? val & 0xf8 : val & 0x1f;
-			gicc_set(&v, 0, GICC_PMR, val);
-			now = gicc_get(&v, 0, GICC_PMR);
-			test_expect(now == want, "%#x reads %#x, expected %#x",
-				    val, now, want);
+			set_pmr(&v, canonical, 0, val);
+			expect_mask(&v, 0, to_guest(canonical, val));
 		}
 		/* Again when the VM has run */
 		v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
@@ -178,80 +202,66 @@ static void check_userspace(int canonical)
 
 static void check_to_guest(int canonical)
 {
-	struct vgic_v2 v = canonical_create(canonical);
-	u32 val, now;
+	struct vgic_v2 v = vgic_v2_create_guest();
+	u32 val;
 
 	for (val = 0; val < 256; val++) {
-		gicc_set(&v, 0, GICC_PMR, 0xffffff00 | val);
-		v2_guest_expect(&v, GICC_PMR,
-				canonical_to_guest(canonical, val),
+		set_pmr(&v, canonical, 0, 0xffffff00 | val);
+		v2_guest_expect(&v, GICC_PMR, to_guest(canonical, val),
 				"userspace's value");
 		/* The run does not change it. */
-		now = gicc_get(&v, 0, GICC_PMR);
-		test_expect(canonical_to_guest(canonical, now) ==
-			    canonical_to_guest(canonical, val),
-			    "%#x reads %#x", val, now);
+		expect_mask(&v, 0, to_guest(canonical, val));
 	}
 	vgic_v2_free(&v);
 }
 
-static void check_from_guest(int canonical)
+static void check_from_guest(int unused)
 {
-	struct vgic_v2 v = canonical_create(canonical);
-	u32 val, now, want;
+	struct vgic_v2 v = vgic_v2_create_guest();
+	u32 val;
 
 	for (val = 0; val < 256; val++) {
-		want = canonical ? val & 0xf8 : val >> 3;
 		v2_guest_write_gicc(v.vcpus[0], GICC_PMR, val);
-		now = gicc_get(&v, 0, GICC_PMR);
-		test_expect(now == want, "the guest's %#x reads %#x", val, now);
+		expect_mask(&v, 0, val & 0xf8);
 		v2_guest_expect(&v, GICC_PMR, val & GICC_PMR_ALL, "own PMR");
 	}
 	vgic_v2_free(&v);
 }
 
-/* No other register's format and no other vCPU's mask changes. */
+/* No other register and no other vCPU's mask changes. */
 static void check_other_registers(int unused)
 {
 	static const u8 ids[] = { 2, 5, 0 };
 	struct vgic_v2 v = vgic_v2_create(ids, ARRAY_SIZE(ids), NULL);
-	int pmr = gicc_reg_nr(GICC_PMR), n, i;
-	struct gicc_state want = {};
+	int pmr = gicc_reg_nr(GICC_PMR), n;
+	struct gicc_state want;
 	u32 val;
 
-	canonical_opt_in(&v);
-	for (n = 0; n < v.nr_vcpus; n++) {
-		for (i = 0; i < NR_GICC_REGS; i++) {
-			val = 0x5a936cb5U * (3 + n * NR_GICC_REGS + i);
-			gicc_set(&v, ids[n], gicc_regs[i].offset, val);
-			want.val[n][i] = i == pmr ? val & 0xf8 :
-						    gicc_kept(i, val);
-		}
-	}
-	gicc_expect_state(&v, &want, "pattern");
-
+	gicc_set_pattern(&v);
+	want = gicc_state_read(&v);
 	for (n = 0; n < v.nr_vcpus; n++) {
 		for (val = 0; val < 256; val++) {
-			gicc_set(&v, ids[n], GICC_PMR, val);
-			want.val[n][pmr] = val & 0xf8;
+			set_pmr(&v, true, ids[n], val);
+			want.val[n][pmr] = val >> 3;
 			gicc_expect_state(&v, &want, "GICC_PMR written");
 		}
 	}
 	vgic_v2_free(&v);
 }
 
-/* Two VMs at the same time */
-static void check_other_vm(int unused)
+/* Saved in either form, and restored in the same one: the guest sees no change. */
+static void check_move(int canonical)
 {
-	struct vgic_v2 v = canonical_create(false), on = canonical_create(true);
+	struct vgic_v2 a = vgic_v2_create_guest(), b = vgic_v2_create_guest();
+	u32 pmr;
 
-	canonical_expect_format(&v, false);
-	canonical_expect_format(&on, true);
-	v2_guest_expect(&v, GICC_PMR, 0x80, "not opted in");
-	v2_guest_expect(&on, GICC_PMR, 0xf0, "opted in");
-	vgic_v2_free(&on);
-	canonical_expect_format(&v, false);
-	vgic_v2_free(&v);
+	for (pmr = 0; pmr < 256; pmr += 8) {
+		v2_guest_write_gicc(a.vcpus[0], GICC_PMR, pmr);
+		set_pmr(&b, canonical, 0, get_pmr(&a, canonical, 0));
+		v2_guest_expect(&b, GICC_PMR, pmr, "destination");
+	}
+	vgic_v2_free(&b);
+	vgic_v2_free(&a);
 }
 
 /* ---- GICv3 ---- */
@@ -260,7 +270,8 @@ static void check_vgic_v3(int init)
 {
 	struct kvm_vm *vm = vm_create(1);
 	struct kvm_vcpu *vcpu;
-	int fd, i;
+	u64 val = 0;
+	int fd, i, j;
 
 	fd = __vgic_v3_setup(vm, 1, 64);
 	fw_vm_add_vcpus(vm, 1, 0, fw_guest_code, &vcpu);
@@ -268,15 +279,17 @@ static void check_vgic_v3(int init)
 		__vgic_v3_init(fd);
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
+		static const unsigned long cmds[] = {
+			KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
+		};
+
 		abi_set_mode(modes[i]);
-		canonical_expect_errno(canonical_has_attr(fd), ENXIO, "HAS");
-		canonical_expect_errno(canonical_get_attr(fd), ENXIO, "GET");
-		canonical_expect_errno(__canonical_set_attr(fd, 0, 0), ENXIO,
-				       "SET");
-		canonical_expect_errno(__canonical_set_attr(fd, 1, 0), ENXIO,
-				       "SET, flags");
-		canonical_expect_errno(__canonical_set_attr(fd, 0, 1), ENXIO,
-				       "SET, addr");
+		for (j = 0; j < ARRAY_SIZE(cmds); j++) {
+			int ret = vgic_v2_access(fd, cmds[j], CANONICAL,
+						 vgic_v2_attr(0, GICC_PMR), (u64)&val);
+
+			test_expect(ret == ENXIO, "%s, %d: %s", modes[i], j, strerror(ret));
+		}
 	}
 	abi_set_mode(abi_initial_mode());
 	close(fd);
@@ -284,36 +297,25 @@ static void check_vgic_v3(int init)
 }
 
 static const struct test_case v2_cases[] = {
-	{ "attribute: the same in all modes", check_modes },
-	{ "attribute: no other number is one", check_no_other_attr },
-	{ "attribute: flags or an address are EINVAL, off", check_einval, 0 },
-	{ "attribute: flags or an address are EINVAL, on", check_einval, 1 },
-	{ "attribute: before there are vCPUs, and more than once",
-	  check_before_vcpus },
-	{ "attribute: EBUSY once the GIC is initialised",
-	  check_late, AFTER_INIT },
-	{ "attribute: EBUSY once an access has initialised the GIC",
-	  check_late, AFTER_ACCESS },
-	{ "attribute: EBUSY once the VM has run", check_late, AFTER_RUN },
+	{ "group: the number", check_uapi },
+	{ "group: there in all modes", check_modes },
+	{ "group: nothing else is in it or in another one", check_no_other },
+	{ "group: EFAULT, and EINVAL without a vCPU or with a flag", check_errors },
+	{ "group: a refusal does not initialise the GIC", check_before_init },
 
-	{ "canonical: 8 bits, the hardware has 7-3",
-	  check_userspace, true },
+	{ "canonical: 8 bits, the hardware has 7-3", check_userspace, true },
 	{ "canonical: the guest has userspace's value", check_to_guest, true },
-	{ "canonical: userspace has the guest's value",
-	  check_from_guest, true },
-	{ "canonical: no other register's format changes",
-	  check_other_registers },
-	{ "not canonical: 5 bits", check_userspace, false },
-	{ "not canonical: the guest's values are shifted",
-	  check_to_guest, false },
-	{ "not canonical: userspace's values are shifted back",
-	  check_from_guest, false },
-	{ "two VMs, one of them canonical", check_other_vm },
+	{ "five bits: written beside it", check_userspace, false },
+	{ "five bits: the guest's values are shifted", check_to_guest, false },
+	{ "both: userspace has the guest's value", check_from_guest },
+	{ "canonical: no other register changes", check_other_registers },
+	{ "canonical: saved and restored", check_move, true },
+	{ "five bits: saved and restored", check_move, false },
 };
 
 static const struct test_case v3_cases[] = {
-	{ "GICv3: no such attribute in any mode", check_vgic_v3, false },
-	{ "GICv3: no such attribute, initialised", check_vgic_v3, true },
+	{ "GICv3: no such group in any mode", check_vgic_v3, false },
+	{ "GICv3: no such group, initialised", check_vgic_v3, true },
 };
 
 static void run_cases(const struct test_case *cases, int nr, bool possible,

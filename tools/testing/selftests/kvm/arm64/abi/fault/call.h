@@ -77,9 +77,8 @@ struct fault_vms {
 	/* A VM that has opted in to everything */
 	struct kvm_vm *opted;
 	struct kvm_vcpu *opted_vcpu;
-	/* A GICv2, with and without canonical GICC_PMR */
+	/* A GICv2 */
 	struct vgic_v2 gic;
-	struct vgic_v2 canonical;
 };
 
 extern struct fault_vms fault_vms;

@@ -9,7 +9,6 @@
 #include "abi/opt_in.h"
 #include "abi/switch.h"
 #include "abi/vgic_v2.h"
-#include "abi/vgic_v2_canonical.h"
 #include "abi/vm_reg.h"
 #include "call.h"
 #include "gic.h"
@@ -92,26 +91,26 @@ static struct vgic_v2 fault_gic_create(void)
 	return v;
 }
 
-static void fault_add_gic_reg(const char *of, struct vgic_v2 *v, int nr)
+static void fault_add_gic_reg(const char *of, struct vgic_v2 *v, const char *name,
+			      u32 group, u32 offset)
 {
 	struct fault_call *c;
 	u32 val;
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		c = fault_add("%s: %s %s", of, i ? "SET" : "GET",
-			      gicc_regs[nr].name);
+		c = fault_add("%s: %s %s", of, i ? "SET" : "GET", name);
 		c->run = fault_run_attr;
 		c->fd = v->fd;
 		c->cmd = i ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR;
-		c->group = KVM_DEV_ARM_VGIC_GRP_CPU_REGS;
-		c->id = vgic_v2_attr(0, gicc_regs[nr].offset);
+		c->group = group;
+		c->id = vgic_v2_attr(0, offset);
 		c->size = 4;
 		c->writes = !i;
 	}
 	c->get_cmd = KVM_GET_DEVICE_ATTR;
 	c->in_size = 4;
-	val = gicc_get(v, 0, gicc_regs[nr].offset);
+	val = vgic_v2_get(v, group, 0, offset);
 	memcpy(c->now, &val, 4);
 	val = ~val;
 	memcpy(c->in, &val, 4);
@@ -130,17 +129,14 @@ void fault_add_gic(void)
 	*v = fault_gic_create();
 	gicc_set_pattern(v);
 	for (i = 0; i < NR_GICC_REGS; i++)
-		fault_add_gic_reg("GICv2", v, i);
+		fault_add_gic_reg("GICv2", v, gicc_regs[i].name,
+				  KVM_DEV_ARM_VGIC_GRP_CPU_REGS, gicc_regs[i].offset);
 	fault_add_struct("GICv2", "struct kvm_device_attr", v->fd,
 			 KVM_GET_DEVICE_ATTR, &attr, sizeof(attr), 0);
 
-	if (!abi_present())
-		return;
-	v = &fault_vms.canonical;
-	*v = fault_gic_create();
-	canonical_opt_in(v);
-	gicc_set_pattern(v);
-	fault_add_gic_reg("GICv2, canonical", v, gicc_reg_nr(GICC_PMR));
+	if (abi_present())
+		fault_add_gic_reg("GICv2", v, "canonical GICC_PMR",
+				  KVM_DEV_ARM_VGIC_GRP_CANONICAL, GICC_PMR);
 }
 
 void fault_state_read(struct fault_state *s)
@@ -148,15 +144,14 @@ void fault_state_read(struct fault_state *s)
 	struct kvm_vcpu *vcpu[] = {
 		fault_vms.plain_vcpu, fault_vms.opted_vcpu
 	};
-	struct vgic_v2 *v[] = { &fault_vms.gic, &fault_vms.canonical };
 	struct kvm_reg_list *list;
 	int i, nr;
 	u64 j;
 
 	memset(s, 0, sizeof(*s));
+	if (fault_vms.gic.vm)
+		s->gic = gicc_state_read(&fault_vms.gic);
 	for (i = 0; i < 2; i++) {
-		if (v[i]->vm)
-			s->gic[i] = gicc_state_read(v[i]);
 		if (!vcpu[i])
 			continue;
 
@@ -189,7 +184,7 @@ void __fault_expect_state(int line, const struct fault_state *want,
 		      "%s: registers of the VM have changed", when);
 	__test_expect(line, !memcmp(now.id, want->id, sizeof(now.id)),
 		      "%s: ID registers have changed", when);
-	__test_expect(line, !memcmp(now.gic, want->gic, sizeof(now.gic)),
+	__test_expect(line, !memcmp(&now.gic, &want->gic, sizeof(now.gic)),
 		      "%s: registers of the GICv2 have changed", when);
 }
 
@@ -211,8 +206,6 @@ void fault_free_all(void)
 		kvm_vm_free(fault_vms.opted);
 	if (fault_vms.gic.vm)
 		vgic_v2_free(&fault_vms.gic);
-	if (fault_vms.canonical.vm)
-		vgic_v2_free(&fault_vms.canonical);
 	if (fault_own_vm)
 		kvm_vm_free(fault_own_vm);
 }

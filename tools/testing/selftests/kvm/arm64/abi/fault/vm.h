@@ -30,7 +30,7 @@ struct fault_state {
 	struct fw_state fw[2];
 	struct vm_reg_state vm;
 	struct id_state id[2];
-	struct gicc_state gic[2];
+	struct gicc_state gic;
 };
 
 void fault_state_read(struct fault_state *s);

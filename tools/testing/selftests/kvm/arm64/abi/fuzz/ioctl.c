@@ -88,13 +88,6 @@ void fuzz_set_filter(struct fuzz *f, struct fuzz_vm *vm)
 
 /* ---- The GIC ---- */
 
-/* A GICv2's way to opt in, which only exists in the mode rust. */
-static bool fuzz_is_canonical_pmr(const struct kvm_device_attr *attr)
-{
-	return attr->group == KVM_DEV_ARM_VGIC_GRP_CTRL &&
-	       attr->attr == KVM_DEV_ARM_VGIC_CTRL_CANONICAL_PMR;
-}
-
 void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 {
 	struct fuzz_random *r = &f->random;
@@ -129,8 +122,8 @@ void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm)
 	if (vm->gic_type == KVM_DEV_TYPE_ARM_VGIC_V3 &&
 	    attr.group == KVM_DEV_ARM_VGIC_GRP_CTRL && attr.attr)
 		return;
-	if (fuzz_is_canonical_pmr(&attr))
-		attr.addr = fuzz_one_in(r, 4) ? attr.addr : 0;
+	if (fuzz_one_in(r, 8))
+		attr.group = KVM_DEV_ARM_VGIC_GRP_CANONICAL;
 
 	fuzz_begin(f, FUZZ_GIC_ATTR, vm - f->vms, attr.group, attr.attr, val);
 	fuzz_fill(f, FUZZ_WINDOW);

@@ -43,12 +43,6 @@ extern const struct gic_reg gic_regs[];
 
 extern const struct mask_array gic_no_masks;
 
-/*
- * The bits that can still change in a field of three bits that can only be
- * lowered, by its value. From 4, for instance, it can be lowered to 3.
- */
-extern const u8 gic_lowerable[8];
-
 /* The number of a register among the masks. */
 int gic_nr(const struct gic_reg *reg);
 
@@ -82,9 +76,6 @@ u64 gic_get(struct gic_vm *g, int n, int nr);
 void gic_set(struct gic_vm *g, int n, int nr, u64 val);
 
 /* ---- The expected masks ---- */
-
-/* The mask of ICC_CTLR_EL1, if @ctlr is the value of the vCPU with most bits */
-u64 gic_ctlr_mask(u64 ctlr);
 
 /* The masks of a VM whose first vCPU has at least as many bits as the others */
 struct mask_array gic_masks(struct gic_vm *g, bool ran);

@@ -37,7 +37,7 @@ const struct gic_reg gic_regs[] = {
 	{ "ICC_EOIR1_EL1", 0, 12, 1, .fields = 0xffffff },
 	{ "ICC_HPPIR1_EL1", 0, 12, 2, .fields = 0xffffff },
 	{ "ICC_BPR1_EL1", 0, 12, 3, 0, false, 0x7, 0x7, 0x7 },
-	/* CBPR, EOImode, PMHE, PRIbits, IDbits, SEIS, A3V, RSS, ExtRange */
+	/* CBPR, EOImode, PMHE, PRIbits, IDbits, SEIS, A3V, RSS, ExtRange: two are bits. */
 	{ "ICC_CTLR_EL1", 0, 12, 4, 0, false, 0xcff43, 0x3, 0x3 },
 	/* SRE, DFB, DIB: none of them can be changed. */
 	{ "ICC_SRE_EL1", 0, 12, 5, .fields = 0x7 },
@@ -84,8 +84,6 @@ const struct gic_reg gic_regs[] = {
 kvm_static_assert(ARRAY_SIZE(gic_regs) == NR_GIC_REGS);
 
 const struct mask_array gic_no_masks;
-
-const u8 gic_lowerable[8] = { 0, 1, 3, 3, 7, 7, 7, 7 };
 
 int gic_nr(const struct gic_reg *reg)
 {
@@ -184,16 +182,6 @@ void gic_set(struct gic_vm *g, int n, int nr, u64 val)
 
 /* ---- The expected masks ---- */
 
-u64 gic_ctlr_mask(u64 ctlr)
-{
-	u64 pri = FIELD_GET(GIC_CTLR_PRI_BITS, ctlr);
-	u64 id = FIELD_GET(GIC_CTLR_ID_BITS, ctlr);
-
-	return GIC_CTLR_CBPR | GIC_CTLR_EOI_MODE |
-	       FIELD_PREP(GIC_CTLR_PRI_BITS, gic_lowerable[pri]) |
-	       FIELD_PREP(GIC_CTLR_ID_BITS, gic_lowerable[id]);
-}
-
 /* The mask of ICH_HCR_EL2, in a VM that has run */
 static u64 gic_hcr_mask(struct gic_vm *g)
 {
@@ -216,7 +204,6 @@ struct mask_array gic_masks(struct gic_vm *g, bool ran)
 		if (reg->pri_bits <= pri_bits && (!reg->op1 || g->el2))
 			masks.val[gic_nr(reg)] = reg->mask;
 	}
-	masks.val[GIC_CTLR] = gic_ctlr_mask(ctlr);
 	if (g->el2 && ran)
 		masks.val[GIC_HCR] = gic_hcr_mask(g);
 
