@@ -19,6 +19,8 @@ use kvm_abi::{
     ConfigSlot,
     ConfigVm,
     ConfigWorkspace, //
+    FeatureBitmap,
+    FeatureLevelReg,
     FwReg,
     HostWorkarounds,
     IdVisibility,
@@ -343,3 +345,31 @@ pub(crate) const FEATURES: [VcpuFeatures; 3] = [
     VcpuFeatures::Known { psci_0_2: false },
     VcpuFeatures::Unknown,
 ];
+
+/// `ID_AA64PFR1_EL1.SSBS` of a host that has it.
+pub(crate) const SSBS: u64 = 0x20;
+
+pub(crate) fn wa2() -> u64 {
+    FwReg::Workaround2.id()
+}
+
+pub(crate) fn levels() -> u64 {
+    FeatureLevelReg::WORKAROUNDS.id()
+}
+
+pub(crate) fn iidr() -> u64 {
+    ConfigReg::GicIidr.id()
+}
+
+pub(crate) fn bmap(map: FeatureBitmap) -> u64 {
+    FwReg::Bitmap(map).id()
+}
+
+pub(crate) fn refusal(reason: ConfigReason, reject: Reject, bits: u64, limit: u64) -> ConfigAnswer {
+    ConfigAnswer {
+        refused: Some((reason, reject)),
+        bits,
+        limit,
+        other: None,
+    }
+}
