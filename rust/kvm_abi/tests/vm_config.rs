@@ -223,8 +223,9 @@ fn list_is_counted_if_there_is_no_room() {
 fn memory_can_be_used_again() {
     let vm = Vm::new();
     let mut slots = [ConfigSlot::EMPTY; ConfigReg::PLACES];
+    let mut answers = [ConfigAnswer::ACCEPTED; ConfigReg::PLACES];
     let mut config = vm.snapshot();
-    let mut workspace = ConfigWorkspace::new(&mut slots, &mut config);
+    let mut workspace = ConfigWorkspace::new(&mut slots, &mut answers, &mut config);
     for (value, expected) in [(0x1_0004, Refused), (0x1_0002, Accepted), (5, Refused)] {
         let mut entries = [Entry::new(psci(), value), Entry::new(psci(), value)];
         let done = ConfigOp::Check.run(&vm, STRICT, &mut entries, &mut workspace);

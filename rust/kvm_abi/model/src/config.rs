@@ -153,6 +153,10 @@ impl ConfigHost for LockedVm<'_> {
     where
         Self: 'a;
 
+    fn id_visibility(&self, index: VmIdIndex) -> Option<IdVisibility> {
+        (index.reg() == ID_REG).then_some(IdVisibility::Shown)
+    }
+
     fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<ConfigIdReg> {
         (index.reg() == ID_REG).then(|| ConfigIdReg {
             current,
@@ -240,8 +244,10 @@ impl ConfigEntry for Entry {
 pub fn vm_config(vm: &Vm, op: ConfigOp, entries: &mut [Entry], locks: Locks) -> Option<ConfigDone> {
     let slots = vec![ConfigSlot::EMPTY; ConfigReg::PLACES];
     let mut slots = slots.try_into().expect("it has as many places");
+    let answers = vec![ConfigAnswer::ACCEPTED; ConfigReg::PLACES];
+    let mut answers = answers.try_into().expect("it has as many places");
     let mut config = Box::new(VmConfig::empty());
-    let mut workspace = ConfigWorkspace::new(&mut slots, &mut config);
+    let mut workspace = ConfigWorkspace::new(&mut slots, &mut answers, &mut config);
     let locked = LockedVm::lock(vm, locks)?;
     Some(op.run(&locked, ConfigFlags::default(), entries, &mut workspace))
 }

@@ -234,12 +234,13 @@ impl Vm {
 
     fn serve(&self, op: ConfigOp, flags: ConfigFlags, entries: &mut [Entry]) -> ConfigDone {
         let mut slots = [ConfigSlot::EMPTY; ConfigReg::PLACES];
+        let mut answers = [ConfigAnswer::ACCEPTED; ConfigReg::PLACES];
         let mut config = self.snapshot();
         op.run(
             self,
             flags,
             entries,
-            &mut ConfigWorkspace::new(&mut slots, &mut config),
+            &mut ConfigWorkspace::new(&mut slots, &mut answers, &mut config),
         )
     }
 
@@ -300,6 +301,10 @@ impl Vm {
 
 impl ConfigHost for Vm {
     type IdReg<'a> = State;
+
+    fn id_visibility(&self, index: VmIdIndex) -> Option<IdVisibility> {
+        Some(self.id_regs[index.get()].as_ref()?.visibility)
+    }
 
     fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<State> {
         self.asked.set(self.asked.get() + 1);
