@@ -385,7 +385,7 @@ static void migrant_expect_guest(struct migrant *m, const struct saved *s,
 		if (has_levels)
 			fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
 				     fw_workaround_fn[nr],
-				     level_told(field, level_of[level_bits(levels, field)]));
+				     level_answer(field, level_of[level_bits(levels, field)]));
 		else if (row)
 			fw_expect_x0(vcpu, ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
 				     fw_workaround_fn[nr], row->arch_features);
