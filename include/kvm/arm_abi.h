@@ -78,16 +78,6 @@ int kvm_arm_c_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
 /* Only with CONFIG_KVM_ARM64_RUST_KUNIT_TEST */
 const struct sys_reg_desc *kvm_arm_c_sys_reg_desc(u32 id);
 
-/**
- * kvm_arm_read_vm_id_reg - Read the state of an ID register of a VM
- * @kvm: The VM, whose config_lock the caller holds
- * @id: A register that all vCPUs of the VM share, as sys_reg() encodes it
- * @reg: Set to its state, as any of the vCPUs sees it
- *
- * Return: false if the vCPUs do not have it, or none is initialised.
- */
-bool kvm_arm_read_vm_id_reg(struct kvm *kvm, u32 id, struct kvm_arm_id_reg *reg);
-
 /*
  * Note what C sees of an ID register when it has taken the lock, and what it has
  * stored, if the vCPU's write is to be judged.
@@ -137,11 +127,38 @@ struct kvm_arm_gicv3_state {
 
 /**
  * struct kvm_arm_vm_id_regs - The ID registers that all vCPUs of a VM share
- * @val: ID_*_EL1, by CRm and op2, then MIDR_EL1, REVIDR_EL1, AIDR_EL1 and CTR_EL0
+ * @val: Their values: ID_*_EL1, by CRm and op2, then MIDR_EL1, REVIDR_EL1, AIDR_EL1
+ *	 and CTR_EL0
+ * @place: Their numbers in C's table, from 1 on, or 0: the vCPUs do not have the
+ *	   register, or none of them is initialised
+ * @raz: Those that read as zero, as bits
+ * @ignored: Those of which userspace's writes are ignored
+ * @vcpu: The vCPU that shows this, or NULL
  */
 struct kvm_arm_vm_id_regs {
 	u64 val[KVM_ARM_NR_VM_ID_REGS];
+	u16 place[KVM_ARM_NR_VM_ID_REGS];
+	u64 raz;
+	u64 ignored;
+	struct kvm_vcpu *vcpu;
 };
+
+/**
+ * kvm_arm_read_vm_id_regs - Read the ID registers of a VM
+ * @kvm: The VM, whose config_lock the caller holds
+ * @regs: Set to what the VM has
+ */
+void kvm_arm_read_vm_id_regs(struct kvm *kvm, struct kvm_arm_vm_id_regs *regs);
+
+/**
+ * kvm_arm_read_vm_id_reg - Read the state of an ID register of a VM
+ * @kvm: The VM, whose locks have been held since it filled @regs
+ * @regs: What kvm_arm_read_vm_id_regs() has set
+ * @nr: The number of a register there that has a place
+ * @reg: Set to its state, as the vCPU sees it
+ */
+void kvm_arm_read_vm_id_reg(struct kvm *kvm, const struct kvm_arm_vm_id_regs *regs,
+			    u32 nr, struct kvm_arm_id_reg *reg);
 
 /**
  * struct kvm_arm_vmcr - The layout of struct vgic_vmcr
@@ -207,7 +224,6 @@ bool kvm_arm_opt_in_offered(void);
 void kvm_arm_use_opt_ins(void);
 int kvm_arm_lock_all_vcpus(struct kvm *kvm);
 void kvm_arm_unlock_all_vcpus(struct kvm *kvm);
-void kvm_arm_read_vm_id_regs(struct kvm *kvm, struct kvm_arm_vm_id_regs *regs);
 bool kvm_arm_read_vm_gic(struct kvm *kvm, u32 *iidr, bool *groups_writable);
 void kvm_arm_write_vm_gic(struct kvm *kvm, u32 iidr, bool groups_writable);
 bool kvm_arm_read_promise(struct kvm *kvm, unsigned int nr, u64 *levels);

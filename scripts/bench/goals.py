@@ -14,6 +14,11 @@ HYPERCALL = re.compile(r"^(hvc|smc)/")
 # Restoring the state of a VM: written once for all vCPUs, or for each vCPU as without opting in
 ONCE = ("restore/once", "restore/vm_fd", "restore_all/once")
 EACH = "restore/vcpus:1"
+# One request for the whole configuration of a VM and one ioctl for each register, and the most
+# that the former may take of the latter, in percent
+CONFIG = (("config/GET", "config/GET:one_by_one", 30),
+          ("config/SET", "config/SET:one_by_one", 40),
+          ("config/SET:changed", "config/SET:changed:one_by_one", 50))
 # The calls that every guest makes when it boots or after a migration
 COMMON = re.compile(r"^(hvc|smc)/(SMCCC_VERSION|ARCH_FEATURES:[^:]+|PSCI_VERSION"
                     r"|PSCI_FEATURES:[^:]+|VENDOR_UID|VENDOR_FEATURES)$")
@@ -22,7 +27,7 @@ MASKS_FACTOR = 12
 SHIM_INSTRUCTIONS = 2
 # The least number of measurements for each of GOALS, if all machines of the table were
 # measured: a skipped or missing path must not make a goal easier to meet.
-LEAST = (560, 72, 3, 270, 537, 9)
+LEAST = (560, 72, 3, 270, 537, 9, 18)
 # By how many instructions a path may miss a goal without an error, as in a comparison
 TOLERATED = 2
 
@@ -187,8 +192,32 @@ def _growth(goal: Goal, machine: str, way: str, costs: dict[int, dict[str, int]]
                many["instructions"] <= one["instructions"] + TOLERATED)
 
 
+def _config_goal(result: Result) -> Goal:
+    """Compare one request with the ioctls that it replaces, in each mode."""
+    goal = Goal("the configuration of a VM takes at most 30 % of KVM_GET_REG_LIST and "
+                "KVM_GET_ONE_REG of each register to get, 40 % of KVM_SET_ONE_REG to set, and 50 % "
+                "if many values change")
+    for name, machine in result["machines"].items():
+        paths = machine["paths"]
+        if not any(path in paths for *pair, _ in CONFIG for path in pair):
+            continue
+        for whole, one_by_one, percent in CONFIG:
+            for mode in ("c", "rust"):
+                costs = [paths.get(path, {}).get(mode) for path in (whole, one_by_one)]
+                if None in costs:
+                    # Otherwise a missing path would go unnoticed.
+                    goal.check(False, f"{name}, {whole}, mode {mode}: not measured")
+                    continue
+                one, two = (cost["instructions"] for cost in costs)
+                goal.check(100 * one <= percent * two,
+                           f"{name}, {whole}, mode {mode}: {one} of {two}, "
+                           f"{100 * one / max(two, 1):.1f} %")
+    return goal
+
+
 GOALS: tuple[Callable[[Result], Goal], ...] = (
-    _paths_goal, _handler_goal, _masks_goal, _barriers_goal, _shim_goal, _growth_goal)
+    _paths_goal, _handler_goal, _masks_goal, _barriers_goal, _shim_goal, _growth_goal,
+    _config_goal)
 
 
 def check(result: Result) -> list[Goal]:

@@ -79,11 +79,7 @@ impl IdRegState for SeenIdReg {
 
     #[inline]
     fn visibility(&self) -> IdVisibility {
-        match (self.0.raz, self.0.ignored) {
-            (_, true) => IdVisibility::RazIgnored,
-            (true, false) => IdVisibility::Raz,
-            (false, false) => IdVisibility::Shown,
-        }
+        IdVisibility::new(self.0.raz, self.0.ignored)
     }
 
     #[inline]

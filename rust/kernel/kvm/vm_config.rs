@@ -25,6 +25,7 @@ use super::{
         FwLocked,
         FwVm,
         HostWorkarounds,
+        IdVisibility,
         OptIns,
         PlainVm,
         Promises,
@@ -59,9 +60,11 @@ calls! {
     impl Held<'_, ConfigLock> as Vm {
         /// Needs a VM whose lock is held, as it is by the type invariant.
         fn read_id_regs(regs: &mut bindings::kvm_arm_vm_id_regs) = kvm_arm_read_vm_id_regs;
-        /// Needs a VM whose lock is held, as it is by the type invariant.
-        fn read_id_reg(id: u32, reg: &mut bindings::kvm_arm_id_reg) -> bool =
-            kvm_arm_read_vm_id_reg;
+        /// Needs a VM whose lock is held, as it is by the type invariant, and has been since it
+        /// filled `regs`, where the register has a place.
+        fn read_id_reg(
+            regs: &bindings::kvm_arm_vm_id_regs, nr: u32, reg: &mut bindings::kvm_arm_id_reg
+        ) = kvm_arm_read_vm_id_reg;
         /// Needs a VM whose lock is held, as it is by the type invariant.
         fn read_gic(iidr: &mut u32, groups_writable: &mut bool) -> bool = kvm_arm_read_vm_gic;
         /// Needs a VM whose lock is held, as it is by the type invariant.
@@ -84,6 +87,7 @@ pub struct LockedVm<'a> {
     // Dropped in this order.
     config: Guard<'a, ConfigLock>,
     _vcpus: AllVcpus<'a>,
+    id_regs: bindings::kvm_arm_vm_id_regs,
 }
 
 impl<'a> LockedVm<'a> {
@@ -96,9 +100,13 @@ impl<'a> LockedVm<'a> {
     pub fn lock(vm: &'a Vm) -> Result<Self> {
         to_result(vm.lock_vcpus_too())?;
         let vcpus = AllVcpus(vm);
+        let config = vm.lock_config();
+        let mut id_regs = bindings::kvm_arm_vm_id_regs::default();
+        config.read_id_regs(&mut id_regs);
         Ok(Self {
-            config: vm.lock_config(),
+            config,
             _vcpus: vcpus,
+            id_regs,
         })
     }
 }
@@ -110,11 +118,25 @@ impl ConfigHost for LockedVm<'_> {
         Self: 'a;
 
     #[inline]
+    fn id_visibility(&self, index: VmIdIndex) -> Option<IdVisibility> {
+        let regs = &self.id_regs;
+        let nr = index.get();
+        if !matches!(regs.place.get(nr), Some(1..)) {
+            return None;
+        }
+        let is_in = |bits: u64| bits >> nr & 1 != 0;
+        Some(IdVisibility::new(is_in(regs.raz), is_in(regs.ignored)))
+    }
+
+    #[inline]
     fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<SeenIdReg> {
+        self.id_visibility(index)?;
         let mut reg = bindings::kvm_arm_id_reg::default();
-        let there = self.config.read_id_reg(index.reg().encoding(), &mut reg);
+        // CAST: There are few registers.
+        let nr = index.get() as u32;
+        self.config.read_id_reg(&self.id_regs, nr, &mut reg);
         reg.val = current;
-        there.then(|| reg.into())
+        Some(reg.into())
     }
 }
 
@@ -122,8 +144,6 @@ impl ConfigVm for LockedVm<'_> {
     #[inline]
     fn snapshot(&self) -> VmConfig {
         let vm: &Vm = &self.config;
-        let mut regs = bindings::kvm_arm_vm_id_regs::default();
-        self.config.read_id_regs(&mut regs);
         let (mut iidr, mut groups_writable) = (0, false);
         let has_gic = self.config.read_gic(&mut iidr, &mut groups_writable);
         let mut fw = PlainVm::new(HostWorkarounds::of(vm));
@@ -135,7 +155,7 @@ impl ConfigVm for LockedVm<'_> {
         }
         VmConfig {
             fw,
-            id_regs: regs.val,
+            id_regs: self.id_regs.val,
             levels: vm
                 .opt_ins()
                 .contains(OptIns::FEATURE_LEVELS)
@@ -148,9 +168,8 @@ impl ConfigVm for LockedVm<'_> {
     #[inline]
     fn commit(&self, config: &VmConfig) {
         let vm: &Vm = &self.config;
-        let mut regs = bindings::kvm_arm_vm_id_regs::default();
-        self.config.read_id_regs(&mut regs);
-        for ((index, value), old) in VmIdIndex::all().zip(config.id_regs).zip(regs.val) {
+        let before = self.id_regs.val;
+        for ((index, value), old) in VmIdIndex::all().zip(config.id_regs).zip(before) {
             if value != old {
                 self.config.write_id_reg(index.reg().encoding(), value);
             }

@@ -12,6 +12,7 @@ use kvm_abi::{
     HostWorkarounds,
     Mitigation,
     PlainVm,
+    Promise,
     Promises,
     RanOnce,
     Reject,
@@ -235,6 +236,30 @@ fn answers_in_a_new_vm_are_those_without_promises() {
         for (query, state) in QUERIES.into_iter().zip(states) {
             let expected = query.answer(state, || host.ssbs);
             assert_eq!(query.answer_promised(seen), expected, "{host:?}");
+        }
+    }
+}
+
+#[test]
+fn guest_of_any_host_sees_what_was_promised_and_the_host_keeps() {
+    for host in hosts() {
+        let vm = PlainVm::new(host);
+        for level in [-1, 0, 1, 2] {
+            for query in QUERIES {
+                let own = host.levels();
+                let promised = own.with(query.field(), FeatureLevel::new(level));
+                let kept = promised.kept_by(own);
+                let answer = Promise::new(promised).answer(query, &vm, || unreachable!());
+                assert_eq!(
+                    answer,
+                    query.answer_promised(kept),
+                    "{host:?}, {query:?}, {level}"
+                );
+                // Nothing promised is answered like nothing there, on the best host, too.
+                if level <= 0 {
+                    assert_eq!(answer, ret::NOT_SUPPORTED, "{host:?}, {query:?}");
+                }
+            }
         }
     }
 }

@@ -361,7 +361,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_told_to_be_accepted_is_accepted((drawn, set, _) in any_request()) {
+    fn a_value_that_the_answer_offers_is_accepted((drawn, set, _) in any_request()) {
         let vm = drawn.vm();
         let (_, entries) = vm.request(ConfigOp::Check, STRICT, &set);
         let taken: Set = entries

@@ -167,25 +167,6 @@ void kvm_arm_unlock_all_vcpus(struct kvm *kvm)
 }
 
 /**
- * kvm_arm_read_vm_id_regs - Read the ID registers of a VM
- * @kvm: The VM, whose config_lock the caller holds
- * @regs: Set to their values
- */
-void kvm_arm_read_vm_id_regs(struct kvm *kvm, struct kvm_arm_vm_id_regs *regs)
-{
-	u64 *val = regs->val;
-
-	lockdep_assert_held(&kvm->arch.config_lock);
-
-	for (unsigned int i = 0; i < 7 * 8; i++)
-		*val++ = kvm_read_vm_id_reg(kvm, sys_reg(3, 0, 0, 1 + i / 8, i % 8));
-	*val++ = kvm_read_vm_id_reg(kvm, SYS_MIDR_EL1);
-	*val++ = kvm_read_vm_id_reg(kvm, SYS_REVIDR_EL1);
-	*val++ = kvm_read_vm_id_reg(kvm, SYS_AIDR_EL1);
-	*val = kvm_read_vm_id_reg(kvm, SYS_CTR_EL0);
-}
-
-/**
  * kvm_arm_read_vm_gic - Read what a VM's configuration has of its GIC
  * @kvm: The VM, whose config_lock the caller holds
  * @iidr: Set to GICD_IIDR

@@ -16,6 +16,7 @@ use std::panic::{
     AssertUnwindSafe, //
 };
 
+mod config;
 mod guest;
 mod memory;
 mod paths;
@@ -23,6 +24,12 @@ mod switch;
 mod vcpu;
 mod vm;
 
+pub use config::{
+    vm_config,
+    Entry,
+    Locks,
+    ID_REG, //
+};
 pub use guest::Guest;
 pub use paths::{
     check_get_psci_version,

@@ -55,6 +55,8 @@ pub mod flag {
 pub struct Vm {
     /// `kvm->lock`, under which vCPUs are created, and how many were.
     vcpus: Mutex<u32>,
+    /// `vcpu->mutex` of each vCPU, which its ioctls hold.
+    vcpu: [Mutex<()>; 2],
     config: Mutex<()>,
     steps: Steps,
     flags: Word,
@@ -78,6 +80,7 @@ impl Vm {
     pub fn new() -> Self {
         Self {
             vcpus: Mutex::new(0),
+            vcpu: [(); 2].map(Mutex::new),
             config: Mutex::new(()),
             steps: Steps::new(),
             flags: Word::new(0),
@@ -105,6 +108,27 @@ impl Vm {
     /// Takes `kvm->lock`, and returns the number of the vCPUs.
     pub fn lock_vcpus(&self) -> MutexGuard<'_, u32> {
         self.vcpus.lock().expect("nobody panics with it")
+    }
+
+    fn vcpu(&self, number: u32) -> &Mutex<()> {
+        self.vcpu.get(number as usize).expect("there are few vCPUs")
+    }
+
+    /// Takes the mutex of a vCPU, as each of its ioctls does.
+    pub fn lock_vcpu(&self, number: u32) -> MutexGuard<'_, ()> {
+        self.vcpu(number).lock().expect("nobody panics with it")
+    }
+
+    /// Takes the mutex of a vCPU unless it is held.
+    pub fn try_lock_vcpu(&self, number: u32) -> Option<MutexGuard<'_, ()>> {
+        self.vcpu(number).try_lock().ok()
+    }
+
+    /// `KVM_CREATE_VCPU`, which holds `kvm->lock` all the time. Returns its number.
+    pub fn create_vcpu(&self) -> u32 {
+        let mut vcpus = self.lock_vcpus();
+        *vcpus += 1;
+        *vcpus - 1
     }
 
     /// Returns whether a flag is set.
@@ -282,6 +306,15 @@ impl IdRegAccess for IdRegOf<'_> {
 /// The ID register of a VM whose `config_lock` is held; or not held, for tests that leave it out.
 pub struct LockedIdReg<L>(pub L);
 
+impl<L> LockedIdReg<L> {
+    /// Returns the field that the register has.
+    pub(crate) fn the_field() -> Option<Option<FeatureField>> {
+        let field = Field::new(0, 4, Sign::Unsigned)?;
+        let rule = SafeValue::LowerSafe;
+        Some(Some(FeatureField { field, rule }))
+    }
+}
+
 impl<L: Deref<Target = Vm>> IdRegState for LockedIdReg<L> {
     type Rule = SafeValue;
     type Fields = Option<FeatureField>;
@@ -319,9 +352,7 @@ impl<L: Deref<Target = Vm>> IdRegState for LockedIdReg<L> {
     }
 
     fn fields(&self) -> Option<Self::Fields> {
-        let field = Field::new(0, 4, Sign::Unsigned)?;
-        let rule = SafeValue::LowerSafe;
-        Some(Some(FeatureField { field, rule }))
+        Self::the_field()
     }
 }
 

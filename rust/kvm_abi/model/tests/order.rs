@@ -91,6 +91,67 @@ const ORDERS: &[Order] = &[
         function: "fn enable<",
         steps: &["let locked = lock();", "locked.is_new()", "locked.opt_in("],
     },
+    // `vm_config()`: what is written to userspace comes before the locks.
+    Order {
+        file: "arch/arm64/kvm/rust/opt_in/vm_config.rs",
+        function: "fn serve(",
+        steps: &[
+            "request.read()?",
+            "entry.answer(ConfigAnswer::ACCEPTED)",
+            "request.write(&entries)?",
+            "run(vm, op, flags, &mut entries)?",
+        ],
+    },
+    Order {
+        file: "arch/arm64/kvm/rust/opt_in/vm_config.rs",
+        function: "fn run(",
+        steps: &["ConfigWorkspace::new(", "op.run(", "LockedVm::lock(vm)?"],
+    },
+    // `LockedVm::lock()`
+    Order {
+        file: "rust/kernel/kvm/vm_config.rs",
+        function: "pub fn lock(",
+        steps: &["vm.lock_vcpus_too()", "AllVcpus(vm)", "vm.lock_config()"],
+    },
+    Order {
+        file: "arch/arm64/kvm/rust/opt_in_state.c",
+        function: "int kvm_arm_lock_all_vcpus(",
+        steps: &[
+            "mutex_lock(&kvm->lock)",
+            "!kvm_is_vcpu_creation_in_progress(kvm)",
+            "!kvm_trylock_all_vcpus(kvm)",
+            "mutex_unlock(&kvm->lock)",
+            "return -EBUSY",
+        ],
+    },
+    // Its fields are dropped in this order.
+    Order {
+        file: "rust/kernel/kvm/vm_config.rs",
+        function: "pub struct LockedVm<",
+        steps: &["config: Guard<", "_vcpus: AllVcpus<"],
+    },
+    Order {
+        file: "arch/arm64/kvm/rust/opt_in_state.c",
+        function: "void kvm_arm_unlock_all_vcpus(",
+        steps: &["kvm_unlock_all_vcpus(kvm)", "mutex_unlock(&kvm->lock)"],
+    },
+    // `LockedVm::snapshot()` and `commit()`, between which the lock is held
+    Order {
+        file: "rust/kvm_abi/src/vm_config/decide.rs",
+        function: "pub fn run<",
+        steps: &["vm.snapshot()", "workspace.decide(", "vm.commit("],
+    },
+    Order {
+        file: "rust/kernel/kvm/vm_config.rs",
+        function: "fn commit(",
+        steps: &[
+            "self.config.write_id_reg(",
+            "self.config.store_bitmap(",
+            "levels.commit(",
+            "vm.store_psci_version(",
+            "self.config.write_gic(",
+        ],
+    },
     // `Vcpu::start()`
     Order {
         file: "rust/kernel/kvm/smccc/power.rs",

@@ -34,6 +34,18 @@ pub enum IdVisibility {
     RazIgnored,
 }
 
+impl IdVisibility {
+    /// Returns it from the flags `REG_RAZ` and `REG_USER_WI`.
+    #[inline]
+    pub const fn new(raz: bool, ignored: bool) -> Self {
+        match (raz, ignored) {
+            (_, true) => Self::RazIgnored,
+            (true, false) => Self::Raz,
+            (false, false) => Self::Shown,
+        }
+    }
+}
+
 /// The state that a write to an ID register depends on: the register, its VM and the host.
 ///
 /// A decision looks only at the state that it needs. All of it belongs to one hold of the lock of

@@ -106,8 +106,8 @@ impl Promise {
         ran: RanOnce,
     ) -> Result<FeatureLevels, Reject> {
         let promise = FeatureLevels::from_bits(value);
-        // What it reads, the host can keep.
-        if !promise.broken_by(host).is_empty() {
+        // What it reads, the host can keep, and so what the host has.
+        if promise != host && !promise.broken_by(host).is_empty() {
             return Err(Reject::AboveHost);
         }
         if ran == RanOnce::Yes && promise != self.seen(host) {

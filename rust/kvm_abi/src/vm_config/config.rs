@@ -34,12 +34,16 @@ pub trait ConfigHost {
     where
         Self: 'a;
 
+    /// Returns how the VM sees an ID register, `None` if it does not have the register. This is
+    /// not called before the features of the vCPUs are known.
+    fn id_visibility(&self, index: VmIdIndex) -> Option<IdVisibility>;
+
     /// Returns the state of an ID register whose value in the configuration is `current`, `None` if
     /// the VM does not have the register.
     ///
     /// It agrees with the configuration: [`IdRegState::current`] is `current`, and
-    /// [`IdRegState::ran_once`] is that of [`VmConfig::fw`]. This is not called before the features
-    /// of the vCPUs are known.
+    /// [`IdRegState::ran_once`] is that of [`VmConfig::fw`]. This costs more than
+    /// [`ConfigHost::id_visibility`], and is not called earlier.
     fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<Self::IdReg<'_>>;
 }
 
@@ -60,7 +64,7 @@ pub struct VmConfig {
     pub gic_groups_writable: bool,
 }
 
-/// A register of a configuration, as [`ConfigOp::Get`] tells it. All are of the VM's scope.
+/// A register of a configuration, as [`ConfigOp::Get`] reads it. All are of the VM's scope.
 ///
 /// [`ConfigOp::Get`]: super::ConfigOp::Get
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -200,22 +204,20 @@ impl VmConfig {
         if !self.is_ready() {
             return None;
         }
+        let visibility = host.id_visibility(index)?;
         let value = self.id_reg(index);
-        let state = host.id_reg(index, value)?;
-        let rule = IdReg::of(index.reg())?;
-        if has_run(self.fw.ran) {
+        if has_run(self.fw.ran) || visibility != IdVisibility::Shown {
             return Some((value, 0, value));
         }
+        let state = host.id_reg(index, value)?;
+        let rule = IdReg::of(index.reg())?;
         Some(match rule {
             // Any number is accepted.
             IdReg::Implementation if state.imp_ids_writable() => {
                 (value, state.writable(), u64::MAX)
             }
             IdReg::Implementation => (value, 0, value),
-            _ if state.visibility() == IdVisibility::Shown => {
-                (value, state.writable(), id_reg::limit(&state))
-            }
-            _ => (value, 0, value),
+            _ => (value, state.writable(), id_reg::limit(&state)),
         })
     }
 

@@ -57,30 +57,25 @@ struct Entries {
     high_index: u32,
 }
 
-/// What is known of a register in the course of a decision.
+/// The entries that a register has in a set.
 ///
-/// Its size is a power of two: objgate follows an index that is shifted.
+/// Its size, like that of the answer, is a power of two, as objgate follows an index that is
+/// shifted, and small, as it is copied often.
 #[derive(Clone, Copy, Debug)]
-pub struct ConfigSlot {
-    entries: Option<Entries>,
-    answer: ConfigAnswer,
-}
+pub struct ConfigSlot(Option<Entries>);
 
-const _: () = assert!(size_of::<ConfigSlot>() == 64, "an index must be a shift");
+const _: () = assert!(size_of::<ConfigSlot>() == 32 && size_of::<ConfigAnswer>() == 32);
 
 impl ConfigSlot {
     /// A register without entries.
-    pub const EMPTY: Self = Self {
-        entries: None,
-        answer: ConfigAnswer::ACCEPTED,
-    };
+    pub const EMPTY: Self = Self(None);
 
     /// Adds an entry.
     #[inline]
     fn add(&mut self, value: u64, index: u32) {
-        match &mut self.entries {
+        match &mut self.0 {
             None => {
-                self.entries = Some(Entries {
+                self.0 = Some(Entries {
                     low: value,
                     high: value,
                     low_index: index,
@@ -102,23 +97,8 @@ impl ConfigSlot {
     /// Returns the index of the first of the entries, if there are any and they are alike.
     #[inline]
     fn index(&self) -> Option<u32> {
-        let entries = self.entries?;
+        let entries = self.0?;
         (entries.low == entries.high).then_some(entries.low_index)
-    }
-
-    /// Refuses the entries for a conflict, too. `limit` is what would be accepted.
-    #[inline]
-    fn conflict(&mut self, field: Field, limit: u64, other: Option<u32>) {
-        let answer = if self.answer.refused.is_some() {
-            self.answer
-        } else {
-            judge::conflict(ConfigAnswer::ACCEPTED, other)
-        };
-        self.answer = ConfigAnswer {
-            bits: answer.bits | field.mask(),
-            limit,
-            ..answer
-        };
     }
 }
 
@@ -173,27 +153,48 @@ impl Dependency {
 #[derive(Debug)]
 pub struct ConfigWorkspace<'a> {
     slots: &'a mut [ConfigSlot; ConfigReg::PLACES],
+    /// The answer to the entries of each register
+    answers: &'a mut [ConfigAnswer; ConfigReg::PLACES],
     config: &'a mut VmConfig,
+    is_used: bool,
 }
 
 impl<'a> ConfigWorkspace<'a> {
-    /// Returns the memory for decisions; what is in it does not matter.
+    /// Returns the memory for decisions: slots that are [`ConfigSlot::EMPTY`], answers that are
+    /// [`ConfigAnswer::ACCEPTED`], and any configuration.
     #[inline]
-    pub fn new(slots: &'a mut [ConfigSlot; ConfigReg::PLACES], config: &'a mut VmConfig) -> Self {
-        Self { slots, config }
+    pub fn new(
+        slots: &'a mut [ConfigSlot; ConfigReg::PLACES],
+        answers: &'a mut [ConfigAnswer; ConfigReg::PLACES],
+        config: &'a mut VmConfig,
+    ) -> Self {
+        Self {
+            slots,
+            answers,
+            config,
+            is_used: false,
+        }
+    }
+
+    /// Empties the memory, unless it is new.
+    #[inline]
+    fn clear(&mut self) {
+        if self.is_used {
+            self.slots.fill(ConfigSlot::EMPTY);
+            self.answers.fill(ConfigAnswer::ACCEPTED);
+        }
+        self.is_used = true;
     }
 
     #[inline]
-    fn slot(&self, reg: ConfigReg) -> ConfigSlot {
-        self.slots
-            .get(reg.place())
-            .copied()
-            .unwrap_or(ConfigSlot::EMPTY)
+    fn slot(&self, reg: ConfigReg) -> &ConfigSlot {
+        // There are as many places.
+        self.slots.get(reg.place()).unwrap_or(&ConfigSlot::EMPTY)
     }
 
     #[inline]
-    fn slot_mut(&mut self, reg: ConfigReg) -> Option<&mut ConfigSlot> {
-        self.slots.get_mut(reg.place())
+    fn answer_mut(&mut self, reg: ConfigReg) -> Option<&mut ConfigAnswer> {
+        self.answers.get_mut(reg.place())
     }
 
     /// Returns the index of the entry of an ID register, if there is one.
@@ -214,43 +215,49 @@ impl<'a> ConfigWorkspace<'a> {
         flags: ConfigFlags,
         entries: &mut [E],
     ) -> Option<&VmConfig> {
-        self.slots.fill(ConfigSlot::EMPTY);
+        self.clear();
         self.config.clone_from(current);
 
+        let mut are_good = true;
         for (index, entry) in (0..u32::MAX).zip(entries.iter()) {
-            if let Ok(slot) = ConfigReg::from_id(entry.id()).map(ConfigReg::place) {
-                if let Some(slot) = self.slots.get_mut(slot) {
-                    slot.add(entry.value(), index);
-                }
+            let place = ConfigReg::from_id(entry.id()).map(ConfigReg::place);
+            match place.map(|place| self.slots.get_mut(place)) {
+                Ok(Some(slot)) => slot.add(entry.value(), index),
+                _ => are_good = false,
             }
         }
 
         // The firmware registers and levels depend on the ID registers.
         for index in VmIdIndex::all() {
-            self.judge(ConfigReg::Id(index), host, None);
+            are_good &= self.judge(ConfigReg::Id(index), host, None);
         }
         if !has_run(current.fw.ran) && current.is_ready() {
-            self.judge_dependencies(current);
-            self.judge_ssbs(current);
+            are_good &= self.judge_dependencies(current);
+            are_good &= self.judge_ssbs(current);
         }
         self.config.settle_ssbs();
         let ssbs = self.id_entry(PFR1);
         for reg in ConfigReg::all_but_ids() {
-            self.judge(reg, host, ssbs);
+            are_good &= self.judge(reg, host, ssbs);
         }
 
-        if self.answer(flags, entries) {
+        if are_good {
+            for entry in entries {
+                entry.answer(ConfigAnswer::ACCEPTED);
+            }
+            Some(self.config)
+        } else if self.answer(flags, entries) {
             Some(self.config)
         } else {
             None
         }
     }
 
-    /// Judges a register, if it has entries.
+    /// Judges a register, if it has entries, and returns whether it is accepted.
     #[inline]
-    fn judge(&mut self, reg: ConfigReg, host: &impl ConfigHost, ssbs: Option<u32>) {
-        let Some(entries) = self.slot(reg).entries else {
-            return;
+    fn judge(&mut self, reg: ConfigReg, host: &impl ConfigHost, ssbs: Option<u32>) -> bool {
+        let ConfigSlot(Some(entries)) = *self.slot(reg) else {
+            return true;
         };
         let config = &mut *self.config;
         let answer = if let Some(missing) = judge::missing(reg, config, host) {
@@ -271,16 +278,21 @@ impl<'a> ConfigWorkspace<'a> {
                 ConfigReg::GicIidr => judge::gic_iidr(value, config),
             }
         };
-        if let Some(slot) = self.slot_mut(reg) {
-            slot.answer = answer;
+        let is_accepted = answer.refused.is_none();
+        if !is_accepted {
+            if let Some(place) = self.answer_mut(reg) {
+                *place = answer;
+            }
         }
+        is_accepted
     }
 
-    /// Refuses what the first run would change in silence.
+    /// Refuses what the first run would change in silence, and returns whether there is nothing.
     ///
     /// A combination that the VM has already is not refused: it may be the host's own.
     #[inline]
-    fn judge_dependencies(&mut self, current: &VmConfig) {
+    fn judge_dependencies(&mut self, current: &VmConfig) -> bool {
+        let mut are_kept = true;
         for dependency in Dependency::ALL {
             let Dependency {
                 reg,
@@ -300,19 +312,22 @@ impl<'a> ConfigWorkspace<'a> {
             if !is_broken || levels(self.config) == levels(current) {
                 continue;
             }
+            are_kept = false;
             let other = self.slot(ConfigReg::Id(needed_reg)).index();
             // One of the two has an entry, as one of them has changed.
-            if self.slot(ConfigReg::Id(reg)).entries.is_some() {
+            if self.slot(ConfigReg::Id(reg)).0.is_some() {
                 self.refuse_field(reg, field, 0, other);
             } else {
                 self.refuse_field(needed_reg, needed, current.id_reg(needed_reg), None);
             }
         }
+        are_kept
     }
 
-    /// Refuses an SSBS with which the host cannot keep a promise that was made before.
+    /// Refuses an SSBS with which the host cannot keep a promise that was made before, and returns
+    /// whether it is another one.
     #[inline]
-    fn judge_ssbs(&mut self, current: &VmConfig) {
+    fn judge_ssbs(&mut self, current: &VmConfig) -> bool {
         let reg = FeatureLevelReg::WORKAROUNDS;
         let (Some(pfr1), Some(promise)) = (
             PFR1.vm_id_index(),
@@ -320,30 +335,42 @@ impl<'a> ConfigWorkspace<'a> {
                 .levels
                 .and_then(|promises| promises.of(reg).written()),
         ) else {
-            return;
+            return true;
         };
-        let has_entry = self.slot(ConfigReg::Level(reg)).entries.is_some();
+        let has_entry = self.slot(ConfigReg::Level(reg)).0.is_some();
         if has_entry || self.config.has_ssbs() == current.has_ssbs() {
-            return;
+            return true;
         }
         let keeps = |ssbs| {
             let mut host = current.fw.host;
             host.ssbs = ssbs;
             promise.broken_by(reg.levels(|| host)).is_empty()
         };
-        if keeps(current.has_ssbs()) && !keeps(self.config.has_ssbs()) {
+        let is_kept = !keeps(current.has_ssbs()) || keeps(self.config.has_ssbs());
+        if !is_kept {
             self.refuse_field(pfr1, SSBS, current.id_reg(pfr1), None);
         }
+        is_kept
     }
 
-    /// Refuses a field of an ID register for a conflict; `from` has the level that is accepted.
+    /// Refuses a field of an ID register for a conflict, too; `from` has the level that is
+    /// accepted.
     #[inline]
     fn refuse_field(&mut self, index: VmIdIndex, field: Field, from: u64, other: Option<u32>) {
         let mask = field.mask();
         let accepted = (self.config.id_reg(index) & !mask) | (from & mask);
         self.config.set_id_reg(index, accepted);
-        if let Some(slot) = self.slot_mut(ConfigReg::Id(index)) {
-            slot.conflict(field, accepted, other);
+        if let Some(answer) = self.answer_mut(ConfigReg::Id(index)) {
+            let before = if answer.refused.is_some() {
+                *answer
+            } else {
+                judge::conflict(ConfigAnswer::ACCEPTED, other)
+            };
+            *answer = ConfigAnswer {
+                bits: before.bits | mask,
+                limit: accepted,
+                ..before
+            };
         }
     }
 
@@ -353,7 +380,7 @@ impl<'a> ConfigWorkspace<'a> {
         let mut accepted = true;
         for entry in entries {
             let answer = match ConfigReg::from_id(entry.id()) {
-                Ok(reg) => self.slot(reg).answer_to(entry.value()),
+                Ok(reg) => self.answer_to(reg, entry.value()),
                 Err(_) => ConfigAnswer::absent(ConfigReason::Unknown),
             };
             let answer = if answer.is_absent() && flags.tolerate_zero && entry.value() == 0 {
@@ -366,19 +393,20 @@ impl<'a> ConfigWorkspace<'a> {
         }
         accepted
     }
-}
 
-impl ConfigSlot {
-    /// Returns the answer to an entry with this value.
+    /// Returns the answer to an entry of a register with this value.
     #[inline]
-    fn answer_to(&self, value: u64) -> ConfigAnswer {
-        let Some(entries) = self.entries else {
-            return self.answer;
+    fn answer_to(&self, reg: ConfigReg, value: u64) -> ConfigAnswer {
+        // There are as many places.
+        let answer = self.answers.get(reg.place());
+        let answer = *answer.unwrap_or(&ConfigAnswer::ACCEPTED);
+        let ConfigSlot(Some(entries)) = *self.slot(reg) else {
+            return answer;
         };
         if entries.low == entries.high
-            || !matches!(self.answer.refused, Some((ConfigReason::Conflict, _)))
+            || !matches!(answer.refused, Some((ConfigReason::Conflict, _)))
         {
-            return self.answer;
+            return answer;
         }
         let (other, index) = if value == entries.low {
             (entries.high, entries.high_index)
@@ -388,12 +416,27 @@ impl ConfigSlot {
         ConfigAnswer {
             bits: value ^ other,
             other: Some(index),
-            ..self.answer
+            ..answer
         }
     }
 }
 
 impl VmConfig {
+    /// Reads all registers of a VM whose configuration is locked, as far as there is room.
+    #[inline]
+    pub fn list<E: ConfigEntry>(vm: &impl ConfigVm, entries: &mut [E]) -> ConfigDone {
+        let mut config = vm.snapshot();
+        let mut count: usize = 0;
+        let mut room = entries.iter_mut();
+        for reading in config.read(vm) {
+            if let Some(entry) = room.next() {
+                entry.fill(reading);
+            }
+            count = count.saturating_add(1);
+        }
+        ConfigDone::Listed(count)
+    }
+
     /// Returns the value of a register that is not missing.
     #[inline]
     fn read_one(&self, host: &impl ConfigHost, reg: ConfigReg) -> u64 {
@@ -405,7 +448,7 @@ impl ConfigOp {
     /// Serves a request, on a VM whose configuration is locked.
     ///
     /// There is one decision for [`ConfigOp::Check`] and [`ConfigOp::Set`]; only the latter
-    /// commits.
+    /// commits. [`ConfigOp::Get`] is [`VmConfig::list`], which needs no workspace.
     #[inline]
     pub fn run<E: ConfigEntry>(
         self,
@@ -414,10 +457,10 @@ impl ConfigOp {
         entries: &mut [E],
         workspace: &mut ConfigWorkspace<'_>,
     ) -> ConfigDone {
-        let mut current = vm.snapshot();
         if self == Self::Get {
-            return list(&mut current, vm, entries);
+            return VmConfig::list(vm, entries);
         }
+        let current = vm.snapshot();
         match workspace.decide(&current, vm, flags, entries) {
             None => ConfigDone::Refused,
             Some(config) => {
@@ -429,22 +472,4 @@ impl ConfigOp {
             }
         }
     }
-}
-
-/// Reads all registers, as far as there is room.
-#[inline]
-fn list<E: ConfigEntry>(
-    config: &mut VmConfig,
-    host: &impl ConfigHost,
-    entries: &mut [E],
-) -> ConfigDone {
-    let mut count: usize = 0;
-    let mut room = entries.iter_mut();
-    for reading in config.read(host) {
-        if let Some(entry) = room.next() {
-            entry.fill(reading);
-        }
-        count = count.saturating_add(1);
-    }
-    ConfigDone::Listed(count)
 }

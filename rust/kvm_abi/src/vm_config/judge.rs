@@ -49,10 +49,8 @@ pub(super) fn missing(
     let not_ready = ConfigAnswer::refused(ConfigReason::NotReady, 0, 0);
     match reg {
         ConfigReg::Id(_) if !config.is_ready() => Some(not_ready),
-        ConfigReg::Id(index) => match host.id_reg(index, config.id_reg(index)) {
-            Some(_) => None,
-            None => Some(ConfigAnswer::absent(ConfigReason::Unknown)),
-        },
+        ConfigReg::Id(index) if host.id_visibility(index).is_some() => None,
+        ConfigReg::Id(_) => Some(ConfigAnswer::absent(ConfigReason::Unknown)),
         ConfigReg::Fw(reg) if !config.is_ready() && VmReg::Fw(reg).needs_features() => {
             Some(not_ready)
         }

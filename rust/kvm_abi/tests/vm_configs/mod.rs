@@ -19,6 +19,8 @@ use kvm_abi::{
     ConfigSlot,
     ConfigVm,
     ConfigWorkspace, //
+    FeatureBitmap,
+    FeatureLevelReg,
     FwReg,
     HostWorkarounds,
     IdVisibility,
@@ -232,12 +234,13 @@ impl Vm {
 
     fn serve(&self, op: ConfigOp, flags: ConfigFlags, entries: &mut [Entry]) -> ConfigDone {
         let mut slots = [ConfigSlot::EMPTY; ConfigReg::PLACES];
+        let mut answers = [ConfigAnswer::ACCEPTED; ConfigReg::PLACES];
         let mut config = self.snapshot();
         op.run(
             self,
             flags,
             entries,
-            &mut ConfigWorkspace::new(&mut slots, &mut config),
+            &mut ConfigWorkspace::new(&mut slots, &mut answers, &mut config),
         )
     }
 
@@ -299,6 +302,10 @@ impl Vm {
 impl ConfigHost for Vm {
     type IdReg<'a> = State;
 
+    fn id_visibility(&self, index: VmIdIndex) -> Option<IdVisibility> {
+        Some(self.id_regs[index.get()].as_ref()?.visibility)
+    }
+
     fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<State> {
         self.asked.set(self.asked.get() + 1);
         let state = self.id_regs[index.get()].clone()?;
@@ -343,3 +350,31 @@ pub(crate) const FEATURES: [VcpuFeatures; 3] = [
     VcpuFeatures::Known { psci_0_2: false },
     VcpuFeatures::Unknown,
 ];
+
+/// `ID_AA64PFR1_EL1.SSBS` of a host that has it.
+pub(crate) const SSBS: u64 = 0x20;
+
+pub(crate) fn wa2() -> u64 {
+    FwReg::Workaround2.id()
+}
+
+pub(crate) fn levels() -> u64 {
+    FeatureLevelReg::WORKAROUNDS.id()
+}
+
+pub(crate) fn iidr() -> u64 {
+    ConfigReg::GicIidr.id()
+}
+
+pub(crate) fn bmap(map: FeatureBitmap) -> u64 {
+    FwReg::Bitmap(map).id()
+}
+
+pub(crate) fn refusal(reason: ConfigReason, reject: Reject, bits: u64, limit: u64) -> ConfigAnswer {
+    ConfigAnswer {
+        refused: Some((reason, reject)),
+        bits,
+        limit,
+        other: None,
+    }
+}

@@ -134,12 +134,10 @@ impl Request {
         // CAST: Widens.
         let n = self.0.n as usize;
         let mut entries = empty_entries(n)?;
-        let mut reader = self.place(n).reader();
-        for entry in entries.iter_mut() {
-            *entry = reader.read()?;
-            if entry.0.reserved != [0; 2] {
-                return Err(EINVAL.into());
-            }
+        let bytes = entries.as_mut_slice().as_bytes_mut();
+        self.place(n).reader().read_slice(bytes)?;
+        if entries.iter().any(|entry| entry.0.reserved != [0; 2]) {
+            return Err(EINVAL.into());
         }
         Ok(entries)
     }
@@ -154,26 +152,32 @@ impl Request {
     /// Writes entries to userspace.
     fn write(&self, entries: &[Entry]) -> Result {
         let mut writer = self.place(entries.len()).writer();
-        for entry in entries {
-            writer.write(entry)?;
-        }
-        Ok(())
+        Ok(writer.write_slice(entries.as_bytes())?)
     }
+}
+
+#[inline]
+fn fill<T: Clone>(value: T, n: usize) -> Result<KVVec<T>> {
+    Ok(KVVec::from_elem(value, n, GFP_KERNEL_ACCOUNT).map_err(Error::from)?)
 }
 
 #[inline(never)]
 fn empty_entries(n: usize) -> Result<KVVec<Entry>> {
-    Ok(KVVec::from_elem(Entry::default(), n, GFP_KERNEL_ACCOUNT).map_err(Error::from)?)
+    fill(Entry::default(), n)
 }
 
-/// Serves a request, with the memory for a decision.
+/// Serves a request, with the memory for a decision, if there is one.
 fn run(vm: &Vm, op: ConfigOp, flags: ConfigFlags, entries: &mut [Entry]) -> Result<ConfigDone> {
-    let mut slots = KVVec::from_elem(ConfigSlot::EMPTY, ConfigReg::PLACES, GFP_KERNEL_ACCOUNT)
-        .map_err(Error::from)?;
-    // It has as many as it was made with.
+    if op == ConfigOp::Get {
+        return Ok(VmConfig::list(&LockedVm::lock(vm)?, entries));
+    }
+    let mut slots = fill(ConfigSlot::EMPTY, ConfigReg::PLACES)?;
+    let mut answers = fill(ConfigAnswer::ACCEPTED, ConfigReg::PLACES)?;
+    // They have as many as they were made with.
     let slots = slots.as_mut_slice().try_into().map_err(|_| NoRoom)?;
+    let answers = answers.as_mut_slice().try_into().map_err(|_| NoRoom)?;
     let mut config = KBox::new(VmConfig::empty(), GFP_KERNEL_ACCOUNT).map_err(Error::from)?;
-    let mut workspace = ConfigWorkspace::new(slots, &mut config);
+    let mut workspace = ConfigWorkspace::new(slots, answers, &mut config);
     Ok(op.run(&LockedVm::lock(vm)?, flags, entries, &mut workspace))
 }
 
@@ -211,11 +215,11 @@ fn serve(vm: &Vm, argp: UserPtr) -> Result {
 /// Reads, checks or sets the configuration of a VM for userspace.
 ///
 /// Returns 0, or the first of: `-EFAULT` if the request cannot be read; `-EINVAL` if one of its
-/// fields has no meaning; `-E2BIG` if there are more than 4096 entries; `-EFAULT` or `-EINVAL` if
-/// an entry cannot be read and written, or has a reserved word that is not zero; `-ENOMEM`;
-/// `-EBUSY` if a vCPU is in use. To get it, also `-E2BIG` if there is too little room, after
-/// writing how much it needs. To check or set it, also `-ERANGE` if the set is refused, after
-/// writing the answers; then nothing has changed.
+/// fields has no meaning; `-E2BIG` if there are more than 4096 entries; `-EFAULT` if an entry cannot
+/// be read; `-EINVAL` if one has a reserved word that is not zero; `-EFAULT` if an answer cannot be
+/// written; `-ENOMEM`, also before the entries are read; `-EBUSY` if a vCPU is in use. To get it,
+/// also `-E2BIG` if there is too little room, after writing how much it needs. To check or set it,
+/// also `-ERANGE` if the set is refused, after writing the answers; then nothing has changed.
 ///
 /// # Safety
 ///

@@ -10,15 +10,17 @@
  *	once:N		on one of them, if the list shows them to be the VM's
  *	vm_fd:N		on the VM's file descriptor
  *
- * The latter two need a VM that has opted in, which only the mode rust allows.
- * They come last, in this program and in a boot: once a VM has opted in, every
- * access to registers, of any VM, checks for that.
+ * The latter two need a VM that has opted in, and so does config/, the whole
+ * configuration of a VM: see abi/bench/config.h. They come last, in this program
+ * and in a boot: once a VM has opted in, every access to registers, of any VM,
+ * checks for that.
  *
  * The VMs have no memory and no GIC, as neither matters here. See
  * abi/bench/measure.h for the method and the output.
  */
 #include <asm/kvm_migration.h>
 
+#include "abi/bench/config.h"
 #include "abi/bench/ioctl.h"
 #include "abi/bench/measure.h"
 #include "abi/fw_reg.h"
@@ -371,6 +373,27 @@ static void bench_moves(enum asker who)
 	}
 }
 
+static void bench_whole_config(void)
+{
+	static const char * const paths[] = {
+		"config/GET", "config/GET:one_by_one", "config/CHECK", "config/SET",
+		"config/SET:one_by_one", "config/SET:changed",
+		"config/SET:changed:one_by_one",
+	};
+	bool wanted = false;
+	struct bare_vm vm;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(paths); i++)
+		wanted |= can_move(paths[i], VM_FD, 1);
+	if (!wanted)
+		return;
+
+	vm = __bare_vm_create(1, BIT(OPT_IN_VM_CONFIG) | BIT(OPT_IN_LEVELS));
+	bench_config(vm.fd, vm.vcpu_fd[0]);
+	bare_vm_free(&vm);
+}
+
 static void block(void)
 {
 	bench_create();
@@ -381,6 +404,7 @@ static void opt_in_block(void)
 {
 	bench_moves(ONE_VCPU);
 	bench_moves(VM_FD);
+	bench_whole_config();
 }
 
 int main(int argc, char *argv[])

@@ -9,6 +9,8 @@
  *
  * - a write that races with the first run is accepted or EBUSY, and the value
  *   accepted last is what the guest always sees, from its first call on;
+ * - a configuration that is set as a whole is read, and seen by the guest, as a
+ *   whole;
  * - a range of the filter is in force if, and only if, it was accepted;
  * - a vCPU that is turned on begins once for each CPU_ON that was successful,
  *   with the entry point and the context id of that call;
@@ -17,12 +19,14 @@
  *	-t SECONDS	how long to run, 4 by default
  *	-s SEED		of the threads' decisions, a new one by default
  */
+#include <asm/kvm_migration.h>
 #include <getopt.h>
 #include <time.h>
 
 #include "abi/cases.h"
 #include "abi/flip.h"
 #include "abi/seed.h"
+#include "abi/stress/config.h"
 #include "abi/stress/first_run.h"
 #include "abi/stress/storm.h"
 #include "abi/stress/thread.h"
@@ -51,6 +55,12 @@ static void repeat_storms(void *unused)
 		stress_storm(100 + stress_random(500));
 }
 
+static void repeat_configs(void *unused)
+{
+	while (!stress_get_flag(&stop))
+		stress_config();
+}
+
 static void flip(void *unused)
 {
 	while (!stress_get_flag(&stop)) {
@@ -63,30 +73,37 @@ static void flip(void *unused)
 	}
 }
 
+/* Whether VMs can have a configuration that is set as a whole */
+static bool can_opt_in;
+
 static bool all_seen(void)
 {
 	return stress_seen.frozen > 1 && stress_seen.begun > 1 &&
 	       stress_seen.busy && stress_seen.filter_cut &&
-	       (!abi_present() || stress_seen.opted_in);
+	       (!abi_present() || stress_seen.opted_in) &&
+	       (!can_opt_in || stress_config_seen());
 }
 
 static void run_all(int unused)
 {
-	struct stress_thread *threads[4];
+	struct stress_thread *threads[5];
 	u32 first = seed ^ seed >> 32;
 	unsigned int s;
-	int i;
+	int i, nr = 4;
 
 	threads[0] = stress_start("first runs", first, repeat_first_runs, NULL);
 	threads[1] = stress_start("first runs", first + 1, repeat_first_runs,
 				  NULL);
 	threads[2] = stress_start("storms", first + 2, repeat_storms, NULL);
 	threads[3] = stress_start("switch", first + 3, flip, NULL);
+	if (can_opt_in)
+		threads[nr++] = stress_start("configurations", first + 4,
+					     repeat_configs, NULL);
 
 	for (s = 0; s < seconds || (s < LIMIT_S && !all_seen()); s++)
 		sleep(1);
 	stress_set_flag(&stop);
-	for (i = 0; i < ARRAY_SIZE(threads); i++)
+	for (i = 0; i < nr; i++)
 		stress_join(threads[i]);
 
 	ksft_print_msg("%lu VMs, %lu first runs, %lu vCPUs turned on, %lu writes, %u flips\n",
@@ -95,6 +112,7 @@ static void run_all(int unused)
 	ksft_print_msg("first runs stopped %lu writers and %lu filters, %lu opt-ins\n",
 		       stress_seen.busy, stress_seen.filter_cut,
 		       stress_seen.opted_in);
+	stress_config_print();
 }
 
 /* All races that the test is about have taken place. */
@@ -136,6 +154,7 @@ int main(int argc, char *argv[])
 		       seed);
 
 	abi_begin();
+	can_opt_in = kvm_has_cap(KVM_CAP_ARM_MIGRATION);
 	stress_start_watching();
 
 	test_set_plan(ARRAY_SIZE(cases));

@@ -4,17 +4,19 @@
  * memory: those that need memory return ENOMEM and have no effect, and succeed
  * when there is memory again.
  *
- * Registers, lists and masks need no memory, in C and in Rust. Only the SMCCC
- * filter does: ranges are added to it in an order that splits the nodes of its
- * tree. For each range all allocations fail, then all but the first, and so on.
- * A range fails equally often in all modes. And VMs are made that opt in to
- * everything, while each of their allocations fails once.
+ * Registers, lists and masks need no memory, in C and in Rust. The SMCCC filter
+ * does: ranges are added to it in an order that splits the nodes of its tree. For
+ * each range all allocations fail, then all but the first, and so on. A range fails
+ * equally often in all modes. So does KVM_ARM_VM_CONFIG, whose allocations fail one
+ * by one. And VMs are made that opt in to everything, while each of their
+ * allocations fails once.
  */
 #include <linux/arm-smccc.h>
 #include <linux/psci.h>
 
 #include "abi/cases.h"
 #include "abi/fault/call.h"
+#include "abi/fault/config.h"
 #include "abi/fault/inject.h"
 #include "abi/fault/leak.h"
 #include "abi/fault/life.h"
@@ -43,7 +45,7 @@ static void check_no_memory(int kind)
 			if (c->begin)
 				c->begin(c);
 			/* The filter needs memory. */
-			if (c->once)
+			if (c->once || c->allocates)
 				continue;
 
 			memcpy(user_mem, c->in, c->in_size);
@@ -298,6 +300,8 @@ static const struct test_case cases[] = {
 	  check_first_range, true },
 	{ "filter, first range: ENOMEM, and it is added later",
 	  check_first_range, false },
+	{ "configuration: GET, CHECK, SET: ENOMEM, and it is as before",
+	  fault_check_config_memory, INJECT_SLAB },
 	{ "VMs: each allocation fails once, then they work",
 	  check_life, INJECT_SLAB },
 	{ "VMs: each allocation of pages fails once, then they work",

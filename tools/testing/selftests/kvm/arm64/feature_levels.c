@@ -151,7 +151,7 @@ static void check_guest(int field)
 		level = level_of[level_bits(vcpu_get_reg(vcpus[0], LEVEL_REG_0), field)];
 		fw_expect_x0(vcpus[0], ARM_SMCCC_ARCH_FEATURES_FUNC_ID,
 			     fw_workaround_fn[level_fields[field].nr],
-			     level_told(field, level));
+			     level_answer(field, level));
 		kvm_vm_free(vm);
 	}
 }

@@ -4,7 +4,7 @@
  *
  * A register's limit is what it reads in a new VM. A write is accepted if every
  * field holds the limit or a value that can safely replace it, according to the
- * table id_fields[] for each field that KVM knows; and if all other bits
+ * table of abi/id_field_table.h for each field that KVM knows; and if all other bits
  * are those of the limit, whether or not they are in the register's mask of
  * KVM_ARM_GET_REG_WRITABLE_MASKS. Any other write is EINVAL, and has no effect.
  *
@@ -14,143 +14,10 @@
 #include <errno.h>
 
 #include "abi/cases.h"
+#include "abi/id_field_table.h"
 #include "abi/id_reg.h"
 #include "abi/one_reg.h"
 #include "processor.h"
-
-enum rule {
-	/* Any value up to the limit, as an unsigned or a signed number. */
-	LOWER,
-	LOWER_SIGNED,
-	/* Any value from the limit up. */
-	HIGHER,
-	/* Only the limit and ->value. */
-	EXACT,
-	/* LOWER, but not below ->value. */
-	LOWER_FROM,
-	/* LOWER, but 0 or not below ->value; 0xf is taken for 0. */
-	LOWER_PMU,
-	/* EXACT, but 0 and 1 are refused even if that is the limit. */
-	CTR_L1IP,
-};
-
-/* Fields of one width in one register that follow one rule. */
-static const struct id_fields {
-	u32 reg;
-	enum rule rule;
-	int width;
-	u64 fields;
-	u64 value;
-} id_fields[] = {
-	/* AArch32: CRm 1 to 3 */
-	{ SYS_ID_PFR0_EL1, LOWER, 4,
-	  ID_PFR0_EL1_DIT | ID_PFR0_EL1_CSV2 |
-	  GENMASK(15, 0) }, /* State3 to State0 */
-	{ SYS_ID_PFR1_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_DFR0_EL1, LOWER_PMU, 4, GENMASK(27, 24), 3 }, /* PerfMon */
-	/* MProfDbg, MMapTrc, CopTrc, MMapDbg, CopSDbg */
-	{ SYS_ID_DFR0_EL1, LOWER, 4, GENMASK(23, 4) },
-	{ SYS_ID_DFR0_EL1, LOWER_FROM, 4, GENMASK(3, 0), 6 }, /* CopDbg */
-	/* InnerShr, OuterShr: 0xf, not shareable, is less than 0 */
-	{ SYS_ID_MMFR0_EL1, LOWER_SIGNED, 4, GENMASK(31, 28) | GENMASK(11, 8) },
-	{ SYS_ID_MMFR0_EL1, LOWER, 4, GENMASK(27, 12) | GENMASK(7, 0) },
-	{ SYS_ID_MMFR1_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_MMFR2_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_MMFR3_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_ISAR0_EL1, LOWER, 4, GENMASK(27, 0) },
-	{ SYS_ID_ISAR1_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_ISAR2_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_ISAR3_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_ISAR4_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_ID_ISAR5_EL1, LOWER, 4,
-	  ID_ISAR5_EL1_RDM | ID_ISAR5_EL1_CRC32 | ID_ISAR5_EL1_SHA2 |
-	  ID_ISAR5_EL1_SHA1 | ID_ISAR5_EL1_AES | ID_ISAR5_EL1_SEVL },
-	{ SYS_ID_MMFR4_EL1, LOWER, 4, GENMASK(31, 4) },
-	{ SYS_ID_MMFR4_EL1, HIGHER, 4, GENMASK(3, 0) }, /* SpecSEI */
-	{ SYS_ID_ISAR6_EL1, LOWER, 4, GENMASK(27, 0) },
-	{ SYS_MVFR0_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_MVFR1_EL1, LOWER, 4, GENMASK(31, 0) },
-	{ SYS_MVFR2_EL1, LOWER, 4, GENMASK(7, 0) },
-	{ SYS_ID_PFR2_EL1, LOWER, 4, ID_PFR2_EL1_SSBS | ID_PFR2_EL1_CSV3 },
-	{ SYS_ID_MMFR5_EL1, LOWER, 4, ID_MMFR5_EL1_ETS },
-
-	/* CRm 4 */
-	{ SYS_ID_AA64PFR0_EL1, LOWER, 4,
-	  ID_AA64PFR0_EL1_CSV3 | ID_AA64PFR0_EL1_CSV2 | ID_AA64PFR0_EL1_DIT |
-	  ID_AA64PFR0_EL1_SEL2 | ID_AA64PFR0_EL1_RAS | ID_AA64PFR0_EL1_GIC |
-	  ID_AA64PFR0_EL1_EL3 | ID_AA64PFR0_EL1_EL2 },
-	{ SYS_ID_AA64PFR0_EL1, LOWER_FROM, 4,
-	  ID_AA64PFR0_EL1_EL1 | ID_AA64PFR0_EL1_EL0, 1 },
-	{ SYS_ID_AA64PFR1_EL1, LOWER, 4,
-	  ID_AA64PFR1_EL1_DF2 | ID_AA64PFR1_EL1_RAS_frac |
-	  ID_AA64PFR1_EL1_SSBS | ID_AA64PFR1_EL1_BT },
-	{ SYS_ID_AA64PFR2_EL1, LOWER, 4,
-	  ID_AA64PFR2_EL1_FPMR | ID_AA64PFR2_EL1_GCIE |
-	  ID_AA64PFR2_EL1_MTEFAR | ID_AA64PFR2_EL1_MTESTOREONLY },
-	{ SYS_ID_AA64ZFR0_EL1, LOWER, 4, ~ID_AA64ZFR0_EL1_RES0 },
-	{ SYS_ID_AA64FPFR0_EL1, EXACT, 1, ~ID_AA64FPFR0_EL1_RES0, 0 },
-
-	/* CRm 5 */
-	/* DoubleLock: 0 is implemented, 0xf is not */
-	{ SYS_ID_AA64DFR0_EL1, LOWER_SIGNED, 4, GENMASK(39, 36) },
-	{ SYS_ID_AA64DFR0_EL1, LOWER, 4, GENMASK(23, 20) }, /* WRPs */
-	{ SYS_ID_AA64DFR0_EL1, LOWER_PMU, 4, GENMASK(11, 8), 0 }, /* PMUVer */
-	{ SYS_ID_AA64DFR0_EL1, LOWER_FROM, 4, GENMASK(3, 0), 6 }, /* DebugVer */
-
-	/* CRm 6 */
-	{ SYS_ID_AA64ISAR0_EL1, LOWER, 4, ~ID_AA64ISAR0_EL1_RES0 },
-	{ SYS_ID_AA64ISAR1_EL1, LOWER, 4,
-	  ID_AA64ISAR1_EL1_LS64 | ID_AA64ISAR1_EL1_XS |
-	  ID_AA64ISAR1_EL1_I8MM | ID_AA64ISAR1_EL1_DGH |
-	  ID_AA64ISAR1_EL1_BF16 | ID_AA64ISAR1_EL1_SPECRES |
-	  ID_AA64ISAR1_EL1_SB | ID_AA64ISAR1_EL1_FRINTTS |
-	  ID_AA64ISAR1_EL1_LRCPC | ID_AA64ISAR1_EL1_FCMA |
-	  ID_AA64ISAR1_EL1_JSCVT | ID_AA64ISAR1_EL1_DPB },
-	{ SYS_ID_AA64ISAR2_EL1, LOWER, 4,
-	  ID_AA64ISAR2_EL1_ATS1A | ID_AA64ISAR2_EL1_LUT |
-	  ID_AA64ISAR2_EL1_CSSC | ID_AA64ISAR2_EL1_RPRFM |
-	  ID_AA64ISAR2_EL1_CLRBHB | ID_AA64ISAR2_EL1_BC |
-	  ID_AA64ISAR2_EL1_MOPS | ID_AA64ISAR2_EL1_RPRES |
-	  ID_AA64ISAR2_EL1_WFxT },
-	{ SYS_ID_AA64ISAR3_EL1, LOWER, 4,
-	  ID_AA64ISAR3_EL1_FPRCVT | ID_AA64ISAR3_EL1_LSUI |
-	  ID_AA64ISAR3_EL1_LSFE | ID_AA64ISAR3_EL1_FAMINMAX },
-
-	/* CRm 7 */
-	{ SYS_ID_AA64MMFR0_EL1, LOWER, 4,
-	  ID_AA64MMFR0_EL1_ECV | ID_AA64MMFR0_EL1_FGT |
-	  ID_AA64MMFR0_EL1_EXS | ID_AA64MMFR0_EL1_TGRAN16 |
-	  ID_AA64MMFR0_EL1_BIGENDEL0 | ID_AA64MMFR0_EL1_SNSMEM |
-	  ID_AA64MMFR0_EL1_BIGEND | ID_AA64MMFR0_EL1_PARANGE },
-	{ SYS_ID_AA64MMFR0_EL1, LOWER_SIGNED, 4,
-	  ID_AA64MMFR0_EL1_TGRAN4 | ID_AA64MMFR0_EL1_TGRAN64 },
-	{ SYS_ID_AA64MMFR0_EL1, EXACT, 4,
-	  ID_AA64MMFR0_EL1_TGRAN4_2 | ID_AA64MMFR0_EL1_TGRAN64_2 |
-	  ID_AA64MMFR0_EL1_TGRAN16_2, 1 },
-	{ SYS_ID_AA64MMFR1_EL1, LOWER, 4,
-	  ID_AA64MMFR1_EL1_ECBHB | ID_AA64MMFR1_EL1_TIDCP1 |
-	  ID_AA64MMFR1_EL1_AFP | ID_AA64MMFR1_EL1_HCX |
-	  ID_AA64MMFR1_EL1_ETS | ID_AA64MMFR1_EL1_TWED |
-	  ID_AA64MMFR1_EL1_PAN | ID_AA64MMFR1_EL1_LO |
-	  ID_AA64MMFR1_EL1_HPDS | ID_AA64MMFR1_EL1_HAFDBS },
-	{ SYS_ID_AA64MMFR1_EL1, HIGHER, 4, GENMASK(27, 24) }, /* SpecSEI */
-	{ SYS_ID_AA64MMFR2_EL1, LOWER, 4,
-	  ID_AA64MMFR2_EL1_E0PD | ID_AA64MMFR2_EL1_BBM |
-	  ID_AA64MMFR2_EL1_TTL | ID_AA64MMFR2_EL1_AT | ID_AA64MMFR2_EL1_ST |
-	  GENMASK(19, 16) |	/* VARange */
-	  ID_AA64MMFR2_EL1_IESB | ID_AA64MMFR2_EL1_LSM |
-	  ID_AA64MMFR2_EL1_UAO | ID_AA64MMFR2_EL1_CnP },
-	{ SYS_ID_AA64MMFR3_EL1, LOWER, 4,
-	  ID_AA64MMFR3_EL1_S1POE | ID_AA64MMFR3_EL1_S1PIE |
-	  ID_AA64MMFR3_EL1_SCTLRX | ID_AA64MMFR3_EL1_TCRX },
-	{ SYS_ID_AA64MMFR4_EL1, LOWER, 4, ID_AA64MMFR4_EL1_NV_frac },
-
-	/* The granules CWG and ERG, safe if higher or 0, are not writable. */
-	{ SYS_CTR_EL0, LOWER, 1, CTR_EL0_DIC | CTR_EL0_IDC },
-	{ SYS_CTR_EL0, LOWER, 4, GENMASK(19, 16) }, /* DminLine */
-	{ SYS_CTR_EL0, CTR_L1IP, 2, GENMASK(15, 14), 2 }, /* L1Ip: VIPT */
-	{ SYS_CTR_EL0, LOWER, 4, GENMASK(3, 0) }, /* IminLine */
-};
 
 /* Two vCPUs, and their state in a new VM: the limits of the registers. */
 struct pair {

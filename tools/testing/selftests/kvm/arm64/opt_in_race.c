@@ -26,6 +26,9 @@
 #define NR_DELAYS	8
 #define DELAY_US	50
 
+/* Creations that fail, while the VM opts in as often as it can */
+#define NR_CREATIONS	300
+
 static struct {
 	int fd;
 	pthread_barrier_t start;
@@ -155,6 +158,74 @@ static void check_create_in_vain(int unused)
 	}
 }
 
+static struct {
+	bool started, stop;
+	unsigned int served, refused;
+} loop;
+
+/* Ask for the same again and again, on another CPU. */
+static void *enable_always(void *unused)
+{
+	pin_self_to_cpu(1);
+	WRITE_ONCE(loop.started, true);
+	while (!READ_ONCE(loop.stop)) {
+		loop.refused += !!opt_in_enable(other.fd, BIT(other.part));
+		loop.served++;
+	}
+	return NULL;
+}
+
+/*
+ * While a vCPU is being created, it counts, and kvm->lock is held: many requests
+ * begin in that time. Each of them has to wait for what becomes of the vCPU.
+ */
+static void check_creating_always(int unused)
+{
+	struct rlimit limit, none;
+	struct kvm_vm *vm;
+	pthread_t thread;
+	cpu_set_t cpus;
+	int i, part, fd;
+
+	TEST_ASSERT(!sched_getaffinity(0, sizeof(cpus), &cpus), "sched_getaffinity()");
+	if (!CPU_ISSET(0, &cpus) || !CPU_ISSET(1, &cpus)) {
+		test_skip("it takes two CPUs");
+		return;
+	}
+
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none = (struct rlimit) { 0, limit.rlim_max };
+	pin_self_to_cpu(0);
+	for (part = 0; part < ARRAY_SIZE(parts); part++) {
+		vm = vm_create_barebones();
+		other.fd = vm->fd;
+		other.part = parts[part];
+		memset(&loop, 0, sizeof(loop));
+		kvm_pthread_create(&thread, NULL, enable_always, NULL);
+		while (!READ_ONCE(loop.started))
+			;
+
+		setrlimit(RLIMIT_NOFILE, &none);
+		for (i = 0; i < NR_CREATIONS; i++) {
+			fd = __vm_ioctl(vm, KVM_CREATE_VCPU, NULL);
+			test_expect(fd < 0 && errno == EMFILE,
+				    "KVM_CREATE_VCPU: %d", fd);
+		}
+		setrlimit(RLIMIT_NOFILE, &limit);
+		WRITE_ONCE(loop.stop, true);
+		kvm_pthread_join(thread, NULL);
+
+		test_expect(!loop.refused, "%s: %u of %u are refused",
+			    opt_in_names[other.part], loop.refused, loop.served);
+		test_expect(loop.served, "%s: none was served",
+			    opt_in_names[other.part]);
+		ksft_print_msg("%u requests beside %u creations\n", loop.served,
+			       NR_CREATIONS);
+		kvm_vm_free(vm);
+	}
+	sched_setaffinity(0, sizeof(cpus), &cpus);
+}
+
 /* ---- Another KVM_ENABLE_CAP ---- */
 
 static void check_enable_cap(int unused)
@@ -220,6 +291,8 @@ static const struct test_case cases[] = {
 	  check_create_vcpu },
 	{ "against KVM_CREATE_VCPU that fails: accepted",
 	  check_create_in_vain },
+	{ "against KVM_CREATE_VCPU that always fails: always accepted",
+	  check_creating_always },
 	{ "against another KVM_ENABLE_CAP: the VM has both",
 	  check_enable_cap },
 	{ "against close(): served or EBADF, and no VM is left", check_close },

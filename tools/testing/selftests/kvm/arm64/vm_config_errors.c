@@ -6,8 +6,9 @@
  *	the request cannot be read				EFAULT
  *	op, a flag, the size of an entry, a reserved word	EINVAL
  *	more than 4096 entries					E2BIG
- *	an entry cannot be read or written			EFAULT
+ *	an entry cannot be read					EFAULT
  *	a reserved word of an entry				EINVAL
+ *	an answer cannot be written				EFAULT
  *	GET: less room than there are registers			E2BIG
  *
  * The memory of a set that is accepted is written before anything changes, so a set
@@ -234,6 +235,40 @@ static void check_reserved(int op)
 	}
 }
 
+/* All entries are read before their reserved words, and answers are written after. */
+static void check_order(int op)
+{
+	struct kvm_arm_vm_config_entry bad = good_entry;
+	struct kvm_arm_vm_config_entry *last = (void *)(user_hole - sizeof(bad));
+	struct kvm_arm_vm_config r = good(op);
+
+	bad.reserved[0] = 1;
+	*last = bad;
+	r.n = 2;
+	r.entries = (u64)last;
+	expect(&r, EFAULT, "a reserved word, and an entry that cannot be read");
+
+	r = good(op);
+	user_mem_set_read_only(&bad, sizeof(bad));
+	r.entries = (u64)user_read_only;
+	expect(&r, EINVAL, "a reserved word, and an answer that cannot be written");
+}
+
+/* The number of registers is the only word of a request that is written. */
+static void check_read_only_request(int unused)
+{
+	struct kvm_arm_vm_config r = good(KVM_ARM_VM_CONFIG_CHECK);
+	int ret;
+
+	user_mem_set_read_only(&r, sizeof(r));
+	ret = config_request(vm->fd, (void *)user_read_only);
+	test_expect(!ret, "CHECK: %s", strerror(ret));
+	r = good(KVM_ARM_VM_CONFIG_GET);
+	user_mem_set_read_only(&r, sizeof(r));
+	ret = config_request(vm->fd, (void *)user_read_only);
+	test_expect(ret == EFAULT, "GET: %s", strerror(ret));
+}
+
 /* What an answer has of its own is not looked at. */
 static void check_outputs(int unused)
 {
@@ -267,7 +302,7 @@ static const struct test_case cases[] = {
 	  check_no_entries, KVM_ARM_VM_CONFIG_CHECK },
 	{ "SET: no entries are accepted",
 	  check_no_entries, KVM_ARM_VM_CONFIG_SET },
-	{ "GET: too little room is E2BIG, and n is told", check_room },
+	{ "GET: too little room is E2BIG, and n is the number of registers", check_room },
 	{ "pointer: to a request that cannot be read, EFAULT", check_bad_request },
 	{ "GET: entries that cannot be accessed are EFAULT",
 	  check_bad_entries, KVM_ARM_VM_CONFIG_GET },
@@ -287,14 +322,18 @@ static const struct test_case cases[] = {
 	  check_reserved, KVM_ARM_VM_CONFIG_CHECK },
 	{ "SET: a reserved word of an entry is EINVAL",
 	  check_reserved, KVM_ARM_VM_CONFIG_SET },
+	{ "CHECK: EFAULT to read, EINVAL, EFAULT to write, in this order",
+	  check_order, KVM_ARM_VM_CONFIG_CHECK },
+	{ "SET: EFAULT to read, EINVAL, EFAULT to write, in this order",
+	  check_order, KVM_ARM_VM_CONFIG_SET },
+	{ "a request that cannot be written is EFAULT for GET alone",
+	  check_read_only_request },
 	{ "CHECK: what an entry has of its answer makes no difference",
 	  check_outputs },
 };
 
 int main(void)
 {
-	int i;
-
 	opt_in_require();
 	test_disable_default_vgic();
 
@@ -302,10 +341,7 @@ int main(void)
 	test_set_plan(ARRAY_SIZE(cases));
 
 	user_mem_create(4);
-	vm = vm_create(2);
-	opt_in(vm, BIT(OPT_IN_VM_CONFIG));
-	for (i = 0; i < 2; i++)
-		vcpus[i] = id_vcpu_add(vm, i, BIT(KVM_ARM_VCPU_PSCI_0_2));
+	vm = config_vm_create(BIT(KVM_ARM_VCPU_PSCI_0_2), vcpus);
 	before = config_get(vm->fd);
 
 	test_run_cases(cases, ARRAY_SIZE(cases));

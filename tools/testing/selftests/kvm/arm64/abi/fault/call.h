@@ -37,6 +37,7 @@
  * @now: bytes of the same size that restore the state after a success
  * @want: the result if nothing is wrong
  * @once: it succeeds once, then it returns EEXIST
+ * @allocates: it needs memory of the kernel
  * @more_in_rust: further copies that can be made to fail in the mode rust
  * @begin: make a new VM, or prepare what else depends on the mode
  * @check: check that nothing has changed
@@ -59,6 +60,7 @@ struct fault_call {
 	u8 now[FAULT_MAX_IN];
 	int want;
 	bool once;
+	bool allocates;
 	int more_in_rust;
 	void (*begin)(struct fault_call *c);
 	void (*check)(const struct fault_call *c);

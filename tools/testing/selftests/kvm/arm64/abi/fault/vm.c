@@ -11,6 +11,7 @@
 #include "abi/vgic_v2.h"
 #include "abi/vm_reg.h"
 #include "call.h"
+#include "config.h"
 #include "gic.h"
 #include "processor.h"
 #include "vm.h"
@@ -61,12 +62,15 @@ void fault_add_opted(void)
 	fault_add_masks("VM, opted in", vm->fd, KVM_ARM_FW_RANGE,
 			KVM_ARM_FW_RANGE_SIZE);
 	fault_add_vm_structs("VM, opted in", vm->fd, KVM_ARM_FW_RANGE);
+	fault_add_config("VM, opted in", vm->fd);
+	fault_add_config_list("VM, opted in");
 
 	fault_add_fw_regs("vCPU, opted in", vcpu->fd, 0);
 	fault_add_levels("vCPU, opted in", vcpu->fd, 0);
 	/* The scopes are added to the ids of system registers at the end. */
 	fault_add_list("vCPU, opted in", vcpu->fd, KVM_REG_ARM_SCOPE_VM);
 	fault_add_structs("vCPU, opted in", vcpu->fd);
+	fault_add_config("vCPU, opted in", vcpu->fd);
 	fault_add_fw_regs("vCPU, scope", vcpu->fd, KVM_REG_ARM_SCOPE_VM);
 	fault_add_id_regs("vCPU, scope", vcpu->fd, KVM_REG_ARM_SCOPE_VM);
 	fault_add_enable_caps();
@@ -208,6 +212,7 @@ void fault_free_all(void)
 		vgic_v2_free(&fault_vms.gic);
 	if (fault_own_vm)
 		kvm_vm_free(fault_own_vm);
+	fault_free_config();
 }
 
 void fault_run_cases(void (*check)(int nr), const struct test_case *more,

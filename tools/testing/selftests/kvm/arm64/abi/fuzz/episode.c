@@ -42,6 +42,8 @@ static const struct {
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(INVAL) | E(BUSY) },
 	[FUZZ_VM_GET_LIST] = { "KVM_ARM_VM_GET_REG_LIST", { "vm", "n", "addr" },
 			     E(FAULT) | E(2BIG) | E(INVAL) },
+	[FUZZ_CONFIG] = { "KVM_ARM_VM_CONFIG", { "vm", "op", "n", "flags" },
+			E(INVAL) | E(FAULT) | E(2BIG) | E(RANGE) | E(BUSY) },
 	[FUZZ_MASKS] = { "KVM_ARM_GET_REG_WRITABLE_MASKS",
 		       { "vm", "range", "addr", "reserved" },
 		       E(INVAL) | E(FAULT) },

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Steps of an episode, and running its guest */
 #include "abi/one_reg.h"
+#include "abi/opt_in.h"
 #include "abi/run_alarm.h"
+#include "config.h"
 #include "episode.h"
 #include "guest.h"
 #include "ioctl.h"
@@ -257,6 +259,11 @@ void fuzz_vm_step(struct fuzz *f, struct fuzz_vm *vm)
 	if (vm->gic_fd >= 0 && vm->gic_type == KVM_DEV_TYPE_ARM_VGIC_V2 &&
 	    fuzz_one_in(&f->random, 3)) {
 		fuzz_access_gic(f, vm);
+		return;
+	}
+
+	if (fuzz_one_in(&f->random, vm->opted_in & BIT(OPT_IN_VM_CONFIG) ? 6 : 96)) {
+		fuzz_config(f, vm);
 		return;
 	}
 

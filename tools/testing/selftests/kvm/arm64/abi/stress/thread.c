@@ -6,7 +6,7 @@
 #include "abi/cases.h"
 #include "thread.h"
 
-#define STRESS_MAX_THREADS	24
+#define STRESS_MAX_THREADS	32
 
 /* A thread that makes no step for this long has hung. */
 #define STRESS_LIMIT_S		90

@@ -51,8 +51,8 @@ u64 level_host(struct kvm_vcpu *vcpu, int n);
 /* No field of @val may be above zero and above the host's. */
 bool level_is_accepted(u64 val, u64 host);
 
-/* What SMCCC_ARCH_FEATURES tells a guest of the workaround of field @field */
-u64 level_told(int field, int level);
+/* What SMCCC_ARCH_FEATURES answers a guest about the workaround of field @field */
+u64 level_answer(int field, int level);
 
 /* Write @val and expect @want; then the register reads @val, or as before. */
 void __level_expect_set(int line, struct kvm_vcpu *vcpu, int n, u64 val,

@@ -17,6 +17,9 @@ struct config {
 	struct kvm_arm_vm_config_entry entry[CONFIG_MAX];
 };
 
+/* A VM that has opted in to its configuration, with two vCPUs */
+struct kvm_vm *config_vm_create(u32 features, struct kvm_vcpu *vcpus[2]);
+
 /* Returns 0, or the positive errno. */
 int config_request(int fd, struct kvm_arm_vm_config *request);
 int config_access(int fd, u32 op, u32 flags, struct kvm_arm_vm_config_entry *entry,

@@ -78,7 +78,7 @@ bool level_is_accepted(u64 val, u64 host)
 	return true;
 }
 
-u64 level_told(int field, int level)
+u64 level_answer(int field, int level)
 {
 	if (level < 1)
 		return SMCCC_RET_NOT_SUPPORTED;

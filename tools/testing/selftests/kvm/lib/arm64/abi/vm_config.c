@@ -1,7 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The configuration of a VM */
 #include "abi/cases.h"
+#include "abi/id_reg.h"
+#include "abi/opt_in.h"
 #include "abi/vm_config.h"
+
+struct kvm_vm *config_vm_create(u32 features, struct kvm_vcpu *vcpus[2])
+{
+	struct kvm_vm *vm = vm_create(2);
+	int i;
+
+	opt_in(vm, BIT(OPT_IN_VM_CONFIG));
+	for (i = 0; i < 2; i++)
+		vcpus[i] = id_vcpu_add(vm, i, features);
+	return vm;
+}
 
 int config_request(int fd, struct kvm_arm_vm_config *request)
 {

@@ -1,0 +1,655 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suite of KVM_ARM_VM_CONFIG: each register accepts what C accepts; CHECK and
+ * SET give the same answers; a set that is refused leaves all registers as they are;
+ * the order of the entries makes no difference.
+ */
+#include <linux/bitfield.h>
+#include <linux/mm.h>
+#include <linux/mman.h>
+#include <linux/prandom.h>
+#include <linux/uaccess.h>
+
+#include <asm/kvm_emulate.h>
+
+#include <kvm/arm_opt_in.h>
+
+#include "abi_kunit.h"
+#include "../../sys_regs.h"
+
+#define MAX_ENTRIES	4096
+#define ENTRIES_SIZE	((MAX_ENTRIES + 1) * sizeof(struct kvm_arm_vm_config_entry))
+
+/* The ID registers of a VM, as kvm_arm_read_vm_id_regs() has them */
+#define NR_ID_REGS	(7 * 8 + 4)
+#define NR_LEVELS	16
+
+/* All that a configuration has */
+struct config_state {
+	struct kvm_arm_vm_id_regs ids;
+	struct kvm_smccc_features feat;
+	u32 psci_version;
+	unsigned long promises;
+	u64 promised[KVM_ARM_NR_FEATURE_LEVEL_REGS];
+	u32 iidr;
+	bool groups_writable;
+};
+
+struct config_test {
+	struct abi_test *abi;
+	/* In the memory of the user: the request, and the entries on pages of their own */
+	struct kvm_arm_vm_config __user *request;
+	struct kvm_arm_vm_config_entry __user *entries;
+	/* What a new VM has */
+	struct config_state initial;
+	struct rnd_state random;
+	struct kvm_arm_vm_config_entry sent[128], check[128], set[128];
+};
+
+static struct kvm_arch *config_arch(struct config_test *ctx)
+{
+	return &ctx->abi->kvm->arch;
+}
+
+static struct config_state config_state(struct config_test *ctx)
+{
+	struct kvm_arch *arch = config_arch(ctx);
+	struct config_state s;
+
+	memset(&s, 0, sizeof(s));
+	guard(mutex)(&arch->config_lock);
+	kvm_arm_read_vm_id_regs(ctx->abi->kvm, &s.ids);
+	s.feat = arch->smccc_feat;
+	s.psci_version = arch->psci_version;
+	s.promises = arch->promises;
+	memcpy(s.promised, arch->promised_levels, sizeof(s.promised));
+	kvm_arm_read_vm_gic(ctx->abi->kvm, &s.iidr, &s.groups_writable);
+	return s;
+}
+
+static u32 config_id_reg(unsigned int i)
+{
+	static const u32 others[] = { SYS_MIDR_EL1, SYS_REVIDR_EL1, SYS_AIDR_EL1, SYS_CTR_EL0 };
+
+	return i < 7 * 8 ? sys_reg(3, 0, 0, 1 + i / 8, i % 8) : others[i - 7 * 8];
+}
+
+static u64 config_id(u32 reg)
+{
+	return ARM64_SYS_REG(sys_reg_Op0(reg), sys_reg_Op1(reg), sys_reg_CRn(reg),
+			     sys_reg_CRm(reg), sys_reg_Op2(reg));
+}
+
+/* Give the VM a state, by which it has not run. */
+static void config_reset(struct config_test *ctx, const struct config_state *s)
+{
+	struct kvm_arch *arch = config_arch(ctx);
+
+	for (int i = 0; i < NR_ID_REGS; i++)
+		*__vm_id_reg(arch, config_id_reg(i)) = s->ids.val[i];
+	arch->smccc_feat = s->feat;
+	arch->psci_version = s->psci_version;
+	arch->promises = s->promises;
+	memcpy(arch->promised_levels, s->promised, sizeof(s->promised));
+	arch->vgic.implementation_rev = FIELD_GET(GENMASK(15, 12), s->iidr);
+	arch->vgic.v2_groups_user_writable = s->groups_writable;
+	clear_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &arch->flags);
+}
+
+/* A VM with one vCPU and a GICv3 that has opted in; it exists only in memory. */
+static int config_test_init(struct kunit *test)
+{
+	struct config_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
+	struct kvm_vcpu *vcpu;
+	struct kvm_arch *arch;
+	unsigned long at;
+	struct kvm *kvm;
+	int ret;
+
+	if (!ctx)
+		return -ENOMEM;
+	ret = abi_test_init(test);
+	if (ret)
+		return ret;
+
+	ctx->abi = test->priv;
+	kvm = ctx->abi->kvm;
+	vcpu = ctx->abi->vcpu;
+	arch = &kvm->arch;
+	test->priv = ctx;
+	prandom_seed_state(&ctx->random, 20);
+
+	mutex_init(&vcpu->mutex);
+	ret = xa_err(xa_store(&kvm->vcpu_array, 0, vcpu, GFP_KERNEL));
+	if (ret)
+		return ret;
+	kvm->created_vcpus = 1;
+	atomic_set(&kvm->online_vcpus, 1);
+	vcpu_set_flag(vcpu, VCPU_INITIALIZED);
+
+	set_bit(KVM_ARCH_FLAG_FEATURE_LEVELS, &arch->flags);
+	set_bit(KVM_ARCH_FLAG_PSCI_FREEZE, &arch->flags);
+	set_bit(KVM_ARCH_FLAG_VM_CONFIG, &arch->flags);
+	opt_in_set_features(kvm, true);
+	arch->vgic.vgic_model = KVM_DEV_TYPE_ARM_VGIC_V3;
+	arch->vgic.implementation_rev = KVM_VGIC_IMP_REV_LATEST;
+	for (int i = 0; i < NR_ID_REGS; i++) {
+		const struct sys_reg_desc *rd = kvm_arm_c_sys_reg_desc(config_id_reg(i));
+
+		*__vm_id_reg(arch, config_id_reg(i)) = rd->reset(vcpu, rd);
+	}
+	kvm_arm_init_hypercalls(kvm);
+	ctx->initial = config_state(ctx);
+
+	at = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE + PAGE_ALIGN(ENTRIES_SIZE),
+			   PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, 0);
+	if (!at)
+		return -ENOMEM;
+	ctx->request = (void __user *)at;
+	ctx->entries = (void __user *)(at + PAGE_SIZE);
+	return 0;
+}
+
+static void config_test_exit(struct kunit *test)
+{
+	struct config_test *ctx = test->priv;
+
+	if (!ctx)
+		return;
+
+	xa_destroy(&ctx->abi->kvm->vcpu_array);
+	test->priv = ctx->abi;
+	abi_test_exit(test);
+}
+
+/* A request for what is in the user's memory. Returns the result of the ioctl. */
+static int config_ask(struct config_test *ctx, u32 op, u32 n)
+{
+	struct kvm_arm_vm_config request = {
+		.op = op,
+		.n = n,
+		.entry_size = sizeof(*ctx->entries),
+		.entries = (u64)ctx->entries,
+	};
+
+	if (copy_to_user(ctx->request, &request, sizeof(request)))
+		return -EIO;
+	return kvm_arm_rust_vm_config(ctx->abi->kvm, ctx->request);
+}
+
+/* CHECK or SET, with the entries and back into the answers */
+static int config_send(struct config_test *ctx, u32 op,
+		       const struct kvm_arm_vm_config_entry *sent,
+		       struct kvm_arm_vm_config_entry *answers, u32 n)
+{
+	size_t size = n * sizeof(*sent);
+	int ret;
+
+	if (copy_to_user(ctx->entries, sent, size))
+		return -EIO;
+	ret = config_ask(ctx, op, n);
+	if (copy_from_user(answers, ctx->entries, size))
+		return -EIO;
+	return ret;
+}
+
+/*
+ * CHECK, then SET: both give the same, and whatever is refused changes nothing. Returns
+ * false after a failure.
+ */
+static bool config_check_and_set(struct kunit *test, u32 n, int *ret)
+{
+	struct config_test *ctx = test->priv;
+	struct config_state before = config_state(ctx), after;
+	int check = config_send(ctx, KVM_ARM_VM_CONFIG_CHECK, ctx->sent, ctx->check, n);
+
+	after = config_state(ctx);
+	if (memcmp(&before, &after, sizeof(before))) {
+		KUNIT_FAIL(test, "CHECK changes the VM");
+		return false;
+	}
+
+	*ret = config_send(ctx, KVM_ARM_VM_CONFIG_SET, ctx->sent, ctx->set, n);
+	if (*ret != check || memcmp(ctx->check, ctx->set, n * sizeof(ctx->set[0]))) {
+		KUNIT_FAIL(test, "CHECK is %d, SET %d", check, *ret);
+		return false;
+	}
+	if (*ret && *ret != -ERANGE) {
+		KUNIT_FAIL(test, "SET is %d", *ret);
+		return false;
+	}
+
+	after = config_state(ctx);
+	if (*ret && memcmp(&before, &after, sizeof(before))) {
+		KUNIT_FAIL(test, "a refused set changes the VM");
+		return false;
+	}
+	return true;
+}
+
+/* ---- Each register, with C as the oracle ---- */
+
+/* Fields that depend on each other; the first run of a VM in C enforces that. */
+static bool config_has_dependencies(u32 reg)
+{
+	return reg == SYS_ID_AA64MMFR1_EL1 || reg == SYS_ID_AA64MMFR3_EL1 ||
+	       reg == SYS_ID_AA64ISAR2_EL1;
+}
+
+/* What KVM_SET_ONE_REG of C makes of a value; the VM is as before. */
+static int config_by_c(struct config_test *ctx, u32 reg, u64 val, u64 *stored)
+{
+	const struct sys_reg_desc *rd = kvm_arm_c_sys_reg_desc(reg);
+	u64 *place = __vm_id_reg(config_arch(ctx), reg), before = *place;
+	int ret = 0;
+
+	if (sysreg_hidden(ctx->abi->vcpu, rd))
+		return -ENOENT;
+	/* Unlike there, what the VM has is always accepted. */
+	if (val != before)
+		ret = kvm_arm_c_set_id_reg(ctx->abi->vcpu, rd, val);
+	*stored = *place;
+	*place = before;
+	return ret;
+}
+
+static void each_id_register_accepts_what_c_accepts(struct kunit *test)
+{
+	unsigned int accepted = 0, refused = 0, conflicts = 0;
+	struct config_test *ctx = test->priv;
+	int ret;
+
+	/* A level of one field of each register at a time */
+	for (int i = 0; i < NR_LEVELS * 16; i++) {
+		int shift = i / NR_LEVELS * 4;
+
+		for (int j = 0; j < NR_ID_REGS; j++) {
+			u64 val = ctx->initial.ids.val[j] & ~(0xfULL << shift);
+
+			ctx->sent[j] = (struct kvm_arm_vm_config_entry) {
+				.id = config_id(config_id_reg(j)),
+				.value = val | (i % NR_LEVELS * 1ULL) << shift,
+			};
+		}
+		config_reset(ctx, &ctx->initial);
+		ret = config_send(ctx, KVM_ARM_VM_CONFIG_CHECK, ctx->sent, ctx->check,
+				  NR_ID_REGS);
+		KUNIT_ASSERT_TRUE(test, !ret || ret == -ERANGE);
+
+		for (int j = 0; j < NR_ID_REGS; j++) {
+			struct kvm_arm_vm_config_entry *e = &ctx->check[j];
+			u32 reg = config_id_reg(j);
+			u64 stored, now;
+			int c, err = 0;
+
+			c = config_by_c(ctx, reg, e->value, &stored);
+			if (e->reason == KVM_ARM_VM_CONFIG_REASON_CONFLICT &&
+			    config_has_dependencies(reg) && !c) {
+				conflicts++;
+				continue;
+			}
+			KUNIT_EXPECT_EQ_MSG(test, e->err, c, "%llx <- %llx", e->id, e->value);
+			KUNIT_EXPECT_EQ_MSG(test, !e->reason, !c, "%llx <- %llx", e->id,
+					    e->value);
+			refused += !!c;
+			accepted += !c;
+			if (c == -ENOENT)
+				continue;
+			if (c) {
+				/* Instead of it, C takes what the answer has. */
+				err = config_by_c(ctx, reg, e->limit, &now);
+				KUNIT_EXPECT_EQ_MSG(test, err, 0, "%llx <- %llx: limit %llx",
+						    e->id, e->value, e->limit);
+				KUNIT_EXPECT_NE_MSG(test, e->mask, 0, "%llx <- %llx", e->id,
+						    e->value);
+				continue;
+			}
+			if (config_has_dependencies(reg))
+				continue;
+			config_reset(ctx, &ctx->initial);
+			err = config_send(ctx, KVM_ARM_VM_CONFIG_SET, &ctx->sent[j], ctx->set, 1);
+			now = *__vm_id_reg(config_arch(ctx), reg);
+			KUNIT_EXPECT_EQ_MSG(test, err, 0, "%llx <- %llx", e->id, e->value);
+			KUNIT_EXPECT_EQ_MSG(test, now, stored, "%llx <- %llx", e->id, e->value);
+			config_reset(ctx, &ctx->initial);
+		}
+	}
+	kunit_info(test, "%u accepted, %u refused, %u conflicts\n", accepted, refused,
+		   conflicts);
+	KUNIT_EXPECT_GT(test, accepted, 1000);
+	KUNIT_EXPECT_GT(test, refused, 1000);
+}
+
+static void each_firmware_register_accepts_what_c_accepts(struct kunit *test)
+{
+	struct config_test *ctx = test->priv;
+	struct kvm_arch *arch = config_arch(ctx);
+	struct kvm_vcpu *vcpu = ctx->abi->vcpu;
+	int n = kvm_arm_get_fw_num_regs(vcpu), ret;
+
+	for (int psci_0_2 = 0; psci_0_2 < 2; psci_0_2++) {
+		opt_in_set_features(ctx->abi->kvm, psci_0_2);
+		for (int i = 0; i < n * NR_OPT_IN_VALUES; i++) {
+			struct kvm_one_reg reg = {
+				.id = kvm_arm_c_fw_reg_ids[i / NR_OPT_IN_VALUES],
+			};
+			u64 val = opt_in_values[i % NR_OPT_IN_VALUES], now = 0, old = 0, c_val = 0;
+			int c;
+
+			config_reset(ctx, &ctx->initial);
+			kvm_arm_c_get_fw_reg(vcpu, &reg, &old);
+			c = kvm_arm_c_set_fw_reg(vcpu, &reg, val);
+			if (val == old)
+				c = 0;
+			kvm_arm_c_get_fw_reg(vcpu, &reg, &c_val);
+			config_reset(ctx, &ctx->initial);
+
+			ctx->sent[0] = (struct kvm_arm_vm_config_entry) {
+				.id = reg.id, .value = val,
+			};
+			if (!config_check_and_set(test, 1, &ret))
+				return;
+			kvm_arm_c_get_fw_reg(vcpu, &reg, &now);
+			KUNIT_EXPECT_EQ_MSG(test, ctx->set[0].err, c, "%llx <- %llx", reg.id, val);
+			KUNIT_EXPECT_EQ_MSG(test, now, c ? old : c_val, "%llx <- %llx", reg.id,
+					    val);
+		}
+	}
+	KUNIT_EXPECT_EQ(test, arch->promises, 0);
+}
+
+static void iidr_takes_three_revisions_until_the_first_run(struct kunit *test)
+{
+	/* The product and the implementer */
+	static const u64 kept = 0x4b00043b;
+	struct config_test *ctx = test->priv;
+	struct vgic_dist *dist = &config_arch(ctx)->vgic;
+	int ret;
+
+	for (int i = 0; i < 2 * 16; i++) {
+		u64 rev = i % 16;
+		int want = rev == 3 ? 0 : i >= 16 ? -EBUSY : -EINVAL;
+
+		if (i < 16 && (rev == 1 || rev == 2))
+			want = 0;
+		/* 0 is no revision. */
+		if (!rev)
+			want = -EINVAL;
+		config_reset(ctx, &ctx->initial);
+		if (i >= 16)
+			set_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &config_arch(ctx)->flags);
+		ctx->sent[0] = (struct kvm_arm_vm_config_entry) {
+			.id = KVM_REG_ARM_CONFIG_GICD_IIDR, .value = kept | rev << 12,
+		};
+		if (!config_check_and_set(test, 1, &ret))
+			return;
+		KUNIT_EXPECT_EQ_MSG(test, ctx->set[0].err, want, "revision %llu", rev);
+		KUNIT_EXPECT_EQ_MSG(test, dist->implementation_rev, want ? 3 : rev,
+				    "revision %llu", rev);
+		KUNIT_EXPECT_EQ_MSG(test, dist->v2_groups_user_writable,
+				    !want && i < 16 && rev != 1, "revision %llu", rev);
+	}
+}
+
+/* ---- Sets ---- */
+
+static u32 config_random(struct config_test *ctx, u32 limit)
+{
+	return prandom_u32_state(&ctx->random) % limit;
+}
+
+/* Of the registers that are listed: near to what they have, or a value of any kind */
+static void config_random_entry(struct config_test *ctx, u32 listed,
+				struct kvm_arm_vm_config_entry *e)
+{
+	const struct kvm_arm_vm_config_entry *from = &ctx->check[config_random(ctx, listed)];
+
+	*e = (struct kvm_arm_vm_config_entry) { .id = from->id, .value = from->value };
+	switch (config_random(ctx, 8)) {
+	case 0:
+		e->value ^= BIT_ULL(config_random(ctx, 64));
+		break;
+	case 1:
+		e->value = opt_in_values[config_random(ctx, NR_OPT_IN_VALUES)];
+		break;
+	case 2:
+		e->id ^= BIT_ULL(config_random(ctx, 64));
+		break;
+	case 3 ... 6:
+		/* A lower value of a field that can be changed */
+		if (from->mask) {
+			int shift = config_random(ctx, 16) * 4;
+
+			if (from->value >> shift & from->mask >> shift & 0xf)
+				e->value -= BIT_ULL(shift);
+		}
+		break;
+	}
+}
+
+/* The same entries in reverse order have the same answers, and the same effect. */
+static bool config_reversed(struct kunit *test, u32 n, int ret)
+{
+	struct config_test *ctx = test->priv;
+	struct config_state want = config_state(ctx), now;
+	int again;
+
+	for (u32 i = 0; i < n / 2; i++)
+		swap(ctx->sent[i], ctx->sent[n - 1 - i]);
+	config_reset(ctx, &ctx->initial);
+	again = config_send(ctx, KVM_ARM_VM_CONFIG_SET, ctx->sent, ctx->check, n);
+	now = config_state(ctx);
+	if (again != ret || memcmp(&want, &now, sizeof(want))) {
+		KUNIT_FAIL(test, "in reverse order: %d, not %d", again, ret);
+		return false;
+	}
+	for (u32 i = 0; i < n; i++) {
+		struct kvm_arm_vm_config_entry *a = &ctx->set[n - 1 - i], *b = &ctx->check[i];
+		u64 other = a->other < n ? ctx->set[a->other].value : 0;
+
+		/* Of entries that are alike, it is the index of the first one. */
+		if (b->other < n && ctx->check[b->other].value == other)
+			b->other = a->other;
+		if (memcmp(a, b, sizeof(*a))) {
+			KUNIT_FAIL(test, "%llx <- %llx: %d, %u, not %d, %u", a->id, a->value,
+				   b->err, b->other, a->err, a->other);
+			return false;
+		}
+	}
+	return true;
+}
+
+static void random_sets_are_whole_or_nothing_in_any_order(struct kunit *test)
+{
+	unsigned int accepted = 0, refused = 0, changed = 0;
+	struct config_test *ctx = test->priv;
+	u32 listed, n;
+	int ret;
+
+	for (int round = 0; round < 2000; round++) {
+		struct config_state now;
+
+		config_reset(ctx, &ctx->initial);
+		KUNIT_ASSERT_EQ(test, config_ask(ctx, KVM_ARM_VM_CONFIG_GET, 128), 0);
+		KUNIT_ASSERT_EQ(test, get_user(listed, &ctx->request->n), 0);
+		KUNIT_ASSERT_EQ(test, copy_from_user(ctx->check, ctx->entries,
+						     listed * sizeof(ctx->check[0])), 0);
+		n = 1 + config_random(ctx, round % 2 ? 4 : 24);
+		for (u32 i = 0; i < n; i++)
+			config_random_entry(ctx, listed, &ctx->sent[i]);
+
+		if (!config_check_and_set(test, n, &ret) || !config_reversed(test, n, ret))
+			return;
+		now = config_state(ctx);
+		refused += !!ret;
+		accepted += !ret;
+		changed += !ret && memcmp(&now, &ctx->initial, sizeof(now));
+	}
+	kunit_info(test, "%u accepted, %u of them change something, %u refused\n", accepted,
+		   changed, refused);
+	KUNIT_EXPECT_GT(test, changed, 100);
+	KUNIT_EXPECT_GT(test, refused, 100);
+}
+
+static void conflicts_name_the_other_entry(struct kunit *test)
+{
+	static const u64 bmap = KVM_REG_ARM_VENDOR_HYP_BMAP_2;
+	static const struct {
+		u64 values[5];
+		u32 n, other[5];
+	} cases[] = {
+		{ { 3, 1 }, 2, { 1, 0 } },
+		{ { 1, 1, 3 }, 3, { 2, 2, 0 } },
+		{ { 3, 1, 1 }, 3, { 1, 0, 0 } },
+		/* Each of the others conflicts with the lowest one, and that with the highest. */
+		{ { 2, 3, 0, 1, 0 }, 5, { 2, 2, 1, 2, 1 } },
+	};
+	struct config_test *ctx = test->priv;
+	int ret;
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		/* An entry of another register before and after them */
+		ctx->sent[0] = (struct kvm_arm_vm_config_entry) { .id = KVM_REG_ARM_STD_BMAP };
+		for (int j = 0; j < cases[i].n; j++)
+			ctx->sent[1 + j] = (struct kvm_arm_vm_config_entry) {
+				.id = bmap, .value = cases[i].values[j],
+			};
+		ctx->sent[1 + cases[i].n] = ctx->sent[0];
+		if (!config_check_and_set(test, cases[i].n + 2, &ret))
+			return;
+		KUNIT_EXPECT_EQ(test, ret, -ERANGE);
+		KUNIT_EXPECT_EQ(test, ctx->set[0].err, 0);
+		KUNIT_EXPECT_EQ(test, ctx->set[1 + cases[i].n].err, 0);
+		for (int j = 0; j < cases[i].n; j++) {
+			const struct kvm_arm_vm_config_entry *e = &ctx->set[1 + j];
+
+			KUNIT_EXPECT_EQ_MSG(test, e->err, -EINVAL, "case %d, %d", i, j);
+			KUNIT_EXPECT_EQ_MSG(test, e->reason, KVM_ARM_VM_CONFIG_REASON_CONFLICT,
+					    "case %d, %d", i, j);
+			KUNIT_EXPECT_EQ_MSG(test, e->other, 1 + cases[i].other[j],
+					    "case %d, %d", i, j);
+		}
+	}
+}
+
+/* ---- Sizes, locks and the first run ---- */
+
+static void a_request_has_up_to_4096_entries(struct kunit *test)
+{
+	static const u32 sizes[] = { 0, 1, 4096, 4097 };
+	struct config_test *ctx = test->priv;
+	const struct kvm_arm_vm_config_entry good = {
+		.id = KVM_REG_ARM_VENDOR_HYP_BMAP_2, .value = 1, .err = 1,
+	};
+
+	for (int i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
+		u32 n = sizes[i / 2], op = KVM_ARM_VM_CONFIG_CHECK + i % 2;
+		int want = n > MAX_ENTRIES ? -E2BIG : 0;
+		u64 val;
+
+		config_reset(ctx, &ctx->initial);
+		for (u32 j = 0; j < n; j++)
+			KUNIT_ASSERT_EQ(test, copy_to_user(&ctx->entries[j], &good,
+							   sizeof(good)), 0);
+		KUNIT_EXPECT_EQ_MSG(test, config_ask(ctx, op, n), want, "n %u", n);
+		val = config_arch(ctx)->smccc_feat.vendor_hyp_bmap_2;
+		KUNIT_EXPECT_EQ_MSG(test, val, n && !want && op == KVM_ARM_VM_CONFIG_SET,
+				    "n %u", n);
+		for (u32 j = 0; j < n; j++) {
+			s32 err;
+
+			KUNIT_ASSERT_EQ(test, get_user(err, &ctx->entries[j].err), 0);
+			KUNIT_EXPECT_EQ_MSG(test, err, want ? 1 : 0, "n %u, %u", n, j);
+		}
+	}
+}
+
+static void a_vcpu_in_use_is_busy_and_nothing_changes(struct kunit *test)
+{
+	struct config_test *ctx = test->priv;
+	struct config_state before = config_state(ctx), after;
+	struct kvm *kvm = ctx->abi->kvm;
+
+	ctx->sent[0] = (struct kvm_arm_vm_config_entry) { .id = KVM_REG_ARM_STD_BMAP };
+	for (u32 op = KVM_ARM_VM_CONFIG_GET; op <= KVM_ARM_VM_CONFIG_SET; op++) {
+		mutex_lock(&ctx->abi->vcpu->mutex);
+		KUNIT_EXPECT_EQ(test, config_send(ctx, op, ctx->sent, ctx->set, 1), -EBUSY);
+		mutex_unlock(&ctx->abi->vcpu->mutex);
+
+		/* A vCPU is being created. */
+		kvm->created_vcpus++;
+		KUNIT_EXPECT_EQ(test, config_send(ctx, op, ctx->sent, ctx->set, 1), -EBUSY);
+		kvm->created_vcpus--;
+
+		KUNIT_EXPECT_FALSE(test, mutex_is_locked(&kvm->lock));
+		KUNIT_EXPECT_FALSE(test, mutex_is_locked(&kvm->arch.config_lock));
+		KUNIT_EXPECT_FALSE(test, mutex_is_locked(&ctx->abi->vcpu->mutex));
+	}
+	after = config_state(ctx);
+	KUNIT_EXPECT_EQ(test, memcmp(&before, &after, sizeof(before)), 0);
+	KUNIT_EXPECT_EQ(test, config_send(ctx, KVM_ARM_VM_CONFIG_SET, ctx->sent, ctx->set, 1), 0);
+	KUNIT_EXPECT_EQ(test, config_arch(ctx)->smccc_feat.std_bmap, 0);
+}
+
+/* What the VM has is accepted, other values are frozen, and too much is refused as before. */
+static void a_vm_that_has_run_keeps_its_configuration(struct kunit *test)
+{
+	struct config_test *ctx = test->priv;
+	u32 listed;
+	int ret;
+
+	KUNIT_ASSERT_EQ(test, config_ask(ctx, KVM_ARM_VM_CONFIG_GET, 128), 0);
+	KUNIT_ASSERT_EQ(test, get_user(listed, &ctx->request->n), 0);
+	KUNIT_ASSERT_LT(test, listed, 128);
+	KUNIT_ASSERT_EQ(test, copy_from_user(ctx->sent, ctx->entries,
+					     listed * sizeof(ctx->sent[0])), 0);
+	set_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &config_arch(ctx)->flags);
+	if (!config_check_and_set(test, listed, &ret))
+		return;
+	KUNIT_EXPECT_EQ(test, ret, 0);
+
+	for (u32 i = 0; i < listed; i++) {
+		u64 id = ctx->sent[i].id;
+		bool is_level = (id & KVM_REG_ARM_COPROC_MASK) == KVM_REG_ARM_FEATURE_LEVEL;
+
+		if (is_level)
+			/* Lower, and above any host */
+			ctx->sent[i].value = i % 2 ? 0x7 : 0x888;
+		else if (id == KVM_REG_ARM_PSCI_VERSION)
+			ctx->sent[i].value = 0x10001;
+		else if (id != KVM_REG_ARM_STD_BMAP)
+			continue;
+		else
+			ctx->sent[i].value = 0;
+		if (!config_check_and_set(test, listed, &ret))
+			return;
+		KUNIT_EXPECT_EQ(test, ret, -ERANGE);
+		KUNIT_EXPECT_EQ_MSG(test, ctx->set[i].err, is_level && i % 2 ? -EINVAL : -EBUSY,
+				    "%llx", id);
+		ctx->sent[i].value = ctx->set[i].limit;
+	}
+	if (!config_check_and_set(test, listed, &ret))
+		return;
+	KUNIT_EXPECT_EQ(test, ret, 0);
+}
+
+static struct kunit_case config_test_cases[] = {
+	KUNIT_CASE_SLOW(each_id_register_accepts_what_c_accepts),
+	KUNIT_CASE(each_firmware_register_accepts_what_c_accepts),
+	KUNIT_CASE(iidr_takes_three_revisions_until_the_first_run),
+	KUNIT_CASE_SLOW(random_sets_are_whole_or_nothing_in_any_order),
+	KUNIT_CASE(conflicts_name_the_other_entry),
+	KUNIT_CASE(a_request_has_up_to_4096_entries),
+	KUNIT_CASE(a_vcpu_in_use_is_busy_and_nothing_changes),
+	KUNIT_CASE(a_vm_that_has_run_keeps_its_configuration),
+	{}
+};
+
+static struct kunit_suite config_test_suite = {
+	.name = "kvm_arm64_vm_config",
+	.init = config_test_init,
+	.exit = config_test_exit,
+	.test_cases = config_test_cases,
+};
+
+kunit_test_suite(config_test_suite);
