@@ -3,26 +3,14 @@
 #
 # Usage: scripts/selftests.sh
 #
-# Build the KVM selftests of $O/linux and install them into $O/kselftest_install. The C examples of the
-# documentation must compile, too. Does nothing if neither the sources nor the result
-# changed since the last time.
+# Build the KVM selftests of $O/linux and install them into $O/kselftest_install. Does
+# nothing if neither the sources nor the result changed since the last time.
 
 . "$(dirname "$0")/lib.sh"
-
-EXAMPLES=$TREE/Documentation/virt/kvm/arm/rust-opt-in-migration.rst
-
-# The code blocks of the page form one file.
-examples()
-{
-	awk '/^\.\. code-block:: c$/ { c = 1; next } /^[^ ]/ { c = 0 } c' "$EXAMPLES" |
-		clean_env aarch64-linux-gnu-gcc -std=gnu11 -Wall -Wextra -Werror \
-			-Wno-unused-function -isystem "$KOUT/usr/include" -fsyntax-only -x c -
-}
 
 build()
 {
 	kbuild "$TREE" "$KOUT" headers || return
-	examples || return
 	kselftests "$TREE" "$KOUT" "$OUT/kselftest" KSFT_INSTALL_PATH="$KSELFTEST" install
 }
 
@@ -33,7 +21,7 @@ inputs_and_result()
 {
 	{
 		find "$TREE/tools" "$TREE/include/uapi" "$TREE/arch/arm64/include/uapi" \
-			"$TREE/arch/arm64/tools" "$TREE/scripts/headers_install.sh" "$EXAMPLES" \
+			"$TREE/arch/arm64/tools" "$TREE/scripts/headers_install.sh" \
 			"$ROOT/scripts/selftests.sh" "$KOUT/usr/include" "$KSELFTEST" \
 			-type f -printf '%p %s %T@\n' 2>/dev/null | sort
 		aarch64-linux-gnu-gcc --version

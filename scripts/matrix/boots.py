@@ -95,7 +95,7 @@ class Boots:
         place.measured = place.host.measured(place.key)
         if place.measured:
             return
-        found = jobs.measured(self._boot(place, job, "measured"))
+        found = jobs.measured(self._boot(place, job, "measured"), place.kernel)
         names = {kind: file_name(place.machine, place.kernel.name, kind) for kind in found.states}
         place.host.keep_measured(place.key, found, names)
         place.measured = found
@@ -110,7 +110,7 @@ class Boots:
             job = jobs.check(self.programs, place.kernel, place.machine, place.host.dump,
                              {name: self.states / name for name in missing})
             result = self._boot(place, job, "checked")
-            for answer in jobs.checked(result, missing):
+            for answer in jobs.checked(result, missing, place.kernel):
                 name = Path(answer["file"]).name
                 kept[f"{digests[name]} {answer['vmm']}"] = answer
             place.host.keep_answers(key, kept, result.seconds)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernels.boot import Job, Result
-from matrix.jobs import MUTATED, VMMS
+from matrix.jobs import VMMS
 from matrix.states import ID_AA64PFR1_EL1, KINDS, MIDR_EL1, PSCI_VERSION, STD_BMAP
 
 WORKAROUND_2 = PSCI_VERSION + 2
@@ -74,9 +74,10 @@ class FakeKernel:
                      for number, value in values.items()]}]})
         return made, lacks
 
-    def agreement(self) -> str:
+    def agreement(self, own: bool, count: int) -> str:
         """As `kvmfit agree`."""
-        counts = {"vms": MUTATED, "cannot_tell": self.cannot_tell, "disagree": len(self.wrong)}
+        counts = {"vms": count, "cannot_tell": self.cannot_tell, "disagree": len(self.wrong),
+                  "as_set": count * own}
         return "\n".join((*self.wrong, json.dumps(counts))) + "\n"
 
     def takes(self, number: int, value: int, now: Mapping[int, int]) -> bool:
@@ -106,7 +107,7 @@ class FakeKernel:
                              "value": f"{value:#x}", "fields": [],
                              "errno": EINVAL if number in self.registers else ENOENT})
         return {"file": f"/states/{name}", "vmm": vmm, "refusals": refusals, "misreads": [],
-                "lacks": [], "fits": not refusals}
+                "lacks": [], "fits": not refusals, "way": "set"}
 
 
 OLD = FakeKernel("6.12.0", {
@@ -139,7 +140,9 @@ class FakeBoots:
         if name == "measured":
             made, lacks = kernel.states()
             files["dump.json"] = json.dumps(kernel.dump()).encode()
-            files["mutated"] = kernel.agreement().encode()
+            own = job.params.startswith("kvm-arm.abi=")
+            count = int(job.script.partition("--count ")[2].split()[0])
+            files["mutated"] = kernel.agreement(own, count).encode()
             files |= {f"states/{kind}": text.encode() for kind, text in made.items()}
             files |= {f"states/{kind}.err": text.encode() for kind, text in lacks.items()}
             return Result(20.0, None, files)
@@ -150,5 +153,8 @@ class FakeBoots:
             lines = [json.dumps(kernel.answer(word, states[word], vmm)) for word in sorted(states)]
             files[vmm] = ("\n".join(lines) + "\n").encode()
             files[f"{vmm}.status"] = b"1\n"
+        if "--way registers" in job.script:
+            files["registers"] = files["planned"].replace(b'"way": "set"', b'"way": "registers"')
+            files["set.txt"] = files["registers.txt"] = b"yes\n"
         return Result(10.0, None, files)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from kernels.boot import Job, Result
 from kernels.initramfs import Content
-from matrix.machines import Kernel
+from matrix.machines import OWN, Kernel
 from matrix.states import KINDS
 from vm.matrix import Config
 
@@ -20,8 +20,10 @@ VMMS = ("planned", "list-order")
 NO_DUMP = 3
 
 # How many VMs each host is given that were changed at random. With the seed they are always the
-# same of a dump.
+# same of a dump. This project's kernel is also given each of them as a set, in one of its modes
+# ten thousand on four machines.
 MUTATED = 200
+MUTATED_AS_SETS = 2500
 SEED = 1
 
 MEASURE = f"""\
@@ -34,7 +36,7 @@ while read -r kind features; do
 	kvmfit state "$@" --output "states/$kind" 2>"states/$kind.err" || continue
 	rm "states/$kind.err"
 done </kinds
-kvmfit agree --host dump.json --count {MUTATED} --seed {SEED} >mutated 2>mutated.err
+kvmfit agree --host dump.json --count COUNT --seed {SEED} >mutated 2>mutated.err
 """
 
 CHECK = f"""\
@@ -43,6 +45,17 @@ for vmm in {' '.join(VMMS)}; do
 	echo $? >"$vmm.status"
 done
 """
+
+# What this project's kernel does besides: a VM that is written register by register is taken or
+# refused in the same words as one that is written as a set.
+WAYS = """\
+kvmfit check --json --quiet --host /dump.json --way registers /states/* >registers 2>>ways.err
+for way in set registers; do
+	kvmfit check --quiet --host /dump.json --way $way /states/* >$way.txt 2>>ways.err
+done
+"""
+# In which the answers of the two ways may differ
+OF_THE_WAY = ("way", "ioctls")
 
 
 class Failed(Exception):
@@ -62,7 +75,9 @@ class Mutated:
     vms: int
     # The prediction is that the dump cannot tell.
     cannot_tell: int
-    # A line for each VM that was not taken as predicted
+    # How many were written as a set, too
+    as_sets: int = 0
+    # A line for each VM that was not taken as predicted, or in one way only
     wrong: tuple[str, ...] = ()
 
 
@@ -92,7 +107,13 @@ def measure(programs: Programs, kernel: Kernel, machine: Config) -> Job:
     """The first boot: the kernel is measured and makes the states of its VMs."""
     kinds = "".join(f"{kind.name} {kind.options(machine)}\n" for kind in KINDS)
     templates = {f"templates/{kind.name}": kind.template for kind in KINDS if kind.template}
-    return _job(programs, kernel, machine, MEASURE, {"kinds": kinds, **templates})
+    script = MEASURE.replace("COUNT", str(mutated(kernel)))
+    return _job(programs, kernel, machine, script, {"kinds": kinds, **templates})
+
+
+def mutated(kernel: Kernel) -> int:
+    """How many VMs are changed at random."""
+    return MUTATED_AS_SETS if kernel.name == "rust" else MUTATED
 
 
 def _text(result: Result, name: str) -> str:
@@ -104,12 +125,13 @@ def _completed(result: Result) -> None:
         raise Failed(result.problem)
 
 
-def _mutated(result: Result) -> Mutated:
+def _mutated(result: Result, kernel: Kernel) -> Mutated:
     *wrong, last = _text(result, "mutated").splitlines() or [""]
     try:
         counts = json.loads(last)
-        found = Mutated(counts["vms"], counts["cannot_tell"], tuple(wrong))
-        whole = found.vms == MUTATED and counts["disagree"] == len(wrong)
+        found = Mutated(counts["vms"], counts["cannot_tell"], counts["as_set"], tuple(wrong))
+        whole = found.vms == mutated(kernel) and counts["disagree"] == len(wrong) \
+            and found.as_sets == (found.vms if kernel.name in OWN else 0)
     except (ValueError, KeyError, TypeError):
         whole = False
     if not whole:
@@ -117,7 +139,7 @@ def _mutated(result: Result) -> Mutated:
     return found
 
 
-def measured(result: Result) -> Measured:
+def measured(result: Result, kernel: Kernel) -> Measured:
     """What it gave. Raises Failed if that is nothing."""
     _completed(result)
     if result.status:
@@ -130,7 +152,7 @@ def measured(result: Result) -> Measured:
         else:
             lacks[kind.name] = _text(result, f"states/{kind.name}.err").removeprefix("kvmfit: ")
     return Measured(_text(result, "release"), result.files["dump.json"].decode(), states, lacks,
-                    _mutated(result), result.seconds)
+                    _mutated(result, kernel), result.seconds)
 
 
 def check(programs: Programs, kernel: Kernel, machine: Config, dump: Path,
@@ -138,11 +160,37 @@ def check(programs: Programs, kernel: Kernel, machine: Config, dump: Path,
     """The second boot: the kernel says which states it takes."""
     files: dict[str, Content] = {"dump.json": dump}
     files |= {f"states/{name}": path for name, path in states.items()}
-    return _job(programs, kernel, machine, CHECK, files)
+    return _job(programs, kernel, machine, CHECK + WAYS * (kernel.name in OWN), files)
 
 
-def checked(result: Result, names: list[str]) -> list[dict[str, Any]]:
-    """The answers of each VMM to each state. Raises Failed if one is missing."""
+def _ways(result: Result, as_sets: list[dict[str, Any]]) -> None:
+    """Raises Failed unless both ways of writing a VM give the same answers."""
+    def plain(answer: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in answer.items() if name not in OF_THE_WAY}
+
+    try:
+        one_by_one = [json.loads(line) for line in _text(result, "registers").splitlines()]
+    except ValueError as why:
+        raise Failed(f"kvmfit check --way registers: {why}") from None
+    for answers, way in ((as_sets, "set"), (one_by_one, "registers")):
+        if any(answer.get("way") != way for answer in answers):
+            raise Failed(f"kvmfit check did not write a VM by way of {way}: "
+                         f"{_text(result, 'ways.err') or 'no message'}")
+    if len(one_by_one) != len(as_sets):
+        raise Failed(f"kvmfit check --way registers answered for {len(one_by_one)} of "
+                     f"{len(as_sets)} states: {_text(result, 'ways.err') or 'no message'}")
+    for one, other in zip(as_sets, one_by_one, strict=True):
+        if plain(one) != plain(other):
+            raise Failed(f"{Path(one['file']).name} has another answer as a set than register by "
+                         f"register: {json.dumps(plain(one))} and {json.dumps(plain(other))}")
+    texts = [_text(result, f"{way}.txt") for way in ("set", "registers")]
+    if texts[0] != texts[1] or not texts[0]:
+        raise Failed("kvmfit check prints another text as a set than register by register")
+
+
+def checked(result: Result, names: list[str], kernel: Kernel) -> list[dict[str, Any]]:
+    """The answers of each VMM to each state. Raises Failed if one is missing, or if this project's
+    kernel gives another one as a set."""
     _completed(result)
     answers = []
     for vmm in VMMS:
@@ -154,4 +202,6 @@ def checked(result: Result, names: list[str]) -> list[dict[str, Any]]:
             answers += [json.loads(line) for line in lines]
         except ValueError as why:
             raise Failed(f"kvmfit check --vmm {vmm}: {why}") from None
+    if kernel.name in OWN:
+        _ways(result, answers[:len(names)])
     return answers

@@ -194,7 +194,8 @@ def _judged(results: Results) -> list[str]:
     if mutated.vms:
         lines += _wrap(f"{mutated.vms} VMs were changed at random, each on its own host: {right} "
                        f"answers as predicted; {len(mutated.wrong)} not; {mutated.cannot_tell} "
-                       "that the dump cannot tell.")
+                       f"that the dump cannot tell. {mutated.as_sets} of them were also given to "
+                       "this kernel as a set, which gave the same answers.")
     if results.planted:
         fields = ", ".join(f"`{name}`" for name in results.planted.lie.fields)
         what = "found" if results.planted.named else "NOT found"

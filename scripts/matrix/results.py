@@ -70,6 +70,7 @@ class Results:
         """The VMs of all hosts that were changed at random."""
         each = [host.mutated for host in self.hosts if host.mutated]
         return Mutated(sum(one.vms for one in each), sum(one.cannot_tell for one in each),
+                       sum(one.as_sets for one in each),
                        tuple(line for one in each for line in one.wrong))
 
     @property

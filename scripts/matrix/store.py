@@ -16,7 +16,7 @@ from typing import Any
 
 from kernels import boot
 from kernels.boot import Job
-from matrix.jobs import CHECK, Measured, Mutated
+from matrix.jobs import CHECK, WAYS, Measured, Mutated
 
 
 def digest(*parts: str) -> str:
@@ -106,7 +106,7 @@ class Host:
 
 def answer_key(key: str) -> str:
     """What answers depend on, besides the state: the host with its measurement, and the job."""
-    return digest(key, CHECK)
+    return digest(key, CHECK, WAYS)
 
 
 def state_keys(paths: Iterable[Path]) -> dict[str, str]:

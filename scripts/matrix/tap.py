@@ -24,6 +24,8 @@ def lines(results: Results) -> list[str]:
             wrong = host.mutated.wrong
             tests.append((not wrong, f"{host.machine}, {host.kernel}: {host.mutated.vms} VMs, "
                           f"changed at random: {f'{len(wrong)} not ' if wrong else ''}as planned"
+                          + f", {host.mutated.as_sets} of them also as a set"
+                          * bool(host.mutated.as_sets)
                           + "".join(f"; {line}" for line in wrong[:1])))
     if results.vague:
         tests.append((False, f"of {results.mutated.vms} VMs, changed at random, the dumps cannot "

@@ -24,7 +24,8 @@ dump*)	[ -z "$BROKEN" ] || { echo "kvmfit: no /dev/kvm" >&2; exit 2; }
 state*sve*|*templates/midr-changed*)
 	echo "kvmfit: refused" >&2; exit 2 ;;
 state*)	for last; do :; done; echo state >"$last" ;;
-agree*)	echo '{"vms": 200, "cannot_tell": 1, "disagree": 0}' ;;
+agree*)	echo '{"vms": '$5', "cannot_tell": 1, "disagree": 0, "as_set": '${SETS:-0}'}' ;;
+check*--way*) echo "$*" ;;
 check*)	shift 7; for file; do echo "{\\"file\\": \\"$file\\"}"; done; exit 1 ;;
 esac
 """
@@ -68,7 +69,7 @@ class Scripts(unittest.TestCase):
     def test_a_host_is_measured_and_makes_each_state(self) -> None:
         job = jobs.measure(self.programs, self.kernel, A72)
         self.assertEqual((job.params, job.config, job.cpus), ("a=b", A72, 1))
-        found = jobs.measured(self.run_job(job))
+        found = jobs.measured(self.run_job(job), self.kernel)
         self.assertEqual(found.dump, "dump\n")
         self.assertTrue(found.release)
         refused = {kind.name for kind in KINDS if "sve" in kind.features} | {"midr-changed"}
@@ -81,11 +82,18 @@ class Scripts(unittest.TestCase):
         self.assertIn("state --features vgic_v2 --template /templates/psci-1.0 "
                       "--output states/psci-1.0", self.called())
 
+    def test_this_kernel_is_given_more_vms(self) -> None:
+        own = Kernel("rust", self.programs.busybox)
+        job = jobs.measure(self.programs, own, A72)
+        found = jobs.measured(self.run_job(job, SETS="2500"), own)
+        self.assertEqual(found.mutated, Mutated(2500, 1, 2500))
+        self.assertIn("agree --host dump.json --count 2500 --seed 1", self.called())
+
     def test_a_host_that_cannot_be_measured(self) -> None:
         result = self.run_job(jobs.measure(self.programs, self.kernel, N1), BROKEN="y")
         self.assertEqual(result.status, jobs.NO_DUMP)
         with self.assertRaisesRegex(Failed, "no /dev/kvm"):
-            jobs.measured(result)
+            jobs.measured(result, self.kernel)
 
     def test_each_state_is_checked_for_each_vmm(self) -> None:
         states = {}
@@ -94,7 +102,7 @@ class Scripts(unittest.TestCase):
             states[name].touch()
         job = jobs.check(self.programs, self.kernel, N1, self.place / "x", states)
         self.assertEqual(job.files["states/a.json"], states["a.json"])
-        found = jobs.checked(self.run_job(job), ["a.json", "b.json"])
+        found = jobs.checked(self.run_job(job), ["a.json", "b.json"], self.kernel)
         self.assertEqual([Path(answer["file"]).name for answer in found],
                          ["a.json", "b.json"] * 2)
         self.assertEqual([line.split()[6] for line in self.called()], list(jobs.VMMS))
@@ -102,19 +110,31 @@ class Scripts(unittest.TestCase):
             self.assertTrue(line.startswith("check --json --quiet --host /dump.json --vmm "))
             self.assertTrue(line.endswith(" /states/a.json /states/b.json"))
 
+    def test_this_kernel_is_asked_in_both_ways(self) -> None:
+        states = {"a.json": self.place / "states/a.json"}
+        states["a.json"].touch()
+        for name, ways in (("c", ["registers", "set", "registers"]), ("6.1", [])):
+            self.calls.unlink(missing_ok=True)
+            kernel = Kernel(name, self.programs.busybox)
+            self.run_job(jobs.check(self.programs, kernel, N1, self.place / "x", states))
+            called = [line.split() for line in self.called() if " --way " in line]
+            self.assertEqual([words[words.index("--way") + 1] for words in called], ways)
+
     def test_a_kernel_that_is_not_there(self) -> None:
         with self.assertRaisesRegex(Failed, "gone"):
             jobs.measure(self.programs, Kernel("6.1", "gone"), N1)
 
 
 class Results(unittest.TestCase):
+    stock, own = Kernel("6.12", "stock"), Kernel("c", "own")
+
     def answered(self, **files: str) -> Result:
         there = {"planned": '{"a": 1}\n', "planned.status": "1\n", "list-order": '{"a": 2}\n',
                  "list-order.status": "0\n", **files}
         return Result(1.0, None, {name: text.encode() for name, text in there.items()})
 
     def test_the_answers_of_all_vmms(self) -> None:
-        found = jobs.checked(self.answered(), ["x"])
+        found = jobs.checked(self.answered(), ["x"], self.stock)
         self.assertEqual(found, [{"a": 1}, {"a": 2}])
 
     def test_what_is_missing_fails(self) -> None:
@@ -123,30 +143,54 @@ class Results(unittest.TestCase):
                              ({"list-order": '{"a"'}, "list-order"),
                              ({"list-order.status": ""}, "list-order")):
             with self.assertRaisesRegex(Failed, words):
-                jobs.checked(self.answered(**files), ["x"])
+                jobs.checked(self.answered(**files), ["x"], self.stock)
+
+    def test_both_ways_give_the_same_answers(self) -> None:
+        def by(way: str, **more: object) -> str:
+            return json.dumps({"file": "/states/x", "way": way, "fits": True, **more}) + "\n"
+
+        good = {"planned": by("set", ioctls=1), "registers": by("registers", ioctls=2),
+                "set.txt": "yes\n", "registers.txt": "yes\n"}
+        self.assertEqual(len(jobs.checked(self.answered(**good), ["x"], self.own)), 2)
+        # A stock kernel has one way.
+        jobs.checked(self.answered(planned=by("registers")), ["x"], self.stock)
+        for files, words in (
+                ({"registers": by("registers", fits=False)}, "x has another answer as a set"),
+                ({"registers": ""}, "answered for 0 of 1 states"),
+                ({"registers": "{"}, "--way registers"),
+                ({"planned": by("registers")}, "by way of set"),
+                ({"registers": by("set"), "ways.err": "no set"}, "by way of registers: no set"),
+                ({"set.txt": "no\n"}, "prints another text"),
+                ({"set.txt": "", "registers.txt": ""}, "prints another text")):
+            with self.assertRaisesRegex(Failed, words):
+                jobs.checked(self.answered(**{**good, **files}), ["x"], self.own)
 
     def test_vms_that_were_changed(self) -> None:
         wrong = '{"changed": ["X"]}'
-        for said, expected in ((f'{wrong}\n{{"vms": 200, "cannot_tell": 0, "disagree": 1}}',
-                                Mutated(200, 0, (wrong,))),
-                               ('{"vms": 200, "cannot_tell": 3, "disagree": 0}', Mutated(200, 3))):
+        counts = '{"vms": %d, "cannot_tell": %d, "disagree": %d, "as_set": %d}'
+        for kernel, said, expected in (
+                (self.stock, f"{wrong}\n{counts % (200, 0, 1, 0)}", Mutated(200, 0, 0, (wrong,))),
+                (self.stock, counts % (200, 3, 0, 0), Mutated(200, 3)),
+                (self.own, counts % (200, 0, 0, 200), Mutated(200, 0, 200))):
             result = self.answered(**{"dump.json": "{}", "mutated": said})
-            self.assertEqual(jobs.measured(result).mutated, expected)
-        # Nothing, too few, a line lost, no object, and words of its own
-        for said, error, words in (
-                ("", "", "agree printed ''"),
-                ('{"vms": 199, "cannot_tell": 0, "disagree": 0}', "", "199"),
-                ('{"vms": 200, "cannot_tell": 0, "disagree": 1}', "", '"disagree": 1'),
-                ("[]", "", r"\[\]"), ("", "kvmfit: no room", "no room")):
+            self.assertEqual(jobs.measured(result, kernel).mutated, expected)
+        # Nothing, too few, a line lost, no object, words of its own, and no set where one can be
+        for kernel, said, error, words in (
+                (self.stock, "", "", "agree printed ''"),
+                (self.stock, counts % (199, 0, 0, 0), "", "199"),
+                (self.stock, counts % (200, 0, 1, 0), "", '"disagree": 1'),
+                (self.stock, "[]", "", r"\[\]"), (self.stock, "", "kvmfit: no room", "no room"),
+                (self.own, counts % (200, 0, 0, 199), "", '"as_set": 199'),
+                (self.stock, counts % (200, 0, 0, 1), "", '"as_set": 1')):
             result = self.answered(**{"dump.json": "{}", "mutated": said, "mutated.err": error})
             with self.assertRaisesRegex(Failed, words):
-                jobs.measured(result)
+                jobs.measured(result, kernel)
 
     def test_a_boot_without_results_fails(self) -> None:
         hung = Result(900.0, "timeout: killed after 900 s", {})
-        for read in (jobs.measured, lambda result: jobs.checked(result, [])):
+        for read in (jobs.measured, lambda result, kernel: jobs.checked(result, [], kernel)):
             with self.assertRaisesRegex(Failed, "killed after 900 s"):
-                read(hung)
+                read(hung, self.stock)
 
     def test_a_template_is_text_that_kvmfit_reads(self) -> None:
         job = jobs.measure(Programs(Path("a"), Path("b")), Kernel("6.1", Path("c")), N1)

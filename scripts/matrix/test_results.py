@@ -111,7 +111,7 @@ class Together(unittest.TestCase):
         self.assertEqual(run(good, gone=(("6.1", "gone"),)).counts(), (2, 0, 1))
         self.assertEqual(run().counts(), (1, 1, 0))
         for mutated, counts in ((Mutated(200, 1), (6, 0, 0)), (Mutated(200, 2), (6, 1, 0)),
-                                (Mutated(200, 0, ("x",)), (2, 4, 0))):
+                                (Mutated(200, 0, 0, ("x",)), (2, 4, 0))):
             hosts = tuple(replace(host, mutated=mutated) for host in run().hosts)
             self.assertEqual(replace(run(good), hosts=hosts).counts(), counts)
 
@@ -285,7 +285,7 @@ class Page(unittest.TestCase):
 
     def test_changed_vms_are_counted(self) -> None:
         hosts = [replace(host, mutated=Mutated(200, 1)) for host in run().hosts]
-        hosts[0] = replace(hosts[0], mutated=Mutated(200, 0, ("x", "y")))
+        hosts[0] = replace(hosts[0], mutated=Mutated(200, 0, 0, ("x", "y")))
         text = page.text(replace(run(cell("6.1", "6.1")), hosts=tuple(hosts)))
         self.assertIn("800 VMs were changed at random, each on its own host: 795 answers as "
                       "predicted; 2 not; 3 that the dump cannot tell.", re.sub(r"\s+", " ", text))

@@ -233,9 +233,10 @@ def parts_of(args: argparse.Namespace) -> Parts:
     parts = Parts(busybox=args.busybox, kvmfit=args.kvmfit / "aarch64/kvmfit", vmms=args.vmms,
                   small=built / "kvmfit-vmm", probe=built / "probe",
                   debian=args.cache / boots.GUEST_KERNEL / "vmlinuz",
-                  debian_initrd=built / "debian.cpio", api=built / "vmm-api", real=real(args))
+                  debian_initrd=built / "debian.cpio", api=built / "vmm-api",
+                  example=built / "restore", real=real(args))
     for path in (parts.busybox, parts.kvmfit, parts.vmms, parts.small, parts.probe, parts.debian,
-                 parts.debian_initrd, parts.api):
+                 parts.debian_initrd, parts.api, parts.example):
         if not path.is_file():
             raise BadSelection(f"there is no {path}: run 'make vmm'")
     return parts

@@ -57,6 +57,8 @@ class Parts:
     debian_initrd: Path
     # The program that speaks to the API of real VMMs, and those that the user has
     api: Path
+    # The example of kvmfit-host that the documentation has
+    example: Path
     real: Mapping[str, Path] = field(default_factory=dict)
 
 
@@ -109,7 +111,7 @@ def job(group: tuple[Kernel, ...], config: Config, parts: Parts, script: list[st
         begin.append("mount -t debugfs debugfs /sys/kernel/debug")
     files: dict[str, Content] = {
         "vmm/vm.sh": HERE / "guest/vm.sh", "vmm/kvmfit": parts.kvmfit, "vmm/probe": parts.probe,
-        "vmm/small": parts.small,
+        "vmm/small": parts.small, "vmm/example": parts.example,
         "vmm/debian/vmlinuz": parts.debian, "vmm/debian/initrd": parts.debian_initrd}
     if parts.real:
         files |= {"vmm/api": parts.api, **{f"vmm/real/{name}": path

@@ -6,7 +6,7 @@
 # Build what the kernels under test get, and put it into the directory: the guests, which
 # are `probe`, a program without operating system, and `debian.cpio`, the initramfs for
 # Debian's kernel; and the small VMM, `kvmfit-vmm`, with `vmm-api`, which speaks to real
-# ones.
+# ones, and `restore`, the example of the documentation.
 
 . "$(dirname "$0")/../lib.sh"
 
@@ -41,9 +41,10 @@ initramfs.write(output, {"init": init, "bin/busybox": busybox, "bin/el0": el0}, 
 small()
 {
 	CRATE_FLAGS=$(arm64_flags) logged "$LOGS/kvmfit-vmm.log" debian_cargo cargo-kvmfit build --release \
-		--package kvmfit-vmm --target "$ARM64" --manifest-path "$ROOT/tools/kvmfit/Cargo.toml" ||
+		--package kvmfit-vmm --package kvmfit-host --bins --example restore --target "$ARM64" \
+		--manifest-path "$ROOT/tools/kvmfit/Cargo.toml" ||
 		die "the small VMM could not be built; the whole log: $LOGS/kvmfit-vmm.log"
-	cp "$OUT/cargo-kvmfit/$ARM64/release"/{kvmfit-vmm,vmm-api} "$tmp"
+	cp "$OUT/cargo-kvmfit/$ARM64/release"/{kvmfit-vmm,vmm-api,examples/restore} "$tmp"
 }
 
 out_dir
@@ -53,4 +54,4 @@ mkdir -p "$tmp"
 probe
 debian
 small
-mv -f "$tmp"/{probe,debian.cpio,kvmfit-vmm,vmm-api} "$place"
+mv -f "$tmp"/{probe,debian.cpio,kvmfit-vmm,vmm-api,restore} "$place"

@@ -25,7 +25,8 @@ class Fixture(unittest.TestCase):
     def setUp(self) -> None:
         self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.parts = Parts(*(self.file(name) for name in
-                             ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api")))
+                             ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api",
+                              "example")))
         self.stock = Kernel("6.12", self.file("vmlinuz"))
         self.own = tuple(Kernel(mode, self.file("Image")) for mode in ("c", "rust"))
 

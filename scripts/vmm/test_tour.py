@@ -32,6 +32,61 @@ def files() -> dict[str, bytes]:
     return found
 
 
+def small_files() -> dict[str, bytes]:
+    """What the small VMM leaves on a good kernel."""
+    found = {"small/saved/uart": uart(0, 1), "small/saved/status": "0\n", "small/saved/said": ""}
+    for mode in tour.SMALL_MODES:
+        for way in tour.WAYS:
+            place = f"small/{mode}-{way}"
+            as_set = way == "set"
+            said = "kvmfit-vmm: 38 registers were set as a set\n" if as_set else ""
+            names = tour.DAMAGED if as_set else tour.DAMAGED[:1]
+            found |= {f"{place}/uart": uart(1, 0), f"{place}/status": "0\n", f"{place}/said": said,
+                      f"{place}-damaged/uart": "", f"{place}-damaged/status": "1\n",
+                      f"{place}-damaged/said": f"kvmfit-vmm: {' '.join(names)}\n"}
+    found |= {"example/uart": "257 registers, as a set\nPSCI 1.4: 0x3 would be taken\n",
+              "example/said": "", "example/status": "0\n"}
+    return {name: text.encode() for name, text in found.items()}
+
+
+class Small(unittest.TestCase):
+    def problems(self, name: str = "", text: str = "") -> list[str]:
+        changed = small_files() | ({name: text.encode()} if name else {})
+        return [f"{verdict.what}: {problem}" for verdict in tour.judge_small(changed)
+                for problem in verdict.problems]
+
+    def test_a_good_kernel(self) -> None:
+        self.assertEqual(self.problems(), [])
+        self.assertEqual(len(tour.judge_small(small_files())), 14)
+
+    def test_each_mistake(self) -> None:
+        for words, name, text in (
+                ("saves a guest: the guest: 0 answers", "small/saved/uart", ""),
+                ("saves a guest: timeout", "small/saved/problem", "timeout: run\n"),
+                ("resumed in mode rust by way of set: it ended with 1", "small/rust-set/status",
+                 "1\n"),
+                ("resumed in mode rust by way of set: it was written another way",
+                 "small/rust-set/said", ""),
+                ("resumed in mode c by way of registers: it was written another way",
+                 "small/c-registers/said", f"3 {tour.AS_SET}"),
+                ("the count went back", "small/check-set/uart", uart(0, 0).replace("0 0", "1 1")),
+                ("+ view 2", "small/check-set/uart", uart(1, 0).replace("view 1", "view 2")),
+                ("refused in mode rust by way of set: not named: KVM_REG_ARM_PSCI_VERSION",
+                 "small/rust-set-damaged/said", tour.DAMAGED[0]),
+                ("refused in mode c by way of registers: named: KVM_REG_ARM_PSCI_VERSION",
+                 "small/c-registers-damaged/said", " ".join(tour.DAMAGED)),
+                ("refused in mode c by way of set: it ended with 0", "small/c-set-damaged/status",
+                 "0\n"),
+                ("the example of the documentation restores a VM: it ended with 1",
+                 "example/status", "1\n"),
+                ("restores a VM: it ended with 0", "example/uart", "one by one")):
+            with self.subTest(words):
+                self.assertIn(words, "; ".join(self.problems(name, text)))
+
+    def test_a_kernel_that_leaves_nothing(self) -> None:
+        self.assertTrue(all(verdict.problems for verdict in tour.judge_small({})))
+
+
 class Judging(unittest.TestCase):
     def problems(self, **changes: bytes) -> list[str]:
         changed = files() | {name.replace("__", "/").replace("_", "-"): data
@@ -75,10 +130,13 @@ class Judging(unittest.TestCase):
         self.assertEqual(lines[1:], ["1..2", "ok 1 - a", "not ok 2 - b: x  y; z"])
 
     def test_the_job(self) -> None:
-        parts = Parts(*map(Path, ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api")))
+        parts = Parts(*map(Path, ("busybox", "kvmfit", "vmms", "small", "probe", "debian", "initrd", "api",
+                                  "example")))
         script = tour.job(Path("Image"), parts).script
         for guest in ("probe", "debian"):
             self.assertIn(f"\ntour {guest} qemu-10 3 {guest} c rust check c\n", script)
+        self.assertIn("\nsmall_tour small 3 rust check c\n", script)
+        self.assertIn("\n/vmm/example >example/uart", script)
 
 
 if __name__ == "__main__":

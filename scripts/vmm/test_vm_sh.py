@@ -77,6 +77,28 @@ class Script(unittest.TestCase):
         self.run_script("PATIENCE=0.1; save a firecracker 3 probe $PWD/state")
         self.assertIn("timeout: run --gic 3", self.attempt("a").problem)
 
+    def test_a_small_tour_goes_through_all_modes_in_both_ways(self) -> None:
+        small = self.place / "root/small"
+        # Saves what `resume` prints, damaged or not.
+        small.write_text("""#!/bin/sh
+for last; do :; done
+case $7 in
+run)	mkdir -p "${11}"
+	printf '"id": "%s",\\n"value": "0x1"\\n' 0x6030000000140000 >"${11}/state.json" ;;
+*)	echo "$4 $(tail -n 1 "$last/state.json")" ;;
+esac
+""", encoding="utf-8")
+        small.chmod(0o755)
+        self.run_script("small_tour small 3 rust c")
+        read = {path.parent.name: path.read_text(encoding="utf-8")
+                for path in (self.place / "small").glob("*/uart")}
+        self.assertEqual(read, {"saved": "", **{
+            f"{mode}-{way}{what}": f'{way} "value": "{value}"\n' for mode in ("rust", "c")
+            for way in ("set", "registers")
+            for what, value in (("", "0x1"), ("-damaged", "0x10004"))}})
+        self.assertFalse((self.place / "small.state").exists())
+        self.assertEqual((self.abi / "mode").read_text(encoding="utf-8"), "c\n")
+
     def test_a_tour_goes_through_all_modes(self) -> None:
         self.run_script("tour debian qemu-10 3 debian c rust check c")
         found = sorted(path.name for path in (self.place / "debian").iterdir())

@@ -173,12 +173,26 @@ pub(crate) struct Check {
     /// The dump of this host [default: measured now]
     #[arg(long, value_name = "DUMP")]
     pub(crate) host: Option<PathBuf>,
+    /// How to write what configures the VM
+    #[arg(long, value_enum, default_value_t = Way::Auto)]
+    pub(crate) way: Way,
     /// Show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// Print JSON, an object on a line for each state
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// How `check` writes what configures a VM. The answers are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// As a set, if the host knows how and the VMM leaves the order open; else register by register
+    Auto,
+    /// As a set, by `KVM_ARM_VM_CONFIG` of kvm-arm64-rust
+    Set,
+    /// Register by register, by `KVM_SET_ONE_REG`
+    Registers,
 }
 
 /// The greatest VM that every host takes

@@ -6,6 +6,8 @@ use kvmfit::id::RegId;
 use kvmfit::state::VgicModel;
 
 use crate::error::Error;
+use crate::vm_config::abi::{Entry, Op};
+use crate::vm_config::{self, Migration};
 
 /// An error number of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +30,8 @@ pub(crate) struct Spec {
     /// Enable `KVM_CAP_ARM_WRITABLE_IMP_ID_REGS`.
     pub(crate) impl_id_regs: bool,
     pub(crate) vgic: Option<VgicModel>,
+    /// What the VM opts in to.
+    pub(crate) migration: Migration,
 }
 
 /// Which call was refused.
@@ -41,6 +45,11 @@ pub(crate) trait Backend {
     fn kernel(&self) -> String;
     fn page_size(&self) -> u32;
     fn check_extension(&self, number: u32) -> i32;
+    /// What a VM can opt in to.
+    fn migration(&self) -> Migration {
+        let bits = self.check_extension(vm_config::abi::CAP);
+        Migration::from_bits(u32::try_from(bits).unwrap_or(0))
+    }
     fn new_vm(&self, spec: &Spec) -> Result<Box<dyn ScratchVm + '_>, Refused>;
     /// How many system calls were made.
     fn ioctls(&self) -> u64;
@@ -57,6 +66,8 @@ pub(crate) trait ScratchVm {
     fn set_attribute(&self, group: u32, attr: u64, value: u64) -> Result<(), Errno>;
     /// The writable masks of range 0, by their index.
     fn masks(&self) -> Result<Vec<u64>, Errno>;
+    /// `KVM_ARM_VM_CONFIG`: the number of registers, which is also there with `E2BIG`.
+    fn config(&self, op: Op, flags: u32, entries: &mut [Entry]) -> Result<usize, (Errno, usize)>;
     /// Lets the VM run, for one hypercall of vCPU 0: x0 to x3 as the guest finds them.
     fn hypercall(&mut self, id: u32, args: &[u64]) -> Result<[u64; 4], Refused>;
 }

@@ -2,15 +2,16 @@
 
 //! Whether this host takes the state of a VM: by writing it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kvmfit::dump::{VGIC_V2, VGIC_V3};
 use kvmfit::explain::errno_name;
 use kvmfit::id::{Class, RegId, SVE_VLS};
-use kvmfit::state::{State, VgicModel};
+use kvmfit::state::{Reg, State, VgicModel};
 use kvmfit::takes::{nibble, DIGITS};
 use kvmfit::value::Value;
 
+use crate::as_set;
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL};
 use crate::caps;
 use crate::digits::with_digit;
@@ -19,6 +20,23 @@ use crate::features::{self, MTE, PMU_V3, PSCI_0_2, PTRAUTH, SVE};
 use crate::measure::{measured, Progress};
 use crate::meter::Meter;
 use crate::vgic;
+use crate::vm_config::Migration;
+
+/// How to write what configures a VM.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Way {
+    /// Register by register, in the order that is asked for.
+    #[default]
+    Registers,
+    /// As a set, by [`vm_config`]: the order does not matter, and the kernel says which bits it
+    /// refuses.
+    ///
+    /// [`vm_config`]: crate::vm_config
+    Set,
+    /// As a set if the host knows how, else register by register.
+    Auto,
+}
 
 /// How to check.
 #[derive(Clone, Debug, Default)]
@@ -29,12 +47,16 @@ pub struct CheckOptions {
     pub features: Option<Vec<String>>,
     /// Enable `KVM_CAP_ARM_WRITABLE_IMP_ID_REGS` if the host has it.
     pub impl_id_regs: bool,
+    /// How to write what configures the VM.
+    pub way: Way,
 }
 
 /// What a host said to a state.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Check {
+    /// How it was written: [`Way::Set`] or [`Way::Registers`].
+    pub way: Way,
     /// The features of the scratch VM.
     pub features: Vec<String>,
     /// How many registers and attributes were written.
@@ -84,8 +106,9 @@ pub struct Refusal {
     /// The error number.
     pub errno: i32,
     /// The bits of the digits that are refused alone, or, if each is taken alone, of the one that
-    /// is refused together with those below it. 0 if the register is not there or is wider than
-    /// 64 bits.
+    /// is refused together with those below it. Of a firmware register, whose value is a version
+    /// or a state, all digits that differ from what the VM has. 0 if the register is not there or
+    /// is wider than 64 bits.
     pub bits: u64,
     /// Whether each of the digits is taken alone.
     pub together: bool,
@@ -114,38 +137,48 @@ pub(crate) fn check(
     options: &CheckOptions,
     report: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Check, Error> {
-    let most = usize::try_from(backend.check_extension(caps::MAX_VCPUS)).unwrap_or(0).max(1);
-    let vcpus = state.vcpus.len();
-    if vcpus == 0 || vcpus > most {
-        return Err(Error::Vcpus { vcpus, most });
-    }
-    let mut meter = Meter::new(report, vcpus + 1);
-    let mut check = Check {
-        features: Vec::new(),
-        written: 0,
-        refusals: Vec::new(),
-        misreads: Vec::new(),
-        lacks: Vec::new(),
-        ioctls: 0,
-    };
-    let vm = scratch(backend, state, options, &mut check)?;
+    written(backend, state, order, options, report).map(|(check, _)| check)
+}
+
+/// As [`check`]; returns also the scratch VM.
+pub(crate) fn written<'b>(
+    backend: &'b dyn Backend,
+    state: &State,
+    order: &[RegId],
+    options: &CheckOptions,
+    report: &mut dyn FnMut(&Progress<'_>),
+) -> Result<(Check, Box<dyn ScratchVm + 'b>), Error> {
+    let mut meter = Meter::new(report, state.vcpus.len() + 1);
+    let (mut check, vm) = begin(backend, state, options)?;
     for (n, vcpu) in state.vcpus.iter().enumerate() {
         let what = format!("vCPU {n}");
         let ids: BTreeSet<RegId> = order.iter().copied().collect();
         let first = order.iter().filter_map(|&id| vcpu.registers.iter().find(|reg| reg.id == id));
         let rest = vcpu.registers.iter().filter(|reg| !ids.contains(&reg.id));
-        for (step, reg) in first.chain(rest).enumerate() {
-            meter.step(&what, step, vcpu.registers.len());
-            // It was written before the vCPU was finalized.
-            if reg.id == SVE_VLS {
+        // The vector lengths were written before the vCPU was finalized.
+        let registers: Vec<&Reg> = first.chain(rest).filter(|reg| reg.id != SVE_VLS).collect();
+        check.written += registers.len();
+        let mut refusals = Vec::new();
+        let as_set = match check.way {
+            Way::Set => as_set::write(&*vm, n, &registers, &mut refusals)?,
+            _ => BTreeSet::new(),
+        };
+        for (step, reg) in registers.iter().enumerate() {
+            meter.step(&what, step, registers.len());
+            if as_set.contains(&reg.id) {
                 continue;
             }
-            check.written += 1;
             if let Err(errno) = write(&*vm, n, reg.id, &reg.value) {
-                let refusal = explain(&*vm, n, reg.id, &reg.value, errno);
-                check.refusals.push(refusal);
+                refusals.push(explain(&*vm, n, reg.id, &reg.value, errno));
             }
         }
+        let places: BTreeMap<RegId, usize> =
+            registers.iter().enumerate().map(|(place, reg)| (reg.id, place)).collect();
+        refusals.sort_by_key(|refusal| match refusal.place {
+            Place::Register(id) => places.get(&id).copied(),
+            Place::Attribute { .. } => None,
+        });
+        check.refusals.append(&mut refusals);
         meter.part(&what);
     }
     for (n, vcpu) in state.vcpus.iter().enumerate() {
@@ -184,7 +217,45 @@ pub(crate) fn check(
     }
     meter.part("done");
     check.ioctls = backend.ioctls();
-    Ok(check)
+    Ok((check, vm))
+}
+
+/// A scratch VM for a state, to which nothing is written yet but the vector lengths.
+pub(crate) fn begin<'b>(
+    backend: &'b dyn Backend,
+    state: &State,
+    options: &CheckOptions,
+) -> Result<(Check, Box<dyn ScratchVm + 'b>), Error> {
+    let most = usize::try_from(backend.check_extension(caps::MAX_VCPUS)).unwrap_or(0).max(1);
+    let vcpus = state.vcpus.len();
+    if vcpus == 0 || vcpus > most {
+        return Err(Error::Vcpus { vcpus, most });
+    }
+    let mut check = Check {
+        way: way(backend, options)?,
+        features: Vec::new(),
+        written: 0,
+        refusals: Vec::new(),
+        misreads: Vec::new(),
+        lacks: Vec::new(),
+        ioctls: 0,
+    };
+    let vm = scratch(backend, state, options, &mut check)?;
+    Ok((check, vm))
+}
+
+/// The way that the host has.
+fn way(backend: &dyn Backend, options: &CheckOptions) -> Result<Way, Error> {
+    if options.way == Way::Registers {
+        return Ok(Way::Registers);
+    }
+    if backend.migration().contains(Migration::VM_CONFIG) {
+        return Ok(Way::Set);
+    }
+    match options.way {
+        Way::Set => Err(Error::NoVmConfig),
+        _ => Ok(Way::Registers),
+    }
 }
 
 fn scratch<'b>(
@@ -215,6 +286,10 @@ fn scratch<'b>(
         impl_id_regs: options.impl_id_regs
             && backend.check_extension(caps::WRITABLE_IMP_ID_REGS) > 0,
         vgic,
+        migration: match check.way {
+            Way::Set => Migration::VM_CONFIG,
+            _ => Migration::NONE,
+        },
     };
     check.features = features::names(bits);
     // What a VM can do without is left out and told.
@@ -266,18 +341,29 @@ fn infer(state: &State) -> u32 {
     bits
 }
 
-fn write(vm: &dyn ScratchVm, vcpu: usize, id: RegId, value: &Value) -> Result<(), Errno> {
+pub(crate) fn write(
+    vm: &dyn ScratchVm,
+    vcpu: usize,
+    id: RegId,
+    value: &Value,
+) -> Result<(), Errno> {
     let bytes = id.size().and_then(|size| value.to_le_bytes(size)).ok_or(Errno(EINVAL))?;
     vm.set(vcpu, id, &bytes)
 }
 
 /// The bits of the digits in which two values differ.
-fn differing(a: u64, b: u64) -> u64 {
+pub(crate) fn differing(a: u64, b: u64) -> u64 {
     (0..DIGITS).filter(|&n| nibble(a, n) != nibble(b, n)).map(|n| 15 << (4 * n)).sum()
 }
 
 /// Finds the digits that are refused, by writing each of them alone.
-fn explain(vm: &dyn ScratchVm, vcpu: usize, id: RegId, value: &Value, errno: Errno) -> Refusal {
+pub(crate) fn explain(
+    vm: &dyn ScratchVm,
+    vcpu: usize,
+    id: RegId,
+    value: &Value,
+    errno: Errno,
+) -> Refusal {
     let place = Place::Register(id);
     let mut refusal = Refusal {
         vcpu,
@@ -289,6 +375,11 @@ fn explain(vm: &dyn ScratchVm, vcpu: usize, id: RegId, value: &Value, errno: Err
         has: vm.get64(vcpu, id).ok(),
     };
     let (Some(has), Some(value)) = (refusal.has, value.as_u64()) else { return refusal };
+    if id.class() == Class::Firmware {
+        // A version or a state: its digits are no fields.
+        refusal.bits = differing(has, value);
+        return refusal;
+    }
     let digits: Vec<usize> = (0..DIGITS).filter(|&n| nibble(has, n) != nibble(value, n)).collect();
     for &n in &digits {
         if vm.set64(vcpu, id, with_digit(has, n, nibble(value, n))).is_err() {

@@ -7,6 +7,7 @@ use kvmfit::id::RegId;
 use kvmfit::value::Value;
 
 use crate::backend::Errno;
+use crate::vm_config::ConfigError;
 
 /// Why a host could not be measured.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -84,6 +85,15 @@ pub enum Error {
         /// How many the host takes.
         most: usize,
     },
+    /// The host does not know `KVM_ARM_VM_CONFIG`.
+    #[error(
+        "this host cannot take the configuration of a VM as a set: its kernel has no \
+         KVM_ARM_VM_CONFIG"
+    )]
+    NoVmConfig,
+    /// `KVM_ARM_VM_CONFIG` failed on a scratch VM.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 impl Error {

@@ -9,8 +9,12 @@ use kvmfit::id::{RegId, SVE_VLS};
 use kvmfit::state::VgicModel;
 
 use crate::backend::{Backend, Errno, Refused, ScratchVm, Spec, EINVAL, ENOENT};
+use crate::fake_config::{self, Lie};
 use crate::features::{MTE, PTRAUTH, SVE};
 use crate::vgic::{GRP_ADDR, GRP_CPU_SYSREGS, GRP_CTRL, GRP_DIST_REGS, GRP_NR_IRQS};
+
+use crate::vm_config::abi::{self, Entry, Op};
+use crate::vm_config::Migration;
 
 const EPERM: i32 = 1;
 const ENODEV: i32 = 19;
@@ -61,20 +65,32 @@ pub(crate) const ICC_CTLR: u64 = 0xc664;
 pub(crate) const GIC: u64 = 0x100_0000;
 const LENGTHS: u64 = 0b11;
 
+/// What not every host does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quirk {
+    /// A VM with a `GICv3` shows it in `ID_AA64PFR1_EL1`.
+    GicShows,
+    /// The first run of a VM clears `ID_AA64PFR0_EL1.EL0` if EL1 is 0.
+    FirstRunClears,
+}
+
 #[derive(Default)]
 pub(crate) struct Fake {
     pub(crate) sve: bool,
     pub(crate) mte: bool,
-    /// A VM with a `GICv3` shows it in `ID_AA64PFR1_EL1`.
-    pub(crate) gic_shows: bool,
+    pub(crate) quirk: Option<Quirk>,
+    /// The configuration can be set as a set.
+    pub(crate) vm_config: bool,
+    /// What is wrong with that.
+    pub(crate) lie: Option<Lie>,
     pub(crate) vms: Cell<u64>,
     pub(crate) ioctls: Cell<u64>,
 }
 
-struct FakeVm<'k> {
-    fake: &'k Fake,
-    spec: Spec,
-    shared: RefCell<BTreeMap<RegId, u64>>,
+pub(crate) struct FakeVm<'k> {
+    pub(crate) fake: &'k Fake,
+    pub(crate) spec: Spec,
+    pub(crate) shared: RefCell<BTreeMap<RegId, u64>>,
     own: Vec<RefCell<BTreeMap<RegId, u64>>>,
     lengths: Vec<Cell<u64>>,
     /// `ICC_CTLR_EL1`, and whether the distributor's version was lowered
@@ -96,6 +112,7 @@ impl Backend for Fake {
             165 => 44,
             170 => self.sve.into(),
             205 => self.mte.into(),
+            abi::CAP if self.vm_config => 0x7f,
             171 | 172 | 230 | 239 | 300 => 1,
             _ => 0,
         }
@@ -114,11 +131,14 @@ impl Backend for Fake {
         if !takes_lengths(lengths) {
             return refused("KVM_REG_ARM64_SVE_VLS", EINVAL);
         }
+        if spec.migration != Migration::NONE && !self.vm_config {
+            return refused("KVM_CAP_ARM_MIGRATION", EINVAL);
+        }
         if spec.vgic == Some(VgicModel::V2) {
             return refused("KVM_CREATE_DEVICE", ENODEV);
         }
         let mut shared = BTreeMap::from(NEW);
-        if self.gic_shows && spec.vgic.is_some() {
+        if self.quirk == Some(Quirk::GicShows) && spec.vgic.is_some() {
             shared.insert(PFR1, GIC | shared[&PFR1]);
         }
         let vm = FakeVm {
@@ -147,12 +167,12 @@ fn takes_lengths(lengths: u64) -> bool {
 }
 
 impl FakeVm<'_> {
-    fn now(&self, vcpu: usize, id: RegId) -> u64 {
+    pub(crate) fn now(&self, vcpu: usize, id: RegId) -> u64 {
         let map = if PER_VCPU.contains(&id) { &self.own[vcpu] } else { &self.shared };
         map.borrow()[&id]
     }
 
-    fn has(&self, id: RegId) -> bool {
+    pub(crate) fn has(&self, id: RegId) -> bool {
         match id {
             TCR2 => self.now(0, MMFR3) & 0xf != 0,
             GCR => self.spec.features & MTE != 0,
@@ -165,7 +185,7 @@ impl FakeVm<'_> {
         self.now(0, PFR1) & 0xf0 != 0
     }
 
-    fn takes(&self, id: RegId, value: u64) -> bool {
+    pub(crate) fn takes(&self, id: RegId, value: u64) -> bool {
         let nibbles = |most: u64| (0..16).all(|n| value >> (4 * n) & 15 <= most >> (4 * n) & 15);
         match id {
             PSCI => matches!(value, 2 | 0x1_0000..=0x1_0003),
@@ -178,7 +198,7 @@ impl FakeVm<'_> {
                 let fp = value >> 16 & 15;
                 (fp == 0 || fp == 15) && value & !0xf_0000 <= 0x11 && nibbles(0xf_0011)
             }
-            PFR1 if self.fake.gic_shows && self.spec.vgic.is_some() => {
+            PFR1 if self.fake.quirk == Some(Quirk::GicShows) && self.spec.vgic.is_some() => {
                 value & GIC == GIC && nibbles(GIC | 0x20)
             }
             PFR1 => nibbles(0x20),
@@ -291,7 +311,19 @@ impl ScratchVm for FakeVm<'_> {
         Ok(masks)
     }
 
+    fn config(&self, op: Op, flags: u32, entries: &mut [Entry]) -> Result<usize, (Errno, usize)> {
+        let calls = self.fake.ioctls.get();
+        let answer = fake_config::request(self, op, flags, entries);
+        // It reads registers by calls, and is one.
+        self.fake.ioctls.set(calls + 1);
+        answer
+    }
+
     fn hypercall(&mut self, id: u32, args: &[u64]) -> Result<[u64; 4], Refused> {
+        if self.fake.quirk == Some(Quirk::FirstRunClears) && self.now(0, PFR0) & 0xf0 == 0 {
+            let cleared = self.now(0, PFR0) & !0xf;
+            self.shared.borrow_mut().insert(PFR0, cleared);
+        }
         Ok([id.into(), args.len() as u64, 0, 0])
     }
 }

@@ -26,6 +26,8 @@ use crate::caps;
 use crate::error::Error;
 use crate::features::{MTE, SVE};
 use crate::vgic;
+use crate::vm_config::abi::{Entry, Op};
+use crate::vm_config::{self, Migration};
 
 /// `KVM_REG_LIST` of kvm-bindings has room for so many.
 const MOST_REGISTERS: usize = 500;
@@ -113,6 +115,9 @@ impl Backend for Kvm {
         if spec.features & MTE != 0 {
             let cap = kvm_enable_cap { cap: caps::MTE, ..Default::default() };
             vm.enable_cap(&cap).map_err(of("KVM_CAP_ARM_MTE"))?;
+        }
+        if spec.migration != Migration::NONE {
+            vm_config::opt_in(&vm, spec.migration).map_err(of("KVM_CAP_ARM_MIGRATION"))?;
         }
         let mut init = if let Some(init) = self.target.get() {
             *init
@@ -235,6 +240,11 @@ impl ScratchVm for KvmVm<'_> {
             0 => Ok(masks),
             _ => Err(errno(SysError::last())),
         }
+    }
+
+    fn config(&self, op: Op, flags: u32, entries: &mut [Entry]) -> Result<usize, (Errno, usize)> {
+        count(self.ioctls);
+        vm_config::call(&self.vm, op, flags, entries)
     }
 
     fn hypercall(&mut self, id: u32, args: &[u64]) -> Result<[u64; 4], Refused> {

@@ -16,6 +16,7 @@
 #![cfg_attr(not(all(target_os = "linux", target_arch = "aarch64")), allow(dead_code))]
 
 mod affects;
+mod as_set;
 mod backend;
 mod caps;
 mod check;
@@ -24,6 +25,8 @@ mod digits;
 mod error;
 #[cfg(test)]
 mod fake;
+#[cfg(test)]
+mod fake_config;
 mod features;
 mod hypercall;
 #[cfg(all(target_os = "linux", target_arch = "aarch64"))]
@@ -37,10 +40,13 @@ mod target;
 mod tests;
 mod values;
 mod vgic;
+pub mod vm_config;
+mod ways;
 
-pub use check::{Check, CheckOptions, Misread, Place, Refusal};
+pub use check::{Check, CheckOptions, Misread, Place, Refusal, Way};
 pub use error::Error;
 pub use measure::{Measured, Options, Progress};
+pub use ways::Compared;
 
 use kvmfit::dump::Dump;
 use kvmfit::id::RegId;
@@ -128,7 +134,9 @@ pub fn make(_features: &[String], _template: &Template) -> Result<State, Error> 
 /// Writes the registers of `state` into a scratch VM of this host, in `order`.
 ///
 /// Registers that `order` does not name come after those that it names, in the order of the
-/// state. What was refused is tried again digit by digit, to find those that are not taken.
+/// state. What was refused is tried again digit by digit, to find those that are not taken. With
+/// [`Way::Set`], what configures the VM is written before the rest in one call, and the kernel
+/// says which bits it does not take.
 ///
 /// # Errors
 ///
@@ -156,5 +164,37 @@ pub fn check(
     _options: &CheckOptions,
     _progress: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Check, Error> {
+    Err(Error::NotArm64)
+}
+
+/// Writes the registers of `state` into scratch VMs of this host in both ways, and says how their
+/// answers differ.
+///
+/// On a host that knows one way only there is nothing to compare.
+///
+/// # Errors
+///
+/// As [`check`].
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+pub fn compare_ways(
+    state: &State,
+    order: &[RegId],
+    options: &CheckOptions,
+) -> Result<Compared, Error> {
+    ways::compare(&kvm::Kvm::open()?, state, order, options)
+}
+
+/// Writes the registers of `state` into scratch VMs of this host in both ways, and says how their
+/// answers differ.
+///
+/// # Errors
+///
+/// Always [`Error::NotArm64`]: this is not Linux on arm64.
+#[cfg(not(all(target_os = "linux", target_arch = "aarch64")))]
+pub fn compare_ways(
+    _state: &State,
+    _order: &[RegId],
+    _options: &CheckOptions,
+) -> Result<Compared, Error> {
     Err(Error::NotArm64)
 }

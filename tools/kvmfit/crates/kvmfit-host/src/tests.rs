@@ -13,8 +13,8 @@ use kvmfit::vmm::PLANNED;
 
 use crate::check::{check, CheckOptions, Place};
 use crate::fake::{
-    Fake, BITMAP, CCSIDR, CLIDR, GCR, GIC, ICC_CTLR, LEVELS, MIDR, MMFR3, NEWER, OSLSR, PFR0, PFR1,
-    PSCI, RAZ, TCR2, WORKAROUND_2, X0,
+    Fake, Quirk, BITMAP, CCSIDR, CLIDR, GCR, GIC, ICC_CTLR, LEVELS, MIDR, MMFR3, NEWER, OSLSR,
+    PFR0, PFR1, PSCI, RAZ, TCR2, WORKAROUND_2, X0,
 };
 use crate::make::make;
 use crate::measure::{kinds, measure, Options};
@@ -243,7 +243,7 @@ fn a_new_vm_fits_its_host() {
 
 #[test]
 fn an_interrupt_controller_that_shows_is_measured_with_all_features() {
-    let fake = Fake { sve: true, gic_shows: true, ..Fake::default() };
+    let fake = Fake { sve: true, quirk: Some(Quirk::GicShows), ..Fake::default() };
     let dump = dump(&fake);
     let features: Vec<_> = dump.vms.iter().map(|vm| vm.features.join(",")).collect();
     let expected = ["psci_0_2", "psci_0_2,vgic_v3", "psci_0_2,sve", "psci_0_2,sve,vgic_v3"];

@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::behaviour::Behaviour;
 
@@ -20,8 +20,23 @@ pub(crate) struct Args {
     #[arg(long, default_value = "")]
     pub(crate) letters: String,
 
+    /// How to write what configures the VM; only `planned` can choose
+    #[arg(long, value_enum, default_value_t = Way::Auto)]
+    pub(crate) way: Way,
+
     #[command(subcommand)]
     pub(crate) command: Command,
+}
+
+/// How to write what configures a VM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Way {
+    /// As a set, if the host knows how; else register by register
+    Auto,
+    /// As a set
+    Set,
+    /// Register by register
+    Registers,
 }
 
 #[derive(Debug, Subcommand)]

@@ -24,6 +24,10 @@ pub(crate) enum Error {
         names::name(*id), errno_name(*errno)
     )]
     Register { vcpu: usize, id: RegId, value: String, errno: i32 },
+    #[error("the host does not know KVM_ARM_VM_CONFIG")]
+    NoSets,
+    #[error("the configuration could not be set: {0}")]
+    Config(String),
     #[error("the guest does not fit: {0}")]
     Memory(String),
     #[error("the guest ended: {0}")]

@@ -19,11 +19,12 @@ use kvm_ioctls::{DeviceFd, Kvm, VcpuExit, VcpuFd, VmFd};
 use kvmfit::id::RegId;
 use kvmfit::state::{Format, Origin, Reg, State, Vcpu};
 use kvmfit::value::{Value, MAX_BYTES};
+use kvmfit_host::vm_config::{self, Config, Migration, GICD_IIDR};
 use vm_memory::{Bytes, GuestAddress, GuestMemoryBackend, GuestMemoryMmap, GuestMemoryRegion};
 use vmm_sys_util::errno::Error as SysError;
 use vmm_sys_util::signal::{register_signal_handler, Killable};
 
-use crate::args::{Args, Command};
+use crate::args::{Args, Command, Way};
 use crate::behaviour::Behaviour;
 use crate::error::Error;
 use crate::snapshot::{Rest, Snapshot};
@@ -49,11 +50,11 @@ type Shared = Arc<Mutex<Uart<Stdout>>>;
 pub(crate) fn run(args: &Args) -> Result<(), Error> {
     match &args.command {
         Command::Run { gic, program, save } => {
-            let machine = Machine::new(args.like, *gic, program)?;
+            let machine = Machine::new(args, *gic, program)?;
             machine.run(&args.letters, true)?.save()?.write(save)
         }
         Command::Resume { directory } => {
-            let machine = Machine::restore(args.like, &Snapshot::read(directory)?)?;
+            let machine = Machine::restore(args, &Snapshot::read(directory)?)?;
             machine.run(&args.letters, false).map(drop)
         }
     }
@@ -67,10 +68,12 @@ fn call(what: &'static str) -> impl Fn(SysError) -> Error {
 pub(crate) struct Machine {
     vcpus: Vec<VcpuFd>,
     gic: u8,
+    /// Whether the VMM saves and restores `GICD_IIDR`
+    saves_iidr: bool,
     memory: GuestMemoryMmap,
     // What the vCPUs need to live
     vm: VmFd,
-    _device: DeviceFd,
+    device: DeviceFd,
 }
 
 /// A VM that has stopped.
@@ -78,10 +81,10 @@ pub(crate) struct Stopped(Machine);
 
 impl Machine {
     /// A VM with this program.
-    pub(crate) fn new(like: Behaviour, gic: u8, program: &Path) -> Result<Self, Error> {
+    pub(crate) fn new(args: &Args, gic: u8, program: &Path) -> Result<Self, Error> {
         let bytes = std::fs::read(program)
             .map_err(|source| Error::File { path: program.to_path_buf(), source })?;
-        let machine = Self::empty(like, gic)?;
+        let machine = Self::empty(args, gic)?;
         machine.fill(PROGRAM, &bytes)?;
         for (n, vcpu) in machine.vcpus.iter().enumerate() {
             machine.init(n)?;
@@ -94,31 +97,80 @@ impl Machine {
     }
 
     /// A VM that was saved.
-    pub(crate) fn restore(like: Behaviour, snapshot: &Snapshot) -> Result<Self, Error> {
+    pub(crate) fn restore(args: &Args, snapshot: &Snapshot) -> Result<Self, Error> {
         if snapshot.state.vcpus.len() != VCPUS {
             return Err(Error::Memory(format!("it has {} vCPUs", snapshot.state.vcpus.len())));
         }
-        let machine = Self::empty(like, snapshot.rest.gic)?;
-        machine.fill(MEMORY, &snapshot.memory)?;
-        let saved = snapshot.state.vcpus.iter().zip(&snapshot.rest.mp_states);
-        for (n, (vcpu, (saved, &mp_state))) in machine.vcpus.iter().zip(saved).enumerate() {
+        let machine = Self::empty(args, snapshot.rest.gic)?;
+        for n in 0..machine.vcpus.len() {
             machine.init(n)?;
-            for reg in like.order(&saved.registers) {
-                set(n, vcpu, reg)?;
+        }
+        // A refusal shows before the memory is there.
+        let done = if machine.takes_sets() { machine.set_config(snapshot)? } else { Vec::new() };
+        match snapshot.rest.gicd_iidr {
+            Some(iidr) if !done.contains(&GICD_IIDR) => machine.set_iidr(iidr)?,
+            _ => {}
+        }
+        machine.fill(MEMORY, &snapshot.memory)?;
+        for (n, (vcpu, &mp_state)) in machine.vcpus.iter().zip(&snapshot.rest.mp_states).enumerate()
+        {
+            for reg in args.like.order(&snapshot.state, n) {
+                if !done.contains(&reg.id) {
+                    set(n, vcpu, reg)?;
+                }
             }
             vcpu.set_mp_state(kvm_mp_state { mp_state }).map_err(call("KVM_SET_MP_STATE"))?;
         }
         Ok(machine)
     }
 
+    /// Whether the VM has opted in to the configuration as a set.
+    fn takes_sets(&self) -> bool {
+        vm_config::opted_in(&self.vm).contains(Migration::VM_CONFIG)
+    }
+
+    /// Sets what configures the VM, in one call, and returns which registers that are. The vCPUs
+    /// have it in common, so it is that of the first one.
+    fn set_config(&self, snapshot: &Snapshot) -> Result<Vec<RegId>, Error> {
+        let known = vm_config::get(&self.vm).map_err(|error| Error::Config(error.to_string()))?;
+        let mut saved: Vec<(RegId, u64)> = Vec::new();
+        for reg in snapshot.state.vcpus.first().iter().flat_map(|vcpu| &vcpu.registers) {
+            if known.iter().any(|known| known.id == reg.id) {
+                saved.extend(reg.value.as_u64().map(|value| (reg.id, value)));
+            }
+        }
+        saved.extend(snapshot.rest.gicd_iidr.map(|iidr| (GICD_IIDR, iidr.into())));
+        let config: Config = saved.iter().copied().collect();
+        config.set(&self.vm).map_err(|error| Error::Config(error.to_string()))?;
+        eprintln!("kvmfit-vmm: {} registers were set as a set", saved.len());
+        Ok(saved.into_iter().map(|(id, _)| id).collect())
+    }
+
+    fn set_iidr(&self, mut iidr: u32) -> Result<(), Error> {
+        self.device.set_device_attr(&iidr_of(&mut iidr)).map_err(call("GICD_IIDR"))
+    }
+
+    fn iidr(&self) -> Result<u32, Error> {
+        let mut iidr = 0;
+        let mut attr = iidr_of(&mut iidr);
+        // SAFETY: The kernel writes the 32 bits of the register to `iidr`, which is not borrowed
+        // meanwhile.
+        unsafe { self.device.get_device_attr(&mut attr) }.map_err(call("GICD_IIDR"))?;
+        Ok(iidr)
+    }
+
     /// A VM with vCPUs that are not initialized.
-    fn empty(like: Behaviour, gic: u8) -> Result<Self, Error> {
+    fn empty(args: &Args, gic: u8) -> Result<Self, Error> {
+        let like = args.like;
         let kvm = Kvm::new().map_err(call("/dev/kvm"))?;
         let vm = kvm.create_vm().map_err(call("KVM_CREATE_VM"))?;
         let cap = kvm_bindings::KVM_CAP_ARM_WRITABLE_IMP_ID_REGS;
         if like.vmm().writable_implementation_ids && kvm.check_extension_raw(cap.into()) == 1 {
             let cap = kvm_enable_cap { cap, ..Default::default() };
             vm.enable_cap(&cap).map_err(call("KVM_CAP_ARM_WRITABLE_IMP_ID_REGS"))?;
+        }
+        if way(args, vm_config::available(&kvm)) == Way::Set {
+            vm_config::opt_in(&vm, Migration::VM_CONFIG).map_err(|_| Error::NoSets)?;
         }
         let memory = GuestMemoryMmap::<()>::from_ranges(&[(GuestAddress(MEMORY), MEMORY_SIZE)])
             .map_err(|error| Error::Memory(error.to_string()))?;
@@ -138,7 +190,7 @@ impl Machine {
         let vcpus = (0..VCPUS as u64).map(|n| vm.create_vcpu(n)).collect::<Result<Vec<_>, _>>();
         let vcpus = vcpus.map_err(call("KVM_CREATE_VCPU"))?;
         let device = irqchip(&vm, gic)?;
-        Ok(Self { vcpus, gic, memory, vm, _device: device })
+        Ok(Self { vcpus, gic, saves_iidr: like == Behaviour::Planned, memory, vm, device })
     }
 
     fn fill(&self, at: u64, bytes: &[u8]) -> Result<(), Error> {
@@ -209,7 +261,30 @@ impl Stopped {
             .memory
             .read_slice(&mut memory, GuestAddress(MEMORY))
             .map_err(|error| Error::Memory(error.to_string()))?;
-        Ok(Snapshot { state, rest: Rest { gic: machine.gic, mp_states }, memory })
+        let gicd_iidr = if machine.saves_iidr { Some(machine.iidr()?) } else { None };
+        Ok(Snapshot { state, rest: Rest { gic: machine.gic, mp_states, gicd_iidr }, memory })
+    }
+}
+
+/// The way that the command line asks for. What a VM is configured by leaves no trace in what is
+/// saved of it, so the VMM may choose by what the host has.
+fn way(args: &Args, available: Migration) -> Way {
+    match args.way {
+        Way::Auto if !args.like.knows_sets() || !available.contains(Migration::VM_CONFIG) => {
+            Way::Registers
+        }
+        Way::Auto => Way::Set,
+        way => way,
+    }
+}
+
+/// The attribute of the interrupt controller.
+fn iidr_of(iidr: &mut u32) -> kvm_device_attr {
+    kvm_device_attr {
+        group: kvm_bindings::KVM_DEV_ARM_VGIC_GRP_DIST_REGS,
+        attr: 8,
+        addr: (&raw mut *iidr) as u64,
+        flags: 0,
     }
 }
 

@@ -19,10 +19,13 @@ const MEMORY: &str = "memory";
 /// What is not in the state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rest {
-    /// The version of the interrupt controller. Its registers are not saved.
+    /// The version of the interrupt controller. Of its registers only one is saved.
     pub(crate) gic: u8,
     /// `KVM_GET_MP_STATE` of each vCPU
     pub(crate) mp_states: Vec<u32>,
+    /// `GICD_IIDR`, of a VMM that saves it
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) gicd_iidr: Option<u32>,
 }
 
 /// A saved VM.
@@ -89,7 +92,11 @@ mod tests {
         let mut state = State::new(Origin::new(Format::State));
         state.features = Some(vec!["psci_0_2".to_string()]);
         state.vcpus = vec![Vcpu { registers: vec![Reg::new(RegId::firmware(0), 0x10003)] }];
-        Snapshot { state, rest: Rest { gic: 3, mp_states: vec![0] }, memory: vec![1, 2, 3] }
+        Snapshot {
+            state,
+            rest: Rest { gic: 3, mp_states: vec![0], gicd_iidr: Some(0x243b) },
+            memory: vec![1, 2, 3],
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use kvmfit::names;
 use kvmfit::plan::{plan, Plan, Verdict};
 use kvmfit::state::State;
 use kvmfit::vmm::{Vmm, WriteOrder};
-use kvmfit_host::{Check, CheckOptions, Options, Place, Refusal};
+use kvmfit_host::{Check, CheckOptions, Options, Place, Refusal, Way};
 use serde::Serialize;
 
 use crate::{args, files, output, progress, Answer, Failure};
@@ -24,6 +24,7 @@ struct Report {
     file: String,
     vmm: &'static str,
     features: Vec<String>,
+    way: &'static str,
     fits: bool,
     plan: Verdict,
     written: usize,
@@ -94,6 +95,7 @@ fn check(
         file: path.display().to_string(),
         vmm: vmm.name,
         features: state.features.clone().unwrap_or_default(),
+        way: "",
         fits: false,
         plan: Verdict::No,
         written: 0,
@@ -131,7 +133,8 @@ fn ask(
         }),
     };
     let plan = plan(state, dump, vmm);
-    let (order, options) = as_vmm(vmm, state, &plan);
+    let (order, mut options) = as_vmm(vmm, state, &plan);
+    options.way = way(args.way, vmm)?;
     let check =
         progress::shown(args.quiet, |report| kvmfit_host::check(state, &order, &options, report))?;
     Ok((plan, check))
@@ -147,6 +150,10 @@ fn measure(state: &State, args: &args::Check) -> Result<Dump, kvmfit_host::Error
 
 impl Report {
     fn says(&mut self, plan: &Plan, check: Check) {
+        self.way = match check.way {
+            Way::Set => "set",
+            _ => "registers",
+        };
         self.fits = check.fits();
         self.plan = plan.verdict;
         self.written = check.written;
@@ -162,6 +169,20 @@ impl Report {
         self.lacks = check.lacks;
         self.features = check.features;
         self.ioctls = check.ioctls;
+    }
+}
+
+/// A VMM with an order of its own writes register by register.
+fn way(way: args::Way, vmm: &Vmm) -> Result<Way, Failure> {
+    match (way, vmm.order) {
+        (args::Way::Registers, _) | (args::Way::Auto, WriteOrder::List | WriteOrder::ById) => {
+            Ok(Way::Registers)
+        }
+        (args::Way::Auto, _) => Ok(Way::Auto),
+        (args::Way::Set, WriteOrder::Planned) => Ok(Way::Set),
+        (args::Way::Set, _) => {
+            Err(format!("--way set: {} writes register by register", vmm.name).into())
+        }
     }
 }
 
@@ -262,4 +283,26 @@ fn text(report: &Report, several: bool) -> Result<String, Failure> {
         _ => {}
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kvmfit::vmm::{LIST_ORDER, PLANNED, QEMU_11};
+
+    #[test]
+    fn a_vmm_with_an_order_writes_one_by_one() {
+        for (asked, vmm, expected) in [
+            (args::Way::Auto, &PLANNED, Some(Way::Auto)),
+            (args::Way::Auto, &LIST_ORDER, Some(Way::Registers)),
+            (args::Way::Auto, &QEMU_11, Some(Way::Registers)),
+            (args::Way::Set, &PLANNED, Some(Way::Set)),
+            (args::Way::Set, &LIST_ORDER, None),
+            (args::Way::Set, &QEMU_11, None),
+            (args::Way::Registers, &PLANNED, Some(Way::Registers)),
+            (args::Way::Registers, &QEMU_11, Some(Way::Registers)),
+        ] {
+            assert_eq!(way(asked, vmm).ok(), expected, "{asked:?} {}", vmm.name);
+        }
+    }
 }

@@ -100,6 +100,19 @@ pub(super) static REGISTERS: &[RegInfo] = &[
         ],
     ),
     known(SVE_VLS, "KVM_REG_ARM64_SVE_VLS", "the vector lengths of a VM, a bit each", &[]),
+    known(
+        RegId::new(0x6030_0000_0018_0008),
+        "KVM_REG_ARM_CONFIG_GICD_IIDR",
+        "GICD_IIDR of the interrupt controller, in a configuration of kvm-arm64-rust",
+        GICD_IIDR,
+    ),
+];
+
+const GICD_IIDR: &[Field] = &[
+    bits("Implementer", 0, 12, "0x43b Arm"),
+    bits("Revision", 12, 4, "how groups are restored: KVM's version of the emulation"),
+    bits("Variant", 16, 4, "major revision"),
+    bits("ProductID", 24, 8, "0x4b KVM"),
 ];
 
 const MIDR: &[Field] = &[

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is saved, of a VM whose vCPUs are not in KVM_RUN.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm.h"
+
+/* ---- A register ---- */
+
+uint32_t reg_size(uint64_t id)
+{
+	return 1u << ((id & KVM_REG_SIZE_MASK) >> KVM_REG_SIZE_SHIFT);
+}
+
+static int access_reg(int fd, unsigned long request, const struct reg *reg)
+{
+	struct kvm_one_reg one = {
+		.id = reg->id,
+		.addr = (uintptr_t)reg->bytes,
+	};
+
+	if (!ioctl(fd, request, &one))
+		return 0;
+	/* What a person needs to find out why: the register, the value, the errno */
+	fprintf(stderr, "register %#llx, %#llx: %s\n",
+		(unsigned long long)reg->id, (unsigned long long)reg->val,
+		strerror(errno));
+	return -1;
+}
+
+int vmm_get_reg(int fd, struct reg *reg)
+{
+	return access_reg(fd, KVM_GET_ONE_REG, reg);
+}
+
+int vmm_set_reg(int fd, const struct reg *reg)
+{
+	return access_reg(fd, KVM_SET_ONE_REG, reg);
+}
+
+/* ---- GICC_PMR ---- */
+
+int gicc_pmr(const struct vm *vm, const struct machine *m, unsigned long request,
+	     uint32_t vcpu, uint32_t *pmr)
+{
+	if (m->gic != KVM_DEV_TYPE_ARM_VGIC_V2)
+		return 0;
+	return gic_attr(vm->gic_fd, request, KVM_DEV_ARM_VGIC_GRP_CANONICAL,
+			(uint64_t)vcpu << KVM_DEV_ARM_VGIC_CPUID_SHIFT | GICC_PMR,
+			pmr);
+}
+
+/* ---- Save ---- */
+
+static int save_vcpu(int vcpu_fd, struct saved_vcpu *s)
+{
+	struct {
+		uint64_t n;
+		uint64_t id[MAX_REGS];
+	} list = { .n = MAX_REGS };
+
+	/* -E2BIG: list.n is now what is needed. -EPERM: SVE is not finalized. */
+	if (ioctl(vcpu_fd, KVM_GET_REG_LIST, &list) ||
+	    ioctl(vcpu_fd, KVM_GET_MP_STATE, &s->mp_state)) {
+		fprintf(stderr, "a vCPU: %s\n", strerror(errno));
+		return -1;
+	}
+
+	s->nr = list.n;
+	for (uint32_t i = 0; i < s->nr; i++) {
+		/* Ids have their scope only on this side. */
+		s->reg[i] = (struct reg){ .id = list.id[i] & ~(uint64_t)KVM_REG_ARM_SCOPE_MASK };
+		if (reg_size(s->reg[i].id) > sizeof(s->reg[i].bytes) ||
+		    vmm_get_reg(vcpu_fd, &s->reg[i]))
+			return -1;
+	}
+	return 0;
+}
+
+int vmm_save(const struct vm *vm, const struct machine *m, struct saved *s)
+{
+	memset(s, 0, sizeof(*s));
+	s->machine = *m;
+	for (uint32_t i = 0; i < m->nr_vcpus; i++) {
+		if (save_vcpu(vm->vcpu_fd[i], &s->vcpu[i]) ||
+		    gicc_pmr(vm, m, KVM_GET_DEVICE_ATTR, i, &s->vcpu[i].gicc_pmr))
+			return -1;
+	}
+	return gic_attr(vm->gic_fd, KVM_GET_DEVICE_ATTR,
+			KVM_DEV_ARM_VGIC_GRP_DIST_REGS, GICD_IIDR, &s->gicd_iidr);
+}
