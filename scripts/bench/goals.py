@@ -92,7 +92,11 @@ def _amount(cost: dict[str, int]) -> tuple[int, int]:
 
 def _paths_goal(result: Result) -> Goal:
     goal = Goal("Rust takes at most as many instructions as C on every path")
+    yardsticks = {one_by_one for _, one_by_one, _ in CONFIG}
     for name, path, (c, rust) in _paths(result, "c", "rust"):
+        if path in yardsticks:
+            # Single reads and writes have rows of their own.
+            continue
         goal.check(_amount(rust) <= _amount(c),
                    f"{name}, {path}: C {c['instructions']}, Rust {rust['instructions']}",
                    rust["instructions"] <= c["instructions"] + TOLERATED)

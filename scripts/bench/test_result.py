@@ -211,6 +211,14 @@ class Goals(unittest.TestCase):
                 found = goals.check(new)[-1]
                 self.assertEqual((len(found.missed), found.good_enough), (2, False))
 
+    def test_what_the_configuration_is_compared_with_has_no_goal_of_its_own(self) -> None:
+        before = goals.check(sample())[0].of
+        for _, one_by_one, _ in goals.CONFIG:
+            new = sample()
+            new["machines"][MACHINE]["paths"][one_by_one]["rust"]["instructions"] += 100
+            found = goals.check(new)[0]
+            self.assertEqual((found.of, found.met), (before, True))
+
     def test_a_remainder_counts(self) -> None:
         new = sample()
         new["machines"][MACHINE]["paths"]["save/vcpus:1"]["rust"] = {

@@ -282,8 +282,12 @@ ALLOWED = (
     ("kvm_arm_rust_get_vm_reg_list", 1),
     ("kvm_arm_check_nr_reg_masks", 2),
     ("kvm_arm_check_smccc_call", 1),
+    # As above: the answers, of two pairs of words; the fields that depend on others, of seven
+    # words and bytes; and the firmware registers
+    ("kvm_arm_rust_vm_config", 10),
+    ("<kvm_abi::vm_config::config::VmConfig>::list::<kvm_arm64::opt_in::vm_config::Entry, "
+     "kernel::kvm::vm_config::LockedVm>", 1),
     # As above, and an entry that has four pairs of words
-    ("kvm_arm_rust_vm_config", 6),
     ("kvm_arm64::opt_in::vm_config::empty_entries", 4),
     # As above, and the flags of a VM, which are a single word
     ("kvm_arm_rust_enable_cap", 2),

@@ -9,8 +9,10 @@
 #include <kunit/test.h>
 
 #include <linux/kvm_host.h>
+#include <linux/prandom.h>
 
 #include <kvm/arm_abi.h>
+#include <kvm/arm_opt_in.h>
 
 /* The mode and the counting are restored when a test ends. */
 struct abi_test {
@@ -66,5 +68,53 @@ int opt_in_test_init(struct kunit *test);
 void opt_in_test_exit(struct kunit *test);
 bool opt_in_user_init(struct kunit *test, struct opt_in_user *u);
 void opt_in_set_features(struct kvm *kvm, bool psci_0_2);
+
+/* vm_config_kunit.c: a VM with one vCPU and a GICv3 that has opted in */
+
+#define CONFIG_MAX_ENTRIES	4096
+#define CONFIG_MAX_SET		128
+
+/* All that a configuration has */
+struct config_state {
+	struct kvm_arm_vm_id_regs ids;
+	struct kvm_smccc_features feat;
+	u32 psci_version;
+	unsigned long promises;
+	u64 promised[KVM_ARM_NR_FEATURE_LEVEL_REGS];
+	u32 iidr;
+	bool groups_writable;
+};
+
+struct config_test {
+	struct abi_test *abi;
+	/* In the memory of the user: the request, and the entries on pages of their own */
+	struct kvm_arm_vm_config __user *request;
+	struct kvm_arm_vm_config_entry __user *entries;
+	/* What a new VM has */
+	struct config_state initial;
+	struct rnd_state random;
+	struct kvm_arm_vm_config_entry sent[CONFIG_MAX_SET], check[CONFIG_MAX_SET],
+				       set[CONFIG_MAX_SET];
+};
+
+int config_test_init(struct kunit *test);
+void config_test_exit(struct kunit *test);
+
+/* All of it, as it is now; and give it to a VM, which then has not run. */
+struct config_state config_state(struct config_test *ctx);
+void config_reset(struct config_test *ctx, const struct config_state *s);
+
+/* A request for what is in the user's memory. Returns the result of the ioctl. */
+int config_ask(struct config_test *ctx, u32 op, u32 n);
+
+/* CHECK or SET, with the entries and back into the answers */
+int config_send(struct config_test *ctx, u32 op, const struct kvm_arm_vm_config_entry *sent,
+		struct kvm_arm_vm_config_entry *answers, u32 n);
+
+/*
+ * CHECK, then SET, of what is in @sent: both give the same, and whatever is refused
+ * changes nothing. Returns false after a failure.
+ */
+bool config_check_and_set(struct kunit *test, u32 n, int *ret);
 
 #endif /* __KVM_ARM_ABI_KUNIT_H */

@@ -1,57 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KUnit suite of KVM_ARM_VM_CONFIG: each register accepts what C accepts; CHECK and
- * SET give the same answers; a set that is refused leaves all registers as they are;
- * the order of the entries makes no difference.
+ * KUnit suite of KVM_ARM_VM_CONFIG: each register accepts what C accepts, and after
+ * the first run only what it has.
  */
 #include <linux/bitfield.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
-#include <linux/prandom.h>
 #include <linux/uaccess.h>
 
 #include <asm/kvm_emulate.h>
 
-#include <kvm/arm_opt_in.h>
-
 #include "abi_kunit.h"
 #include "../../sys_regs.h"
 
-#define MAX_ENTRIES	4096
-#define ENTRIES_SIZE	((MAX_ENTRIES + 1) * sizeof(struct kvm_arm_vm_config_entry))
+#define ENTRIES_SIZE	((CONFIG_MAX_ENTRIES + 1) * sizeof(struct kvm_arm_vm_config_entry))
 
 /* The ID registers of a VM, as kvm_arm_read_vm_id_regs() has them */
-#define NR_ID_REGS	(7 * 8 + 4)
+#define NR_ID_REGS	KVM_ARM_NR_VM_ID_REGS
 #define NR_LEVELS	16
-
-/* All that a configuration has */
-struct config_state {
-	struct kvm_arm_vm_id_regs ids;
-	struct kvm_smccc_features feat;
-	u32 psci_version;
-	unsigned long promises;
-	u64 promised[KVM_ARM_NR_FEATURE_LEVEL_REGS];
-	u32 iidr;
-	bool groups_writable;
-};
-
-struct config_test {
-	struct abi_test *abi;
-	/* In the memory of the user: the request, and the entries on pages of their own */
-	struct kvm_arm_vm_config __user *request;
-	struct kvm_arm_vm_config_entry __user *entries;
-	/* What a new VM has */
-	struct config_state initial;
-	struct rnd_state random;
-	struct kvm_arm_vm_config_entry sent[128], check[128], set[128];
-};
 
 static struct kvm_arch *config_arch(struct config_test *ctx)
 {
 	return &ctx->abi->kvm->arch;
 }
 
-static struct config_state config_state(struct config_test *ctx)
+struct config_state config_state(struct config_test *ctx)
 {
 	struct kvm_arch *arch = config_arch(ctx);
 	struct config_state s;
@@ -80,8 +53,7 @@ static u64 config_id(u32 reg)
 			     sys_reg_CRm(reg), sys_reg_Op2(reg));
 }
 
-/* Give the VM a state, by which it has not run. */
-static void config_reset(struct config_test *ctx, const struct config_state *s)
+void config_reset(struct config_test *ctx, const struct config_state *s)
 {
 	struct kvm_arch *arch = config_arch(ctx);
 
@@ -96,8 +68,8 @@ static void config_reset(struct config_test *ctx, const struct config_state *s)
 	clear_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &arch->flags);
 }
 
-/* A VM with one vCPU and a GICv3 that has opted in; it exists only in memory. */
-static int config_test_init(struct kunit *test)
+/* It exists only in memory. */
+int config_test_init(struct kunit *test)
 {
 	struct config_test *ctx = kunit_kzalloc(test, sizeof(*ctx), GFP_KERNEL);
 	struct kvm_vcpu *vcpu;
@@ -150,7 +122,7 @@ static int config_test_init(struct kunit *test)
 	return 0;
 }
 
-static void config_test_exit(struct kunit *test)
+void config_test_exit(struct kunit *test)
 {
 	struct config_test *ctx = test->priv;
 
@@ -162,8 +134,7 @@ static void config_test_exit(struct kunit *test)
 	abi_test_exit(test);
 }
 
-/* A request for what is in the user's memory. Returns the result of the ioctl. */
-static int config_ask(struct config_test *ctx, u32 op, u32 n)
+int config_ask(struct config_test *ctx, u32 op, u32 n)
 {
 	struct kvm_arm_vm_config request = {
 		.op = op,
@@ -177,10 +148,8 @@ static int config_ask(struct config_test *ctx, u32 op, u32 n)
 	return kvm_arm_rust_vm_config(ctx->abi->kvm, ctx->request);
 }
 
-/* CHECK or SET, with the entries and back into the answers */
-static int config_send(struct config_test *ctx, u32 op,
-		       const struct kvm_arm_vm_config_entry *sent,
-		       struct kvm_arm_vm_config_entry *answers, u32 n)
+int config_send(struct config_test *ctx, u32 op, const struct kvm_arm_vm_config_entry *sent,
+		struct kvm_arm_vm_config_entry *answers, u32 n)
 {
 	size_t size = n * sizeof(*sent);
 	int ret;
@@ -193,11 +162,7 @@ static int config_send(struct config_test *ctx, u32 op,
 	return ret;
 }
 
-/*
- * CHECK, then SET: both give the same, and whatever is refused changes nothing. Returns
- * false after a failure.
- */
-static bool config_check_and_set(struct kunit *test, u32 n, int *ret)
+bool config_check_and_set(struct kunit *test, u32 n, int *ret)
 {
 	struct config_test *ctx = test->priv;
 	struct config_state before = config_state(ctx), after;
@@ -391,205 +356,7 @@ static void iidr_takes_three_revisions_until_the_first_run(struct kunit *test)
 	}
 }
 
-/* ---- Sets ---- */
-
-static u32 config_random(struct config_test *ctx, u32 limit)
-{
-	return prandom_u32_state(&ctx->random) % limit;
-}
-
-/* Of the registers that are listed: near to what they have, or a value of any kind */
-static void config_random_entry(struct config_test *ctx, u32 listed,
-				struct kvm_arm_vm_config_entry *e)
-{
-	const struct kvm_arm_vm_config_entry *from = &ctx->check[config_random(ctx, listed)];
-
-	*e = (struct kvm_arm_vm_config_entry) { .id = from->id, .value = from->value };
-	switch (config_random(ctx, 8)) {
-	case 0:
-		e->value ^= BIT_ULL(config_random(ctx, 64));
-		break;
-	case 1:
-		e->value = opt_in_values[config_random(ctx, NR_OPT_IN_VALUES)];
-		break;
-	case 2:
-		e->id ^= BIT_ULL(config_random(ctx, 64));
-		break;
-	case 3 ... 6:
-		/* A lower value of a field that can be changed */
-		if (from->mask) {
-			int shift = config_random(ctx, 16) * 4;
-
-			if (from->value >> shift & from->mask >> shift & 0xf)
-				e->value -= BIT_ULL(shift);
-		}
-		break;
-	}
-}
-
-/* The same entries in reverse order have the same answers, and the same effect. */
-static bool config_reversed(struct kunit *test, u32 n, int ret)
-{
-	struct config_test *ctx = test->priv;
-	struct config_state want = config_state(ctx), now;
-	int again;
-
-	for (u32 i = 0; i < n / 2; i++)
-		swap(ctx->sent[i], ctx->sent[n - 1 - i]);
-	config_reset(ctx, &ctx->initial);
-	again = config_send(ctx, KVM_ARM_VM_CONFIG_SET, ctx->sent, ctx->check, n);
-	now = config_state(ctx);
-	if (again != ret || memcmp(&want, &now, sizeof(want))) {
-		KUNIT_FAIL(test, "in reverse order: %d, not %d", again, ret);
-		return false;
-	}
-	for (u32 i = 0; i < n; i++) {
-		struct kvm_arm_vm_config_entry *a = &ctx->set[n - 1 - i], *b = &ctx->check[i];
-		u64 other = a->other < n ? ctx->set[a->other].value : 0;
-
-		/* Of entries that are alike, it is the index of the first one. */
-		if (b->other < n && ctx->check[b->other].value == other)
-			b->other = a->other;
-		if (memcmp(a, b, sizeof(*a))) {
-			KUNIT_FAIL(test, "%llx <- %llx: %d, %u, not %d, %u", a->id, a->value,
-				   b->err, b->other, a->err, a->other);
-			return false;
-		}
-	}
-	return true;
-}
-
-static void random_sets_are_whole_or_nothing_in_any_order(struct kunit *test)
-{
-	unsigned int accepted = 0, refused = 0, changed = 0;
-	struct config_test *ctx = test->priv;
-	u32 listed, n;
-	int ret;
-
-	for (int round = 0; round < 2000; round++) {
-		struct config_state now;
-
-		config_reset(ctx, &ctx->initial);
-		KUNIT_ASSERT_EQ(test, config_ask(ctx, KVM_ARM_VM_CONFIG_GET, 128), 0);
-		KUNIT_ASSERT_EQ(test, get_user(listed, &ctx->request->n), 0);
-		KUNIT_ASSERT_EQ(test, copy_from_user(ctx->check, ctx->entries,
-						     listed * sizeof(ctx->check[0])), 0);
-		n = 1 + config_random(ctx, round % 2 ? 4 : 24);
-		for (u32 i = 0; i < n; i++)
-			config_random_entry(ctx, listed, &ctx->sent[i]);
-
-		if (!config_check_and_set(test, n, &ret) || !config_reversed(test, n, ret))
-			return;
-		now = config_state(ctx);
-		refused += !!ret;
-		accepted += !ret;
-		changed += !ret && memcmp(&now, &ctx->initial, sizeof(now));
-	}
-	kunit_info(test, "%u accepted, %u of them change something, %u refused\n", accepted,
-		   changed, refused);
-	KUNIT_EXPECT_GT(test, changed, 100);
-	KUNIT_EXPECT_GT(test, refused, 100);
-}
-
-static void conflicts_name_the_other_entry(struct kunit *test)
-{
-	static const u64 bmap = KVM_REG_ARM_VENDOR_HYP_BMAP_2;
-	static const struct {
-		u64 values[5];
-		u32 n, other[5];
-	} cases[] = {
-		{ { 3, 1 }, 2, { 1, 0 } },
-		{ { 1, 1, 3 }, 3, { 2, 2, 0 } },
-		{ { 3, 1, 1 }, 3, { 1, 0, 0 } },
-		/* Each of the others conflicts with the lowest one, and that with the highest. */
-		{ { 2, 3, 0, 1, 0 }, 5, { 2, 2, 1, 2, 1 } },
-	};
-	struct config_test *ctx = test->priv;
-	int ret;
-
-	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
-		/* An entry of another register before and after them */
-		ctx->sent[0] = (struct kvm_arm_vm_config_entry) { .id = KVM_REG_ARM_STD_BMAP };
-		for (int j = 0; j < cases[i].n; j++)
-			ctx->sent[1 + j] = (struct kvm_arm_vm_config_entry) {
-				.id = bmap, .value = cases[i].values[j],
-			};
-		ctx->sent[1 + cases[i].n] = ctx->sent[0];
-		if (!config_check_and_set(test, cases[i].n + 2, &ret))
-			return;
-		KUNIT_EXPECT_EQ(test, ret, -ERANGE);
-		KUNIT_EXPECT_EQ(test, ctx->set[0].err, 0);
-		KUNIT_EXPECT_EQ(test, ctx->set[1 + cases[i].n].err, 0);
-		for (int j = 0; j < cases[i].n; j++) {
-			const struct kvm_arm_vm_config_entry *e = &ctx->set[1 + j];
-
-			KUNIT_EXPECT_EQ_MSG(test, e->err, -EINVAL, "case %d, %d", i, j);
-			KUNIT_EXPECT_EQ_MSG(test, e->reason, KVM_ARM_VM_CONFIG_REASON_CONFLICT,
-					    "case %d, %d", i, j);
-			KUNIT_EXPECT_EQ_MSG(test, e->other, 1 + cases[i].other[j],
-					    "case %d, %d", i, j);
-		}
-	}
-}
-
-/* ---- Sizes, locks and the first run ---- */
-
-static void a_request_has_up_to_4096_entries(struct kunit *test)
-{
-	static const u32 sizes[] = { 0, 1, 4096, 4097 };
-	struct config_test *ctx = test->priv;
-	const struct kvm_arm_vm_config_entry good = {
-		.id = KVM_REG_ARM_VENDOR_HYP_BMAP_2, .value = 1, .err = 1,
-	};
-
-	for (int i = 0; i < 2 * ARRAY_SIZE(sizes); i++) {
-		u32 n = sizes[i / 2], op = KVM_ARM_VM_CONFIG_CHECK + i % 2;
-		int want = n > MAX_ENTRIES ? -E2BIG : 0;
-		u64 val;
-
-		config_reset(ctx, &ctx->initial);
-		for (u32 j = 0; j < n; j++)
-			KUNIT_ASSERT_EQ(test, copy_to_user(&ctx->entries[j], &good,
-							   sizeof(good)), 0);
-		KUNIT_EXPECT_EQ_MSG(test, config_ask(ctx, op, n), want, "n %u", n);
-		val = config_arch(ctx)->smccc_feat.vendor_hyp_bmap_2;
-		KUNIT_EXPECT_EQ_MSG(test, val, n && !want && op == KVM_ARM_VM_CONFIG_SET,
-				    "n %u", n);
-		for (u32 j = 0; j < n; j++) {
-			s32 err;
-
-			KUNIT_ASSERT_EQ(test, get_user(err, &ctx->entries[j].err), 0);
-			KUNIT_EXPECT_EQ_MSG(test, err, want ? 1 : 0, "n %u, %u", n, j);
-		}
-	}
-}
-
-static void a_vcpu_in_use_is_busy_and_nothing_changes(struct kunit *test)
-{
-	struct config_test *ctx = test->priv;
-	struct config_state before = config_state(ctx), after;
-	struct kvm *kvm = ctx->abi->kvm;
-
-	ctx->sent[0] = (struct kvm_arm_vm_config_entry) { .id = KVM_REG_ARM_STD_BMAP };
-	for (u32 op = KVM_ARM_VM_CONFIG_GET; op <= KVM_ARM_VM_CONFIG_SET; op++) {
-		mutex_lock(&ctx->abi->vcpu->mutex);
-		KUNIT_EXPECT_EQ(test, config_send(ctx, op, ctx->sent, ctx->set, 1), -EBUSY);
-		mutex_unlock(&ctx->abi->vcpu->mutex);
-
-		/* A vCPU is being created. */
-		kvm->created_vcpus++;
-		KUNIT_EXPECT_EQ(test, config_send(ctx, op, ctx->sent, ctx->set, 1), -EBUSY);
-		kvm->created_vcpus--;
-
-		KUNIT_EXPECT_FALSE(test, mutex_is_locked(&kvm->lock));
-		KUNIT_EXPECT_FALSE(test, mutex_is_locked(&kvm->arch.config_lock));
-		KUNIT_EXPECT_FALSE(test, mutex_is_locked(&ctx->abi->vcpu->mutex));
-	}
-	after = config_state(ctx);
-	KUNIT_EXPECT_EQ(test, memcmp(&before, &after, sizeof(before)), 0);
-	KUNIT_EXPECT_EQ(test, config_send(ctx, KVM_ARM_VM_CONFIG_SET, ctx->sent, ctx->set, 1), 0);
-	KUNIT_EXPECT_EQ(test, config_arch(ctx)->smccc_feat.std_bmap, 0);
-}
+/* ---- The first run ---- */
 
 /* What the VM has is accepted, other values are frozen, and too much is refused as before. */
 static void a_vm_that_has_run_keeps_its_configuration(struct kunit *test)
@@ -637,10 +404,6 @@ static struct kunit_case config_test_cases[] = {
 	KUNIT_CASE_SLOW(each_id_register_accepts_what_c_accepts),
 	KUNIT_CASE(each_firmware_register_accepts_what_c_accepts),
 	KUNIT_CASE(iidr_takes_three_revisions_until_the_first_run),
-	KUNIT_CASE_SLOW(random_sets_are_whole_or_nothing_in_any_order),
-	KUNIT_CASE(conflicts_name_the_other_entry),
-	KUNIT_CASE(a_request_has_up_to_4096_entries),
-	KUNIT_CASE(a_vcpu_in_use_is_busy_and_nothing_changes),
 	KUNIT_CASE(a_vm_that_has_run_keeps_its_configuration),
 	{}
 };

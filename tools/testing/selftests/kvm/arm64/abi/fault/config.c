@@ -9,12 +9,14 @@
 #include "call.h"
 #include "config.h"
 
-typedef struct kvm_arm_vm_config_entry entry;
+#define ENTRY_SIZE	sizeof(struct kvm_arm_vm_config_entry)
 
 /* An entry with the answer that it has if it is accepted */
-static entry accepted(u64 id, u64 value)
+static struct kvm_arm_vm_config_entry accepted(u64 id, u64 value)
 {
-	return (entry) { .id = id, .value = value, .other = ~0u };
+	return (struct kvm_arm_vm_config_entry) {
+		.id = id, .value = value, .other = ~0u,
+	};
 }
 
 /* A VM without a vCPU, whose configuration fits into a page */
@@ -41,8 +43,8 @@ static int run_entries(const struct fault_call *c, u64 addr)
 {
 	struct kvm_arm_vm_config request = {
 		.op = c->id,
-		.n = c->size / sizeof(entry),
-		.entry_size = sizeof(entry),
+		.n = c->size / ENTRY_SIZE,
+		.entry_size = ENTRY_SIZE,
 		.entries = addr,
 	};
 
@@ -56,7 +58,9 @@ const u64 fault_config_regs[2] = {
 /* What a new VM has in them */
 void fault_config_undo(int fd)
 {
-	entry e[] = { accepted(fault_config_regs[0], 0), accepted(fault_config_regs[1], 1) };
+	struct kvm_arm_vm_config_entry e[] = {
+		accepted(fault_config_regs[0], 0), accepted(fault_config_regs[1], 1),
+	};
 	int ret = config_access(fd, KVM_ARM_VM_CONFIG_SET, 0, e, ARRAY_SIZE(e));
 
 	test_expect(!ret, "SET: %s", strerror(ret));
@@ -85,15 +89,15 @@ static struct fault_call *add_entries(const char *of, const char *what, int fd, 
 	c->fd = fd;
 	c->cmd = KVM_ARM_VM_CONFIG;
 	c->id = op;
-	c->size = n * sizeof(entry);
+	c->size = n * ENTRY_SIZE;
 	c->writes = true;
 	c->allocates = true;
 	return c;
 }
 
 /* CHECK and SET write nothing to the request. */
-static void add_request(const char *of, const char *what, int fd, u32 op, entry *e,
-			int want)
+static void add_request(const char *of, const char *what, int fd, u32 op,
+			struct kvm_arm_vm_config_entry *e, int want)
 {
 	struct kvm_arm_vm_config request = {
 		.op = op, .n = 1, .entry_size = sizeof(*e), .entries = (u64)e,
@@ -116,8 +120,10 @@ void fault_add_config_list(const char *of)
 
 void fault_add_config(const char *of, int fd)
 {
-	static entry good, bad;
-	entry both[] = { accepted(fault_config_regs[0], 3), accepted(fault_config_regs[1], 0) };
+	static struct kvm_arm_vm_config_entry good, bad;
+	struct kvm_arm_vm_config_entry both[] = {
+		accepted(fault_config_regs[0], 3), accepted(fault_config_regs[1], 0),
+	};
 	struct fault_call *c;
 
 	BUILD_BUG_ON(sizeof(both) > FAULT_MAX_IN);

@@ -279,8 +279,7 @@ bool is_above_host(struct kvm_vcpu *vcpu, u64 id, u64 val)
 
 /* ---- The guest goes on ---- */
 
-void migrant_expect_guest(struct migrant *m, const struct saved *s,
-				 u64 calls)
+void migrant_expect_guest(struct migrant *m, const struct saved *s, u64 calls)
 {
 	struct fw_state now = fw_state_read(m->vcpu);
 	const u64 refused = SMCCC_RET_NOT_SUPPORTED;
