@@ -43,6 +43,10 @@ mod vgic;
 pub mod vm_config;
 mod ways;
 
+/// In the calls of [`vm_config`] are types of this version of it.
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+pub use kvm_ioctls;
+
 pub use check::{Check, CheckOptions, Misread, Place, Refusal, Way};
 pub use error::Error;
 pub use measure::{Measured, Options, Progress};
