@@ -56,7 +56,7 @@ class Guide(unittest.TestCase):
         (shown,) = block("rust")
         lines = EXAMPLE.read_text(encoding="utf-8").splitlines(keepends=True)
         # All but the licence and what the file is
-        self.assertEqual(lines[0], "// SPDX-License-Identifier: Apache-2.0 OR MIT\n")
+        self.assertEqual(lines[0], "// SPDX-License-" "Identifier: Apache-2.0 OR MIT\n")
         self.assertEqual(shown, "".join(lines[4:]))
 
     def test_there_is_one_order(self) -> None:
