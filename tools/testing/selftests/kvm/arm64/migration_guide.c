@@ -30,7 +30,7 @@
 /* The ways to restore */
 enum { ONE_BY_ONE, AS_SET, ALL_OPT_INS, NR_WAYS };
 
-/* All that there is is found out. */
+/* The last one is what the host has. */
 static u32 opt_ins[NR_WAYS] = {
 	[AS_SET] = KVM_ARM_MIGRATION_VM_CONFIG,
 };
@@ -481,19 +481,23 @@ static void check_pmr(int way)
 {
 	struct machine m = machine(way);
 	struct guest g = { };
-	u32 pmr = 0xf8, five;
+	u32 group, pmr, five;
 
 	if (gic != KVM_DEV_TYPE_ARM_VGIC_V2) {
 		test_skip("the VM has no GICv2");
 		return;
 	}
 	begin(&g, &m);
-	test_expect(!gicc_pmr(&g.vm, &m, KVM_SET_DEVICE_ATTR, 1, &pmr), "GICC_PMR");
-	gic_attr(g.vm.gic_fd, KVM_GET_DEVICE_ATTR, KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
-		 1ul << KVM_DEV_ARM_VGIC_CPUID_SHIFT | GICC_PMR, &five);
-	test_expect(five == pmr >> 3, "%#x in the other form", five);
+	group = pmr_group(&g.vm, &m);
+	pmr = group == KVM_DEV_ARM_VGIC_GRP_CANONICAL ? 0xf8 : 0x1f;
+	test_expect(way != ALL_OPT_INS || pmr == 0xf8, "no group of eight bits");
+	test_expect(!gicc_pmr(&g.vm, group, KVM_SET_DEVICE_ATTR, 1, &pmr), "GICC_PMR");
+	test_expect(!gicc_pmr(&g.vm, KVM_DEV_ARM_VGIC_GRP_CPU_REGS,
+			      KVM_GET_DEVICE_ATTR, 1, &five) && five == 0x1f,
+		    "%#x in five bits", five);
 	move(&g, &m, &m);
-	test_expect(again.vcpu[1].gicc_pmr == pmr, "%#x", again.vcpu[1].gicc_pmr);
+	test_expect(again.pmr_group == group && again.vcpu[1].gicc_pmr == pmr,
+		    "%#x in group %#x", again.vcpu[1].gicc_pmr, again.pmr_group);
 }
 
 /* What a VMM can know before a migration */
@@ -555,6 +559,7 @@ static const struct test_case cases[] = {
 	{ "GICD_IIDR, as a set", check_iidr, AS_SET },
 	{ "GICC_PMR, one by one", check_pmr, ONE_BY_ONE },
 	{ "GICC_PMR, as a set", check_pmr, AS_SET },
+	{ "GICC_PMR, with all opt-ins", check_pmr, ALL_OPT_INS },
 	{ "questions before a migration", check_questions },
 };
 

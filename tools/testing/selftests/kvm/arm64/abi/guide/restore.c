@@ -188,7 +188,7 @@ static int restore_into(const struct vm *vm, const struct machine *m,
 
 		/* The lists of the vCPUs are the same. */
 		if (restore_vcpu(vm->vcpu_fd[i], &s->vcpu[i], as_set ? done : NULL) ||
-		    gicc_pmr(vm, m, KVM_SET_DEVICE_ATTR, i, &pmr))
+		    gicc_pmr(vm, s->pmr_group, KVM_SET_DEVICE_ATTR, i, &pmr))
 			return -1;
 	}
 	return 0;

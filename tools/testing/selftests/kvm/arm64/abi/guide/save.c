@@ -43,12 +43,27 @@ int vmm_set_reg(int fd, const struct reg *reg)
 
 /* ---- GICC_PMR ---- */
 
-int gicc_pmr(const struct vm *vm, const struct machine *m, unsigned long request,
-	     uint32_t vcpu, uint32_t *pmr)
+/* The group of a GICv2 that has all eight bits, or else that of the upper five */
+uint32_t pmr_group(const struct vm *vm, const struct machine *m)
 {
+	struct kvm_device_attr eight = {
+		.group = KVM_DEV_ARM_VGIC_GRP_CANONICAL,
+		.attr = GICC_PMR,
+	};
+
 	if (m->gic != KVM_DEV_TYPE_ARM_VGIC_V2)
 		return 0;
-	return gic_attr(vm->gic_fd, request, KVM_DEV_ARM_VGIC_GRP_CANONICAL,
+	return ioctl(vm->gic_fd, KVM_HAS_DEVICE_ATTR, &eight) ?
+	       KVM_DEV_ARM_VGIC_GRP_CPU_REGS : KVM_DEV_ARM_VGIC_GRP_CANONICAL;
+}
+
+int gicc_pmr(const struct vm *vm, uint32_t group, unsigned long request,
+	     uint32_t vcpu, uint32_t *pmr)
+{
+	if (!group)
+		return 0;
+	/* -ENXIO: this host has no such group. */
+	return gic_attr(vm->gic_fd, request, group,
 			(uint64_t)vcpu << KVM_DEV_ARM_VGIC_CPUID_SHIFT | GICC_PMR,
 			pmr);
 }
@@ -84,9 +99,11 @@ int vmm_save(const struct vm *vm, const struct machine *m, struct saved *s)
 {
 	memset(s, 0, sizeof(*s));
 	s->machine = *m;
+	s->pmr_group = pmr_group(vm, m);
 	for (uint32_t i = 0; i < m->nr_vcpus; i++) {
 		if (save_vcpu(vm->vcpu_fd[i], &s->vcpu[i]) ||
-		    gicc_pmr(vm, m, KVM_GET_DEVICE_ATTR, i, &s->vcpu[i].gicc_pmr))
+		    gicc_pmr(vm, s->pmr_group, KVM_GET_DEVICE_ATTR, i,
+			     &s->vcpu[i].gicc_pmr))
 			return -1;
 	}
 	return gic_attr(vm->gic_fd, KVM_GET_DEVICE_ATTR,

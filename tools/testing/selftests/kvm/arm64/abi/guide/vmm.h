@@ -53,6 +53,7 @@ struct saved_vcpu {
 struct saved {
 	struct machine machine;
 	uint32_t gicd_iidr;
+	uint32_t pmr_group;		/* which says what form GICC_PMR has */
 	struct saved_vcpu vcpu[MAX_VCPUS];
 	/* ... the rest of the interrupt controller, and memory */
 };
@@ -87,7 +88,8 @@ int vmm_get_reg(int fd, struct reg *reg);
 int vmm_set_reg(int fd, const struct reg *reg);
 int gic_attr(int gic_fd, unsigned long request, uint32_t group, uint64_t attr,
 	     void *val);
-int gicc_pmr(const struct vm *vm, const struct machine *m, unsigned long request,
+uint32_t pmr_group(const struct vm *vm, const struct machine *m);
+int gicc_pmr(const struct vm *vm, uint32_t group, unsigned long request,
 	     uint32_t vcpu, uint32_t *pmr);
 uint32_t reg_size(uint64_t id);
 
