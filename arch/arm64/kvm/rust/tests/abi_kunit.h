@@ -92,6 +92,8 @@ struct config_test {
 	struct kvm_arm_vm_config_entry __user *entries;
 	/* What a new VM has */
 	struct config_state initial;
+	/* What it had before a request, and what it has, for comparisons */
+	struct config_state before, now;
 	struct rnd_state random;
 	struct kvm_arm_vm_config_entry sent[CONFIG_MAX_SET], check[CONFIG_MAX_SET],
 				       set[CONFIG_MAX_SET];
@@ -100,8 +102,9 @@ struct config_test {
 int config_test_init(struct kunit *test);
 void config_test_exit(struct kunit *test);
 
-/* All of it, as it is now; and give it to a VM, which then has not run. */
-struct config_state config_state(struct config_test *ctx);
+/* Read all of it; ask whether it is this; and give it to a VM, which then has not run. */
+void config_read(struct config_test *ctx, struct config_state *s);
+bool config_is(struct config_test *ctx, const struct config_state *s);
 void config_reset(struct config_test *ctx, const struct config_state *s);
 
 /* A request for what is in the user's memory. Returns the result of the ioctl. */

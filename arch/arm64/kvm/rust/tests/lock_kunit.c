@@ -80,11 +80,6 @@ static void lock_test_create_vcpu(struct kvm *kvm)
 	kvm->created_vcpus = 1;
 }
 
-static void lock_test_init_vgic(struct kvm *kvm)
-{
-	kvm->arch.vgic.initialized = true;
-}
-
 static void lock_test_run(struct kvm *kvm)
 {
 	set_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &kvm->arch.flags);

@@ -24,20 +24,24 @@ static struct kvm_arch *config_arch(struct config_test *ctx)
 	return &ctx->abi->kvm->arch;
 }
 
-struct config_state config_state(struct config_test *ctx)
+void config_read(struct config_test *ctx, struct config_state *s)
 {
 	struct kvm_arch *arch = config_arch(ctx);
-	struct config_state s;
 
-	memset(&s, 0, sizeof(s));
+	memset(s, 0, sizeof(*s));
 	guard(mutex)(&arch->config_lock);
-	kvm_arm_read_vm_id_regs(ctx->abi->kvm, &s.ids);
-	s.feat = arch->smccc_feat;
-	s.psci_version = arch->psci_version;
-	s.promises = arch->promises;
-	memcpy(s.promised, arch->promised_levels, sizeof(s.promised));
-	kvm_arm_read_vm_gic(ctx->abi->kvm, &s.iidr, &s.groups_writable);
-	return s;
+	kvm_arm_read_vm_id_regs(ctx->abi->kvm, &s->ids);
+	s->feat = arch->smccc_feat;
+	s->psci_version = arch->psci_version;
+	s->promises = arch->promises;
+	memcpy(s->promised, arch->promised_levels, sizeof(s->promised));
+	kvm_arm_read_vm_gic(ctx->abi->kvm, &s->iidr, &s->groups_writable);
+}
+
+bool config_is(struct config_test *ctx, const struct config_state *s)
+{
+	config_read(ctx, &ctx->now);
+	return !memcmp(s, &ctx->now, sizeof(*s));
 }
 
 static u32 config_id_reg(unsigned int i)
@@ -111,7 +115,7 @@ int config_test_init(struct kunit *test)
 		*__vm_id_reg(arch, config_id_reg(i)) = rd->reset(vcpu, rd);
 	}
 	kvm_arm_init_hypercalls(kvm);
-	ctx->initial = config_state(ctx);
+	config_read(ctx, &ctx->initial);
 
 	at = kunit_vm_mmap(test, NULL, 0, PAGE_SIZE + PAGE_ALIGN(ENTRIES_SIZE),
 			   PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, 0);
@@ -140,7 +144,7 @@ int config_ask(struct config_test *ctx, u32 op, u32 n)
 		.op = op,
 		.n = n,
 		.entry_size = sizeof(*ctx->entries),
-		.entries = (u64)ctx->entries,
+		.entries = (__force u64)ctx->entries,
 	};
 
 	if (copy_to_user(ctx->request, &request, sizeof(request)))
@@ -165,11 +169,11 @@ int config_send(struct config_test *ctx, u32 op, const struct kvm_arm_vm_config_
 bool config_check_and_set(struct kunit *test, u32 n, int *ret)
 {
 	struct config_test *ctx = test->priv;
-	struct config_state before = config_state(ctx), after;
-	int check = config_send(ctx, KVM_ARM_VM_CONFIG_CHECK, ctx->sent, ctx->check, n);
+	int check;
 
-	after = config_state(ctx);
-	if (memcmp(&before, &after, sizeof(before))) {
+	config_read(ctx, &ctx->before);
+	check = config_send(ctx, KVM_ARM_VM_CONFIG_CHECK, ctx->sent, ctx->check, n);
+	if (!config_is(ctx, &ctx->before)) {
 		KUNIT_FAIL(test, "CHECK changes the VM");
 		return false;
 	}
@@ -184,8 +188,7 @@ bool config_check_and_set(struct kunit *test, u32 n, int *ret)
 		return false;
 	}
 
-	after = config_state(ctx);
-	if (*ret && memcmp(&before, &after, sizeof(before))) {
+	if (*ret && !config_is(ctx, &ctx->before)) {
 		KUNIT_FAIL(test, "a refused set changes the VM");
 		return false;
 	}
