@@ -81,8 +81,7 @@ int kvm_arm_rust_vm_config(struct kvm *kvm,
 /* opt_in/vm_reg.rs */
 unsigned long kvm_arm_rust_num_level_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
-int kvm_arm_rust_list_scopes(struct kvm *kvm, u64 __user *uindices,
-			     unsigned long nr);
+u64 kvm_arm_rust_list_id(struct kvm *kvm, u64 id);
 int kvm_arm_rust_one_reg(struct kvm_vcpu *vcpu, struct kvm_one_reg *reg,
 			 bool set);
 int kvm_arm_rust_vm_one_reg(struct kvm *kvm, const struct kvm_one_reg *reg,
