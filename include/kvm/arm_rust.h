@@ -74,6 +74,10 @@ int kvm_arm_rust_get_vm_reg_masks(struct kvm *kvm,
 				  const struct reg_mask_range *range);
 void kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write, u32 *val);
 
+/* opt_in/filter_list.rs */
+int kvm_arm_rust_has_filter_list(struct kvm *kvm, const struct kvm_device_attr *attr);
+int kvm_arm_rust_get_filter_list(struct kvm *kvm, const struct kvm_device_attr *attr);
+
 /* opt_in/vm_config.rs */
 int kvm_arm_rust_vm_config(struct kvm *kvm,
 			   struct kvm_arm_vm_config __user *argp);
