@@ -228,6 +228,8 @@ bool kvm_arm_read_vm_gic(struct kvm *kvm, u32 *iidr, bool *groups_writable);
 void kvm_arm_write_vm_gic(struct kvm *kvm, u32 iidr, bool groups_writable);
 bool kvm_arm_read_promise(struct kvm *kvm, unsigned int nr, u64 *levels);
 void kvm_arm_store_promise(struct kvm *kvm, unsigned int nr, u64 levels);
+bool kvm_arm_find_filter_range(struct kvm *kvm, unsigned long from,
+			       struct kvm_smccc_filter *range);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
 
 /*

@@ -18,7 +18,7 @@
 
 #include <kvm/arm_abi.h>
 
-#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_VM_CONFIG, \
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_FILTER_LIST, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
@@ -118,6 +118,13 @@ kvm_arm_opt_in_vcpu_features_fit(struct kvm *kvm, unsigned long features)
 {
 	return !kvm_arm_opted_in(kvm) ||
 	       kvm_arm_rust_vcpu_features_fit(kvm, features);
+}
+
+/* Whether a VM has an attribute that C does not know */
+static inline bool kvm_arm_opt_in_has_attr(struct kvm *kvm,
+					   const struct kvm_device_attr *attr)
+{
+	return kvm_arm_opted_in(kvm) && !kvm_arm_rust_has_filter_list(kvm, attr);
 }
 
 /* Whether a group of a GICv2's attributes has registers as in the architecture. */

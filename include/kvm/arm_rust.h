@@ -74,6 +74,10 @@ int kvm_arm_rust_get_vm_reg_masks(struct kvm *kvm,
 				  const struct reg_mask_range *range);
 void kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write, u32 *val);
 
+/* opt_in/filter_list.rs */
+int kvm_arm_rust_has_filter_list(struct kvm *kvm, const struct kvm_device_attr *attr);
+int kvm_arm_rust_get_filter_list(struct kvm *kvm, const struct kvm_device_attr *attr);
+
 /* opt_in/vm_config.rs */
 int kvm_arm_rust_vm_config(struct kvm *kvm,
 			   struct kvm_arm_vm_config __user *argp);
@@ -81,8 +85,7 @@ int kvm_arm_rust_vm_config(struct kvm *kvm,
 /* opt_in/vm_reg.rs */
 unsigned long kvm_arm_rust_num_level_regs(struct kvm_vcpu *vcpu);
 int kvm_arm_rust_copy_vm_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
-int kvm_arm_rust_list_scopes(struct kvm *kvm, u64 __user *uindices,
-			     unsigned long nr);
+u64 kvm_arm_rust_list_id(struct kvm *kvm, u64 id);
 int kvm_arm_rust_one_reg(struct kvm_vcpu *vcpu, struct kvm_one_reg *reg,
 			 bool set);
 int kvm_arm_rust_vm_one_reg(struct kvm *kvm, const struct kvm_one_reg *reg,

@@ -169,6 +169,8 @@ pub use opt_in::{
     FeatureLevels,
     FieldIndex,
     FieldMask,
+    FilterList,
+    FilterRanges,
     OptInLocked,
     OptInVm,
     OptIns,

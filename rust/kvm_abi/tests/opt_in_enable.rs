@@ -164,7 +164,7 @@ fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
 
 #[test]
 fn each_request_opts_in_to_what_it_asks_for() {
-    for bits in 1..128 {
+    for bits in 1..256 {
         let request = cap(OptIns::from_bits(bits));
         let vm = Vm::new(true, 2);
         assert_eq!(request.enable(&vm), Ok(()));

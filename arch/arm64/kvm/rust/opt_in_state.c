@@ -11,9 +11,12 @@
 #include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
 #include <linux/lockdep.h>
+#include <linux/maple_tree.h>
 #include <linux/minmax.h>
 #include <linux/nospec.h>
+#include <linux/rcupdate.h>
 #include <linux/uaccess.h>
+#include <linux/xarray.h>
 
 #include <asm/kvm_emulate.h>
 
@@ -64,7 +67,8 @@ static bool is_arm64_reg(u64 id)
 }
 
 /**
- * kvm_arm_opt_in_serve_vm_ioctl - Access the configuration or a register of a VM
+ * kvm_arm_opt_in_serve_vm_ioctl - Access the configuration, a register or the filter
+ *				   of a VM
  * @kvm: The VM
  * @ioctl: An ioctl that C does not know
  * @argp: Its argument
@@ -75,7 +79,16 @@ static bool is_arm64_reg(u64 id)
 int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp)
 {
+	struct kvm_device_attr attr;
 	struct kvm_one_reg reg;
+
+	if (ioctl == KVM_GET_DEVICE_ATTR) {
+		if (!test_bit(KVM_ARCH_FLAG_FILTER_LIST, &kvm->arch.flags))
+			return -EINVAL;
+		if (copy_from_user(&attr, argp, sizeof(attr)))
+			return -EFAULT;
+		return kvm_arm_rust_get_filter_list(kvm, &attr);
+	}
 
 	if (ioctl == KVM_ARM_VM_CONFIG) {
 		if (!test_bit(KVM_ARCH_FLAG_VM_CONFIG, &kvm->arch.flags))
@@ -242,6 +255,36 @@ void kvm_arm_store_promise(struct kvm *kvm, unsigned int nr, u64 levels)
 	nr = array_index_nospec(nr, KVM_ARM_NR_FEATURE_LEVEL_REGS);
 	kvm->arch.promised_levels[nr] = levels;
 	set_bit(nr, &kvm->arch.promises);
+}
+
+/**
+ * kvm_arm_find_filter_range - Find a range of a VM's filter of hypercalls
+ * @kvm: The VM, whose config_lock the caller holds
+ * @from: The function to begin at
+ * @range: Set to the first range that has a function from there on
+ *
+ * Return: false if there is none.
+ */
+bool kvm_arm_find_filter_range(struct kvm *kvm, unsigned long from,
+			       struct kvm_smccc_filter *range)
+{
+	MA_STATE(mas, &kvm->arch.smccc_filter, from, from);
+	void *entry;
+
+	lockdep_assert_held(&kvm->arch.config_lock);
+
+	rcu_read_lock();
+	entry = mas_find(&mas, U32_MAX);
+	rcu_read_unlock();
+	if (!entry)
+		return false;
+
+	*range = (struct kvm_smccc_filter) {
+		.base = mas.index,
+		.nr_functions = mas.last - mas.index + 1,
+		.action = xa_to_value(entry),
+	};
+	return true;
 }
 
 /**

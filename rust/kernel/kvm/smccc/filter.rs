@@ -23,8 +23,10 @@ use crate::{
 use crate::kvm::{
     abi::{
         FilterEntry,
+        FilterList,
         FilterLocked,
         FilterRange,
+        FilterRanges,
         FilterRequest,
         FilterVm,
         FuncId,
@@ -53,6 +55,19 @@ pub fn read_request(from: UserPtr) -> Result<FilterRequest> {
     Ok(FilterRequest::from_le_words(words.map(u64::from_le)))
 }
 
+/// Reads a `struct kvm_arm_smccc_filter_list`, which has 32 bytes.
+///
+/// # Errors
+///
+/// [`EFAULT`] if a byte of the structure cannot be read.
+#[inline]
+pub fn read_list(from: UserPtr) -> Result<FilterList> {
+    let words: [u64; 4] = UserSlice::new(from, size_of::<bindings::kvm_arm_smccc_filter_list>())
+        .reader()
+        .read()?;
+    Ok(FilterList::from_le_words(words.map(u64::from_le)))
+}
+
 /// Converts C's structure, which C has read from userspace.
 #[inline]
 pub fn request_from(filter: bindings::kvm_smccc_filter) -> FilterRequest {
@@ -64,6 +79,15 @@ calls! {
     fn to_value(entry: *mut c_void) -> c_ulong = xa_to_value;
     /// Shifts the bits of the value.
     fn from_value(value: c_ulong) -> *mut c_void = xa_mk_value;
+}
+
+calls! {
+    impl Held<'_, ConfigLock> as Vm {
+        /// Needs a VM whose lock is held, as it is by the type invariant, and whose filter is
+        /// initialised, as it is by that of `Vm`.
+        fn find_range(from: c_ulong, range: &mut bindings::kvm_smccc_filter) -> bool =
+            kvm_arm_find_filter_range;
+    }
 }
 
 fields! {
@@ -158,5 +182,18 @@ impl FilterLocked for Held<'_, ConfigLock> {
     fn clear(&self) {
         // SAFETY: As in `insert()`; nobody else reads the tree before it has a range.
         unsafe { bindings::mtree_destroy(self.filter_field().as_ptr()) };
+    }
+}
+
+impl FilterRanges for Held<'_, ConfigLock> {
+    #[inline]
+    fn range_from(&self, from: u64) -> Option<FilterRange> {
+        let mut raw = bindings::kvm_smccc_filter::default();
+        // CAST: `unsigned long` has 64 bits on arm64.
+        if !self.find_range(from as c_ulong, &mut raw) {
+            return None;
+        }
+        // C has stored what a request had, so it is one.
+        request_from(raw).admit().ok()
     }
 }

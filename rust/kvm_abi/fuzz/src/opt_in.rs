@@ -16,7 +16,7 @@ use crate::Input;
 const NUMBER: u64 = 0x4152_4d10;
 
 /// How many opt-ins belong to the capability.
-const PLACES: u32 = 7;
+const PLACES: u32 = 8;
 
 fn members(set: OptIns) -> Vec<u32> {
     (0..32).filter(|bit| set.bits() >> bit & 1 == 1).collect()

@@ -11,6 +11,7 @@ use crate::{
 };
 
 mod enable;
+mod filter_list;
 mod levels;
 mod promise;
 mod scope;
@@ -19,6 +20,10 @@ mod vm_reg;
 pub use enable::{
     OptInLocked,
     OptInVm, //
+};
+pub use filter_list::{
+    FilterList,
+    FilterRanges, //
 };
 pub use levels::{
     FeatureLevelReg,
@@ -57,8 +62,10 @@ impl OptIns {
     pub const PSCI_FREEZE: Self = Self(1 << 5);
     /// The configuration of the VM as a whole, [`crate::VmConfig`].
     pub const VM_CONFIG: Self = Self(1 << 6);
+    /// The ranges of the filter of hypercalls, [`crate::FilterList`].
+    pub const FILTER_LIST: Self = Self(1 << 7);
     /// All features.
-    pub const ALL: Self = Self(0x7f);
+    pub const ALL: Self = Self(0xff);
 
     /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]

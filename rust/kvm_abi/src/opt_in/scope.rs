@@ -39,7 +39,7 @@ impl Scope {
 
     /// Returns whether the lists of a VM have scopes.
     #[inline]
-    pub const fn is_listed(opt_ins: OptIns) -> bool {
+    const fn is_listed(opt_ins: OptIns) -> bool {
         opt_ins.contains(OptIns::REG_SCOPE)
     }
 

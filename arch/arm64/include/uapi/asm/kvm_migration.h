@@ -8,9 +8,10 @@
  *
  * The numbers are private to this code. Those of the capability and of the ioctls
  * are far from the numbers of KVM; upstream, they become the next free ones. The
- * group of the feature levels (0x17), the ranges of masks (1 and 2), the scope (bit
- * 28 of an id) and the attribute of the vGIC (6) follow the last ones in use in
- * asm/kvm.h; upstream, they stay if they are still free.
+ * class of the feature levels (0x17), the ranges of masks (1 and 2) and the scope
+ * (bit 28 of an id) follow the last ones in use in asm/kvm.h; upstream, they stay if
+ * they are still free. The vGIC's group and the filter's attribute (0x40) become the
+ * next free ones.
  */
 #ifndef _UAPI__ASM_ARM64_KVM_MIGRATION_H
 #define _UAPI__ASM_ARM64_KVM_MIGRATION_H
@@ -43,6 +44,8 @@
 #define KVM_ARM_MIGRATION_PSCI_FREEZE		0x20
 /* KVM_ARM_VM_CONFIG; includes KVM_ARM_MIGRATION_PSCI_FREEZE */
 #define KVM_ARM_MIGRATION_VM_CONFIG		0x40
+/* KVM_ARM_VM_SMCCC_FILTER_LIST */
+#define KVM_ARM_MIGRATION_FILTER_LIST		0x80
 
 /*
  * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
@@ -233,6 +236,31 @@ struct kvm_arm_vm_config_entry {
 #define KVM_REG_ARM_SCOPE_SHIFT			28
 #define KVM_REG_ARM_SCOPE_VCPU			0
 #define KVM_REG_ARM_SCOPE_VM			KVM_REG_ARM_SCOPE_MASK
+
+/**
+ * define KVM_ARM_VM_SMCCC_FILTER_LIST - The filter of hypercalls, to be saved
+ *
+ * An attribute of KVM_ARM_VM_SMCCC_CTRL that can only be read, by KVM_GET_DEVICE_ATTR
+ * of a VM that has opted in to KVM_ARM_MIGRATION_FILTER_LIST. Its value is a struct
+ * kvm_arm_smccc_filter_list.
+ */
+#define KVM_ARM_VM_SMCCC_FILTER_LIST		0x40
+
+/**
+ * struct kvm_arm_smccc_filter_list - The ranges of the filter, as they were set
+ * @n: The room for ranges, which becomes their number; if it is too small, the error
+ *     is E2BIG
+ * @flags: 0
+ * @ranges: The address of an array of struct kvm_smccc_filter, which are requests of
+ *	    KVM_ARM_VM_SMCCC_FILTER; in the order of their functions
+ * @reserved: 0
+ */
+struct kvm_arm_smccc_filter_list {
+	__u32 n;
+	__u32 flags;
+	__u64 ranges;
+	__u64 reserved[2];
+};
 
 /**
  * define KVM_DEV_ARM_VGIC_GRP_CANONICAL - Registers as in the architecture

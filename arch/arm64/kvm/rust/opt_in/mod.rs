@@ -37,6 +37,7 @@ use crate::errno::{
     Result, //
 };
 
+pub mod filter_list;
 pub mod vm_config;
 pub mod vm_reg;
 

@@ -215,11 +215,12 @@ fn serve(vm: &Vm, argp: UserPtr) -> Result {
 /// Reads, checks or sets the configuration of a VM for userspace.
 ///
 /// Returns 0, or the first of: `-EFAULT` if the request cannot be read; `-EINVAL` if one of its
-/// fields has no meaning; `-E2BIG` if there are more than 4096 entries; `-EFAULT` if an entry cannot
-/// be read; `-EINVAL` if one has a reserved word that is not zero; `-EFAULT` if an answer cannot be
-/// written; `-ENOMEM`, also before the entries are read; `-EBUSY` if a vCPU is in use. To get it,
-/// also `-E2BIG` if there is too little room, after writing how much it needs. To check or set it,
-/// also `-ERANGE` if the set is refused, after writing the answers; then nothing has changed.
+/// fields has no meaning; `-E2BIG` if there are more than 4096 entries; `-EFAULT` if an entry
+/// cannot be read; `-EINVAL` if one has a reserved word that is not zero; `-EFAULT` if an answer
+/// cannot be written; `-ENOMEM`, also before the entries are read; `-EBUSY` if a vCPU is in use. To
+/// get it, also `-E2BIG` if there is too little room, after writing how much it needs. To check or
+/// set it, also `-ERANGE` if the set is refused, after writing the answers; then nothing has
+/// changed.
 ///
 /// # Safety
 ///

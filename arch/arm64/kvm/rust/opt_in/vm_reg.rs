@@ -83,42 +83,17 @@ pub unsafe extern "C" fn kvm_arm_rust_copy_vm_reg_indices(
     to_ret(kvm::write_ids(ids, to))
 }
 
-/// Adds the scopes to a list of ids in userspace, if the VM has opted in to scopes.
-///
-/// KVM has just written the list. If userspace changes an id meanwhile, its scope is that of the
-/// changed id.
-///
-/// Returns 0, or `-EFAULT` if an id cannot be read or written; the ids before it have their scope.
+/// Returns the id of a system register as a vCPU lists it: with its scope, if the VM has opted in
+/// to scopes.
 ///
 /// # Safety
 ///
-/// `kvm` must point to a valid VM; `uindices` is checked.
+/// `kvm` must point to a valid VM.
 #[export]
-pub unsafe extern "C" fn kvm_arm_rust_list_scopes(
-    kvm: *mut bindings::kvm,
-    uindices: *mut u64,
-    nr: c_ulong,
-) -> c_int {
+pub unsafe extern "C" fn kvm_arm_rust_list_id(kvm: *mut bindings::kvm, id: u64) -> u64 {
     // SAFETY: The caller guarantees that the VM is valid during the call.
     let vm: &Vm = unsafe { from_c(kvm) };
-    to_ret(list_scopes(
-        vm.opt_ins(),
-        UserPtr::from_ptr(uindices.cast()),
-        nr,
-    ))
-}
-
-fn list_scopes(opt_ins: OptIns, ids: UserPtr, nr: usize) -> Result {
-    if !Scope::is_listed(opt_ins) {
-        return Ok(());
-    }
-    let size = nr.saturating_mul(size_of::<u64>());
-    let (mut reader, mut writer) = UserSlice::new(ids, size).reader_writer();
-    for _ in 0..nr {
-        let id: u64 = reader.read()?;
-        writer.write(&Scope::list(id, opt_ins))?;
-    }
-    Ok(())
+    Scope::list(id, vm.opt_ins())
 }
 
 /// Writes the version of PSCI through a vCPU of a VM whose version freezes.

@@ -53,8 +53,8 @@ static u32 config_id_reg(unsigned int i)
 
 static u64 config_id(u32 reg)
 {
-	return ARM64_SYS_REG(sys_reg_Op0(reg), sys_reg_Op1(reg), sys_reg_CRn(reg),
-			     sys_reg_CRm(reg), sys_reg_Op2(reg));
+	/* An id has the fields of sys_reg(), but not the five bits after them. */
+	return KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM64_SYSREG | reg >> 5;
 }
 
 void config_reset(struct config_test *ctx, const struct config_state *s)

@@ -30,7 +30,7 @@
 /* The ways to restore */
 enum { ONE_BY_ONE, AS_SET, ALL_OPT_INS, NR_WAYS };
 
-/* The last one is what the host has. */
+/* For the last way, all that the host has. */
 static u32 opt_ins[NR_WAYS] = {
 	[AS_SET] = KVM_ARM_MIGRATION_VM_CONFIG,
 };

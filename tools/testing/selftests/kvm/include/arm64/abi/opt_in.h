@@ -20,6 +20,7 @@ enum opt_in_nr {
 	OPT_IN_SCOPE,
 	OPT_IN_FREEZE,
 	OPT_IN_VM_CONFIG,
+	OPT_IN_FILTER_LIST,
 	NR_OPT_INS,
 };
 

@@ -55,6 +55,22 @@ static bool opt_in_has_config(int vm_fd)
 	return ret == E2BIG;
 }
 
+/* Whether the VM's filter can be read. smccc_filter_list tests what is read. */
+static bool opt_in_has_filter_list(int vm_fd)
+{
+	struct kvm_arm_smccc_filter_list request = {};
+	struct kvm_device_attr attr = {
+		.group = KVM_ARM_VM_SMCCC_CTRL,
+		.attr = KVM_ARM_VM_SMCCC_FILTER_LIST,
+		.addr = (u64)&request,
+	};
+	int ret = ioctl(vm_fd, KVM_GET_DEVICE_ATTR, &attr) ? errno : 0;
+
+	test_expect(!ret || ret == E2BIG || ret == EINVAL,
+		    "KVM_ARM_VM_SMCCC_FILTER_LIST: %s", strerror(ret));
+	return ret != EINVAL;
+}
+
 u32 opt_in_probe_vm(int vm_fd)
 {
 	u32 parts = 0;
@@ -67,6 +83,8 @@ u32 opt_in_probe_vm(int vm_fd)
 		parts |= BIT(OPT_IN_VM_REGS);
 	if (opt_in_has_config(vm_fd))
 		parts |= BIT(OPT_IN_VM_CONFIG);
+	if (opt_in_has_filter_list(vm_fd))
+		parts |= BIT(OPT_IN_FILTER_LIST);
 
 	return parts;
 }
