@@ -119,6 +119,8 @@ impl Migration {
     pub const PSCI_FREEZE: Self = Self(0x20);
     /// The configuration as a set. It comes with [`Migration::PSCI_FREEZE`].
     pub const VM_CONFIG: Self = Self(0x40);
+    /// The ranges of the filter of hypercalls can be read.
+    pub const FILTER_LIST: Self = Self(0x80);
 
     /// The set with these bits of `KVM_CAP_ARM_MIGRATION`, also of those that have no name here.
     pub const fn from_bits(bits: u32) -> Self {
