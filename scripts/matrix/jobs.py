@@ -19,11 +19,7 @@ VMMS = ("planned", "list-order")
 # Exit status of a job that could not measure.
 NO_DUMP = 3
 
-# How many VMs each host is given that were changed at random. With the seed they are always the
-# same of a dump. This project's kernel is also given each of them as a set, in one of its modes
-# ten thousand on four machines.
-MUTATED = 200
-MUTATED_AS_SETS = 2500
+# With the seed the VMs that are changed at random are always the same of a dump.
 SEED = 1
 
 MEASURE = f"""\
@@ -107,13 +103,8 @@ def measure(programs: Programs, kernel: Kernel, machine: Config) -> Job:
     """The first boot: the kernel is measured and makes the states of its VMs."""
     kinds = "".join(f"{kind.name} {kind.options(machine)}\n" for kind in KINDS)
     templates = {f"templates/{kind.name}": kind.template for kind in KINDS if kind.template}
-    script = MEASURE.replace("COUNT", str(mutated(kernel)))
+    script = MEASURE.replace("COUNT", str(kernel.mutated))
     return _job(programs, kernel, machine, script, {"kinds": kinds, **templates})
-
-
-def mutated(kernel: Kernel) -> int:
-    """How many VMs are changed at random."""
-    return MUTATED_AS_SETS if kernel.name == "rust" else MUTATED
 
 
 def _text(result: Result, name: str) -> str:
@@ -130,7 +121,7 @@ def _mutated(result: Result, kernel: Kernel) -> Mutated:
     try:
         counts = json.loads(last)
         found = Mutated(counts["vms"], counts["cannot_tell"], counts["as_set"], tuple(wrong))
-        whole = found.vms == mutated(kernel) and counts["disagree"] == len(wrong) \
+        whole = found.vms == kernel.mutated and counts["disagree"] == len(wrong) \
             and found.as_sets == (found.vms if kernel.name in OWN else 0)
     except (ValueError, KeyError, TypeError):
         whole = False

@@ -28,6 +28,11 @@ OWN = GOOD["KERNELS"]
 BRIEF_KERNELS = ("6.12", "6.18", "rust")
 BRIEF_CPU = "neoverse-n1"
 
+# How many VMs each host is given that were changed at random. This project's kernel is also given
+# each of them as a set, in one of its modes, and more of them: ten thousand on four machines.
+MUTATED = 200
+MUTATED_AS_SETS = 2500
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -38,6 +43,8 @@ class Kernel:
     params: str = ""
     # The package's version; of this project's kernel, none
     version: str = ""
+    # How many VMs it is given that were changed at random
+    mutated: int = MUTATED
 
     @property
     def title(self) -> str:
@@ -67,8 +74,9 @@ def kernels(names: Iterable[str], cache: Path, own: Path,
     stock = [Kernel(pin.name, pins.image(cache, pin.name), version=pin.version)
              for pin in listed if pin.name in wanted]
     image: Path | str = own if own.is_file() else f"there is no {own}: run 'make kernel'"
-    return (*stock, *(Kernel(mode, image, f"kvm-arm.abi={mode}") for mode in OWN
-                      if mode in wanted))
+    more = {} if brief else {"rust": MUTATED_AS_SETS}
+    return (*stock, *(Kernel(mode, image, f"kvm-arm.abi={mode}",
+                             mutated=more.get(mode, MUTATED)) for mode in OWN if mode in wanted))
 
 
 def moves(source: Config, destination: Config) -> bool:

@@ -82,8 +82,8 @@ class Scripts(unittest.TestCase):
         self.assertIn("state --features vgic_v2 --template /templates/psci-1.0 "
                       "--output states/psci-1.0", self.called())
 
-    def test_this_kernel_is_given_more_vms(self) -> None:
-        own = Kernel("rust", self.programs.busybox)
+    def test_a_kernel_is_given_as_many_vms_as_its_row_says(self) -> None:
+        own = Kernel("rust", self.programs.busybox, mutated=2500)
         job = jobs.measure(self.programs, own, A72)
         found = jobs.measured(self.run_job(job, SETS="2500"), own)
         self.assertEqual(found.mutated, Mutated(2500, 1, 2500))

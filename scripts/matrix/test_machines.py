@@ -72,6 +72,11 @@ class Kernels(unittest.TestCase):
         self.assertIn("scripts/kernels.sh", str(stock.image))
         self.assertIn("make kernel", str(own.image))
 
+    def test_this_kernel_is_given_more_vms(self) -> None:
+        given = {kernel.name: kernel.mutated for kernel in self.kernels("6.12", "c", "rust")}
+        self.assertEqual(given, {"6.12": 200, "c": 200, "rust": 2500})
+        self.assertEqual({kernel.mutated for kernel in self.kernels(brief=True)}, {200})
+
     def test_make_test_takes_a_few(self) -> None:
         self.assertEqual([kernel.name for kernel in self.kernels(brief=True)],
                          list(machines.BRIEF_KERNELS))

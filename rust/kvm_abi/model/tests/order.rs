@@ -88,8 +88,13 @@ const ORDERS: &[Order] = &[
     // `every_vcpu_sees_that_its_vm_opted_in()` in `psci_version.rs`
     Order {
         file: "rust/kvm_abi/src/opt_in/enable.rs",
-        function: "fn enable<",
-        steps: &["let locked = lock();", "locked.is_new()", "locked.opt_in("],
+        function: "pub fn enable(",
+        steps: &[
+            "vm.enable_call_sites()",
+            "let locked = vm.lock_vcpus();",
+            "locked.is_new()",
+            "locked.opt_in(",
+        ],
     },
     // `vm_config()`: what is written to userspace comes before the locks.
     Order {
