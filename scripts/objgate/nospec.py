@@ -289,6 +289,8 @@ ALLOWED = (
      "kernel::kvm::vm_config::LockedVm>", 1),
     # As above, and an entry that has four pairs of words
     ("kvm_arm64::opt_in::vm_config::empty_entries", 4),
+    # As above, and a range of three words, which is pushed if there is room
+    ("kvm_arm_rust_get_filter_list", 2),
     # As above, and the flags of a VM, which are a single word
     ("kvm_arm_rust_enable_cap", 2),
 )

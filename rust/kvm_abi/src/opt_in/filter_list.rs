@@ -93,6 +93,12 @@ impl FilterList {
         Ok(())
     }
 
+    /// Returns how many ranges userspace has set: fewer than there are functions.
+    #[inline]
+    pub fn count(vm: &impl FilterRanges) -> u32 {
+        Self::ranges(vm).fold(0, |count: u32, _| count.saturating_add(1))
+    }
+
     /// Returns the ranges that userspace has set, in the order of their functions. The reserved
     /// ranges are not among them: the first range that is set brings them.
     #[inline]

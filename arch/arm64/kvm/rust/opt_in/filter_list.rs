@@ -105,19 +105,19 @@ fn get(vm: &Vm, attr: &bindings::kvm_device_attr) -> Result {
 fn snapshot(vm: &Vm, list: &FilterList) -> Result<(u32, KVVec<FilterRange>)> {
     let mut ranges = KVVec::new();
     loop {
-        let count = FilterList::ranges(&*vm.lock_config()).count();
-        // CAST: There are fewer ranges than functions.
-        if list.admit_count(count as u32).is_err() {
-            return Ok((count as u32, ranges));
+        let count = FilterList::count(&*vm.lock_config());
+        if list.admit_count(count).is_err() {
+            return Ok((count, ranges));
         }
+        // CAST: Widens.
         ranges
-            .reserve(count, GFP_KERNEL_ACCOUNT)
+            .reserve(count as usize, GFP_KERNEL_ACCOUNT)
             .map_err(Error::from)?;
         let locked = vm.lock_config();
         let all =
             FilterList::ranges(&*locked).try_for_each(|range| ranges.push_within_capacity(range));
         if all.is_ok() {
-            // CAST: As above.
+            // CAST: There are fewer ranges than functions.
             return Ok((ranges.len() as u32, ranges));
         }
         // Another thread has added a range meanwhile.
