@@ -6,7 +6,6 @@
 #include <linux/arm-smccc.h>
 #include <linux/cache.h>
 #include <linux/init.h>
-#include <linux/irqchip/arm-gic.h>
 #include <linux/irqchip/arm-gic-v3.h>
 #include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
@@ -23,6 +22,9 @@
 #include <kvm/arm_opt_in.h>
 
 #include "../vgic/vgic.h"
+
+/* GICC_PMR, whose offset is in a header that does not go with that of a GICv3 */
+#define GICC_PMR			0x04
 
 /* ICH_VTR_EL2.PRIbits */
 #define ICH_VTR_PRI_BITS	GENMASK(31, 29)
@@ -150,7 +152,7 @@ int kvm_arm_opt_in_has_canonical(struct kvm_device *dev,
 	if (attr->flags || !kvm_get_vcpu_by_id(dev->kvm, id))
 		return -EINVAL;
 
-	return (attr->attr & ~KVM_DEV_ARM_VGIC_CPUID_MASK) == GIC_CPU_PRIMASK ? 0 : -ENXIO;
+	return (attr->attr & ~KVM_DEV_ARM_VGIC_CPUID_MASK) == GICC_PMR ? 0 : -ENXIO;
 }
 
 /**

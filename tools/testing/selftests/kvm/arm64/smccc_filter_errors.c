@@ -11,8 +11,8 @@
  *	a vCPU of the VM has run			EBUSY
  *	range overlaps another or a reserved one	EEXIST
  *
- * A filter cannot be read back, so the guest makes calls around the ends of
- * every range, accepted or refused: each call must be handled, denied or
+ * Only a VM that opts in can read its filter back, so the guest makes calls around
+ * the ends of every range, accepted or refused: each call must be handled, denied or
  * forwarded according to the accepted ranges only.
  *
  * smccc_filter tests one refusal of most kinds; smccc_filter_ranges tests

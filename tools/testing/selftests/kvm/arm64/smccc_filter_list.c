@@ -417,6 +417,8 @@ static void check_frozen(int unused)
 
 #define NR_RACES	256
 
+static bool all_set;
+
 static void *set_some(void *vm)
 {
 	u32 i;
@@ -430,6 +432,7 @@ static void *set_some(void *vm)
 		TEST_ASSERT(!ret, "range %u: %s", nr, strerror(ret));
 	}
 
+	__atomic_store_n(&all_set, true, __ATOMIC_RELEASE);
 	return NULL;
 }
 
@@ -441,9 +444,11 @@ static void check_race(int unused)
 	struct filter_list last = {}, now;
 	u32 i, j, nr_partial = 0;
 	pthread_t thread;
+	bool done;
 
 	kvm_pthread_create(&thread, NULL, set_some, vm);
 	do {
+		done = __atomic_load_n(&all_set, __ATOMIC_ACQUIRE);
 		now = filter_list_get(vm);
 		nr_partial += now.n && now.n < NR_RACES;
 		for (i = 0, j = 0; i < now.n; i++) {
@@ -458,9 +463,10 @@ static void check_race(int unused)
 			j += j < last.n && last.range[j].base == now.range[i].base;
 		}
 		last = now;
-	} while (!test_nr_failures() && now.n < NR_RACES);
+	} while (!test_nr_failures() && !done);
 
 	kvm_pthread_join(thread, NULL);
+	test_expect(now.n == NR_RACES, "%u ranges in the end", now.n);
 	ksft_print_msg("%u lists were of a part of the ranges\n", nr_partial);
 	kvm_vm_free(vm);
 }
