@@ -103,24 +103,24 @@ fn get(vm: &Vm, attr: &bindings::kvm_device_attr) -> Result {
 
 /// Returns how many ranges there are at one moment, and the ranges if there is room for them.
 fn snapshot(vm: &Vm, list: &FilterList) -> Result<(u32, KVVec<FilterRange>)> {
-    let mut ranges = KVVec::new();
     loop {
-        let count = FilterList::ranges(&*vm.lock_config()).count();
-        // CAST: There are fewer ranges than functions.
-        if list.admit_count(count as u32).is_err() {
-            return Ok((count as u32, ranges));
+        let count =
+            FilterList::ranges(&*vm.lock_config()).fold(0u32, |count, _| count.saturating_add(1));
+        if list.admit_count(count).is_err() {
+            return Ok((count, KVVec::new()));
         }
-        ranges
-            .reserve(count, GFP_KERNEL_ACCOUNT)
-            .map_err(Error::from)?;
+        let [unset, _] = FilterRange::RESERVED;
+        // CAST: Widens.
+        let mut ranges =
+            KVVec::from_elem(unset, count as usize, GFP_KERNEL_ACCOUNT).map_err(Error::from)?;
         let locked = vm.lock_config();
-        let all =
-            FilterList::ranges(&*locked).try_for_each(|range| ranges.push_within_capacity(range));
-        if all.is_ok() {
-            // CAST: As above.
-            return Ok((ranges.len() as u32, ranges));
+        let mut all = FilterList::ranges(&*locked);
+        for (place, range) in ranges.iter_mut().zip(all.by_ref()) {
+            *place = range;
         }
-        // Another thread has added a range meanwhile.
-        ranges.clear();
+        // Ranges are never removed, so all are there unless another thread has added one.
+        if all.next().is_none() {
+            return Ok((count, ranges));
+        }
     }
 }
