@@ -110,6 +110,7 @@ static void check_call(int nr)
 			test_expect(ret == fault_want(c), "%s, mode %s: %s",
 				    c->name, fault_mode, strerror(ret));
 			memcpy(full, user_mem, c->size);
+			fault_undo(c, ret);
 		}
 
 		copies = fail_each_copy(c);
