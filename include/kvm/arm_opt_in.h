@@ -18,7 +18,7 @@
 
 #include <kvm/arm_abi.h>
 
-#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_FILTER_LIST, \
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
@@ -27,7 +27,7 @@ int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp);
 long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 				     void __user *argp);
-int kvm_arm_opt_in_has_canonical(struct kvm_device *dev,
+int kvm_arm_opt_in_has_canonical(struct kvm *kvm,
 				 const struct kvm_device_attr *attr);
 void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val);
 
@@ -127,12 +127,13 @@ static inline bool kvm_arm_opt_in_has_attr(struct kvm *kvm,
 	return kvm_arm_opted_in(kvm) && !kvm_arm_rust_has_filter_list(kvm, attr);
 }
 
-/* Whether a group of a GICv2's attributes has registers as in the architecture. */
-static inline bool kvm_arm_is_canonical_group(u32 group)
+/* Whether a GICv2's attribute is in a group that C does not know, and the VM does */
+static inline bool kvm_arm_opt_in_is_canonical(struct kvm *kvm,
+					       const struct kvm_device_attr *attr)
 {
-	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
-	       group == KVM_DEV_ARM_VGIC_GRP_CANONICAL &&
-	       kvm_arm_opt_in_offered();
+	return kvm_arm_opted_in(kvm) &&
+	       attr->group == KVM_DEV_ARM_VGIC_GRP_CANONICAL &&
+	       test_bit(KVM_ARCH_FLAG_CANONICAL_PMR, &kvm->arch.flags);
 }
 
 #endif /* __KVM_ARM_OPT_IN_H */

@@ -72,6 +72,7 @@ int kvm_arm_rust_enable_cap(struct kvm *kvm, const struct kvm_enable_cap *cap);
 int kvm_arm_rust_reg_mask_ranges(struct kvm *kvm);
 int kvm_arm_rust_get_vm_reg_masks(struct kvm *kvm,
 				  const struct reg_mask_range *range);
+int kvm_arm_rust_has_canonical_pmr(u64 attr, u32 flags, bool has_vcpu);
 void kvm_arm_rust_uaccess_canonical_pmr(struct kvm_vcpu *vcpu, bool is_write, u32 *val);
 
 /* opt_in/filter_list.rs */

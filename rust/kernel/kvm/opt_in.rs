@@ -52,6 +52,7 @@ static_assert!(OptIns::REG_SCOPE.bits() == bindings::KVM_ARM_MIGRATION_REG_SCOPE
 static_assert!(OptIns::PSCI_FREEZE.bits() == bindings::KVM_ARM_MIGRATION_PSCI_FREEZE);
 static_assert!(OptIns::VM_CONFIG.bits() == bindings::KVM_ARM_MIGRATION_VM_CONFIG);
 static_assert!(OptIns::FILTER_LIST.bits() == bindings::KVM_ARM_MIGRATION_FILTER_LIST);
+static_assert!(OptIns::CANONICAL_PMR.bits() == bindings::KVM_ARM_MIGRATION_CANONICAL_PMR);
 
 static_assert!(is_flag(
     OptIns::FEATURE_LEVELS,
@@ -78,6 +79,10 @@ static_assert!(is_flag(
 static_assert!(is_flag(
     OptIns::FILTER_LIST,
     bindings::KVM_ARCH_FLAG_FILTER_LIST
+));
+static_assert!(is_flag(
+    OptIns::CANONICAL_PMR,
+    bindings::KVM_ARCH_FLAG_CANONICAL_PMR
 ));
 
 calls! {

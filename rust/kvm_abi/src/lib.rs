@@ -119,6 +119,7 @@ pub use reg_masks::{
 // The CPU interface of a GICv2.
 pub use vgic_v2::{
     BinaryPoint,
+    CanonicalAttr,
     CpuInterface,
     GiccCtlr,
     GiccPmr,

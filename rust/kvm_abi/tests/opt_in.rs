@@ -15,7 +15,7 @@ use kvm_abi::{
 use proptest::prelude::*;
 
 /// All opt-ins, in the order of the bits.
-const OPT_INS: [OptIns; 8] = [
+const OPT_INS: [OptIns; 9] = [
     OptIns::FEATURE_LEVELS,
     OptIns::GIC_MASKS,
     OptIns::FW_MASKS,
@@ -24,6 +24,7 @@ const OPT_INS: [OptIns; 8] = [
     OptIns::PSCI_FREEZE,
     OptIns::VM_CONFIG,
     OptIns::FILTER_LIST,
+    OptIns::CANONICAL_PMR,
 ];
 
 /// `KVM_CAP_ARM_MIGRATION`.
@@ -42,7 +43,7 @@ fn members(set: OptIns) -> Vec<OptIns> {
 }
 
 fn all_sets() -> impl Iterator<Item = OptIns> {
-    (0..256).map(OptIns::from_bits)
+    (0..512).map(OptIns::from_bits)
 }
 
 fn request(cap: u32, wanted: u64) -> EnableCap {
@@ -62,7 +63,7 @@ fn expected(request: &EnableCap) -> Option<Vec<OptIns>> {
         args: [wanted, reserved @ ..],
         pad,
     } = *request;
-    if cap != NUMBER || flags != 0 || reserved != [0; 3] || pad != [0; 64] || wanted >= 256 {
+    if cap != NUMBER || flags != 0 || reserved != [0; 3] || pad != [0; 64] || wanted >= 512 {
         return None;
     }
     let asked = |place: usize| wanted & 1 << place != 0;
@@ -87,7 +88,7 @@ fn each_bit_is_one_opt_in() {
         assert_eq!(members(member), [member]);
     }
     assert_eq!(set(&OPT_INS), OptIns::ALL);
-    assert_eq!(OptIns::ALL.bits(), 255);
+    assert_eq!(OptIns::ALL.bits(), 511);
     assert_eq!(OptIns::NONE.bits(), 0);
     assert_eq!(OptIns::NONE, OptIns::default());
 }
@@ -96,7 +97,7 @@ fn each_bit_is_one_opt_in() {
 fn unknown_bits_are_dropped() {
     for bits in 0..0x1000 {
         let set = OptIns::from_bits(bits);
-        assert_eq!(set.bits(), bits % 256, "{bits:#x}");
+        assert_eq!(set.bits(), bits % 512, "{bits:#x}");
         for high in [1 << 12, 1 << 31, 0xffff_f000] {
             assert_eq!(OptIns::from_bits(bits | high), set, "{bits:#x}");
         }
@@ -147,7 +148,7 @@ fn the_capability_has_the_number_of_the_header() {
 #[test]
 fn check_extension_of_kvm_is_what_vms_can_opt_in_to() {
     let number = NUMBER.into();
-    assert_eq!(OptIns::check_extension(number, true, None), 255);
+    assert_eq!(OptIns::check_extension(number, true, None), 511);
     assert_eq!(OptIns::check_extension(number, false, None), 0);
 }
 
@@ -156,7 +157,7 @@ fn check_extension_of_a_vm_is_what_it_has_opted_in_to() {
     for there in all_sets() {
         for offered in [false, true] {
             let found = OptIns::check_extension(NUMBER.into(), offered, Some(there));
-            assert_eq!(found, there.bits() % 256, "{there:?}");
+            assert_eq!(found, there.bits() % 512, "{there:?}");
         }
     }
 }
@@ -181,7 +182,7 @@ fn check_extension_knows_one_number() {
 
 #[test]
 fn request_asks_for_a_set() {
-    for wanted in 0..256 {
+    for wanted in 0..512 {
         let request = request(NUMBER, wanted);
         assert!(asks_for(&request).is_some(), "{wanted:#x}");
         assert_eq!(asks_for(&request), expected(&request), "{wanted:#x}");
@@ -198,9 +199,9 @@ fn what_writes_all_of_a_vm_comes_with_a_version_of_psci_that_freezes() {
 
 #[test]
 fn what_does_not_exist_cannot_be_asked_for() {
-    let single = (8..64).map(|bit| 1 << bit);
-    let with_known = (8..64).flat_map(|bit| (0..256).map(move |known| known | 1 << bit));
-    for wanted in (256..0x1000)
+    let single = (9..64).map(|bit| 1 << bit);
+    let with_known = (9..64).flat_map(|bit| (0..512).map(move |known| known | 1 << bit));
+    for wanted in (512..0x1000)
         .chain(single)
         .chain(with_known)
         .chain([u64::MAX])
@@ -212,7 +213,7 @@ fn what_does_not_exist_cannot_be_asked_for() {
 
 #[test]
 fn what_is_read_back_can_be_asked_for() {
-    for wanted in 0..256 {
+    for wanted in 0..512 {
         let opt_ins = request(NUMBER, wanted).opt_ins().unwrap();
         let read = OptIns::check_extension(NUMBER.into(), true, Some(opt_ins));
         assert_eq!(request(NUMBER, read.into()).opt_ins(), Ok(opt_ins));
@@ -221,7 +222,7 @@ fn what_is_read_back_can_be_asked_for() {
 
 #[test]
 fn there_are_no_flags() {
-    for wanted in 0..256 {
+    for wanted in 0..512 {
         for bit in 0..32 {
             let flags = 1 << bit;
             let good = request(NUMBER, wanted);
@@ -233,7 +234,7 @@ fn there_are_no_flags() {
 
 #[test]
 fn every_bit_of_the_other_arguments_is_zero() {
-    for wanted in 0..256 {
+    for wanted in 0..512 {
         let good = request(NUMBER, wanted);
         for arg in 1..4 {
             for bit in 0..64 {
@@ -251,7 +252,7 @@ fn every_bit_of_the_other_arguments_is_zero() {
 
 #[test]
 fn every_bit_of_the_padding_is_zero() {
-    for wanted in [0, 1, 255] {
+    for wanted in [0, 1, 511] {
         let good = request(NUMBER, wanted);
         for byte in 0..64 {
             for bit in 0..8 {
@@ -272,7 +273,7 @@ fn every_bit_of_the_padding_is_zero() {
 fn unknown_capability_is_refused_with_any_argument() {
     let flipped = (0..32).map(|bit| NUMBER ^ 1 << bit);
     for number in (0..0x200).chain([u32::MAX]).chain(flipped) {
-        for wanted in [0, 1, 255, u64::MAX] {
+        for wanted in [0, 1, 511, u64::MAX] {
             let result = request(number, wanted).opt_ins();
             let refused = Err(Reject::InvalidValue);
             assert_eq!(result, refused, "{number:#x}, {wanted:#x}");

@@ -9,10 +9,13 @@ mod random;
 use kvm_abi::{
     vectors::PMR_WRITES,
     BinaryPoint,
+    CanonicalAttr,
     CpuInterface,
     GiccCtlr,
     GiccPmr,
     GiccReg,
+    NoAttribute,
+    Reject,
     VmPriMask,
     Vmcr, //
 };
@@ -185,6 +188,41 @@ fn canonical_priority_mask_has_as_many_bits_as_the_host() {
             // The guest sees the same value, and the other form is the upper five bits.
             assert_eq!(u32::from(restored.pmr.get()), kept, "{value:#x}, {vmcr:x?}");
             assert_eq!(restored.read(GiccReg::Pmr), number / 8, "{value:#x}");
+        }
+    }
+}
+
+#[test]
+fn canonical_attribute_is_the_priority_mask_of_a_vcpu() {
+    const PMR: u64 = 0x04;
+    let attr = |number| CanonicalAttr { number, flags: 0 };
+
+    for vcpu in 0..=u64::from(u8::MAX) {
+        assert_eq!(attr(vcpu << 32 | PMR).admit_register(), Ok(()), "{vcpu}");
+    }
+    for offset in (0..0x2000).filter(|offset| *offset != PMR) {
+        let found = attr(offset).admit_register();
+        assert_eq!(found, Err(NoAttribute), "{offset:#x}");
+    }
+    // Neither above the register nor above the vCPU's number.
+    for bit in (0..32).chain(40..64) {
+        let found = attr(PMR ^ 1 << bit).admit_register();
+        assert_eq!(found, Err(NoAttribute), "bit {bit}");
+    }
+}
+
+#[test]
+fn canonical_attribute_has_a_vcpu_and_no_flag() {
+    for number in [0, 0x04, 7 << 32, u64::MAX] {
+        let plain = CanonicalAttr { number, flags: 0 };
+        assert_eq!(plain.admit_vcpu(true), Ok(()), "{number:#x}");
+        assert_eq!(plain.admit_vcpu(false), Err(Reject::InvalidValue));
+        for bit in 0..32 {
+            let flags = 1 << bit;
+            let flagged = CanonicalAttr { number, flags };
+            let refused = Err(Reject::InvalidValue);
+            assert_eq!(flagged.admit_vcpu(true), refused, "flag {bit}");
+            assert_eq!(flagged.admit_vcpu(false), refused, "flag {bit}");
         }
     }
 }

@@ -23,9 +23,6 @@
 
 #include "../vgic/vgic.h"
 
-/* GICC_PMR, whose offset is in a header that does not go with that of a GICv3 */
-#define GICC_PMR			0x04
-
 /* ICH_VTR_EL2.PRIbits */
 #define ICH_VTR_PRI_BITS	GENMASK(31, 29)
 
@@ -136,7 +133,7 @@ long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
 
 /**
  * kvm_arm_opt_in_has_canonical - Look for a register in the form of the architecture
- * @dev: A GICv2
+ * @kvm: A VM with a GICv2
  * @attr: An attribute of KVM_DEV_ARM_VGIC_GRP_CANONICAL
  *
  * An access looks for it before it initialises the GIC: a refusal changes nothing.
@@ -144,15 +141,13 @@ long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
  * Return: 0; -EINVAL if the attribute has a flag, or the VM has no such vCPU; -ENXIO
  * if it is not GICC_PMR.
  */
-int kvm_arm_opt_in_has_canonical(struct kvm_device *dev,
+int kvm_arm_opt_in_has_canonical(struct kvm *kvm,
 				 const struct kvm_device_attr *attr)
 {
 	unsigned int id = FIELD_GET(KVM_DEV_ARM_VGIC_CPUID_MASK, attr->attr);
+	bool has_vcpu = kvm_get_vcpu_by_id(kvm, id);
 
-	if (attr->flags || !kvm_get_vcpu_by_id(dev->kvm, id))
-		return -EINVAL;
-
-	return (attr->attr & ~KVM_DEV_ARM_VGIC_CPUID_MASK) == GICC_PMR ? 0 : -ENXIO;
+	return kvm_arm_rust_has_canonical_pmr(attr->attr, attr->flags, has_vcpu);
 }
 
 /**

@@ -64,8 +64,10 @@ impl OptIns {
     pub const VM_CONFIG: Self = Self(1 << 6);
     /// The ranges of the filter of hypercalls, [`crate::FilterList`].
     pub const FILTER_LIST: Self = Self(1 << 7);
+    /// `GICC_PMR` in the form of the architecture, [`crate::CanonicalAttr`].
+    pub const CANONICAL_PMR: Self = Self(1 << 8);
     /// All features.
-    pub const ALL: Self = Self(0xff);
+    pub const ALL: Self = Self(0x1ff);
 
     /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]

@@ -11,7 +11,11 @@
 
 use core::cell::Cell;
 
-use crate::cast;
+use crate::{
+    cast,
+    NoAttribute,
+    Reject, //
+};
 
 /// The priority mask of the architecture, `GICC_PMR.Priority`: 8 bits; a GICv2 may implement only
 /// the upper five. An interrupt is signalled if its priority is lower in number.
@@ -324,6 +328,48 @@ impl CpuInterface {
     pub const fn with_canonical_pmr(mut self, value: u32) -> Self {
         self.pmr = GiccPmr::new(cast::low_byte(value));
         self
+    }
+}
+
+/// An attribute of `KVM_DEV_ARM_VGIC_GRP_CANONICAL`: a register in the form of the architecture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CanonicalAttr {
+    /// The number: of a register in bits 31:0, of its vCPU in bits 39:32.
+    pub number: u64,
+    /// Flags; none is defined.
+    pub flags: u32,
+}
+
+impl CanonicalAttr {
+    /// The bits of the number of a vCPU, `KVM_DEV_ARM_VGIC_CPUID_MASK`.
+    const VCPU_MASK: u64 = 0xff << 32;
+    /// The number of `GICC_PMR`, without that of a vCPU.
+    const PMR: u64 = 0x04;
+
+    /// Checks whether the attribute is one of a vCPU that the VM has or has not.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] if it has a flag, or if there is no such vCPU.
+    #[inline]
+    pub const fn admit_vcpu(self, has_vcpu: bool) -> Result<(), Reject> {
+        if self.flags != 0 || !has_vcpu {
+            return Err(Reject::InvalidValue);
+        }
+        Ok(())
+    }
+
+    /// Checks whether the attribute is `GICC_PMR`, the only register that has two forms.
+    ///
+    /// # Errors
+    ///
+    /// [`NoAttribute`] if it is another register, or if a bit of the number has no meaning.
+    #[inline]
+    pub const fn admit_register(self) -> Result<(), NoAttribute> {
+        if self.number & !Self::VCPU_MASK != Self::PMR {
+            return Err(NoAttribute);
+        }
+        Ok(())
     }
 }
 

@@ -46,6 +46,8 @@
 #define KVM_ARM_MIGRATION_VM_CONFIG		0x40
 /* KVM_ARM_VM_SMCCC_FILTER_LIST */
 #define KVM_ARM_MIGRATION_FILTER_LIST		0x80
+/* KVM_DEV_ARM_VGIC_GRP_CANONICAL */
+#define KVM_ARM_MIGRATION_CANONICAL_PMR		0x100
 
 /*
  * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
@@ -266,9 +268,10 @@ struct kvm_arm_smccc_filter_list {
  * define KVM_DEV_ARM_VGIC_GRP_CANONICAL - Registers as in the architecture
  *
  * A group of a GICv2's attributes, whose numbers are those of
- * KVM_DEV_ARM_VGIC_GRP_CPU_REGS. It has GICC_PMR, 0x04, with all eight bits of
- * priority, instead of the upper five bits, shifted. A kernel that does not know the
- * group says -ENXIO; an unknown offset it would accept and ignore.
+ * KVM_DEV_ARM_VGIC_GRP_CPU_REGS, if the VM has opted in to
+ * KVM_ARM_MIGRATION_CANONICAL_PMR. It has GICC_PMR, 0x04, with all eight bits of
+ * priority, instead of the upper five bits, shifted. A VM without the group says
+ * -ENXIO; an unknown offset of another group it would accept and ignore.
  */
 #define KVM_DEV_ARM_VGIC_GRP_CANONICAL		0x40
 

@@ -25,6 +25,7 @@ use kernel::{
     prelude::*, //
 };
 use kvm_abi::{
+    CanonicalAttr,
     CpuInterface,
     FwMasks,
     FwVm,
@@ -122,6 +123,32 @@ fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
             range.write_masks(FwMasks::COUNT, masks.masks())?;
         }
     }
+    Ok(())
+}
+
+/// Returns whether an attribute of `KVM_DEV_ARM_VGIC_GRP_CANONICAL` exists: 0; `-EINVAL` if it has a
+/// flag, or if the VM has no such vCPU; `-ENXIO` if it is not `GICC_PMR`.
+///
+/// # Safety
+///
+/// None: it takes values only. C's prototypes are unsafe.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_has_canonical_pmr(
+    attr: u64,
+    flags: u32,
+    has_vcpu: bool,
+) -> c_int {
+    let attr = CanonicalAttr {
+        number: attr,
+        flags,
+    };
+    to_ret(admit_canonical(attr, has_vcpu))
+}
+
+#[inline]
+fn admit_canonical(attr: CanonicalAttr, has_vcpu: bool) -> Result {
+    attr.admit_vcpu(has_vcpu)?;
+    attr.admit_register()?;
     Ok(())
 }
 

@@ -15,7 +15,7 @@
 #include "abi_kunit.h"
 
 #define OPT_IN_FIRST_FLAG	KVM_ARCH_FLAG_FEATURE_LEVELS
-#define NR_OPT_INS		8
+#define NR_OPT_INS		9
 #define OPT_IN_ALL		GENMASK(NR_OPT_INS - 1, 0)
 
 /* What the VM is asked to opt in to, with what comes with it, as its flags */

@@ -382,6 +382,10 @@ static void check_machines(int unused)
 	test_expect(try(&to, false, messages) == -1, "without levels");
 	test_expect(said(messages, "another machine type") == 1, "without a reason");
 	to = machine(ALL_OPT_INS);
+	to.opt_in &= ~KVM_ARM_MIGRATION_CANONICAL_PMR;
+	test_expect(try(&to, false, messages) == -1, "without GICC_PMR in eight bits");
+	test_expect(said(messages, "another machine type") == 1, "without a reason");
+	to = machine(ALL_OPT_INS);
 	to.init.features[0] |= BIT(KVM_ARM_VCPU_PMU_V3);
 	test_expect(try(&to, false, messages) == -1, "other features");
 	to = machine(ALL_OPT_INS);
@@ -391,8 +395,8 @@ static void check_machines(int unused)
 	to = machine(ALL_OPT_INS);
 	test_expect(!try(&to, false, messages), "the same");
 	/* What no register shows the destination may lack. */
-	to.opt_in = KVM_ARM_MIGRATION_FEATURE_LEVELS;
-	test_expect(!try(&to, false, messages), "levels only");
+	to.opt_in = KVM_ARM_MIGRATION_FEATURE_LEVELS | KVM_ARM_MIGRATION_CANONICAL_PMR;
+	test_expect(!try(&to, false, messages), "what registers show only");
 	fclose(messages);
 }
 

@@ -50,17 +50,26 @@ static const struct rule rules[] = {
 
 /* Where userspace saves it, and what it reads there */
 static const struct {
+	u32 in;
 	u32 group;
 	u32 val;
 } pmr_forms[] = {
-	{ KVM_DEV_ARM_VGIC_GRP_CPU_REGS, 0x1e },
-	{ KVM_DEV_ARM_VGIC_GRP_CANONICAL, 0xf0 },
+	{ 0, KVM_DEV_ARM_VGIC_GRP_CPU_REGS, 0x1e },
+	{ IN_PMR, KVM_DEV_ARM_VGIC_GRP_CANONICAL, 0xf0 },
 };
+
+static struct vgic_v2 pmr_create(u32 in)
+{
+	struct migrant m = { .vm = vm_create(1) };
+
+	migrant_opt_in(&m, in);
+	return vgic_v2_create_guest_in(m.vm);
+}
 
 /* The mask that userspace saves for a VM whose guest has set PMR_GUEST */
 static u32 pmr_save(int form)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = pmr_create(pmr_forms[form].in);
 	u32 val;
 
 	v2_guest_write_gicc(v.vcpus[0], GICC_PMR, PMR_GUEST);
@@ -71,16 +80,16 @@ static u32 pmr_save(int form)
 	return val;
 }
 
-/* Restore the mask. Returns the mask that the guest then reads. */
-static u32 pmr_restore(int form, u32 saved)
+/* Restore the mask. Returns 0 or the positive errno, and the mask of the guest. */
+static int pmr_restore(int form, u32 saved, u32 in, u32 *mask)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
-	u32 val;
+	struct vgic_v2 v = pmr_create(in);
+	int err = vgic_v2_access(v.fd, KVM_SET_DEVICE_ATTR, pmr_forms[form].group,
+				 vgic_v2_attr(0, GICC_PMR), (u64)&saved);
 
-	vgic_v2_set(&v, pmr_forms[form].group, 0, GICC_PMR, saved);
-	val = v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
+	*mask = v2_guest_read_gicc(v.vcpus[0], GICC_PMR);
 	vgic_v2_free(&v);
-	return val;
+	return err;
 }
 
 /* The errno that the first matching rule has, or 0 */
@@ -309,7 +318,7 @@ static void check_cell(int arg)
 
 static void check_pmr(int arg)
 {
-	int form = arg / NR_DESTS, dest = arg % NR_DESTS;
+	int form = arg / NR_DESTS, dest = arg % NR_DESTS, err, want;
 	char *cell = cells[NR_ROWS + form][dest];
 	u32 mask;
 
@@ -319,10 +328,15 @@ static void check_pmr(int arg)
 		return;
 	}
 
-	mask = pmr_restore(form, pmr_save(form));
-	test_expect(mask == PMR_GUEST, "the guest reads %#x, expected %#x", mask,
-		    PMR_GUEST);
-	snprintf(cell, CELL_SIZE, mask == PMR_GUEST ? "ok" : "mask %#x", mask);
+	want = pmr_forms[form].in & ~dests[dest].in ? ENXIO : 0;
+	err = pmr_restore(form, pmr_save(form), dests[dest].in, &mask);
+	test_expect(err == want, "GICC_PMR: %s, expected %s", errno_name(err),
+		    errno_name(want));
+	test_expect(mask == (want ? 0 : PMR_GUEST), "the guest reads %#x", mask);
+	if (err)
+		snprintf(cell, CELL_SIZE, "GICC_PMR %s", errno_name(err));
+	else
+		snprintf(cell, CELL_SIZE, mask == PMR_GUEST ? "ok" : "another mask");
 }
 
 /* ---- The table ---- */

@@ -4,9 +4,9 @@
  * own: KVM_DEV_ARM_VGIC_GRP_CANONICAL.
  *
  * Userspace's GICC_PMR in the group of the CPU interface has five bits, not shifted,
- * and the guest's 0xf0 reads as 0x1e. In the other group it reads as 0xf0. Both are
- * there at any time, so a value cannot be taken for one of the other form, and a
- * kernel that does not know the group says ENXIO. The guest sees no change.
+ * and the guest's 0xf0 reads as 0x1e. In the other group it reads as 0xf0. A VM that
+ * has opted in has both at any time, so a value cannot be taken for one of the other
+ * form. Any other VM says ENXIO to the other group. The guest sees no change.
  *
  * vgic_v2_cpuif and vgic_v2_guest test the form with five bits.
  */
@@ -24,6 +24,24 @@
 #define CANONICAL	0x40
 
 static const char * const modes[] = { "c", "rust", "check" };
+
+static struct kvm_vm *vm_opted_in(u32 nr, u32 set)
+{
+	struct kvm_vm *vm = vm_create(nr);
+
+	opt_in(vm, set);
+	return vm;
+}
+
+static struct vgic_v2 create(const u8 *ids, int nr, void *code)
+{
+	return vgic_v2_create_in(vm_opted_in(nr, BIT(OPT_IN_PMR)), ids, nr, code);
+}
+
+static struct vgic_v2 create_guest(void)
+{
+	return vgic_v2_create_guest_in(vm_opted_in(1, BIT(OPT_IN_PMR)));
+}
 
 static u32 group(bool canonical)
 {
@@ -73,7 +91,7 @@ static void check_uapi(int unused)
 
 static void check_modes(int unused)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(modes); i++) {
@@ -103,9 +121,30 @@ static void expect_none(struct vgic_v2 *v, u32 group, u64 attr)
 	}
 }
 
+/* Whatever else the VM opts in to */
+static void check_sets(int unused)
+{
+	static const u8 id;
+	struct vgic_v2 v;
+	u32 set;
+
+	for (set = 0; set <= OPT_IN_ALL; set++) {
+		v = vgic_v2_create_in(vm_opted_in(1, set), &id, 1, fw_guest_code);
+		if (set & BIT(OPT_IN_PMR)) {
+			set_pmr(&v, true, 0, 0xa8);
+			expect_mask(&v, 0, 0xa8);
+		} else {
+			expect_none(&v, CANONICAL, vgic_v2_attr(0, GICC_PMR));
+			/* No such group, before the errors that it has */
+			expect_none(&v, CANONICAL, vgic_v2_attr(7, GICC_PMR));
+		}
+		vgic_v2_free(&v);
+	}
+}
+
 static void check_no_other(int unused)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 	int offset, bit;
 
 	set_pmr(&v, true, 0, 0xa8);
@@ -133,7 +172,7 @@ static void check_errors(int unused)
 	static const unsigned long cmds[] = {
 		KVM_HAS_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_SET_DEVICE_ATTR,
 	};
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 	u32 val = 0;
 	struct kvm_device_attr attr = {
 		.group = CANONICAL,
@@ -165,7 +204,7 @@ static void check_errors(int unused)
 /* A GIC that is initialised takes no more vCPUs. */
 static void check_before_init(int unused)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 
 	expect_none(&v, CANONICAL, vgic_v2_attr(0, 0x00));
 	test_expect(!access_pmr(&v, KVM_HAS_DEVICE_ATTR, 0, NULL), "HAS");
@@ -184,7 +223,7 @@ static const u32 high_bits[] = {
 /* All 256 values, combined with higher bits that are ignored */
 static void check_userspace(int canonical)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 	u32 val;
 	int i, round;
 
@@ -202,7 +241,7 @@ static void check_userspace(int canonical)
 
 static void check_to_guest(int canonical)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 	u32 val;
 
 	for (val = 0; val < 256; val++) {
@@ -217,7 +256,7 @@ static void check_to_guest(int canonical)
 
 static void check_from_guest(int unused)
 {
-	struct vgic_v2 v = vgic_v2_create_guest();
+	struct vgic_v2 v = create_guest();
 	u32 val;
 
 	for (val = 0; val < 256; val++) {
@@ -232,7 +271,7 @@ static void check_from_guest(int unused)
 static void check_other_registers(int unused)
 {
 	static const u8 ids[] = { 2, 5, 0 };
-	struct vgic_v2 v = vgic_v2_create(ids, ARRAY_SIZE(ids), NULL);
+	struct vgic_v2 v = create(ids, ARRAY_SIZE(ids), NULL);
 	int pmr = gicc_reg_nr(GICC_PMR), n;
 	struct gicc_state want;
 	u32 val;
@@ -252,7 +291,7 @@ static void check_other_registers(int unused)
 /* Saved in either form, and restored in the same one: the guest sees no change. */
 static void check_move(int canonical)
 {
-	struct vgic_v2 a = vgic_v2_create_guest(), b = vgic_v2_create_guest();
+	struct vgic_v2 a = create_guest(), b = create_guest();
 	u32 pmr;
 
 	for (pmr = 0; pmr < 256; pmr += 8) {
@@ -268,7 +307,7 @@ static void check_move(int canonical)
 
 static void check_vgic_v3(int init)
 {
-	struct kvm_vm *vm = vm_create(1);
+	struct kvm_vm *vm = vm_opted_in(1, BIT(OPT_IN_PMR));
 	struct kvm_vcpu *vcpu;
 	u64 val = 0;
 	int fd, i, j;
@@ -299,6 +338,7 @@ static void check_vgic_v3(int init)
 static const struct test_case v2_cases[] = {
 	{ "group: the number", check_uapi },
 	{ "group: there in all modes", check_modes },
+	{ "group: only if the VM has opted in to it", check_sets },
 	{ "group: nothing else is in it or in another one", check_no_other },
 	{ "group: EFAULT, and EINVAL without a vCPU or with a flag", check_errors },
 	{ "group: a refusal does not initialise the GIC", check_before_init },

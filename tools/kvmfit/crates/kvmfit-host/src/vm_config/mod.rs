@@ -121,6 +121,8 @@ impl Migration {
     pub const VM_CONFIG: Self = Self(0x40);
     /// The ranges of the filter of hypercalls can be read.
     pub const FILTER_LIST: Self = Self(0x80);
+    /// A group of a GICv2's attributes that has `GICC_PMR` in eight bits.
+    pub const CANONICAL_PMR: Self = Self(0x100);
 
     /// The set with these bits of `KVM_CAP_ARM_MIGRATION`, also of those that have no name here.
     pub const fn from_bits(bits: u32) -> Self {

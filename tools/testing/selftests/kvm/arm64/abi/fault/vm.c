@@ -86,6 +86,8 @@ static struct vgic_v2 fault_gic_create(void)
 	struct vgic_v2 v = { .vm = vm_create_barebones(), .nr_vcpus = 1 };
 	u64 dist = GICD_BASE_GPA, cpu = GICC_BASE_GPA;
 
+	if (abi_present())
+		opt_in(v.vm, BIT(OPT_IN_PMR));
 	v.vcpus[0] = fault_vcpu_add(v.vm, 0);
 	v.fd = kvm_create_device(v.vm, KVM_DEV_TYPE_ARM_VGIC_V2);
 	kvm_device_attr_set(v.fd, KVM_DEV_ARM_VGIC_GRP_ADDR,

@@ -148,7 +148,7 @@ static int configure(const struct vm *vm, const struct saved *s, uint32_t op, bo
 /* ---- The destination ---- */
 
 /* What the registers that are saved show, so that the other end must have it, too */
-#define SHOWS	KVM_ARM_MIGRATION_FEATURE_LEVELS
+#define SHOWS	(KVM_ARM_MIGRATION_FEATURE_LEVELS | KVM_ARM_MIGRATION_CANONICAL_PMR)
 
 static bool is_ours(const struct machine *m, const struct saved *s)
 {

@@ -18,6 +18,7 @@
 #define IN_VM		BIT(OPT_IN_VM_REGS)
 #define IN_SCOPE	BIT(OPT_IN_SCOPE)
 #define IN_FREEZE	BIT(OPT_IN_FREEZE)
+#define IN_PMR		BIT(OPT_IN_PMR)
 #define IN_ALL		OPT_IN_ALL
 
 /* What can be refused: registers, and the ioctls that come before them */

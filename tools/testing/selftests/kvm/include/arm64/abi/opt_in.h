@@ -21,6 +21,7 @@ enum opt_in_nr {
 	OPT_IN_FREEZE,
 	OPT_IN_VM_CONFIG,
 	OPT_IN_FILTER_LIST,
+	OPT_IN_PMR,
 	NR_OPT_INS,
 };
 

@@ -87,6 +87,9 @@ int vgic_v2_add(struct kvm_vm *vm);
  */
 struct vgic_v2 vgic_v2_create(const u8 *ids, int nr, void *code);
 
+/* The same, in a VM that has no vCPU yet */
+struct vgic_v2 vgic_v2_create_in(struct kvm_vm *vm, const u8 *ids, int nr, void *code);
+
 struct vgic_v2 vgic_v2_create_one(void *code);
 void vgic_v2_free(struct vgic_v2 *v);
 bool vgic_v2_supported(void);

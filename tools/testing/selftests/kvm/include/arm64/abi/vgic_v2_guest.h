@@ -47,6 +47,10 @@ u32 v2_guest_do(struct kvm_vcpu *vcpu, enum v2_guest_op op, u64 addr, u32 val);
 
 struct v2_guest_taken v2_guest_take_irq(struct kvm_vcpu *vcpu);
 struct vgic_v2 vgic_v2_create_guest(void);
+
+/* The same, in a VM that has no vCPU yet */
+struct vgic_v2 vgic_v2_create_guest_in(struct kvm_vm *vm);
+
 void __v2_guest_expect(int line, struct vgic_v2 *v, u32 offset, u32 want,
 		       const char *when);
 #define v2_guest_expect(...)	__v2_guest_expect(__LINE__, __VA_ARGS__)

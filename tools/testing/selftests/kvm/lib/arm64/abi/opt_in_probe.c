@@ -85,6 +85,8 @@ u32 opt_in_probe_vm(int vm_fd)
 		parts |= BIT(OPT_IN_VM_CONFIG);
 	if (opt_in_has_filter_list(vm_fd))
 		parts |= BIT(OPT_IN_FILTER_LIST);
+	/* Only a GICv2 shows it: vgic_v2_canonical_pmr. */
+	parts |= opt_in_get(vm_fd) & BIT(OPT_IN_PMR);
 
 	return parts;
 }

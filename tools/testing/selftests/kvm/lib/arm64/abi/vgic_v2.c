@@ -57,19 +57,23 @@ int vgic_v2_add(struct kvm_vm *vm)
 	return fd;
 }
 
-struct vgic_v2 vgic_v2_create(const u8 *ids, int nr, void *code)
+struct vgic_v2 vgic_v2_create_in(struct kvm_vm *vm, const u8 *ids, int nr, void *code)
 {
-	struct vgic_v2 v = { .nr_vcpus = nr };
+	struct vgic_v2 v = { .vm = vm, .nr_vcpus = nr };
 	struct kvm_vcpu_init init = {};
 	int i;
 
-	v.vm = vm_create(nr);
 	vm_ioctl(v.vm, KVM_ARM_PREFERRED_TARGET, &init);
 	for (i = 0; i < nr; i++)
 		v.vcpus[i] = aarch64_vcpu_add(v.vm, ids[i], &init, code);
 
 	v.fd = vgic_v2_add(v.vm);
 	return v;
+}
+
+struct vgic_v2 vgic_v2_create(const u8 *ids, int nr, void *code)
+{
+	return vgic_v2_create_in(vm_create(nr), ids, nr, code);
 }
 
 struct vgic_v2 vgic_v2_create_one(void *code)

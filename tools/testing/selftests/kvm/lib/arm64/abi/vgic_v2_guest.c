@@ -82,15 +82,21 @@ struct v2_guest_taken v2_guest_take_irq(struct kvm_vcpu *vcpu)
 	return *taken;
 }
 
-struct vgic_v2 vgic_v2_create_guest(void)
+struct vgic_v2 vgic_v2_create_guest_in(struct kvm_vm *vm)
 {
-	struct vgic_v2 v = vgic_v2_create_one(v2_guest_code);
+	static const u8 id;
+	struct vgic_v2 v = vgic_v2_create_in(vm, &id, 1, v2_guest_code);
 
 	vm_init_descriptor_tables(v.vm);
 	vcpu_init_descriptor_tables(v.vcpus[0]);
 	vm_install_exception_handler(v.vm, VECTOR_IRQ_CURRENT, v2_guest_irq);
 	vm_install_exception_handler(v.vm, VECTOR_FIQ_CURRENT, v2_guest_fiq);
 	return v;
+}
+
+struct vgic_v2 vgic_v2_create_guest(void)
+{
+	return vgic_v2_create_guest_in(vm_create(1));
 }
 
 void __v2_guest_expect(int line, struct vgic_v2 *v, u32 offset, u32 want,
