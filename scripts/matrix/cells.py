@@ -68,7 +68,7 @@ class Cell:
         return not self.only_plan and not self.only_host
 
     @property
-    def told(self) -> bool:
+    def predicted(self) -> bool:
         """Whether there was a prediction to agree with."""
         return self.plan != "cannot-tell"
 

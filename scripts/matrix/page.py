@@ -178,13 +178,13 @@ def _short(results: Results) -> list[str]:
 
 
 def _judged(results: Results) -> list[str]:
-    red, untold = results.disagreements, results.untold
-    right = len(results.cells) - len(red) - len(untold)
+    red, unpredicted = results.disagreements, results.unpredicted
+    right = len(results.cells) - len(red) - len(unpredicted)
     lines = _wrap(f"{len(results.cells)} answers of hosts: {right} as predicted, register by "
-                  f"register; {len(red)} not; {len(untold)} that the dump cannot tell.")
+                  f"register; {len(red)} not; {len(unpredicted)} that the dump cannot tell.")
     lines += [f"- {cell.name}: {cell.disagreement}" for cell in red] + [""] * bool(red)
     reasons_of: dict[tuple[str, ...], int] = {}
-    for cell in untold:
+    for cell in unpredicted:
         reasons_of[cell.undecided] = reasons_of.get(cell.undecided, 0) + 1
     for names, count in sorted(reasons_of.items(), key=lambda item: (-item[1], item[0])):
         lines.append(f"- cannot tell, {count} times: {_names(names)}")

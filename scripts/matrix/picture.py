@@ -33,18 +33,18 @@ def colour(cells: Mapping[str, Cell]) -> tuple[str, str]:
     return (GREEN, "") if all(cell.fits for cell in cells.values()) else (YELLOW, "")
 
 
-def _told(planned: Mapping[str, Cell], source: tuple[str, str],
+def _tooltip(planned: Mapping[str, Cell], source: tuple[str, str],
           destination: tuple[str, str]) -> list[str]:
     """What a reader sees who points at a cell."""
-    told = [f"{source[1]} → {destination[1]}"]
+    lines = [f"{source[1]} → {destination[1]}"]
     default = planned.get(DEFAULT)
     common = {refusal.name for refusal in default.refusals} if default else set()
     for kind, cell in planned.items():
         names = [refusal.name for refusal in cell.refusals
                  if kind == DEFAULT or refusal.name not in common]
         said = ", ".join(alike(names)) or ("as a new VM" if cell.refusals else "taken")
-        told.append(f"{kind}: {said}")
-    return told
+        lines.append(f"{kind}: {said}")
+    return lines
 
 
 def _cell(x: float, y: float, found: Mapping[Any, Cell], source: tuple[str, str],
@@ -52,7 +52,7 @@ def _cell(x: float, y: float, found: Mapping[Any, Cell], source: tuple[str, str]
     planned, listed = ({kind.name: cell for kind in KINDS if (
         cell := found.get((source, destination, kind.name, vmm)))} for vmm in (PLANNED, LIST_ORDER))
     fill, said = colour(planned)
-    lines = [f"<g><title>{escape(chr(10).join(_told(planned, source, destination)))}</title>",
+    lines = [f"<g><title>{escape(chr(10).join(_tooltip(planned, source, destination)))}</title>",
              f'<rect x="{x:g}" y="{y:g}" width="{CELL}" height="{CELL}" fill="{fill}" '
              f'stroke="{EDGE}"/>']
     if said:

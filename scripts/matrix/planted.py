@@ -64,8 +64,8 @@ def _accept(takes: dict[str, Any], new: int, value: int) -> None:
 
 def plant(dump: Mapping[str, Any], lie: Lie) -> dict[str, Any] | None:
     """The dump with the lie, or None if what the register takes is not all that decides."""
-    told = copy.deepcopy(dict(dump))
-    for vm in told["vms"]:
+    lied = copy.deepcopy(dict(dump))
+    for vm in lied["vms"]:
         for affects in vm.get("affects", ()):
             if lie.id in (taken["id"] for taken in affects["takes"]):
                 return None
@@ -75,19 +75,19 @@ def plant(dump: Mapping[str, Any], lie: Lie) -> dict[str, Any] | None:
                 if not isinstance(takes, dict) or not takes.get("independent", True):
                     return None
                 _accept(takes, int(register["value"], 16), lie.value)
-    return told
+    return lied
 
 
 def tell(kvmfit: Path, states: Path, place: Place,
          known: Mapping[str, tuple[tuple[str, str], str]], right: Iterable[Cell]) -> Found | None:
     """Tell the first possible lie about a host, and see what the comparison says. None if nothing
-    was refused about which one could be told."""
+    was refused about which a lie is possible."""
     dump = json.loads(place.host.dump.read_text(encoding="utf-8"))
     for lie in lies(right):
-        if (told := plant(dump, lie)) is None:
+        if (lied := plant(dump, lie)) is None:
             continue
         with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as file:
-            json.dump(told, file)
+            json.dump(lied, file)
             file.flush()
             wrong = cells.of_place(kvmfit, states, place, known, Path(file.name))
         return Found(lie, next(cell.disagreement for cell in wrong if cell.name == lie.cell))

@@ -56,9 +56,9 @@ class Results:
         return [cell for cell in self.cells if not cell.agrees]
 
     @property
-    def untold(self) -> list[Cell]:
+    def unpredicted(self) -> list[Cell]:
         """Cells that `kvmfit plan` cannot tell."""
-        return [cell for cell in self.cells if cell.agrees and not cell.told]
+        return [cell for cell in self.cells if cell.agrees and not cell.predicted]
 
     @property
     def silent(self) -> list[Host]:
@@ -84,13 +84,13 @@ class Results:
 
     def counts(self) -> tuple[int, int, int]:
         """Passed, failed, skipped."""
-        told = len(self.cells) - len(self.disagreements) - len(self.untold)
+        agreed = len(self.cells) - len(self.disagreements) - len(self.unpredicted)
         lie = self.planted.named if self.planted else None
         mutated = [not host.mutated.wrong for host in self.hosts if host.mutated]
-        return (told + (lie is True) + sum(mutated),
+        return (agreed + (lie is True) + sum(mutated),
                 len(self.disagreements) + len(self.silent) + (lie is False) + (not self.cells)
                 + mutated.count(False) + self.vague,
-                len(self.untold) + len(self.gone) + (lie is None))
+                len(self.unpredicted) + len(self.gone) + (lie is None))
 
     def whole(self) -> dict[str, Any]:
         """For JSON."""

@@ -8,7 +8,7 @@ from matrix.results import Results
 def _cell(cell: Cell) -> tuple[bool, str]:
     if not cell.agrees:
         return False, f"{cell.name}: {cell.disagreement}"
-    if not cell.told:
+    if not cell.predicted:
         # The host's answer cannot be wrong: nothing was predicted.
         return True, f"{cell.name} # SKIP cannot tell: {', '.join(cell.undecided)}"
     names = ", ".join(refusal.name for refusal in cell.refusals)

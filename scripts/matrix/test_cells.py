@@ -51,7 +51,7 @@ class Whole(Kvmfit):
         found = self.all()
         self.assertEqual(len(found), 2 * 2 * 4 * 2)
         for cell in found:
-            self.assertTrue(cell.agrees and cell.told, cell)
+            self.assertTrue(cell.agrees and cell.predicted, cell)
             self.assertEqual(cell.fits, cell.plan == "yes", cell)
             self.assertEqual(cell.fits, not cell.refusals, cell)
             self.assertEqual(cell.other_errno, ())
@@ -196,18 +196,18 @@ class Lies(unittest.TestCase):
         return planted.Lie("cell", "X", number, value, ("X.F",))
 
     def test_digits_take_the_value(self) -> None:
-        told = planted.plant(self.DUMP, self.lie("0x1", 0x31))
-        assert told
-        takes = told["vms"][0]["registers"][0]["takes"]
+        lied = planted.plant(self.DUMP, self.lie("0x1", 0x31))
+        assert lied
+        takes = lied["vms"][0]["registers"][0]["takes"]
         self.assertEqual(takes["digits"], ["0"] * 14 + ["*", "*"])
         self.assertEqual(takes["tried"], [])
         # The dump stays as it is.
         self.assertEqual(self.DUMP["vms"][0]["registers"][0]["takes"]["digits"][-1], "0")
 
     def test_values_take_it(self) -> None:
-        told = planted.plant(self.DUMP, self.lie("0x2", 0x10))
-        assert told
-        self.assertEqual(told["vms"][0]["registers"][1]["takes"]["values"], ["0x1", "0x10"])
+        lied = planted.plant(self.DUMP, self.lie("0x2", 0x10))
+        assert lied
+        self.assertEqual(lied["vms"][0]["registers"][1]["takes"]["values"], ["0x1", "0x10"])
 
     def test_where_more_decides_no_lie_is_told(self) -> None:
         self.assertIsNone(planted.plant(self.DUMP, self.lie("0x3", 2)))
@@ -221,11 +221,11 @@ class Lies(unittest.TestCase):
                         **more)  # type: ignore[arg-type]
 
         value = Refusal("X", "value", ("F",), "0x31", id="0x1")
-        told = list(planted.lies([
+        lies = list(planted.lies([
             cell(value), cell(value, only_host=("Y",)), cell(Refusal("X", "missing", id="0x1")),
             cell(Refusal("group 1 attribute 0x8", "value", value="0x1")),
             cell(Refusal("X", "value", value=f"0x{'f' * 128}", id="0x1"))]))
-        self.assertEqual([(lie.id, lie.value, lie.fields) for lie in told],
+        self.assertEqual([(lie.id, lie.value, lie.fields) for lie in lies],
                          [("0x1", 0x31, ("X.F",))])
 
     def test_each_field_has_to_be_named(self) -> None:

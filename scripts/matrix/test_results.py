@@ -103,9 +103,9 @@ class Together(unittest.TestCase):
     def test_counts(self) -> None:
         good = cell("6.1", "6.1")
         wrong = cell("6.1", "7.3", only_host=("X",))
-        untold = replace(cell("6.1", "6.12"), plan="cannot-tell", undecided=("X",))
+        unpredicted = replace(cell("6.1", "6.12"), plan="cannot-tell", undecided=("X",))
         self.assertEqual(run(good).counts(), (2, 0, 0))
-        self.assertEqual(run(good, wrong, untold).counts(), (2, 1, 1))
+        self.assertEqual(run(good, wrong, unpredicted).counts(), (2, 1, 1))
         self.assertEqual(run(good, planted=None).counts(), (1, 0, 1))
         self.assertEqual(run(good, planted=planted.Found(LIE, "")).counts(), (1, 1, 0))
         self.assertEqual(run(good, gone=(("6.1", "gone"),)).counts(), (2, 0, 1))
@@ -186,8 +186,8 @@ class Tap(unittest.TestCase):
     def test_a_line_for_each_cell_and_the_plan(self) -> None:
         wrong = cell("6.1", "7.3", "default", "planned", refusal("X", "value", "F"),
                      only_plan=("X",))
-        untold = replace(cell("6.1", "6.12"), plan="cannot-tell", undecided=("Y", "Z"))
-        silent = replace(run(cell("6.1", "6.1"), wrong, untold, gone=(("6.16", "gone"),)),
+        unpredicted = replace(cell("6.1", "6.12"), plan="cannot-tell", undecided=("Y", "Z"))
+        silent = replace(run(cell("6.1", "6.1"), wrong, unpredicted, gone=(("6.16", "gone"),)),
                          hosts=(Host("n1", "6.1", problem="it hangs"),))
         self.assertEqual(tap.lines(silent), [
             "TAP version 13", "1..6",
@@ -291,9 +291,9 @@ class Page(unittest.TestCase):
                       "predicted; 2 not; 3 that the dump cannot tell.", re.sub(r"\s+", " ", text))
 
     def test_what_cannot_be_told_is_listed(self) -> None:
-        untold = [replace(cell("6.1", kernel), plan="cannot-tell", undecided=("X",))
+        unpredicted = [replace(cell("6.1", kernel), plan="cannot-tell", undecided=("X",))
                   for kernel in KERNELS]
-        text = page.text(run(*untold))
+        text = page.text(run(*unpredicted))
         self.assertIn("4 that the dump cannot tell", re.sub(r"\s+", " ", text))
         self.assertIn("- cannot tell, 4 times: `X`", text)
 

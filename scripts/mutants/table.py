@@ -20,8 +20,8 @@ def _planted(slips: list[tuple[Planted, Result]]) -> list[str]:
                 said = result.said[kind, test]
                 where = f" on {mutant.machine}" if kind == "Kselftest" else ""
                 lines.append(f"     {kind:10}{test}{where}")
-                told = said or "MISSED: the test passed or gave no result"
-                lines.append(f"     {'':10}  {told}"[:160])
+                text = said or "MISSED: the test passed or gave no result"
+                lines.append(f"     {'':10}  {text}"[:160])
         lines.append("")
     return lines
 
@@ -30,9 +30,9 @@ def _core(mutants: list[CoreMutant]) -> list[str]:
     """Every mutant and the first test that failed."""
     lines = ["Mutants of the core, and the first test that failed:", ""]
     for m in mutants:
-        told = {"caught": m.test, "timeout": m.test, "equivalent": f"equivalent: {m.test}",
+        text = {"caught": m.test, "timeout": m.test, "equivalent": f"equivalent: {m.test}",
                 "missed": "MISSED", "unviable": "does not compile"}[m.status]
-        lines += [f"{m.place}  {m.name.partition(': ')[2]}", f"     {told}"]
+        lines += [f"{m.place}  {m.name.partition(': ')[2]}", f"     {text}"]
     return [*lines, ""]
 
 

@@ -211,15 +211,15 @@ fn affinity(input: &mut Input<'_>, query: AffinityQuery, target: u64, level: u64
     }
     assert!(query.matches(query.target()));
 
-    let mut told = INVALID_PARAMETERS;
+    let mut expected = INVALID_PARAMETERS;
     for (_, stopped) in vcpus
         .iter()
         .filter(|(affinity, _)| instance(*affinity) == instance(target))
     {
-        told = if *stopped && told != 0 { 1 } else { 0 };
+        expected = if *stopped && expected != 0 { 1 } else { 0 };
     }
     let answer = query.answer(vcpus, |(affinity, _)| *affinity, |(_, stopped)| *stopped);
-    assert_eq!(answer, told, "{query:x?}, {vcpus:x?}");
+    assert_eq!(answer, expected, "{query:x?}, {vcpus:x?}");
 
     let mut seen = Seen::affinity_info(query, 4);
     for (affinity, stopped) in vcpus {
@@ -230,7 +230,7 @@ fn affinity(input: &mut Input<'_>, query: AffinityQuery, target: u64, level: u64
     }
     assert_eq!(
         seen.verdict(),
-        Verdict::Returns(told),
+        Verdict::Returns(expected),
         "{query:x?}, {vcpus:x?}"
     );
 }

@@ -72,7 +72,7 @@ impl Vm {
         match (self.features, self.psci_version) {
             (VcpuFeatures::Known { psci_0_2: false }, _) => 0x1,
             (_, 0) => 0x1_0003,
-            (_, told) => told,
+            (_, version) => version,
         }
     }
 
@@ -160,9 +160,9 @@ impl Vm {
 
     /// Initialises the first vCPU, unless its features do not fit the version set before.
     fn init_vcpu(&mut self, psci_0_2: bool) {
-        let told = self.psci_version;
-        let fits = told == 0 || psci_0_2 == (told != 0x1);
-        assert_eq!(PsciVersion::fits(told, psci_0_2), fits, "{told:#x}");
+        let version = self.psci_version;
+        let fits = version == 0 || psci_0_2 == (version != 0x1);
+        assert_eq!(PsciVersion::fits(version, psci_0_2), fits, "{version:#x}");
         if self.features == VcpuFeatures::Unknown && fits {
             self.features = VcpuFeatures::Known { psci_0_2 };
         }

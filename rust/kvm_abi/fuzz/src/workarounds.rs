@@ -81,7 +81,7 @@ fn is_admitted(value: u64) -> Result<(), Reject> {
 }
 
 fn first_and_third(value: u64, host: Mitigation) {
-    let (register, told) = worth(host);
+    let (register, answered) = worth(host);
     let expected = match is_admitted(value) {
         Ok(()) if value > register => Err(Reject::AboveHost),
         admitted => admitted,
@@ -109,7 +109,7 @@ fn first_and_third(value: u64, host: Mitigation) {
         assert_eq!(reg.get(&vm), register, "{host:?}");
         assert_eq!(reg.admit(value), is_admitted(value), "{value:#x}");
         assert_eq!(reg.set(&vm, value), expected, "{value:#x}, {host:?}");
-        assert_eq!(query.answer(host, || true), told, "{host:?}");
+        assert_eq!(query.answer(host, || true), answered, "{host:?}");
     }
 }
 
@@ -147,13 +147,13 @@ fn second(value: u64, host: Mitigation, ssbs: bool) {
     assert_eq!(reg.get(&vm), raw, "{host:?}, {ssbs}");
     assert_eq!(reg.admit(value), narrowed.map(|_| ()));
     assert_eq!(reg.set(&vm, value), expected, "{value:#x}, {host:?}");
-    let told = if safe {
+    let answered = if safe {
         SMCCC_NOT_REQUIRED
     } else {
         NOT_SUPPORTED
     };
     let answer = WorkaroundQuery::Workaround2.answer(host, || ssbs);
-    assert_eq!(answer, told, "{host:?}, {ssbs}");
+    assert_eq!(answer, answered, "{host:?}, {ssbs}");
 }
 
 fn levels(input: &mut Input<'_>, host: HostWorkarounds) {

@@ -292,7 +292,7 @@ fn scratch<'b>(
         },
     };
     check.features = features::names(bits);
-    // What a VM can do without is left out and told.
+    // What a VM can do without is left out and reported.
     loop {
         let Refused { what, errno } = match vgic::new_vm(backend, &spec) {
             Ok(vm) => return Ok(vm),

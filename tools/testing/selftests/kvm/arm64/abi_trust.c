@@ -420,7 +420,7 @@ static void call_all(void)
 
 static void check_addresses(int mode)
 {
-	static const char * const told[] = {
+	static const char * const files[] = {
 		TRACE_DIR "trace", ABI_DIR "stats", ABI_DIR "mode",
 		ABI_DIR "count", EVENTS_DIR "kvm_arm64_get_fw_reg/format",
 		EVENTS_DIR "kvm_arm64_set_fw_reg/format",
@@ -437,9 +437,9 @@ static void check_addresses(int mode)
 	abi_write_word(EVENTS_DIR "enable", "0");
 
 	nr_own = 0;
-	for (i = 0; i < ARRAY_SIZE(told); i++) {
-		text = text_read(told[i]);
-		TEST_ASSERT(text, "%s: %s", told[i], strerror(errno));
+	for (i = 0; i < ARRAY_SIZE(files); i++) {
+		text = text_read(files[i]);
+		TEST_ASSERT(text, "%s: %s", files[i], strerror(errno));
 		text_find_addresses(text, expect_own);
 		free(text);
 	}
