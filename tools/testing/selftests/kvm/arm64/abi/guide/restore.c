@@ -170,6 +170,17 @@ static const struct reg *lengths_of(const struct saved *s)
 	return NULL;
 }
 
+/* A VM of the machine type, with the filter that the saved one has */
+static int make(int kvm_fd, const struct machine *m, const struct saved *s,
+		struct vm *vm)
+{
+	struct machine with_filter = *m;
+
+	with_filter.nr_filters = s->machine.nr_filters;
+	memcpy(with_filter.filter, s->machine.filter, sizeof(with_filter.filter));
+	return vmm_make(kvm_fd, &with_filter, lengths_of(s), vm);
+}
+
 static int restore_into(const struct vm *vm, const struct machine *m,
 			const struct saved *s)
 {
@@ -201,7 +212,7 @@ int vmm_restore(int kvm_fd, const struct machine *m, const struct saved *s,
 		fprintf(stderr, "the VM is of another machine type\n");
 		return -1;
 	}
-	if (vmm_make(kvm_fd, m, lengths_of(s), vm))
+	if (make(kvm_fd, m, s, vm))
 		return -1;
 	if (!restore_into(vm, m, s))
 		return 0;
@@ -219,7 +230,7 @@ int vmm_check(int kvm_fd, const struct machine *m, const struct saved *s)
 	struct vm scratch;
 	int ret;
 
-	if (!is_ours(m, s) || vmm_make(kvm_fd, m, lengths_of(s), &scratch))
+	if (!is_ours(m, s) || make(kvm_fd, m, s, &scratch))
 		return -1;
 	ret = configure(&scratch, s, KVM_ARM_VM_CONFIG_CHECK, done);
 	vmm_close(&scratch);
