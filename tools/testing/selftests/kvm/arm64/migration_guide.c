@@ -202,7 +202,7 @@ static void expect_same(const struct machine *m)
 	}
 }
 
-/* Save a VM, restore it as @to, and let its guest go on; the source is ended. */
+/* Save a VM, restore it as @to, and let its guest continue; the source is ended. */
 static void move(struct guest *g, const struct machine *from, const struct machine *to)
 {
 	u64 before[MAX_VCPUS * NR_CALLS], after[MAX_VCPUS * NR_CALLS];

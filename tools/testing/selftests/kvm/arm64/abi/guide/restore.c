@@ -153,6 +153,7 @@ static int configure(const struct vm *vm, const struct saved *s, uint32_t op, bo
 static bool is_ours(const struct machine *m, const struct saved *s)
 {
 	return !(s->machine.opt_in & SHOWS & ~m->opt_in) &&
+	       s->machine.nr_filters <= MAX_FILTERS &&
 	       s->machine.imp_id_regs <= m->imp_id_regs &&
 	       s->machine.gic == m->gic && s->machine.nr_vcpus == m->nr_vcpus &&
 	       !memcmp(s->machine.init.features, m->init.features,
@@ -170,15 +171,17 @@ static const struct reg *lengths_of(const struct saved *s)
 	return NULL;
 }
 
-/* A VM of the machine type, with the filter that the saved one has */
+/* A VM of the machine type. If the filter was read back, it is the one that was saved. */
 static int make(int kvm_fd, const struct machine *m, const struct saved *s,
 		struct vm *vm)
 {
-	struct machine with_filter = *m;
+	struct machine made = *m;
 
-	with_filter.nr_filters = s->machine.nr_filters;
-	memcpy(with_filter.filter, s->machine.filter, sizeof(with_filter.filter));
-	return vmm_make(kvm_fd, &with_filter, lengths_of(s), vm);
+	if (s->machine.opt_in & KVM_ARM_MIGRATION_FILTER_LIST) {
+		made.nr_filters = s->machine.nr_filters;
+		memcpy(made.filter, s->machine.filter, sizeof(made.filter));
+	}
+	return vmm_make(kvm_fd, &made, lengths_of(s), vm);
 }
 
 static int restore_into(const struct vm *vm, const struct machine *m,
