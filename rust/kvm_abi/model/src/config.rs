@@ -15,16 +15,13 @@ use kvm_abi::{
     ConfigVm,
     ConfigWorkspace,
     FeatureBitmap,
-    FeatureField,
     FwLocked,
     FwVm,
     HostWorkarounds,
-    IdRegState,
     IdVisibility,
     PlainVm,
     PsciVersion,
     RanOnce,
-    SafeValue,
     SysReg,
     VmConfig,
     VmIdIndex, //
@@ -32,7 +29,10 @@ use kvm_abi::{
 use loom::sync::MutexGuard;
 
 use crate::{
-    vm::Locked,
+    vm::{
+        IdRegValue,
+        Locked, //
+    },
     LockedIdReg,
     Vm, //
 };
@@ -100,36 +100,13 @@ impl<'a> LockedVm<'a> {
 /// `ID_AA64ISAR0_EL1`, the ID register that the VM has.
 pub const ID_REG: SysReg = SysReg::new(3, 0, 0, 6, 0);
 
-/// The ID register with a value of a configuration.
-pub(crate) struct ConfigIdReg {
+/// A value of the ID register that a configuration has.
+pub(crate) struct ConfigValue {
     current: u64,
     ran: RanOnce,
 }
 
-impl IdRegState for ConfigIdReg {
-    type Rule = SafeValue;
-    type Fields = Option<FeatureField>;
-
-    fn visibility(&self) -> IdVisibility {
-        IdVisibility::Shown
-    }
-
-    fn has_el2(&self) -> bool {
-        false
-    }
-
-    fn host(&self) -> u64 {
-        Vm::ID_REG_LIMIT
-    }
-
-    fn limit(&self) -> u64 {
-        Vm::ID_REG_LIMIT
-    }
-
-    fn writable(&self) -> u64 {
-        u64::MAX
-    }
-
+impl IdRegValue for ConfigValue {
     fn current(&self) -> u64 {
         self.current
     }
@@ -137,19 +114,11 @@ impl IdRegState for ConfigIdReg {
     fn ran_once(&self) -> RanOnce {
         self.ran
     }
-
-    fn imp_ids_writable(&self) -> bool {
-        false
-    }
-
-    fn fields(&self) -> Option<Self::Fields> {
-        LockedIdReg::<&Vm>::the_field()
-    }
 }
 
 impl ConfigHost for LockedVm<'_> {
     type IdReg<'a>
-        = ConfigIdReg
+        = LockedIdReg<ConfigValue>
     where
         Self: 'a;
 
@@ -157,10 +126,12 @@ impl ConfigHost for LockedVm<'_> {
         (index.reg() == ID_REG).then_some(IdVisibility::Shown)
     }
 
-    fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<ConfigIdReg> {
-        (index.reg() == ID_REG).then(|| ConfigIdReg {
-            current,
-            ran: self.vm.ran_once(),
+    fn id_reg(&self, index: VmIdIndex, current: u64) -> Option<Self::IdReg<'_>> {
+        (index.reg() == ID_REG).then(|| {
+            LockedIdReg(ConfigValue {
+                current,
+                ran: self.vm.ran_once(),
+            })
         })
     }
 }

@@ -303,19 +303,30 @@ impl IdRegAccess for IdRegOf<'_> {
     }
 }
 
-/// The ID register of a VM whose `config_lock` is held; or not held, for tests that leave it out.
-pub struct LockedIdReg<L>(pub L);
+/// Where the value of the ID register is; the rest of its state is constant.
+pub trait IdRegValue {
+    /// Returns the value.
+    fn current(&self) -> u64;
 
-impl<L> LockedIdReg<L> {
-    /// Returns the field that the register has.
-    pub(crate) fn the_field() -> Option<Option<FeatureField>> {
-        let field = Field::new(0, 4, Sign::Unsigned)?;
-        let rule = SafeValue::LowerSafe;
-        Some(Some(FeatureField { field, rule }))
+    /// Returns whether the VM has run.
+    fn ran_once(&self) -> RanOnce;
+}
+
+/// Each call reads the VM.
+impl<L: Deref<Target = Vm>> IdRegValue for L {
+    fn current(&self) -> u64 {
+        self.id_reg()
+    }
+
+    fn ran_once(&self) -> RanOnce {
+        FwLocked::ran_once(&**self)
     }
 }
 
-impl<L: Deref<Target = Vm>> IdRegState for LockedIdReg<L> {
+/// The ID register of a VM whose `config_lock` is held; or not held, for tests that leave it out.
+pub struct LockedIdReg<V>(pub V);
+
+impl<V: IdRegValue> IdRegState for LockedIdReg<V> {
     type Rule = SafeValue;
     type Fields = Option<FeatureField>;
 
@@ -340,7 +351,7 @@ impl<L: Deref<Target = Vm>> IdRegState for LockedIdReg<L> {
     }
 
     fn current(&self) -> u64 {
-        self.0.id_reg()
+        self.0.current()
     }
 
     fn ran_once(&self) -> RanOnce {
@@ -352,7 +363,9 @@ impl<L: Deref<Target = Vm>> IdRegState for LockedIdReg<L> {
     }
 
     fn fields(&self) -> Option<Self::Fields> {
-        Self::the_field()
+        let field = Field::new(0, 4, Sign::Unsigned)?;
+        let rule = SafeValue::LowerSafe;
+        Some(Some(FeatureField { field, rule }))
     }
 }
 

@@ -104,6 +104,7 @@ fn get(vm: &Vm, attr: &bindings::kvm_device_attr) -> Result {
 /// Returns how many ranges there are at one moment, and the ranges if there is room for them.
 fn snapshot(vm: &Vm, list: &FilterList) -> Result<(u32, KVVec<FilterRange>)> {
     let mut ranges = KVVec::new();
+    // Without the count first, -E2BIG would need memory, and could become -ENOMEM.
     loop {
         let count = FilterList::count(&*vm.lock_config());
         if list.admit_count(count).is_err() {

@@ -29,6 +29,35 @@ static const u64 *vm_masks(struct kunit *test, struct opt_in_user *u, u32 nr)
 	return masks;
 }
 
+/* A register of the GIC or, without one, a firmware register */
+struct c_reg {
+	const struct sys_reg_desc *gic;
+	struct kvm_one_reg fw;
+};
+
+static int c_reg_get(struct kvm_vcpu *vcpu, const struct c_reg *r, u64 *val)
+{
+	/* get_user() is a macro as well. */
+	typeof(r->gic->get_user) get = r->gic ? r->gic->get_user : NULL;
+
+	return get ? get(vcpu, r->gic, val) : kvm_arm_c_get_fw_reg(vcpu, &r->fw, val);
+}
+
+static int c_reg_set(struct kvm_vcpu *vcpu, const struct c_reg *r, u64 val)
+{
+	return r->gic ? r->gic->set_user(vcpu, r->gic, val) :
+			kvm_arm_c_set_fw_reg(vcpu, &r->fw, val);
+}
+
+/* Whether a write flips a bit, and nothing else */
+static bool c_reg_flips(struct kvm_vcpu *vcpu, const struct c_reg *r, u64 bit)
+{
+	u64 before, after;
+
+	return !c_reg_get(vcpu, r, &before) && !c_reg_set(vcpu, r, before ^ bit) &&
+	       !c_reg_get(vcpu, r, &after) && after == (before ^ bit);
+}
+
 /* ---- The GIC ---- */
 
 static const struct sys_reg_desc *gic_reg(u32 op1, u32 crm, u32 op2)
@@ -55,21 +84,11 @@ static void gic_reset(struct kvm_vcpu *vcpu, u32 pri_bits, u32 id_bits)
 		memset(vcpu->arch.ctxt.vncr_array, 0, PAGE_SIZE);
 }
 
-/* Whether a write flips a bit, and nothing else */
-static bool gic_flips(struct kvm_vcpu *vcpu, const struct sys_reg_desc *r, u64 bit)
-{
-	/* get_user() is a macro as well. */
-	typeof(r->get_user) get = r->get_user;
-	u64 before, after;
-
-	return !get(vcpu, r, &before) && !r->set_user(vcpu, r, before ^ bit) &&
-	       !get(vcpu, r, &after) && after == (before ^ bit);
-}
-
 /* A bit flips from 0 and back, from numbers as high as they can be and the lowest. */
-static u64 gic_writable(struct kvm_vcpu *vcpu, const struct sys_reg_desc *r,
+static u64 gic_writable(struct kvm_vcpu *vcpu, const struct sys_reg_desc *desc,
 			u32 pri_bits, u32 id_bits)
 {
+	const struct c_reg r = { .gic = desc };
 	u64 writable = 0;
 
 	for (int bit = 0; bit < 64; bit++) {
@@ -78,10 +97,10 @@ static u64 gic_writable(struct kvm_vcpu *vcpu, const struct sys_reg_desc *r,
 		for (int low = 0; low < 2; low++) {
 			gic_reset(vcpu, low ? 1 : pri_bits, low ? 0 : id_bits);
 			/* The register need not exist with fewer bits. */
-			if (low && !gic_flips(vcpu, r, 0))
+			if (low && !c_reg_flips(vcpu, &r, 0))
 				break;
-			flips = flips && gic_flips(vcpu, r, BIT_ULL(bit)) &&
-				gic_flips(vcpu, r, BIT_ULL(bit));
+			flips = flips && c_reg_flips(vcpu, &r, BIT_ULL(bit)) &&
+				c_reg_flips(vcpu, &r, BIT_ULL(bit));
 		}
 		writable |= flips ? BIT_ULL(bit) : 0;
 	}
@@ -159,39 +178,29 @@ static void without_a_gicv3_its_masks_are_zero(struct kunit *test)
 
 /* ---- The firmware registers ---- */
 
-/* Whether a write flips a bit, and nothing else */
-static bool fw_flips(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg, u64 bit)
-{
-	u64 before, after;
-
-	return !kvm_arm_c_get_fw_reg(vcpu, reg, &before) &&
-	       !kvm_arm_c_set_fw_reg(vcpu, reg, before ^ bit) &&
-	       !kvm_arm_c_get_fw_reg(vcpu, reg, &after) && after == (before ^ bit);
-}
-
 /* The bits that flip, and flip back, from each value that is stored */
 static u64 fw_writable(struct kvm_vcpu *vcpu, u64 id)
 {
-	struct kvm_one_reg reg = { .id = id };
+	const struct c_reg reg = { .fw.id = id };
 	u64 writable = U64_MAX, first, now;
 
-	if (kvm_arm_c_get_fw_reg(vcpu, &reg, &first))
+	if (c_reg_get(vcpu, &reg, &first))
 		return 0;
 
 	for (int i = -1; i < (int)ARRAY_SIZE(opt_in_values); i++) {
 		u64 val = i < 0 ? first : opt_in_values[i];
 
-		kvm_arm_c_set_fw_reg(vcpu, &reg, val);
-		if (kvm_arm_c_get_fw_reg(vcpu, &reg, &now) || now != val)
+		c_reg_set(vcpu, &reg, val);
+		if (c_reg_get(vcpu, &reg, &now) || now != val)
 			continue;
 		for (int bit = 0; bit < 64; bit++) {
-			if (!fw_flips(vcpu, &reg, BIT_ULL(bit)) ||
-			    !fw_flips(vcpu, &reg, BIT_ULL(bit)))
+			if (!c_reg_flips(vcpu, &reg, BIT_ULL(bit)) ||
+			    !c_reg_flips(vcpu, &reg, BIT_ULL(bit)))
 				writable &= ~BIT_ULL(bit);
-			kvm_arm_c_set_fw_reg(vcpu, &reg, val);
+			c_reg_set(vcpu, &reg, val);
 		}
 	}
-	kvm_arm_c_set_fw_reg(vcpu, &reg, first);
+	c_reg_set(vcpu, &reg, first);
 
 	return writable;
 }

@@ -8,8 +8,8 @@
  * does: ranges are added to it in an order that splits the nodes of its tree. For
  * each range all allocations fail, then all but the first, and so on. A range fails
  * equally often in all modes. So does KVM_ARM_VM_CONFIG, whose allocations fail one
- * by one. And VMs are made that opt in to everything, while each of their
- * allocations fails once.
+ * by one, and the list of the filter, which writes nothing then. And VMs are made that
+ * opt in to everything, while each of their allocations fails once.
  */
 #include <linux/arm-smccc.h>
 #include <linux/psci.h>
@@ -17,6 +17,7 @@
 #include "abi/cases.h"
 #include "abi/fault/call.h"
 #include "abi/fault/config.h"
+#include "abi/fault/filter.h"
 #include "abi/fault/inject.h"
 #include "abi/fault/leak.h"
 #include "abi/fault/life.h"
@@ -300,6 +301,8 @@ static const struct test_case cases[] = {
 	  check_first_range, true },
 	{ "filter, first range: ENOMEM, and it is added later",
 	  check_first_range, false },
+	{ "filter as a list: ENOMEM, nothing is written, the filter is as before",
+	  fault_check_list_memory, INJECT_SLAB },
 	{ "configuration: GET, CHECK, SET: ENOMEM, and it is as before",
 	  fault_check_config_memory, INJECT_SLAB },
 	{ "VMs: each allocation fails once, then they work",

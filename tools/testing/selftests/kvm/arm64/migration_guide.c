@@ -202,7 +202,7 @@ static void expect_same(const struct machine *m)
 	}
 }
 
-/* Save a VM, restore it as @to, and let its guest go on; the source is ended. */
+/* Save a VM, restore it as @to, and let its guest continue; the source is ended. */
 static void move(struct guest *g, const struct machine *from, const struct machine *to)
 {
 	u64 before[MAX_VCPUS * NR_CALLS], after[MAX_VCPUS * NR_CALLS];
@@ -461,7 +461,12 @@ static void check_filter(int way)
 	begin(&g, &m);
 	test_expect((int)call(&g, 0, PSCI_0_2_FN_PSCI_VERSION, 0) == -1, "not denied");
 	set(g.vm.vcpu_fd[0], CORE(regs.regs[21]), 0);
+	/* A VMM that did not set it finds it out. */
+	if (m.opt_in & KVM_ARM_MIGRATION_FILTER_LIST)
+		m.nr_filters = 0;
 	move(&g, &m, &m);
+	test_expect(saved.machine.nr_filters == 1, "%u ranges",
+		    saved.machine.nr_filters);
 }
 
 static void check_iidr(int way)
@@ -559,6 +564,7 @@ static const struct test_case cases[] = {
 	{ "MIDR_EL1, as a set", check_midr, AS_SET },
 	{ "the filter, one by one", check_filter, ONE_BY_ONE },
 	{ "the filter, as a set", check_filter, AS_SET },
+	{ "the filter, with all opt-ins", check_filter, ALL_OPT_INS },
 	{ "GICD_IIDR, one by one", check_iidr, ONE_BY_ONE },
 	{ "GICD_IIDR, as a set", check_iidr, AS_SET },
 	{ "GICC_PMR, one by one", check_pmr, ONE_BY_ONE },

@@ -30,7 +30,8 @@
  * @id: a register or attribute, or the number of a range of masks
  * @size: bytes of memory that are accessed
  * @in_size: bytes at its beginning that are read
- * @writes: all of the memory is written
+ * @writes: all of the memory is written, or its beginning
+ * @out_size: bytes at its beginning that are written; 0: all
  * @zeroes: if not all could be written, what could be written is zero
  * @ignore: bits of 64-bit words that may be clear if not all could be written
  * @in: the bytes that are read
@@ -54,6 +55,7 @@ struct fault_call {
 	size_t size;
 	size_t in_size;
 	bool writes;
+	size_t out_size;
 	bool zeroes;
 	u64 ignore;
 	u8 in[FAULT_MAX_IN];

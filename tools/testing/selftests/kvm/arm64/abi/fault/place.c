@@ -117,10 +117,18 @@ struct place_object place_begin(const struct fault_call *c,
 	return m;
 }
 
+/* Does the call write to the other bytes? */
+static bool place_writes_other(const struct place_object *m)
+{
+	size_t size = m->c->out_size ?: m->c->size;
+
+	return m->c->writes && (!place_is_behind(m->place) || m->k < size);
+}
+
 int place_want(const struct place_object *m)
 {
 	bool all = !m->other ||
-		   (place_is_read_only(m->place) && !m->c->writes);
+		   (place_is_read_only(m->place) && !place_writes_other(m));
 
 	return all ? fault_want(m->c) : EFAULT;
 }
@@ -140,6 +148,9 @@ static bool place_may_be(const struct place_object *m, size_t i, u8 now,
 	/* The call fails at the inaccessible beginning, and writes nothing. */
 	if (m->other && (m->place == PLACE_HOLE_BEFORE ||
 			 m->place == PLACE_READ_ONLY_BEFORE))
+		return kept;
+	/* It cannot be read, so nothing is written. (Without @k, the memory has no end.) */
+	if (m->k && m->k < c->in_size && !place_is_read_only(m->place))
 		return kept;
 	/* A word that lies across the end may have been written in part. */
 	if (m->other && word + unit > m->k)

@@ -12,6 +12,7 @@
 #include "abi/vm_reg.h"
 #include "call.h"
 #include "config.h"
+#include "filter.h"
 #include "gic.h"
 #include "processor.h"
 #include "vm.h"
@@ -64,6 +65,7 @@ void fault_add_opted(void)
 	fault_add_vm_structs("VM, opted in", vm->fd, KVM_ARM_FW_RANGE);
 	fault_add_config("VM, opted in", vm->fd);
 	fault_add_config_list("VM, opted in");
+	fault_add_filter_list("VM, opted in");
 
 	fault_add_fw_regs("vCPU, opted in", vcpu->fd, 0);
 	fault_add_levels("vCPU, opted in", vcpu->fd, 0);
@@ -215,6 +217,7 @@ void fault_free_all(void)
 	if (fault_own_vm)
 		kvm_vm_free(fault_own_vm);
 	fault_free_config();
+	fault_free_filter_list();
 }
 
 void fault_run_cases(void (*check)(int nr), const struct test_case *more,

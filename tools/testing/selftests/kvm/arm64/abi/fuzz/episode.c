@@ -50,6 +50,9 @@ static const struct {
 	[FUZZ_VM_ATTR] = { "KVM_*_DEVICE_ATTR", { "vm", "group", "attr", "addr" },
 			 E(NXIO) | E(FAULT) | E(INVAL) | E(BUSY) | E(EXIST) |
 			 E(NOTTY) },
+	[FUZZ_FILTER_LIST] = { "KVM_ARM_VM_SMCCC_FILTER_LIST",
+			     { "vm", "n", "ranges", "addr" },
+			     E(NXIO) | E(FAULT) | E(INVAL) | E(2BIG) },
 	[FUZZ_GIC_CREATE] = { "KVM_CREATE_DEVICE", { "vm", "type" },
 			    E(EXIST) | E(NODEV) | E(BUSY) },
 	[FUZZ_GIC_ATTR] = { "KVM_*_DEVICE_ATTR", { "gic", "group", "attr", "val" },

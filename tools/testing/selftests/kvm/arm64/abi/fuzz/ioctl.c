@@ -3,7 +3,6 @@
 #include <asm/kvm_migration.h>
 
 #include "abi/opt_in.h"
-#include "abi/smccc_table.h"
 #include "abi/vgic_v2.h"
 #include "args.h"
 #include "episode.h"
@@ -16,74 +15,25 @@ static const unsigned long fuzz_attr_cmds[] = {
 	KVM_SET_DEVICE_ATTR, KVM_GET_DEVICE_ATTR, KVM_HAS_DEVICE_ATTR,
 };
 
-static unsigned long fuzz_attr_cmd(struct fuzz_random *r)
+unsigned long fuzz_attr_cmd(struct fuzz_random *r)
 {
 	return fuzz_one_in(r, 2) ? KVM_SET_DEVICE_ATTR :
 				   fuzz_pick(r, fuzz_attr_cmds);
 }
 
-/* An attribute of @fd, whose value is at @attr->addr. */
-static void fuzz_attr(struct fuzz *f, int fd, unsigned long cmd,
-		      struct kvm_device_attr *attr)
+int fuzz_attr(struct fuzz *f, int fd, unsigned long cmd, struct kvm_device_attr *attr)
 {
 	int ret;
 
 	fuzz_mix(f, cmd);
 	fuzz_mix(f, attr->flags);
 	fuzz_mix(f, attr->addr);
-	ret = ioctl(fd, cmd, fuzz_arg(f, attr));
+	ret = FUZZ_ERR(ioctl(fd, cmd, fuzz_arg(f, attr)));
 	if (cmd == KVM_GET_DEVICE_ATTR && fuzz_is_in_mem(f, attr->addr & ~7UL))
 		fuzz_out(f, *(u64 *)(attr->addr & ~7UL));
 	fuzz_mix_window(f, FUZZ_WINDOW);
-	fuzz_end(f, FUZZ_ERR(ret));
-}
-
-/* ---- The filter of hypercalls ---- */
-
-/* Most filters cover functions that guests call. */
-static struct kvm_smccc_filter fuzz_filter(struct fuzz_random *r)
-{
-	static const u32 sizes[] = { 1, 1, 2, 16, 0x1000, 0 };
-	struct kvm_smccc_filter filter;
-
-	memset(&filter, 0, sizeof(filter));
-	filter.base = fuzz_one_in(r, 4) ? fuzz_value(r) :
-		      fuzz_pick_of(r, smccc_fns,
-				   NR_SMCCC_FNS).id - fuzz_below(r, 3);
-	filter.nr_functions = fuzz_one_in(r, 8) ? fuzz_value(r) :
-			      fuzz_pick(r, sizes);
-	filter.action = fuzz_one_in(r, 16) ? fuzz_value(r) : fuzz_below(r, 3);
-	if (fuzz_one_in(r, 16))
-		filter.pad[fuzz_below(r, sizeof(filter.pad))] = fuzz_u64(r);
-
-	return filter;
-}
-
-void fuzz_set_filter(struct fuzz *f, struct fuzz_vm *vm)
-{
-	struct fuzz_random *r = &f->random;
-	struct kvm_smccc_filter filter = fuzz_filter(r);
-	unsigned long cmd = fuzz_attr_cmd(r);
-	struct kvm_device_attr attr = {
-		.flags = fuzz_one_in(r, 16) ? fuzz_value(r) : 0,
-		.group = KVM_ARM_VM_SMCCC_CTRL,
-		.attr = KVM_ARM_VM_SMCCC_FILTER,
-		.addr = fuzz_addr(f, sizeof(filter)),
-	};
-
-	if (fuzz_one_in(r, 16))
-		attr.group = fuzz_value(r);
-	if (fuzz_one_in(r, 16))
-		attr.attr = fuzz_value(r);
-
-	fuzz_begin(f, FUZZ_VM_ATTR, vm - f->vms, attr.group, attr.attr,
-		   attr.addr);
-	fuzz_out(f, filter.base);
-	fuzz_out(f, filter.nr_functions);
-	fuzz_out(f, filter.action);
-	fuzz_fill(f, FUZZ_WINDOW);
-	fuzz_store(f, attr.addr, &filter, sizeof(filter));
-	fuzz_attr(f, vm->fd, cmd, &attr);
+	fuzz_end(f, ret);
+	return ret;
 }
 
 /* ---- The GIC ---- */

@@ -9,7 +9,12 @@
 #include "episode.h"
 #include "kvm_util.h"
 
-void fuzz_set_filter(struct fuzz *f, struct fuzz_vm *vm);
+/* KVM_SET_DEVICE_ATTR, or one of the others */
+unsigned long fuzz_attr_cmd(struct fuzz_random *r);
+
+/* An attribute of @fd, whose value is at @attr->addr. Returns 0 or the errno. */
+int fuzz_attr(struct fuzz *f, int fd, unsigned long cmd, struct kvm_device_attr *attr);
+
 void fuzz_access_gic(struct fuzz *f, struct fuzz_vm *vm);
 
 /* ---- vCPUs ---- */

@@ -5,6 +5,7 @@
 #include "abi/run_alarm.h"
 #include "config.h"
 #include "episode.h"
+#include "filter.h"
 #include "guest.h"
 #include "ioctl.h"
 #include "processor.h"
@@ -264,6 +265,11 @@ void fuzz_vm_step(struct fuzz *f, struct fuzz_vm *vm)
 
 	if (fuzz_one_in(&f->random, vm->opted_in & BIT(OPT_IN_VM_CONFIG) ? 6 : 96)) {
 		fuzz_config(f, vm);
+		return;
+	}
+
+	if (fuzz_one_in(&f->random, vm->opted_in & BIT(OPT_IN_FILTER_LIST) ? 12 : 96)) {
+		fuzz_get_filter(f, vm);
 		return;
 	}
 

@@ -153,6 +153,7 @@ static int configure(const struct vm *vm, const struct saved *s, uint32_t op, bo
 static bool is_ours(const struct machine *m, const struct saved *s)
 {
 	return !(s->machine.opt_in & SHOWS & ~m->opt_in) &&
+	       s->machine.nr_filters <= MAX_FILTERS &&
 	       s->machine.imp_id_regs <= m->imp_id_regs &&
 	       s->machine.gic == m->gic && s->machine.nr_vcpus == m->nr_vcpus &&
 	       !memcmp(s->machine.init.features, m->init.features,
@@ -168,6 +169,19 @@ static const struct reg *lengths_of(const struct saved *s)
 			return &v->reg[i];
 	}
 	return NULL;
+}
+
+/* A VM of the machine type. If the filter was read back, it is the one that was saved. */
+static int make(int kvm_fd, const struct machine *m, const struct saved *s,
+		struct vm *vm)
+{
+	struct machine made = *m;
+
+	if (s->machine.opt_in & KVM_ARM_MIGRATION_FILTER_LIST) {
+		made.nr_filters = s->machine.nr_filters;
+		memcpy(made.filter, s->machine.filter, sizeof(made.filter));
+	}
+	return vmm_make(kvm_fd, &made, lengths_of(s), vm);
 }
 
 static int restore_into(const struct vm *vm, const struct machine *m,
@@ -201,7 +215,7 @@ int vmm_restore(int kvm_fd, const struct machine *m, const struct saved *s,
 		fprintf(stderr, "the VM is of another machine type\n");
 		return -1;
 	}
-	if (vmm_make(kvm_fd, m, lengths_of(s), vm))
+	if (make(kvm_fd, m, s, vm))
 		return -1;
 	if (!restore_into(vm, m, s))
 		return 0;
@@ -219,7 +233,7 @@ int vmm_check(int kvm_fd, const struct machine *m, const struct saved *s)
 	struct vm scratch;
 	int ret;
 
-	if (!is_ours(m, s) || vmm_make(kvm_fd, m, lengths_of(s), &scratch))
+	if (!is_ours(m, s) || make(kvm_fd, m, s, &scratch))
 		return -1;
 	ret = configure(&scratch, s, KVM_ARM_VM_CONFIG_CHECK, done);
 	vmm_close(&scratch);

@@ -68,6 +68,33 @@ int gicc_pmr(const struct vm *vm, uint32_t group, unsigned long request,
 			pmr);
 }
 
+/* ---- The filter ---- */
+
+/* The ranges as they were set, for the destination to set them again */
+static int save_filters(const struct vm *vm, struct machine *m)
+{
+	struct kvm_arm_smccc_filter_list list = {
+		.n = MAX_FILTERS,
+		.ranges = (uintptr_t)m->filter,
+	};
+	struct kvm_device_attr attr = {
+		.group = KVM_ARM_VM_SMCCC_CTRL,
+		.attr = KVM_ARM_VM_SMCCC_FILTER_LIST,
+		.addr = (uintptr_t)&list,
+	};
+
+	/* Without it, they are those of the machine type. */
+	if (!(m->opt_in & KVM_ARM_MIGRATION_FILTER_LIST))
+		return 0;
+	if (ioctl(vm->fd, KVM_GET_DEVICE_ATTR, &attr)) {
+		/* -E2BIG: list.n is now what is needed. */
+		fprintf(stderr, "the filter: %s\n", strerror(errno));
+		return -1;
+	}
+	m->nr_filters = list.n;
+	return 0;
+}
+
 /* ---- Save ---- */
 
 static int save_vcpu(int vcpu_fd, struct saved_vcpu *s)
@@ -100,6 +127,8 @@ int vmm_save(const struct vm *vm, const struct machine *m, struct saved *s)
 	memset(s, 0, sizeof(*s));
 	s->machine = *m;
 	s->pmr_group = pmr_group(vm, m);
+	if (save_filters(vm, &s->machine))
+		return -1;
 	for (uint32_t i = 0; i < m->nr_vcpus; i++) {
 		if (save_vcpu(vm->vcpu_fd[i], &s->vcpu[i]) ||
 		    gicc_pmr(vm, s->pmr_group, KVM_GET_DEVICE_ATTR, i,

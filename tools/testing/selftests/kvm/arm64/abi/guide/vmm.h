@@ -31,6 +31,7 @@ struct machine {
 	uint32_t gic;			/* KVM_DEV_TYPE_ARM_VGIC_V2 or _V3 */
 	uint32_t nr_vcpus;
 	struct kvm_vcpu_init init;	/* the features of its vCPUs */
+	/* Of a saved VM with KVM_ARM_MIGRATION_FILTER_LIST, what it had */
 	uint32_t nr_filters;
 	struct kvm_smccc_filter filter[MAX_FILTERS];
 };
