@@ -25,11 +25,11 @@
 DECLARE_STATIC_KEY_FALSE(kvm_arm_opt_in_key);
 int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 				  void __user *argp);
-long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
-				     void __user *argp);
+long kvm_arm_opt_in_serve_vcpu_ioctl(struct file *filp, unsigned int ioctl,
+				     unsigned long arg);
 int kvm_arm_opt_in_has_canonical(struct kvm *kvm,
 				 const struct kvm_device_attr *attr);
-void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val);
+u64 kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u64 val);
 
 /* Whether any VM has opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
@@ -76,27 +76,34 @@ static inline int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 	return kvm_arm_opt_in_serve_vm_ioctl(kvm, ioctl, argp);
 }
 
-/* An ioctl of a vCPU's file descriptor, before the vCPU's mutex is taken. */
-static inline long kvm_arm_opt_in_vcpu_ioctl(struct kvm_vcpu *vcpu,
-					     unsigned int ioctl, void __user *argp)
+/*
+ * An ioctl of a vCPU's file descriptor, before the vCPU's mutex is taken. Without a
+ * VM that has opted in there is none. All others come this way, too.
+ */
+static __always_inline long
+kvm_arm_opt_in_vcpu_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
 {
-	if (!IS_ENABLED(CONFIG_KVM_ARM64_RUST))
+	if (!kvm_arm_opt_in_used())
 		return -ENOIOCTLCMD;
 
-	return kvm_arm_opt_in_serve_vcpu_ioctl(vcpu, ioctl, argp);
+	return kvm_arm_opt_in_serve_vcpu_ioctl(filp, ioctl, arg);
 }
 
 /**
  * kvm_arm_opt_in_answer - Answer a guest by the feature levels promised to it
  * @vcpu: A vCPU that has called SMCCC_ARCH_FEATURES
- * @feature: The function that it asks about
- * @val: The answer; changed if less than the host has was promised
+ * @val: The answer without a promise
+ *
+ * Values only, so that the compiler can keep those of the caller in registers.
+ *
+ * Return: the answer, another one if less than the host has was promised.
  */
-static __always_inline void kvm_arm_opt_in_answer(struct kvm_vcpu *vcpu,
-						  u32 feature, u64 *val)
+static __always_inline u64 kvm_arm_opt_in_answer(struct kvm_vcpu *vcpu, u64 val)
 {
 	if (kvm_arm_opted_in(vcpu->kvm))
-		kvm_arm_opt_in_answer_promised(vcpu, feature, val);
+		return kvm_arm_opt_in_answer_promised(vcpu, val);
+
+	return val;
 }
 
 /* The ranges of writable masks that a VM has opted in to; none without a VM. */

@@ -9,6 +9,8 @@
 
 #include <asm/kvm_emulate.h>
 
+#include <kvm/arm_opt_in.h>
+
 /*
  * The types of fields that rust/kernel/kvm/id_reg.rs knows. If C gets another
  * one, the kernel does not build.
@@ -32,6 +34,11 @@ __diag_pop();
 __rust_helper bool rust_helper_kvm_vm_has_ran_once(struct kvm *kvm)
 {
 	return kvm_vm_has_ran_once(kvm);
+}
+
+__rust_helper bool rust_helper_kvm_arm_opt_in_used(void)
+{
+	return kvm_arm_opt_in_used();
 }
 
 __rust_helper bool rust_helper_vcpu_has_feature(struct kvm_vcpu *vcpu, int feature)

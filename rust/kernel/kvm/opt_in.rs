@@ -88,6 +88,8 @@ static_assert!(is_flag(
 calls! {
     /// Returns whether VMs can opt in. Has no preconditions.
     fn is_offered() -> bool = kvm_arm_opt_in_offered;
+    /// Returns whether any VM may have opted in, by a static key. Has no preconditions.
+    pub fn are_used() -> bool = kvm_arm_opt_in_used;
     /// Enables the opt-in call sites. Waits for all CPUs.
     fn use_opt_ins() = kvm_arm_use_opt_ins;
 }

@@ -19,6 +19,7 @@
 
 #include <asm/kvm_emulate.h>
 
+#include <kvm/arm_hypercalls.h>
 #include <kvm/arm_opt_in.h>
 
 #include "../vgic/vgic.h"
@@ -116,19 +117,21 @@ int kvm_arm_opt_in_serve_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 
 /**
  * kvm_arm_opt_in_serve_vcpu_ioctl - Access the configuration of a vCPU's VM
- * @vcpu: The vCPU, whose mutex the caller does not hold
+ * @filp: The file of the vCPU, whose mutex the caller does not hold
  * @ioctl: Any ioctl
- * @argp: Its argument
+ * @arg: Its argument
  *
  * Return: 0 or a negative errno; -ENOIOCTLCMD if this is another ioctl.
  */
-long kvm_arm_opt_in_serve_vcpu_ioctl(struct kvm_vcpu *vcpu, unsigned int ioctl,
-				     void __user *argp)
+long kvm_arm_opt_in_serve_vcpu_ioctl(struct file *filp, unsigned int ioctl,
+				     unsigned long arg)
 {
+	struct kvm_vcpu *vcpu = filp->private_data;
+
 	if (ioctl != KVM_ARM_VM_CONFIG)
 		return -ENOIOCTLCMD;
 
-	return kvm_arm_opt_in_serve_vm_ioctl(vcpu->kvm, ioctl, argp);
+	return kvm_arm_opt_in_serve_vm_ioctl(vcpu->kvm, ioctl, (void __user *)arg);
 }
 
 /**
@@ -287,16 +290,17 @@ bool kvm_arm_find_filter_range(struct kvm *kvm, unsigned long from,
 /**
  * kvm_arm_opt_in_answer_promised - Answer a guest by what was promised to it
  * @vcpu: A vCPU that has called SMCCC_ARCH_FEATURES
- * @feature: The function that it asks about
- * @val: The answer without a promise; set to the answer with it
+ * @val: The answer without a promise
+ *
+ * Return: the answer with it.
  */
-void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val)
+u64 kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u64 val)
 {
 	s64 level, host;
 	u64 levels;
 	int shift;
 
-	switch (feature) {
+	switch ((u32)smccc_get_arg1(vcpu)) {
 	case ARM_SMCCC_ARCH_WORKAROUND_1:
 		shift = KVM_ARM_FEATURE_LEVEL_WORKAROUND_1_SHIFT;
 		break;
@@ -307,15 +311,15 @@ void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val
 		shift = KVM_ARM_FEATURE_LEVEL_WORKAROUND_3_SHIFT;
 		break;
 	default:
-		return;
+		return val;
 	}
 
 	if (!kvm_arm_read_promise(vcpu->kvm, 0, &levels))
-		return;
+		return val;
 
-	if (*val == SMCCC_RET_NOT_SUPPORTED)
+	if (val == SMCCC_RET_NOT_SUPPORTED)
 		host = KVM_ARM_FEATURE_LEVEL_NOT_AVAIL;
-	else if (*val == SMCCC_RET_SUCCESS)
+	else if (val == SMCCC_RET_SUCCESS)
 		host = KVM_ARM_FEATURE_LEVEL_AVAIL;
 	else
 		host = KVM_ARM_FEATURE_LEVEL_UNAFFECTED;
@@ -323,9 +327,10 @@ void kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u32 feature, u64 *val
 	/* The host cannot keep a promise above its own level. */
 	level = min_t(s64, KVM_ARM_FEATURE_LEVEL(levels, shift), host);
 	if (level < KVM_ARM_FEATURE_LEVEL_AVAIL)
-		*val = SMCCC_RET_NOT_SUPPORTED;
-	else if (level == KVM_ARM_FEATURE_LEVEL_AVAIL)
-		*val = SMCCC_RET_SUCCESS;
+		return SMCCC_RET_NOT_SUPPORTED;
+	if (level == KVM_ARM_FEATURE_LEVEL_AVAIL)
+		return SMCCC_RET_SUCCESS;
+	return val;
 }
 
 /**

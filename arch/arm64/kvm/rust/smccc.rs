@@ -7,6 +7,7 @@ use kernel::{
     kvm::{
         from_c,
         fw_reg::mitigation,
+        opt_in,
         ExitedVcpu, //
     },
     prelude::*, //
@@ -115,6 +116,18 @@ fn return_value(vcpu: ExitedVcpu<'_>, x0: u64) -> c_int {
 
 #[inline(never)]
 fn workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
+    // As in C, a promise costs a NOP until some VM opts in.
+    if opt_in::are_used() {
+        return promised_workaround(vcpu, query);
+    }
+    let vm = vcpu.vm();
+    let answer = query.answer(mitigation::of(query), || vm.has_ssbs());
+    return_value(vcpu, answer)
+}
+
+#[cold]
+#[inline(never)]
+fn promised_workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
     let vm = vcpu.vm();
     let promise = vm.promise(FeatureLevelReg::WORKAROUNDS);
     let answer = promise.answer(query, vm, || {
