@@ -126,8 +126,10 @@ fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
     Ok(())
 }
 
-/// Returns whether an attribute of `KVM_DEV_ARM_VGIC_GRP_CANONICAL` exists: 0; `-EINVAL` if it has a
-/// flag, or if the VM has no such vCPU; `-ENXIO` if it is not `GICC_PMR`.
+/// Returns whether an attribute of `KVM_DEV_ARM_VGIC_GRP_CANONICAL` exists.
+///
+/// Returns 0; `-EINVAL` if it has a flag, or if the VM has no such vCPU; `-ENXIO` if it is not
+/// `GICC_PMR`.
 ///
 /// # Safety
 ///
