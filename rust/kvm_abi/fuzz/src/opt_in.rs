@@ -16,7 +16,7 @@ use crate::Input;
 const NUMBER: u64 = 0x4152_4d10;
 
 /// How many opt-ins belong to the capability.
-const PLACES: u32 = 8;
+const PLACES: u32 = 9;
 
 fn members(set: OptIns) -> Vec<u32> {
     (0..32).filter(|bit| set.bits() >> bit & 1 == 1).collect()

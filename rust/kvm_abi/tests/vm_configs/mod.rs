@@ -23,6 +23,7 @@ use kvm_abi::{
     FeatureLevelReg,
     FwReg,
     HostWorkarounds,
+    IdReg,
     IdVisibility,
     Mitigation,
     PlainVm,
@@ -194,6 +195,10 @@ impl Vm {
                 let mut raz = raz.clone();
                 if index.reg() == IGNORED {
                     raz.visibility = IdVisibility::RazIgnored;
+                }
+                // KVM shows these to each VM.
+                if IdReg::of(index.reg()) == Some(IdReg::Implementation) {
+                    raz.visibility = IdVisibility::Shown;
                 }
                 (index.reg() != HIDDEN).then_some(raz)
             })
