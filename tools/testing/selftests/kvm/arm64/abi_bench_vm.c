@@ -24,6 +24,7 @@
 #include "abi/bench/ioctl.h"
 #include "abi/bench/measure.h"
 #include "abi/fw_reg.h"
+#include "abi/one_reg.h"
 #include "abi/opt_in.h"
 #include "abi/reg_image.h"
 

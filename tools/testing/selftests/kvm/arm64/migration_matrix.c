@@ -25,6 +25,7 @@
 
 #include "abi/cases.h"
 #include "abi/fw_guest.h"
+#include "abi/fw_host.h"
 #include "abi/level.h"
 #include "abi/matrix/migrant.h"
 #include "abi/matrix/rows.h"

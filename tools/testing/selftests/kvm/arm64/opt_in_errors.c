@@ -321,8 +321,10 @@ static void check_combinations(int order)
 {
 	u32 want;
 
-	for (want = 0; want <= OPT_IN_ALL; want++)
-		try_combination(want, order);
+	for (want = 0; want <= OPT_IN_ALL; want++) {
+		if (opt_in_is_tried(want))
+			try_combination(want, order);
+	}
 }
 
 static void check_descending_pairs(int unused)
@@ -354,9 +356,9 @@ static const struct test_case once[] = {
 	{ "pointer: a bad one is EFAULT, nothing changed", check_bad_pointers },
 	{ "vCPUs and /dev/kvm: EINVAL, nothing changed", check_other_fds },
 	{ "protected VM: has nothing, EINVAL", check_protected_vm },
-	{ "all combinations at once: each enables only itself",
+	{ "few or most of them at once: each enables only itself",
 	  check_combinations, AT_ONCE },
-	{ "all combinations one by one: the same", check_combinations,
+	{ "few or most of them one by one: the same", check_combinations,
 	  ASCENDING },
 	{ "all pairs, enabled in the other order: the same",
 	  check_descending_pairs },

@@ -129,6 +129,8 @@ static void check_sets(int unused)
 	u32 set;
 
 	for (set = 0; set <= OPT_IN_ALL; set++) {
+		if (!opt_in_is_tried(set))
+			continue;
 		v = vgic_v2_create_in(vm_opted_in(1, set), &id, 1, fw_guest_code);
 		if (set & BIT(OPT_IN_PMR)) {
 			set_pmr(&v, true, 0, 0xa8);

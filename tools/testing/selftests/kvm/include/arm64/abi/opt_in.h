@@ -32,6 +32,12 @@ enum opt_in_nr {
 
 extern const char * const opt_in_names[NR_OPT_INS];
 
+/*
+ * Whether @set has at most two opt-ins, or lacks at most two: each pair is in some of
+ * these sets, in part or not at all, and their number does not double with each opt-in.
+ */
+bool opt_in_is_tried(u32 set);
+
 /* @set, with what comes with it */
 u32 opt_in_complete(u32 set);
 

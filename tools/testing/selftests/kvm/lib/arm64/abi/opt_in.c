@@ -28,6 +28,13 @@ static_assert(BIT(OPT_IN_PMR) == KVM_ARM_MIGRATION_CANONICAL_PMR);
 static_assert(OPT_IN_GIC_MASKS == KVM_ARM_GIC_RANGE);
 static_assert(OPT_IN_FW_MASKS == KVM_ARM_FW_RANGE);
 
+bool opt_in_is_tried(u32 set)
+{
+	int nr = __builtin_popcount(set & OPT_IN_ALL);
+
+	return nr <= 2 || nr >= NR_OPT_INS - 2;
+}
+
 u32 opt_in_complete(u32 set)
 {
 	u32 freezes = BIT(OPT_IN_VM_REGS) | BIT(OPT_IN_VM_CONFIG);
