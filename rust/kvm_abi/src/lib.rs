@@ -196,6 +196,8 @@ pub use vm_config::{
     ConfigRequest,
     ConfigSlot,
     ConfigVm,
-    ConfigWorkspace, //
-    VmConfig,
+    ConfigWorkspace,
+    GicCpus,
+    GicFields,
+    VmConfig, //
 };
