@@ -2,6 +2,7 @@
 /* VMs that opt in */
 #include "abi/fw_guest.h"
 #include "abi/opt_in.h"
+#include "abi/smccc_sysreg.h"
 
 const char * const opt_in_names[NR_OPT_INS] = {
 	[OPT_IN_LEVELS] = "FEATURE_LEVELS",
@@ -26,9 +27,23 @@ static_assert(BIT(OPT_IN_FILTER_LIST) == KVM_ARM_MIGRATION_FILTER_LIST);
 static_assert(OPT_IN_GIC_MASKS == KVM_ARM_GIC_RANGE);
 static_assert(OPT_IN_FW_MASKS == KVM_ARM_FW_RANGE);
 
+u32 opt_in_offered(void)
+{
+	static u32 offered;
+
+	/* Threads find the same. */
+	if (!READ_ONCE(offered))
+		WRITE_ONCE(offered, OPT_IN_ALL |
+			   (smccc_has_pvms() ? 0 : KVM_ARM_MIGRATION_GIC_FIELDS));
+	return offered;
+}
+
 u32 opt_in_complete(u32 set)
 {
 	u32 freezes = BIT(OPT_IN_VM_REGS) | BIT(OPT_IN_VM_CONFIG);
+
+	if (set & KVM_ARM_MIGRATION_GIC_FIELDS)
+		set |= BIT(OPT_IN_VM_CONFIG);
 
 	return set & freezes ? set | BIT(OPT_IN_FREEZE) : set;
 }
