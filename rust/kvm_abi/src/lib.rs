@@ -49,6 +49,7 @@
 
 #[expect(clippy::as_conversions)]
 mod cast;
+mod compat;
 mod field;
 mod fw_reg;
 mod id_reg;
@@ -180,6 +181,23 @@ pub use opt_in::{
     Route,
     Scope,
     VmReg, //
+};
+
+// A VM that behaves as under an older kernel.
+pub use compat::{
+    Clidr,
+    CompatEffect,
+    CompatFwVcpu,
+    CompatLevel,
+    CompatLocked,
+    CompatPlace,
+    CompatReg,
+    CompatRule,
+    CompatServed,
+    CompatVcpu,
+    CompatVm,
+    FieldLimit,
+    IdField, //
 };
 
 // The configuration of a VM as a whole.

@@ -5,6 +5,7 @@
 //! Reference: `kvm_vm_ioctl_get_reg_writable_masks()`.
 
 use crate::{
+    CompatLevel,
     FeatureIdIndex,
     SysReg, //
 };
@@ -56,6 +57,18 @@ impl FeatureIdMasks {
     #[inline]
     pub const fn as_array(&self) -> &[u64; FeatureIdIndex::COUNT] {
         &self.0
+    }
+
+    /// Returns the masks by index of a VM with a level. A register that this host does not have, or
+    /// that is read-only here, has none.
+    #[inline]
+    pub fn at_level(&self, level: CompatLevel) -> impl Iterator<Item = u64> + '_ {
+        FeatureIdIndex::all()
+            .zip(&self.0)
+            .map(move |(index, native)| match *native {
+                0 => 0,
+                native => level.mask(index.reg(), native),
+            })
     }
 
     /// Returns the mask of a register, `None` if it is no feature ID register.
