@@ -31,11 +31,16 @@ pub struct CompatRule {
 }
 
 impl CompatRule {
+    /// The rules for everything but the fields of ID registers.
+    pub(super) const REGISTERS: &'static [Self] = rules::RULES;
+    /// The rules for those.
+    pub(super) const FIELDS: &'static [Self] = fields::RULES;
+
     /// Returns all rules. Of those that concern the same register in the same way, the first one
     /// counts.
     #[inline]
     pub fn all() -> impl Iterator<Item = &'static Self> {
-        rules::RULES.iter().chain(fields::RULES)
+        Self::REGISTERS.iter().chain(Self::FIELDS)
     }
 
     /// Returns whether the rule holds at a level.

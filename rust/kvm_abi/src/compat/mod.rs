@@ -155,27 +155,56 @@ impl CompatLevel {
         CompatRule::all().filter(move |rule| rule.holds(self))
     }
 
-    fn effects(self) -> impl Iterator<Item = CompatEffect> {
-        self.rules().map(|rule| rule.effect)
+    /// Returns the first result of the function for the effects at the level.
+    ///
+    /// Plain loops: from a chain of iterators the compiler makes one index, which looks as if it
+    /// came from outside.
+    #[inline]
+    fn find<T>(self, mut f: impl FnMut(CompatEffect) -> Option<T>) -> Option<T> {
+        if self == Self::Native {
+            return None;
+        }
+        for rule in CompatRule::REGISTERS {
+            if rule.holds(self) {
+                if let Some(found) = f(rule.effect) {
+                    return Some(found);
+                }
+            }
+        }
+        None
+    }
+
+    /// As [`CompatLevel::find`], of the fields of ID registers.
+    #[inline]
+    fn find_field<T>(self, mut f: impl FnMut(CompatEffect) -> Option<T>) -> Option<T> {
+        if self == Self::Native {
+            return None;
+        }
+        for rule in CompatRule::FIELDS {
+            if rule.holds(self) {
+                if let Some(found) = f(rule.effect) {
+                    return Some(found);
+                }
+            }
+        }
+        None
     }
 
     /// Returns what the level does with the register that has this id. Of a VM with the host's
     /// caches, `clidr` is the host's `CLIDR_EL1`.
     #[inline]
     pub fn reg(self, id: u64, clidr: Clidr) -> CompatReg {
-        for effect in self.effects() {
-            match effect {
-                CompatEffect::Hides { first, last } if (first..=last).contains(&id) => {
-                    return CompatReg::Hidden
-                }
-                CompatEffect::Shows { id: shown, value } if shown == id => {
-                    return CompatReg::Shown(value)
-                }
-                CompatEffect::HostCaches if clidr.lacks(id) => return CompatReg::Hidden,
-                _ => (),
+        self.find(|effect| match effect {
+            CompatEffect::Hides { first, last } if first <= id && id <= last => {
+                Some(CompatReg::Hidden)
             }
-        }
-        CompatReg::Native
+            CompatEffect::Shows { id: shown, value } if shown == id => {
+                Some(CompatReg::Shown(value))
+            }
+            CompatEffect::HostCaches if clidr.lacks(id) => Some(CompatReg::Hidden),
+            _ => None,
+        })
+        .unwrap_or(CompatReg::Native)
     }
 
     /// Returns where a list has a register, which this kernel hides or not.
@@ -186,39 +215,49 @@ impl CompatLevel {
             CompatReg::Native if is_hidden => return CompatPlace::Unlisted,
             _ => (),
         }
-        if self.first().any(|first| first == id) {
-            CompatPlace::First
-        } else {
-            CompatPlace::InOrder
+        match self.find_first(|first| first == id) {
+            Some(_) => CompatPlace::First,
+            None => CompatPlace::InOrder,
         }
     }
 
-    fn first(self) -> impl Iterator<Item = u64> {
-        self.effects()
-            .filter_map(|effect| match effect {
-                CompatEffect::First(ids) => Some(ids),
-                _ => None,
-            })
-            .flatten()
-            .copied()
+    /// Returns the first one of the system registers that come before the others for which the
+    /// function returns true.
+    #[inline]
+    fn find_first(self, mut f: impl FnMut(u64) -> bool) -> Option<u64> {
+        self.find(|effect| {
+            let CompatEffect::First(ids) = effect else {
+                return None;
+            };
+            for id in ids {
+                if f(*id) {
+                    return Some(*id);
+                }
+            }
+            None
+        })
     }
 
     /// Returns the ids of the system registers that a list has before the others; there may be
     /// some that the VM lacks.
     #[inline]
     pub fn first_in_list(self, index: usize) -> Option<u64> {
-        self.first().nth(index)
+        let mut left = index;
+        self.find_first(|_| {
+            let found = left == 0;
+            left = left.wrapping_sub(1);
+            found
+        })
     }
 
     /// Returns the newest version of PSCI, which is that of a new VM.
     #[inline]
     pub fn psci(self) -> PsciVersion {
-        self.effects()
-            .find_map(|effect| match effect {
-                CompatEffect::Psci(version) => Some(version),
-                _ => None,
-            })
-            .unwrap_or(PsciVersion::LATEST)
+        self.find(|effect| match effect {
+            CompatEffect::Psci(version) => Some(version),
+            _ => None,
+        })
+        .unwrap_or(PsciVersion::LATEST)
     }
 
     /// Returns the version of PSCI to store in a new VM, 0 for that of this kernel.
@@ -234,61 +273,71 @@ impl CompatLevel {
     /// level, `host` returns the host's own value.
     #[inline]
     pub fn limit(self, reg: SysReg, limit: u64, host: impl Fn() -> u64) -> u64 {
-        self.effects().fold(limit, |limit, effect| match effect {
-            CompatEffect::Knows { reg: known, mask } if known == reg => limit & mask,
-            CompatEffect::Limits(field) if field.reg == reg => field.apply(limit, &host),
-            _ => limit,
-        })
+        let mut limit = limit;
+        self.find_field(|effect| {
+            match effect {
+                CompatEffect::Knows { reg: known, mask } if known == reg => limit &= mask,
+                CompatEffect::Limits(field) if field.reg == reg => {
+                    limit = field.apply(limit, &host);
+                }
+                _ => (),
+            }
+            None::<()>
+        });
+        limit
     }
 
     /// Returns whether the VM shows a field that this kernel hides, so that a value of it is not
     /// forgotten.
     #[inline]
     pub fn shows(self, reg: SysReg, mask: u64) -> bool {
-        self.effects().any(|effect| match effect {
-            CompatEffect::Limits(field) => {
-                field.limit == FieldLimit::Host && field.reg == reg && field.mask() == mask
+        self.find_field(|effect| match effect {
+            CompatEffect::Limits(field)
+                if field.limit == FieldLimit::Host && field.reg == reg && field.mask() == mask =>
+            {
+                Some(())
             }
-            _ => false,
+            _ => None,
         })
+        .is_some()
     }
 
     /// Returns the bits of an ID register that userspace may change, from those without a level.
     #[inline]
     pub fn mask(self, reg: SysReg, native: u64) -> u64 {
-        self.effects()
-            .find_map(|effect| match effect {
-                CompatEffect::Masks { first, last, mask }
-                    if (first.encoding()..=last.encoding()).contains(&reg.encoding()) =>
-                {
-                    Some(mask)
-                }
-                _ => None,
-            })
-            .unwrap_or(native)
+        self.find_field(|effect| match effect {
+            CompatEffect::Masks { first, last, mask }
+                if first.encoding() <= reg.encoding() && reg.encoding() <= last.encoding() =>
+            {
+                Some(mask)
+            }
+            _ => None,
+        })
+        .unwrap_or(native)
     }
 
     /// Returns whether the VM has the caches of the host, and not made-up ones.
     #[inline]
     pub fn has_host_caches(self) -> bool {
-        self.effects()
-            .any(|effect| effect == CompatEffect::HostCaches)
+        self.find(|effect| (effect == CompatEffect::HostCaches).then_some(()))
+            .is_some()
     }
 
     /// Returns whether there is a capability.
     #[inline]
     pub fn has_capability(self, number: u32) -> bool {
-        !self
-            .effects()
-            .any(|effect| effect == CompatEffect::LacksCapability(number))
+        self.find(|effect| (effect == CompatEffect::LacksCapability(number)).then_some(()))
+            .is_none()
     }
 
     /// Returns whether vCPUs can have these features.
     #[inline]
     pub fn has_features(self, features: u64) -> bool {
-        !self.effects().any(
-            |effect| matches!(effect, CompatEffect::LacksFeatures(lacks) if lacks & features != 0),
-        )
+        self.find(|effect| match effect {
+            CompatEffect::LacksFeatures(lacks) if lacks & features != 0 => Some(()),
+            _ => None,
+        })
+        .is_none()
     }
 
     /// Returns whether the writable masks of ID registers can be asked for.

@@ -63,12 +63,12 @@ impl FeatureIdMasks {
     /// that is read-only here, has none.
     #[inline]
     pub fn at_level(&self, level: CompatLevel) -> impl Iterator<Item = u64> + '_ {
-        FeatureIdIndex::all()
-            .zip(&self.0)
-            .map(move |(index, native)| match *native {
-                0 => 0,
-                native => level.mask(index.reg(), native),
-            })
+        // Counted beside the array: an index into it would have to be clamped.
+        let mut places = FeatureIdIndex::all();
+        self.0.iter().map(move |native| match places.next() {
+            Some(place) if *native != 0 => level.mask(place.reg(), *native),
+            _ => 0,
+        })
     }
 
     /// Returns the mask of a register, `None` if it is no feature ID register.
