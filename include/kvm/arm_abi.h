@@ -27,6 +27,7 @@
 #include <kvm/arm_rust.h>
 #include <kvm/arm_ties.h>
 
+struct dentry;
 struct sys_reg_desc;
 struct vgic_vmcr;
 
@@ -231,6 +232,15 @@ void kvm_arm_store_promise(struct kvm *kvm, unsigned int nr, u64 levels);
 bool kvm_arm_find_filter_range(struct kvm *kvm, unsigned long from,
 			       struct kvm_smccc_filter *range);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
+
+/* arch/arm64/kvm/rust/compat_state.c */
+void kvm_arm_use_compat(void);
+u32 kvm_arm_compat_of_new_vms(void);
+u64 kvm_arm_host_clidr(void);
+void kvm_arm_compat_debugfs(struct dentry *dir);
+
+/* arch/arm64/kvm/sys_regs.c */
+bool kvm_arm_hides_sys_reg(struct kvm_vcpu *vcpu, u64 id);
 
 /*
  * For C code whose door jumps to it: in line, its stack frame would be that of

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     abi::{
+        CompatLevel,
         EnableCap,
         FwLocked,
         FwMasks,
@@ -24,6 +25,7 @@ use super::{
         OptInVm,
         OptIns, //
     },
+    compat,
     view::{
         calls,
         fields, //
@@ -133,7 +135,12 @@ pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
 /// Answers `KVM_CHECK_EXTENSION` for a VM, or for any VM.
 #[inline]
 pub fn check_extension(number: i64, vm: Option<&Vm>) -> u32 {
-    OptIns::check_extension(number, is_offered(), vm.map(Vm::opt_ins))
+    if number == i64::from(CompatLevel::CAP) {
+        return compat::check_extension(vm);
+    }
+    // No older kernel has anything to opt in to.
+    let offered = is_offered() && compat::level_of_new_vms() == CompatLevel::Native;
+    OptIns::check_extension(number, offered, vm.map(Vm::opt_ins))
 }
 
 impl Vm {
@@ -142,6 +149,14 @@ impl Vm {
     pub fn opt_ins(&self) -> OptIns {
         // CAST: Drops no opt-in, because few flags follow the first one.
         OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
+    }
+}
+
+impl Held<'_, VcpusLock> {
+    /// Returns whether no vCPU was created, or is being created.
+    #[inline]
+    pub(super) fn has_no_vcpu(&self) -> bool {
+        self.created_vcpus_field().load() == 0
     }
 }
 
@@ -188,10 +203,10 @@ impl OptInVm for Vm {
 impl OptInLocked for Held<'_, VcpusLock> {
     type InUse = InUse;
 
-    /// Whether no vCPU was created, or is being created.
+    /// Whether no vCPU was created, or is being created. A VM with a level is as old as that.
     #[inline]
     fn is_new(&self) -> bool {
-        self.created_vcpus_field().load() == 0
+        self.has_no_vcpu() && self.level() == CompatLevel::Native
     }
 
     #[inline]

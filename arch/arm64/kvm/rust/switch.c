@@ -567,6 +567,7 @@ static int __init kvm_arm_abi_debugfs_init(void)
 	debugfs_create_file("mode", 0600, dir, NULL, &mode_fops);
 	debugfs_create_file_unsafe("count", 0600, dir, NULL, &count_fops);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
+	kvm_arm_compat_debugfs(dir);
 	kvm_arm_abi_debugfs_plant(dir);
 	dput(kvm);
 

@@ -6,7 +6,7 @@
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  *
- * The numbers are private to this code. Those of the capability and of the ioctls
+ * The numbers are private to this code. Those of the capabilities and of the ioctls
  * are far from the numbers of KVM; upstream, they become the next free ones. The
  * class of the feature levels (0x17), the ranges of masks (1 and 2) and the scope
  * (bit 28 of an id) follow the last ones in use in asm/kvm.h; upstream, they stay if
@@ -48,6 +48,25 @@
 #define KVM_ARM_MIGRATION_FILTER_LIST		0x80
 /* KVM_DEV_ARM_VGIC_GRP_CANONICAL */
 #define KVM_ARM_MIGRATION_CANONICAL_PMR		0x100
+
+/**
+ * define KVM_CAP_ARM_COMPAT - The release of Linux as whose KVM a VM behaves
+ *
+ * KVM_CHECK_EXTENSION of /dev/kvm returns the levels that there are, and that of a VM
+ * the level of the VM: bits from KVM_ARM_COMPAT_NATIVE on. The level of a new VM is
+ * that of the kernel's command line, kvm-arm.compat=, or else KVM_ARM_COMPAT_NATIVE.
+ *
+ * KVM_ENABLE_CAP takes in args[0] one of the bits, before the first vCPU is created. It
+ * fails with EINVAL unless flags, pad and the other args are zero, and if the VM has
+ * opted in to KVM_CAP_ARM_MIGRATION and the level is not KVM_ARM_COMPAT_NATIVE.
+ */
+#define KVM_CAP_ARM_COMPAT			0x41524d11
+
+#define KVM_ARM_COMPAT_NATIVE			0x01
+#define KVM_ARM_COMPAT_6_18			0x02
+#define KVM_ARM_COMPAT_6_16			0x04
+#define KVM_ARM_COMPAT_6_12			0x08
+#define KVM_ARM_COMPAT_6_1			0x10
 
 /*
  * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
