@@ -142,6 +142,11 @@ impl CompatLocked for Held<'_, VcpusLock> {
     }
 
     #[inline]
+    fn level(&self) -> CompatLevel {
+        Vm::level(self)
+    }
+
+    #[inline]
     fn store(&self, level: CompatLevel, _: InUse) {
         self.psci_field().store(level.stored_psci());
         self.level_field().store(match level {

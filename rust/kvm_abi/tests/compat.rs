@@ -135,6 +135,7 @@ enum Step {
 struct Vm {
     offered: bool,
     opted_in: bool,
+    level: CompatLevel,
     /// How many looks find a new VM.
     new_for: Cell<usize>,
     steps: RefCell<Vec<Step>>,
@@ -187,15 +188,30 @@ impl CompatLocked for Locked<'_> {
         self.0.opted_in
     }
 
+    fn level(&self) -> CompatLevel {
+        self.0.level
+    }
+
     fn store(&self, level: CompatLevel, (): ()) {
         self.0.steps.borrow_mut().push(Step::Store(level));
     }
 }
 
 fn choose(offered: bool, opted_in: bool, new_for: usize, bit: u64) -> (bool, Vec<Step>) {
+    choose_from(Native, offered, opted_in, new_for, bit)
+}
+
+fn choose_from(
+    level: CompatLevel,
+    offered: bool,
+    opted_in: bool,
+    new_for: usize,
+    bit: u64,
+) -> (bool, Vec<Step>) {
     let vm = Vm {
         offered,
         opted_in,
+        level,
         new_for: Cell::new(new_for),
         steps: RefCell::default(),
     };
@@ -213,7 +229,10 @@ fn the_level_is_stored_under_the_lock_after_the_call_sites_are_on() {
     let stored = |level| vec![Lock, Unlock, Enable, Lock, Store(level), Unlock];
 
     assert_eq!(choose(true, false, 2, 8), (true, stored(V6_12)));
-    assert_eq!(choose(true, false, 2, 1), (true, stored(Native)));
+    assert_eq!(choose_from(V6_1, true, false, 2, 1), (true, stored(Native)));
+    // The level that it has
+    assert_eq!(choose(true, false, 2, 1), (true, look.into()));
+    assert_eq!(choose_from(V6_12, true, false, 2, 8), (true, look.into()));
     // Not offered, not a level
     assert_eq!(choose(false, false, 2, 8), (false, vec![]));
     assert_eq!(choose(true, false, 2, 3), (false, vec![]));
@@ -223,7 +242,7 @@ fn the_level_is_stored_under_the_lock_after_the_call_sites_are_on() {
     assert_eq!(choose(true, false, 1, 8), (false, between));
     // What is opted in to goes only with this kernel.
     assert_eq!(choose(true, true, 2, 8), (false, look.into()));
-    assert_eq!(choose(true, true, 2, 1), (true, stored(Native)));
+    assert_eq!(choose(true, true, 2, 1), (true, look.into()));
 }
 
 // ---- The rules ----

@@ -43,6 +43,9 @@ pub trait CompatLocked {
     /// Whether the VM has opted in to something, which no older kernel has.
     fn has_opted_in(&self) -> bool;
 
+    /// The level that the VM has.
+    fn level(&self) -> CompatLevel;
+
     /// Stores the level, and the version of PSCI that a new VM has with it.
     fn store(&self, level: CompatLevel, in_use: Self::InUse);
 }
@@ -61,19 +64,24 @@ impl CompatLevel {
             return Err(Reject::InvalidValue);
         }
         // Enabling waits for all CPUs, so the lock cannot be kept, and the VM is looked at twice.
-        Self::admit(wanted, &*vm.lock_vcpus())?;
+        if !Self::admit(wanted, &*vm.lock_vcpus())? {
+            return Ok(());
+        }
         let in_use = vm.enable_call_sites();
         let locked = vm.lock_vcpus();
-        Self::admit(wanted, &*locked)?;
-        locked.store(wanted, in_use);
+        if Self::admit(wanted, &*locked)? {
+            locked.store(wanted, in_use);
+        }
         Ok(())
     }
 
+    /// Returns whether the level changes. One that does not is not stored: that would take back the
+    /// version of PSCI that userspace has chosen since.
     #[inline]
-    fn admit(wanted: Self, locked: &(impl CompatLocked + ?Sized)) -> Result<(), Reject> {
+    fn admit(wanted: Self, locked: &(impl CompatLocked + ?Sized)) -> Result<bool, Reject> {
         let fits = wanted == Self::Native || !locked.has_opted_in();
         if locked.is_new() && fits {
-            Ok(())
+            Ok(locked.level() != wanted)
         } else {
             Err(Reject::InvalidValue)
         }

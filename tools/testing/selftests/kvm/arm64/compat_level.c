@@ -27,8 +27,6 @@
 			 KVM_REG_ARM_DEMUX_ID_CCSIDR | (n))
 #define PIR_UNKNOWN	0x1de7ec7edbadc0deUL
 
-#define SYS_OFF2	PSCI_1_3_FN64_SYSTEM_OFF2
-
 #define AA64MMFR0	KVM_ARM64_SYS_REG(SYS_ID_AA64MMFR0_EL1)
 #define CNTPCT		ARM64_SYS_REG(3, 3, 14, 0, 1)
 #define CNTP_CTL	ARM64_SYS_REG(3, 3, 14, 2, 1)
@@ -195,7 +193,6 @@ static void check_requests(int unused)
 		}
 	}
 
-	/* Exactly one level */
 	cap = good(0);
 	expect_refused(vm, &cap, level, "no level");
 	for (bit = 0; bit < 64; bit++) {
@@ -288,6 +285,7 @@ static void check_other_fds(int unused)
 /* No older kernel has anything to opt in to. */
 static void check_opt_ins(int unused)
 {
+	u64 version = PSCI_VERSION(1, 0), val;
 	struct kvm_enable_cap cap;
 	struct kvm_vm *vm;
 	int i, nr, ret;
@@ -299,8 +297,16 @@ static void check_opt_ins(int unused)
 			cap = good(levels[i].bit);
 			expect_refused(vm, &cap, KVM_ARM_COMPAT_NATIVE, opt_in_names[nr]);
 		}
+		/* The same level again does not change the version of PSCI. */
+		ret = nr == OPT_IN_VM_REGS ?
+		      one_reg(vm->fd, KVM_ARM_VM_SET_ONE_REG, PSCI_ID, (u64)&version) : 0;
+		test_expect(!ret, "PSCI 1.0: %s", strerror(ret));
 		ret = choose(vm, KVM_ARM_COMPAT_NATIVE);
 		test_expect(!ret, "native, %s: %s", opt_in_names[nr], strerror(ret));
+		val = version;
+		ret = nr == OPT_IN_VM_REGS ?
+		      one_reg(vm->fd, KVM_ARM_VM_GET_ONE_REG, PSCI_ID, (u64)&val) : 0;
+		test_expect(!ret && val == version, "PSCI %#lx: %s", val, strerror(ret));
 		test_expect(opt_in_get(vm->fd) == opt_in_complete(BIT(nr)), "%s",
 			    opt_in_names[nr]);
 		kvm_vm_free(vm);
@@ -480,7 +486,8 @@ static void check_psci(int nr)
 
 	fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0, level->psci);
 	off2 = level->psci == FW_PSCI_LATEST ? 1 : SMCCC_RET_NOT_SUPPORTED;
-	fw_expect_x0(vcpu, PSCI_1_0_FN_PSCI_FEATURES, SYS_OFF2, off2);
+	fw_expect_x0(vcpu, PSCI_1_0_FN_PSCI_FEATURES, PSCI_1_3_FN64_SYSTEM_OFF2,
+		     off2);
 	kvm_vm_free(vm);
 }
 
