@@ -132,6 +132,16 @@ pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
     }
 }
 
+/// Returns what VMs can opt in to.
+#[inline]
+fn offered() -> OptIns {
+    if is_offered() {
+        OptIns::from_bits(!OptIns::GIC_FIELDS.bits())
+    } else {
+        OptIns::NONE
+    }
+}
+
 /// Answers `KVM_CHECK_EXTENSION` for a VM, or for any VM.
 #[inline]
 pub fn check_extension(number: i64, vm: Option<&Vm>) -> u32 {
@@ -139,7 +149,10 @@ pub fn check_extension(number: i64, vm: Option<&Vm>) -> u32 {
         return compat::check_extension(vm);
     }
     // No older kernel has anything to opt in to.
-    let offered = is_offered() && compat::level_of_new_vms() == CompatLevel::Native;
+    let offered = match compat::level_of_new_vms() {
+        CompatLevel::Native => offered(),
+        _ => OptIns::NONE,
+    };
     OptIns::check_extension(number, offered, vm.map(Vm::opt_ins))
 }
 
@@ -178,8 +191,8 @@ impl OptInVm for Vm {
     type Vcpus<'a> = Guard<'a, VcpusLock>;
 
     #[inline]
-    fn is_offered(&self) -> bool {
-        is_offered()
+    fn offered(&self) -> OptIns {
+        offered()
     }
 
     #[inline]
@@ -188,7 +201,7 @@ impl OptInVm for Vm {
     }
 
     #[inline]
-    fn enable_call_sites(&self) -> InUse {
+    fn enable_call_sites(&self, _: OptIns) -> InUse {
         use_opt_ins();
         // INVARIANT: The key is on now.
         InUse(())

@@ -162,6 +162,8 @@ impl ConfigVm for LockedVm<'_> {
                 .then(|| Promises::read(&*self.config)),
             gic_iidr: has_gic.then_some(iidr),
             gic_groups_writable: groups_writable,
+            keeps_gic_fields: false,
+            gic_cpus: None,
         }
     }
 

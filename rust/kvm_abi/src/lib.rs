@@ -215,6 +215,8 @@ pub use vm_config::{
     ConfigRequest,
     ConfigSlot,
     ConfigVm,
-    ConfigWorkspace, //
-    VmConfig,
+    ConfigWorkspace,
+    GicCpus,
+    GicFields,
+    VmConfig, //
 };
