@@ -123,6 +123,22 @@ struct kvm_arm_gicv3_state {
 	u64 ich_hcr;
 };
 
+/**
+ * struct kvm_arm_gic_cpus - What a VM's configuration has of a GICv3's CPU interfaces
+ * @fields: The read-only fields of the VM, where ICC_CTLR_EL1 has them
+ * @host: Those of the host
+ * @vtr: ICH_VTR_EL2 with those of the host
+ * @el2: Whether the VM has EL2, and so ICH_VTR_EL2
+ * @aff3: Whether a vCPU has an affinity at level 3
+ */
+struct kvm_arm_gic_cpus {
+	u32 fields;
+	u32 host;
+	u64 vtr;
+	bool el2;
+	bool aff3;
+};
+
 /* The ID registers that all vCPUs of a VM share */
 #define KVM_ARM_NR_VM_ID_REGS	(7 * 8 + 4)
 
@@ -222,7 +238,7 @@ void kvm_arm_slow_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcr
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
 bool kvm_arm_opt_in_offered(void);
-void kvm_arm_use_opt_ins(void);
+void kvm_arm_use_opt_ins(u32 opt_ins);
 int kvm_arm_lock_all_vcpus(struct kvm *kvm);
 void kvm_arm_unlock_all_vcpus(struct kvm *kvm);
 bool kvm_arm_read_vm_gic(struct kvm *kvm, u32 *iidr, bool *groups_writable);
@@ -241,6 +257,12 @@ void kvm_arm_compat_debugfs(struct dentry *dir);
 
 /* arch/arm64/kvm/sys_regs.c */
 bool kvm_arm_hides_sys_reg(struct kvm_vcpu *vcpu, u64 id);
+
+/* arch/arm64/kvm/rust/gic_fields.c */
+bool kvm_arm_gic_fields_offered(void);
+void kvm_arm_use_gic_fields(void);
+bool kvm_arm_read_vm_gic_cpus(struct kvm *kvm, struct kvm_arm_gic_cpus *cpus);
+void kvm_arm_write_vm_gic_fields(struct kvm *kvm, u32 fields);
 
 /*
  * For C code whose door jumps to it: in line, its stack frame would be that of

@@ -55,6 +55,7 @@ static_assert!(OptIns::PSCI_FREEZE.bits() == bindings::KVM_ARM_MIGRATION_PSCI_FR
 static_assert!(OptIns::VM_CONFIG.bits() == bindings::KVM_ARM_MIGRATION_VM_CONFIG);
 static_assert!(OptIns::FILTER_LIST.bits() == bindings::KVM_ARM_MIGRATION_FILTER_LIST);
 static_assert!(OptIns::CANONICAL_PMR.bits() == bindings::KVM_ARM_MIGRATION_CANONICAL_PMR);
+static_assert!(OptIns::GIC_FIELDS.bits() == bindings::KVM_ARM_MIGRATION_GIC_FIELDS);
 
 static_assert!(is_flag(
     OptIns::FEATURE_LEVELS,
@@ -86,14 +87,20 @@ static_assert!(is_flag(
     OptIns::CANONICAL_PMR,
     bindings::KVM_ARCH_FLAG_CANONICAL_PMR
 ));
+static_assert!(is_flag(
+    OptIns::GIC_FIELDS,
+    bindings::KVM_ARCH_FLAG_GIC_FIELDS
+));
 
 calls! {
     /// Returns whether VMs can opt in. Has no preconditions.
     fn is_offered() -> bool = kvm_arm_opt_in_offered;
     /// Returns whether any VM may have opted in, by a static key. Has no preconditions.
     pub fn are_used() -> bool = kvm_arm_opt_in_used;
-    /// Enables the opt-in call sites. Waits for all CPUs.
-    fn use_opt_ins() = kvm_arm_use_opt_ins;
+    /// Returns whether VMs can have read-only fields of their own. Has no preconditions.
+    fn are_gic_fields_offered() -> bool = kvm_arm_gic_fields_offered;
+    /// Enables the call sites of opt-ins. Waits for all CPUs.
+    fn use_opt_ins(opt_ins: u32) = kvm_arm_use_opt_ins;
 }
 
 calls! {
@@ -135,10 +142,12 @@ pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
 /// Returns what VMs can opt in to.
 #[inline]
 fn offered() -> OptIns {
-    if is_offered() {
-        OptIns::from_bits(!OptIns::GIC_FIELDS.bits())
-    } else {
+    if !is_offered() {
         OptIns::NONE
+    } else if are_gic_fields_offered() {
+        OptIns::ALL
+    } else {
+        OptIns::from_bits(!OptIns::GIC_FIELDS.bits())
     }
 }
 
@@ -201,8 +210,8 @@ impl OptInVm for Vm {
     }
 
     #[inline]
-    fn enable_call_sites(&self, _: OptIns) -> InUse {
-        use_opt_ins();
+    fn enable_call_sites(&self, opt_ins: OptIns) -> InUse {
+        use_opt_ins(opt_ins.bits());
         // INVARIANT: The key is on now.
         InUse(())
     }

@@ -48,6 +48,11 @@
 #define KVM_ARM_MIGRATION_FILTER_LIST		0x80
 /* KVM_DEV_ARM_VGIC_GRP_CANONICAL */
 #define KVM_ARM_MIGRATION_CANONICAL_PMR		0x100
+/*
+ * KVM_REG_ARM_CONFIG_ICC_CTLR_EL1 and _ICH_VTR_EL2; includes
+ * KVM_ARM_MIGRATION_VM_CONFIG; not on a host in protected mode
+ */
+#define KVM_ARM_MIGRATION_GIC_FIELDS		0x200
 
 /**
  * define KVM_CAP_ARM_COMPAT - The release of Linux as whose KVM a VM behaves
@@ -155,6 +160,26 @@ struct kvm_arm_vm_config_entry {
 #define KVM_REG_ARM_CONFIG_VGIC			(0x0018 << KVM_REG_ARM_COPROC_SHIFT)
 #define KVM_REG_ARM_CONFIG_GICD_IIDR		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
 						 KVM_REG_ARM_CONFIG_VGIC | 0x8)
+
+/**
+ * define KVM_REG_ARM_CONFIG_ICC_CTLR_EL1 - What a guest reads of its CPU interfaces
+ *
+ * PRIbits, IDbits, SEIS and A3V of ICC_CTLR_EL1, which all vCPUs of a VM share; all
+ * other bits are zero. A register of KVM_ARM_VM_CONFIG only, of a VM that has a GICv3
+ * and has opted in to KVM_ARM_MIGRATION_GIC_FIELDS. The number is that of
+ * KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS.
+ */
+#define KVM_REG_ARM_CONFIG_ICC_CTLR_EL1		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
+						 KVM_REG_ARM_CONFIG_VGIC | 0xc664)
+
+/**
+ * define KVM_REG_ARM_CONFIG_ICH_VTR_EL2 - What a guest at EL2 reads of them
+ *
+ * ICH_VTR_EL2: PRIbits and SEIS are those of KVM_REG_ARM_CONFIG_ICC_CTLR_EL1, and all
+ * other fields are the host's. As above, of a VM whose vCPUs have EL2.
+ */
+#define KVM_REG_ARM_CONFIG_ICH_VTR_EL2		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
+						 KVM_REG_ARM_CONFIG_VGIC | 0xe659)
 
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers
