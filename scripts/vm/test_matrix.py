@@ -144,10 +144,11 @@ class Brief(unittest.TestCase):
         there = {test for boot in self.brief() + self.brief(debug=True) for test in boot.tests}
         self.assertEqual(set(TEST_NAMES) - there, set())
 
-    def test_long_tests_run_only_on_the_main_machines(self) -> None:
+    def test_long_tests_run_only_on_the_main_machines_and_where_they_are_named(self) -> None:
         for test in matrix.LONG:
             ran = {boot.config for boot in self.brief() if test in boot.tests}
-            self.assertEqual(ran, set(MAIN), test)
+            named = {config for config in HOST_STATES if test in (config.only or ())}
+            self.assertEqual(ran, set(MAIN) | named, test)
 
     def test_main_machines_run_every_mode(self) -> None:
         for config in MAIN:

@@ -304,7 +304,7 @@ static void expect_no_other_cap(struct kvm_vm *vm)
 
 static void check_capability(int mode)
 {
-	int ret, all = rich_vm ? OPT_IN_ALL : 0;
+	int ret, all = rich_vm ? opt_in_offered() : 0;
 	struct kvm_vm *vm;
 
 	abi_set_mode(modes[mode]);
