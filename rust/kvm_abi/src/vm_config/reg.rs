@@ -2,7 +2,10 @@
 
 //! The registers of a VM's configuration.
 
-use core::hint::black_box;
+use core::{
+    hint::black_box,
+    iter::once, //
+};
 
 use crate::{
     cast,
@@ -74,6 +77,15 @@ impl ConfigReg {
         }
     }
 
+    /// Returns the registers of the interrupt controller, in the order of the list.
+    // Not an array: objgate would have to know that its index is not a guest's.
+    #[inline]
+    fn gic_regs() -> impl Iterator<Item = Self> {
+        once(Self::GicIidr)
+            .chain(once(Self::IccCtlr))
+            .chain(once(Self::IchVtr))
+    }
+
     /// Returns the id of a register of the interrupt controller.
     #[inline]
     const fn gic_id(number: u32) -> u64 {
@@ -97,8 +109,7 @@ impl ConfigReg {
         }
         if RegId::new(id).is_of(Class::VGIC) {
             RegId::new(id).admit_size()?;
-            return [Self::GicIidr, Self::IccCtlr, Self::IchVtr]
-                .into_iter()
+            return Self::gic_regs()
                 .find(|reg| reg.id() == id)
                 .ok_or(Reject::UnknownRegister);
         }
@@ -112,7 +123,7 @@ impl ConfigReg {
             .into_iter()
             .map(Self::Fw)
             .chain(FeatureLevelReg::all().map(Self::Level))
-            .chain([Self::GicIidr, Self::IccCtlr, Self::IchVtr])
+            .chain(Self::gic_regs())
     }
 
     /// Returns the place of the register, less than [`ConfigReg::PLACES`].
