@@ -4,12 +4,12 @@
  * are stored, and which accesses trap for them. What a VM can have is decided in Rust,
  * as a part of its configuration.
  */
+#include <linux/cacheflush.h>
 #include <linux/init.h>
 #include <linux/kstrtox.h>
 #include <linux/kvm_host.h>
 #include <linux/lockdep.h>
 
-#include <asm/cacheflush.h>
 #include <asm/kvm_emulate.h>
 #include <asm/kvm_hyp.h>
 #include <asm/virt.h>
