@@ -98,6 +98,11 @@ class Selection(unittest.TestCase):
     def test_a_run_of_everything_leaves_nothing_out(self) -> None:
         self.assertEqual(matrix.left_out(everything()), ())
 
+    def test_a_host_state_runs_what_it_names_in_its_modes(self) -> None:
+        found = {(boot.config.params, boot.abi): boot.tests for boot in everything()}
+        self.assertEqual(found["kvm-arm.compat=6.12", "rust"], ("compat_boot",))
+        self.assertEqual(found["kvm-arm.compat=6.1", "check"], ("compat_boot",))
+
     def test_a_selected_machine_comes_with_its_host_states(self) -> None:
         found = matrix.select("neoverse-n1", None, None, main=True)
         self.assertEqual({c.cpu for c in found}, {"neoverse-n1"})
