@@ -68,8 +68,8 @@ impl CompatLevel {
     ///
     /// The first of: the error of `value`; [`Reject::UnknownRegister`] if the level has no such
     /// register; [`Reject::InvalidValue`] if it is there only to read the value that it has, and
-    /// this is another one; those of [`PsciVersion::decide`], and [`Reject::AboveHost`] if the level
-    /// does not know the version.
+    /// the value is another one; those of [`PsciVersion::decide`], and [`Reject::AboveHost`] if the
+    /// level does not know the version.
     #[inline]
     pub fn set_by_id<E: From<Reject>>(
         vcpu: &impl CompatFwVcpu,

@@ -42,7 +42,7 @@ const ID_AA64MMFR3_EL1: SysReg = SysReg::new(3, 0, 0, 7, 3);
 const ID_AA64MMFR4_EL1: SysReg = SysReg::new(3, 0, 0, 7, 4);
 
 // The releases in which fields changed, for the texts
-const V6_7_WRITABLE: &str = "6.7: KVM: arm64: ID registers become writable";
+const V6_7_WRITABLE: &str = "6.7: ID registers become writable";
 const V6_13_FIELDS: &str = "6.13 to 6.16: more fields of ID registers are known or writable";
 const V6_17_FIELDS: &str = "6.17 and 6.18: more fields of ID registers are known or writable";
 const V7_FIELDS: &str = "6.19 to 7.3: more fields of ID registers are known or writable";
@@ -80,7 +80,7 @@ pub(super) const RULES: &[CompatRule] = &[
     ),
     rule(
         "nv",
-        "6.14: KVM: arm64: ID_AA64MMFR2_EL1.NV is hidden",
+        "6.14: ID_AA64MMFR2_EL1.NV is hidden",
         (V6_1, V6_16),
         limits(ID_AA64MMFR2_EL1, 24, FieldLimit::Host),
     ),
@@ -98,13 +98,13 @@ pub(super) const RULES: &[CompatRule] = &[
     ),
     rule(
         "pmu-version",
-        "6.3: KVM: arm64: PMU: PMUv3p5",
+        "6.2: KVM: arm64: PMU: Allow PMUv3p5 to be exposed to the guest",
         (V6_1, V6_12),
         limits(ID_AA64DFR0_EL1, 8, FieldLimit::AtMost(5)),
     ),
     rule(
         "pmu-version-aarch32",
-        "6.3: KVM: arm64: PMU: PMUv3p5",
+        "6.2: KVM: arm64: PMU: Allow PMUv3p5 to be exposed to the guest",
         (V6_1, V6_12),
         limits(ID_DFR0_EL1, 24, FieldLimit::AtMost(5)),
     ),
@@ -260,31 +260,31 @@ pub(super) const RULES: &[CompatRule] = &[
     ),
     rule(
         "mask-midr",
-        "6.15: KVM: arm64: MIDR_EL1, REVIDR_EL1 and AIDR_EL1 belong to the VM",
+        "6.15: MIDR_EL1, REVIDR_EL1 and AIDR_EL1 belong to the VM",
         (V6_12, V6_16),
         masks(MIDR_EL1, 0),
     ),
     rule(
         "mask-revidr",
-        "6.15: KVM: arm64: MIDR_EL1, REVIDR_EL1 and AIDR_EL1 belong to the VM",
+        "6.15: MIDR_EL1, REVIDR_EL1 and AIDR_EL1 belong to the VM",
         (V6_12, V6_16),
         masks(REVIDR_EL1, 0),
     ),
     rule(
         "mask-aidr",
-        "6.15: KVM: arm64: MIDR_EL1, REVIDR_EL1 and AIDR_EL1 belong to the VM",
+        "6.15: MIDR_EL1, REVIDR_EL1 and AIDR_EL1 belong to the VM",
         (V6_12, V6_16),
         masks(AIDR_EL1, 0),
     ),
     rule(
         "mask-dfr0-aarch32",
-        "6.17: KVM: arm64: AArch32 ID registers become writable again",
+        "6.17: AArch32 ID registers become writable again",
         (V6_16, V6_18),
         masks(ID_DFR0_EL1, 0x0f00_000f),
     ),
     rule(
         "masks-aarch32",
-        "6.17: KVM: arm64: AArch32 ID registers become writable again",
+        "6.17: AArch32 ID registers become writable again",
         (V6_16, V6_18),
         CompatEffect::Masks {
             first: ID_PFR0_EL1,
