@@ -42,7 +42,8 @@ pub use one_reg::{
 pub use smccc::{
     ExitedVcpu,
     Notes,
-    ResetState, //
+    ResetState,
+    TrappedVcpu, //
 };
 pub use vcpu::Vcpu;
 pub use view::{
