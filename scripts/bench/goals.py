@@ -29,6 +29,9 @@ FAST_PERCENT = 30
 HANDLER_PERCENT = 20
 MASKS_FACTOR = 12
 SHIM_INSTRUCTIONS = 2
+# On VHE a call of a guest is offered to a handler that in mode c answers no
+EARLY_HANDLER = re.compile(r"^((fast/)?(hvc|smc)/|floor/world_switch$)")
+EARLY_INSTRUCTIONS = 9
 # The least number of measurements for each of GOALS, if all machines of the table were
 # measured: a skipped or missing path must not make a goal easier to meet.
 LEAST = (602, 72, 3, 270, 585, 9, 18, 28)
@@ -162,14 +165,16 @@ def shims(path: str) -> int:
 
 def _shim_goal(result: Result) -> Goal:
     goal = Goal(f"in mode c a shim costs at most {SHIM_INSTRUCTIONS} instructions, "
-                "compared with a kernel without the overlay")
+                "compared with a kernel without the overlay, and the handler of VHE for calls at "
+                f"most {EARLY_INSTRUCTIONS}")
     for name, path, (c, stock) in _paths(result, "c", "stock"):
         if path.endswith("EFAULT"):
             # Most of the cost is the search in the exception table, which has another order in
             # another kernel.
             continue
         more = c["instructions"] - stock["instructions"]
-        goal.check(more <= SHIM_INSTRUCTIONS * shims(path),
+        early = result["machines"][name]["kvm"] == "vhe" and EARLY_HANDLER.match(path)
+        goal.check(more <= SHIM_INSTRUCTIONS * shims(path) + (EARLY_INSTRUCTIONS if early else 0),
                    f"{name}, {path}: {stock['instructions']} without, {c['instructions']} in "
                    f"mode c (+{more})")
     return goal

@@ -16,6 +16,7 @@ from bench.result import BadResult, Result
 MACHINE = "max GICv3 vhe"
 # The places of these goals
 GROWTH = 5
+SHIM = 4
 CONFIG = 6
 FAST = 7
 
@@ -267,6 +268,19 @@ class Goals(unittest.TestCase):
                 # nVHE has no such calls.
                 new["machines"][MACHINE]["kvm"] = "nvhe"
                 self.assertEqual(goals.check(new)[FAST].of, 0)
+
+    def test_in_mode_c_the_handler_of_vhe_is_no_shim(self) -> None:
+        for path, more, kvm, good in (
+                ("hvc/PSCI_VERSION", 11, "vhe", True), ("hvc/PSCI_VERSION", 12, "vhe", False),
+                ("hvc/PSCI_VERSION", 3, "nvhe", False), ("save/vcpus:1", 33, "vhe", False),
+                ("floor/world_switch", 11, "vhe", True), ("trap/nop", 3, "vhe", False)):
+            with self.subTest(path, more=more, kvm=kvm):
+                new = sample()
+                new["machines"][MACHINE]["kvm"] = kvm
+                new["machines"][MACHINE]["paths"][path] = {
+                    mode: {"instructions": n}
+                    for mode, n in (("c", 1500 + more), ("rust", 1500), ("stock", 1500))}
+                self.assertEqual(goals.check(new)[SHIM].met, good)
 
     def test_common_calls(self) -> None:
         for path, common in (("hvc/SMCCC_VERSION", True), ("smc/ARCH_FEATURES:PV_TIME", True),
