@@ -350,7 +350,30 @@ static void check_counters(int insn)
 	smccc_vm_free(&v);
 }
 
+/* ---- The command line ---- */
+
+static char initial[ABI_WORD];
+
+static void check_parameter(int unused)
+{
+	char line[4096] = "";
+	bool off;
+	FILE *f;
+
+	if (!abi_present()) {
+		test_skip("this kernel has one implementation");
+		return;
+	}
+
+	f = fopen("/proc/cmdline", "r");
+	TEST_ASSERT(f && fgets(line, sizeof(line), f), "/proc/cmdline");
+	fclose(f);
+	off = strstr(line, "kvm-arm.abi_fast=0");
+	test_expect(!strcmp(initial, off ? "0" : "1"), "fast is %s", initial);
+}
+
 static const struct test_case cases[] = {
+	{ "on by default, and off by kvm-arm.abi_fast=0", check_parameter },
 	{ "an HVC takes less time without an exit", check_time, SMCCC_HVC },
 	{ "an SMC takes less time without an exit", check_time, SMCCC_SMC },
 	{ "PSCI 0.1: any call, any arguments", check_storm, PSCI_VERSION(0, 1) },
@@ -374,7 +397,8 @@ int main(void)
 	ksft_print_header();
 	test_set_plan(ARRAY_SIZE(cases));
 
-	abi_open();
+	if (abi_open())
+		abi_read_word(ABI_DIR "fast", initial);
 	abi_set_count(false);
 	storm_seed = seed_new();
 	ksft_print_msg("seed %#lx\n", storm_seed);
