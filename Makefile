@@ -103,7 +103,8 @@ Variables:
   VMM=              vmm: only qemu-10, qemu-11, or a small VMM that restores as
                     firecracker or cloud-hypervisor does
   FIRECRACKER=, CLOUD_HYPERVISOR=   vmm: a real one, built for arm64, in its place
-  KERNELS='a b'     matrix, vmm: only these kernels: 6.1, 6.12, ..., or this one's modes c, rust
+  KERNELS='a b'     matrix, vmm: only these kernels: 6.1, 6.12, ..., this one's modes c, rust,
+                    or at-6.1, ...: this one, at the level of that kernel
   ALL=1             run: every machine and host state
   CONFIG=debug      the debug kernel: KASAN, lockdep, fault injection and so on
   FIXES=1           lay the fixes of the base's bugs, too (docs/base-bugs.md)

@@ -27,6 +27,7 @@
 #include <kvm/arm_rust.h>
 #include <kvm/arm_ties.h>
 
+struct dentry;
 struct sys_reg_desc;
 struct vgic_vmcr;
 
@@ -120,6 +121,22 @@ struct kvm_arm_gicv3_state {
 	u32 pri_bits;
 	bool el2;
 	u64 ich_hcr;
+};
+
+/**
+ * struct kvm_arm_gic_cpus - What a VM's configuration has of a GICv3's CPU interfaces
+ * @fields: The read-only fields of the VM, where ICC_CTLR_EL1 has them
+ * @host: Those of the host
+ * @vtr: ICH_VTR_EL2 with those of the host
+ * @el2: Whether the VM has EL2, and so ICH_VTR_EL2
+ * @aff3: Whether a vCPU has an affinity at level 3
+ */
+struct kvm_arm_gic_cpus {
+	u32 fields;
+	u32 host;
+	u64 vtr;
+	bool el2;
+	bool aff3;
 };
 
 /* The ID registers that all vCPUs of a VM share */
@@ -222,7 +239,7 @@ void kvm_arm_slow_vgic_v2_set_vmcr(struct kvm_vcpu *vcpu, struct vgic_vmcr *vmcr
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
 bool kvm_arm_opt_in_offered(void);
-void kvm_arm_use_opt_ins(void);
+void kvm_arm_use_opt_ins(u32 opt_ins);
 int kvm_arm_lock_all_vcpus(struct kvm *kvm);
 void kvm_arm_unlock_all_vcpus(struct kvm *kvm);
 bool kvm_arm_read_vm_gic(struct kvm *kvm, u32 *iidr, bool *groups_writable);
@@ -232,6 +249,21 @@ void kvm_arm_store_promise(struct kvm *kvm, unsigned int nr, u64 levels);
 bool kvm_arm_find_filter_range(struct kvm *kvm, unsigned long from,
 			       struct kvm_smccc_filter *range);
 bool kvm_arm_gicv3_state(struct kvm *kvm, struct kvm_arm_gicv3_state *state);
+
+/* arch/arm64/kvm/rust/compat_state.c */
+void kvm_arm_use_compat(void);
+u32 kvm_arm_compat_of_new_vms(void);
+u64 kvm_arm_host_clidr(void);
+void kvm_arm_compat_debugfs(struct dentry *dir);
+
+/* arch/arm64/kvm/sys_regs.c */
+bool kvm_arm_hides_sys_reg(struct kvm_vcpu *vcpu, u64 id);
+
+/* arch/arm64/kvm/rust/gic_fields.c */
+bool kvm_arm_gic_fields_offered(void);
+void kvm_arm_use_gic_fields(void);
+bool kvm_arm_read_vm_gic_cpus(struct kvm *kvm, struct kvm_arm_gic_cpus *cpus);
+void kvm_arm_write_vm_gic_fields(struct kvm *kvm, u32 fields);
 
 /*
  * For C code whose door jumps to it: in line, its stack frame would be that of

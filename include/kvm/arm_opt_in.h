@@ -18,7 +18,7 @@
 
 #include <kvm/arm_abi.h>
 
-#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_CANONICAL_PMR, \
+#define KVM_ARCH_OPT_IN_FLAGS		GENMASK(KVM_ARCH_FLAG_GIC_FIELDS, \
 						KVM_ARCH_FLAG_FEATURE_LEVELS)
 
 /* arch/arm64/kvm/rust/opt_in_state.c */
@@ -30,6 +30,12 @@ long kvm_arm_opt_in_serve_vcpu_ioctl(struct file *filp, unsigned int ioctl,
 int kvm_arm_opt_in_has_canonical(struct kvm *kvm,
 				 const struct kvm_device_attr *attr);
 u64 kvm_arm_opt_in_answer_promised(struct kvm_vcpu *vcpu, u64 val);
+
+/* arch/arm64/kvm/rust/gic_fields.c */
+u64 kvm_arm_gic_fields_ctlr(struct kvm *kvm, u64 ctlr);
+u64 kvm_arm_gic_fields_vtr(struct kvm *kvm, u64 vtr);
+bool kvm_arm_gic_fields_to_host(struct kvm *kvm, u64 *ctlr);
+void kvm_arm_gic_fields_set_traps(struct kvm_vcpu *vcpu);
 
 /* Whether any VM has opted in. Costs a NOP until the first one does. */
 static __always_inline bool kvm_arm_opt_in_used(void)
@@ -134,12 +140,43 @@ static inline bool kvm_arm_opt_in_has_attr(struct kvm *kvm,
 	return kvm_arm_opted_in(kvm) && !kvm_arm_rust_has_filter_list(kvm, attr);
 }
 
-/* Whether a GICv2's attribute is in a group that C does not know, and the VM does */
-static inline bool kvm_arm_opt_in_is_canonical(struct kvm *kvm,
-					       const struct kvm_device_attr *attr)
+/* Whether a VM has read-only fields of its own, which may be those of the host. */
+static inline bool kvm_arm_opt_in_has_gic_fields(struct kvm *kvm)
 {
 	return kvm_arm_opted_in(kvm) &&
-	       attr->group == KVM_DEV_ARM_VGIC_GRP_CANONICAL &&
+	       test_bit(KVM_ARCH_FLAG_GIC_FIELDS, &kvm->arch.flags);
+}
+
+/* The ICC_CTLR_EL1 that userspace reads, given that of another VM */
+static inline u64 kvm_arm_opt_in_gic_ctlr(struct kvm *kvm, u64 ctlr)
+{
+	return kvm_arm_opt_in_has_gic_fields(kvm) ? kvm_arm_gic_fields_ctlr(kvm, ctlr) :
+						    ctlr;
+}
+
+/* Whether userspace may restore this ICC_CTLR_EL1, which becomes that of another VM */
+static inline bool kvm_arm_opt_in_gic_restores(struct kvm *kvm, u64 *ctlr)
+{
+	return !kvm_arm_opt_in_has_gic_fields(kvm) || kvm_arm_gic_fields_to_host(kvm, ctlr);
+}
+
+/* The ICH_VTR_EL2 that a guest at EL2 and userspace read, given that of another VM */
+static inline u64 kvm_arm_opt_in_gic_vtr(struct kvm *kvm, u64 vtr)
+{
+	return kvm_arm_opt_in_has_gic_fields(kvm) ? kvm_arm_gic_fields_vtr(kvm, vtr) : vtr;
+}
+
+/* Set the traps of a vCPU that runs for the first time. */
+static inline void kvm_arm_opt_in_set_gic_traps(struct kvm_vcpu *vcpu)
+{
+	if (kvm_arm_opt_in_has_gic_fields(vcpu->kvm))
+		kvm_arm_gic_fields_set_traps(vcpu);
+}
+
+/* Whether a VM has KVM_DEV_ARM_VGIC_GRP_CANONICAL, if it has a GICv2 */
+static inline bool kvm_arm_opt_in_has_canonical_group(struct kvm *kvm)
+{
+	return kvm_arm_opted_in(kvm) &&
 	       test_bit(KVM_ARCH_FLAG_CANONICAL_PMR, &kvm->arch.flags);
 }
 

@@ -25,8 +25,9 @@ struct vgic_vmcr;
  * @el2: Whether the vCPU has EL2
  * @imp_writable: Whether userspace may write the implementation ID registers
  * @ran: Whether the VM has run
- * @limit: The most that the host can give
- * @writable: The bits that userspace may change
+ * @level: The VM's level, KVM_ARM_COMPAT_*, or 0
+ * @limit: The most that the host can give without a level
+ * @writable: The bits that userspace may change without a level
  * @val: Its value
  */
 struct kvm_arm_id_reg {
@@ -36,6 +37,7 @@ struct kvm_arm_id_reg {
 	bool el2;
 	bool imp_writable;
 	bool ran;
+	u32 level;
 	u64 limit;
 	u64 writable;
 	u64 val;
@@ -50,6 +52,15 @@ int kvm_arm_rust_traced_get_fw_reg(struct kvm_vcpu *vcpu,
 				   const struct kvm_one_reg *reg);
 int kvm_arm_rust_traced_set_fw_reg(struct kvm_vcpu *vcpu,
 				   const struct kvm_one_reg *reg);
+
+/* compat.rs */
+bool kvm_arm_rust_compat_has_cap(u32 level, u32 cap);
+bool kvm_arm_rust_compat_has_features(u32 level, unsigned long features);
+bool kvm_arm_rust_compat_host_caches(u32 level);
+u32 kvm_arm_rust_compat_psci(u32 level);
+u32 kvm_arm_rust_compat_place(u32 level, u64 id, bool hidden);
+u64 kvm_arm_rust_compat_first(u32 level, unsigned long nr);
+u64 kvm_arm_rust_compat_limit(u32 level, u32 id, u64 limit);
 
 /* id_reg.rs */
 int kvm_arm_rust_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,

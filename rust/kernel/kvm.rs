@@ -12,6 +12,7 @@
 
 extern crate kvm_abi as abi;
 
+pub mod compat;
 pub mod fw_reg;
 pub mod id_reg;
 mod locked;

@@ -37,7 +37,7 @@ def _whole(path: Path, command: str, ran: Callable[[Any], Iterable[str]],
 def _hosts(found: Any) -> Iterable[str]:
     gone = {name for name, _ in found["gone"]}
     kernels = [*(pin.name for pin in pins.read()),
-               *(machines.Kernel(mode, "").title for mode in machines.OWN)]
+               *(machines.Kernel(name, "").title for name in (*machines.OWN, *machines.LEVELS))]
     return [f"{kernel} on {machine.cpu}" for machine in machines.MACHINES for kernel in kernels
             if kernel not in gone]
 

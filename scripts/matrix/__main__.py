@@ -13,7 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 import entry
-from matrix import cells, changes, command, machines, page, picture, planted, store, tap
+from matrix import (cells, changes, command, levels, machines, page, picture, planted, store,
+                    tap)
 from matrix.boots import Boots, Place
 from matrix.cells import Cell, CannotVerify
 from matrix.jobs import Programs
@@ -49,7 +50,8 @@ def judge(boots: Boots, places: list[Place], kernels: tuple[Kernel, ...],
     return Results(about, tuple(dict.fromkeys(host.machine for host in hosts)),
                    tuple(kernel.title for kernel in kernels), hosts, tuple(found),
                    tuple(changes.of_places(kvmfit, places)), lie,
-                   tuple((kernel.title, str(kernel.image)) for kernel in gone))
+                   tuple((kernel.title, str(kernel.image)) for kernel in gone),
+                   tuple(levels.of_places(places)))
 
 
 def report(results: Results, out: Path) -> None:

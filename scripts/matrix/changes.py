@@ -10,6 +10,7 @@ from typing import Any
 
 from matrix.boots import Place
 from matrix.cells import CannotVerify
+from matrix.machines import LEVELS
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _features(dump: Path) -> list[tuple[str, ...]]:
 def of_places(kvmfit: Path, places: Sequence[Place]) -> list[Changes]:
     """Each kernel against the one before it on the same machine, for each VM that both have."""
     found: list[Changes] = []
-    known = [place for place in places if place.measured]
+    known = [place for place in places if place.measured and place.kernel.name not in LEVELS]
     for before, after in zip(known, known[1:], strict=False):
         if before.machine != after.machine:
             continue

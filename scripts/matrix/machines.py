@@ -22,8 +22,11 @@ MACHINES = (
 _PAIRS = (("neoverse-n1", "neoverse-v1"), ("neoverse-v1", "neoverse-n2"))
 CROSS = frozenset(_PAIRS + tuple((b, a) for a, b in _PAIRS))
 
-# This project's kernel, by its mode
-OWN = GOOD["KERNELS"]
+# This project's kernel, by its mode; or by the level of its VMs, which are as under the kernel that
+# is named after these letters
+AT = "at-"
+OWN = tuple(name for name in GOOD["KERNELS"] if not name.startswith(AT))
+LEVELS = tuple(name for name in GOOD["KERNELS"] if name.startswith(AT))
 # What `make test` has time for
 BRIEF_KERNELS = ("6.12", "6.18", "rust")
 BRIEF_CPU = "neoverse-n1"
@@ -49,7 +52,14 @@ class Kernel:
     @property
     def title(self) -> str:
         """In tables."""
+        if self.name in LEVELS:
+            return f"this (at {self.is_as})"
         return f"this ({self.name.title()})" if self.name in OWN else self.name
+
+    @property
+    def is_as(self) -> str:
+        """The kernel as whose its VMs behave."""
+        return self.name.removeprefix(AT)
 
 
 def select(cpu: str | None, gic: int | None, brief: bool = False) -> tuple[Config, ...]:
@@ -67,7 +77,7 @@ def kernels(names: Iterable[str], cache: Path, own: Path,
             brief: bool = False) -> tuple[Kernel, ...]:
     """The kernels of these names, by default all, the oldest first."""
     listed = pins.read()
-    known = [*(pin.name for pin in listed), *OWN]
+    known = [*(pin.name for pin in listed), *OWN, *LEVELS]
     wanted = tuple(names) or (BRIEF_KERNELS if brief else tuple(known))
     if unknown := [name for name in wanted if name not in known]:
         raise BadSelection(f"no kernel '{unknown[0]}'; the kernels are: {', '.join(known)}")
@@ -76,7 +86,9 @@ def kernels(names: Iterable[str], cache: Path, own: Path,
     image: Path | str = own if own.is_file() else f"there is no {own}: run 'make kernel'"
     more = {} if brief else {"rust": MUTATED_AS_SETS}
     return (*stock, *(Kernel(mode, image, f"kvm-arm.abi={mode}",
-                             mutated=more.get(mode, MUTATED)) for mode in OWN if mode in wanted))
+                             mutated=more.get(mode, MUTATED)) for mode in OWN if mode in wanted),
+            *(Kernel(name, image, f"kvm-arm.abi=rust kvm-arm.compat={name.removeprefix(AT)}")
+              for name in LEVELS if name in wanted))
 
 
 def moves(source: Config, destination: Config) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from matrix.cells import alike
 from matrix.changes import Changes
-from matrix.results import (OWN_TITLES, PLANNED, Reason, Results, alike_hosts, between, one,
-                            order_problems, reasons, refused, spans)
+from matrix.results import (LEVEL_TITLES, OWN_TITLES, PLANNED, Reason, Results, alike_hosts,
+                            between, one, order_problems, reasons, refused, spans)
 from matrix.states import DEFAULT, KINDS
 
 WIDTH = 80
@@ -158,6 +158,21 @@ def _direction(results: Results, newer: bool) -> list[str]:
     return [text]
 
 
+def _levels(results: Results) -> list[str]:
+    """Whether levels are what they say."""
+    lines = _wrap("This project's kernel can be booted so that VMs behave as under an older kernel "
+                  "([rust-compat.rst](../Documentation/virt/kvm/arm/rust-compat.rst)). Is a VM at "
+                  "a level as under the real kernel, but for the exceptions of that page?")
+    rows = []
+    for name in dict.fromkeys(level.name for level in results.levels):
+        those = [level for level in results.levels if level.name == name]
+        good = [level.machine for level in those if not level.differs]
+        rows.append([name, spans(good, results.machines) or "–",
+                     "<br>".join(f"{level.machine}: {'; '.join(level.differs[:MANY])}"
+                                 for level in those if level.differs) or "nothing"])
+    return lines + _table(("level", "alike on", "what differs"), rows) if rows else []
+
+
 def _short(results: Results) -> list[str]:
     """What most readers want to know."""
     lines = [*_direction(results, True), *_direction(results, False)]
@@ -165,7 +180,7 @@ def _short(results: Results) -> list[str]:
         kernels = {kernel for item in problems for kernel in item.kernels}
         lines.append(f"**In the order of `KVM_GET_REG_LIST`**, some VMs cannot even be restored on "
                      f"the host on which they were saved: on {spans(kernels, results.kernels)}.")
-    stock = [kernel for kernel in results.kernels if kernel not in OWN_TITLES]
+    stock = [kernel for kernel in results.kernels if kernel not in (*OWN_TITLES, *LEVEL_TITLES)]
     own = [kernel for kernel in results.kernels if kernel in OWN_TITLES]
     if stock and own:
         count, other = alike_hosts(results, [stock[-1], *own])
@@ -238,6 +253,7 @@ def text(results: Results) -> str:
         *_wrap("How many registers are refused of a new VM, whose VMM writes the registers in the "
                "right order. A VMM that ends at the first error cannot restore it at all."),
         *_who(results),
+        *(["## At the level of an older kernel", "", *_levels(results)] * bool(results.levels)),
         "## What is refused, and why", "",
         *_wrap("Of all kinds of VMs, in the right order, on the same CPU:"), *_why(results),
         "## The order of the list", "",

@@ -8,7 +8,8 @@ from typing import Any
 from matrix.cells import LIST_ORDER, Cell, Refusal
 from matrix.changes import Changes
 from matrix.jobs import Mutated
-from matrix.machines import OWN, Kernel
+from matrix.levels import Level
+from matrix.machines import LEVELS, OWN, Kernel
 from matrix.planted import Found
 from matrix.states import DEFAULT
 
@@ -16,6 +17,8 @@ PLANNED = "planned"
 # The share of changed VMs, from which on there are too many that the dump cannot tell.
 VAGUE = 0.01
 OWN_TITLES = tuple(Kernel(mode, "").title for mode in OWN)
+# Which kernel this project's kernel is like at each level
+LEVEL_TITLES = {Kernel(name, "").title: Kernel(name, "").is_as for name in LEVELS}
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,8 @@ class Results:
     planted: Found | None
     # Kernels that are left out since the archive does not have them
     gone: tuple[tuple[str, str], ...] = ()
+    # Whether this kernel's VMs at a level are as those of the kernel
+    levels: tuple[Level, ...] = ()
 
     @property
     def disagreements(self) -> list[Cell]:
@@ -87,9 +92,10 @@ class Results:
         agreed = len(self.cells) - len(self.disagreements) - len(self.unpredicted)
         lie = self.planted.named if self.planted else None
         mutated = [not host.mutated.wrong for host in self.hosts if host.mutated]
-        return (agreed + (lie is True) + sum(mutated),
+        alike = [not level.differs for level in self.levels]
+        return (agreed + (lie is True) + sum(mutated) + sum(alike),
                 len(self.disagreements) + len(self.silent) + (lie is False) + (not self.cells)
-                + mutated.count(False) + self.vague,
+                + mutated.count(False) + self.vague + alike.count(False),
                 len(self.unpredicted) + len(self.gone) + (lie is None))
 
     def whole(self) -> dict[str, Any]:
@@ -196,6 +202,8 @@ def between(results: Results, newer: bool) -> list[Cell]:
     an older one. This project's kernel is one, in either mode."""
     age = {kernel: n for n, kernel in enumerate(results.kernels)}
     age |= {kernel: len(age) for kernel in results.kernels if kernel in OWN_TITLES}
+    age |= {kernel: age.get(LEVEL_TITLES[kernel], len(age)) for kernel in results.kernels
+            if kernel in LEVEL_TITLES}
     found = []
     for cell in results.cells:
         step = age[cell.destination[1]] - age[cell.source[1]]

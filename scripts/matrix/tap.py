@@ -27,6 +27,9 @@ def lines(results: Results) -> list[str]:
                           + f", {host.mutated.as_sets} of them also as a set"
                           * bool(host.mutated.as_sets)
                           + "".join(f"; {line}" for line in wrong[:1])))
+    for level in results.levels:
+        tests.append((not level.differs, f"{level.machine}: a VM at level {level.name} is as under "
+                      f"{level.name}" + "".join(f"; {line}" for line in level.differs)))
     if results.vague:
         tests.append((False, f"of {results.mutated.vms} VMs, changed at random, the dumps cannot "
                       f"tell {results.mutated.cannot_tell}"))

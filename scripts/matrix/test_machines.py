@@ -52,15 +52,23 @@ class Kernels(unittest.TestCase):
 
     def test_all_by_default_the_oldest_first(self) -> None:
         found = self.kernels()
-        self.assertEqual([kernel.title for kernel in found[-2:]], ["this (C)", "this (Rust)"])
+        self.assertEqual([kernel.title for kernel in found[-6:-4]], ["this (C)", "this (Rust)"])
+        self.assertEqual([kernel.title for kernel in found[-4:]],
+                         [f"this (at {name})" for name in ("6.1", "6.12", "6.16", "6.18")])
         self.assertEqual(found[0].name, "6.1")
-        self.assertEqual(len(found), 12)
+        self.assertEqual(len(found), 16)
 
     def test_those_that_are_asked_for(self) -> None:
         old, own = self.kernels("rust", "6.12")
         self.assertEqual((old.title, old.image), ("6.12", self.place / "6.12/vmlinuz"))
         self.assertTrue(old.version.startswith("6.12."))
         self.assertEqual((own.image, own.params), (self.own, "kvm-arm.abi=rust"))
+
+    def test_a_level_is_a_parameter_of_this_kernel(self) -> None:
+        (level,) = self.kernels("at-6.12")
+        self.assertEqual((level.image, level.params, level.is_as),
+                         (self.own, "kvm-arm.abi=rust kvm-arm.compat=6.12", "6.12"))
+        self.assertIn(level.is_as, [pin.name for pin in machines.pins.read()])
 
     def test_one_that_is_not_known(self) -> None:
         with self.assertRaisesRegex(BadSelection, "no kernel '6.2'; the kernels are: 6.1, .*rust"):

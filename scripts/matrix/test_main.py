@@ -19,7 +19,7 @@ from docs.results import NotWhole
 from matrix import __main__ as main
 from matrix.boots import Boots
 from matrix.fake import NEW, OLD, FakeBoots, FakeKernel
-from matrix.machines import MACHINES, OWN
+from matrix.machines import LEVELS, MACHINES, OWN
 from vm.matrix import BadSelection
 
 
@@ -147,7 +147,8 @@ class Whole(unittest.TestCase):
         self.assertEqual((self.place / "docs/matrix.md").read_text(encoding="utf-8"),
                          self.read("matrix.md"))
         hosts = json.loads(self.read("matrix.json"))["hosts"]
-        self.assertEqual(len(hosts), len(MACHINES) * (len(moves.pins.read()) + len(OWN)))
+        self.assertEqual(len(hosts),
+                         len(MACHINES) * (len(moves.pins.read()) + len(OWN) + len(LEVELS)))
 
 
 if __name__ == "__main__":

@@ -293,6 +293,11 @@ ALLOWED = (
     ("kvm_arm_rust_get_filter_list", 2),
     # As above, and the flags of a VM, which are a single word
     ("kvm_arm_rust_enable_cap", 2),
+    ("kvm_arm64::opt_in::enable_level", 1),
+    # As above: the rules of levels, of five words and bytes, and the ids that one has, of which C
+    # asks for one after the other
+    ("kvm_arm_rust_compat_place", 5),
+    ("kvm_arm_rust_compat_first", 6),
 )
 
 

@@ -27,8 +27,9 @@ KVM = "kvm_arch_vcpu_ioctl_run"
 OURS = re.compile(
     # include/kvm, arch/arm64/kvm/rust
     r"kvm_arm_(?:rust|abi|c|slow|check|opt_in)_"
-    r"|kvm_arm_(?:(?:un)?lock_all_vcpus|(?:read|write)_vm_(?:id_regs?|gic)"
+    r"|kvm_arm_(?:(?:un)?lock_all_vcpus|(?:read|write)_vm_(?:id_regs?|gic(?:_cpus|_fields)?)"
     r"|(?:read|store)_promise|find_filter_range)\b"
+    r"|kvm_arm_gic_\w+|kvm_arm_use_gic_fields"
     r"|kvm_arm_(?:gicv3_state|note_(?:stored_)?id_reg|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
     # include/trace/events, rust/helpers
     r"|kvm_arm64_(?:rust|abi_mismatch|[gs]et_fw_reg)"

@@ -152,8 +152,8 @@ def boots(configs: tuple[Config, ...], modes: tuple[str, ...], tests: tuple[str,
         if len(modes) == 1:
             return True
         # What VMs opt in to is served alike in all modes: rust adds something only where it runs
-        # without counting.
-        if test in OPT_IN_TESTS and abi == "rust" and config not in MAIN:
+        # without counting. The state of a host names its tests and modes.
+        if test in OPT_IN_TESTS and abi == "rust" and config not in MAIN and not config.only:
             return False
         return abi in ONLY_IN[test]
 

@@ -98,6 +98,11 @@ class Selection(unittest.TestCase):
     def test_a_run_of_everything_leaves_nothing_out(self) -> None:
         self.assertEqual(matrix.left_out(everything()), ())
 
+    def test_a_host_state_runs_what_it_names_in_its_modes(self) -> None:
+        found = {(boot.config.params, boot.abi): boot.tests for boot in everything()}
+        self.assertEqual(found["kvm-arm.compat=6.12", "rust"], ("compat_boot",))
+        self.assertEqual(found["kvm-arm.compat=6.1", "check"], ("compat_boot",))
+
     def test_a_selected_machine_comes_with_its_host_states(self) -> None:
         found = matrix.select("neoverse-n1", None, None, main=True)
         self.assertEqual({c.cpu for c in found}, {"neoverse-n1"})
@@ -144,10 +149,11 @@ class Brief(unittest.TestCase):
         there = {test for boot in self.brief() + self.brief(debug=True) for test in boot.tests}
         self.assertEqual(set(TEST_NAMES) - there, set())
 
-    def test_long_tests_run_only_on_the_main_machines(self) -> None:
+    def test_long_tests_run_only_on_the_main_machines_and_where_they_are_named(self) -> None:
         for test in matrix.LONG:
             ran = {boot.config for boot in self.brief() if test in boot.tests}
-            self.assertEqual(ran, set(MAIN), test)
+            named = {config for config in HOST_STATES if test in (config.only or ())}
+            self.assertEqual(ran, set(MAIN) | named, test)
 
     def test_main_machines_run_every_mode(self) -> None:
         for config in MAIN:

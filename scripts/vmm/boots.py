@@ -9,7 +9,7 @@ from driver.variables import GOOD
 from kernels.boot import Job
 from kernels.initramfs import Content
 from matrix.jobs import Failed
-from matrix.machines import OWN, Kernel
+from matrix.machines import LEVELS, OWN, Kernel
 from vm.matrix import Config
 
 HERE = Path(__file__).resolve().parent
@@ -20,8 +20,9 @@ SMALL = tuple(name for name in VMMS if name not in QEMUS)
 PROBE, DEBIAN = GUESTS = ("probe", "debian")
 # A machine with each interrupt controller
 MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
-# Without a choice
-KERNELS = ("6.1", "6.12", "6.18", "7.3", *OWN)
+# Without a choice; levels of the kernels among them
+STOCK = ("6.1", "6.12", "6.18", "7.3")
+KERNELS = (*STOCK, *OWN, *(name for name in LEVELS if Kernel(name, "").is_as in STOCK))
 # The kernel of the guest "debian"
 GUEST_KERNEL = "6.12"
 ABI = "/sys/kernel/debug/kvm/arm_abi/mode"
@@ -73,14 +74,15 @@ def vms(kernels: Iterable[Kernel], vmms: Iterable[str], guests: Iterable[str],
 
 
 def groups(kernels: Iterable[Kernel]) -> tuple[tuple[Kernel, ...], ...]:
-    """The kernels by their boots: the modes of this project's kernel share one."""
+    """The kernels by their boots: the modes of this project's kernel share one; its levels are
+    chosen when it boots."""
     kernels = tuple(kernels)
     own = tuple(kernel for kernel in kernels if kernel.name in OWN)
     return (*((kernel,) for kernel in kernels if kernel not in own), *((own,) if own else ()))
 
 
 def _own(group: tuple[Kernel, ...]) -> bool:
-    return group[0].name in OWN
+    return group[0].name in (*OWN, *LEVELS)
 
 
 def disk(own: bool, path: Path) -> tuple[tuple[str, ...], str]:
@@ -120,7 +122,8 @@ def job(group: tuple[Kernel, ...], config: Config, parts: Parts, script: list[st
     # While the initramfs is unpacked it is in memory, too, and the files may take half of the rest.
     size = sum(path.stat().st_size for path in (states or {}).values())
     return Job(image, config, parts.busybox, "\n".join([*begin, *script, "say end"]) + "\n", files,
-               (parts.vmms,), memory_mib=MEMORY_MIB + (3 * size >> 20), options=options)
+               (parts.vmms,), params=group[0].params if group[0].name in LEVELS else "",
+               memory_mib=MEMORY_MIB + (3 * size >> 20), options=options)
 
 
 def _mode(kernel: Kernel) -> list[str]:

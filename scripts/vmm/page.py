@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterable, Sequence
 
 from matrix.cells import alike
+from matrix.machines import AT
 from vmm.boots import QEMUS
 from vmm.cells import Cell
 from vmm.report import HOW, Machine, Results, refused
@@ -157,10 +158,14 @@ def _own(results: Results) -> list[str]:
     """Whether this project's kernel does what the newest stock kernel does."""
     stock = [name for name in results.kernels if name in results.packages]
     own = [name for name in results.kernels if name not in results.packages]
+    # At a level it is to be as the kernel of that name.
+    own = [name for name in own if not name.startswith(AT) or name.removeprefix(AT) in stock]
     if not stock or not own:
         return []
 
     def place(kernel: str) -> str:
+        if kernel.startswith(AT):
+            return kernel.removeprefix(AT)
         return stock[-1] if kernel in own else kernel
 
     def fate(cell: Cell) -> tuple[str, tuple[str, ...]]:
@@ -177,7 +182,7 @@ def _own(results: Results) -> list[str]:
     equal = sum(here == other for here, other in pairs)
     return [f"**This project's kernel**, {' and '.join(results.kernels[name] for name in own)}: "
             f"{equal} of {len(pairs)} moves from it, to it or between its modes end as those with "
-            f"{results.kernels[stock[-1]]} in its place."]
+            f"{results.kernels[stock[-1]]}, or the kernel of its level, in its place."]
 
 
 def _in_short(results: Results) -> list[str]:

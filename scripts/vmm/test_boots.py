@@ -62,6 +62,18 @@ class Jobs(Fixture):
         self.assertIn(">/dev/vport0p1\n", job.script)
         self.assertEqual(len(vms), 2)
 
+    def test_a_level_is_chosen_by_a_boot_of_its_own(self) -> None:
+        level = Kernel("at-6.12", self.file("Image"), "kvm-arm.compat=6.12")
+        self.assertEqual(boots.groups((*self.own, level)), ((level,), self.own))
+        job, vms = boots.save((level,), N1, self.parts, ("qemu-10",), ("probe",),
+                              self.place / "disk")
+        self.assertEqual((job.params, [vm.name for vm in vms]),
+                         ("kvm-arm.compat=6.12", ["at-6.12-qemu-10-probe"]))
+        self.assertIn(">/dev/vport0p1\n", job.script)
+        self.assertNotIn(boots.ABI, job.script)
+        self.assertIn("at-6.12", boots.KERNELS)
+        self.assertNotIn("at-6.16", boots.KERNELS)
+
     def test_a_kernel_that_is_not_there(self) -> None:
         gone = (Kernel("6.12", "the archive no longer has it"),)
         with self.assertRaisesRegex(Failed, "no longer"):

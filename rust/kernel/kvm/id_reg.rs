@@ -12,6 +12,7 @@ use crate::{
 
 use super::{
     abi::{
+        CompatLevel,
         FeatureField,
         Field,
         FwVm,
@@ -21,8 +22,10 @@ use super::{
         IdVisibility,
         RanOnce,
         SafeValue,
-        Sign, //
+        Sign,
+        SysReg, //
     },
+    compat::level_from,
     view::{
         calls,
         View, //
@@ -58,7 +61,7 @@ calls! {
 
 calls! {
     /// Returns 0, and warns, if the kernel does not know the register. Has no preconditions.
-    fn host_value(id: u32) -> u64 = read_sanitised_ftr_reg;
+    pub fn host_value(id: u32) -> u64 = read_sanitised_ftr_reg;
     /// Returns null or a static object. Has no preconditions.
     fn ftr_reg(id: u32) -> *mut bindings::arm64_ftr_reg = get_arm64_ftr_reg;
 }
@@ -94,12 +97,14 @@ impl IdRegState for SeenIdReg {
 
     #[inline]
     fn limit(&self) -> u64 {
-        self.0.limit
+        let (level, reg) = (self.level(), SysReg::from_encoding(self.0.id));
+        level.limit(reg, self.0.limit, || self.host())
     }
 
     #[inline]
     fn writable(&self) -> u64 {
-        self.0.writable
+        let (level, reg) = (self.level(), SysReg::from_encoding(self.0.id));
+        self.0.writable & level.mask(reg, self.0.writable)
     }
 
     #[inline]
@@ -119,6 +124,11 @@ impl IdRegState for SeenIdReg {
     #[inline]
     fn imp_ids_writable(&self) -> bool {
         self.0.imp_writable
+    }
+
+    #[inline]
+    fn level(&self) -> CompatLevel {
+        level_from(self.0.level)
     }
 
     #[inline]

@@ -16,6 +16,7 @@ use crate::{
 
 use super::{
     abi::{
+        CompatLevel,
         EnableCap,
         FwLocked,
         FwMasks,
@@ -24,6 +25,7 @@ use super::{
         OptInVm,
         OptIns, //
     },
+    compat,
     view::{
         calls,
         fields, //
@@ -53,6 +55,7 @@ static_assert!(OptIns::PSCI_FREEZE.bits() == bindings::KVM_ARM_MIGRATION_PSCI_FR
 static_assert!(OptIns::VM_CONFIG.bits() == bindings::KVM_ARM_MIGRATION_VM_CONFIG);
 static_assert!(OptIns::FILTER_LIST.bits() == bindings::KVM_ARM_MIGRATION_FILTER_LIST);
 static_assert!(OptIns::CANONICAL_PMR.bits() == bindings::KVM_ARM_MIGRATION_CANONICAL_PMR);
+static_assert!(OptIns::GIC_FIELDS.bits() == bindings::KVM_ARM_MIGRATION_GIC_FIELDS);
 
 static_assert!(is_flag(
     OptIns::FEATURE_LEVELS,
@@ -84,14 +87,20 @@ static_assert!(is_flag(
     OptIns::CANONICAL_PMR,
     bindings::KVM_ARCH_FLAG_CANONICAL_PMR
 ));
+static_assert!(is_flag(
+    OptIns::GIC_FIELDS,
+    bindings::KVM_ARCH_FLAG_GIC_FIELDS
+));
 
 calls! {
     /// Returns whether VMs can opt in. Has no preconditions.
     fn is_offered() -> bool = kvm_arm_opt_in_offered;
     /// Returns whether any VM may have opted in, by a static key. Has no preconditions.
     pub fn are_used() -> bool = kvm_arm_opt_in_used;
-    /// Enables the opt-in call sites. Waits for all CPUs.
-    fn use_opt_ins() = kvm_arm_use_opt_ins;
+    /// Returns whether VMs can have read-only fields of their own. Has no preconditions.
+    fn are_gic_fields_offered() -> bool = kvm_arm_gic_fields_offered;
+    /// Enables the call sites of opt-ins. Waits for all CPUs.
+    fn use_opt_ins(opt_ins: u32) = kvm_arm_use_opt_ins;
 }
 
 calls! {
@@ -130,10 +139,30 @@ pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
     }
 }
 
+/// Returns what VMs can opt in to.
+#[inline]
+fn offered() -> OptIns {
+    if !is_offered() {
+        OptIns::NONE
+    } else if are_gic_fields_offered() {
+        OptIns::ALL
+    } else {
+        OptIns::from_bits(!OptIns::GIC_FIELDS.bits())
+    }
+}
+
 /// Answers `KVM_CHECK_EXTENSION` for a VM, or for any VM.
 #[inline]
 pub fn check_extension(number: i64, vm: Option<&Vm>) -> u32 {
-    OptIns::check_extension(number, is_offered(), vm.map(Vm::opt_ins))
+    if number == i64::from(CompatLevel::CAP) {
+        return compat::check_extension(vm);
+    }
+    // No older kernel has anything to opt in to.
+    let offered = match compat::level_of_new_vms() {
+        CompatLevel::Native => offered(),
+        _ => OptIns::NONE,
+    };
+    OptIns::check_extension(number, offered, vm.map(Vm::opt_ins))
 }
 
 impl Vm {
@@ -142,6 +171,14 @@ impl Vm {
     pub fn opt_ins(&self) -> OptIns {
         // CAST: Drops no opt-in, because few flags follow the first one.
         OptIns::from_bits((self.flags() >> FIRST_FLAG) as u32)
+    }
+}
+
+impl Held<'_, VcpusLock> {
+    /// Returns whether no vCPU was created, or is being created.
+    #[inline]
+    pub(super) fn has_no_vcpu(&self) -> bool {
+        self.created_vcpus_field().load() == 0
     }
 }
 
@@ -163,8 +200,8 @@ impl OptInVm for Vm {
     type Vcpus<'a> = Guard<'a, VcpusLock>;
 
     #[inline]
-    fn is_offered(&self) -> bool {
-        is_offered()
+    fn offered(&self) -> OptIns {
+        offered()
     }
 
     #[inline]
@@ -173,8 +210,8 @@ impl OptInVm for Vm {
     }
 
     #[inline]
-    fn enable_call_sites(&self) -> InUse {
-        use_opt_ins();
+    fn enable_call_sites(&self, opt_ins: OptIns) -> InUse {
+        use_opt_ins(opt_ins.bits());
         // INVARIANT: The key is on now.
         InUse(())
     }
@@ -188,10 +225,10 @@ impl OptInVm for Vm {
 impl OptInLocked for Held<'_, VcpusLock> {
     type InUse = InUse;
 
-    /// Whether no vCPU was created, or is being created.
+    /// Whether no vCPU was created, or is being created. A VM with a level is as old as that.
     #[inline]
     fn is_new(&self) -> bool {
-        self.created_vcpus_field().load() == 0
+        self.has_no_vcpu() && self.level() == CompatLevel::Native
     }
 
     #[inline]

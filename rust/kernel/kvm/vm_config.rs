@@ -24,6 +24,8 @@ use super::{
         FeatureBitmap,
         FwLocked,
         FwVm,
+        GicCpus,
+        GicFields,
         HostWorkarounds,
         IdVisibility,
         OptIns,
@@ -69,6 +71,11 @@ calls! {
         fn read_gic(iidr: &mut u32, groups_writable: &mut bool) -> bool = kvm_arm_read_vm_gic;
         /// Needs a VM whose lock is held, as it is by the type invariant.
         fn write_gic(iidr: u32, groups_writable: bool) = kvm_arm_write_vm_gic;
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn read_gic_cpus(cpus: &mut bindings::kvm_arm_gic_cpus) -> bool =
+            kvm_arm_read_vm_gic_cpus;
+        /// Needs a VM whose lock is held, as it is by the type invariant.
+        fn write_gic_fields(fields: u32) = kvm_arm_write_vm_gic_fields;
     }
 }
 
@@ -107,6 +114,20 @@ impl<'a> LockedVm<'a> {
             config,
             _vcpus: vcpus,
             id_regs,
+        })
+    }
+}
+
+impl Held<'_, ConfigLock> {
+    /// Returns the CPU interfaces of the VM's GICv3, `None` if it has none.
+    #[inline]
+    fn gic_cpus(&self) -> Option<GicCpus> {
+        let mut raw = bindings::kvm_arm_gic_cpus::default();
+        self.read_gic_cpus(&mut raw).then(|| GicCpus {
+            fields: GicFields::of_ctlr(raw.fields.into()),
+            host: GicFields::of_ctlr(raw.host.into()),
+            has_aff3: raw.aff3,
+            vtr: raw.el2.then_some(raw.vtr),
         })
     }
 }
@@ -162,6 +183,8 @@ impl ConfigVm for LockedVm<'_> {
                 .then(|| Promises::read(&*self.config)),
             gic_iidr: has_gic.then_some(iidr),
             gic_groups_writable: groups_writable,
+            keeps_gic_fields: vm.opt_ins().contains(OptIns::GIC_FIELDS),
+            gic_cpus: self.config.gic_cpus(),
         }
     }
 
@@ -187,6 +210,10 @@ impl ConfigVm for LockedVm<'_> {
         if let Some(iidr) = config.gic_iidr {
             let groups_writable = config.gic_groups_writable;
             self.config.write_gic(iidr, groups_writable);
+        }
+        if let Some(cpus) = config.gic_cpus.filter(|_| config.keeps_gic_fields) {
+            // CAST: The fields are below bit 16.
+            self.config.write_gic_fields(cpus.fields.ctlr() as u32);
         }
     }
 }

@@ -49,6 +49,7 @@
 
 #[expect(clippy::as_conversions)]
 mod cast;
+mod compat;
 mod field;
 mod fw_reg;
 mod id_reg;
@@ -182,6 +183,23 @@ pub use opt_in::{
     VmReg, //
 };
 
+// A VM that behaves as under an older kernel.
+pub use compat::{
+    Clidr,
+    CompatEffect,
+    CompatFwVcpu,
+    CompatLevel,
+    CompatLocked,
+    CompatPlace,
+    CompatReg,
+    CompatRule,
+    CompatServed,
+    CompatVcpu,
+    CompatVm,
+    FieldLimit,
+    IdField, //
+};
+
 // The configuration of a VM as a whole.
 pub use vm_config::{
     BadConfigRequest,
@@ -197,6 +215,8 @@ pub use vm_config::{
     ConfigRequest,
     ConfigSlot,
     ConfigVm,
-    ConfigWorkspace, //
-    VmConfig,
+    ConfigWorkspace,
+    GicCpus,
+    GicFields,
+    VmConfig, //
 };

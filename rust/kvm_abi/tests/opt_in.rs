@@ -14,18 +14,22 @@ use kvm_abi::{
 };
 use proptest::prelude::*;
 
-/// All opt-ins, in the order of the bits.
-const OPT_INS: [OptIns; 9] = [
-    OptIns::FEATURE_LEVELS,
-    OptIns::GIC_MASKS,
-    OptIns::FW_MASKS,
-    OptIns::VM_REGS,
-    OptIns::REG_SCOPE,
-    OptIns::PSCI_FREEZE,
-    OptIns::VM_CONFIG,
-    OptIns::FILTER_LIST,
-    OptIns::CANONICAL_PMR,
+/// All opt-ins, with their bits.
+const OPT_INS: [(u32, OptIns); 10] = [
+    (0, OptIns::FEATURE_LEVELS),
+    (1, OptIns::GIC_MASKS),
+    (2, OptIns::FW_MASKS),
+    (3, OptIns::VM_REGS),
+    (4, OptIns::REG_SCOPE),
+    (5, OptIns::PSCI_FREEZE),
+    (6, OptIns::VM_CONFIG),
+    (7, OptIns::FILTER_LIST),
+    (8, OptIns::CANONICAL_PMR),
+    (9, OptIns::GIC_FIELDS),
 ];
+
+/// The bits of all opt-ins.
+const ALL: u32 = 0x3ff;
 
 /// `KVM_CAP_ARM_MIGRATION`.
 const NUMBER: u32 = 0x4152_4d10;
@@ -38,12 +42,23 @@ fn set(members: &[OptIns]) -> OptIns {
 fn members(set: OptIns) -> Vec<OptIns> {
     OPT_INS
         .into_iter()
+        .map(|(_, member)| member)
         .filter(|member| set.contains(*member))
         .collect()
 }
 
+/// Returns the bits of all sets.
+fn all_bits() -> impl Iterator<Item = u32> {
+    0..=ALL
+}
+
 fn all_sets() -> impl Iterator<Item = OptIns> {
-    (0..512).map(OptIns::from_bits)
+    all_bits().map(OptIns::from_bits)
+}
+
+/// Returns what can be asked for.
+fn all_wanted() -> impl Iterator<Item = u64> {
+    all_bits().map(u64::from)
 }
 
 fn request(cap: u32, wanted: u64) -> EnableCap {
@@ -63,16 +78,23 @@ fn expected(request: &EnableCap) -> Option<Vec<OptIns>> {
         args: [wanted, reserved @ ..],
         pad,
     } = *request;
-    if cap != NUMBER || flags != 0 || reserved != [0; 3] || pad != [0; 64] || wanted >= 512 {
+    let is_known = wanted & !u64::from(ALL) == 0;
+    if cap != NUMBER || flags != 0 || reserved != [0; 3] || pad != [0; 64] || !is_known {
         return None;
     }
-    let asked = |place: usize| wanted & 1 << place != 0;
-    // The place of the freezing version of PSCI, and of what it comes with.
-    let there = |place: usize| asked(place) || (place == 5 && (asked(3) || asked(6)));
+    let asked = |bit: u32| wanted & 1 << bit != 0;
+    // The configuration comes with what is written through it, and the freezing version of PSCI
+    // with what writes all of a VM.
+    let there = |bit| match bit {
+        5 => [5, 3, 6, 9].into_iter().any(asked),
+        6 => asked(6) || asked(9),
+        _ => asked(bit),
+    };
     Some(
-        (0..OPT_INS.len())
-            .filter(|place| there(*place))
-            .map(|place| OPT_INS[place])
+        OPT_INS
+            .into_iter()
+            .filter(|(bit, _)| there(*bit))
+            .map(|(_, member)| member)
             .collect(),
     )
 }
@@ -83,12 +105,12 @@ fn asks_for(request: &EnableCap) -> Option<Vec<OptIns>> {
 
 #[test]
 fn each_bit_is_one_opt_in() {
-    for (bit, member) in OPT_INS.into_iter().enumerate() {
+    for (bit, member) in OPT_INS {
         assert_eq!(member.bits(), 1 << bit, "{bit}");
         assert_eq!(members(member), [member]);
     }
-    assert_eq!(set(&OPT_INS), OptIns::ALL);
-    assert_eq!(OptIns::ALL.bits(), 511);
+    assert_eq!(set(&OPT_INS.map(|(_, member)| member)), OptIns::ALL);
+    assert_eq!(OptIns::ALL.bits(), ALL);
     assert_eq!(OptIns::NONE.bits(), 0);
     assert_eq!(OptIns::NONE, OptIns::default());
 }
@@ -97,7 +119,7 @@ fn each_bit_is_one_opt_in() {
 fn unknown_bits_are_dropped() {
     for bits in 0..0x1000 {
         let set = OptIns::from_bits(bits);
-        assert_eq!(set.bits(), bits % 512, "{bits:#x}");
+        assert_eq!(set.bits(), bits & ALL, "{bits:#x}");
         for high in [1 << 12, 1 << 31, 0xffff_f000] {
             assert_eq!(OptIns::from_bits(bits | high), set, "{bits:#x}");
         }
@@ -117,7 +139,7 @@ fn set_operations_match_their_members() {
             assert_eq!(b.contains(a), of_a.iter().all(has), "{a:?}, {b:?}");
             let both: Vec<_> = of_a.iter().copied().filter(has).collect();
             assert_eq!(members(a.intersection(b)), both, "{a:?}, {b:?}");
-            let mut either = OPT_INS.to_vec();
+            let mut either = members(OptIns::ALL);
             either.retain(|member| of_a.contains(member) || of_b.contains(member));
             assert_eq!(members(a.union(b)), either, "{a:?}, {b:?}");
         }
@@ -148,16 +170,18 @@ fn the_capability_has_the_number_of_the_header() {
 #[test]
 fn check_extension_of_kvm_is_what_vms_can_opt_in_to() {
     let number = NUMBER.into();
-    assert_eq!(OptIns::check_extension(number, true, None), 511);
-    assert_eq!(OptIns::check_extension(number, false, None), 0);
+    for offered in all_sets() {
+        let found = OptIns::check_extension(number, offered, None);
+        assert_eq!(found, offered.bits());
+    }
 }
 
 #[test]
 fn check_extension_of_a_vm_is_what_it_has_opted_in_to() {
     for there in all_sets() {
-        for offered in [false, true] {
+        for offered in [OptIns::NONE, OptIns::ALL] {
             let found = OptIns::check_extension(NUMBER.into(), offered, Some(there));
-            assert_eq!(found, there.bits() % 512, "{there:?}");
+            assert_eq!(found, there.bits(), "{there:?}");
         }
     }
 }
@@ -175,14 +199,15 @@ fn check_extension_knows_one_number() {
         .chain(flipped)
     {
         for vm in [None, Some(OptIns::ALL)] {
-            assert_eq!(OptIns::check_extension(other, true, vm), 0, "{other:#x}");
+            let found = OptIns::check_extension(other, OptIns::ALL, vm);
+            assert_eq!(found, 0, "{other:#x}");
         }
     }
 }
 
 #[test]
 fn request_asks_for_a_set() {
-    for wanted in 0..512 {
+    for wanted in all_wanted() {
         let request = request(NUMBER, wanted);
         assert!(asks_for(&request).is_some(), "{wanted:#x}");
         assert_eq!(asks_for(&request), expected(&request), "{wanted:#x}");
@@ -198,10 +223,17 @@ fn what_writes_all_of_a_vm_comes_with_a_version_of_psci_that_freezes() {
 }
 
 #[test]
+fn read_only_fields_come_with_the_configuration() {
+    let fields = request(NUMBER, 0x200).opt_ins().unwrap();
+    assert_eq!(fields.bits(), 0x200 | 0x40 | 0x20);
+}
+
+#[test]
 fn what_does_not_exist_cannot_be_asked_for() {
-    let single = (9..64).map(|bit| 1 << bit);
-    let with_known = (9..64).flat_map(|bit| (0..512).map(move |known| known | 1 << bit));
-    for wanted in (512..0x1000)
+    let unknown = || (0..64).filter(|bit| 1 << bit & u64::from(ALL) == 0);
+    let single = unknown().map(|bit| 1u64 << bit);
+    let with_known = unknown().flat_map(|bit| all_wanted().map(move |known| known | 1 << bit));
+    for wanted in (0x400..0x1000)
         .chain(single)
         .chain(with_known)
         .chain([u64::MAX])
@@ -213,16 +245,16 @@ fn what_does_not_exist_cannot_be_asked_for() {
 
 #[test]
 fn what_is_read_back_can_be_asked_for() {
-    for wanted in 0..512 {
+    for wanted in all_wanted() {
         let opt_ins = request(NUMBER, wanted).opt_ins().unwrap();
-        let read = OptIns::check_extension(NUMBER.into(), true, Some(opt_ins));
+        let read = OptIns::check_extension(NUMBER.into(), OptIns::ALL, Some(opt_ins));
         assert_eq!(request(NUMBER, read.into()).opt_ins(), Ok(opt_ins));
     }
 }
 
 #[test]
 fn there_are_no_flags() {
-    for wanted in 0..512 {
+    for wanted in all_wanted() {
         for bit in 0..32 {
             let flags = 1 << bit;
             let good = request(NUMBER, wanted);
@@ -234,7 +266,7 @@ fn there_are_no_flags() {
 
 #[test]
 fn every_bit_of_the_other_arguments_is_zero() {
-    for wanted in 0..512 {
+    for wanted in all_wanted() {
         let good = request(NUMBER, wanted);
         for arg in 1..4 {
             for bit in 0..64 {
@@ -288,7 +320,7 @@ proptest! {
     fn any_request_is_as_in_the_model(
         cap in prop_oneof![4 => Just(NUMBER), 1 => any::<u32>()],
         flags in prop_oneof![4 => Just(0), 1 => any::<u32>()],
-        wanted in prop_oneof![4 => 0..512u64, 1 => any::<u64>()],
+        wanted in prop_oneof![4 => 0..0x800u64, 1 => any::<u64>()],
         args in prop_oneof![4 => Just([0; 3]), 1 => any::<[u64; 3]>()],
         pad in prop_oneof![
             4 => Just([0; 64]),

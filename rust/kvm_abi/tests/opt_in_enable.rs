@@ -25,7 +25,7 @@ use kvm_abi::{
 enum Step {
     LockVcpus,
     Look,
-    EnableCallSites,
+    EnableCallSites(OptIns),
     OptIn(OptIns),
     Unlock,
 }
@@ -40,7 +40,7 @@ use Step::{
 
 /// A VM that notes the steps.
 struct Vm {
-    offered: bool,
+    offered: OptIns,
     opt_ins: OptIns,
     /// How many looks find a new VM.
     new_for: Cell<usize>,
@@ -52,7 +52,7 @@ struct Locked<'a>(&'a Vm);
 struct InUse;
 
 impl Vm {
-    fn new(offered: bool, new_for: usize) -> Self {
+    fn new(offered: OptIns, new_for: usize) -> Self {
         Self {
             offered,
             opt_ins: OptIns::NONE,
@@ -84,7 +84,7 @@ impl OptInVm for Vm {
     type InUse = InUse;
     type Vcpus<'a> = Locked<'a>;
 
-    fn is_offered(&self) -> bool {
+    fn offered(&self) -> OptIns {
         self.offered
     }
 
@@ -92,8 +92,8 @@ impl OptInVm for Vm {
         self.opt_ins
     }
 
-    fn enable_call_sites(&self) -> InUse {
-        self.note(EnableCallSites);
+    fn enable_call_sites(&self, opt_ins: OptIns) -> InUse {
+        self.note(EnableCallSites(opt_ins));
         InUse
     }
 
@@ -133,7 +133,7 @@ fn steps(new_for: usize, opt_ins: OptIns) -> Vec<Step> {
         LockVcpus,
         Look,
         Unlock,
-        EnableCallSites,
+        EnableCallSites(opt_ins),
         LockVcpus,
         Look,
         OptIn(opt_ins),
@@ -156,7 +156,7 @@ fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
         (1, Err(Reject::InvalidValue)),
         (2, Ok(())),
     ] {
-        let vm = Vm::new(true, new_for);
+        let vm = Vm::new(OptIns::ALL, new_for);
         assert_eq!(cap(OptIns::GIC_MASKS).enable(&vm), expected);
         assert_eq!(vm.steps.into_inner(), steps(new_for, OptIns::GIC_MASKS));
     }
@@ -164,12 +164,13 @@ fn a_capability_is_enabled_under_the_lock_of_the_vcpus() {
 
 #[test]
 fn each_request_opts_in_to_what_it_asks_for() {
-    for bits in 1..256 {
+    for bits in (1..0x400).filter(|bits| bits & !OptIns::ALL.bits() == 0) {
         let request = cap(OptIns::from_bits(bits));
-        let vm = Vm::new(true, 2);
+        let vm = Vm::new(OptIns::ALL, 2);
         assert_eq!(request.enable(&vm), Ok(()));
         let wanted = request.opt_ins().unwrap();
-        assert!(vm.steps.into_inner().contains(&OptIn(wanted)));
+        let steps = vm.steps.into_inner();
+        assert!(steps.contains(&OptIn(wanted)) && steps.contains(&EnableCallSites(wanted)));
     }
 }
 
@@ -180,7 +181,7 @@ fn what_a_vm_has_is_not_enabled_again() {
         for (new_for, expected) in [(0, Err(Reject::InvalidValue)), (1, Ok(()))] {
             let vm = Vm {
                 opt_ins: has,
-                ..Vm::new(true, new_for)
+                ..Vm::new(OptIns::ALL, new_for)
             };
             assert_eq!(cap(wanted).enable(&vm), expected);
             assert_eq!(vm.steps.into_inner(), [LockVcpus, Look, Unlock]);
@@ -193,7 +194,7 @@ fn what_a_vm_has_in_part_is_enabled() {
     let wanted = OptIns::REG_SCOPE.union(OptIns::GIC_MASKS);
     let vm = Vm {
         opt_ins: OptIns::REG_SCOPE,
-        ..Vm::new(true, 2)
+        ..Vm::new(OptIns::ALL, 2)
     };
     assert_eq!(cap(wanted).enable(&vm), Ok(()));
     assert_eq!(vm.steps.into_inner(), steps(2, wanted));
@@ -201,16 +202,30 @@ fn what_a_vm_has_in_part_is_enabled() {
 
 #[test]
 fn what_is_not_offered_is_refused_without_a_look_at_the_vm() {
-    let vm = Vm::new(false, 2);
-    for opt_ins in [OptIns::NONE, OptIns::REG_SCOPE] {
-        assert_eq!(cap(opt_ins).enable(&vm), Err(Reject::InvalidValue));
+    let both = OptIns::REG_SCOPE.union(OptIns::GIC_FIELDS);
+    for (offered, refused) in [
+        (OptIns::NONE, vec![OptIns::NONE, OptIns::REG_SCOPE, both]),
+        (OptIns::REG_SCOPE, vec![OptIns::GIC_FIELDS, both]),
+    ] {
+        let vm = Vm::new(offered, 2);
+        for opt_ins in refused {
+            assert_eq!(cap(opt_ins).enable(&vm), Err(Reject::InvalidValue));
+        }
+        assert_eq!(vm.steps.into_inner(), []);
     }
+}
+
+#[test]
+fn what_comes_with_a_request_is_offered_too() {
+    let vm = Vm::new(OptIns::GIC_FIELDS, 2);
+    let alone = cap(OptIns::GIC_FIELDS).enable(&vm);
+    assert_eq!(alone, Err(Reject::InvalidValue));
     assert_eq!(vm.steps.into_inner(), []);
 }
 
 #[test]
 fn a_request_that_is_not_valid_is_refused_without_a_look_at_the_vm() {
-    let vm = Vm::new(true, 2);
+    let vm = Vm::new(OptIns::ALL, 2);
     let flagged = EnableCap {
         flags: 1,
         ..cap(OptIns::REG_SCOPE)

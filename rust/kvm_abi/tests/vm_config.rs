@@ -125,7 +125,7 @@ fn reasons_have_the_numbers_of_the_header() {
 fn each_register_has_one_id() {
     let registers: Vec<_> = ConfigReg::all().collect();
     assert_eq!(registers.len(), ConfigReg::COUNT);
-    assert_eq!(ConfigReg::COUNT, 60 + 8 + 8 + 1);
+    assert_eq!(ConfigReg::COUNT, 60 + 8 + 8 + 3);
     let ids: HashSet<_> = registers.iter().map(|reg| reg.id()).collect();
     assert_eq!(ids.len(), registers.len());
     for reg in registers {
@@ -137,6 +137,8 @@ fn each_register_has_one_id() {
         }
     }
     assert_eq!(ConfigReg::GicIidr.id(), 0x6030_0000_0018_0008);
+    assert_eq!(ConfigReg::IccCtlr.id(), 0x6030_0000_0018_c664);
+    assert_eq!(ConfigReg::IchVtr.id(), 0x6030_0000_0018_e659);
 }
 
 #[test]

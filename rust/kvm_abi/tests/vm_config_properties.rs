@@ -17,6 +17,7 @@ use kvm_abi::{
     FeatureLevelReg,
     FeatureLevels,
     FwReg,
+    GicCpus,
     HostWorkarounds,
     IdReg,
     Mitigation,
@@ -38,13 +39,16 @@ use vm_configs::{
     with_permission_indirection,
     Entry,
     Vm,
+    CTLR,
     FEATURES,
+    GIC,
     ISAR2,
     MMFR1,
     MMFR3,
     PFR1,
     STRICT,
-    TOLERANT, //
+    TOLERANT,
+    VTR, //
 };
 
 use ConfigDone::{Accepted, Refused};
@@ -66,6 +70,8 @@ struct Drawn {
     features: VcpuFeatures,
     has_levels: bool,
     has_gic: bool,
+    /// Whether it is a GICv3, with read-only fields of its own, and with an affinity at level 3.
+    gic_v3: [bool; 3],
     /// What was set before, register by register; what is refused is left out.
     before: Set,
     ran: RanOnce,
@@ -94,6 +100,13 @@ impl Drawn {
             if !self.has_gic {
                 config.gic_iidr = None;
             }
+            let [is_v3, keeps_fields, has_aff3] = self.gic_v3;
+            config.keeps_gic_fields = keeps_fields;
+            config.gic_cpus = (self.has_gic && is_v3).then_some(GicCpus {
+                has_aff3,
+                vtr: self.has_el2.then_some(VTR),
+                ..GIC
+            });
         }
         for write in &self.before {
             vm.set(&[*write]);
@@ -102,6 +115,20 @@ impl Drawn {
             vm.run();
         }
         vm
+    }
+}
+
+/// The errno for an `ICC_CTLR_EL1` with these fields.
+fn kept_field(value: u64, gic: GicCpus, ran: RanOnce) -> Option<i32> {
+    let now = gic.fields.ctlr();
+    let (pri_bits, id_bits) = (value >> 8 & 7, value >> 11 & 7);
+    let loses_aff3 = gic.has_aff3 && now >> 15 == 1 && value >> 15 == 0;
+    if value == now {
+        None
+    } else if value & !0xff00 != 0 || !(4..=6).contains(&pri_bits) || id_bits > 1 || loses_aff3 {
+        Some(22)
+    } else {
+        (ran == RanOnce::Yes).then_some(16)
     }
 }
 
@@ -118,6 +145,7 @@ fn any_id() -> impl Strategy<Value = u64> {
         .chain([PFR1, MMFR3, ISAR2, MMFR1].map(|reg| reg.id()))
         .chain(FwReg::ALL.into_iter().map(FwReg::id))
         .chain([FeatureLevelReg::WORKAROUNDS.id(), ConfigReg::GicIidr.id()])
+        .chain([ConfigReg::IccCtlr.id(), ConfigReg::IchVtr.id()])
         .collect();
     prop_oneof![
         8 => prop::sample::select(special),
@@ -143,6 +171,11 @@ fn any_value() -> impl Strategy<Value = u64> {
         0x1101_0000_2111_1112,
         0x411f_d401,
         0xb444_c004,
+        CTLR,
+        CTLR | 0x4000,
+        0x0400,
+        VTR,
+        0x9450_000f,
     ];
     let changes = prop::collection::vec((0..16u32, 0..16u64), 0..3);
     let near = (prop::sample::select(known), changes).prop_map(|(base, changes)| {
@@ -177,18 +210,20 @@ fn any_vm() -> impl Strategy<Value = Drawn> {
         any::<[bool; 2]>(),
         features,
         (most_have(), most_have()),
+        (most_have(), most_have(), any::<bool>()),
         any_set(12),
         ran,
     )
         .prop_map(
-            |(mitigations, registers, bools, features, (has_levels, has_gic), before, ran)| Drawn {
+            |(mitigations, registers, bools, features, has, gic_v3, before, ran)| Drawn {
                 mitigations,
                 registers,
                 has_el2: bools[0],
                 imp_ids_writable: bools[1],
                 features,
-                has_levels,
-                has_gic,
+                has_levels: has.0,
+                has_gic: has.1,
+                gic_v3: gic_v3.into(),
                 before,
                 ran,
             },
@@ -470,6 +505,23 @@ proptest! {
                         _ => Some(22),
                     }
                 }
+            },
+            Ok(ConfigReg::IccCtlr) => match config.gic_cpus {
+                Some(gic) if config.keeps_gic_fields => kept_field(value, gic, config.fw.ran),
+                _ => Some(2),
+            },
+            Ok(ConfigReg::IchVtr) => match config.gic_cpus {
+                _ if !config.keeps_gic_fields => Some(2),
+                _ if config.fw.features == VcpuFeatures::Unknown => Some(8),
+                Some(gic) if gic.vtr.is_some() => {
+                    // All but PRIbits and SEIS is the host's.
+                    let is_fixed = value & !0xe040_0000 == VTR & !0xe040_0000;
+                    let ctlr = gic.fields.ctlr() & !0x4700
+                        | (value >> 29 & 7) << 8
+                        | (value >> 22 & 1) << 14;
+                    if is_fixed { kept_field(ctlr, gic, config.fw.ran) } else { Some(22) }
+                }
+                _ => Some(2),
             },
             Err(_) => Some(2),
         };

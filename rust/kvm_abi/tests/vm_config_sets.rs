@@ -25,6 +25,8 @@ use kvm_abi::{
 };
 use vm_configs::{
     bmap,
+    icc_ctlr,
+    ich_vtr,
     iidr,
     levels,
     psci,
@@ -192,9 +194,12 @@ fn unknown_registers_are_tolerated_only_with_the_flag_and_zero() {
     // Those that need more than the VM has are unknown to it.
     vm.config.borrow_mut().levels = None;
     vm.config.borrow_mut().gic_iidr = None;
+    vm.config.borrow_mut().gic_cpus = None;
     for (id, reason) in [
         (levels(), ConfigReason::NeedsCapability),
         (iidr(), ConfigReason::NeedsFeature),
+        (icc_ctlr(), ConfigReason::NeedsFeature),
+        (ich_vtr(), ConfigReason::NeedsFeature),
     ] {
         let answer = vm.refused(id, 0);
         let expected = refusal(reason, Reject::UnknownRegister, 0, 0);
@@ -220,7 +225,7 @@ fn what_depends_on_the_vcpus_waits_for_their_features() {
     ];
     assert_eq!(vm.set(&ready).0, Accepted);
     let not_ready = refusal(ConfigReason::NotReady, Reject::NotReady, 0, 0);
-    for id in [PFR1.id(), MIDR.id(), wa2(), levels()] {
+    for id in [PFR1.id(), MIDR.id(), wa2(), levels(), ich_vtr()] {
         assert_eq!(vm.refused(id, 0), not_ready, "{id:#x}");
         assert_eq!(vm.read(id), None);
     }
@@ -228,8 +233,8 @@ fn what_depends_on_the_vcpus_waits_for_their_features() {
     for reg in others {
         assert_eq!(vm.value(reg.id()), 0);
     }
-    // 60 ID registers, WORKAROUND_2 and the first register of levels.
-    assert_eq!(vm.values().len(), ConfigReg::COUNT - 62);
+    // 60 ID registers, WORKAROUND_2, the first register of levels and ICH_VTR_EL2.
+    assert_eq!(vm.values().len(), ConfigReg::COUNT - 63);
 }
 
 #[test]

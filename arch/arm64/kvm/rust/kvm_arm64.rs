@@ -10,6 +10,7 @@
 //! Reference: `Documentation/virt/kvm/arm/rust.rst`.
 
 pub mod check;
+pub mod compat;
 mod errno;
 pub mod fw_reg;
 pub mod id_reg;

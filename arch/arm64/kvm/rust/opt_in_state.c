@@ -52,13 +52,16 @@ bool kvm_arm_opt_in_offered(void)
 
 /**
  * kvm_arm_use_opt_ins - Enable the opt-in call sites
+ * @opt_ins: What a VM opts in to, bits of KVM_ARM_MIGRATION_*
  *
  * Call this before a VM opts in. The key stays enabled: counting VMs, to save
  * later ones a load and a test, is not worth it.
  */
-void kvm_arm_use_opt_ins(void)
+void kvm_arm_use_opt_ins(u32 opt_ins)
 {
 	static_branch_enable(&kvm_arm_opt_in_key);
+	if (opt_ins & KVM_ARM_MIGRATION_GIC_FIELDS)
+		kvm_arm_use_gic_fields();
 }
 
 static bool is_arm64_reg(u64 id)

@@ -608,6 +608,7 @@ static int __init kvm_arm_abi_debugfs_init(void)
 	debugfs_create_file_unsafe("count", 0600, dir, NULL, &count_fops);
 	debugfs_create_file_unsafe("fast", 0600, dir, NULL, &fast_fops);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
+	kvm_arm_compat_debugfs(dir);
 	kvm_arm_abi_debugfs_plant(dir);
 	dput(kvm);
 

@@ -15,8 +15,10 @@ use crate::Input;
 /// The number of the capability.
 const NUMBER: u64 = 0x4152_4d10;
 
-/// How many opt-ins belong to the capability.
-const PLACES: u32 = 9;
+/// The bits of the capability's opt-ins.
+const ALL: u32 = 0x3ff;
+/// The first bit above all of them.
+const PLACES: u32 = 10;
 
 fn members(set: OptIns) -> Vec<u32> {
     (0..32).filter(|bit| set.bits() >> bit & 1 == 1).collect()
@@ -25,13 +27,17 @@ fn members(set: OptIns) -> Vec<u32> {
 fn expected(request: &EnableCap) -> Result<Vec<u32>, Reject> {
     let [wanted, reserved @ ..] = request.args;
     let zeros = request.flags == 0 && reserved == [0; 3] && request.pad == [0; 64];
-    if u64::from(request.cap) != NUMBER || !zeros || wanted >> PLACES != 0 {
+    if u64::from(request.cap) != NUMBER || !zeros || wanted & !u64::from(ALL) != 0 {
         return Err(Reject::InvalidValue);
     }
     let asked = |place: u32| wanted >> place & 1 == 1;
-    // Registers of the VM, 3, and its configuration, 6, come with a version of PSCI that freezes,
-    // 5.
-    let there = |place: &u32| asked(*place) || (*place == 5 && (asked(3) || asked(6)));
+    // Read-only fields, 9, come with the configuration of the VM, 6. That, like registers of the
+    // VM, 3, comes with a version of PSCI that freezes, 5.
+    let there = |place: &u32| match *place {
+        5 => [5, 3, 6, 9].into_iter().any(asked),
+        6 => asked(6) || asked(9),
+        place => asked(place),
+    };
     Ok((0..PLACES).filter(there).collect())
 }
 
@@ -58,24 +64,23 @@ fn request(input: &mut Input<'_>) {
 
 fn extension(input: &mut Input<'_>) {
     let number = input.near(&[NUMBER, NUMBER << 32, 0]) as i64;
-    let offered = input.u8() & 1 != 0;
+    let offered = OptIns::from_bits(input.u32());
     let vm = OptIns::from_bits(input.u32());
     let known = u32::from(number == NUMBER as i64);
-    let all = (1 << PLACES) - 1;
     assert_eq!(
         OptIns::check_extension(number, offered, Some(vm)),
-        known * (vm.bits() & all)
+        known * (vm.bits() & ALL)
     );
     assert_eq!(
         OptIns::check_extension(number, offered, None),
-        known * u32::from(offered) * all
+        known * (offered.bits() & ALL)
     );
 }
 
 fn sets(input: &mut Input<'_>) {
     let bits = [input.u32(), input.u32()];
     let [a, b] = bits.map(OptIns::from_bits);
-    let [in_a, in_b] = bits.map(|bits| move |place: u32| place < PLACES && bits >> place & 1 == 1);
+    let [in_a, in_b] = bits.map(|bits| move |place: u32| bits & ALL & 1 << place != 0);
     let all = |is_in: &dyn Fn(u32) -> bool| (0..32).filter(|bit| is_in(*bit)).collect::<Vec<_>>();
     assert_eq!(members(a), all(&in_a));
     assert_eq!(

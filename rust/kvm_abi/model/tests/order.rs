@@ -90,7 +90,7 @@ const ORDERS: &[Order] = &[
         file: "rust/kvm_abi/src/opt_in/enable.rs",
         function: "pub fn enable(",
         steps: &[
-            "vm.enable_call_sites()",
+            "vm.enable_call_sites(wanted)",
             "let locked = vm.lock_vcpus();",
             "locked.is_new()",
             "locked.opt_in(",

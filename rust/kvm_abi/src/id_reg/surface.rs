@@ -16,6 +16,7 @@ use super::{
     SysReg, //
 };
 use crate::{
+    CompatLevel,
     Field,
     RanOnce,
     Reject,
@@ -80,6 +81,11 @@ pub trait IdRegState {
 
     /// Whether the VM has `KVM_CAP_ARM_WRITABLE_IMP_ID_REGS`.
     fn imp_ids_writable(&self) -> bool;
+
+    /// The level of the VM, which the limit and the bits that userspace may change follow.
+    fn level(&self) -> CompatLevel {
+        CompatLevel::Native
+    }
 
     /// The fields of the register, with KVM's rules; `None` if the kernel does not know it.
     fn fields(&self) -> Option<Self::Fields>;
@@ -195,8 +201,9 @@ mod aa64mmfr0 {
 
 /// Fields of `ID_AA64MMFR2_EL1`.
 mod aa64mmfr2 {
-    use super::{Field, UNSIGNED};
+    use super::{Field, SysReg, UNSIGNED};
 
+    pub(super) const REG: SysReg = SysReg::new(3, 0, 0, 7, 2);
     pub(super) const NV: Field = Field::nibble(6, UNSIGNED);
 }
 
@@ -367,7 +374,7 @@ impl IdReg {
             Self::Aa64Dfr0 => amend_aa64dfr0(value, state),
             Self::Dfr0 => amend_dfr0(value),
             Self::Aa64Mmfr0 => (value, check_aa64mmfr0(value, state)),
-            Self::Aa64Mmfr2 => (forgive_host(aa64mmfr2::NV, value, state.host()), 0),
+            Self::Aa64Mmfr2 => (amend_aa64mmfr2(value, state), 0),
             Self::Ctr => (value, check_ctr(value)),
             Self::Implementation | Self::Plain => (value, 0),
         }
@@ -436,6 +443,17 @@ fn amend_aa64pfr0(value: u64, state: &impl IdRegState) -> (u64, u64) {
         | bits_if(missing(aa64pfr0::EL1), aa64pfr0::EL1)
         | bits_if(missing(aa64pfr0::EL2) && state.has_el2(), aa64pfr0::EL2);
     (value, broken)
+}
+
+/// Forgives `NV`, unless the VM's level shows it.
+///
+/// C: `set_id_aa64mmfr2_el1()`.
+#[inline]
+fn amend_aa64mmfr2(value: u64, state: &impl IdRegState) -> u64 {
+    if state.level().shows(aa64mmfr2::REG, aa64mmfr2::NV.mask()) {
+        return value;
+    }
+    forgive_host(aa64mmfr2::NV, value, state.host())
 }
 
 /// Forgives `MPAM_frac`, and an `MTE_frac` that promised asynchronous faults of MTE2.

@@ -161,13 +161,33 @@ impl SysReg {
 pub struct FeatureIdIndex(u8);
 
 impl FeatureIdIndex {
+    const NR: u8 = 3 * 8 * 8;
+
     /// The number of places, `KVM_ARM_FEATURE_ID_RANGE_SIZE`.
-    pub const COUNT: usize = 3 * 8 * 8;
+    pub const COUNT: usize = cast::index(Self::NR);
+
+    /// Returns all places.
+    #[inline]
+    pub fn all() -> impl Iterator<Item = Self> {
+        // INVARIANT: The range ends before the number of places.
+        (0..Self::NR).map(Self)
+    }
 
     /// Returns the index: op1 (0, 1 or 2 for 3) in bits 7:6, CRm in 5:3 and op2 in 2:0.
     #[inline]
     pub const fn get(self) -> usize {
         cast::index(self.0)
+    }
+
+    /// Returns the register.
+    #[inline]
+    pub const fn reg(self) -> SysReg {
+        let index = cast::widen(self.0);
+        let op1 = match index >> 6 {
+            2 => 3,
+            block => block,
+        };
+        SysReg::new(3, op1, 0, (index >> 3) & 7, index)
     }
 }
 

@@ -22,14 +22,14 @@ pub trait OptInVm {
     where
         Self: 'a;
 
-    /// Whether VMs can opt in; the same until the host reboots.
-    fn is_offered(&self) -> bool;
+    /// What VMs can opt in to, nothing if they cannot at all; the same until the host reboots.
+    fn offered(&self) -> OptIns;
 
     /// What the VM has opted in to; it cannot take that back.
     fn opt_ins(&self) -> OptIns;
 
-    /// Enables the call sites, for all VMs. The caller holds no lock of a VM.
-    fn enable_call_sites(&self) -> Self::InUse;
+    /// Enables the call sites of these features, for all VMs. The caller holds no lock of a VM.
+    fn enable_call_sites(&self, opt_ins: OptIns) -> Self::InUse;
 
     /// Keeps vCPUs from being created until the result is dropped.
     fn lock_vcpus(&self) -> Self::Vcpus<'_>;
@@ -53,12 +53,13 @@ impl EnableCap {
     ///
     /// # Errors
     ///
-    /// Those of [`EnableCap::opt_ins`]; [`Reject::InvalidValue`] if opt-ins are not offered, or if
-    /// the VM has a vCPU.
+    /// Those of [`EnableCap::opt_ins`]; [`Reject::InvalidValue`] if opt-ins are not offered, or not
+    /// what it asks for, or if the VM has a vCPU.
     #[inline]
     pub fn enable(&self, vm: &impl OptInVm) -> Result<(), Reject> {
         let wanted = self.opt_ins()?;
-        if !vm.is_offered() {
+        let offered = vm.offered();
+        if offered.is_empty() || !offered.contains(wanted) {
             return Err(Reject::InvalidValue);
         }
         // Checked before the call sites are enabled, and under the lock, because a vCPU counts
@@ -71,7 +72,7 @@ impl EnableCap {
         if vm.opt_ins().contains(wanted) {
             return Ok(());
         }
-        let in_use = vm.enable_call_sites();
+        let in_use = vm.enable_call_sites(wanted);
         let locked = vm.lock_vcpus();
         if !locked.is_new() {
             return Err(Reject::InvalidValue);

@@ -66,8 +66,10 @@ impl OptIns {
     pub const FILTER_LIST: Self = Self(1 << 7);
     /// `GICC_PMR` in the form of the architecture, [`crate::CanonicalAttr`].
     pub const CANONICAL_PMR: Self = Self(1 << 8);
+    /// The read-only fields of a GICv3's CPU interface, [`crate::GicFields`].
+    pub const GIC_FIELDS: Self = Self(1 << 9);
     /// All features.
-    pub const ALL: Self = Self(0x1ff);
+    pub const ALL: Self = Self(0x3ff);
 
     /// Returns the set whose bits are those of the constants above; other bits are ignored.
     #[inline]
@@ -90,12 +92,11 @@ impl OptIns {
     /// Answers `KVM_CHECK_EXTENSION` for the capability that has this number: the bits of what the
     /// VM has opted in to; without a VM, of what VMs can opt in to. 0 for any other number.
     #[inline]
-    pub const fn check_extension(number: i64, offered: bool, vm: Option<Self>) -> u32 {
+    pub const fn check_extension(number: i64, offered: Self, vm: Option<Self>) -> u32 {
         let there = match vm {
             _ if number != cast::signed(cast::wide(EnableCap::MIGRATION)) => Self::NONE,
             Some(vm) => vm,
-            None if offered => Self::ALL,
-            None => Self::NONE,
+            None => offered,
         };
         there.bits()
     }
@@ -153,7 +154,8 @@ impl EnableCap {
     pub const MIGRATION: u32 = 0x4152_4d10;
 
     /// Returns the features that the VM asks for. Registers of the VM, and its configuration as a
-    /// whole, come with a version of PSCI that freezes, so that the version has one rule.
+    /// whole, come with a version of PSCI that freezes, so that the version has one rule. Read-only
+    /// fields come with the configuration, through which alone they are written.
     ///
     /// # Errors
     ///
@@ -176,6 +178,11 @@ impl EnableCap {
         if !OptIns::ALL.contains(opt_ins) {
             return None;
         }
+        let opt_ins = if opt_ins.contains(OptIns::GIC_FIELDS) {
+            opt_ins.union(OptIns::VM_CONFIG)
+        } else {
+            opt_ins
+        };
         let freezes = OptIns::VM_REGS.union(OptIns::VM_CONFIG);
         Some(if opt_ins.intersection(freezes).is_empty() {
             opt_ins

@@ -5,6 +5,7 @@
 //! Reference: `kvm_vm_ioctl_get_reg_writable_masks()`.
 
 use crate::{
+    CompatLevel,
     FeatureIdIndex,
     SysReg, //
 };
@@ -56,6 +57,18 @@ impl FeatureIdMasks {
     #[inline]
     pub const fn as_array(&self) -> &[u64; FeatureIdIndex::COUNT] {
         &self.0
+    }
+
+    /// Returns the masks by index of a VM with a level. A register that this host does not have, or
+    /// that is read-only here, has none.
+    #[inline]
+    pub fn at_level(&self, level: CompatLevel) -> impl Iterator<Item = u64> + '_ {
+        // Counted beside the array: an index into it would have to be clamped.
+        let mut places = FeatureIdIndex::all();
+        self.0.iter().map(move |native| match places.next() {
+            Some(place) if *native != 0 => level.mask(place.reg(), *native),
+            _ => 0,
+        })
     }
 
     /// Returns the mask of a register, `None` if it is no feature ID register.

@@ -5,6 +5,7 @@
 //! Reference: `kvm_vm_ioctl_get_reg_writable_masks()`.
 
 use crate::{
+    CompatLevel,
     OptIns,
     Reject, //
 };
@@ -80,6 +81,19 @@ impl MaskRequest {
             return Err(Reject::InvalidValue);
         }
         Ok(range)
+    }
+
+    /// Checks a request of a VM with a level, which has the range of all VMs or none.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] also if the level has no masks.
+    #[inline]
+    pub fn level_range(&self, level: CompatLevel) -> Result<(), Reject> {
+        if !level.has_masks() {
+            return Err(Reject::InvalidValue);
+        }
+        self.range(OptIns::NONE).map(|_| ())
     }
 
     /// As [`MaskRequest::range`], for those who serve only the ranges that depend on the VM.

@@ -4,7 +4,8 @@
 
 use super::{
     has_run,
-    ConfigReg, //
+    ConfigReg,
+    GicCpus, //
 };
 use crate::{
     id_reg,
@@ -62,6 +63,10 @@ pub struct VmConfig {
     /// Whether userspace knows of `GICD_IIDR`, so that it may restore the groups of interrupts of a
     /// GICv2: `v2_groups_user_writable`.
     pub gic_groups_writable: bool,
+    /// Whether the VM has opted in to read-only fields of its own.
+    pub keeps_gic_fields: bool,
+    /// The CPU interfaces of its GICv3, `None` if it has none.
+    pub gic_cpus: Option<GicCpus>,
 }
 
 /// A register of a configuration, as [`ConfigOp::Get`] reads it. All are of the VM's scope.
@@ -105,6 +110,8 @@ impl VmConfig {
             levels: None,
             gic_iidr: None,
             gic_groups_writable: false,
+            keeps_gic_fields: false,
+            gic_cpus: None,
         }
     }
 
@@ -176,6 +183,9 @@ impl VmConfig {
                 let value = self.gic_iidr?.into();
                 (value, IIDR_REVISION, (value & !IIDR_REVISION) | IIDR_LATEST)
             }
+            ConfigReg::IccCtlr => self.kept_gic()?.read_ctlr(),
+            ConfigReg::IchVtr if !self.is_ready() => return None,
+            ConfigReg::IchVtr => self.kept_gic()?.read_vtr()?,
         };
         let stores = !matches!(
             reg,
@@ -196,6 +206,12 @@ impl VmConfig {
                 (limit & mask) | (value & !mask)
             },
         })
+    }
+
+    /// Returns the CPU interfaces whose read-only fields are the VM's own, if there are any.
+    #[inline]
+    fn kept_gic(&self) -> Option<&GicCpus> {
+        self.gic_cpus.as_ref().filter(|_| self.keeps_gic_fields)
     }
 
     /// Returns the value, mask and limit of an ID register of a VM that has not run.

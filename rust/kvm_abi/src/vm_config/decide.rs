@@ -8,6 +8,7 @@ use super::{
         PFR1,
         SSBS, //
     },
+    gic_fields,
     has_run,
     judge,
     ConfigAnswer,
@@ -259,6 +260,8 @@ impl<'a> ConfigWorkspace<'a> {
         let ConfigSlot(Some(entries)) = *self.slot(reg) else {
             return true;
         };
+        let ctlr = self.slot(ConfigReg::IccCtlr);
+        let ctlr = ctlr.0.map(|_| ctlr.index());
         let config = &mut *self.config;
         let answer = if let Some(missing) = judge::missing(reg, config, host) {
             missing
@@ -276,6 +279,8 @@ impl<'a> ConfigWorkspace<'a> {
                 ConfigReg::Fw(reg) => judge::fw_reg(reg, value, config, ssbs),
                 ConfigReg::Level(reg) => judge::level(reg, value, config, ssbs),
                 ConfigReg::GicIidr => judge::gic_iidr(value, config),
+                ConfigReg::IccCtlr => gic_fields::icc_ctlr(value, config),
+                ConfigReg::IchVtr => gic_fields::ich_vtr(value, config, ctlr),
             }
         };
         let is_accepted = answer.refused.is_none();

@@ -64,6 +64,18 @@ pub(super) fn missing(
             Some(ConfigAnswer::absent(ConfigReason::NeedsFeature))
         }
         ConfigReg::GicIidr => None,
+        ConfigReg::IccCtlr | ConfigReg::IchVtr if !config.keeps_gic_fields => {
+            Some(ConfigAnswer::absent(ConfigReason::NeedsCapability))
+        }
+        ConfigReg::IchVtr if !config.is_ready() => Some(not_ready),
+        ConfigReg::IccCtlr | ConfigReg::IchVtr => {
+            let is_there = match (reg, config.gic_cpus) {
+                (_, None) => false,
+                (ConfigReg::IchVtr, Some(gic)) => gic.vtr.is_some(),
+                (_, Some(_)) => true,
+            };
+            (!is_there).then_some(ConfigAnswer::absent(ConfigReason::NeedsFeature))
+        }
     }
 }
 

@@ -11,8 +11,9 @@
 //! # What is configured
 //!
 //! What all vCPUs of a VM share: the ID registers `ID_*_EL1`, `CTR_EL0`, `MIDR_EL1`, `REVIDR_EL1`
-//! and `AIDR_EL1`, the firmware registers, the feature levels as [`Promises`], and `GICD_IIDR`. Not
-//! the state of vCPUs, to which `CLIDR_EL1` and `CCSIDR_EL1` belong.
+//! and `AIDR_EL1`, the firmware registers, the feature levels as [`Promises`], `GICD_IIDR`, and the
+//! read-only fields of a GICv3's CPU interface as [`GicFields`]. Not the state of vCPUs, to which
+//! `CLIDR_EL1` and `CCSIDR_EL1` belong.
 //!
 //! # Rules
 //!
@@ -49,6 +50,7 @@ use crate::{
 
 mod config;
 mod decide;
+mod gic_fields;
 mod judge;
 mod reg;
 
@@ -62,6 +64,10 @@ pub use decide::{
     ConfigSlot,
     ConfigVm,
     ConfigWorkspace, //
+};
+pub use gic_fields::{
+    GicCpus,
+    GicFields, //
 };
 pub use reg::ConfigReg;
 

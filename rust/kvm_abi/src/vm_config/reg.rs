@@ -2,9 +2,13 @@
 
 //! The registers of a VM's configuration.
 
-use core::hint::black_box;
+use core::{
+    hint::black_box,
+    iter::once, //
+};
 
 use crate::{
+    cast,
     reg_id::{
         Class,
         RegId, //
@@ -28,6 +32,10 @@ pub enum ConfigReg {
     Level(FeatureLevelReg),
     /// `GICD_IIDR` of the interrupt controller.
     GicIidr,
+    /// `ICC_CTLR_EL1` of all CPU interfaces of a GICv3: its read-only fields.
+    IccCtlr,
+    /// `ICH_VTR_EL2` of all CPU interfaces of a GICv3.
+    IchVtr,
 }
 
 impl ConfigReg {
@@ -36,13 +44,17 @@ impl ConfigReg {
     const GIC_IIDR: usize = Self::LEVEL.saturating_add(FeatureLevelReg::COUNT);
 
     /// The number of registers.
-    pub const COUNT: usize = Self::GIC_IIDR.saturating_add(1);
+    pub const COUNT: usize = Self::GIC_IIDR.saturating_add(3);
 
     /// The number of places for registers, a power of two.
     pub const PLACES: usize = 128;
 
     /// The number of `GICD_IIDR` in its class, its offset in the distributor.
-    const GIC_IIDR_NUMBER: u8 = 0x8;
+    const GIC_IIDR_NUMBER: u32 = 0x8;
+    /// The number of `ICC_CTLR_EL1` in its class, that in `KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS`.
+    const ICC_CTLR_NUMBER: u32 = SysReg::new(3, 0, 12, 12, 4).encoding() >> 5;
+    /// The number of `ICH_VTR_EL2`, as above.
+    const ICH_VTR_NUMBER: u32 = SysReg::new(3, 4, 12, 11, 1).encoding() >> 5;
 
     /// Returns all registers, in the order of the list.
     ///
@@ -59,8 +71,25 @@ impl ConfigReg {
             Self::Id(index) => index.reg().id(),
             Self::Fw(reg) => reg.id(),
             Self::Level(reg) => reg.id(),
-            Self::GicIidr => Class::VGIC.id(Self::GIC_IIDR_NUMBER),
+            Self::GicIidr => Self::gic_id(Self::GIC_IIDR_NUMBER),
+            Self::IccCtlr => Self::gic_id(Self::ICC_CTLR_NUMBER),
+            Self::IchVtr => Self::gic_id(Self::ICH_VTR_NUMBER),
         }
+    }
+
+    /// Returns the registers of the interrupt controller, in the order of the list.
+    // Not an array: objgate would have to know that its index is not a guest's.
+    #[inline]
+    fn gic_regs() -> impl Iterator<Item = Self> {
+        once(Self::GicIidr)
+            .chain(once(Self::IccCtlr))
+            .chain(once(Self::IchVtr))
+    }
+
+    /// Returns the id of a register of the interrupt controller.
+    #[inline]
+    const fn gic_id(number: u32) -> u64 {
+        Class::VGIC.ids() | cast::wide(number)
     }
 
     /// Returns the register that has this id.
@@ -80,11 +109,9 @@ impl ConfigReg {
         }
         if RegId::new(id).is_of(Class::VGIC) {
             RegId::new(id).admit_size()?;
-            return if id == Self::GicIidr.id() {
-                Ok(Self::GicIidr)
-            } else {
-                Err(Reject::UnknownRegister)
-            };
+            return Self::gic_regs()
+                .find(|reg| reg.id() == id)
+                .ok_or(Reject::UnknownRegister);
         }
         FwReg::from_id(id).map(Self::Fw)
     }
@@ -96,7 +123,7 @@ impl ConfigReg {
             .into_iter()
             .map(Self::Fw)
             .chain(FeatureLevelReg::all().map(Self::Level))
-            .chain([Self::GicIidr])
+            .chain(Self::gic_regs())
     }
 
     /// Returns the place of the register, less than [`ConfigReg::PLACES`].
@@ -125,6 +152,8 @@ impl ConfigReg {
             }),
             Self::Level(reg) => Self::LEVEL.saturating_add(reg.index()),
             Self::GicIidr => Self::GIC_IIDR,
+            Self::IccCtlr => Self::GIC_IIDR.saturating_add(1),
+            Self::IchVtr => Self::GIC_IIDR.saturating_add(2),
         }
     }
 }

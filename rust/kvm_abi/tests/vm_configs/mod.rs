@@ -22,6 +22,8 @@ use kvm_abi::{
     FeatureBitmap,
     FeatureLevelReg,
     FwReg,
+    GicCpus,
+    GicFields,
     HostWorkarounds,
     IdReg,
     IdVisibility,
@@ -185,6 +187,18 @@ pub(crate) const HOST: HostWorkarounds = HostWorkarounds {
 
 pub(crate) const IIDR: u32 = 0x4b00_343b;
 
+/// `ICC_CTLR_EL1` of a host with seven bits of priority, 24 of an INTID, no SEIS, and A3V.
+pub(crate) const CTLR: u64 = 0x8e00;
+/// `ICH_VTR_EL2` on it, with 16 list registers and six bits of preemption.
+pub(crate) const VTR: u64 = 0xd410_000f;
+
+pub(crate) const GIC: GicCpus = GicCpus {
+    fields: GicFields::of_ctlr(CTLR),
+    host: GicFields::of_ctlr(CTLR),
+    has_aff3: false,
+    vtr: Some(VTR),
+};
+
 impl Vm {
     /// A new VM on a host with these ID registers.
     pub(crate) fn on(registers: Vec<(Register, u64, u64)>, host: HostWorkarounds) -> Self {
@@ -216,6 +230,8 @@ impl Vm {
                 levels: Some(Promises::NONE),
                 gic_iidr: Some(IIDR),
                 gic_groups_writable: false,
+                keeps_gic_fields: true,
+                gic_cpus: Some(GIC),
             }),
             id_regs,
             asked: Cell::new(0),
@@ -369,6 +385,14 @@ pub(crate) fn levels() -> u64 {
 
 pub(crate) fn iidr() -> u64 {
     ConfigReg::GicIidr.id()
+}
+
+pub(crate) fn icc_ctlr() -> u64 {
+    ConfigReg::IccCtlr.id()
+}
+
+pub(crate) fn ich_vtr() -> u64 {
+    ConfigReg::IchVtr.id()
 }
 
 pub(crate) fn bmap(map: FeatureBitmap) -> u64 {

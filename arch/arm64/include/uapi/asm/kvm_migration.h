@@ -6,7 +6,7 @@
  *
  * Documentation/virt/kvm/arm/rust-opt-in.rst
  *
- * The numbers are private to this code. Those of the capability and of the ioctls
+ * The numbers are private to this code. Those of the capabilities and of the ioctls
  * are far from the numbers of KVM; upstream, they become the next free ones. The
  * class of the feature levels (0x17), the ranges of masks (1 and 2) and the scope
  * (bit 28 of an id) follow the last ones in use in asm/kvm.h; upstream, they stay if
@@ -48,6 +48,30 @@
 #define KVM_ARM_MIGRATION_FILTER_LIST		0x80
 /* KVM_DEV_ARM_VGIC_GRP_CANONICAL */
 #define KVM_ARM_MIGRATION_CANONICAL_PMR		0x100
+/*
+ * KVM_REG_ARM_CONFIG_ICC_CTLR_EL1 and _ICH_VTR_EL2; includes
+ * KVM_ARM_MIGRATION_VM_CONFIG; not on a host in protected mode
+ */
+#define KVM_ARM_MIGRATION_GIC_FIELDS		0x200
+
+/**
+ * define KVM_CAP_ARM_COMPAT - The release of Linux as whose KVM a VM behaves
+ *
+ * KVM_CHECK_EXTENSION of /dev/kvm returns the levels that there are, and that of a VM
+ * the level of the VM: bits from KVM_ARM_COMPAT_NATIVE on. The level of a new VM is
+ * that of the kernel's command line, kvm-arm.compat=, or else KVM_ARM_COMPAT_NATIVE.
+ *
+ * KVM_ENABLE_CAP takes in args[0] one of the bits, before the first vCPU is created. It
+ * fails with EINVAL unless flags, pad and the other args are zero, and if the VM has
+ * opted in to KVM_CAP_ARM_MIGRATION and the level is not KVM_ARM_COMPAT_NATIVE.
+ */
+#define KVM_CAP_ARM_COMPAT			0x41524d11
+
+#define KVM_ARM_COMPAT_NATIVE			0x01
+#define KVM_ARM_COMPAT_6_18			0x02
+#define KVM_ARM_COMPAT_6_16			0x04
+#define KVM_ARM_COMPAT_6_12			0x08
+#define KVM_ARM_COMPAT_6_1			0x10
 
 /*
  * ioctls of a VM that has opted in to KVM_ARM_MIGRATION_VM_REGS, for the firmware
@@ -136,6 +160,26 @@ struct kvm_arm_vm_config_entry {
 #define KVM_REG_ARM_CONFIG_VGIC			(0x0018 << KVM_REG_ARM_COPROC_SHIFT)
 #define KVM_REG_ARM_CONFIG_GICD_IIDR		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
 						 KVM_REG_ARM_CONFIG_VGIC | 0x8)
+
+/**
+ * define KVM_REG_ARM_CONFIG_ICC_CTLR_EL1 - What a guest reads of its CPU interfaces
+ *
+ * PRIbits, IDbits, SEIS and A3V of ICC_CTLR_EL1, which all vCPUs of a VM share; all
+ * other bits are zero. A register of KVM_ARM_VM_CONFIG only, of a VM that has a GICv3
+ * and has opted in to KVM_ARM_MIGRATION_GIC_FIELDS. The number is that of
+ * KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS.
+ */
+#define KVM_REG_ARM_CONFIG_ICC_CTLR_EL1		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
+						 KVM_REG_ARM_CONFIG_VGIC | 0xc664)
+
+/**
+ * define KVM_REG_ARM_CONFIG_ICH_VTR_EL2 - What a guest at EL2 reads of them
+ *
+ * ICH_VTR_EL2: PRIbits and SEIS are those of KVM_REG_ARM_CONFIG_ICC_CTLR_EL1, and all
+ * other fields are the host's. As above, of a VM whose vCPUs have EL2.
+ */
+#define KVM_REG_ARM_CONFIG_ICH_VTR_EL2		(KVM_REG_ARM64 | KVM_REG_SIZE_U64 | \
+						 KVM_REG_ARM_CONFIG_VGIC | 0xe659)
 
 /**
  * define KVM_REG_ARM_FEATURE_LEVEL - The group of the feature-level registers

@@ -26,16 +26,22 @@ use kernel::{
 };
 use kvm_abi::{
     CanonicalAttr,
+    CompatLevel,
     CpuInterface,
+    EnableCap,
+    FeatureIdIndex,
     FwMasks,
     FwVm,
     GicMaskIndex,
     VmMaskRange, //
 };
 
-use crate::errno::{
-    to_ret,
-    Result, //
+use crate::{
+    errno::{
+        to_ret,
+        Result, //
+    },
+    reg_masks::feature_id_masks, //
 };
 
 pub mod filter_list;
@@ -58,10 +64,11 @@ pub unsafe extern "C" fn kvm_arm_rust_extension(kvm: *mut bindings::kvm, ext: c_
     check_extension(ext as i64, vm) as c_int
 }
 
-/// Opts a VM in to a capability that C does not know.
+/// Opts a VM in to a capability that C does not know, or gives it a level.
 ///
-/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] rejects the request: if it is not valid, if
-/// opt-ins are not offered, or if the VM has a vCPU already. A refused request changes nothing.
+/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] or [`CompatLevel::enable`] rejects the request:
+/// if it is not valid, if opt-ins are not offered, if the VM has a vCPU already, or if a VM with a
+/// level would have opted in. A refused request changes nothing.
 ///
 /// [`EnableCap::enable`]: kvm_abi::EnableCap::enable
 ///
@@ -76,7 +83,16 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
 ) -> c_int {
     // SAFETY: The caller guarantees that both are valid during the call.
     let (vm, Copied(cap)): (&Vm, _) = unsafe { from_c((kvm, cap)) };
-    to_ret(enable_cap_from(cap).enable(vm))
+    let request = enable_cap_from(cap);
+    if request.cap == CompatLevel::CAP {
+        return enable_level(&request, vm);
+    }
+    to_ret(request.enable(vm))
+}
+
+#[inline(never)]
+fn enable_level(request: &EnableCap, vm: &Vm) -> c_int {
+    to_ret(CompatLevel::enable(request, vm))
 }
 
 /// Returns the ranges of writable masks that a VM has opted in to, one bit for each.
@@ -92,9 +108,9 @@ pub unsafe extern "C" fn kvm_arm_rust_reg_mask_ranges(kvm: *mut bindings::kvm) -
     vm.opt_ins().mask_ranges() as c_int
 }
 
-/// Writes the masks of a range that depends on the VM to userspace.
+/// Writes the masks of a range that depends on the VM to userspace, or any of a VM with a level.
 ///
-/// Returns 0; `-EINVAL` if the VM has not opted in to such a range, or a reserved word is not zero,
+/// Returns 0; `-EINVAL` if the VM has not opted in to such a range, or its level has none, or a reserved word is not zero,
 /// without an access to userspace; `-EFAULT` if the masks cannot be written, and then the writable
 /// part of the array is zero.
 ///
@@ -113,6 +129,12 @@ pub unsafe extern "C" fn kvm_arm_rust_get_vm_reg_masks(
 }
 
 fn write_masks(vm: &Vm, range: &RegMaskRange) -> Result {
+    let level = vm.level();
+    if level != CompatLevel::Native {
+        range.request.level_range(level)?;
+        let masks = feature_id_masks().at_level(level);
+        return Ok(range.write_masks(FeatureIdIndex::COUNT, masks)?);
+    }
     match range.request.vm_range(vm.opt_ins())? {
         VmMaskRange::Gic => {
             let state = vm.lock_config().gicv3_state();

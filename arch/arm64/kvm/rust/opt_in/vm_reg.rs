@@ -25,6 +25,8 @@ use kernel::{
     }, //
 };
 use kvm_abi::{
+    CompatLevel,
+    CompatServed,
     FwReg,
     OptIns,
     PsciVersion,
@@ -33,10 +35,13 @@ use kvm_abi::{
     VmReg, //
 };
 
-use crate::errno::{
-    to_ret,
-    Errno,
-    Result, //
+use crate::{
+    compat,
+    errno::{
+        to_ret,
+        Errno,
+        Result, //
+    }, //
 };
 
 /// Returned if the code for all VMs has to serve the request.
@@ -106,14 +111,15 @@ fn set_psci_version(vcpu: &Vcpu, request: OneReg) -> Result {
     result
 }
 
-/// Accesses a register through a vCPU of a VM that has opted in, if the opt-ins concern the
-/// register.
+/// Accesses a register through a vCPU of a VM that has opted in or has a level, if the opt-ins or
+/// the level concern the register.
 ///
 /// Returns 1 if they do not, after removing the scope from the id. Otherwise returns 0, or the
 /// first of: `-ENOENT` if the size is not that of a feature-level register; `-EFAULT` if the value
 /// cannot be read; `-ENOENT` if there is no such register; `-EINVAL` if the value is not allowed;
 /// `-EBUSY` if the VM has run, which froze the version of PSCI at another one. A read checks for
-/// `-ENOENT` before `-EFAULT`.
+/// `-ENOENT` before `-EFAULT`. The errors of a level are those of [`CompatLevel::get_by_id`] and
+/// [`CompatLevel::set_by_id`].
 ///
 /// # Safety
 ///
@@ -129,6 +135,12 @@ pub unsafe extern "C" fn kvm_arm_rust_one_reg(
     // SAFETY: The caller guarantees that both are valid during the call, and ours.
     let (vcpu, reg): (&Vcpu, &Cell<_>) = unsafe { from_c((vcpu, reg)) };
     let (vm, request) = (vcpu.vm(), OneReg::from(reg.get()));
+    if vm.level() != CompatLevel::Native {
+        return match compat::one_reg(vcpu, request, is_set) {
+            Ok(CompatServed::All) => GO_ON,
+            result => to_ret(result.map(|_| ())),
+        };
+    }
     let (route, id) = Route::of(request.id(), is_set, vm.opt_ins());
     to_ret(match route {
         Route::Vm if is_set => set(vm, id, request),

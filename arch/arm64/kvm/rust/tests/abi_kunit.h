@@ -84,6 +84,7 @@ struct config_state {
 	u64 promised[KVM_ARM_NR_FEATURE_LEVEL_REGS];
 	u32 iidr;
 	bool groups_writable;
+	u32 gic_fields;
 };
 
 struct config_test {

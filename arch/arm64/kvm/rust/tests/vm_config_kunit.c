@@ -4,6 +4,7 @@
  * the first run only what it has.
  */
 #include <linux/bitfield.h>
+#include <linux/irqchip/arm-gic-v3.h>
 #include <linux/mm.h>
 #include <linux/mman.h>
 #include <linux/uaccess.h>
@@ -12,6 +13,9 @@
 
 #include "abi_kunit.h"
 #include "../../sys_regs.h"
+#include "../../vgic/vgic.h"
+
+#include <kvm/arm_gic_fields.h>
 
 #define ENTRIES_SIZE	((CONFIG_MAX_ENTRIES + 1) * sizeof(struct kvm_arm_vm_config_entry))
 
@@ -36,6 +40,7 @@ void config_read(struct config_test *ctx, struct config_state *s)
 	s->promises = arch->promises;
 	memcpy(s->promised, arch->promised_levels, sizeof(s->promised));
 	kvm_arm_read_vm_gic(ctx->abi->kvm, &s->iidr, &s->groups_writable);
+	s->gic_fields = arch->gic_fields;
 }
 
 bool config_is(struct config_test *ctx, const struct config_state *s)
@@ -69,6 +74,7 @@ void config_reset(struct config_test *ctx, const struct config_state *s)
 	memcpy(arch->promised_levels, s->promised, sizeof(s->promised));
 	arch->vgic.implementation_rev = FIELD_GET(GENMASK(15, 12), s->iidr);
 	arch->vgic.v2_groups_user_writable = s->groups_writable;
+	arch->gic_fields = s->gic_fields;
 	clear_bit(KVM_ARCH_FLAG_HAS_RAN_ONCE, &arch->flags);
 }
 
@@ -359,6 +365,87 @@ static void iidr_takes_three_revisions_until_the_first_run(struct kunit *test)
 	}
 }
 
+/* ---- The read-only fields of a GICv3 ---- */
+
+static const struct sys_reg_desc *icc_ctlr(void)
+{
+	unsigned int nr, i;
+	const struct sys_reg_desc *table = vgic_v3_get_sysreg_table(&nr);
+
+	for (i = 0; i < nr && reg_to_encoding(&table[i]) != SYS_ICC_CTLR_EL1; i++)
+		;
+	return i < nr ? &table[i] : NULL;
+}
+
+/* As a vCPU that has not opted in, whose numbers C has not lowered */
+static int c_set_icc_ctlr(struct config_test *ctx, u64 val)
+{
+	struct kvm_vcpu *vcpu = ctx->abi->vcpu;
+	struct vgic_cpu *cpu = &vcpu->arch.vgic_cpu;
+	const struct sys_reg_desc *r = icc_ctlr();
+	int ret;
+
+	clear_bit(KVM_ARCH_FLAG_GIC_FIELDS, &config_arch(ctx)->flags);
+	cpu->num_pri_bits = FIELD_GET(KVM_ARM_VTR_PRI_BITS, vgic_ich_vtr()) + 1;
+	cpu->num_id_bits = FIELD_GET(KVM_ARM_VTR_ID_BITS, vgic_ich_vtr());
+	ret = r->set_user(vcpu, r, val);
+	cpu->num_pri_bits = FIELD_GET(KVM_ARM_VTR_PRI_BITS, vgic_ich_vtr()) + 1;
+	cpu->num_id_bits = FIELD_GET(KVM_ARM_VTR_ID_BITS, vgic_ich_vtr());
+	set_bit(KVM_ARCH_FLAG_GIC_FIELDS, &config_arch(ctx)->flags);
+	return ret;
+}
+
+/*
+ * PRIbits, IDbits and A3V as C accepts them, but for A3V, which can be lowered, and
+ * fewer bits of priority than the architecture allows. SEIS is accepted in any case. C
+ * then accepts, of a vCPU, the fields of its VM alone.
+ */
+static void gic_fields_are_what_c_accepts(struct kunit *test)
+{
+	struct config_test *ctx = test->priv;
+	const struct sys_reg_desc *r = icc_ctlr();
+	u64 host, seis = ICC_CTLR_EL1_SEIS_MASK, a3v = ICC_CTLR_EL1_A3V_MASK, now;
+	int (*get)(struct kvm_vcpu *vcpu, const struct sys_reg_desc *r, u64 *val);
+	int ret, accepted = 0;
+
+	if (!static_branch_unlikely(&kvm_vgic_global_state.gicv3_cpuif))
+		kunit_skip(test, "the host has no GICv3");
+
+	KUNIT_ASSERT_NOT_NULL(test, r);
+	kvm_arm_use_opt_ins(0);
+	/* get_user() is a macro as well. */
+	get = r->get_user;
+	host = FIELD_PREP(ICC_CTLR_EL1_SEIS_MASK, FIELD_GET(ICH_VTR_EL2_SEIS, vgic_ich_vtr())) |
+	       FIELD_PREP(ICC_CTLR_EL1_A3V_MASK, FIELD_GET(ICH_VTR_EL2_A3V, vgic_ich_vtr()));
+	for (u64 val = 0; val < BIT(16); val += BIT(8)) {
+		u64 as_c = (val & ~seis) | (host & seis);
+		int want;
+
+		config_reset(ctx, &ctx->initial);
+		set_bit(KVM_ARCH_FLAG_GIC_FIELDS, &config_arch(ctx)->flags);
+		if (host & a3v)
+			as_c |= a3v;
+		want = c_set_icc_ctlr(ctx, as_c);
+		if (FIELD_GET(ICC_CTLR_EL1_PRI_BITS_MASK, val) < 4)
+			want = -EINVAL;
+		ctx->sent[0] = (struct kvm_arm_vm_config_entry) {
+			.id = KVM_REG_ARM_CONFIG_ICC_CTLR_EL1, .value = val,
+		};
+		if (!config_check_and_set(test, 1, &ret))
+			return;
+		KUNIT_EXPECT_EQ_MSG(test, ctx->set[0].err, want, "%#llx", val);
+		if (ret)
+			continue;
+		accepted++;
+		KUNIT_EXPECT_EQ(test, get(ctx->abi->vcpu, r, &now), 0);
+		KUNIT_EXPECT_EQ_MSG(test, now & 0xff00, val, "%#llx", val);
+		KUNIT_EXPECT_EQ(test, r->set_user(ctx->abi->vcpu, r, val), 0);
+		KUNIT_EXPECT_EQ(test, r->set_user(ctx->abi->vcpu, r, val ^ seis), -EINVAL);
+	}
+	KUNIT_EXPECT_GE(test, accepted, 2);
+	clear_bit(KVM_ARCH_FLAG_GIC_FIELDS, &config_arch(ctx)->flags);
+}
+
 /* ---- The first run ---- */
 
 /* What the VM has is accepted, other values are frozen, and too much is refused as before. */
@@ -407,6 +494,7 @@ static struct kunit_case config_test_cases[] = {
 	KUNIT_CASE_SLOW(each_id_register_accepts_what_c_accepts),
 	KUNIT_CASE(each_firmware_register_accepts_what_c_accepts),
 	KUNIT_CASE(iidr_takes_three_revisions_until_the_first_run),
+	KUNIT_CASE(gic_fields_are_what_c_accepts),
 	KUNIT_CASE(a_vm_that_has_run_keeps_its_configuration),
 	{}
 };

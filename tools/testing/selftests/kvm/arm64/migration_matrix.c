@@ -27,6 +27,7 @@
 #include "abi/fw_guest.h"
 #include "abi/fw_host.h"
 #include "abi/level.h"
+#include "abi/matrix/gic.h"
 #include "abi/matrix/migrant.h"
 #include "abi/matrix/rows.h"
 #include "abi/one_reg.h"
@@ -179,7 +180,10 @@ static const char * const pmr_rows[] = {
 	"GICv2, GICC_PMR in 5 bits", "GICv2, canonical GICC_PMR",
 };
 
-static char cells[NR_ROWS + ARRAY_SIZE(pmr_rows)][NR_DESTS][CELL_SIZE];
+/* The rows of a GICv2 and of a GICv3 follow those of the registers. */
+#define GIC_ROWS	(NR_ROWS + ARRAY_SIZE(pmr_rows))
+
+static char cells[GIC_ROWS + NR_GIC_ROWS][NR_DESTS][CELL_SIZE];
 
 /* The number of refused registers so far in this cell */
 static int nr_refused;
@@ -340,13 +344,30 @@ static void check_pmr(int arg)
 		snprintf(cell, CELL_SIZE, mask == PMR_GUEST ? "ok" : "another mask");
 }
 
+/* ---- ICC_CTLR_EL1: what the guest was told of its GICv3 ---- */
+
+static void check_gic(int arg)
+{
+	int row = arg / NR_DESTS, dest = arg % NR_DESTS;
+
+	gic_move(row, dests[dest].in, dests[dest].has_run, cells[GIC_ROWS + row][dest],
+		 CELL_SIZE);
+}
+
 /* ---- The table ---- */
+
+static const char *row_name(int nr)
+{
+	if (nr < NR_ROWS)
+		return rows[nr].name;
+
+	return nr < GIC_ROWS ? pmr_rows[nr - NR_ROWS] : gic_rows[nr - GIC_ROWS];
+}
 
 static void print_table(void)
 {
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = fw_vm_create_one(&vcpu);
-	const char *name;
 	int i, j;
 
 	printf("#\n# Destinations:\n");
@@ -365,8 +386,7 @@ static void print_table(void)
 	for (j = 0; j < NR_DESTS; j++)
 		printf(" %-*s", j < NR_DESTS - 1 ? 16 : 0, dests[j].name);
 	for (i = 0; i < ARRAY_SIZE(cells); i++) {
-		name = i < NR_ROWS ? rows[i].name : pmr_rows[i - NR_ROWS];
-		printf("\n# %-39s", name);
+		printf("\n# %-39s", row_name(i));
 		for (j = 0; j < NR_DESTS; j++)
 			printf(" %-*s", j < NR_DESTS - 1 ? 16 : 0,
 			       *cells[i][j] ? cells[i][j] : "-");
@@ -415,6 +435,12 @@ int main(void)
 	for (i = 0; i < ARRAY_SIZE(pmr_rows); i++) {
 		add_case(check_pmr, i * NR_DESTS + STOCK, pmr_rows[i]);
 		add_case(check_pmr, i * NR_DESTS + ALL, pmr_rows[i]);
+	}
+
+	for (i = 0; i < NR_GIC_ROWS; i++) {
+		add_case(check_gic, i * NR_DESTS + STOCK, gic_rows[i]);
+		add_case(check_gic, i * NR_DESTS + ALL, gic_rows[i]);
+		add_case(check_gic, i * NR_DESTS + ALL_RUN, gic_rows[i]);
 	}
 
 	mismatches = abi_read_stats().mismatches;

@@ -283,15 +283,17 @@ static void check_ranges(int mode)
 
 /* ---- Opting in ---- */
 
-/* There are no capabilities next to it. */
+/* There are no capabilities next to it, but the one for the level of a VM. */
 static void expect_no_other_cap(struct kvm_vm *vm)
 {
+	int level = rich_vm ? KVM_ARM_COMPAT_NATIVE : 0;
 	u32 cap;
 
+	test_expect(vm_check_cap(vm, KVM_CAP_ARM_COMPAT) == level, "the VM has a level");
 	for (cap = KVM_CAP_ARM_MIGRATION - 32; cap < KVM_CAP_ARM_MIGRATION + 32; cap++) {
 		struct kvm_enable_cap enable = { .cap = cap };
 
-		if (cap == KVM_CAP_ARM_MIGRATION)
+		if (cap == KVM_CAP_ARM_MIGRATION || cap == KVM_CAP_ARM_COMPAT)
 			continue;
 		test_expect(!kvm_check_cap(cap) && !vm_check_cap(vm, cap),
 			    "%#x is there", cap);
@@ -302,7 +304,7 @@ static void expect_no_other_cap(struct kvm_vm *vm)
 
 static void check_capability(int mode)
 {
-	int ret, all = rich_vm ? OPT_IN_ALL : 0;
+	int ret, all = rich_vm ? opt_in_offered() : 0;
 	struct kvm_vm *vm;
 
 	abi_set_mode(modes[mode]);

@@ -183,7 +183,7 @@ static void check_both_ranges(int unused)
 static void check_refused_enable(int range)
 {
 	static const u64 bad_args[] = {
-		BIT(NR_OPT_INS), BIT(NR_OPT_INS) | OPT_IN_RANGES,
+		BIT(31), BIT(31) | OPT_IN_RANGES,
 		0x8000000000000002, ~0UL, 0x100000002,
 	};
 	struct kvm_vm *other = vm_create_barebones();

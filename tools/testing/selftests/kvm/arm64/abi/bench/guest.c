@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Benchmarks in a guest */
+#include "abi/opt_in.h"
 #include "abi/vgic_v2.h"
 #include "guest.h"
 #include "measure.h"
@@ -18,10 +19,17 @@ static void bench_guest_code(void)
 
 struct bench_vm bench_vm_create(void)
 {
+	return bench_vm_create_in(0);
+}
+
+struct bench_vm bench_vm_create_in(u32 opt_ins)
+{
 	struct bench_vm b = { .vm = vm_create(2), .gicv2_fd = -1 };
 	struct kvm_vcpu_init init = {};
 	int i;
 
+	if (opt_ins)
+		opt_in(b.vm, opt_ins);
 	vm_ioctl(b.vm, KVM_ARM_PREFERRED_TARGET, &init);
 	init.features[0] |= BIT(KVM_ARM_VCPU_PSCI_0_2);
 

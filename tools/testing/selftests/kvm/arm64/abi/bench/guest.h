@@ -59,6 +59,8 @@ struct bench_vm {
 };
 
 struct bench_vm bench_vm_create(void);
+/* The same, for a VM that opts in */
+struct bench_vm bench_vm_create_in(u32 opt_ins);
 void bench_vm_free(struct bench_vm *b);
 bool bench_vm_has_gic(struct bench_vm *b);
 

@@ -34,7 +34,7 @@ struct bench bench;
  * The instructions must be in the program's text, where a tracer looks for
  * them.
  */
-#define BENCH_MARKERS		4096
+#define BENCH_MARKERS		5120
 #define BENCH_MARKER_SIZE	12
 /* Each program has a part of the markers. */
 #define BENCH_PROGRAM_MARKERS	1024

@@ -27,6 +27,12 @@ enum opt_in_nr {
 
 #define OPT_IN_ALL	GENMASK(NR_OPT_INS - 1, 0)
 
+/*
+ * What there is on this host: all of that, and KVM_ARM_MIGRATION_GIC_FIELDS, which no VM
+ * of a host in protected mode can have, and which a test of all VMs leaves out.
+ */
+u32 opt_in_offered(void);
+
 /* The masks: the number of a range is that of its bit. */
 #define OPT_IN_RANGES	(BIT(OPT_IN_GIC_MASKS) | BIT(OPT_IN_FW_MASKS))
 

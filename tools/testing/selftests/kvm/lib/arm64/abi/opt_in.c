@@ -2,6 +2,7 @@
 /* VMs that opt in */
 #include "abi/fw_guest.h"
 #include "abi/opt_in.h"
+#include "abi/smccc_sysreg.h"
 
 const char * const opt_in_names[NR_OPT_INS] = {
 	[OPT_IN_LEVELS] = "FEATURE_LEVELS",
@@ -35,9 +36,23 @@ bool opt_in_is_tried(u32 set)
 	return nr <= 2 || nr >= NR_OPT_INS - 2;
 }
 
+u32 opt_in_offered(void)
+{
+	static u32 offered;
+
+	/* Threads find the same. */
+	if (!READ_ONCE(offered))
+		WRITE_ONCE(offered, OPT_IN_ALL |
+			   (smccc_has_pvms() ? 0 : KVM_ARM_MIGRATION_GIC_FIELDS));
+	return offered;
+}
+
 u32 opt_in_complete(u32 set)
 {
 	u32 freezes = BIT(OPT_IN_VM_REGS) | BIT(OPT_IN_VM_CONFIG);
+
+	if (set & KVM_ARM_MIGRATION_GIC_FIELDS)
+		set |= BIT(OPT_IN_VM_CONFIG);
 
 	return set & freezes ? set | BIT(OPT_IN_FREEZE) : set;
 }
