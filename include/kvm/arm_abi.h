@@ -191,7 +191,7 @@ void kvm_arm_read_vm_id_reg(struct kvm *kvm, const struct kvm_arm_vm_id_regs *re
  * @pmr: The priority mask
  *
  * A header of vgic/ defines struct vgic_vmcr. It is private to KVM, but Rust
- * code gets its types from headers that all of it shares. switch.c asserts that
+ * code gets its types from headers that all of it shares. opt_in_state.c asserts that
  * both are the same.
  */
 struct kvm_arm_vmcr {
