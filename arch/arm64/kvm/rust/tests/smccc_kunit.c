@@ -176,7 +176,8 @@ static bool smccc_fast_agrees(struct kunit *test, const struct smccc_state *stat
 	else
 		good = smccc_is_untouched(state, regs, &fast);
 	if (!good)
-		KUNIT_FAIL(test, "0x%llx(0x%llx, 0x%llx, 0x%llx), PSCI 0x%llx: %d, 0x%llx without an exit",
+		KUNIT_FAIL(test,
+			   "0x%llx(0x%llx, 0x%llx, 0x%llx), PSCI 0x%llx: %d, 0x%llx without an exit",
 			   regs[0], regs[1], regs[2], regs[3],
 			   state->psci_version, fast.ret, fast.regs[0]);
 	return good;
