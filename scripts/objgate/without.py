@@ -37,7 +37,7 @@ OURS = re.compile(
     # Rust: the core crate, the exports, the module of the kernel's crate
     r"|kvm_abi|9kvm_arm64|6kernel3kvm"
     # Static functions that the patches add
-    r"|^(?:check_set_id_reg|kvm_psci_\w+_watched"
+    r"|^(?:check_set_id_reg|kvm_psci_\w+_watched|kvm_hyp_(?:handle|fast)_(?:hvc|smc)"
     r"|(?:get_reg_writable_masks|kvm_arm_init_hypercalls"
     r"|vgic_mmio_\w+_vcpuif)_(?:c|rust|slow))$")
 
