@@ -66,7 +66,7 @@ static void check_time(int insn)
 	u64 fast, full;
 
 	if (!is_vhe()) {
-		test_skip("KVM is not VHE: each call exits");
+		test_skip("without VHE each call exits");
 		return;
 	}
 
