@@ -13,7 +13,6 @@
 
 . "$(dirname "$0")/lib.sh"
 
-HOST=x86_64-unknown-linux-gnu
 # LLVM's instrumentation: count edges, and report comparisons to the fuzzer. Build
 # scripts and macros cannot be built with it; --target= exempts them from these flags.
 COVERAGE=(

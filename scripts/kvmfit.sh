@@ -29,14 +29,14 @@ place()
 
 out_dir
 flags=$(arm64_flags)
-build x86_64
+build host
 CRATE_FLAGS=$flags build aarch64 --target "$ARM64"
-place "$BUILT/release/kvmfit" x86_64
+place "$BUILT/release/kvmfit" host
 place "$BUILT/$ARM64/release/kvmfit" aarch64
 ! aarch64-linux-gnu-readelf -l "$PLACE/aarch64/kvmfit" | grep -q INTERP ||
 	die "$PLACE/aarch64/kvmfit is not static"
 
-kvmfit=$PLACE/x86_64/kvmfit
+kvmfit=$PLACE/host/kvmfit
 rm -rf "$PLACE/man" "$PLACE/completions"
 mkdir -p "$PLACE/completions"
 "$kvmfit" man "$PLACE/man"

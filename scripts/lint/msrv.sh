@@ -42,14 +42,14 @@ toolchain()
 	[[ -x $MSRV/rustc ]] && return
 	fresh_tmp tmp "$MSRV"
 	note "getting the compiler of Debian's $SUITE (140 MB, once)"
-	download amd64 "${PACKAGES[@]}"
+	download "$(dpkg --print-architecture)" "${PACKAGES[@]}"
 	download arm64 libstd-rust-dev
 	# This machine's loader and C library may be older than those that it needs.
 	cat >"$tmp/rustc" <<-'EOF'
 		#!/bin/sh
 		root=$(dirname "$0")/root/usr
-		lib=$root/lib/x86_64-linux-gnu
-		exec "$lib/ld-linux-x86-64.so.2" --library-path "$lib" "$root/bin/rustc" --sysroot="$root" "$@"
+		lib=$root/lib/$(uname -m)-linux-gnu
+		exec "$lib"/ld-linux-*.so.? --library-path "$lib" "$root/bin/rustc" --sysroot="$root" "$@"
 	EOF
 	chmod +x "$tmp/rustc"
 	mv -T "$tmp" "$MSRV"

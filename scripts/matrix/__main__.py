@@ -74,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     chosen = machines.select(args.cpu, args.gic, args.brief)
     kernels = machines.kernels(args.kernels.split(), args.cache, args.image, args.brief)
     there, gone = command.there(kernels, args.cache)
-    here, guest = (args.kvmfit / arch / "kvmfit" for arch in ("x86_64", "aarch64"))
+    here, guest = (args.kvmfit / name / "kvmfit" for name in ("host", "aarch64"))
     for path in (here, guest, args.busybox):
         if not path.is_file():
             raise BadSelection(f"there is no {path}: run 'make setup' and 'make kvmfit'")

@@ -15,7 +15,7 @@ from vm.matrix import BadSelection
 PLACES = (("cache", "where scripts/kernels.sh puts stock kernels"),
           ("image", "this project's kernel"),
           ("busybox", "a static arm64 busybox"),
-          ("kvmfit", "the directory with kvmfit for x86_64 and aarch64"))
+          ("kvmfit", "the directory with kvmfit for this machine and for arm64"))
 RESULTS = (("out", "where the boots' results are kept"),
            ("results", "directory for what a run gives"))
 

@@ -28,11 +28,11 @@ class Whole(unittest.TestCase):
         if "KVMFIT" not in os.environ:
             self.skipTest("KVMFIT is not set: scripts/test-host.sh sets it")
         self.place = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        for name in ("6.12", "6.18", "x86_64", "aarch64"):
+        for name in ("6.12", "6.18", "host", "aarch64"):
             (self.place / name).mkdir()
         for name in ("6.12/vmlinuz", "6.18/vmlinuz", "Image", "busybox", "aarch64/kvmfit"):
             (self.place / name).write_text(name, encoding="utf-8")
-        (self.place / "x86_64/kvmfit").symlink_to(os.environ["KVMFIT"])
+        (self.place / "host/kvmfit").symlink_to(os.environ["KVMFIT"])
         self.fake = FakeBoots({"vmlinuz": OLD, "Image": NEW})
         self.results = self.place / "results"
 

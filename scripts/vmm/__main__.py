@@ -247,7 +247,7 @@ def parts_of(args: argparse.Namespace) -> Parts:
 
 def main() -> int:
     args = arguments()
-    kvmfit = args.kvmfit / "x86_64/kvmfit"
+    kvmfit = args.kvmfit / "host/kvmfit"
 
     def run_it() -> int:
         parts = parts_of(args)

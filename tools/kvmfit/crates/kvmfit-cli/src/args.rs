@@ -32,6 +32,7 @@ pub(crate) enum Command {
     Explain(Explain),
     Audit(Audit),
     Label(Label),
+    Report(Report),
     #[command(hide = true)]
     State(State),
     #[command(hide = true)]
@@ -285,6 +286,28 @@ pub(crate) struct Label {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// Gather what a report about a host with kvm-arm64-rust needs, without secrets
+///
+/// The kernel's release, its options and parameters that change what VMs have, the CPUs, the mode
+/// and the counts of kvm-arm64-rust, what the kernel's log says of C and Rust that differ, and a
+/// dump. No name of the host, no address, no serial number, no other line of the log. What cannot
+/// be read is named with the reason. Run it as root.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Report {
+    /// Where to write the report
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Make no scratch VM: leave out the dump
+    #[arg(long)]
+    pub(crate) no_dump: bool,
+    /// Show neither progress nor what is missing
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// Read the files of the host below this directory
+    #[arg(long, hide = true, requires = "no_dump", value_name = "DIRECTORY")]
+    pub(crate) root: Option<PathBuf>,
 }
 
 /// Make a VM on this host, and print its state as a VMM would save it

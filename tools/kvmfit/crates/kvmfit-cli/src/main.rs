@@ -7,6 +7,7 @@ mod commands;
 mod files;
 mod output;
 mod progress;
+mod report;
 
 use std::io;
 use std::process::ExitCode;

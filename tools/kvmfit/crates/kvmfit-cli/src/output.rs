@@ -22,13 +22,15 @@ struct Lines<'a> {
     pretty: PrettyFormatter<'a>,
     compact: CompactFormatter,
     depth: usize,
+    /// How deep the dump is in something else.
+    within: usize,
     in_key: bool,
     calls: bool,
 }
 
 impl Lines<'_> {
     fn wide(&self) -> bool {
-        self.depth > if self.calls { DEPTH_OF_CALLS } else { DEPTH }
+        self.depth > self.within + if self.calls { DEPTH_OF_CALLS } else { DEPTH }
     }
 }
 
@@ -55,7 +57,7 @@ impl Formatter for Lines<'_> {
         writer: &mut W,
         first: bool,
     ) -> io::Result<()> {
-        if self.depth == 1 {
+        if self.depth == self.within + 1 {
             (self.in_key, self.calls) = (true, false);
         }
         if self.wide() {
@@ -120,9 +122,18 @@ impl Formatter for Lines<'_> {
 
 /// A dump as text.
 pub(crate) fn dump_text(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    text(value, 0)
+}
+
+/// A report, in which a dump is, as text.
+pub(crate) fn report_text(value: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    text(value, 1)
+}
+
+fn text(value: &impl Serialize, within: usize) -> Result<Vec<u8>, Failure> {
     let mut text = Vec::new();
     let (pretty, compact) = (PrettyFormatter::with_indent(b" "), CompactFormatter);
-    let lines = Lines { pretty, compact, depth: 0, in_key: false, calls: false };
+    let lines = Lines { pretty, compact, depth: 0, within, in_key: false, calls: false };
     value.serialize(&mut serde_json::Serializer::with_formatter(&mut text, lines))?;
     text.push(b'\n');
     Ok(text)

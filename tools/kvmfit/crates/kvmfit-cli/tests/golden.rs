@@ -68,7 +68,7 @@ macro_rules! goldens {
     )* };
 }
 
-goldens!(audit baseline compare errors explain help label plan show verify);
+goldens!(audit baseline compare errors explain help label plan report show verify);
 
 /// Where there is a host, it is measured instead.
 #[test]

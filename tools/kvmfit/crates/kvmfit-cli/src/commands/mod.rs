@@ -13,6 +13,7 @@ mod explain;
 mod generate;
 mod label;
 mod plan;
+mod report;
 mod show;
 mod state;
 mod verify;
@@ -31,6 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<Answer, Failure> {
         Command::Explain(args) => explain::run(args),
         Command::Audit(args) => audit::run(args),
         Command::Label(args) => label::run(args),
+        Command::Report(args) => report::run(args),
         Command::State(args) => state::run(args),
         Command::Agree(args) => agree::run(args),
         Command::Verify(args) => verify::run(args),
