@@ -26,8 +26,8 @@ struct vgic_vmcr;
  * @imp_writable: Whether userspace may write the implementation ID registers
  * @ran: Whether the VM has run
  * @level: The VM's level, KVM_ARM_COMPAT_*, or 0
- * @limit: The most that the host can give without a level
- * @writable: The bits that userspace may change without a level
+ * @limit: The most that the host can give, at the level
+ * @writable: The bits that userspace may change, at the level
  * @val: Its value
  */
 struct kvm_arm_id_reg {
@@ -61,6 +61,7 @@ u32 kvm_arm_rust_compat_psci(u32 level);
 u32 kvm_arm_rust_compat_place(u32 level, u64 id, bool hidden);
 u64 kvm_arm_rust_compat_first(u32 level, unsigned long nr);
 u64 kvm_arm_rust_compat_limit(u32 level, u32 id, u64 limit);
+u64 kvm_arm_rust_compat_mask(u32 level, u32 id, u64 writable);
 
 /* id_reg.rs */
 int kvm_arm_rust_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,

@@ -22,8 +22,7 @@ use super::{
         IdVisibility,
         RanOnce,
         SafeValue,
-        Sign,
-        SysReg, //
+        Sign, //
     },
     compat::level_from,
     view::{
@@ -97,14 +96,12 @@ impl IdRegState for SeenIdReg {
 
     #[inline]
     fn limit(&self) -> u64 {
-        let (level, reg) = (self.level(), SysReg::from_encoding(self.0.id));
-        level.limit(reg, self.0.limit, || self.host())
+        self.0.limit
     }
 
     #[inline]
     fn writable(&self) -> u64 {
-        let (level, reg) = (self.level(), SysReg::from_encoding(self.0.id));
-        self.0.writable & level.mask(reg, self.0.writable)
+        self.0.writable
     }
 
     #[inline]

@@ -109,6 +109,17 @@ pub unsafe extern "C" fn kvm_arm_rust_compat_limit(level: u32, id: u32, limit: u
     level_from(level).limit(SysReg::from_encoding(id), limit, || host_value(id))
 }
 
+/// Returns the bits of an ID register, encoded as by `sys_reg()`, that userspace may change in a VM
+/// with a level. `writable` are those without it.
+///
+/// # Safety
+///
+/// Always safe to call.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_compat_mask(level: u32, id: u32, writable: u64) -> u64 {
+    writable & level_from(level).mask(SysReg::from_encoding(id), writable)
+}
+
 /// Accesses a register through a vCPU of a VM with a level, if the level changes the access.
 pub(crate) fn one_reg(vcpu: &Vcpu, request: OneReg, is_set: bool) -> Result<CompatServed<()>> {
     let id = request.id();
