@@ -6,7 +6,8 @@
 # Check the built objects and headers: our Rust code cannot panic (a panic is a BUG()
 # of the host); every function that C can call is declared in the header that bindgen
 # compares with the Rust side; every index from a guest or a VMM has a clamp that
-# holds under speculation; modules can use no symbol of KVM; and the headers of the
+# holds under speculation; what runs before a vCPU has left its guest calls nothing
+# that may not run there; modules can use no symbol of KVM; and the headers of the
 # userspace ABI are those of the base, except for the one that the project adds.
 
 . "$(dirname "$0")/lib.sh"
@@ -46,6 +47,8 @@ found=$(python objgate.panics "$KOUT") || found=${found:-(did not run)}
 check "Rust that can panic" "$found"
 found=$(python objgate.nospec "$KOUT") || found=${found:-(did not run)}
 check "index from a guest or a VMM without a clamp" "$found"
+found=$(python objgate.fast "$KOUT") || found=${found:-(did not run)}
+check "before the vCPU has left its guest" "$found"
 found=$(python objgate.exported "$KOUT") || found=${found:-(did not run)}
 check "symbols of KVM that modules can use" "$found"
 found=$(python objgate.uapi "$(base_tree)" "$TREE") || found=${found:-(did not run)}

@@ -191,7 +191,7 @@ void kvm_arm_read_vm_id_reg(struct kvm *kvm, const struct kvm_arm_vm_id_regs *re
  * @pmr: The priority mask
  *
  * A header of vgic/ defines struct vgic_vmcr. It is private to KVM, but Rust
- * code gets its types from headers that all of it shares. switch.c asserts that
+ * code gets its types from headers that all of it shares. opt_in_state.c asserts that
  * both are the same.
  */
 struct kvm_arm_vmcr {
@@ -211,6 +211,7 @@ struct kvm_arm_vmcr {
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_fast_key);
 
 bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
@@ -335,6 +336,18 @@ static __always_inline bool kvm_arm_abi_checking(void)
 {
 	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
 	       static_branch_unlikely(&kvm_arm_abi_check_key);
+}
+
+/**
+ * kvm_arm_abi_fast - Ask whether hypercalls may be answered without an exit
+ *
+ * Return: true in mode rust, unless calls are counted, or kvm-arm.abi_fast=0.
+ */
+static __always_inline bool kvm_arm_abi_fast(void)
+{
+	return IS_ENABLED(CONFIG_KVM_ARM64_RUST) &&
+	       static_branch_maybe(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST,
+				   &kvm_arm_abi_fast_key);
 }
 
 /*

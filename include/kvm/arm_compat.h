@@ -17,6 +17,7 @@
 #include <asm/kvm_migration.h>
 
 #include <kvm/arm_abi.h>
+#include <kvm/arm_hypercalls.h>
 
 /* Where a list has a system register; as in rust/kvm_abi/src/compat/mod.rs */
 enum kvm_arm_compat_place {
@@ -90,6 +91,13 @@ kvm_arm_compat_limit(struct kvm *kvm, u32 id, u64 limit)
 		return limit;
 
 	return kvm_arm_rust_compat_limit(kvm_arm_compat_level(kvm), id, limit);
+}
+
+/* The number of firmware registers that a vCPU lists */
+static inline int kvm_arm_compat_num_fw_regs(struct kvm_vcpu *vcpu)
+{
+	return kvm_arm_has_compat(vcpu->kvm) ? kvm_arm_compat_fw_regs(vcpu, NULL) :
+					       kvm_arm_get_fw_num_regs(vcpu);
 }
 
 /* Whether a VM has the caches of its host. */

@@ -173,10 +173,12 @@ static inline void kvm_arm_opt_in_set_gic_traps(struct kvm_vcpu *vcpu)
 		kvm_arm_gic_fields_set_traps(vcpu);
 }
 
-/* Whether a VM has KVM_DEV_ARM_VGIC_GRP_CANONICAL, if it has a GICv2 */
-static inline bool kvm_arm_opt_in_has_canonical_group(struct kvm *kvm)
+/* Whether an attribute that C does not know is of a group that a VM's GICv2 has */
+static inline bool kvm_arm_opt_in_is_canonical(struct kvm *kvm,
+					       const struct kvm_device_attr *attr)
 {
 	return kvm_arm_opted_in(kvm) &&
+	       attr->group == KVM_DEV_ARM_VGIC_GRP_CANONICAL &&
 	       test_bit(KVM_ARCH_FLAG_CANONICAL_PMR, &kvm->arch.flags);
 }
 

@@ -73,6 +73,7 @@ void kvm_arm_rust_forget_reg_masks(void);
 
 /* smccc.rs */
 int kvm_arm_rust_smccc_call_handler(struct kvm_vcpu *vcpu);
+bool kvm_arm_rust_smccc_fast_call(struct kvm_vcpu *vcpu);
 
 /* smccc_filter.rs */
 int kvm_arm_rust_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr);

@@ -112,9 +112,9 @@ __rust_helper bool rust_helper_mtree_empty(const struct maple_tree *mt)
 	return mtree_empty(mt);
 }
 
-__rust_helper void rust_helper_memzero_explicit(void *s, size_t count)
+__rust_helper void rust_helper_kvm_arm_wipe_words(u64 (*words)[3])
 {
-	memzero_explicit(s, count);
+	memzero_explicit(words, sizeof(*words));
 }
 
 __rust_helper void *rust_helper_xa_mk_value(unsigned long v)

@@ -43,7 +43,8 @@ pub use one_reg::{
 pub use smccc::{
     ExitedVcpu,
     Notes,
-    ResetState, //
+    ResetState,
+    TrappedVcpu, //
 };
 pub use vcpu::Vcpu;
 pub use view::{

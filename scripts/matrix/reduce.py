@@ -33,6 +33,9 @@ CLIDR_EL1, CTR_EL0 = "sc801", "sd801"
 COUNTERS = range(0xdf40, 0xdf7f)
 VMS = (["psci_0_2"], ["pmu_v3", "psci_0_2"])
 
+# Apart from its value: both in a line would be this file's own
+TAG = "SPDX-License-Identifier"
+
 
 def short(reg: int) -> str:
     """The id as it is written here, "" for one that is left out."""
@@ -87,7 +90,7 @@ def differ(found: Parts, own: Parts) -> Iterator[str]:
 
 def main() -> int:
     out, *dumps = map(Path, sys.argv[1:])
-    lines = ["# SPDX-License-Identifier: GPL-2.0",
+    lines = [f"# {TAG}: GPL-2.0",
              "# Made by scripts/matrix/reduce.py, which says what this means"]
     found = {path.stem: parts(json.loads(path.read_text(encoding="utf-8"))) for path in dumps}
     for name, of_kernel in found.items():

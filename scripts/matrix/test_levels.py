@@ -1,11 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Whether VMs at a level are found to be as under the older kernel, or not."""
+"""Whether VMs at a level are found to be as under the older kernel, or not.
+
+The tests of what is excepted run kvmfit itself: KVMFIT is its path.
+"""
 
 import copy
+import json
+import os
+import re
+import subprocess
 import unittest
+from pathlib import Path
 from typing import Any
 
 from matrix import levels
+from matrix.machines import AT, LEVELS
 
 PSCI, PIR, CNT = "0x6030000000140000", "0x603000000013c513", "0x603000000013df1a"
 PFR0, MMFR0 = "0x603000000013c020", "0x603000000013c038"
@@ -98,6 +107,56 @@ class Levels(unittest.TestCase):
         for registers in (old["vms"][0]["registers"], self.registers):
             registers.append({"id": "0x603000000013c008", "value": "0x131"})
         self.assertEqual(len(levels.differences(old, self.new)), 1)
+
+
+DOCUMENT = Path(__file__).parents[2] / "Documentation/virt/kvm/arm/rust-compat.rst"
+# KVM_REG_ARM_CONFIG: the attributes of an interrupt controller in a VM's configuration
+CONFIG = 0x6030000000180000
+# No machine of the matrix has what its fields MPAM_frac and RAS_frac would promise
+ID_AA64PFR1_EL1 = 0x603000000013C021
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, as sentences or as clauses."""
+    return re.findall(r"\w(?:[\w.<>]*\w)?", text.lower())
+
+
+def documented() -> list[tuple[list[str], list[str]]]:
+    """The exceptions of the document: what they are, and for which levels and why."""
+    text = DOCUMENT.read_text(encoding="utf-8")
+    section = text.partition("\nExceptions\n====")[2].partition("\n====")[0]
+    found = re.findall(r"^(\w.*)\n((?:  .*\n)+)", section, re.MULTILINE)
+    return [(words(what), words(why)) for what, why in found]
+
+
+class Exceptions(unittest.TestCase):
+    """What is excepted is the same in the document, for kvmfit, and when dumps are compared."""
+
+    def setUp(self) -> None:
+        if "KVMFIT" not in os.environ:
+            self.skipTest("KVMFIT is not set: scripts/test-host.sh sets it")
+
+    def explain(self, *args: str) -> str:
+        command = (os.environ["KVMFIT"], "explain", "KVM_CAP_ARM_COMPAT", *args)
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    def test_the_document_and_kvmfit_say_the_same(self) -> None:
+        lines = re.findall(r"^(.+)\n  \((.+)\)$", self.explain(), re.MULTILINE)
+        explained = [(words(what), words(why)) for what, why in lines]
+        self.assertEqual(explained, documented())
+        self.assertEqual(len(explained), len(json.loads(self.explain("--json"))["exceptions"]))
+
+    def test_the_levels_are_those_of_the_matrix(self) -> None:
+        self.assertCountEqual((AT + name for name in json.loads(self.explain("--json"))["levels"]),
+                              LEVELS)
+
+    def test_the_registers_that_are_excepted_are_those_of_kvmfit(self) -> None:
+        explained = {reg for exception in json.loads(self.explain("--json"))["exceptions"]
+                     for registers in exception["registers"]
+                     for reg in range(int(registers["first"], 16), int(registers["last"], 16) + 1)}
+        compared = {*levels.UNKNOWN, *levels.SHOWN, *levels.AARCH32_IDS, *levels.STRICTER,
+                    CONFIG + int(levels.GICD_IIDR[1], 16)}
+        self.assertEqual(explained, compared | {ID_AA64PFR1_EL1})
 
 
 if __name__ == "__main__":

@@ -26,10 +26,11 @@ KVM = "kvm_arch_vcpu_ioctl_run"
 # The names that the project gives
 OURS = re.compile(
     # include/kvm, arch/arm64/kvm/rust
-    r"kvm_arm_(?:rust|abi|c|slow|check|opt_in)_"
+    r"kvm_arm_(?:rust|abi|c|slow|check|opt_in|compat)_"
     r"|kvm_arm_(?:(?:un)?lock_all_vcpus|(?:read|write)_vm_(?:id_regs?|gic(?:_cpus|_fields)?)"
     r"|(?:read|store)_promise|find_filter_range)\b"
-    r"|kvm_arm_gic_\w+|kvm_arm_use_gic_fields"
+    r"|kvm_arm_gic_\w+|kvm_arm_use_(?:gic_fields|compat)\b"
+    r"|kvm_arm_host_c(?:lid|csid)r\b|kvm_arm_hides_sys_reg\b"
     r"|kvm_arm_(?:gicv3_state|note_(?:stored_)?id_reg|reg_masks_lock|sys_reg_mask|use_opt_ins)\b"
     # include/trace/events, rust/helpers
     r"|kvm_arm64_(?:rust|abi_mismatch|[gs]et_fw_reg)"
@@ -37,7 +38,7 @@ OURS = re.compile(
     # Rust: the core crate, the exports, the module of the kernel's crate
     r"|kvm_abi|9kvm_arm64|6kernel3kvm"
     # Static functions that the patches add
-    r"|^(?:check_set_id_reg|kvm_psci_\w+_watched"
+    r"|^(?:check_set_id_reg|kvm_psci_\w+_watched|kvm_hyp_(?:handle|fast)_(?:hvc|smc)"
     r"|(?:get_reg_writable_masks|kvm_arm_init_hypercalls"
     r"|vgic_mmio_\w+_vcpuif)_(?:c|rust|slow))$")
 

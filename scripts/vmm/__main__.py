@@ -112,6 +112,8 @@ def judge(run_: Run, config: Config, group: Group, kvmfit: Path) -> list[Cell]:
         dump = json.loads(dump_path.read_text(encoding="utf-8"))
         for source in run_.groups:
             for vm, state in run_.saved(config, source).items():
+                if not boots.meet(kernel.name, vm.kernel):
+                    continue
                 source_dump = run_.place(config, "save", source) / f"{vm.kernel}.json"
                 said = plan(kvmfit, vm.vmm, state_of(vm, state, source_dump), dump_path)
                 before = _texts(run_.place(config, "save", source) / vm.name)
@@ -139,11 +141,12 @@ def timed(run_: Run) -> tuple[Boot, ...]:
     """The boots that gave what is there."""
     found = []
     for config in run_.machines:
-        count = sum(len(run_.saved(config, group)) for group in run_.groups)
+        saved = [vm for group in run_.groups for vm in run_.saved(config, group)]
         for group in run_.groups:
             names = tuple(kernel.name for kernel in group)
             for what, vms in (("save", len(run_.saved(config, group))),
-                              ("resume", count * len(group))):
+                              ("resume", sum(boots.meet(kernel.name, vm.kernel)
+                                             for kernel in group for vm in saved))):
                 seconds = run_.seconds(config, what, group)
                 if seconds is not None:
                     found.append(Boot(f"{config.cpu}, GICv{config.gic}", names, what, vms, seconds))

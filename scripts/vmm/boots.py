@@ -81,6 +81,18 @@ def groups(kernels: Iterable[Kernel]) -> tuple[tuple[Kernel, ...], ...]:
     return (*((kernel,) for kernel in kernels if kernel not in own), *((own,) if own else ()))
 
 
+def meet(one: str, other: str) -> bool:
+    """Whether VMs move between two kernels. One at a level stands for the release of that name:
+    moves between it and others are those between that release and others."""
+    as_release = [Kernel(name, "").is_as for name in (one, other)]
+    return as_release[0] == as_release[1] or not {one, other} & set(LEVELS)
+
+
+def to_resume(group: Iterable[Kernel], vms: Iterable[Saved]) -> tuple[Saved, ...]:
+    """The VMs that some of the kernels resume."""
+    return tuple(vm for vm in vms if any(meet(kernel.name, vm.kernel) for kernel in group))
+
+
 def _own(group: tuple[Kernel, ...]) -> bool:
     return group[0].name in (*OWN, *LEVELS)
 
@@ -153,7 +165,6 @@ def resume(group: tuple[Kernel, ...], config: Config, parts: Parts,
     script = []
     for kernel in group:
         script += _mode(kernel)
-        for vm in states:
-            script.append(f"resume {kernel.name}/{vm.name} {vm.vmm} {config.gic} {vm.guest} "
-                          f"/states/{vm.name}")
+        script += [f"resume {kernel.name}/{vm.name} {vm.vmm} {config.gic} {vm.guest} "
+                   f"/states/{vm.name}" for vm in states if meet(kernel.name, vm.kernel)]
     return job(group, config, parts, script, states)

@@ -137,8 +137,9 @@ def save(run: Run, config: Config, group: Group) -> None:
 
 
 def resume(run: Run, config: Config, group: Group) -> None:
-    """Let kernels resume all VMs that were saved."""
-    states = {vm: path for source in run.groups for vm, path in run.saved(config, source).items()}
+    """Let kernels resume the VMs that were saved."""
+    saved = {vm: path for source in run.groups for vm, path in run.saved(config, source).items()}
+    states = {vm: saved[vm] for vm in boots.to_resume(group, saved)}
     place = run.place(config, "resume", group)
     job = boots.resume(group, config, run.parts, states)
     key = _key(run, job)

@@ -74,6 +74,21 @@ class Jobs(Fixture):
         self.assertIn("at-6.12", boots.KERNELS)
         self.assertNotIn("at-6.16", boots.KERNELS)
 
+    def test_a_level_meets_only_its_release(self) -> None:
+        for one, other, moves in (("at-6.12", "6.12", True), ("at-6.12", "at-6.12", True),
+                                  ("at-6.12", "6.1", False), ("at-6.12", "at-6.1", False),
+                                  ("at-6.12", "rust", False), ("6.12", "rust", True)):
+            self.assertEqual((boots.meet(one, other), boots.meet(other, one)), (moves, moves))
+        states = {Saved(name, "qemu-11", "probe"): self.file(name)
+                  for name in ("6.1", "6.12", "at-6.12", "rust")}
+        level = (Kernel("at-6.12", self.file("Image"), "kvm-arm.compat=6.12"),)
+        self.assertEqual([vm.kernel for vm in boots.to_resume(level, states)], ["6.12", "at-6.12"])
+        self.assertEqual(boots.to_resume(self.own, states),
+                         tuple(vm for vm in states if vm.kernel != "at-6.12"))
+        script = boots.resume(level, N1, self.parts, states).script
+        self.assertEqual([line.split()[1] for line in script.splitlines() if "resume " in line],
+                         ["at-6.12/6.12-qemu-11-probe", "at-6.12/at-6.12-qemu-11-probe"])
+
     def test_a_kernel_that_is_not_there(self) -> None:
         gone = (Kernel("6.12", "the archive no longer has it"),)
         with self.assertRaisesRegex(Failed, "no longer"):

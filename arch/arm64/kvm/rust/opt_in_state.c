@@ -14,6 +14,7 @@
 #include <linux/minmax.h>
 #include <linux/nospec.h>
 #include <linux/rcupdate.h>
+#include <linux/stddef.h>
 #include <linux/uaccess.h>
 #include <linux/xarray.h>
 
@@ -23,6 +24,29 @@
 #include <kvm/arm_opt_in.h>
 
 #include "../vgic/vgic.h"
+
+/* Rust knows struct vgic_vmcr as struct kvm_arm_vmcr. */
+static_assert(sizeof(struct kvm_arm_vmcr) == sizeof(struct vgic_vmcr));
+static_assert(offsetof(struct kvm_arm_vmcr, en) ==
+	      offsetof(struct vgic_vmcr, en));
+static_assert(offsetof(struct kvm_arm_vmcr, grpen0) ==
+	      offsetof(struct vgic_vmcr, grpen0));
+static_assert(offsetof(struct kvm_arm_vmcr, grpen1) ==
+	      offsetof(struct vgic_vmcr, grpen1));
+static_assert(offsetof(struct kvm_arm_vmcr, ackctl) ==
+	      offsetof(struct vgic_vmcr, ackctl));
+static_assert(offsetof(struct kvm_arm_vmcr, fiqen) ==
+	      offsetof(struct vgic_vmcr, fiqen));
+static_assert(offsetof(struct kvm_arm_vmcr, cbpr) ==
+	      offsetof(struct vgic_vmcr, cbpr));
+static_assert(offsetof(struct kvm_arm_vmcr, eoim) ==
+	      offsetof(struct vgic_vmcr, eoim));
+static_assert(offsetof(struct kvm_arm_vmcr, abpr) ==
+	      offsetof(struct vgic_vmcr, abpr));
+static_assert(offsetof(struct kvm_arm_vmcr, bpr) ==
+	      offsetof(struct vgic_vmcr, bpr));
+static_assert(offsetof(struct kvm_arm_vmcr, pmr) ==
+	      offsetof(struct vgic_vmcr, pmr));
 
 /* ICH_VTR_EL2.PRIbits */
 #define ICH_VTR_PRI_BITS	GENMASK(31, 29)

@@ -8,7 +8,9 @@ use kernel::{
         from_c,
         fw_reg::mitigation,
         opt_in,
-        ExitedVcpu, //
+        ExitedVcpu,
+        TrappedVcpu,
+        Vm, //
     },
     prelude::*, //
 };
@@ -55,8 +57,37 @@ pub unsafe extern "C" fn kvm_arm_rust_smccc_call_handler(vcpu: *mut bindings::kv
     handle(vcpu, id)
 }
 
+/// Answers a call without leaving the guest, if values alone answer it.
+///
+/// Returns whether it did. If not, nothing has changed, and the call has to leave the guest, for
+/// [`kvm_arm_rust_smccc_call_handler`].
+///
+/// This runs where RCU does not watch and an exception is fatal. So it takes no lock, reads only
+/// single words of the VM, and calls nothing but the functions that `scripts/objgate.sh` knows.
+///
+/// C: none. It returns what `kvm_smccc_call_handler()` would.
+///
+/// # Safety
+///
+/// `vcpu` must point to a valid vCPU whose trap by `HVC` or `SMC` the current task handles, and
+/// whose VM has no filter.
+#[export]
+pub unsafe extern "C" fn kvm_arm_rust_smccc_fast_call(vcpu: *mut bindings::kvm_vcpu) -> bool {
+    // SAFETY: The caller guarantees that the vCPU is valid, and that we handle its trap.
+    let vcpu: TrappedVcpu<'_> = unsafe { from_c(vcpu) };
+    // A promise is for the full path.
+    let workaround = |query| (!opt_in::are_used()).then(|| answer_of_host(vcpu.vm(), query));
+    match Decision::of(&vcpu, func_id(vcpu)).at_once(workaround) {
+        Some(registers) => {
+            vcpu.set_registers(registers);
+            true
+        }
+        None => false,
+    }
+}
+
 #[inline]
-pub(crate) fn func_id(vcpu: ExitedVcpu<'_>) -> FuncId {
+pub(crate) fn func_id(vcpu: impl Caller) -> FuncId {
     let [x0, ..] = vcpu.registers();
     FuncId::from_register(x0)
 }
@@ -120,9 +151,13 @@ fn workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
     if opt_in::are_used() {
         return promised_workaround(vcpu, query);
     }
-    let vm = vcpu.vm();
-    let answer = query.answer(mitigation::of(query), || vm.has_ssbs());
-    return_value(vcpu, answer)
+    return_value(vcpu, answer_of_host(vcpu.vm(), query))
+}
+
+/// Returns the answer to a query in a VM without promises.
+#[inline]
+fn answer_of_host(vm: &Vm, query: WorkaroundQuery) -> u64 {
+    query.answer(mitigation::of(query), || vm.has_ssbs())
 }
 
 #[cold]
@@ -130,9 +165,7 @@ fn workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
 fn promised_workaround(vcpu: ExitedVcpu<'_>, query: WorkaroundQuery) -> c_int {
     let vm = vcpu.vm();
     let promise = vm.promise(FeatureLevelReg::WORKAROUNDS);
-    let answer = promise.answer(query, vm, || {
-        query.answer(mitigation::of(query), || vm.has_ssbs())
-    });
+    let answer = promise.answer(query, vm, || answer_of_host(vm, query));
     return_value(vcpu, answer)
 }
 

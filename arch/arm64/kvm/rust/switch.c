@@ -5,44 +5,21 @@
 #include <linux/debugfs.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
+#include <linux/kprobes.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
-#include <linux/stddef.h>
 #include <linux/uaccess.h>
+
+#include <asm/spectre.h>
 
 #include <kvm/arm_abi.h>
 
 #define CREATE_TRACE_POINTS
 #define CREATE_RUST_TRACE_POINTS
 #include <trace/events/kvm_arm64_rust.h>
-
-#include "../vgic/vgic.h"
-
-/* Rust knows struct vgic_vmcr as struct kvm_arm_vmcr. */
-static_assert(sizeof(struct kvm_arm_vmcr) == sizeof(struct vgic_vmcr));
-static_assert(offsetof(struct kvm_arm_vmcr, en) ==
-	      offsetof(struct vgic_vmcr, en));
-static_assert(offsetof(struct kvm_arm_vmcr, grpen0) ==
-	      offsetof(struct vgic_vmcr, grpen0));
-static_assert(offsetof(struct kvm_arm_vmcr, grpen1) ==
-	      offsetof(struct vgic_vmcr, grpen1));
-static_assert(offsetof(struct kvm_arm_vmcr, ackctl) ==
-	      offsetof(struct vgic_vmcr, ackctl));
-static_assert(offsetof(struct kvm_arm_vmcr, fiqen) ==
-	      offsetof(struct vgic_vmcr, fiqen));
-static_assert(offsetof(struct kvm_arm_vmcr, cbpr) ==
-	      offsetof(struct vgic_vmcr, cbpr));
-static_assert(offsetof(struct kvm_arm_vmcr, eoim) ==
-	      offsetof(struct vgic_vmcr, eoim));
-static_assert(offsetof(struct kvm_arm_vmcr, abpr) ==
-	      offsetof(struct vgic_vmcr, abpr));
-static_assert(offsetof(struct kvm_arm_vmcr, bpr) ==
-	      offsetof(struct vgic_vmcr, bpr));
-static_assert(offsetof(struct kvm_arm_vmcr, pmr) ==
-	      offsetof(struct vgic_vmcr, pmr));
 
 static const char * const mode_names[] = {
 	[KVM_ARM_ABI_C]		= "c",
@@ -62,12 +39,21 @@ static const char * const surface_names[NR_KVM_ARM_ABI_SURFACES] = {
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key);
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
+DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_fast_key);
+
+/* At the vectors of the hypervisor, the exception of a probe is a panic. */
+NOKPROBE_SYMBOL(kvm_arm_rust_smccc_fast_call);
+NOKPROBE_SYMBOL(arm64_get_spectre_v2_state);
+NOKPROBE_SYMBOL(arm64_get_spectre_v4_state);
+NOKPROBE_SYMBOL(arm64_get_spectre_bhb_state);
+NOKPROBE_SYMBOL(read_sanitised_ftr_reg);
 
 static enum kvm_arm_abi_mode boot_mode __initdata =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_CHECK) ? KVM_ARM_ABI_CHECK :
 							  KVM_ARM_ABI_C;
 static bool boot_count __initdata;
+static bool boot_fast __initdata = true;
 
 /* The state behind the keys; writers hold mode_lock. */
 static DEFINE_MUTEX(mode_lock);
@@ -75,6 +61,8 @@ static enum kvm_arm_abi_mode mode =
 	IS_ENABLED(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST) ? KVM_ARM_ABI_RUST :
 							 KVM_ARM_ABI_C;
 static bool counting;
+/* In mode rust, hypercalls may be answered without an exit. */
+static bool fast;
 /* The number of tracepoints of registers that are enabled. */
 static int watchers;
 /* A call that began in another mode may be under way. */
@@ -116,6 +104,7 @@ static void set_mode(enum kvm_arm_abi_mode new, bool count)
 
 	WRITE_ONCE(mode, new);
 	WRITE_ONCE(counting, count);
+	set_key(&kvm_arm_abi_fast_key.key, new == KVM_ARM_ABI_RUST && fast && !count);
 	set_key(&kvm_arm_abi_check_key.key, new == KVM_ARM_ABI_CHECK);
 	set_key(&kvm_arm_abi_rust_key.key,
 		new == KVM_ARM_ABI_RUST && !count && !watchers);
@@ -456,11 +445,18 @@ static int __init early_abi_count(char *arg)
 }
 early_param("kvm-arm.abi_count", early_abi_count);
 
+static int __init early_abi_fast(char *arg)
+{
+	return kstrtobool(arg, &boot_fast);
+}
+early_param("kvm-arm.abi_fast", early_abi_fast);
+
 /* Runs before KVM, and so before the first VM. */
 static int __init kvm_arm_abi_init(void)
 {
 	guard(mutex)(&mode_lock);
 
+	fast = boot_fast;
 	set_mode(boot_mode, boot_count);
 	switched = false;
 
@@ -527,6 +523,24 @@ static int count_set(void *data, u64 val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(count_fops, count_get, count_set, "%llu\n");
 
+static int fast_get(void *data, u64 *val)
+{
+	*val = READ_ONCE(fast);
+	return 0;
+}
+
+static int fast_set(void *data, u64 val)
+{
+	if (val > 1)
+		return -EINVAL;
+
+	guard(mutex)(&mode_lock);
+	WRITE_ONCE(fast, val);
+	set_mode(mode, counting);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(fast_fops, fast_get, fast_set, "%llu\n");
+
 static int stats_show(struct seq_file *m, void *unused)
 {
 	int surface, cpu;
@@ -566,6 +580,7 @@ static int __init kvm_arm_abi_debugfs_init(void)
 	dir = debugfs_create_dir("arm_abi", kvm);
 	debugfs_create_file("mode", 0600, dir, NULL, &mode_fops);
 	debugfs_create_file_unsafe("count", 0600, dir, NULL, &count_fops);
+	debugfs_create_file_unsafe("fast", 0600, dir, NULL, &fast_fops);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);
 	kvm_arm_compat_debugfs(dir);
 	kvm_arm_abi_debugfs_plant(dir);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A vCPU whose exit from the guest is being handled: its registers, and exits to userspace.
+//! A vCPU that has trapped: its registers; and one whose exit from the guest is being handled:
+//! exits to userspace.
 //!
 //! C headers: [`include/kvm/arm_hypercalls.h`](srctree/include/kvm/arm_hypercalls.h),
 //! [`include/uapi/linux/kvm.h`](srctree/include/uapi/linux/kvm.h)
@@ -32,6 +33,17 @@ use crate::kvm::{
 };
 
 known! {
+    /// A vCPU that has trapped, by a call for example. It may not have left its guest yet: then
+    /// interrupts are masked, nothing may sleep, and RCU does not watch.
+    ///
+    /// # Invariants
+    ///
+    /// The current task handles the trap. So the vCPU's registers are in its structure, and no
+    /// other task accesses them.
+    pub struct TrappedVcpu<'_>(Vcpu);
+}
+
+known! {
     /// A vCPU whose exit from the guest is being handled.
     ///
     /// # Invariants
@@ -55,16 +67,18 @@ unsafe impl View for Run {
 }
 
 fields! {
-    impl ExitedVcpu<'_> as Vcpu {
+    impl TrappedVcpu<'_> as Vcpu {
         /// The registers of the guest are ours by the type invariant.
         fn regs_field() -> Own<[u64; 31]> = arch.ctxt.regs.regs;
         /// As above.
         fn pstate_field() -> Own<u64> = arch.ctxt.regs.pstate;
+        /// C writes it while it holds the vCPU's mutex, and now the current task does.
+        fn steal_base_field() -> Fixed<u64> = arch.steal.base;
+    }
+    impl ExitedVcpu<'_> as Vcpu {
         /// Set when the vCPU is created, before anybody else knows it. A vCPU has this memory as
         /// long as it is valid; the exit is ours by the type invariant.
         fn run_field() -> Linked<Run> = run;
-        /// C writes it while it holds the vCPU's mutex, and now the current task does.
-        fn steal_base_field() -> Fixed<u64> = arch.steal.base;
     }
     impl Run as Run {
         /// This field, and those below, are the kernel's to write during the exit.
@@ -100,13 +114,30 @@ calls! {
 calls! {
     /// Has no preconditions.
     fn random_u64() -> u64 = get_random_u64;
+    /// Writes zeros, which the compiler does not leave out.
+    fn wipe(words: &mut [u64; 3]) = kvm_arm_wipe_words;
 }
 
-impl ExitedVcpu<'_> {
+impl TrappedVcpu<'_> {
     /// Sets `x0` to `x3`.
     #[inline]
     pub fn set_registers(self, registers: [u64; 4]) {
         self.regs_field().first().set(registers);
+    }
+}
+
+impl<'a> ExitedVcpu<'a> {
+    /// Returns the vCPU as one of which only its registers are known.
+    #[inline]
+    fn trapped(self) -> TrappedVcpu<'a> {
+        // INVARIANT: Who handles the exit handles the trap that led to it.
+        TrappedVcpu(self.0)
+    }
+
+    /// Sets `x0` to `x3`.
+    #[inline]
+    pub fn set_registers(self, registers: [u64; 4]) {
+        self.trapped().set_registers(registers);
     }
 
     /// Sets `x0` to `x3` to the random bits that a call asks for.
@@ -117,8 +148,7 @@ impl ExitedVcpu<'_> {
             *word = random_u64();
         }
         self.set_registers(request.to_registers(words));
-        // SAFETY: The words are ours.
-        unsafe { bindings::memzero_explicit((&raw mut words).cast(), size_of_val(&words)) };
+        wipe(&mut words);
     }
 
     /// Forwards a call to userspace.
@@ -175,7 +205,7 @@ impl ExitedVcpu<'_> {
     }
 }
 
-impl Caller for ExitedVcpu<'_> {
+impl Caller for TrappedVcpu<'_> {
     #[inline]
     fn registers(&self) -> [u64; 4] {
         self.regs_field().first().get()
@@ -206,5 +236,37 @@ impl Caller for ExitedVcpu<'_> {
     #[inline]
     fn may_suspend_system(&self) -> bool {
         self.vm().may_suspend_system()
+    }
+}
+
+impl Caller for ExitedVcpu<'_> {
+    #[inline]
+    fn registers(&self) -> [u64; 4] {
+        self.trapped().registers()
+    }
+
+    #[inline]
+    fn is_32bit(&self) -> bool {
+        self.trapped().is_32bit()
+    }
+
+    #[inline]
+    fn psci_version(&self) -> u32 {
+        self.trapped().psci_version()
+    }
+
+    #[inline]
+    fn bitmap(&self, map: FeatureBitmap) -> u64 {
+        self.trapped().bitmap(map)
+    }
+
+    #[inline]
+    fn stolen_time(&self) -> Option<u64> {
+        self.trapped().stolen_time()
+    }
+
+    #[inline]
+    fn may_suspend_system(&self) -> bool {
+        self.trapped().may_suspend_system()
     }
 }

@@ -10,6 +10,9 @@ mod notes;
 mod power;
 mod time;
 
-pub use exit::ExitedVcpu;
+pub use exit::{
+    ExitedVcpu,
+    TrappedVcpu, //
+};
 pub use notes::Notes;
 pub use power::ResetState;

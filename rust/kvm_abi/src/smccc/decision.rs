@@ -135,4 +135,30 @@ impl Decision {
     pub const fn value(x0: u64) -> Self {
         Self::Return([x0, 0, 0, 0])
     }
+
+    /// Returns the registers `x0` to `x3` after a call that values alone answer: no lock is taken,
+    /// no memory of the guest is accessed, and nothing but these registers changes.
+    ///
+    /// `workaround` answers a query if it can, from values alone. `None` is for a call that has to
+    /// leave the guest.
+    #[inline(always)]
+    pub fn at_once(
+        self,
+        workaround: impl FnOnce(WorkaroundQuery) -> Option<u64>,
+    ) -> Option<[u64; 4]> {
+        match self {
+            Self::Return(registers) => Some(registers),
+            Self::Perform(Action::Workaround(query)) => workaround(query).map(|x0| [x0, 0, 0, 0]),
+            Self::Perform(
+                Action::StolenTime
+                | Action::SystemTime(_)
+                | Action::Random(_)
+                | Action::CpuSuspend
+                | Action::CpuOff
+                | Action::CpuOn(_)
+                | Action::AffinityInfo(_)
+                | Action::SystemEvent { .. },
+            ) => None,
+        }
+    }
 }

@@ -110,9 +110,9 @@ pub unsafe extern "C" fn kvm_arm_rust_reg_mask_ranges(kvm: *mut bindings::kvm) -
 
 /// Writes the masks of a range that depends on the VM to userspace, or any of a VM with a level.
 ///
-/// Returns 0; `-EINVAL` if the VM has not opted in to such a range, or its level has none, or a reserved word is not zero,
-/// without an access to userspace; `-EFAULT` if the masks cannot be written, and then the writable
-/// part of the array is zero.
+/// Returns 0; `-EINVAL` if the VM has not opted in to such a range, or its level has none, or a
+/// reserved word is not zero, without an access to userspace; `-EFAULT` if the masks cannot be
+/// written, and then the writable part of the array is zero.
 ///
 /// # Safety
 ///

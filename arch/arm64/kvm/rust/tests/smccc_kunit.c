@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KUnit suite of hypercalls: C and Rust give the same result for each function
- * id, on a vCPU that exists only in memory.
+ * id, on a vCPU that exists only in memory. So does Rust without an exit, or it
+ * leaves all as it was.
  */
 #include <linux/arm-smccc.h>
 #include <linux/maple_tree.h>
@@ -14,7 +15,9 @@
 
 #include "abi_kunit.h"
 
-/* The state that a call may change. */
+enum smccc_side { SMCCC_C, SMCCC_RUST, SMCCC_FAST };
+
+/* The state that a call may change; @ret is 1 if the guest goes on. */
 struct smccc_outcome {
 	int ret;
 	u32 mp_state;
@@ -82,7 +85,8 @@ void smccc_set_state(struct kunit *test, const struct smccc_state *state)
 }
 
 static void smccc_call(struct kunit *test, const struct smccc_state *state,
-		       const u64 *regs, bool rust, struct smccc_outcome *out)
+		       const u64 *regs, enum smccc_side side,
+		       struct smccc_outcome *out)
 {
 	struct abi_test *ctx = test->priv;
 	struct kvm_vcpu *vcpu = ctx->vcpu;
@@ -92,10 +96,22 @@ static void smccc_call(struct kunit *test, const struct smccc_state *state,
 	vcpu->arch.mp_state.mp_state = state->stopped ? KVM_MP_STATE_STOPPED :
 							KVM_MP_STATE_RUNNABLE;
 	vcpu->requests = 0;
-	vcpu->run = ctx->run[rust];
+	vcpu->run = ctx->run[side == SMCCC_RUST];
 
-	out->ret = rust ? kvm_arm_rust_smccc_call_handler(vcpu) :
-			  kvm_smccc_call_handler(vcpu);
+	switch (side) {
+	case SMCCC_C:
+		out->ret = kvm_smccc_call_handler(vcpu);
+		break;
+	case SMCCC_RUST:
+		out->ret = kvm_arm_rust_smccc_call_handler(vcpu);
+		break;
+	case SMCCC_FAST:
+		/* As between the exit from a guest and its next entry */
+		vcpu->run = NULL;
+		scoped_guard(irqsave)
+			out->ret = kvm_arm_rust_smccc_fast_call(vcpu);
+		break;
+	}
 
 	out->mp_state = vcpu->arch.mp_state.mp_state;
 	out->requests = vcpu->requests;
@@ -122,6 +138,51 @@ static bool smccc_is_repeatable(const struct smccc_state *state, const u64 *regs
 	}
 }
 
+/* What is left of a call that was not answered without an exit */
+static bool smccc_is_untouched(const struct smccc_state *state, const u64 *regs,
+			       const struct smccc_outcome *out)
+{
+	struct vcpu_reset_state poison;
+
+	memset(&poison, 0xa5, sizeof(poison));
+	return !out->requests && !memcmp(out->regs, regs, sizeof(out->regs)) &&
+	       !memcmp(&out->reset_state, &poison, sizeof(poison)) &&
+	       out->mp_state == (state->stopped ? KVM_MP_STATE_STOPPED :
+						  KVM_MP_STATE_RUNNABLE);
+}
+
+/* A negative result of PSCI, SMCCC or TRNG */
+static bool smccc_is_refusal(const struct smccc_outcome *out)
+{
+	return (s64)out->regs[0] < 0 && !out->regs[1] && !out->regs[2] && !out->regs[3];
+}
+
+/* Calls with a filter never come to this. Without C's outcome only refusals are known. */
+static bool smccc_fast_agrees(struct kunit *test, const struct smccc_state *state,
+			      const u64 *regs, const struct smccc_outcome *c)
+{
+	struct abi_test *ctx = test->priv;
+	struct smccc_outcome fast;
+	bool good;
+
+	if (!mtree_empty(&ctx->kvm->arch.smccc_filter))
+		return true;
+
+	memset(&fast, 0, sizeof(fast));
+	smccc_call(test, state, regs, SMCCC_FAST, &fast);
+
+	if (fast.ret)
+		good = c ? !memcmp(c, &fast, sizeof(fast)) : smccc_is_refusal(&fast);
+	else
+		good = smccc_is_untouched(state, regs, &fast);
+	if (!good)
+		KUNIT_FAIL(test,
+			   "0x%llx(0x%llx, 0x%llx, 0x%llx), PSCI 0x%llx: %d, 0x%llx without an exit",
+			   regs[0], regs[1], regs[2], regs[3],
+			   state->psci_version, fast.ret, fast.regs[0]);
+	return good;
+}
+
 static bool smccc_agree(struct kunit *test, const struct smccc_state *state,
 			const u64 *regs)
 {
@@ -130,13 +191,15 @@ static bool smccc_agree(struct kunit *test, const struct smccc_state *state,
 	bool same;
 
 	if (!smccc_is_repeatable(state, regs))
-		return true;
+		return smccc_fast_agrees(test, state, regs, NULL);
 
 	memset(&c, 0, sizeof(c));
 	memset(&rust, 0, sizeof(rust));
 
-	smccc_call(test, state, regs, false, &c);
-	smccc_call(test, state, regs, true, &rust);
+	smccc_call(test, state, regs, SMCCC_C, &c);
+	smccc_call(test, state, regs, SMCCC_RUST, &rust);
+	if (!smccc_fast_agrees(test, state, regs, &c))
+		return false;
 
 	same = !memcmp(&c, &rust, sizeof(c)) &&
 	       (c.ret == 1 || !memcmp(ctx->run[0], ctx->run[1], sizeof(struct kvm_run)));
@@ -347,6 +410,43 @@ static void every_filter_action(struct kunit *test)
 	}
 }
 
+/* What each guest asks when it boots or after a migration */
+static void answers_without_an_exit(struct kunit *test)
+{
+	static const u64 calls[][2] = {
+		{ ARM_SMCCC_VERSION_FUNC_ID },
+		{ ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_WORKAROUND_1 },
+		{ ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_WORKAROUND_2 },
+		{ ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_WORKAROUND_3 },
+		{ ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_HV_PV_TIME_FEATURES },
+		{ PSCI_0_2_FN_PSCI_VERSION },
+		{ PSCI_0_2_FN_MIGRATE_INFO_TYPE },
+		{ PSCI_1_0_FN_PSCI_FEATURES, PSCI_0_2_FN64_CPU_ON },
+		{ ARM_SMCCC_HV_PV_TIME_FEATURES, ARM_SMCCC_HV_PV_TIME_ST },
+		{ ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID },
+		{ ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID },
+		{ ARM_SMCCC_TRNG_VERSION },
+		{ ARM_SMCCC_TRNG_FEATURES, ARM_SMCCC_TRNG_RND64 },
+		{ ARM_SMCCC_TRNG_GET_UUID },
+		{ 0x86001234 },
+	};
+	static const struct smccc_state state = {
+		.psci_version = KVM_ARM_PSCI_1_3, .psci_0_2 = true, .services = true,
+	};
+
+	smccc_set_state(test, &state);
+	for (int i = 0; i < ARRAY_SIZE(calls); i++) {
+		u64 regs[8] = { calls[i][0], calls[i][1] };
+		struct smccc_outcome fast = {};
+
+		smccc_call(test, &state, regs, SMCCC_FAST, &fast);
+		/* Whether VMs have opted in is for the whole host. */
+		if (regs[0] == ARM_SMCCC_ARCH_FEATURES_FUNC_ID && kvm_arm_opt_in_used())
+			continue;
+		KUNIT_EXPECT_TRUE_MSG(test, fast.ret, "0x%llx(0x%llx)", regs[0], regs[1]);
+	}
+}
+
 static struct kunit_case smccc_test_cases[] = {
 	KUNIT_CASE_SLOW(every_id_with_all_services),
 	KUNIT_CASE_SLOW(every_id_without_services),
@@ -354,6 +454,7 @@ static struct kunit_case smccc_test_cases[] = {
 	KUNIT_CASE_SLOW(features_of_known_ids),
 	KUNIT_CASE(features_of_workaround_2_by_ssbs),
 	KUNIT_CASE(every_filter_action),
+	KUNIT_CASE(answers_without_an_exit),
 	{}
 };
 

@@ -30,6 +30,7 @@ int abi_test_init(struct kunit *test)
 	ctx->vcpu->kvm = ctx->kvm;
 	ctx->boot_mode = mode;
 	ctx->boot_count = counting;
+	ctx->boot_fast = fast;
 	test->priv = ctx;
 
 	return 0;
@@ -44,6 +45,7 @@ void abi_test_exit(struct kunit *test)
 
 	abi_test_set_mode(ctx->boot_mode);
 	count_set(NULL, ctx->boot_count);
+	fast_set(NULL, ctx->boot_fast);
 }
 
 void abi_test_set_switched(bool new)
@@ -113,6 +115,23 @@ static void c_alone_costs_one_nop(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, abi_test_rust_serves(),
 				cases[i].mode == KVM_ARM_ABI_RUST);
 	}
+}
+
+static void calls_are_fast_where_nobody_looks(struct kunit *test)
+{
+	for (int m = KVM_ARM_ABI_C; m <= KVM_ARM_ABI_CHECK; m++) {
+		for (int bits = 0; bits < 4; bits++) {
+			bool count = bits & BIT(0), allowed = bits & BIT(1);
+
+			abi_test_set_mode(m);
+			count_set(NULL, count);
+			fast_set(NULL, allowed);
+			KUNIT_EXPECT_EQ(test, kvm_arm_abi_fast(),
+					m == KVM_ARM_ABI_RUST && allowed && !count);
+		}
+	}
+
+	KUNIT_EXPECT_EQ(test, fast_set(NULL, 2), -EINVAL);
 }
 
 static void abi_test_sum(unsigned long *c, unsigned long *rust)
@@ -334,6 +353,7 @@ static void stats_show_the_counters(struct kunit *test)
 static struct kunit_case abi_test_cases[] = {
 	KUNIT_CASE(mode_chooses_the_side),
 	KUNIT_CASE(c_alone_costs_one_nop),
+	KUNIT_CASE(calls_are_fast_where_nobody_looks),
 	KUNIT_CASE(calls_are_counted_by_side),
 	KUNIT_CASE(check_is_silent_if_the_sides_agree),
 	KUNIT_CASE(planted_bitmap_differences_are_counted),

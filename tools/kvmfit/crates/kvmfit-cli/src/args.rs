@@ -228,10 +228,12 @@ pub(crate) enum Form {
 
 /// What the number of a register in an error message means, and what to do
 ///
-/// Of a VMM, such as qemu-11, it says how it restores a VM, and from where that is known.
+/// Of a VMM, such as qemu-11, it says how it restores a VM, and from where that is known. Of
+/// `KVM_CAP_ARM_COMPAT`, a capability of kvm-arm64-rust, it says in what a VM at a level is not as
+/// under that release of Linux, and why.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
-    /// The number or the name of the register, or the name of a VMM
+    /// The number or the name of the register, the name of a VMM, or `KVM_CAP_ARM_COMPAT`
     pub(crate) id: String,
     /// The value that was to be written
     pub(crate) value: Option<Value>,

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::dump::{Dump, Scope, Vm};
 use crate::id::{Class, RegId};
+use crate::level;
 use crate::names;
 use crate::plan::refused_fields;
 use crate::takes::{Answer, Takes};
@@ -115,6 +116,7 @@ pub fn explain(id: RegId, question: &Question<'_>) -> Explanation {
         let text = "give a dump of the host (`kvmfit dump` there) to see what it takes";
         explanation.advice.push(text.to_string());
     }
+    explanation.levels();
     explanation
 }
 
@@ -188,6 +190,14 @@ impl Explanation {
                 }
             }
         }
+    }
+
+    fn levels(&mut self) {
+        let compat = &level::COMPAT;
+        self.advice.extend(compat.of_register(self.id).map(|exception| {
+            let (at, what, reason) = (exception.at(), exception.what, exception.reason);
+            format!("at {at} of {}: {what} ({reason})", compat.name)
+        }));
     }
 }
 
@@ -329,6 +339,17 @@ mod tests {
     fn says_that_a_host_lacks_it() {
         let explanation = ask(RegId::firmware_bitmap(3), 0, &host());
         assert_eq!(explanation.answer.unwrap(), "the host does not have this register: ENOENT");
+    }
+
+    #[test]
+    fn says_in_what_a_level_is_not_as_the_release() {
+        let advice = |id| explain(id, &Question::default()).advice;
+        let tcr2 = advice(RegId::sysreg(3, 0, 2, 0, 3));
+        let text = "at level 6.12 of KVM_CAP_ARM_COMPAT: TCR2_EL1, PIR_EL1 and PIRE0_EL1 take one \
+                    value, on a CPU without them (a guest cannot have changed them there; 6.12 \
+                    took any value, which had no effect)";
+        assert_eq!(tcr2.last().unwrap(), text);
+        assert!(!advice(PSCI).iter().any(|line| line.contains("KVM_CAP_ARM_COMPAT")));
     }
 
     #[test]

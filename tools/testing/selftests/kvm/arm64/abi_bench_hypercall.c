@@ -17,6 +17,9 @@
  * Calls are made in VMs of three kinds: one that offers all services; "gated",
  * whose bitmap registers turn them off; and "filter", with an SMCCC filter. See
  * abi/bench/measure.h for the method and the output.
+ *
+ * Each call exits, except for those of the paths fast/...: there VHE answers in mode
+ * rust without an exit if it can. In mode c these are the same calls as above.
  */
 #include <linux/arm-smccc.h>
 #include <linux/psci.h>
@@ -24,6 +27,7 @@
 #include "abi/bench/guest.h"
 #include "abi/bench/measure.h"
 #include "abi/fw_reg.h"
+#include "abi/switch.h"
 
 #define ST_GPA_BASE	BIT(30)
 
@@ -52,12 +56,14 @@ static const struct call {
 	/* The largest size of a batch, if not 0 */
 	u32 n;
 	bool forwarded;
+	/* Measured without the exit, too */
+	bool fast;
 } calls[] = {
 	{ "SMCCC_VERSION", { ARM_SMCCC_VERSION_FUNC_ID },
-	  ARM_SMCCC_VERSION_1_1 },
+	  ARM_SMCCC_VERSION_1_1, .fast = true },
 	{ "ARCH_FEATURES:WORKAROUND_1",
 	  { ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_WORKAROUND_1 },
-	  ANY },
+	  ANY, .fast = true },
 	{ "ARCH_FEATURES:WORKAROUND_2",
 	  { ARM_SMCCC_ARCH_FEATURES_FUNC_ID, ARM_SMCCC_ARCH_WORKAROUND_2 },
 	  ANY },
@@ -70,9 +76,10 @@ static const struct call {
 	  { ARM_SMCCC_ARCH_FEATURES_FUNC_ID, FN_UNKNOWN },
 	  SMCCC_RET_NOT_SUPPORTED },
 
-	{ "PSCI_VERSION", { PSCI_0_2_FN_PSCI_VERSION }, PSCI_VERSION(1, 3) },
+	{ "PSCI_VERSION", { PSCI_0_2_FN_PSCI_VERSION }, PSCI_VERSION(1, 3),
+	  .fast = true },
 	{ "PSCI_FEATURES:CPU_ON",
-	  { PSCI_1_0_FN_PSCI_FEATURES, PSCI_0_2_FN64_CPU_ON } },
+	  { PSCI_1_0_FN_PSCI_FEATURES, PSCI_0_2_FN64_CPU_ON }, .fast = true },
 	{ "PSCI_FEATURES:SYSTEM_OFF2",
 	  { PSCI_1_0_FN_PSCI_FEATURES, PSCI_1_3_FN64_SYSTEM_OFF2 },
 	  PSCI_1_3_OFF_TYPE_HIBERNATE_OFF },
@@ -80,7 +87,7 @@ static const struct call {
 	  { PSCI_1_0_FN_PSCI_FEATURES, PSCI_FN_UNKNOWN },
 	  PSCI_RET_NOT_SUPPORTED },
 	{ "AFFINITY_INFO:ON", { PSCI_0_2_FN64_AFFINITY_INFO, 0 },
-	  PSCI_0_2_AFFINITY_LEVEL_ON },
+	  PSCI_0_2_AFFINITY_LEVEL_ON, .fast = true },
 	{ "AFFINITY_INFO:OFF", { PSCI_0_2_FN64_AFFINITY_INFO, 1 },
 	  PSCI_0_2_AFFINITY_LEVEL_OFF },
 	{ "AFFINITY_INFO:invalid", { PSCI_0_2_FN64_AFFINITY_INFO, 0, 4 },
@@ -110,7 +117,8 @@ static const struct call {
 	  SMCCC_RET_NOT_SUPPORTED },
 	{ "PV_TIME_ST", { ARM_SMCCC_HV_PV_TIME_ST }, ST_GPA_BASE },
 
-	{ "VENDOR_UID", { ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID }, 0xb66fb428 },
+	{ "VENDOR_UID", { ARM_SMCCC_VENDOR_HYP_CALL_UID_FUNC_ID }, 0xb66fb428,
+	  .fast = true },
 	{ "VENDOR_FEATURES", { ARM_SMCCC_VENDOR_HYP_KVM_FEATURES_FUNC_ID },
 	  0x3 },
 	{ "PTP:virtual",
@@ -120,7 +128,7 @@ static const struct call {
 	{ "PTP:unknown", { ARM_SMCCC_VENDOR_HYP_KVM_PTP_FUNC_ID, 2 },
 	  SMCCC_RET_NOT_SUPPORTED },
 
-	{ "TRNG_VERSION", { ARM_SMCCC_TRNG_VERSION }, 0x10000 },
+	{ "TRNG_VERSION", { ARM_SMCCC_TRNG_VERSION }, 0x10000, .fast = true },
 	{ "TRNG_FEATURES", { ARM_SMCCC_TRNG_FEATURES, ARM_SMCCC_TRNG_RND64 } },
 	{ "TRNG_FEATURES:unknown", { ARM_SMCCC_TRNG_FEATURES, FN_UNKNOWN },
 	  SMCCC_RET_NOT_SUPPORTED },
@@ -134,7 +142,7 @@ static const struct call {
 	{ "TRNG_RND64", { ARM_SMCCC_TRNG_RND64, 64 }, .n = 1 },
 	{ "TRNG_RND64:too_many", { ARM_SMCCC_TRNG_RND64, 193 }, -2 },
 
-	{ "unknown", { FN_UNKNOWN }, SMCCC_RET_NOT_SUPPORTED },
+	{ "unknown", { FN_UNKNOWN }, SMCCC_RET_NOT_SUPPORTED, .fast = true },
 
 	{ "TRNG_VERSION:gated", { ARM_SMCCC_TRNG_VERSION },
 	  SMCCC_RET_NOT_SUPPORTED, VM_GATED },
@@ -202,6 +210,12 @@ static void configure(struct bench_vm *b, enum vm_kind kind)
 	}
 }
 
+static void set_fast(bool fast)
+{
+	TEST_ASSERT(!abi_present() || !abi_write_word(ABI_DIR "fast", fast ? "1" : "0"),
+		    "Failed to turn the fast path on or off");
+}
+
 static void bench_call(struct bench_vm *b, const struct call *c,
 		       const char *conduit)
 {
@@ -228,6 +242,13 @@ static void bench_call(struct bench_vm *b, const struct call *c,
 	bench.approximate = c->forwarded;
 	bench_guest(path, c->n ?: BENCH_N, g);
 	bench.approximate = false;
+
+	if (!c->fast)
+		return;
+	snprintf(path, sizeof(path), "fast/%s/%s", conduit, c->name);
+	set_fast(true);
+	bench_guest(path, BENCH_N, g);
+	set_fast(false);
 }
 
 static void bench_floor(struct bench_vm *b)

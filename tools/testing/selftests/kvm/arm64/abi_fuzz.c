@@ -53,13 +53,20 @@ static void flip_mode(struct fuzz *f)
 
 	f->mode = fuzz_run_modes[nr % RUN_FLIP];
 	abi_set_mode(f->mode);
-	abi_set_count(nr++ % 2);
+	abi_set_count(nr % 2);
+	abi_set_fast(nr++ / 4 % 2);
 }
 
 /* Uncounted calls, as in production, are served by other functions. */
 static bool is_counted(u64 seed, enum fuzz_run_nr which)
 {
 	return which == RUN_CHECK || fuzz_hash(seed) / 8 % 2;
+}
+
+/* Of the hypercalls that are not counted, half leave the guest. */
+static bool is_fast(u64 seed)
+{
+	return fuzz_hash(seed) / 16 % 2;
 }
 
 static void run_episode(u64 seed, enum fuzz_run_nr which)
@@ -73,6 +80,7 @@ static void run_episode(u64 seed, enum fuzz_run_nr which)
 	f->mode = fuzz_run_modes[which];
 	abi_set_mode(f->mode);
 	abi_set_count(is_counted(seed, which));
+	abi_set_fast(is_fast(seed));
 	if (fuzz_options.verbose)
 		printf("# episode %#lx, mode %s\n", seed, f->mode);
 

@@ -106,6 +106,7 @@ static const struct file {
 } files[] = {
 	{ ABI_DIR, "mode", 0600 },
 	{ ABI_DIR, "count", 0600 },
+	{ ABI_DIR, "fast", 0600 },
 	{ ABI_DIR, "stats", 0400 },
 	{ EVENTS_DIR, "enable", 0640 },
 	{ EVENTS_DIR, "filter", 0640 },

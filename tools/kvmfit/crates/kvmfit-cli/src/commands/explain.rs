@@ -6,6 +6,7 @@ use std::fmt::Write;
 
 use kvmfit::dump::Scope;
 use kvmfit::explain::{explain, Explanation, Question};
+use kvmfit::level::{self, Levels};
 use kvmfit::names;
 use kvmfit::vmm::{self, Fact, Vmm};
 
@@ -20,9 +21,17 @@ pub(crate) fn run(args: &args::Explain) -> Result<Answer, Failure> {
         }
         return Ok(Answer::Yes);
     }
+    if let Some(levels) = level::find(&args.id) {
+        if args.json {
+            output::json(levels)?;
+        } else {
+            output::print(exceptions(levels)?.as_bytes())?;
+        }
+        return Ok(Answer::Yes);
+    }
     let id = names::find(&args.id).ok_or_else(|| {
         let id = output::one_line(&args.id);
-        format!("{id:?} is neither the number nor the name of a register, such as 0x603000000013c020 or ID_AA64PFR0_EL1, nor a VMM")
+        format!("{id:?} is neither the number nor the name of a register, such as 0x603000000013c020 or ID_AA64PFR0_EL1, nor a VMM, nor KVM_CAP_ARM_COMPAT")
     })?;
     let host = args.host.as_deref().map(files::dump).transpose()?;
     let question = Question { value: args.value.clone(), errno: args.errno, host: host.as_ref() };
@@ -40,6 +49,18 @@ fn facts(vmm: &Vmm) -> Result<String, Failure> {
     writeln!(text, "{}", vmm.about)?;
     for Fact { what, source, .. } in vmm.facts {
         writeln!(text, "\n{what}\n  ({source})")?;
+    }
+    Ok(text)
+}
+
+fn exceptions(levels: &Levels) -> Result<String, Failure> {
+    let mut text = String::new();
+    writeln!(text, "{}: {}", levels.name, levels.about)?;
+    writeln!(text, "its levels: {}; native is none", levels.levels.join(", "))?;
+    writeln!(text, "chosen {}", levels.chosen_by)?;
+    writeln!(text, "\nin these a VM at a level is not as under that release:")?;
+    for exception in levels.exceptions {
+        writeln!(text, "\n{}\n  ({}: {})", exception.what, exception.at(), exception.reason)?;
     }
     Ok(text)
 }

@@ -5,6 +5,9 @@
  *
  *	/sys/kernel/debug/kvm/arm_abi/mode	the current one, writable
  *	/sys/kernel/debug/kvm/arm_abi/count	1: count the calls of each
+ *	/sys/kernel/debug/kvm/arm_abi/fast	1: in mode rust, answer hypercalls
+ *						without an exit where it can
+ *						(VHE only, and not counted ones)
  *	/sys/kernel/debug/kvm/arm_abi/stats	these counts, the mismatches
  *						found between implementations,
  *						and the calls not judged
@@ -57,6 +60,11 @@ bool abi_open(void);
 void abi_set_count(bool count);
 
 void abi_toggle_count(void);
+
+/* Whether hypercalls may be answered without an exit. A no-op without the switch. */
+void abi_set_fast(bool fast);
+
+void abi_toggle_fast(void);
 
 /* False if the kernel cannot trace. If it can, the tracepoints must exist. */
 bool abi_can_trace(void);

@@ -25,6 +25,9 @@ unsigned int abi_nr_flips(void)
 /* Count in so many modes, then not in as many: this ends in each mode. */
 #define ABI_COUNT_FLIPS		5
 
+/* Likewise for hypercalls without an exit, which are those of mode rust */
+#define ABI_FAST_FLIPS		8
+
 void abi_next_mode(void)
 {
 	static const char * const sequence[] = {
@@ -35,6 +38,8 @@ void abi_next_mode(void)
 	abi_set_mode(sequence[nr % ARRAY_SIZE(sequence)]);
 	if (nr % ABI_COUNT_FLIPS == ABI_COUNT_FLIPS - 1)
 		abi_toggle_count();
+	if (nr % ABI_FAST_FLIPS == ABI_FAST_FLIPS - 1)
+		abi_toggle_fast();
 }
 
 bool abi_stopping(void)

@@ -13,9 +13,11 @@ struct abi_switch {
 	bool present;
 	char initial_mode[ABI_WORD];
 	char initial_count[ABI_WORD];
+	char initial_fast[ABI_WORD];
 	pthread_mutex_t lock;
 	bool restored;
 	bool uncounted;
+	bool slow;
 	bool traced;
 };
 
@@ -86,6 +88,8 @@ static void abi_restore(void)
 			ksft_perror("mode not restored");
 		if (abi_write_word(ABI_DIR "count", abi.initial_count))
 			ksft_perror("count not restored");
+		if (abi_write_word(ABI_DIR "fast", abi.initial_fast))
+			ksft_perror("fast not restored");
 		if (abi.traced && abi_write_word(ABI_EVENTS, "0"))
 			ksft_perror("tracepoints not restored");
 	}
@@ -125,6 +129,9 @@ bool __abi_open(void)
 		    "Failed to read the mode");
 	TEST_ASSERT(abi_read_word(ABI_DIR "count", abi.initial_count),
 		    "Failed to read whether calls are counted");
+	TEST_ASSERT(abi_read_word(ABI_DIR "fast", abi.initial_fast),
+		    "Failed to read whether calls are fast");
+	abi.slow = !strcmp(abi.initial_fast, "0");
 	abi.present = true;
 
 	atexit(abi_restore);
@@ -156,6 +163,24 @@ void abi_set_count(bool count)
 void abi_toggle_count(void)
 {
 	abi_set_count(abi.uncounted);
+}
+
+void abi_set_fast(bool fast)
+{
+	bool ok = true;
+
+	pthread_mutex_lock(&abi.lock);
+	if (abi.present && !abi.restored)
+		ok = !abi_write_word(ABI_DIR "fast", fast ? "1" : "0");
+	abi.slow = !fast;
+	pthread_mutex_unlock(&abi.lock);
+
+	TEST_ASSERT(ok, "Failed to turn the fast path on or off");
+}
+
+void abi_toggle_fast(void)
+{
+	abi_set_fast(abi.slow);
 }
 
 bool abi_can_trace(void)
