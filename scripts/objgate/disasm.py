@@ -9,7 +9,7 @@ from pathlib import Path
 
 OBJDUMP = "/usr/bin/llvm-objdump-22"
 
-_HEAD = re.compile(r"^[0-9a-f]+ <(.+)>:$")
+HEAD = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 _INSN = re.compile(r"^\s*([0-9a-f]+):\s+([a-z][a-z0-9.]*)\s*(.*)$")
 _TARGET = re.compile(r"\b0x([0-9a-f]+) <")
 _REGISTER = re.compile(r"\b[wx](\d+)\b")
@@ -90,7 +90,7 @@ def functions(text: str) -> Iterator[tuple[str, list[Insn]]]:
     """Each function of a disassembly without raw instructions."""
     name, found = "", list[Insn]()
     for line in text.split("\n"):
-        if head := _HEAD.match(line):
+        if head := HEAD.match(line):
             if found:
                 yield name, found
             name, found = head.group(1), []

@@ -37,7 +37,6 @@ ALLOWED = re.compile(
     r"|rust_helper_(?:vcpu_has_feature|kvm_arm_opt_in_used|kvm_has_feat_ssbs)"
     r"|__asan_report_(?:load|store)(?:\d+|_n)_noabort|__asan_(?:load|store)(?:\d+|N)_noabort")
 
-_HEAD = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 _CALL = re.compile(r"\t(?:bl?)\t0x[0-9a-f]+ <([^+>]+)(?:\+0x[0-9a-f]+)?>$")
 _RELOCATION = re.compile(r"^\s*[0-9a-f]+:\s+R_AARCH64_(?:CALL|JUMP)26\s+(.+?)(?:[+-]0x[0-9a-f]+)?$")
 _INDIRECT = re.compile(r"\t(blr\w*|br|bra[ab]z?)\t")
@@ -51,7 +50,7 @@ def parts(text: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     name = ""
     for line in text.splitlines():
-        if head := _HEAD.match(line):
+        if head := disasm.HEAD.match(line):
             name = head.group(1)
         elif name:
             found.setdefault(name, []).append(line)

@@ -36,7 +36,6 @@ ALLOWED = re.compile(
     r"<[\w:&\[\]() ]+ as core::fmt::(?:Binary|Debug|Display|LowerHex|UpperHex|Pointer|Write)>::\w+"
     r"|<core::fmt::Formatter>::\w+|<core::fmt::builders::\w+>::\w+|core::fmt::write")
 
-_HEAD = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 _CALL = re.compile(r"\t(?:bl?|b\.\w+|cbn?z|tbn?z|jmp|j\w+|callq?)\t.*?0x[0-9a-f]+ <(.+?)(?:\+0x[0-9a-f]+)?>$")
 _RELOCATION = re.compile(r"^\s*[0-9a-f]+:\s+R_\w+\s+(.+?)(?:[+-]0x[0-9a-f]+)?$")
 
@@ -74,7 +73,7 @@ def references(text: str) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     name = ""
     for line in text.splitlines():
-        if head := _HEAD.match(line):
+        if head := disasm.HEAD.match(line):
             name = head.group(1)
             found.setdefault(name, set())
         elif target := _RELOCATION.match(line) or _CALL.search(line):
