@@ -5,13 +5,13 @@
  * A VMM that knows nothing of levels has to get what one gets that asks for the same
  * level. Without kvm-arm.compat=, and with one that names no level, it is native.
  */
-#include <asm/kvm_migration.h>
 #include <errno.h>
 #include <linux/psci.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "abi/cases.h"
+#include "abi/compat.h"
 #include "abi/fw_guest.h"
 #include "abi/fw_reg.h"
 #include "abi/one_reg.h"
@@ -22,18 +22,7 @@
 #define DEBUGFS		"/sys/kernel/debug/kvm/arm_abi/compat"
 #define MAX_REGS	1024
 
-static const struct {
-	const char *name;
-	int bit;
-} levels[] = {
-	{ "native", KVM_ARM_COMPAT_NATIVE },
-	{ "6.18", KVM_ARM_COMPAT_6_18 },
-	{ "6.16", KVM_ARM_COMPAT_6_16 },
-	{ "6.12", KVM_ARM_COMPAT_6_12 },
-	{ "6.1", KVM_ARM_COMPAT_6_1 },
-};
-
-/* Of levels[], by the command line */
+/* Of compat_names[], by the command line */
 static int booted;
 
 static void read_line(const char *path, char *line, int size)
@@ -54,24 +43,12 @@ static int level_of_command_line(void)
 	while ((word = strsep(&next, " "))) {
 		if (strncmp(word, PARAMETER, strlen(PARAMETER)))
 			continue;
-		for (i = 0; i < ARRAY_SIZE(levels); i++) {
-			if (!strcmp(word + strlen(PARAMETER), levels[i].name))
+		for (i = 0; i < NR_COMPAT_NAMES; i++) {
+			if (!strcmp(word + strlen(PARAMETER), compat_names[i].name))
 				level = i;
 		}
 	}
 	return level;
-}
-
-static int level_of(int fd)
-{
-	return opt_in_check(fd, KVM_CAP_ARM_COMPAT);
-}
-
-static int choose(struct kvm_vm *vm, u64 bit)
-{
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_ARM_COMPAT, .args = { bit } };
-
-	return ioctl(vm->fd, KVM_ENABLE_CAP, &cap) ? errno : 0;
 }
 
 /* What a VMM saves of a VM that has not run: the registers, in order, and values */
@@ -94,7 +71,7 @@ static void save(u64 bit, struct saved *saved)
 	struct kvm_vcpu *vcpu;
 	int i, ret;
 
-	ret = bit ? choose(vm, bit) : 0;
+	ret = bit ? compat_choose(vm, bit) : 0;
 	TEST_ASSERT(!ret, "level %#lx: %s", bit, strerror(ret));
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code, &vcpu);
 	memset(saved, 0, sizeof(*saved));
@@ -111,10 +88,10 @@ static void save(u64 bit, struct saved *saved)
 static void check_new_vm(int unused)
 {
 	struct kvm_vm *vm = vm_create(1);
-	int level = level_of(vm->fd);
+	int level = compat_get(vm->fd);
 
-	test_expect(level == levels[booted].bit, "%#x, expected %s", level,
-		    levels[booted].name);
+	test_expect(level == compat_names[booted].bit, "%#x, expected %s", level,
+		    compat_names[booted].name);
 	kvm_vm_free(vm);
 }
 
@@ -123,8 +100,8 @@ static void check_debugfs(int unused)
 	char line[64];
 
 	read_line(DEBUGFS, line, sizeof(line));
-	test_expect(!strcmp(line, levels[booted].name), "%s, expected %s", line,
-		    levels[booted].name);
+	test_expect(!strcmp(line, compat_names[booted].name), "%s, expected %s", line,
+		    compat_names[booted].name);
 }
 
 static void check_unaware_vmm(int unused)
@@ -133,7 +110,7 @@ static void check_unaware_vmm(int unused)
 	int i;
 
 	save(0, &unaware);
-	save(levels[booted].bit, &asked);
+	save(compat_names[booted].bit, &asked);
 	test_expect(unaware.n == asked.n, "%lu registers, expected %lu", unaware.n, asked.n);
 	for (i = 0; i < min(unaware.n, asked.n); i++) {
 		test_expect(unaware.reg[i] == asked.reg[i], "%d: %#lx, expected %#lx", i,
@@ -150,12 +127,12 @@ static void check_unaware_vmm(int unused)
 static void check_other_level(int nr)
 {
 	struct kvm_vm *vm = vm_create(1);
-	int ret = choose(vm, levels[nr].bit), level = level_of(vm->fd);
+	int ret = compat_choose(vm, compat_names[nr].bit), level = compat_get(vm->fd);
 
-	test_expect(!ret && level == levels[nr].bit, "%#x: %s", level, strerror(ret));
-	ret = choose(vm, levels[booted].bit);
-	level = level_of(vm->fd);
-	test_expect(!ret && level == levels[booted].bit, "back, %#x: %s", level,
+	test_expect(!ret && level == compat_names[nr].bit, "%#x: %s", level, strerror(ret));
+	ret = compat_choose(vm, compat_names[booted].bit);
+	level = compat_get(vm->fd);
+	test_expect(!ret && level == compat_names[booted].bit, "back, %#x: %s", level,
 		    strerror(ret));
 	kvm_vm_free(vm);
 }
@@ -174,7 +151,7 @@ static void check_opt_ins(int unused)
 	kvm_vm_free(vm);
 
 	vm = vm_create(1);
-	ret = choose(vm, KVM_ARM_COMPAT_NATIVE);
+	ret = compat_choose(vm, KVM_ARM_COMPAT_NATIVE);
 	test_expect(!ret, "native: %s", strerror(ret));
 	ret = opt_in_enable(vm->fd, BIT(OPT_IN_LEVELS));
 	test_expect(!ret, "native, opting in: %s", strerror(ret));

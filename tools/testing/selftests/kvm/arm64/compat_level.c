@@ -8,11 +8,11 @@
  * is not listed; all that is listed can be read, and takes the value that it has;
  * where versions begin and end; and that a VM without a level has none of this.
  */
-#include <asm/kvm_migration.h>
 #include <errno.h>
 #include <linux/psci.h>
 
 #include "abi/cases.h"
+#include "abi/compat.h"
 #include "abi/fw_guest.h"
 #include "abi/fw_reg.h"
 #include "abi/one_reg.h"
@@ -62,34 +62,9 @@ static const struct level {
 
 #define ALL_LEVELS	0x1f
 
-static int enable(int fd, const struct kvm_enable_cap *cap)
-{
-	return ioctl(fd, KVM_ENABLE_CAP, cap) ? errno : 0;
-}
-
-static struct kvm_enable_cap good(u64 bit)
-{
-	return (struct kvm_enable_cap) {
-		.cap = KVM_CAP_ARM_COMPAT,
-		.args = { bit },
-	};
-}
-
-static int choose(struct kvm_vm *vm, u64 bit)
-{
-	struct kvm_enable_cap cap = good(bit);
-
-	return enable(vm->fd, &cap);
-}
-
-static int level_of(int fd)
-{
-	return opt_in_check(fd, KVM_CAP_ARM_COMPAT);
-}
-
 static void __expect_level(int line, int fd, int want, const char *when)
 {
-	int bit = level_of(fd);
+	int bit = compat_get(fd);
 
 	__test_expect(line, bit == want, "%s: %#x, expected %#x", when, bit, want);
 }
@@ -99,7 +74,7 @@ static void __expect_level(int line, int fd, int want, const char *when)
 static struct kvm_vm *level_vm(u64 bit, struct kvm_vcpu **vcpu)
 {
 	struct kvm_vm *vm = vm_create(1);
-	int ret = choose(vm, bit);
+	int ret = compat_choose(vm, bit);
 
 	TEST_ASSERT(!ret, "level %#lx: %s", bit, strerror(ret));
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code, vcpu);
@@ -144,7 +119,7 @@ static void check_extension(int unused)
 	for (i = 0; i < ARRAY_SIZE(levels); i++) {
 		vm = vm_create(1);
 		expect_level(vm->fd, KVM_ARM_COMPAT_NATIVE, "new VM");
-		test_expect(!choose(vm, levels[i].bit), "%s is refused", levels[i].name);
+		test_expect(!compat_choose(vm, levels[i].bit), "%s is refused", levels[i].name);
 		expect_level(vm->fd, levels[i].bit, levels[i].name);
 		expect_level(other->fd, KVM_ARM_COMPAT_NATIVE, "another VM");
 		expect_level(kvm_fd, ALL_LEVELS, "/dev/kvm");
@@ -158,7 +133,7 @@ static void __expect_refused(int line, struct kvm_vm *vm,
 			     const struct kvm_enable_cap *cap, int level,
 			     const char *what)
 {
-	int ret = enable(vm->fd, cap);
+	int ret = compat_enable(vm->fd, cap);
 
 	__test_expect(line, ret == EINVAL, "%#llx, %s: %s", cap->args[0], what,
 		      strerror(ret));
@@ -169,12 +144,12 @@ static void __expect_refused(int line, struct kvm_vm *vm,
 
 static void check_requests(int unused)
 {
-	struct kvm_enable_cap cap, valid = good(KVM_ARM_COMPAT_6_12);
+	struct kvm_enable_cap cap, valid = compat_cap(KVM_ARM_COMPAT_6_12);
 	const int level = KVM_ARM_COMPAT_6_18;
 	struct kvm_vm *vm = vm_create(1);
 	int i, bit, other;
 
-	test_expect(!choose(vm, level), "6.18 is refused");
+	test_expect(!compat_choose(vm, level), "6.18 is refused");
 	for (bit = 0; bit < 32; bit++) {
 		cap = valid;
 		cap.flags = BIT(bit);
@@ -193,18 +168,18 @@ static void check_requests(int unused)
 		}
 	}
 
-	cap = good(0);
+	cap = compat_cap(0);
 	expect_refused(vm, &cap, level, "no level");
 	for (bit = 0; bit < 64; bit++) {
-		cap = good(BIT(bit));
+		cap = compat_cap(BIT(bit));
 		if (!(cap.args[0] & ALL_LEVELS))
 			expect_refused(vm, &cap, level, "unknown level");
 		for (other = 0; other < bit; other++) {
-			cap = good(BIT(bit) | BIT(other));
+			cap = compat_cap(BIT(bit) | BIT(other));
 			expect_refused(vm, &cap, level, "two levels");
 		}
 	}
-	cap = good(~0UL);
+	cap = compat_cap(~0UL);
 	expect_refused(vm, &cap, level, "all bits");
 	kvm_vm_free(vm);
 }
@@ -219,13 +194,13 @@ static void check_changes(int unused)
 	int i, ret;
 
 	for (i = 0; i < ARRAY_SIZE(levels); i++) {
-		ret = choose(vm, levels[i].bit);
+		ret = compat_choose(vm, levels[i].bit);
 		test_expect(!ret, "%s: %s", levels[i].name, strerror(ret));
-		ret = choose(vm, levels[i].bit);
+		ret = compat_choose(vm, levels[i].bit);
 		test_expect(!ret, "%s again: %s", levels[i].name, strerror(ret));
 		expect_level(vm->fd, levels[i].bit, levels[i].name);
 	}
-	ret = choose(vm, KVM_ARM_COMPAT_NATIVE);
+	ret = compat_choose(vm, KVM_ARM_COMPAT_NATIVE);
 	test_expect(!ret, "native: %s", strerror(ret));
 	fw_vm_add_vcpus(vm, 1, BIT(KVM_ARM_VCPU_PSCI_0_2), fw_guest_code, &vcpu);
 	list = list_of(vcpu);
@@ -243,18 +218,18 @@ static void check_changes(int unused)
 /* Once there is a vCPU, initialised or not, and after the first run */
 static void check_too_late(int unused)
 {
-	struct kvm_enable_cap cap = good(KVM_ARM_COMPAT_6_1);
+	struct kvm_enable_cap cap = compat_cap(KVM_ARM_COMPAT_6_1);
 	struct kvm_vm *vm = vm_create_barebones();
 	struct kvm_vcpu *vcpu;
 
 	__vm_vcpu_add(vm, 0);
 	expect_refused(vm, &cap, KVM_ARM_COMPAT_NATIVE, "vCPU not initialised");
-	cap = good(KVM_ARM_COMPAT_NATIVE);
+	cap = compat_cap(KVM_ARM_COMPAT_NATIVE);
 	expect_refused(vm, &cap, KVM_ARM_COMPAT_NATIVE, "the same level");
 	kvm_vm_free(vm);
 
 	vm = level_vm(KVM_ARM_COMPAT_6_12, &vcpu);
-	cap = good(KVM_ARM_COMPAT_NATIVE);
+	cap = compat_cap(KVM_ARM_COMPAT_NATIVE);
 	expect_refused(vm, &cap, KVM_ARM_COMPAT_6_12, "vCPU");
 	fw_expect_x0(vcpu, PSCI_0_2_FN_PSCI_VERSION, 0, PSCI_VERSION(1, 1));
 	expect_refused(vm, &cap, KVM_ARM_COMPAT_6_12, "VM that has run");
@@ -263,17 +238,17 @@ static void check_too_late(int unused)
 
 static void check_other_fds(int unused)
 {
-	struct kvm_enable_cap cap = good(KVM_ARM_COMPAT_6_12);
+	struct kvm_enable_cap cap = compat_cap(KVM_ARM_COMPAT_6_12);
 	int kvm_fd = open_kvm_dev_path_or_exit(), i, ret;
 	struct kvm_vcpu *vcpu;
 	struct kvm_vm *vm = fw_vm_create_one(&vcpu);
 
-	ret = enable(vcpu->fd, &cap);
+	ret = compat_enable(vcpu->fd, &cap);
 	test_expect(ret == EINVAL, "vCPU: %s", strerror(ret));
-	ret = enable(kvm_fd, &cap);
+	ret = compat_enable(kvm_fd, &cap);
 	test_expect(ret == EINVAL, "/dev/kvm: %s", strerror(ret));
 	for (i = 0; i < NR_USER_BAD_POINTERS; i++) {
-		ret = enable(vm->fd, (void *)user_bad_pointers[i]);
+		ret = compat_enable(vm->fd, (void *)user_bad_pointers[i]);
 		test_expect(ret == EFAULT, "%#lx: %s", user_bad_pointers[i],
 			    strerror(ret));
 	}
@@ -294,14 +269,14 @@ static void check_opt_ins(int unused)
 		vm = vm_create(1);
 		opt_in(vm, BIT(nr));
 		for (i = 0; i < ARRAY_SIZE(levels); i++) {
-			cap = good(levels[i].bit);
+			cap = compat_cap(levels[i].bit);
 			expect_refused(vm, &cap, KVM_ARM_COMPAT_NATIVE, opt_in_names[nr]);
 		}
 		/* The same level again does not change the version of PSCI. */
 		ret = nr == OPT_IN_VM_REGS ?
 		      one_reg(vm->fd, KVM_ARM_VM_SET_ONE_REG, PSCI_ID, (u64)&version) : 0;
 		test_expect(!ret, "PSCI 1.0: %s", strerror(ret));
-		ret = choose(vm, KVM_ARM_COMPAT_NATIVE);
+		ret = compat_choose(vm, KVM_ARM_COMPAT_NATIVE);
 		test_expect(!ret, "native, %s: %s", opt_in_names[nr], strerror(ret));
 		val = version;
 		ret = nr == OPT_IN_VM_REGS ?
@@ -312,7 +287,7 @@ static void check_opt_ins(int unused)
 		kvm_vm_free(vm);
 
 		vm = vm_create(1);
-		test_expect(!choose(vm, levels[0].bit), "6.18 is refused");
+		test_expect(!compat_choose(vm, levels[0].bit), "6.18 is refused");
 		ret = opt_in_enable(vm->fd, BIT(nr));
 		test_expect(ret == EINVAL, "%s: %s", opt_in_names[nr], strerror(ret));
 		test_expect(!opt_in_get(vm->fd), "%s", opt_in_names[nr]);
@@ -331,8 +306,8 @@ static void check_protected_vm(int unused)
 		return test_skip("no protected VMs here");
 
 	for (i = 0; i < ARRAY_SIZE(levels); i++) {
-		cap = good(levels[i].bit);
-		ret = enable(fd, &cap);
+		cap = compat_cap(levels[i].bit);
+		ret = compat_enable(fd, &cap);
 		test_expect(ret == EINVAL, "%s: %s", levels[i].name, strerror(ret));
 		expect_level(fd, 0, "protected VM");
 	}
@@ -529,7 +504,7 @@ static void check_caps(int nr)
 	struct kvm_vcpu *vcpu;
 	int ret;
 
-	test_expect(!choose(vm, level->bit), "%s is refused", level->name);
+	test_expect(!compat_choose(vm, level->bit), "%s is refused", level->name);
 	ret = opt_in_check(vm->fd, KVM_CAP_ARM_SUPPORTED_REG_MASK_RANGES);
 	test_expect(ret == level->has_masks, "ranges of masks: %d", ret);
 	range.addr = (u64)masks;
@@ -542,7 +517,7 @@ static void check_caps(int nr)
 
 	ret = opt_in_check(vm->fd, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS);
 	test_expect(ret == level->has_imp_cap, "implementation: %d", ret);
-	ret = enable(vm->fd, &imp);
+	ret = compat_enable(vm->fd, &imp);
 	test_expect(ret == (level->has_imp_cap ? 0 : EINVAL), "implementation: %s",
 		    strerror(ret));
 
