@@ -12,12 +12,15 @@ use crate::{
 
 use super::{
     abi::{
+        CapLocked,
+        CapVm,
         Clidr,
         CompatLevel,
-        CompatLocked,
         CompatVcpu,
-        CompatVm, //
+        OptIns,
+        VmCaps, //
     },
+    opt_in::offered,
     view::{
         calls,
         fields, //
@@ -37,8 +40,6 @@ static_assert!(CompatLevel::V6_12.bit() == bindings::KVM_ARM_COMPAT_6_12);
 static_assert!(CompatLevel::V6_1.bit() == bindings::KVM_ARM_COMPAT_6_1);
 
 calls! {
-    /// Returns whether the kernel was booted with opt-ins. Has no preconditions.
-    fn is_offered() -> bool = kvm_arm_opt_in_offered;
     /// Enables the call sites of the levels. Waits for all CPUs.
     fn use_levels() = kvm_arm_use_compat;
     /// Returns the level of new VMs. Has no preconditions.
@@ -84,7 +85,7 @@ pub fn host_clidr() -> Clidr {
 /// Answers `KVM_CHECK_EXTENSION` of the capability, for a VM or for any VM.
 #[inline]
 pub fn check_extension(vm: Option<&Vm>) -> u32 {
-    if !is_offered() {
+    if offered().is_empty() {
         return 0;
     }
     CompatLevel::check_extension(vm.map(Vm::level))
@@ -106,17 +107,17 @@ impl Vm {
     }
 }
 
-impl CompatVm for Vm {
+impl CapVm<CompatLevel> for Vm {
     type InUse = InUse;
     type Vcpus<'a> = Guard<'a, VcpusLock>;
 
     #[inline]
-    fn is_offered(&self) -> bool {
-        is_offered()
+    fn offered(&self) -> OptIns {
+        offered()
     }
 
     #[inline]
-    fn enable_call_sites(&self) -> InUse {
+    fn enable_call_sites(&self, _: CompatLevel) -> InUse {
         use_levels();
         // INVARIANT: The key is on now.
         InUse(())
@@ -128,24 +129,15 @@ impl CompatVm for Vm {
     }
 }
 
-impl CompatLocked for Held<'_, VcpusLock> {
+impl CapLocked<CompatLevel> for Held<'_, VcpusLock> {
     type InUse = InUse;
 
     #[inline]
-    fn is_new(&self) -> bool {
-        self.has_no_vcpu()
+    fn caps(&self) -> VmCaps {
+        self.vm_caps()
     }
 
-    #[inline]
-    fn has_opted_in(&self) -> bool {
-        !self.opt_ins().is_empty()
-    }
-
-    #[inline]
-    fn level(&self) -> CompatLevel {
-        Vm::level(self)
-    }
-
+    /// Stores the level, and the version of PSCI that a new VM has with it.
     #[inline]
     fn store(&self, level: CompatLevel, _: InUse) {
         self.psci_field().store(level.stored_psci());

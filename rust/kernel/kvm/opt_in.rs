@@ -16,14 +16,15 @@ use crate::{
 
 use super::{
     abi::{
+        CapLocked,
+        CapVm,
         CompatLevel,
         EnableCap,
         FwLocked,
         FwMasks,
         GicV3State,
-        OptInLocked,
-        OptInVm,
-        OptIns, //
+        OptIns,
+        VmCaps, //
     },
     compat,
     view::{
@@ -141,7 +142,7 @@ pub fn enable_cap_from(raw: bindings::kvm_enable_cap) -> EnableCap {
 
 /// Returns what VMs can opt in to.
 #[inline]
-fn offered() -> OptIns {
+pub(super) fn offered() -> OptIns {
     if !is_offered() {
         OptIns::NONE
     } else if are_gic_fields_offered() {
@@ -175,10 +176,14 @@ impl Vm {
 }
 
 impl Held<'_, VcpusLock> {
-    /// Returns whether no vCPU was created, or is being created.
+    /// Returns what the capabilities of the VM depend on.
     #[inline]
-    pub(super) fn has_no_vcpu(&self) -> bool {
-        self.created_vcpus_field().load() == 0
+    pub(super) fn vm_caps(&self) -> VmCaps {
+        VmCaps {
+            is_new: self.created_vcpus_field().load() == 0,
+            opt_ins: self.opt_ins(),
+            level: self.level(),
+        }
     }
 }
 
@@ -195,7 +200,7 @@ impl<L: KvmLock<Owner = Vm>> Held<'_, L> {
     }
 }
 
-impl OptInVm for Vm {
+impl CapVm<OptIns> for Vm {
     type InUse = InUse;
     type Vcpus<'a> = Guard<'a, VcpusLock>;
 
@@ -205,13 +210,8 @@ impl OptInVm for Vm {
     }
 
     #[inline]
-    fn opt_ins(&self) -> OptIns {
-        self.opt_ins()
-    }
-
-    #[inline]
-    fn enable_call_sites(&self, opt_ins: OptIns) -> InUse {
-        use_opt_ins(opt_ins.bits());
+    fn enable_call_sites(&self, wanted: OptIns) -> InUse {
+        use_opt_ins(wanted.bits());
         // INVARIANT: The key is on now.
         InUse(())
     }
@@ -222,18 +222,17 @@ impl OptInVm for Vm {
     }
 }
 
-impl OptInLocked for Held<'_, VcpusLock> {
+impl CapLocked<OptIns> for Held<'_, VcpusLock> {
     type InUse = InUse;
 
-    /// Whether no vCPU was created, or is being created. A VM with a level is as old as that.
     #[inline]
-    fn is_new(&self) -> bool {
-        self.has_no_vcpu() && self.level() == CompatLevel::Native
+    fn caps(&self) -> VmCaps {
+        self.vm_caps()
     }
 
     #[inline]
-    fn opt_in(&self, opt_ins: OptIns, in_use: InUse) {
-        self.set_opt_ins(opt_ins, in_use);
+    fn store(&self, wanted: OptIns, in_use: InUse) {
+        self.set_opt_ins(wanted, in_use);
     }
 }
 

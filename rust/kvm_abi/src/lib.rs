@@ -50,6 +50,7 @@
 #[expect(clippy::as_conversions)]
 mod cast;
 mod compat;
+mod enable_cap;
 mod field;
 mod fw_reg;
 mod id_reg;
@@ -164,17 +165,23 @@ pub use smccc::{
     WorkaroundQuery, //
 };
 
+// How a VM gets a capability of those below.
+pub use enable_cap::{
+    CapLocked,
+    CapVm,
+    Capability,
+    EnableCap,
+    VmCaps, //
+};
+
 // The ABI that a VM can opt in to.
 pub use opt_in::{
-    EnableCap,
     FeatureLevelReg,
     FeatureLevels,
     FieldIndex,
     FieldMask,
     FilterList,
     FilterRanges,
-    OptInLocked,
-    OptInVm,
     OptIns,
     Promise,
     Promises,
@@ -189,13 +196,11 @@ pub use compat::{
     CompatEffect,
     CompatFwVcpu,
     CompatLevel,
-    CompatLocked,
     CompatPlace,
     CompatReg,
     CompatRule,
     CompatServed,
     CompatVcpu,
-    CompatVm,
     FieldLimit,
     IdField, //
 };

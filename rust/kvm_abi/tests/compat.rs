@@ -1,27 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Levels: how one is chosen, what it does with accesses to registers, and that its rules make
+//! Levels: what requests one, what it does with accesses to registers, and that its rules make
 //! sense. What each old kernel did is in `compat_measured.rs`.
 
-use std::{
-    cell::{
-        Cell,
-        RefCell, //
-    },
-    collections::BTreeSet,
-    ops::Deref, //
-};
+use std::collections::BTreeSet;
 
 use kvm_abi::{
+    Capability,
     Clidr,
     CompatEffect,
     CompatLevel,
-    CompatLocked,
     CompatReg,
     CompatRule,
     CompatServed,
     CompatVcpu,
-    CompatVm,
     EnableCap,
     FieldLimit,
     FwReg,
@@ -120,129 +112,6 @@ fn check_extension_says_what_there_is_and_what_is_on() {
     for level in CompatLevel::ALL {
         assert_eq!(CompatLevel::check_extension(Some(level)), level.bit());
     }
-}
-
-// ---- Choosing one ----
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Step {
-    Lock,
-    Enable,
-    Store(CompatLevel),
-    Unlock,
-}
-
-struct Vm {
-    offered: bool,
-    opted_in: bool,
-    level: CompatLevel,
-    /// How many looks find a new VM.
-    new_for: Cell<usize>,
-    steps: RefCell<Vec<Step>>,
-}
-
-struct Locked<'a>(&'a Vm);
-
-impl Deref for Locked<'_> {
-    type Target = Self;
-
-    fn deref(&self) -> &Self {
-        self
-    }
-}
-
-impl Drop for Locked<'_> {
-    fn drop(&mut self) {
-        self.0.steps.borrow_mut().push(Step::Unlock);
-    }
-}
-
-impl CompatVm for Vm {
-    type InUse = ();
-    type Vcpus<'a> = Locked<'a>;
-
-    fn is_offered(&self) -> bool {
-        self.offered
-    }
-
-    fn enable_call_sites(&self) {
-        self.steps.borrow_mut().push(Step::Enable);
-    }
-
-    fn lock_vcpus(&self) -> Locked<'_> {
-        self.steps.borrow_mut().push(Step::Lock);
-        Locked(self)
-    }
-}
-
-impl CompatLocked for Locked<'_> {
-    type InUse = ();
-
-    fn is_new(&self) -> bool {
-        let left = self.0.new_for.get();
-        self.0.new_for.set(left.saturating_sub(1));
-        left > 0
-    }
-
-    fn has_opted_in(&self) -> bool {
-        self.0.opted_in
-    }
-
-    fn level(&self) -> CompatLevel {
-        self.0.level
-    }
-
-    fn store(&self, level: CompatLevel, (): ()) {
-        self.0.steps.borrow_mut().push(Step::Store(level));
-    }
-}
-
-fn choose(offered: bool, opted_in: bool, new_for: usize, bit: u64) -> (bool, Vec<Step>) {
-    choose_from(Native, offered, opted_in, new_for, bit)
-}
-
-fn choose_from(
-    level: CompatLevel,
-    offered: bool,
-    opted_in: bool,
-    new_for: usize,
-    bit: u64,
-) -> (bool, Vec<Step>) {
-    let vm = Vm {
-        offered,
-        opted_in,
-        level,
-        new_for: Cell::new(new_for),
-        steps: RefCell::default(),
-    };
-    let result = CompatLevel::enable(&request([bit, 0, 0, 0]), &vm);
-    if let Err(reject) = result {
-        assert_eq!(reject, Reject::InvalidValue);
-    }
-    (result.is_ok(), vm.steps.into_inner())
-}
-
-#[test]
-fn the_level_is_stored_under_the_lock_after_the_call_sites_are_on() {
-    use Step::{Enable, Lock, Store, Unlock};
-    let look = [Lock, Unlock];
-    let stored = |level| vec![Lock, Unlock, Enable, Lock, Store(level), Unlock];
-
-    assert_eq!(choose(true, false, 2, 8), (true, stored(V6_12)));
-    assert_eq!(choose_from(V6_1, true, false, 2, 1), (true, stored(Native)));
-    // The level that it has
-    assert_eq!(choose(true, false, 2, 1), (true, look.into()));
-    assert_eq!(choose_from(V6_12, true, false, 2, 8), (true, look.into()));
-    // Not offered, not a level
-    assert_eq!(choose(false, false, 2, 8), (false, vec![]));
-    assert_eq!(choose(true, false, 2, 3), (false, vec![]));
-    // A vCPU before, and one that comes in between
-    assert_eq!(choose(true, false, 0, 8), (false, look.into()));
-    let between = vec![Lock, Unlock, Enable, Lock, Unlock];
-    assert_eq!(choose(true, false, 1, 8), (false, between));
-    // What is opted in to goes only with this kernel.
-    assert_eq!(choose(true, true, 2, 8), (false, look.into()));
-    assert_eq!(choose(true, true, 2, 1), (true, look.into()));
 }
 
 // ---- The rules ----

@@ -87,13 +87,13 @@ const ORDERS: &[Order] = &[
     },
     // `every_vcpu_sees_that_its_vm_opted_in()` in `psci_version.rs`
     Order {
-        file: "rust/kvm_abi/src/opt_in/enable.rs",
-        function: "pub fn enable(",
+        file: "rust/kvm_abi/src/enable_cap.rs",
+        function: "pub fn enable<",
         steps: &[
             "vm.enable_call_sites(wanted)",
             "let locked = vm.lock_vcpus();",
-            "locked.is_new()",
-            "locked.opt_in(",
+            "admit(wanted, &locked.caps())",
+            "locked.store(",
         ],
     },
     // `vm_config()`: what is written to userspace comes before the locks.

@@ -11,16 +11,18 @@
 
 use crate::{
     cast,
+    Capability,
     EnableCap,
+    OptIns,
     PsciVersion,
     Reject,
-    SysReg, //
+    SysReg,
+    VmCaps, //
 };
 
 mod access;
 mod cache;
 mod effect;
-mod enable;
 mod fields;
 mod rules;
 
@@ -35,10 +37,6 @@ pub use effect::{
     CompatRule,
     FieldLimit,
     IdField, //
-};
-pub use enable::{
-    CompatLocked,
-    CompatVm, //
 };
 
 /// A release of Linux as whose KVM a VM behaves.
@@ -131,22 +129,6 @@ impl CompatLevel {
     #[inline]
     pub fn check_extension(vm: Option<Self>) -> u32 {
         vm.map_or(Self::ALL_BITS, Self::bit)
-    }
-
-    /// Returns the level that a request of `KVM_ENABLE_CAP` asks for.
-    ///
-    /// # Errors
-    ///
-    /// [`Reject::InvalidValue`] if a flag or a reserved field is not zero, or if there is no such
-    /// level, or not one alone.
-    #[inline]
-    pub fn wanted(request: &EnableCap) -> Result<Self, Reject> {
-        let [level, reserved @ ..] = request.args;
-        let reserved_is_zero = reserved == [0; 3] && request.pad.iter().all(|byte| *byte == 0);
-        if request.cap != Self::CAP || request.flags != 0 || !reserved_is_zero {
-            return Err(Reject::InvalidValue);
-        }
-        Self::from_bit(level).ok_or(Reject::InvalidValue)
     }
 
     /// Returns the rules that hold at the level.
@@ -344,5 +326,37 @@ impl CompatLevel {
     #[inline]
     pub fn has_masks(self) -> bool {
         self.has_capability(effect::CAP_REG_MASK_RANGES)
+    }
+}
+
+impl Capability for CompatLevel {
+    /// Returns the level that a request of `KVM_ENABLE_CAP` asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`Reject::InvalidValue`] if a flag or a reserved field is not zero, or if there is no such
+    /// level, or not one alone.
+    #[inline]
+    fn wanted(request: &EnableCap) -> Result<Self, Reject> {
+        request
+            .only_arg(Self::CAP)
+            .and_then(Self::from_bit)
+            .ok_or(Reject::InvalidValue)
+    }
+
+    #[inline]
+    fn is_offered(self, offered: OptIns) -> bool {
+        !offered.is_empty()
+    }
+
+    /// Whether it is this kernel's, or the VM has opted in to nothing.
+    #[inline]
+    fn fits(self, vm: &VmCaps) -> bool {
+        self == Self::Native || vm.opt_ins.is_empty()
+    }
+
+    #[inline]
+    fn is_in(self, vm: &VmCaps) -> bool {
+        vm.level == self
     }
 }

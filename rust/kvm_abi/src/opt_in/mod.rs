@@ -6,21 +6,20 @@
 
 use crate::{
     cast,
+    Capability,
+    CompatLevel,
+    EnableCap,
     MaskRange,
-    Reject, //
+    Reject,
+    VmCaps, //
 };
 
-mod enable;
 mod filter_list;
 mod levels;
 mod promise;
 mod scope;
 mod vm_reg;
 
-pub use enable::{
-    OptInLocked,
-    OptInVm, //
-};
 pub use filter_list::{
     FilterList,
     FilterRanges, //
@@ -113,6 +112,22 @@ impl OptIns {
         Self(self.0 & other.0)
     }
 
+    /// Returns the set with all that comes with its features.
+    #[inline]
+    const fn with_needs(self) -> Self {
+        let wanted = if self.contains(Self::GIC_FIELDS) {
+            self.union(Self::VM_CONFIG)
+        } else {
+            self
+        };
+        let freezes = Self::VM_REGS.union(Self::VM_CONFIG);
+        if wanted.intersection(freezes).is_empty() {
+            wanted
+        } else {
+            wanted.union(Self::PSCI_FREEZE)
+        }
+    }
+
     /// Returns whether the set is empty.
     #[inline]
     pub const fn is_empty(self) -> bool {
@@ -136,19 +151,6 @@ impl OptIns {
     }
 }
 
-/// A request of `KVM_ENABLE_CAP`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct EnableCap {
-    /// The number of a capability.
-    pub cap: u32,
-    /// Flags; none is defined.
-    pub flags: u32,
-    /// The arguments: the features in the first one, as the bits of [`OptIns`]; zeros.
-    pub args: [u64; 4],
-    /// Reserved for later; zero.
-    pub pad: [u8; 64],
-}
-
 impl EnableCap {
     /// The number of the capability, `KVM_CAP_ARM_MIGRATION`.
     pub const MIGRATION: u32 = 0x4152_4d10;
@@ -163,31 +165,34 @@ impl EnableCap {
     /// not zero, or if a feature does not exist.
     #[inline]
     pub fn opt_ins(&self) -> Result<OptIns, Reject> {
-        self.wanted().ok_or(Reject::InvalidValue)
+        self.only_arg(Self::MIGRATION)
+            .and_then(|bits| u32::try_from(bits).ok())
+            .map(OptIns)
+            .filter(|wanted| OptIns::ALL.contains(*wanted))
+            .map(OptIns::with_needs)
+            .ok_or(Reject::InvalidValue)
+    }
+}
+
+impl Capability for OptIns {
+    #[inline]
+    fn wanted(request: &EnableCap) -> Result<Self, Reject> {
+        request.opt_ins()
     }
 
-    // An option, so that the compiler knows the only reason to refuse, and so the errno.
     #[inline]
-    fn wanted(&self) -> Option<OptIns> {
-        let [wanted, reserved @ ..] = self.args;
-        let reserved_is_zero = reserved == [0; 3] && self.pad.iter().all(|byte| *byte == 0);
-        if self.cap != Self::MIGRATION || self.flags != 0 || !reserved_is_zero {
-            return None;
-        }
-        let opt_ins = OptIns(u32::try_from(wanted).ok()?);
-        if !OptIns::ALL.contains(opt_ins) {
-            return None;
-        }
-        let opt_ins = if opt_ins.contains(OptIns::GIC_FIELDS) {
-            opt_ins.union(OptIns::VM_CONFIG)
-        } else {
-            opt_ins
-        };
-        let freezes = OptIns::VM_REGS.union(OptIns::VM_CONFIG);
-        Some(if opt_ins.intersection(freezes).is_empty() {
-            opt_ins
-        } else {
-            opt_ins.union(OptIns::PSCI_FREEZE)
-        })
+    fn is_offered(self, offered: OptIns) -> bool {
+        !offered.is_empty() && offered.contains(self)
+    }
+
+    /// Whether the VM is native: no older kernel has anything to opt in to.
+    #[inline]
+    fn fits(self, vm: &VmCaps) -> bool {
+        vm.level == CompatLevel::Native
+    }
+
+    #[inline]
+    fn is_in(self, vm: &VmCaps) -> bool {
+        vm.opt_ins.contains(self)
     }
 }

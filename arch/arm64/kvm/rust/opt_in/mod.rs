@@ -33,6 +33,7 @@ use kvm_abi::{
     FwMasks,
     FwVm,
     GicMaskIndex,
+    OptIns,
     VmMaskRange, //
 };
 
@@ -66,9 +67,9 @@ pub unsafe extern "C" fn kvm_arm_rust_extension(kvm: *mut bindings::kvm, ext: c_
 
 /// Opts a VM in to a capability that C does not know, or gives it a level.
 ///
-/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] or [`CompatLevel::enable`] rejects the request:
-/// if it is not valid, if opt-ins are not offered, if the VM has a vCPU already, or if a VM with a
-/// level would have opted in. A refused request changes nothing.
+/// Returns 0, or `-EINVAL` if [`EnableCap::enable`] rejects the request: if it is not valid, if
+/// opt-ins are not offered, if the VM has a vCPU already, or if a VM with a level would have opted
+/// in. A refused request changes nothing.
 ///
 /// [`EnableCap::enable`]: kvm_abi::EnableCap::enable
 ///
@@ -87,12 +88,12 @@ pub unsafe extern "C" fn kvm_arm_rust_enable_cap(
     if request.cap == CompatLevel::CAP {
         return enable_level(&request, vm);
     }
-    to_ret(request.enable(vm))
+    to_ret(request.enable::<OptIns>(vm))
 }
 
 #[inline(never)]
 fn enable_level(request: &EnableCap, vm: &Vm) -> c_int {
-    to_ret(CompatLevel::enable(request, vm))
+    to_ret(request.enable::<CompatLevel>(vm))
 }
 
 /// Returns the ranges of writable masks that a VM has opted in to, one bit for each.
