@@ -25,12 +25,12 @@ unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),
 ifneq ($(unknown),)
 $(error unknown variable: $(unknown); the variables are: $(VARIABLES))
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test quick lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test test-debug quick lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
-	`make test` runs on both kernels)
+	`make test-debug` runs a part on the debug kernel)
 endif
 
-ifneq ($(and $(filter 1,$(FIXES)),$(filter test lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter 1,$(FIXES)),$(filter test test-debug lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error FIXES=1 is for kernel, print-image, selftests, boot, run, quick, test-vm and fuzz)
 endif
 
@@ -57,7 +57,9 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     on one machine in mode check; two minutes
   make test         host tests, object checks, KUnit and the KVM selftests (mode check
                     on every machine, all modes on two); boots with planted mistakes,
-                    to test the test runner; then a subset on the debug kernel
+                    to test the test runner
+  make test-debug   KUnit and some selftests on the debug kernel, which takes 20 minutes
+                    to build
 
   make setup        install the tools, download the kernel source and everything else
                     that comes from the network
@@ -125,15 +127,15 @@ Variables:
   DEBIAN_MIRROR=    a Debian archive, instead of the one that this machine uses
 endef
 
-.PHONY: help run quick test setup kernel print-image selftests boot test-host test-vm \
+.PHONY: help run quick test test-debug setup kernel print-image selftests boot test-host test-vm \
 	fuzz mutants flips builds bench kvmfit matrix vmm lint docs series clean distclean
 
 help:
 	$(info $(HELP))
 	@:
 
-run quick test setup kernel selftests boot test-host test-vm fuzz mutants flips builds bench \
-kvmfit matrix vmm lint series:
+run quick test test-debug setup kernel selftests boot test-host test-vm fuzz mutants flips builds \
+bench kvmfit matrix vmm lint series:
 	@$(steps) $@
 
 print-image:

@@ -1,22 +1,24 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/total.sh [--all]
+# Usage: scripts/total.sh [--all|--debug]
 #
-# Add up the counts of the stages of `make test` (--all: also of `make lint`), print
-# the sum in one line, and fail if a test failed, no test ran, or a stage's count is
-# missing or is not three numbers.
+# Add up the counts of the stages of `make test` (--all: also of `make lint`; --debug:
+# of `make test-debug` alone), print the sum in one line, and fail if a test failed, no
+# test ran, or a stage's count is missing or is not three numbers.
 
 . "$(dirname "$0")/lib.sh"
 
-stages=(test-host fuzz-kvmfit objgate kunit judge vm matrix vmm debug/kunit debug/judge debug/vm)
+stages=(test-host fuzz-kvmfit objgate kunit judge vm matrix vmm)
 [[ ${1:-} != --all ]] || stages+=(lint)
+[[ ${1:-} != --debug ]] || stages=(debug/kunit debug/judge debug/vm)
 
 mkdir -p "$RESULTS"
 passed=0 failed=0 skipped=0 status=0
 # Steps that broke have a count, too, under their own name.
 while IFS= read -r stage; do
 	[[ $stage != lint || " ${stages[*]} " == *" lint "* ]] || continue
+	[[ $stage == debug* || ${1:-} != --debug ]] || continue
 	if [[ ! -e $RESULTS/$stage.count ]]; then
 		echo "$stage gave no count: it did not finish" >&2
 		status=1

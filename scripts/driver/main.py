@@ -23,13 +23,14 @@ def main() -> int:
     if not steps.find(args.goal) and (args.only or args.goal not in steps.GOALS):
         parser.error(f"there is no step '{args.goal}'")
     settings = Settings(dict(os.environ))
-    run = Run(settings.brief() if args.goal == steps.TEST else settings)
+    run = Run(settings.brief() if args.goal in steps.TESTS else settings)
     try:
         if args.only:
             return run.do(args.goal)
         names = steps.goal(args.goal, settings)
         checks.check(settings, names)
-        return run.all(names, keep_going=args.goal == steps.TEST)
+        return run.all(names, keep_going=args.goal in steps.TESTS,
+                       debug=args.goal == steps.TEST_DEBUG)
     except Wrong as why:
         say(str(why))
         return 1

@@ -110,14 +110,15 @@ class Run:
             print(f"{name} failed; the remaining steps are not run", file=sys.stderr)
         return False, False
 
-    def all(self, names: Sequence[str], keep_going: bool) -> int:
+    def all(self, names: Sequence[str], keep_going: bool, debug: bool = False) -> int:
         """Run the steps. With `keep_going`, those after a step with failed tests run, too, and the
-        last line is the sum of all counts."""
+        last line is the sum of all counts, with `debug` of those of the debug kernel."""
         self._make_out()
         self._lock(self.settings.out / "lock")
         if keep_going:
             for path in self._counts():
-                if path.name != "lint.count":
+                place = str(path.relative_to(self.settings.results))
+                if place.startswith("debug") if debug else place != "lint.count":
                     path.unlink()
         good = True
         for number, name in enumerate(names, 1):
@@ -127,6 +128,7 @@ class Run:
             if not on:
                 break
         if keep_going:
-            total = self._start([str(SCRIPTS / "total.sh")], ROOT, self.settings.env)
+            total = self._start([str(SCRIPTS / "total.sh"), *(["--debug"] if debug else [])], ROOT,
+                                self.settings.env)
             good = total == 0 and good
         return 0 if good else 1

@@ -123,14 +123,15 @@ BY_NAME = {step.name: step for step in STEPS}
 GOALS = {
     "setup": ("source", "test-kernels", "vmms"),
     "test": ("kernels", "vmms", "test-host", "fuzz-kvmfit", "objgate", "selftests", "kunit",
-             "judge", "run", "kvmfit", "matrix", "vmm", "debug-kernel", "debug-kunit",
-             "debug-judge", "debug-run"),
+             "judge", "run", "kvmfit", "matrix", "vmm"),
+    "test-debug": ("selftests", "debug-kernel", "debug-kunit", "debug-judge", "debug-run"),
     "test-vm": ("selftests", "kunit", "run"),
     "fuzz": ("fuzz-core", "fuzz-kvmfit", "fuzz"),
     "bench": ("selftests", "bench-kernel", "bench-plugin", "bench-build", "bench"),
 }
-# In this goal a step whose tests fail does not end the run, and each does what there is time for.
-TEST = "test"
+# In these goals a step whose tests fail does not end the run, and each does what there is time for.
+# The second is about the debug kernel alone.
+TESTS = (TEST, TEST_DEBUG) = ("test", "test-debug")
 
 
 def find(name: str) -> Step | None:

@@ -21,7 +21,8 @@ GOALS = {
     "run": f"{BUILT} run",
     "quick": f"{TREE} kernel objgate selftests quick",
     "test": "setup kernels vmms test-host fuzz-kvmfit source lay kernel objgate selftests kunit "
-            "judge run kvmfit matrix vmm debug-kernel debug-kunit debug-judge debug-run",
+            "judge run kvmfit matrix vmm",
+    "test-debug": f"{BUILT} debug-kernel debug-kunit debug-judge debug-run",
     "setup": "setup source test-kernels vmms",
     "kernel": f"{TREE} kernel",
     "selftests": BUILT,
@@ -220,16 +221,31 @@ class Steps(Place):
         self.steps("test-host", RED="test-host")
         (self.out / "results/old.count").write_text("7 0 0\n", encoding="utf-8")
         (self.out / "results/lint.count").write_text("7 0 0\n", encoding="utf-8")
-        ran = self.steps("test", RED="kunit debug-run")
+        (self.out / "results/debug").mkdir()
+        (self.out / "results/debug/vm.count").write_text("7 0 0\n", encoding="utf-8")
+        ran = self.steps("test", RED="kunit matrix")
         self.assertEqual((ran.status, self.count("old"), self.count("lint")), (1, "", "7 0 0\n"))
         self.assertEqual(self.called()[2:], [f"{one} brief" for name in GOALS["test"].split()
                                              for one in CALLED.get(name, (name,))])
         self.assertEqual(ran.out.splitlines()[-1], "2 passed, 4 failed, 0 skipped")
         # Those that gave none
         self.assertIn("test-host gave no count: it did not finish", ran.err)
+        self.assertEqual(self.count("debug/vm"), "")
+
+    def test_the_debug_kernel_is_tested_and_counted_alone(self) -> None:
+        self.steps("test-host", RED="test-host")
+        (self.out / "results/debug").mkdir()
+        (self.out / "results/debug/old.count").write_text("7 0 0\n", encoding="utf-8")
+        ran = self.steps("test-debug", RED="debug-kunit debug-run")
+        self.assertEqual(self.called()[2:], [f"{one} brief" for one in GOALS["test-debug"].split()])
+        self.assertEqual((ran.status, self.count("test-host"), self.count("debug/old")),
+                         (1, "1 2 0\n", ""))
+        self.assertEqual(ran.out.splitlines()[-1], "2 passed, 4 failed, 0 skipped")
+        self.assertIn("debug/vm gave no count: it did not finish", ran.err)
+        self.assertNotIn("test-host", ran.err)
 
     def test_a_step_that_breaks_ends_make_test_with_a_sum(self) -> None:
-        ran = self.steps("test", BROKEN="debug-kernel")
+        ran = self.steps("test-debug", BROKEN="debug-kernel")
         self.assertEqual(self.called()[-1], "debug-kernel brief")
         self.assertIn("debug-kernel failed; the remaining steps are not run", ran.err)
         self.assertEqual((ran.status, self.count("debug-kernel")), (1, "0 1 0\n"))

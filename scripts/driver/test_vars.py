@@ -198,11 +198,22 @@ tested()
 	done
 	echo "5 0 1" >"$RESULTS/vm.count"
 }}
+debug()
+{{
+	echo "3 0 0" >"$RESULTS/debug/vm.count"
+}}
 """ + """
 case $DO in
-pass)	[[ $1 == lint ]] && echo "10 0 0" >"$RESULTS/lint.count" || tested ;;
-fail)	[[ $1 == lint ]] && echo "9 1 0" >"$RESULTS/lint.count" || tested
-	[[ $1 != lint ]] ;;
+pass)	case $1 in
+	lint)		echo "10 0 0" >"$RESULTS/lint.count" ;;
+	test)		tested ;;
+	test-debug)	debug ;;
+	esac ;;
+fail)	case $1 in
+	lint)		echo "9 1 0" >"$RESULTS/lint.count"; exit 1 ;;
+	test)		tested ;;
+	test-debug)	debug ;;
+	esac ;;
 die)	exit 2 ;;
 hang)	[[ $1 != lint ]] || { echo "10 0 0" >"$RESULTS/lint.count"; exit; }
 	echo $$ >"$TMPDIR/hanging"; exec sleep 90 ;;
@@ -224,19 +235,27 @@ class Ci(Place):
         return ran.status, ran.out.splitlines()[-1], ran.err
 
     def test_the_sum_is_the_last_line(self) -> None:
-        self.assertEqual(self.ci("pass"), (0, "15 passed, 0 failed, 1 skipped", ""))
-        self.assertEqual(self.ci("fail"), (1, "14 passed, 1 failed, 1 skipped", ""))
+        self.assertEqual(self.ci("pass"), (0, "18 passed, 0 failed, 1 skipped", ""))
+        self.assertEqual(self.ci("fail"), (1, "17 passed, 1 failed, 1 skipped", ""))
 
     def test_a_goal_that_dies_is_a_failure(self) -> None:
         self.assertEqual(self.ci("die")[:2], (1, "0 passed, 1 failed, 0 skipped"))
 
     def test_the_callers_environment_has_no_effect(self) -> None:
         self.assertEqual(self.ci("pass", MODE="nested", O="/nonexistent", TESTS="x", CALLED="y")[:2],
-                         (0, "15 passed, 0 failed, 1 skipped"))
+                         (0, "18 passed, 0 failed, 1 skipped"))
 
     def test_no_variable_of_the_makefile_has_an_effect(self) -> None:
         self.assertEqual(self.ci("pass", **dict.fromkeys([*GOOD, "FUZZ_SECONDS"], "no such"))[:2],
-                         (0, "15 passed, 0 failed, 1 skipped"))
+                         (0, "18 passed, 0 failed, 1 skipped"))
+
+    def test_the_debug_kernel_is_left_out_if_time_is_short(self) -> None:
+        run = self.repo / ".ci/run"
+        text = run.read_text(encoding="utf-8")
+        run.write_text(text.replace("DEBUG_BEFORE * 60", "0"), encoding="utf-8")
+        self.assertEqual(self.ci("pass"), (
+            0, "15 passed, 0 failed, 2 skipped",
+            "run: make test-debug is skipped: lint and test took 40 minutes or more\n"))
 
     def test_it_ends_by_itself_when_the_time_is_up(self) -> None:
         run = self.repo / ".ci/run"

@@ -194,7 +194,7 @@ def alone(found: list[Boot]) -> list[Boot]:
 
 
 def briefly(found: list[Boot], debug: bool) -> list[Boot]:
-    """The part that `make test` has time for. On the debug kernel: the tests marked `brief` for
+    """The part that `make test` has time for; `make test-debug`: the tests marked `brief` for
     the machine. Otherwise: all modes on the main machines and host states, and on the other
     machines mode check without the tests marked `long`."""
     def marked(boot: Boot, test: str) -> bool:

@@ -101,7 +101,7 @@ class Test:
     calls: tuple[str, ...]
     only_in: tuple[str, ...]
     flags: frozenset[str]
-    # The CPUs of the debug kernel's machines on which `make test` runs it
+    # The CPUs of the debug kernel's machines on which `make test-debug` runs it
     brief: tuple[str, ...]
 
 

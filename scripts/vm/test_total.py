@@ -8,8 +8,7 @@ import unittest
 from pathlib import Path
 
 SCRIPTS = Path(__file__).resolve().parent.parent
-STAGES = ("test-host", "fuzz-kvmfit", "objgate", "kunit", "judge", "vm", "matrix", "vmm",
-          "debug/kunit", "debug/judge", "debug/vm")
+STAGES = ("test-host", "fuzz-kvmfit", "objgate", "kunit", "judge", "vm", "matrix", "vmm")
 # Each stage passes ten times as many tests as the one before it, and skips one more.
 SUM = sum(10 ** number for number in range(len(STAGES)))
 SKIPPED = sum(range(len(STAGES)))
@@ -52,6 +51,14 @@ class Total(unittest.TestCase):
         self.count("lint", "7 0 0\n")
         self.assertEqual(self.run_it("--all").stdout, f"{line(passed=SUM + 7)}\n")
         self.assertEqual(self.run_it().stdout, f"{line()}\n")
+
+    def test_the_debug_kernel_counts_alone_if_that_is_asked_for(self) -> None:
+        self.is_red("0 passed, 0 failed, 0 skipped", "debug/vm gave no count", "--debug")
+        for stage in ("kunit", "judge", "vm"):
+            self.count(f"debug/{stage}", "2 0 1\n")
+        self.assertEqual(self.run_it("--debug").stdout, f"{line(passed=6, skipped=3)}\n")
+        self.count("debug-run", "0 1 0\n")
+        self.is_red(line(passed=6, failed=1, skipped=3), "", "--debug")
 
     def test_failure(self) -> None:
         self.count("test-host", "0 3 0\n")
