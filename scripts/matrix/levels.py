@@ -18,9 +18,11 @@ from matrix.machines import LEVELS
 CNT, CNTPCT = 0x603000000013DF1A, 0x603000000013DF01
 # What counts: the virtual and the physical counter
 COUNTERS = frozenset((CNT, CNTPCT))
-# UNKNOWN after a reset: CNTV_CTL_EL0 and CNTP_CTL_EL0 (ISTATUS), PMCR_EL0, PMEVTYPER<n>_EL0
-UNKNOWN = frozenset((0x603000000013DF19, 0x603000000013DF11, 0x603000000013DCE0,
-                     *range(0x603000000013DF60, 0x603000000013DF7F)))
+# By level, what is UNKNOWN after a reset and another value there: CNTV_CTL_EL0 and CNTP_CTL_EL0
+# (ISTATUS), PMCR_EL0, PMEVTYPER<n>_EL0
+TIMERS = frozenset((0x603000000013DF19, 0x603000000013DF11))
+PMU = frozenset((0x603000000013DCE0, *range(0x603000000013DF60, 0x603000000013DF7F)))
+UNKNOWN = {"6.1": TIMERS | PMU, "6.12": TIMERS, "6.16": TIMERS}
 AARCH32_IDS = range(0x603000000013C008, 0x603000000013C020)
 ID_PFR0_EL1, ID_DFR0_EL1 = 0x603000000013C008, 0x603000000013C00A
 ID_AA64PFR0_EL1, ID_AA64DFR0_EL1 = 0x603000000013C020, 0x603000000013C028
@@ -28,8 +30,10 @@ ID_AA64PFR0_EL1, ID_AA64DFR0_EL1 = 0x603000000013C020, 0x603000000013C028
 # the PMU
 STRICTER = {ID_AA64PFR0_EL1: (0, 1), ID_DFR0_EL1: (6,), ID_AA64DFR0_EL1: (2,)}
 DIGITS = 16
-# TCR2_EL1, PIRE0_EL1, PIR_EL1: where this kernel hides them, they only take the value that they have
-SHOWN = frozenset((0x603000000013C103, 0x603000000013C512, 0x603000000013C513))
+# By level, what only takes the value that it has where this kernel hides it: TCR2_EL1, PIRE0_EL1,
+# PIR_EL1
+SHOWN = {"6.12": frozenset((0x603000000013C103, 0x603000000013C512, 0x603000000013C513))}
+NONE: frozenset[int] = frozenset()
 # KVM_DEV_ARM_VGIC_GRP_DIST_REGS
 GICD_IIDR = (1, "0x8")
 
@@ -64,17 +68,18 @@ def _has_aarch32(registers: Mapping[int, Mapping[str, Any]]) -> bool:
     return bool(entry and int(entry["value"], 16))
 
 
-def _values(old: Mapping[int, Mapping[str, Any]], new: Mapping[int, Mapping[str, Any]]
-            ) -> Iterator[str]:
+def _values(old: Mapping[int, Mapping[str, Any]], new: Mapping[int, Mapping[str, Any]],
+            level: str) -> Iterator[str]:
     """The values of registers, and what they take."""
+    any_value = COUNTERS | UNKNOWN.get(level, NONE)
     for reg in old.keys() & new.keys():
         if reg in AARCH32_IDS and not _has_aarch32(new):
             continue
         before, after = old[reg], new[reg]
-        if reg not in COUNTERS | UNKNOWN and before["value"] != after["value"]:
+        if reg not in any_value and before["value"] != after["value"]:
             yield f"{reg:#x} is {after['value']}, not {before['value']}"
         wanted, found = (_takes(reg, entry.get("takes")) for entry in (before, after))
-        if wanted != found and reg not in SHOWN:
+        if wanted != found and reg not in SHOWN.get(level, NONE):
             yield f"{reg:#x} takes {json.dumps(found)}, not {json.dumps(wanted)}"
 
 
@@ -123,7 +128,7 @@ def _attributes(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]
             yield f"GIC {name}: {after.get(name)}, not {before.get(name)}"
 
 
-def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ...]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any], level: str) -> tuple[str, ...]:
     """What is not as in the dump of the older kernel, in words; the same of several VMs once."""
     found: dict[str, None] = {}
     vms = {tuple(sorted(vm["features"])): vm for vm in new["vms"]}
@@ -139,7 +144,7 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[str, ..
             found[f"no VM with {', '.join(features)}"] = None
             continue
         before, after = _registers(vm), _registers(vms[features])
-        for line in (*_lists(tuple(before), tuple(after)), *sorted(_values(before, after))):
+        for line in (*_lists(tuple(before), tuple(after)), *sorted(_values(before, after, level))):
             found[line] = None
     for line in (*_masks(old, new), *_attributes(old, new), *sorted(_calls(old, new))):
         found[line] = None
@@ -159,5 +164,5 @@ def of_places(places: Iterable[Place]) -> list[Level]:
         kernel = name.partition("-")[2] if name in LEVELS else ""
         real = known.get((machine, kernel))
         if real:
-            found.append(Level(machine.cpu, kernel, differences(_read(real), _read(dump))))
+            found.append(Level(machine.cpu, kernel, differences(_read(real), _read(dump), kernel)))
     return found
