@@ -17,7 +17,8 @@ _EXIT = re.compile(r"^# vm: exit (\S+) (\d+)$")
 KSFT_SKIP = 4
 
 # What the plugin counts of each call, in its order
-COUNTS = ("instructions", "barriers", "ordered", "atomics", "calls", "loads", "stores", "helpers")
+COUNTS = ("instructions", "barriers", "ordered", "atomics", "calls", "loads", "stores", "helpers",
+          "lines")
 
 
 @dataclass(frozen=True, order=True)

@@ -130,7 +130,7 @@ class Trace(unittest.TestCase):
             marks=self.marks if marks is None else marks))
 
     def call(self, number: int, side: str, calls: int, instructions: int) -> str:
-        return f"call {number} handler {side} {calls} {instructions} 1 0 0 2 5 4 0 f={instructions}"
+        return f"call {number} handler {side} {calls} {instructions} 1 0 0 2 5 4 0 7 f={instructions}"
 
     def test_per_call(self) -> None:
         found, problems = self.trace(self.call(1, "c", 1000, 65), self.call(2, "rust", 1999, 50),
@@ -140,7 +140,7 @@ class Trace(unittest.TestCase):
         c, rust = found["hvc/a"]["c"]["handler"], found["hvc/a"]["rust"]["handler"]
         self.assertEqual((c.counts["instructions"], c.rust, c.entered), (65, 0, 1))
         self.assertEqual((rust.counts["instructions"], rust.rust, rust.entered), (50, 1, 1))
-        self.assertEqual(rust.counts["loads"], 5)
+        self.assertEqual((rust.counts["loads"], rust.counts["lines"]), (5, 7))
         self.assertEqual(rust.functions, {"f": 50})
 
     def test_more_calls_for_one_operation(self) -> None:

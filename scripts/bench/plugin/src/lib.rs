@@ -9,8 +9,9 @@
 //!
 //! A call begins when its handler is entered and ends when the handler returns; the
 //! functions that it calls belong to it. A call that an exception or another thread
-//! interrupts is dropped: the remaining ones are a few sequences that repeat. Calls
-//! count only while a program at EL0 measures. It marks the begin of a measurement by
+//! interrupts is dropped: the remaining ones are a few sequences that repeat. Beside
+//! instructions, the lines of the instruction cache are counted that they are in, each
+//! once. Calls count only while a program at EL0 measures. It marks the begin of a measurement by
 //! `movz xzr, #0x4b56; movz xzr, #<number>`, and the end by the number 0xffff.
 //!
 //! With icount and one CPU all of this runs in one thread.
@@ -18,7 +19,7 @@
 mod insn;
 mod map;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::sync::{Mutex, OnceLock};
 
@@ -35,6 +36,8 @@ const MAGIC: u32 = 0x4b56;
 const OVER: u32 = 0xffff;
 const KERNEL: u64 = 1 << 63;
 const VECTORS_SIZE: u64 = 0x800;
+/// The size of a line of the instruction cache, on all CPUs that run KVM's guests today.
+const LINE: u64 = 64;
 
 /// Returns the immediate of `movz xzr, #<imm16>`, a NOP that no compiler emits.
 fn marker(word: u32) -> Option<u32> {
@@ -49,6 +52,7 @@ struct Call {
     /// Whether it reached an entry point of the Rust code.
     rust: bool,
     counts: Counts,
+    lines: BTreeSet<u64>,
     functions: BTreeMap<usize, u64>,
 }
 
@@ -59,6 +63,8 @@ struct Kind {
     handler: usize,
     rust: bool,
     counts: [u64; 8],
+    /// The number of lines of code that it touched.
+    lines: usize,
     functions: Vec<(usize, u64)>,
 }
 
@@ -96,6 +102,8 @@ struct Block {
     /// Whether it belongs to the exception vectors or to the switch to another thread.
     elsewhere: bool,
     counts: Counts,
+    /// The lines that it touches, by their number.
+    lines: BTreeSet<u64>,
     functions: Vec<(usize, u64)>,
 }
 
@@ -116,6 +124,7 @@ impl State {
             handler: call.handler,
             rust: call.rust,
             counts: call.counts.fields(),
+            lines: call.lines.len(),
             functions: call.functions.into_iter().collect(),
         };
         *self.seen.entry(kind).or_default() += 1;
@@ -151,6 +160,7 @@ impl State {
         for call in &mut self.calls {
             call.rust |= block.rust;
             call.counts.add(&block.counts);
+            call.lines.extend(&block.lines);
             for (function, number) in &block.functions {
                 *call.functions.entry(*function).or_default() += number;
             }
@@ -168,6 +178,7 @@ impl State {
                 sp: value(&registers.sp),
                 rust: false,
                 counts: Counts::default(),
+                lines: BTreeSet::new(),
                 functions: BTreeMap::new(),
             });
         }
@@ -250,11 +261,13 @@ impl Handlers {
             elsewhere: address == self.switch
                 || (self.vectors..self.vectors + VECTORS_SIZE).contains(&address),
             counts: Counts::default(),
+            lines: BTreeSet::new(),
             functions: Vec::new(),
         };
         block.counts.helpers = self.map.begins(address, "rust_helper_").into();
         for (at, word) in words {
             block.counts.count(word);
+            block.lines.insert(at / LINE);
             let function = self.map.function(at);
             match block.functions.last_mut() {
                 Some((last, number)) if *last == function => *number += 1,
@@ -274,6 +287,7 @@ impl Handlers {
                 for number in kind.counts {
                     let _ = write!(text, " {number}");
                 }
+                let _ = write!(text, " {}", kind.lines);
                 for (function, number) in &kind.functions {
                     let _ = write!(text, " {}={number}", self.map.name(*function));
                 }
