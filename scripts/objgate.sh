@@ -7,8 +7,9 @@
 # of the host); every function that C can call is declared in the header that bindgen
 # compares with the Rust side; every index from a guest or a VMM has a clamp that
 # holds under speculation; what runs before a vCPU has left its guest calls nothing
-# that may not run there; modules can use no symbol of KVM; and the headers of the
-# userspace ABI are those of the base, except for the one that the project adds.
+# that may not run there; one function decides hypercalls; modules can use no symbol
+# of KVM; and the headers of the userspace ABI are those of the base, except for the
+# one that the project adds.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -49,6 +50,8 @@ found=$(python objgate.nospec "$KOUT") || found=${found:-(did not run)}
 check "index from a guest or a VMM without a clamp" "$found"
 found=$(python objgate.fast "$KOUT") || found=${found:-(did not run)}
 check "before the vCPU has left its guest" "$found"
+found=$(python objgate.once "$KOUT") || found=${found:-(did not run)}
+check "the decision about a hypercall" "$found"
 found=$(python objgate.exported "$KOUT") || found=${found:-(did not run)}
 check "symbols of KVM that modules can use" "$found"
 found=$(python objgate.uapi "$(base_tree)" "$TREE") || found=${found:-(did not run)}

@@ -10,6 +10,9 @@ return; call nothing through a pointer; and not raise an exception on purpose. I
 what the C code there has as well: reports of KASAN, which are not on the way of correct code.
 
 The functions of a build (KOUT) are looked at, and the functions of the same object that they call.
+Some of these need a vCPU that has left its guest. They ask whether it has before they call anything,
+and return if not. The Rust functions have no probes, whose exception would be a panic, too: they are
+in a section without.
 
 Prints a line for each problem.
 """
@@ -37,12 +40,29 @@ ALLOWED = re.compile(
     r"|rust_helper_(?:vcpu_has_feature|kvm_arm_opt_in_used|kvm_has_feat_ssbs)"
     r"|__asan_report_(?:load|store)(?:\d+|_n)_noabort|__asan_(?:load|store)(?:\d+|N)_noabort")
 
+NO_PROBES = ".kprobes.text"
+# They need a vCPU that has left its guest, and get its pointer and whether it has.
+EXITED = re.compile(r"_RNv\w*_9kvm_arm645smccc6exited\w+")
+
+_ASKS = re.compile(r"\t(?:cbn?z\tw1, |tbn?z\tw1, #0x0, )")
 _CALL = re.compile(r"\t(?:bl?)\t0x[0-9a-f]+ <([^+>]+)(?:\+0x[0-9a-f]+)?>$")
 _RELOCATION = re.compile(r"^\s*[0-9a-f]+:\s+R_AARCH64_(?:CALL|JUMP)26\s+(.+?)(?:[+-]0x[0-9a-f]+)?$")
 _INDIRECT = re.compile(r"\t(blr\w*|br|bra[ab]z?)\t")
 # cpus_have_final_cap() before the host has booted; the path is never taken
 _BRK = re.compile(r"\tbrk\t#?(0x[0-9a-f]+)")
 _BUG = "0x800"
+
+
+def sections(text: str) -> dict[str, str]:
+    """The section of each function."""
+    found: dict[str, str] = {}
+    section = ""
+    for line in text.splitlines():
+        if line.startswith("Disassembly of section "):
+            section = line.split()[-1].rstrip(":")
+        elif head := disasm.HEAD.match(line):
+            found[head.group(1)] = section
+    return found
 
 
 def parts(text: str) -> dict[str, list[str]]:
@@ -68,9 +88,25 @@ def calls(lines: list[str]) -> Iterator[str]:
             yield target.group(1)
 
 
+def asks_first(lines: list[str]) -> bool:
+    """Whether a function looks at its second argument before its first call."""
+    for place, line in enumerate(lines):
+        if _ASKS.search(line):
+            return True
+        if _INDIRECT.search(line) or any(calls(lines[place:place + 2])):
+            return False
+    return False
+
+
+def has_probes(shown: str, name: str, where: dict[str, str]) -> Iterator[str]:
+    """In C, NOKPROBE_SYMBOL() does the same without a section."""
+    if shown.endswith("kvm_arm64.o") and where.get(name) != NO_PROBES:
+        yield f"{shown}: {name} can have a probe"
+
+
 def findings(shown: str, text: str, begin: tuple[str, ...]) -> Iterator[str]:
     """The problems of an object, from its disassembly with relocations."""
-    functions = parts(text)
+    functions, where = parts(text), sections(text)
     todo = [name for name in begin if name in functions]
     for name in sorted(set(begin) - functions.keys()):
         yield f"{shown}: there is no {name}"
@@ -78,6 +114,7 @@ def findings(shown: str, text: str, begin: tuple[str, ...]) -> Iterator[str]:
     while todo:
         name = todo.pop()
         lines = functions[name]
+        yield from has_probes(shown, name, where)
         for line in lines:
             if found := _INDIRECT.search(line):
                 yield f"{shown}: {name} has {found.group(1)}"
@@ -85,7 +122,11 @@ def findings(shown: str, text: str, begin: tuple[str, ...]) -> Iterator[str]:
                     found.group(1) == _BUG and shown.endswith("switch.o")):
                 yield f"{shown}: {name} has brk {found.group(1)}"
         for target in sorted(set(calls(lines)) - {name}):
-            if target in functions and target not in seen:
+            if target in functions and EXITED.fullmatch(target):
+                yield from has_probes(shown, target, where)
+                if not asks_first(functions[target]):
+                    yield f"{shown}: {target} does not ask first whether the vCPU has left its guest"
+            elif target in functions and target not in seen:
                 seen.add(target)
                 todo.append(target)
             elif target not in functions and not ALLOWED.fullmatch(target):

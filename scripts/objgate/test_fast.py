@@ -53,6 +53,35 @@ class Fast(unittest.TestCase):
                             "\t\t0000000000000024:  R_AARCH64_JUMP26\tschedule")
         self.assertEqual(found(text), ["o: second calls schedule"])
 
+    def test_what_needs_an_exit_asks_first(self) -> None:
+        name = "_RNvNtNtCs1_9kvm_arm645smccc6exited6cpu_on"
+        text = GOOD.replace("0x20 <second>", f"0x40 <{name}>") + f"""
+0000000000000040 <{name}>:
+      40:      \tstp\tx29, x30, [sp, #-0x10]!
+      44:      \tcbz\tw1, 0x4c <{name}+0xc>
+      48:      \tbl\t0x48 <{name}+0x8>
+\t\t0000000000000048:  R_AARCH64_CALL26\tmutex_lock
+      4c:      \tldp\tx29, x30, [sp], #0x10
+      50:      \tret
+"""
+        problem = [f"o: {name} does not ask first whether the vCPU has left its guest"]
+        self.assertEqual(found(text), [])
+        self.assertEqual(found(text.replace("cbz\tw1,", "tbz\tw1, #0x0,")), [])
+        for other in ("cbz\tw2,", "cbz\tx1,", "tbz\tw1, #0x1,"):
+            self.assertEqual(found(text.replace("cbz\tw1,", other)), problem)
+        early = text.replace("stp\tx29, x30, [sp, #-0x10]!", "bl\t0x30 <other>")
+        self.assertEqual(found(early), problem)
+        # Another function of the object is looked into.
+        self.assertEqual(found(text.replace("exited6cpu_on", "handle")),
+                         [f"o: {name.replace('exited6cpu_on', 'handle')} calls mutex_lock"])
+
+    def test_rust_has_no_probes(self) -> None:
+        head = "Disassembly of section {}:\n"
+        good = GOOD.replace("\n0000000000000000", head.format(".kprobes.text") + "\n0000000000000000")
+        self.assertEqual(found(good, "a/kvm_arm64.o"), [])
+        bad = good.replace("\n0000000000000020", head.format(".text") + "\n0000000000000020")
+        self.assertEqual(found(bad, "a/kvm_arm64.o"), ["a/kvm_arm64.o: second can have a probe"])
+
     def test_pointers_are_refused(self) -> None:
         for name in ("br", "blr", "blraa", "braaz"):
             with self.subTest(name):

@@ -412,12 +412,16 @@ pub(super) use calls;
 
 /// Defines a view of which more is known, in its invariants, than of the view that it wraps.
 ///
-/// C passes a pointer for it: whoever calls [`FromC::from_c`] guarantees the invariants.
+/// C passes a pointer for it: whoever calls [`FromC::from_c`] guarantees the invariants. A second
+/// field then has the value that is given here.
 macro_rules! known {
-    ($(#[$attr:meta])* pub struct $name:ident<'_>($view:ty);) => {
+    (
+        $(#[$attr:meta])*
+        pub struct $name:ident<'_>($view:ty $(, $(#[$more_attr:meta])* $more:ty = $value:expr)?);
+    ) => {
         $(#[$attr])*
         #[derive(Clone, Copy)]
-        pub struct $name<'a>(&'a $view);
+        pub struct $name<'a>(&'a $view $(, $(#[$more_attr])* $more)?);
 
         impl $crate::kvm::FromC for $name<'_> {
             type Raw = *mut <$view as $crate::kvm::View>::C;
@@ -426,7 +430,7 @@ macro_rules! known {
             unsafe fn from_c(raw: Self::Raw) -> Self {
                 // INVARIANT: The caller guarantees the invariants of this type.
                 // SAFETY: The caller guarantees that the structure is valid.
-                Self(unsafe { $crate::kvm::from_c(raw) })
+                Self(unsafe { $crate::kvm::from_c(raw) } $(, $value)?)
             }
         }
 

@@ -330,6 +330,7 @@ fn do_rnd(num_bits: u32, size: u32) -> [u64; 4] {
 /// Carries out the decision about a call.
 fn carry_out(guest: &Guest, decision: Decision) -> Outcome {
     let action = match decision {
+        Decision::Value(x0) => return ([x0, 0, 0, 0], Effect::None),
         Decision::Return(registers) => return (registers, Effect::None),
         Decision::Perform(action) => action,
     };

@@ -70,7 +70,7 @@ fn query(id: u32, target: u64, level: u64) -> Option<AffinityQuery> {
     match GUEST.calls(id, [target, level, 0xffff_ffff]) {
         Decision::Perform(Action::AffinityInfo(query)) => Some(query),
         other => {
-            assert_eq!(other, Decision::Return([INVALID_PARAMETERS, 0, 0, 0]));
+            assert_eq!(other, Decision::Value(INVALID_PARAMETERS));
             None
         }
     }

@@ -41,8 +41,10 @@ DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_key
 DEFINE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 DEFINE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_fast_key);
 
-/* At the vectors of the hypervisor, the exception of a probe is a panic. */
-NOKPROBE_SYMBOL(kvm_arm_rust_smccc_fast_call);
+/*
+ * At the vectors of the hypervisor, the exception of a probe is a panic. The Rust
+ * code that runs there is in .kprobes.text.
+ */
 NOKPROBE_SYMBOL(arm64_get_spectre_v2_state);
 NOKPROBE_SYMBOL(arm64_get_spectre_v4_state);
 NOKPROBE_SYMBOL(arm64_get_spectre_bhb_state);

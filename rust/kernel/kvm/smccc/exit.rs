@@ -38,9 +38,18 @@ known! {
     ///
     /// # Invariants
     ///
-    /// The current task handles the trap. So the vCPU's registers are in its structure, and no
-    /// other task accesses them.
-    pub struct TrappedVcpu<'_>(Vcpu);
+    /// - The current task handles the trap. So the vCPU's registers are in its structure, and no
+    ///   other task accesses them.
+    /// - If the second field is true, the vCPU is an [`ExitedVcpu`], too.
+    pub struct TrappedVcpu<'_>(Vcpu, bool = false);
+}
+
+impl<'a> From<ExitedVcpu<'a>> for TrappedVcpu<'a> {
+    #[inline]
+    fn from(vcpu: ExitedVcpu<'a>) -> Self {
+        // INVARIANT: Who handles the exit handles the trap that led to it.
+        Self(vcpu.0, true)
+    }
 }
 
 known! {
@@ -118,7 +127,14 @@ calls! {
     fn wipe(words: &mut [u64; 3]) = kvm_arm_wipe_words;
 }
 
-impl TrappedVcpu<'_> {
+impl<'a> TrappedVcpu<'a> {
+    /// Returns the vCPU if it has left its guest.
+    #[inline(always)]
+    pub fn exited(self) -> Option<ExitedVcpu<'a>> {
+        // INVARIANT: By the type invariant of `Self`.
+        self.1.then(|| ExitedVcpu(self.0))
+    }
+
     /// Sets `x0` to `x3`.
     #[inline]
     pub fn set_registers(self, registers: [u64; 4]) {
@@ -126,18 +142,11 @@ impl TrappedVcpu<'_> {
     }
 }
 
-impl<'a> ExitedVcpu<'a> {
-    /// Returns the vCPU as one of which only its registers are known.
-    #[inline]
-    fn trapped(self) -> TrappedVcpu<'a> {
-        // INVARIANT: Who handles the exit handles the trap that led to it.
-        TrappedVcpu(self.0)
-    }
-
+impl ExitedVcpu<'_> {
     /// Sets `x0` to `x3`.
     #[inline]
     pub fn set_registers(self, registers: [u64; 4]) {
-        self.trapped().set_registers(registers);
+        TrappedVcpu::from(self).set_registers(registers);
     }
 
     /// Sets `x0` to `x3` to the random bits that a call asks for.
@@ -242,31 +251,31 @@ impl Caller for TrappedVcpu<'_> {
 impl Caller for ExitedVcpu<'_> {
     #[inline]
     fn registers(&self) -> [u64; 4] {
-        self.trapped().registers()
+        TrappedVcpu::from(*self).registers()
     }
 
     #[inline]
     fn is_32bit(&self) -> bool {
-        self.trapped().is_32bit()
+        TrappedVcpu::from(*self).is_32bit()
     }
 
     #[inline]
     fn psci_version(&self) -> u32 {
-        self.trapped().psci_version()
+        TrappedVcpu::from(*self).psci_version()
     }
 
     #[inline]
     fn bitmap(&self, map: FeatureBitmap) -> u64 {
-        self.trapped().bitmap(map)
+        TrappedVcpu::from(*self).bitmap(map)
     }
 
     #[inline]
     fn stolen_time(&self) -> Option<u64> {
-        self.trapped().stolen_time()
+        TrappedVcpu::from(*self).stolen_time()
     }
 
     #[inline]
     fn may_suspend_system(&self) -> bool {
-        self.trapped().may_suspend_system()
+        TrappedVcpu::from(*self).may_suspend_system()
     }
 }

@@ -32,6 +32,7 @@ impl<'a> Guest<'a> {
     /// Returns the result of a call.
     pub fn call(&self, id: u32) -> [u64; 4] {
         match Decision::of(self, FuncId::from_raw(id)) {
+            Decision::Value(x0) => [x0, 0, 0, 0],
             Decision::Return(registers) => registers,
             Decision::Perform(action) => panic!("{id:#x} is not answered at once, but {action:?}"),
         }

@@ -62,6 +62,10 @@ const SMCCC_ARCH_WORKAROUND_1: Split = arch(0x8000);
 const SMCCC_ARCH_WORKAROUND_2: Split = arch(0x7fff);
 const SMCCC_ARCH_WORKAROUND_3: Split = arch(0x3fff);
 
+/// Bits 31:24 of the standard services.
+const STANDARD: u8 = psci(0).0;
+const STANDARD64: u8 = psci64(0).0;
+
 const PSCI_VERSION: Split = psci(0x0);
 const CPU_SUSPEND: Split = psci(0x1);
 const CPU_SUSPEND64: Split = psci64(0x1);
@@ -81,7 +85,7 @@ const SYSTEM_RESET2_64: Split = psci64(0x12);
 const SYSTEM_OFF2: Split = psci(0x15);
 const SYSTEM_OFF2_64: Split = psci64(0x15);
 /// The last number of PSCI among those of the standard services.
-const PSCI_LAST: u16 = 0x1f;
+const PSCI_LAST: u32 = 0x1f;
 
 /// `KVM_PSCI_FN_BASE`: PSCI 0.1 left the identifiers to the implementation.
 const PSCI_0_1_CPU_SUSPEND: Split = FuncId::from_raw(0x95c1_ba5e).split();
@@ -198,7 +202,100 @@ impl Gate {
     }
 }
 
+/// Handles a call that was decoded.
+///
+/// As [`Visit`], but can do something once for all functions of PSCI, before their number is
+/// decoded.
+pub(crate) trait VisitCall: Visit<Call> + Sized {
+    /// Whether it tells functions that KVM refuses to all guests from unknown ones. If not, they
+    /// cost no comparisons.
+    const REFUSED: bool;
+
+    /// Handles the function of PSCI that has this number, up to [`PSCI_LAST`].
+    #[inline(always)]
+    fn visit_psci(self, convention: Convention, number: u32) -> Self::Output {
+        PsciCall::dispatch(convention, number, AsCall(self))
+    }
+}
+
+impl VisitCall for Found {
+    const REFUSED: bool = true;
+}
+
+/// Handles a function of PSCI like any other.
+struct AsCall<N>(N);
+
+impl<N: Visit<Call>> Visit<PsciCall> for AsCall<N> {
+    type Output = N::Output;
+
+    #[inline(always)]
+    fn visit(self, call: PsciCall) -> N::Output {
+        self.0.visit(Call::Psci(call))
+    }
+}
+
+impl PsciCall {
+    /// Handles the function of PSCI that has this identifier; `None` if it is another function, or
+    /// if a reserved bit is set.
+    #[inline(always)]
+    pub(crate) fn dispatch_id<N: Visit<Self>>(id: FuncId, next: N) -> Option<N::Output> {
+        match id.split() {
+            (STANDARD | STANDARD64, number @ 0..=PSCI_LAST) => {
+                Some(Self::dispatch(id.convention(), number, next))
+            }
+            _ => None,
+        }
+    }
+
+    /// Handles the function of PSCI that has this number. Each arm calls `next` with a constant.
+    #[inline(always)]
+    pub(crate) fn dispatch<N: Visit<Self>>(
+        convention: Convention,
+        number: u32,
+        next: N,
+    ) -> N::Output {
+        use PsciFunction::*;
+
+        let kind = match convention {
+            Smc32 => STANDARD,
+            Smc64 => STANDARD64,
+        };
+        match (kind, number) {
+            PSCI_VERSION => next.visit(Self::new(Version, Smc32)),
+            CPU_SUSPEND => next.visit(Self::new(CpuSuspend, Smc32)),
+            CPU_SUSPEND64 => next.visit(Self::new(CpuSuspend, Smc64)),
+            CPU_OFF => next.visit(Self::new(CpuOff, Smc32)),
+            CPU_ON => next.visit(Self::new(CpuOn, Smc32)),
+            CPU_ON64 => next.visit(Self::new(CpuOn, Smc64)),
+            AFFINITY_INFO => next.visit(Self::new(AffinityInfo, Smc32)),
+            AFFINITY_INFO64 => next.visit(Self::new(AffinityInfo, Smc64)),
+            MIGRATE_INFO_TYPE => next.visit(Self::new(MigrateInfoType, Smc32)),
+            SYSTEM_OFF => next.visit(Self::new(SystemOff, Smc32)),
+            SYSTEM_RESET => next.visit(Self::new(SystemReset, Smc32)),
+            PSCI_FEATURES => next.visit(Self::new(Features, Smc32)),
+            SYSTEM_SUSPEND => next.visit(Self::new(SystemSuspend, Smc32)),
+            SYSTEM_SUSPEND64 => next.visit(Self::new(SystemSuspend, Smc64)),
+            SYSTEM_RESET2 => next.visit(Self::new(SystemReset2, Smc32)),
+            SYSTEM_RESET2_64 => next.visit(Self::new(SystemReset2, Smc64)),
+            SYSTEM_OFF2 => next.visit(Self::new(SystemOff2, Smc32)),
+            SYSTEM_OFF2_64 => next.visit(Self::new(SystemOff2, Smc64)),
+            _ => next.visit(Self::new(Unknown, convention)),
+        }
+    }
+
+    #[inline(always)]
+    const fn new(function: PsciFunction, convention: Convention) -> Self {
+        Self {
+            function,
+            convention,
+        }
+    }
+}
+
 impl Call {
+    /// The identifier of `SMCCC_VERSION`.
+    pub(crate) const VERSION: FuncId = join(SMCCC_VERSION);
+
     /// The identifiers of all functions. Identifiers that PSCI reserves are not among them.
     pub const IDS: [FuncId; 37] = [
         join(SMCCC_VERSION),
@@ -251,37 +348,24 @@ impl Call {
     /// The result is that of `next.visit(Call::decode(id))`. Each arm calls `next` with a constant,
     /// so that the compiler merges decoding and handling into one switch.
     #[inline(always)]
-    pub(crate) fn dispatch<N: Visit<Self>>(id: FuncId, next: N) -> N::Output {
+    pub(crate) fn dispatch<N: VisitCall>(id: FuncId, next: N) -> N::Output {
         match id.split() {
             SMCCC_VERSION => next.visit(Self::Version),
             SMCCC_ARCH_FEATURES => next.visit(Self::ArchFeatures),
-            SMCCC_ARCH_WORKAROUND_1 => next.visit(Self::Workaround1),
-            SMCCC_ARCH_WORKAROUND_2 => next.visit(Self::Workaround2),
-            SMCCC_ARCH_WORKAROUND_3 => next.visit(Self::Workaround3),
+            SMCCC_ARCH_WORKAROUND_1 if N::REFUSED => next.visit(Self::Workaround1),
+            SMCCC_ARCH_WORKAROUND_2 if N::REFUSED => next.visit(Self::Workaround2),
+            SMCCC_ARCH_WORKAROUND_3 if N::REFUSED => next.visit(Self::Workaround3),
 
-            PSCI_VERSION => next.visit(Self::psci(PsciFunction::Version, Smc32)),
-            CPU_SUSPEND => next.visit(Self::psci(PsciFunction::CpuSuspend, Smc32)),
-            CPU_SUSPEND64 => next.visit(Self::psci(PsciFunction::CpuSuspend, Smc64)),
-            CPU_OFF => next.visit(Self::psci(PsciFunction::CpuOff, Smc32)),
-            CPU_ON => next.visit(Self::psci(PsciFunction::CpuOn, Smc32)),
-            CPU_ON64 => next.visit(Self::psci(PsciFunction::CpuOn, Smc64)),
-            AFFINITY_INFO => next.visit(Self::psci(PsciFunction::AffinityInfo, Smc32)),
-            AFFINITY_INFO64 => next.visit(Self::psci(PsciFunction::AffinityInfo, Smc64)),
-            MIGRATE_INFO_TYPE => next.visit(Self::psci(PsciFunction::MigrateInfoType, Smc32)),
-            SYSTEM_OFF => next.visit(Self::psci(PsciFunction::SystemOff, Smc32)),
-            SYSTEM_RESET => next.visit(Self::psci(PsciFunction::SystemReset, Smc32)),
-            PSCI_FEATURES => next.visit(Self::psci(PsciFunction::Features, Smc32)),
-            SYSTEM_SUSPEND => next.visit(Self::psci(PsciFunction::SystemSuspend, Smc32)),
-            SYSTEM_SUSPEND64 => next.visit(Self::psci(PsciFunction::SystemSuspend, Smc64)),
-            SYSTEM_RESET2 => next.visit(Self::psci(PsciFunction::SystemReset2, Smc32)),
-            SYSTEM_RESET2_64 => next.visit(Self::psci(PsciFunction::SystemReset2, Smc64)),
-            SYSTEM_OFF2 => next.visit(Self::psci(PsciFunction::SystemOff2, Smc32)),
-            SYSTEM_OFF2_64 => next.visit(Self::psci(PsciFunction::SystemOff2, Smc64)),
+            (STANDARD | STANDARD64, number @ 0..=PSCI_LAST) => {
+                next.visit_psci(id.convention(), number)
+            }
 
-            PSCI_0_1_CPU_SUSPEND => next.visit(Self::Psci01(Psci01Function::CpuSuspend)),
+            PSCI_0_1_CPU_SUSPEND if N::REFUSED => {
+                next.visit(Self::Psci01(Psci01Function::CpuSuspend))
+            }
             PSCI_0_1_CPU_OFF => next.visit(Self::Psci01(Psci01Function::CpuOff)),
             PSCI_0_1_CPU_ON => next.visit(Self::Psci01(Psci01Function::CpuOn)),
-            PSCI_0_1_MIGRATE => next.visit(Self::Psci01(Psci01Function::Migrate)),
+            PSCI_0_1_MIGRATE if N::REFUSED => next.visit(Self::Psci01(Psci01Function::Migrate)),
 
             TRNG_VERSION => next.visit(Self::Trng(TrngFunction::Version)),
             TRNG_FEATURES => next.visit(Self::Trng(TrngFunction::Features)),
@@ -297,19 +381,14 @@ impl Call {
             VENDOR_HYP_UID => next.visit(Self::VendorHypUid),
 
             // Fast or yielding, with any reserved bits.
-            _ if id.owner() == FuncId::OWNER_STANDARD && id.number() <= PSCI_LAST => {
-                next.visit(Self::psci(PsciFunction::Unknown, id.convention()))
+            _ if id.owner() == FuncId::OWNER_STANDARD && u32::from(id.number()) <= PSCI_LAST => {
+                next.visit(Self::Psci(PsciCall::new(
+                    PsciFunction::Unknown,
+                    id.convention(),
+                )))
             }
             _ => next.visit(Self::Unknown),
         }
-    }
-
-    #[inline(always)]
-    const fn psci(function: PsciFunction, convention: Convention) -> Self {
-        Self::Psci(PsciCall {
-            function,
-            convention,
-        })
     }
 
     /// Returns which guests may call the function.

@@ -6,6 +6,7 @@
 //! `kvm_hypercall_pv_features()`.
 
 use super::{
+    call::VisitCall,
     psci::{
         AffinityQuery,
         PowerOn,
@@ -72,6 +73,42 @@ impl Decision {
 /// Decides a call by this caller.
 struct Decide<'a, C>(&'a C);
 
+impl<C: Caller> VisitCall for Decide<'_, C> {
+    const REFUSED: bool = false;
+
+    #[inline(always)]
+    fn visit_psci(self, convention: Convention, number: u32) -> Decision {
+        let Self(caller) = self;
+        // What all functions have in common is decided here, once. The version is always one of
+        // KVM's; this only gives it its type.
+        match PsciVersion::from_raw(caller.psci_version().into()) {
+            Some(version) if version >= PsciVersion::V0_2 && has_convention(convention, caller) => {
+                PsciCall::dispatch(convention, number, DecidePsci(version, caller))
+            }
+            _ => Decision::NOT_SUPPORTED,
+        }
+    }
+}
+
+/// Returns whether the caller can use the convention.
+#[inline(always)]
+fn has_convention(convention: Convention, caller: &impl Caller) -> bool {
+    !matches!(convention, Convention::Smc64) || !caller.is_32bit()
+}
+
+/// Decides a call of PSCI by a caller that sees this version.
+struct DecidePsci<'a, C>(PsciVersion, &'a C);
+
+impl<C: Caller> Visit<PsciCall> for DecidePsci<'_, C> {
+    type Output = Decision;
+
+    #[inline(always)]
+    fn visit(self, call: PsciCall) -> Decision {
+        let Self(version, caller) = self;
+        call.decide(version, caller)
+    }
+}
+
 impl<C: Caller> Visit<Call> for Decide<'_, C> {
     type Output = Decision;
 
@@ -82,11 +119,11 @@ impl<C: Caller> Visit<Call> for Decide<'_, C> {
             return Decision::NOT_SUPPORTED;
         }
         match call {
-            Call::Version => Decision::value(SMCCC_VERSION_1_1),
+            Call::Version => Decision::Value(SMCCC_VERSION_1_1),
             Call::ArchFeatures => {
                 Call::dispatch(FuncId::from_raw(argument(caller)), ArchFeatures(caller))
             }
-            Call::PvTimeFeatures => Decision::value(pv_time_features(caller)),
+            Call::PvTimeFeatures => Decision::Value(pv_time_features(caller)),
             Call::PvTimeSt => match caller.stolen_time() {
                 Some(_) => Decision::Perform(Action::StolenTime),
                 None => Decision::NOT_SUPPORTED,
@@ -104,7 +141,8 @@ impl<C: Caller> Visit<Call> for Decide<'_, C> {
                 _ => Decision::NOT_SUPPORTED,
             },
             Call::Trng(function) => trng(function, caller),
-            Call::Psci(call) => call.decide(caller),
+            // Those that exist in some version are decided by `visit_psci()`.
+            Call::Psci(_) => Decision::NOT_SUPPORTED,
             Call::Psci01(function) => function.decide(caller),
             Call::Workaround1 | Call::Workaround2 | Call::Workaround3 | Call::Unknown => {
                 Decision::NOT_SUPPORTED
@@ -123,6 +161,15 @@ fn argument(caller: &impl Caller) -> u32 {
 /// `SMCCC_ARCH_FEATURES`: answers whether there is a function.
 struct ArchFeatures<'a, C>(&'a C);
 
+impl<C: Caller> VisitCall for ArchFeatures<'_, C> {
+    const REFUSED: bool = true;
+
+    #[inline(always)]
+    fn visit_psci(self, _: Convention, _: u32) -> Decision {
+        Decision::NOT_SUPPORTED
+    }
+}
+
 impl<C: Caller> Visit<Call> for ArchFeatures<'_, C> {
     type Output = Decision;
 
@@ -135,7 +182,7 @@ impl<C: Caller> Visit<Call> for ArchFeatures<'_, C> {
             Call::Workaround2 => workaround(WorkaroundQuery::Workaround2),
             Call::Workaround3 => workaround(WorkaroundQuery::Workaround3),
             Call::PvTimeFeatures if call.gate().is_open(|map| caller.bitmap(map)) => {
-                Decision::value(ret::SUCCESS)
+                Decision::Value(ret::SUCCESS)
             }
             _ => Decision::NOT_SUPPORTED,
         }
@@ -154,7 +201,7 @@ fn pv_time_features(caller: &impl Caller) -> u64 {
 fn trng(function: TrngFunction, caller: &impl Caller) -> Decision {
     let [_, x1, ..] = caller.registers();
     match function {
-        TrngFunction::Version => Decision::value(TRNG_VERSION_1_0),
+        TrngFunction::Version => Decision::Value(TRNG_VERSION_1_0),
         TrngFunction::Features => {
             // KVM reads the whole register here, unlike elsewhere.
             let known = u32::try_from(x1).is_ok_and(|id| {
@@ -164,7 +211,7 @@ fn trng(function: TrngFunction, caller: &impl Caller) -> Decision {
                 )
             });
             if known {
-                Decision::value(ret::SUCCESS)
+                Decision::Value(ret::SUCCESS)
             } else {
                 Decision::NOT_SUPPORTED
             }
@@ -172,7 +219,7 @@ fn trng(function: TrngFunction, caller: &impl Caller) -> Decision {
         TrngFunction::GetUuid => Decision::Return(TRNG_UUID),
         TrngFunction::Rnd(convention) => match RandomBits::new(low_half(x1), convention) {
             Some(request) => Decision::Perform(Action::Random(request)),
-            None => Decision::value(TRNG_INVALID_PARAMETERS),
+            None => Decision::Value(TRNG_INVALID_PARAMETERS),
         },
     }
 }
@@ -185,38 +232,34 @@ impl PsciCall {
             return false;
         };
         version >= since
-            && !(matches!(self.convention, Convention::Smc64) && caller.is_32bit())
+            && has_convention(self.convention, caller)
             && (!matches!(self.function, PsciFunction::SystemSuspend)
                 || caller.may_suspend_system())
     }
 
     /// Decides the call.
     #[inline(always)]
-    fn decide(self, caller: &impl Caller) -> Decision {
-        // The version is always one of KVM's; this only gives it its type.
-        let Some(version) = PsciVersion::from_raw(caller.psci_version().into()) else {
-            return Decision::NOT_SUPPORTED;
-        };
+    fn decide(self, version: PsciVersion, caller: &impl Caller) -> Decision {
         if !self.exists(version, caller) {
             return Decision::NOT_SUPPORTED;
         }
 
         let [x0, x1, x2, x3] = self.arguments(caller.registers());
         match self.function {
-            PsciFunction::Version => Decision::value(version.to_raw().into()),
+            PsciFunction::Version => Decision::Value(version.to_raw().into()),
             PsciFunction::CpuSuspend => Decision::Perform(Action::CpuSuspend),
             PsciFunction::CpuOff => Decision::Perform(Action::CpuOff),
             PsciFunction::CpuOn => cpu_on(x1, x2, x3, ret::ALREADY_ON),
             PsciFunction::AffinityInfo => match AffinityQuery::new(x1, x2) {
                 Some(query) => Decision::Perform(Action::AffinityInfo(query)),
-                None => Decision::value(ret::INVALID_PARAMETERS),
+                None => Decision::Value(ret::INVALID_PARAMETERS),
             },
-            PsciFunction::MigrateInfoType => Decision::value(TOS_MP),
+            PsciFunction::MigrateInfoType => Decision::Value(TOS_MP),
             PsciFunction::SystemOff => system_event(SystemEvent::Off),
             PsciFunction::SystemReset => system_event(SystemEvent::Reset),
             PsciFunction::Features => {
                 let id = FuncId::from_raw(low_half(x1));
-                Decision::value(Call::dispatch(id, Features(version, caller)))
+                Decision::Value(psci_features(id, version, caller))
             }
             PsciFunction::SystemSuspend => Decision::Perform(Action::SystemEvent {
                 event: SystemEvent::Suspend,
@@ -229,11 +272,11 @@ impl PsciCall {
                         registers: [ret::INTERNAL_FAILURE, x1, x2, x3],
                     })
                 }
-                _ => Decision::value(ret::INVALID_PARAMETERS),
+                _ => Decision::Value(ret::INVALID_PARAMETERS),
             },
             PsciFunction::SystemOff2 => match (low_half(x1), x2) {
                 (0 | HIBERNATE_OFF, 0) => system_event(SystemEvent::Off2),
-                _ => Decision::value(ret::INVALID_PARAMETERS),
+                _ => Decision::Value(ret::INVALID_PARAMETERS),
             },
             PsciFunction::Unknown => Decision::NOT_SUPPORTED,
         }
@@ -256,16 +299,14 @@ impl Psci01Function {
     /// Decides the call.
     #[inline(always)]
     fn decide(self, caller: &impl Caller) -> Decision {
-        if caller.psci_version() != PsciVersion::V0_1.to_raw() {
-            return Decision::NOT_SUPPORTED;
-        }
         match self {
+            Self::CpuSuspend | Self::Migrate => Decision::NOT_SUPPORTED,
+            _ if caller.psci_version() != PsciVersion::V0_1.to_raw() => Decision::NOT_SUPPORTED,
             Self::CpuOff => Decision::Perform(Action::CpuOff),
             Self::CpuOn => {
                 let [_, x1, x2, x3] = caller.registers();
                 cpu_on(x1, x2, x3, ret::INVALID_PARAMETERS)
             }
-            Self::CpuSuspend | Self::Migrate => Decision::NOT_SUPPORTED,
         }
     }
 }
@@ -273,7 +314,7 @@ impl Psci01Function {
 #[inline(always)]
 fn cpu_on(target: u64, entry: u64, context_id: u64, already_on: u64) -> Decision {
     if target & !AFFINITY_MASK != 0 {
-        return Decision::value(ret::INVALID_PARAMETERS);
+        return Decision::Value(ret::INVALID_PARAMETERS);
     }
     Decision::Perform(Action::CpuOn(PowerOn {
         target,
@@ -293,21 +334,26 @@ fn system_event(event: SystemEvent) -> Decision {
 }
 
 /// `PSCI_FEATURES`: answers whether there is a function in this version of PSCI.
+#[inline(always)]
+fn psci_features(id: FuncId, version: PsciVersion, caller: &impl Caller) -> u64 {
+    if id == Call::VERSION {
+        return ret::SUCCESS;
+    }
+    PsciCall::dispatch_id(id, Features(version, caller)).unwrap_or(ret::NOT_SUPPORTED)
+}
+
 struct Features<'a, C>(PsciVersion, &'a C);
 
-impl<C: Caller> Visit<Call> for Features<'_, C> {
+impl<C: Caller> Visit<PsciCall> for Features<'_, C> {
     type Output = u64;
 
     #[inline(always)]
-    fn visit(self, call: Call) -> u64 {
+    fn visit(self, call: PsciCall) -> u64 {
         let Self(version, caller) = self;
-        match call {
-            Call::Version => ret::SUCCESS,
-            Call::Psci(call) if call.exists(version, caller) => match call.function {
-                PsciFunction::SystemOff2 => HIBERNATE_OFF.into(),
-                _ => ret::SUCCESS,
-            },
-            _ => ret::NOT_SUPPORTED,
+        match call.function {
+            _ if !call.exists(version, caller) => ret::NOT_SUPPORTED,
+            PsciFunction::SystemOff2 => HIBERNATE_OFF.into(),
+            _ => ret::SUCCESS,
         }
     }
 }

@@ -89,6 +89,8 @@ impl SystemTime {
 /// The decision about a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
+    /// Return this value in `x0`, and zeros in `x1` to `x3`.
+    Value(u64),
     /// Return these values in `x0` to `x3`.
     Return([u64; 4]),
     /// Perform an action, which determines the result.
@@ -128,37 +130,5 @@ pub enum Action {
 
 impl Decision {
     /// Return that there is no such function.
-    pub const NOT_SUPPORTED: Self = Self::value(NOT_SUPPORTED);
-
-    /// Return a value in `x0`, and zeros in `x1` to `x3`.
-    #[inline]
-    pub const fn value(x0: u64) -> Self {
-        Self::Return([x0, 0, 0, 0])
-    }
-
-    /// Returns the registers `x0` to `x3` after a call that values alone answer: no lock is taken,
-    /// no memory of the guest is accessed, and nothing but these registers changes.
-    ///
-    /// `workaround` answers a query if it can, from values alone. `None` is for a call that has to
-    /// leave the guest.
-    #[inline(always)]
-    pub fn at_once(
-        self,
-        workaround: impl FnOnce(WorkaroundQuery) -> Option<u64>,
-    ) -> Option<[u64; 4]> {
-        match self {
-            Self::Return(registers) => Some(registers),
-            Self::Perform(Action::Workaround(query)) => workaround(query).map(|x0| [x0, 0, 0, 0]),
-            Self::Perform(
-                Action::StolenTime
-                | Action::SystemTime(_)
-                | Action::Random(_)
-                | Action::CpuSuspend
-                | Action::CpuOff
-                | Action::CpuOn(_)
-                | Action::AffinityInfo(_)
-                | Action::SystemEvent { .. },
-            ) => None,
-        }
-    }
+    pub const NOT_SUPPORTED: Self = Self::Value(NOT_SUPPORTED);
 }

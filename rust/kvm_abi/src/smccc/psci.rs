@@ -163,7 +163,7 @@ impl PowerOn {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AffinityQuery {
     target: u64,
-    mask: u64,
+    lowest_level: u64,
 }
 
 impl AffinityQuery {
@@ -171,28 +171,33 @@ impl AffinityQuery {
         if lowest_level > 3 || target & !AFFINITY_MASK != 0 {
             return None;
         }
+        Some(Self {
+            target,
+            lowest_level,
+        })
+    }
+
+    /// Returns the bits of the affinity that matter.
+    #[inline]
+    const fn mask(&self) -> u64 {
         // A `match` on the level would become a table with a guest-controlled index, which
         // speculation could read out of bounds.
-        let aff0 = if lowest_level == 0 { 0xff } else { 0 };
-        let aff1 = if lowest_level <= 1 { 0xff } else { 0 };
-        let aff2 = if lowest_level <= 2 { 0xff } else { 0 };
-        let mask = 0xff_0000_0000 | aff2 << 16 | aff1 << 8 | aff0;
-        Some(Self {
-            target: target & mask,
-            mask,
-        })
+        let aff0 = if self.lowest_level == 0 { 0xff } else { 0 };
+        let aff1 = if self.lowest_level <= 1 { 0xff } else { 0 };
+        let aff2 = if self.lowest_level <= 2 { 0xff } else { 0 };
+        0xff_0000_0000 | aff2 << 16 | aff1 << 8 | aff0
     }
 
     /// Returns the affinity in the query, with zeros in the fields that do not matter.
     #[inline]
     pub const fn target(&self) -> u64 {
-        self.target
+        self.target & self.mask()
     }
 
     /// Returns whether a vCPU with this affinity belongs to the affinity instance.
     #[inline]
     pub const fn matches(&self, affinity: u64) -> bool {
-        affinity & self.mask == self.target
+        (affinity ^ self.target) & self.mask() == 0
     }
 
     /// Returns the result of the call.

@@ -32,7 +32,7 @@ pub(crate) const NOT_SUPPORTED: u64 = -1i64 as u64;
 pub(crate) const INVALID_PARAMETERS: u64 = -2i64 as u64;
 
 /// -1 in `x0` only; `x1` to `x3` are zero.
-pub(crate) const REFUSED: Decision = Decision::Return([0xffff_ffff_ffff_ffff, 0, 0, 0]);
+pub(crate) const REFUSED: Decision = Decision::Value(0xffff_ffff_ffff_ffff);
 
 /// The versions of PSCI that KVM implements, oldest first.
 pub(crate) const VERSIONS: [u32; 6] = [0x0_0001, 0x0_0002, 0x1_0000, 0x1_0001, 0x1_0002, 0x1_0003];
@@ -179,7 +179,7 @@ pub(crate) const FUNCTIONS: [(u32, Call, Gate); 37] = [
 
 /// Returns the decision to return one value.
 pub(crate) fn value(x0: u64) -> Decision {
-    Decision::Return([x0, 0, 0, 0])
+    Decision::Value(x0)
 }
 
 /// Returns the registers for a UUID in text form: its bytes in the order of the text, four to a

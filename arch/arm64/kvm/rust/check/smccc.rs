@@ -189,6 +189,12 @@ fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
         }
     };
     let action = match decision {
+        Decision::Value(x0) => {
+            return Expected::Exactly(Handled {
+                ret: TO_GUEST,
+                registers: [x0, 0, 0, 0],
+            })
+        }
         Decision::Return(registers) => {
             return Expected::Exactly(Handled {
                 ret: TO_GUEST,
