@@ -16,7 +16,10 @@ use kernel::{
     prelude::*,
     uaccess::UserPtr, //
 };
-use kvm_abi::FwReg;
+use kvm_abi::{
+    FwReg,
+    Reject, //
+};
 
 use crate::errno::{
     to_ret,
@@ -104,9 +107,26 @@ pub unsafe extern "C" fn kvm_arm_rust_traced_get_fw_reg(
 
 fn traced_get(vcpu: &Vcpu, request: OneReg) -> Result {
     let id = request.id();
-    let result = FwReg::get_by_id(vcpu, id).map_err(Errno::from);
+    let result = FwReg::from_id(id)
+        .map(|reg| any_get(vcpu, reg))
+        .map_err(Errno::from);
     trace::get_fw_reg(vcpu, id, result.unwrap_or(0), to_ret(result.map(|_| ())));
     Ok(request.write_value(result?)?)
+}
+
+/// Reads a register. It is there once for all registers, and for both accesses that are traced:
+/// without tracing, each register has code of its own.
+#[cold]
+#[inline(never)]
+fn any_get(vcpu: &Vcpu, reg: FwReg) -> u64 {
+    reg.get(vcpu)
+}
+
+/// As [`any_get`], for a write.
+#[cold]
+#[inline(never)]
+fn any_set(vcpu: &Vcpu, reg: FwReg, value: u64) -> core::result::Result<(), Reject> {
+    reg.set(vcpu, value)
 }
 
 /// Writes a firmware register for userspace.
@@ -157,15 +177,15 @@ pub unsafe extern "C" fn kvm_arm_rust_traced_set_fw_reg(
 
 fn traced_set(vcpu: &Vcpu, request: OneReg) -> Result {
     let id = request.id();
-    let mut seen = None;
-    let result = FwReg::set_by_id(vcpu, id, || {
-        let value = request.read_value()?;
-        seen = Some((FwReg::get_by_id(vcpu, id).unwrap_or(0), value));
-        Ok(value)
-    });
     // A write without a value is not traced.
-    if let Some((old, value)) = seen {
+    let value = || Ok(request.read_value()?);
+    FwReg::set_by_id_with(id, value, |value| {
+        let reg = FwReg::from_id(id);
+        let old = reg.map_or(0, |reg| any_get(vcpu, reg));
+        let result = reg
+            .and_then(|reg| any_set(vcpu, reg, value))
+            .map_err(Errno::from);
         trace::set_fw_reg(vcpu, id, old, value, to_ret(result));
-    }
-    result
+        result
+    })
 }

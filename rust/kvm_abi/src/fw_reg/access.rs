@@ -150,10 +150,27 @@ impl FwReg {
         id: u64,
         value: impl FnOnce() -> Result<u64, E>,
     ) -> Result<(), E> {
+        Self::set_by_id_with(id, value, |value| {
+            Self::dispatch(id, Set(vcpu, value))??;
+            Ok(())
+        })
+    }
+
+    /// Writes the register that has this id, by `set`, which gets the value and looks the register
+    /// up.
+    ///
+    /// # Errors
+    ///
+    /// The first of: [`Reject::WrongSize`] if the size is not 64 bits; the error of `value`; that of
+    /// `set`.
+    #[inline(always)]
+    pub fn set_by_id_with<E: From<Reject>>(
+        id: u64,
+        value: impl FnOnce() -> Result<u64, E>,
+        set: impl FnOnce(u64) -> Result<(), E>,
+    ) -> Result<(), E> {
         RegId::new(id).admit_size()?;
-        let value = value()?;
-        Self::dispatch(id, Set(vcpu, value))??;
-        Ok(())
+        set(value()?)
     }
 
     /// Returns the register's value; `seen` turns the stored version of PSCI into the one to see.
