@@ -23,6 +23,7 @@ PROGRAMS = "abi_bench_*"
 # one, if the caller chooses between them
 HANDLERS = (
     "kvm_smccc_call_handler+kvm_arm_rust_smccc_call_handler", "kvm_psci_call",
+    "kvm_hyp_fast_hvc", "kvm_hyp_fast_smc",
     "kvm_vm_smccc_set_attr+kvm_arm_rust_smccc_set_attr",
     "kvm_arm_get_fw_reg+kvm_arm_rust_get_fw_reg",
     "kvm_arm_set_fw_reg+kvm_arm_rust_set_fw_reg", "kvm_arm_copy_fw_reg_indices",

@@ -161,7 +161,8 @@ def sizes(nm: str) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _nm(path: Path) -> dict[str, tuple[str, int]]:
+def symbols(path: Path) -> dict[str, tuple[str, int]]:
+    """The kind and size of each symbol of an object."""
     return sizes(_output(NM, "-S", path))
 
 
@@ -217,14 +218,14 @@ class Sizes:
     c_functions: dict[str, int] = field(default_factory=dict)
 
 
-def _is_text(kind: str) -> bool:
+def is_text(kind: str) -> bool:
     return kind in "TtWw"
 
 
 def rust_sizes(into: Sizes, kvm: dict[str, tuple[str, int]], kernel: dict[str, tuple[str, int]],
                core: dict[str, tuple[str, int]]) -> None:
     for name, (kind, size) in kvm.items():
-        if not _is_text(kind):
+        if not is_text(kind):
             continue
         if KUNIT.search(name):
             into.kunit += size
@@ -234,11 +235,11 @@ def rust_sizes(into: Sizes, kvm: dict[str, tuple[str, int]], kernel: dict[str, t
             into.serving += size
     for name, (kind, size) in kernel.items():
         if KERNEL_KVM.match(name) and not KUNIT.search(name):
-            if _is_text(kind):
+            if is_text(kind):
                 into.abstractions += size
             else:
                 into.rust_data += size
-    into.core = sum(size for kind, size in core.values() if _is_text(kind))
+    into.core = sum(size for kind, size in core.values() if is_text(kind))
 
 
 def section_data(size_output: str) -> int:
@@ -251,17 +252,17 @@ def section_data(size_output: str) -> int:
 def measure_sizes(output: Path, without: Kernel | None) -> Sizes:
     found = Sizes()
     if without:
-        there = _nm(without.vmlinux)
+        there = symbols(without.vmlinux)
         for surface in SURFACES:
             for name in surface.c:
                 if name in there:
                     found.c_functions[name] = there[name][1]
             found.c_data += sum(there[name][1] for name in surface.data if name in there)
         found.c_text = sum(found.c_functions.values())
-    kvm = _nm(output / KVM_OBJECT)
-    rust_sizes(found, kvm, _nm(output / KERNEL_OBJECT), _nm(output / CORE_OBJECT))
+    kvm = symbols(output / KVM_OBJECT)
+    rust_sizes(found, kvm, symbols(output / KERNEL_OBJECT), symbols(output / CORE_OBJECT))
     # Subtract the named data of the tests. Constants have no names: those of the tests remain.
     named = sum(size for name, (kind, size) in kvm.items()
-                if not _is_text(kind) and KUNIT.search(name))
+                if not is_text(kind) and KUNIT.search(name))
     found.rust_data += section_data(_output(SIZE, "-A", output / KVM_OBJECT)) - named
     return found

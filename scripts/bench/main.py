@@ -15,7 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import entry
-from bench import boots, code, goals, machines, plot, result, table
+from bench import boots, code, goals, machines, parts, plot, result, table
 from bench.boots import Ended, Kernel, Lab
 from bench.machines import WITH, WITHOUT
 from bench.result import BadResult, Result
@@ -138,6 +138,7 @@ def measured(args: argparse.Namespace, lab: Lab, configs: tuple[Config, ...],
     for handler in executed:
         handler["functions"] = {plain[name]: n for name, n in handler["functions"].items()}
     found["sizes"] = asdict(code.measure_sizes(args.kernel, lab.kernels[WITHOUT]))
+    found["sizes"]["parts"] = parts.measure(args.kernel)
     if args.build and args.build.is_file():
         found["build"] = json.loads(args.build.read_text(encoding="utf-8"))
     return found

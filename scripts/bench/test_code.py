@@ -4,7 +4,7 @@
 import struct
 import unittest
 
-from bench import boots, code, machines
+from bench import boots, code, machines, parts
 from bench.machines import WITH, WITHOUT, Boot
 from vm.qemu import Outcome
 
@@ -71,6 +71,34 @@ class Code(unittest.TestCase):
             "_RNvNtNtNtCsl7L7n58I0Vr_6kernel3net8populate": ("T", 9)}, {})
         self.assertEqual((into.serving, into.checking, into.kunit, into.abstractions),
                          (100, 30, 1000, 7))
+
+    def test_parts(self) -> None:
+        for name, part in (
+                ("kvm_arm_rust_smccc_call_handler", "smccc"),
+                ("_RNvNtCs2FBrkgPYkiv_9kvm_arm645smccc6handle", "smccc"),
+                ("_RNvNtNtCs2FBrkgPYkiv_9kvm_arm645smccc6exited6cpu_on", "smccc"),
+                ("kvm_arm_rust_smccc_set_attr", "smccc_filter"),
+                ("kvm_arm_rust_traced_set_fw_reg", "fw_reg"),
+                ("_RNvNtCs2FBrkgPYkiv_9kvm_arm646fw_reg7any_set", "fw_reg"),
+                ("_RINvMs_NtNtCs1_7kvm_abi6id_reg7surfaceNtB5_5IdReg5weighNtB9_9SeenIdRegE",
+                 "id_reg"),
+                ("_RINvMs_NtNtCs1_7kvm_abi6id_reg7surfaceNtB5_5IdReg5amendNtB9_9SeenIdRegE",
+                 parts.CONFIG),
+                ("kvm_arm_rust_vgic_v2_get_vmcr", "vgic_v2"),
+                ("kvm_arm_rust_get_reg_writable_masks", "reg_masks"),
+                ("kvm_arm_rust_get_vm_reg_masks", parts.OPT_INS),
+                ("_RNvNtNtCs2FBrkgPYkiv_9kvm_arm645smccc6exited19promised_workaround",
+                 parts.OPT_INS),
+                ("kvm_arm_rust_vm_config", parts.CONFIG),
+                ("kvm_arm_rust_compat_limit", parts.LEVELS),
+                ("_RNvNtCs2FBrkgPYkiv_9kvm_arm646opt_in12enable_level", parts.LEVELS),
+                ("_RNvNtNtCs2FBrkgPYkiv_9kvm_arm645check6fw_reg5write", parts.CHECK),
+                ("kvm_arm_check_smccc_call", parts.CHECK),
+                ("_RNvMs_NtCs2FBrkgPYkiv_9kvm_arm645kunitNtB4_4Pair3new", parts.TESTS),
+                ("memcpy", parts.OTHER)):
+            self.assertEqual(parts.part(name), part, name)
+        self.assertEqual(parts.split({"kvm_arm_rust_vm_config": ("T", 8), "memcpy": ("t", 4),
+                                      "table": ("r", 100)}), {parts.CONFIG: 8, parts.OTHER: 4})
 
     def test_section_data(self) -> None:
         self.assertEqual(code.section_data("section size addr\n.text 100 0\n.rodata.cst8 8 0\n"

@@ -130,7 +130,8 @@ class Trace(unittest.TestCase):
             marks=self.marks if marks is None else marks))
 
     def call(self, number: int, side: str, calls: int, instructions: int) -> str:
-        return f"call {number} handler {side} {calls} {instructions} 1 0 0 2 5 4 0 7 f={instructions}"
+        counts = f"{instructions} 1 0 0 2 5 4 0 7"
+        return f"call {number} handler {side} {calls} {counts} f={instructions}"
 
     def test_per_call(self) -> None:
         found, problems = self.trace(self.call(1, "c", 1000, 65), self.call(2, "rust", 1999, 50),

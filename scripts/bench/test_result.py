@@ -19,6 +19,8 @@ GROWTH = 5
 SHIM = 4
 CONFIG = 6
 FAST = 7
+TEXT = 8
+LINES = 9
 
 
 def handler(instructions: int, rust: int = 0, **more: int) -> Result:
@@ -45,12 +47,14 @@ def sample() -> Result:
                      for path, n in ((whole, 1000 * percent), (one_by_one, 100000))}},
         "approximate": {"create/VM": costs(9000, 9100, 9000)},
         "handlers": {"hvc/PSCI_VERSION": {
-            "c": {HANDLER: handler(100)}, "rust": {HANDLER: handler(80, rust=1)},
+            "c": {HANDLER: handler(100, lines=5)}, "rust": {HANDLER: handler(80, rust=1, lines=4)},
             "stock": {HANDLER: handler(100)}}}}
     return {"kind": result.KIND, "schema": result.SCHEMA, "machines": {MACHINE: machine},
             "versions": dict.fromkeys(("linux", "qemu", "clang", "rustc"), "1"), "code": [],
             "sizes": dict.fromkeys(("c_text", "c_data", "serving", "abstractions", "core",
-                                    "rust_data", "checking", "kunit"), 1)}
+                                    "rust_data", "checking", "kunit"), 1) | {
+                                        "parts": {"smccc": 150, "levels": 9},
+                                        "c_functions": {"kvm_smccc_call_handler": 100}}}
 
 
 class Compare(unittest.TestCase):
@@ -232,6 +236,7 @@ class Goals(unittest.TestCase):
     def test_a_goal_that_was_not_measured_is_not_met(self) -> None:
         new = sample()
         new["machines"][MACHINE] |= {"paths": {}, "handlers": {}}
+        new["sizes"]["c_functions"] = {}
         found = goals.check(new)
         self.assertEqual([goal.word for goal in found], ["NOT MEASURED"] * len(found))
 
@@ -268,6 +273,31 @@ class Goals(unittest.TestCase):
                 # nVHE has no such calls.
                 new["machines"][MACHINE]["kvm"] = "nvhe"
                 self.assertEqual(goals.check(new)[FAST].of, 0)
+
+    def test_text_of_what_serves(self) -> None:
+        for change, good in (({"smccc": 150}, True), ({"smccc": 151}, False),
+                             ({"smccc": 149, "id_reg": 2}, False), ({"mode check": 999}, True)):
+            new = sample()
+            # C's ID registers are not in the yardstick.
+            new["sizes"]["c_functions"]["set_id_reg"] = 1000
+            new["sizes"]["parts"] |= change
+            self.assertEqual(goals.check(new)[TEXT].met, good, change)
+
+    def test_lines_of_code(self) -> None:
+        for path, name, rust, of, good in (
+                ("hvc/PSCI_VERSION", HANDLER, 4, 1, True),
+                ("hvc/PSCI_VERSION", HANDLER, 5, 1, False),
+                ("fast/smc/PSCI_VERSION", "kvm_hyp_fast_smc", 4, 2, True),
+                ("fast/smc/PSCI_VERSION", "kvm_hyp_fast_smc", 5, 2, False),
+                ("fast/smc/AFFINITY_INFO:ON", "kvm_hyp_fast_smc", 5, 1, True),
+                ("get_one_reg/STD_BMAP", HANDLER, 5, 1, True)):
+            with self.subTest(path, rust=rust):
+                new = sample()
+                new["machines"][MACHINE]["handlers"].setdefault(
+                    path, {"c": {HANDLER: handler(100, lines=5)}})["rust"] = {
+                        name: handler(80, rust=1, lines=rust)}
+                found = goals.check(new)[LINES]
+                self.assertEqual((found.of, found.met), (of, good))
 
     def test_in_mode_c_the_handler_of_vhe_is_no_shim(self) -> None:
         for path, more, kvm, good in (

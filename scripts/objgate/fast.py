@@ -10,9 +10,9 @@ return; call nothing through a pointer; and not raise an exception on purpose. I
 what the C code there has as well: reports of KASAN, which are not on the way of correct code.
 
 The functions of a build (KOUT) are looked at, and the functions of the same object that they call.
-Some of these need a vCPU that has left its guest. They ask whether it has before they call anything,
-and return if not. The Rust functions have no probes, whose exception would be a panic, too: they are
-in a section without.
+Some of these need a vCPU that has left its guest. They ask whether it has before they call
+anything, and return if not. The Rust functions have no probes, whose exception would be a panic,
+too: they are in a section without.
 
 Prints a line for each problem.
 """
@@ -125,7 +125,8 @@ def findings(shown: str, text: str, begin: tuple[str, ...]) -> Iterator[str]:
             if target in functions and EXITED.fullmatch(target):
                 yield from has_probes(shown, target, where)
                 if not asks_first(functions[target]):
-                    yield f"{shown}: {target} does not ask first whether the vCPU has left its guest"
+                    yield (f"{shown}: {target} does not ask first whether the vCPU has left its "
+                           "guest")
             elif target in functions and target not in seen:
                 seen.add(target)
                 todo.append(target)
