@@ -33,7 +33,6 @@ struct latency {
 static struct latency latency;
 static u64 sent;
 static unsigned int nr_taken;
-static bool stop;
 
 static void handle_irq(struct ex_regs *regs)
 {
@@ -98,22 +97,20 @@ static void guest_called(u64 how)
 	guest_begin();
 	while (READ_ONCE(nr_taken) < NR_IRQS)
 		work(how);
-	WRITE_ONCE(stop, true);
 	GUEST_DONE();
 }
 
 /* Sends to vCPU 0, whose affinity is 0 */
 static void guest_sender(void)
 {
-	unsigned int i = 0;
+	unsigned int i;
 
-	while (!READ_ONCE(stop)) {
-		if (READ_ONCE(nr_taken) != i)
-			continue;
+	for (i = 0; i < NR_IRQS; i++) {
+		while (READ_ONCE(nr_taken) != i)
+			;
 		WRITE_ONCE(sent, timer_get_cntct(VIRTUAL));
 		write_sysreg_s(BIT(0) | (u64)SGI_INTID << 24, SYS_ICC_SGI1R_EL1);
 		isb();
-		i++;
 	}
 	GUEST_DONE();
 }
@@ -148,7 +145,6 @@ static struct latency measure(enum work how, bool sgi)
 
 	latency = (struct latency) { .least = ULONG_MAX };
 	nr_taken = 0;
-	stop = false;
 	vm = vm_create_with_vcpus(2, sgi ? guest_called : guest_timer, vcpus);
 	vm_init_descriptor_tables(vm);
 	vcpu_init_descriptor_tables(vcpus[0]);
@@ -157,7 +153,6 @@ static struct latency measure(enum work how, bool sgi)
 	vcpu_args_set(vcpus[0], 1, (u64)how);
 	sync_global_to_guest(vm, latency);
 	sync_global_to_guest(vm, nr_taken);
-	sync_global_to_guest(vm, stop);
 
 	if (sgi) {
 		vcpu_set_reg(vcpus[1], ARM64_CORE_REG(regs.pc), (u64)guest_sender);
