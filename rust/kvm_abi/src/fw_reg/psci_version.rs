@@ -74,6 +74,16 @@ impl PsciVersion {
         }
     }
 
+    /// Returns the version that has this value, if KVM implements it and its functions have the
+    /// identifiers of PSCI, which 0.1 left to the implementation.
+    #[inline(always)]
+    pub(crate) const fn with_ids(raw: u32) -> Option<Self> {
+        match raw {
+            0x0_0002 | 0x1_0000..=0x1_0003 => Some(Self(raw)),
+            _ => None,
+        }
+    }
+
     /// Returns whether only a vCPU with the feature `KVM_ARM_VCPU_PSCI_0_2` can have the version.
     #[inline]
     pub const fn needs_psci_0_2(self) -> bool {

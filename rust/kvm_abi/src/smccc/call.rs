@@ -86,6 +86,8 @@ const SYSTEM_OFF2: Split = psci(0x15);
 const SYSTEM_OFF2_64: Split = psci64(0x15);
 /// The last number of PSCI among those of the standard services.
 const PSCI_LAST: u32 = 0x1f;
+/// The last one that KVM implements in any version of PSCI.
+const PSCI_LAST_KNOWN: u32 = SYSTEM_OFF2.1;
 
 /// `KVM_PSCI_FN_BASE`: PSCI 0.1 left the identifiers to the implementation.
 const PSCI_0_1_CPU_SUSPEND: Split = FuncId::from_raw(0x95c1_ba5e).split();
@@ -211,7 +213,7 @@ pub(crate) trait VisitCall: Visit<Call> + Sized {
     /// cost no comparisons.
     const REFUSED: bool;
 
-    /// Handles the function of PSCI that has this number, up to [`PSCI_LAST`].
+    /// Handles the function of PSCI that has this number, up to [`PSCI_LAST_KNOWN`].
     #[inline(always)]
     fn visit_psci(self, convention: Convention, number: u32) -> Self::Output {
         PsciCall::dispatch(convention, number, AsCall(self))
@@ -236,13 +238,12 @@ impl<N: Visit<Call>> Visit<PsciCall> for AsCall<N> {
 
 impl PsciCall {
     /// Handles the function of PSCI that has this identifier; `None` if it is another function, or
-    /// if a reserved bit is set.
+    /// one with a number that KVM does not know.
     #[inline(always)]
     pub(crate) fn dispatch_id<N: Visit<Self>>(id: FuncId, next: N) -> Option<N::Output> {
         match id.split() {
-            (STANDARD | STANDARD64, number @ 0..=PSCI_LAST) => {
-                Some(Self::dispatch(id.convention(), number, next))
-            }
+            (STANDARD, number @ 0..=PSCI_LAST_KNOWN) => Some(Self::dispatch(Smc32, number, next)),
+            (STANDARD64, number @ 0..=PSCI_LAST_KNOWN) => Some(Self::dispatch(Smc64, number, next)),
             _ => None,
         }
     }
@@ -356,9 +357,8 @@ impl Call {
             SMCCC_ARCH_WORKAROUND_2 if N::REFUSED => next.visit(Self::Workaround2),
             SMCCC_ARCH_WORKAROUND_3 if N::REFUSED => next.visit(Self::Workaround3),
 
-            (STANDARD | STANDARD64, number @ 0..=PSCI_LAST) => {
-                next.visit_psci(id.convention(), number)
-            }
+            (STANDARD, number @ 0..=PSCI_LAST_KNOWN) => next.visit_psci(Smc32, number),
+            (STANDARD64, number @ 0..=PSCI_LAST_KNOWN) => next.visit_psci(Smc64, number),
 
             PSCI_0_1_CPU_SUSPEND if N::REFUSED => {
                 next.visit(Self::Psci01(Psci01Function::CpuSuspend))

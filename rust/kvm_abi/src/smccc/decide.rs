@@ -79,10 +79,9 @@ impl<C: Caller> VisitCall for Decide<'_, C> {
     #[inline(always)]
     fn visit_psci(self, convention: Convention, number: u32) -> Decision {
         let Self(caller) = self;
-        // What all functions have in common is decided here, once. The version is always one of
-        // KVM's; this only gives it its type.
-        match PsciVersion::from_raw(caller.psci_version().into()) {
-            Some(version) if version >= PsciVersion::V0_2 && has_convention(convention, caller) => {
+        // What all functions have in common is decided here, once.
+        match PsciVersion::with_ids(caller.psci_version()) {
+            Some(version) if has_convention(convention, caller) => {
                 PsciCall::dispatch(convention, number, DecidePsci(version, caller))
             }
             _ => Decision::NOT_SUPPORTED,
@@ -336,10 +335,11 @@ fn system_event(event: SystemEvent) -> Decision {
 /// `PSCI_FEATURES`: answers whether there is a function in this version of PSCI.
 #[inline(always)]
 fn psci_features(id: FuncId, version: PsciVersion, caller: &impl Caller) -> u64 {
-    if id == Call::VERSION {
-        return ret::SUCCESS;
+    match PsciCall::dispatch_id(id, Features(version, caller)) {
+        Some(answer) => answer,
+        None if id == Call::VERSION => ret::SUCCESS,
+        None => ret::NOT_SUPPORTED,
     }
-    PsciCall::dispatch_id(id, Features(version, caller)).unwrap_or(ret::NOT_SUPPORTED)
 }
 
 struct Features<'a, C>(PsciVersion, &'a C);
