@@ -132,7 +132,7 @@ impl<'a> TrappedVcpu<'a> {
     #[inline(always)]
     pub fn exited(self) -> Option<ExitedVcpu<'a>> {
         // INVARIANT: By the type invariant of `Self`.
-        self.1.then(|| ExitedVcpu(self.0))
+        self.1.then_some(ExitedVcpu(self.0))
     }
 
     /// Sets `x0` to `x3`.
