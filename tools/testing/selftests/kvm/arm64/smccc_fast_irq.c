@@ -23,6 +23,7 @@
 #define SGI_INTID	3
 
 #define NR_IRQS		60
+#define NR_ROUNDS	10
 
 /* From the request of an interrupt to its handler, in ticks of the guest's counter */
 struct latency {
@@ -178,17 +179,23 @@ static struct latency show(const char *what, enum work how, bool sgi)
 	return l;
 }
 
+/* Other threads of the host can only make a time longer: take the least of some. */
 static void check_timer(int how)
 {
-	struct latency none = show("no calls", COMPUTE, false), l;
-	int side;
+	int side, i;
 
 	for (side = 0; side < NR_SMCCC_SIDES; side++) {
+		u64 none = ULONG_MAX, least = ULONG_MAX;
+
 		smccc_serve_by(side);
-		l = show(smccc_side_names[side], how, false);
-		/* Threads of the host make the times vary, the least ones less so. */
-		test_expect(l.least < 2 * none.least, "%s: %lu ticks, %lu without calls",
-			    smccc_side_names[side], l.least, none.least);
+		for (i = 0; i < NR_ROUNDS; i++) {
+			none = min(none, show("no calls", COMPUTE, false).least);
+			least = min(least, show(smccc_side_names[side], how, false).least);
+			if (least < 2 * none)
+				break;
+		}
+		test_expect(least < 2 * none, "%s: %lu ticks, %lu without calls",
+			    smccc_side_names[side], least, none);
 	}
 }
 
