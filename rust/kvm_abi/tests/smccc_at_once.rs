@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Which calls can be answered before the vCPU leaves its guest: those that change nothing but the
-//! caller's registers, and that need neither a lock nor memory. These are decided without an action,
-//! except for a query about a workaround.
+//! caller's registers, and that need neither a lock nor memory. These are decided without an
+//! action, except for a query about a workaround.
 
 mod common;
 

@@ -161,8 +161,8 @@ impl FwReg {
     ///
     /// # Errors
     ///
-    /// The first of: [`Reject::WrongSize`] if the size is not 64 bits; the error of `value`; that of
-    /// `set`.
+    /// The first of: [`Reject::WrongSize`] if the size is not 64 bits; the error of `value`; that
+    /// of `set`.
     #[inline(always)]
     pub fn set_by_id_with<E: From<Reject>>(
         id: u64,
