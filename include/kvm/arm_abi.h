@@ -60,13 +60,14 @@ enum kvm_arm_abi_mode {
 
 /*
  * The C code of the firmware registers, in all modes, without the checks of the
- * request and the copy from or to userspace: the reference for the Rust code.
+ * request and the copy from or to userspace: the reference for the Rust code. If
+ * it is judged, a write of a bitmap is, while C holds its lock.
  */
 extern const u64 *const kvm_arm_c_fw_reg_ids;
 int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
 			 u64 *valp);
 int kvm_arm_c_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
-			 u64 val);
+			 u64 val, bool judged);
 
 /*
  * The C code of the ID registers that all vCPUs of a VM share, in all modes. The
@@ -213,7 +214,7 @@ DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_rust_ke
 DECLARE_STATIC_KEY_FALSE(kvm_arm_abi_check_key);
 DECLARE_STATIC_KEY_MAYBE(CONFIG_KVM_ARM64_RUST_DEFAULT_RUST, kvm_arm_abi_fast_key);
 
-bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
+enum kvm_arm_abi_mode kvm_arm_abi_count(enum kvm_arm_abi_surface surface);
 void kvm_arm_abi_mismatch(enum kvm_arm_abi_surface surface, u64 id,
 			  const struct kvm_arm_abi_outcome *c,
 			  const struct kvm_arm_abi_outcome *rust);
@@ -222,9 +223,9 @@ bool kvm_arm_abi_was_switched(void);
 extern struct mutex kvm_arm_reg_masks_lock;
 
 int kvm_arm_c_traced_get_fw_reg(struct kvm_vcpu *vcpu,
-				const struct kvm_one_reg *reg, u64 *valp);
+				const struct kvm_one_reg *reg, u64 *valp, bool check);
 int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
-				const struct kvm_one_reg *reg, u64 val);
+				const struct kvm_one_reg *reg, u64 val, bool check);
 int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu, u64 __user *uindices);
 int kvm_arm_slow_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
 int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg);
@@ -326,9 +327,9 @@ static __always_inline bool kvm_arm_abi_rust_alone(void)
 	(!kvm_arm_abi_on() ? (c) : kvm_arm_abi_rust_alone() ? (rust) : (slow))
 
 /**
- * kvm_arm_abi_checking - Ask whether to judge C's decisions
+ * kvm_arm_abi_checking - Ask whether C's decisions may be judged
  *
- * Ask only once in each call: the mode may change in between.
+ * kvm_arm_abi_count() says whether one is: of some calls, or of all.
  *
  * Return: true in mode check.
  */

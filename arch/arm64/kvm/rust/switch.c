@@ -3,14 +3,17 @@
  * The switch between C and Rust, the counters, and the reports of mode check.
  */
 #include <linux/debugfs.h>
+#include <linux/hash.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/kprobes.h>
+#include <linux/math.h>
 #include <linux/mutex.h>
 #include <linux/percpu.h>
 #include <linux/printk.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
+#include <linux/timex.h>
 #include <linux/uaccess.h>
 
 #include <asm/spectre.h>
@@ -54,6 +57,7 @@ static enum kvm_arm_abi_mode boot_mode __initdata =
 							  KVM_ARM_ABI_C;
 static bool boot_count __initdata;
 static bool boot_fast __initdata = true;
+static unsigned int boot_check __initdata = 1;
 
 /* The state behind the keys; writers hold mode_lock. */
 static DEFINE_MUTEX(mode_lock);
@@ -63,6 +67,8 @@ static enum kvm_arm_abi_mode mode =
 static bool counting;
 /* In mode rust, hypercalls may be answered without an exit. */
 static bool fast;
+/* In mode check, one in so many calls is compared. */
+static unsigned int check_every __read_mostly = 1;
 /* The number of tracepoints of registers that are enabled. */
 static int watchers;
 /* A call that began in another mode may be under way. */
@@ -77,6 +83,8 @@ struct abi_calls {
 };
 
 static DEFINE_PER_CPU(struct abi_calls, abi_calls);
+/* How many calls follow that are not compared. */
+static DEFINE_PER_CPU(unsigned int [NR_KVM_ARM_ABI_SURFACES], abi_skips);
 static atomic_long_t abi_mismatches[NR_KVM_ARM_ABI_SURFACES];
 static atomic_long_t abi_unjudged[NR_KVM_ARM_ABI_SURFACES];
 
@@ -139,18 +147,54 @@ void kvm_arm_abi_unwatch(void)
 	set_mode(mode, counting);
 }
 
+#define ABI_CHECK_EVERY_MAX	1000000
+
+/*
+ * Whether mode check compares this call. The first one of each surface on each CPU
+ * is compared. From there on the distance is random, and N on average: guests and
+ * VMMs repeat themselves, and with a constant one the same calls might be compared
+ * again and again, and others never.
+ *
+ * A thread that moves to another CPU meanwhile may change the distance there, which
+ * does no harm.
+ */
+static bool is_compared(enum kvm_arm_abi_surface surface)
+{
+	unsigned int n = READ_ONCE(check_every), skips;
+	unsigned int *p;
+
+	if (n == 1)
+		return true;
+
+	p = raw_cpu_ptr(&abi_skips[surface]);
+	/* N may have become smaller. */
+	skips = min(READ_ONCE(*p), 2 * n - 2);
+	if (skips) {
+		WRITE_ONCE(*p, skips - 1);
+		return false;
+	}
+
+	WRITE_ONCE(*p, reciprocal_scale(hash_32(random_get_entropy(), 32), 2 * n - 1));
+	return true;
+}
+
 /**
- * kvm_arm_abi_count - Count a call of a surface, if calls are counted
+ * kvm_arm_abi_count - Choose how a call of a surface is served, and count it if calls
+ *		       are counted
  * @surface: The surface
  *
- * A call counts for the side that serves it; in mode check for both, because
- * both decide.
+ * Ask only once in each call. It counts for the side that serves it; if C serves and
+ * Rust compares for both, because both decide.
  *
- * Return: true if Rust serves the call.
+ * Return: KVM_ARM_ABI_RUST or KVM_ARM_ABI_C if that side serves the call, or
+ *	   KVM_ARM_ABI_CHECK if C serves it and Rust judges it.
  */
-bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
+enum kvm_arm_abi_mode kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
 {
 	enum kvm_arm_abi_mode now = READ_ONCE(mode);
+
+	if (now == KVM_ARM_ABI_CHECK && !(kvm_arm_abi_checking() && is_compared(surface)))
+		now = KVM_ARM_ABI_C;
 
 	if (READ_ONCE(counting)) {
 		if (now != KVM_ARM_ABI_RUST)
@@ -159,7 +203,7 @@ bool kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
 			this_cpu_inc(abi_calls.rust[surface]);
 	}
 
-	return now == KVM_ARM_ABI_RUST;
+	return now;
 }
 
 /**
@@ -202,13 +246,14 @@ void kvm_arm_abi_unjudged(enum kvm_arm_abi_surface surface)
  */
 int kvm_arm_slow_smccc_call_handler(struct kvm_vcpu *vcpu)
 {
-	if (kvm_arm_abi_count(KVM_ARM_ABI_SMCCC))
+	switch (kvm_arm_abi_count(KVM_ARM_ABI_SMCCC)) {
+	case KVM_ARM_ABI_RUST:
 		return kvm_arm_rust_smccc_call_handler(vcpu);
-
-	if (kvm_arm_abi_checking())
+	case KVM_ARM_ABI_CHECK:
 		return kvm_arm_check_smccc_call(vcpu, kvm_smccc_call_handler);
-
-	return kvm_smccc_call_handler(vcpu);
+	default:
+		return kvm_smccc_call_handler(vcpu);
+	}
 }
 
 /**
@@ -216,15 +261,16 @@ int kvm_arm_slow_smccc_call_handler(struct kvm_vcpu *vcpu)
  * @vcpu: The vCPU
  * @reg: The register
  * @valp: Set to the value
+ * @check: Whether Rust judges C
  *
  * Return: What kvm_arm_c_get_fw_reg() returns.
  */
 int kvm_arm_c_traced_get_fw_reg(struct kvm_vcpu *vcpu,
-				const struct kvm_one_reg *reg, u64 *valp)
+				const struct kvm_one_reg *reg, u64 *valp, bool check)
 {
 	int ret;
 
-	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+	if (check)
 		ret = kvm_arm_check_get_fw_reg(vcpu, reg, valp);
 	else
 		ret = kvm_arm_c_get_fw_reg(vcpu, reg, valp);
@@ -239,11 +285,12 @@ int kvm_arm_c_traced_get_fw_reg(struct kvm_vcpu *vcpu,
  * @vcpu: The vCPU
  * @reg: The register
  * @val: The value
+ * @check: Whether Rust judges C
  *
  * Return: What kvm_arm_c_set_fw_reg() returns.
  */
 int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
-				const struct kvm_one_reg *reg, u64 val)
+				const struct kvm_one_reg *reg, u64 val, bool check)
 {
 	u64 old = 0;
 	int ret;
@@ -251,10 +298,10 @@ int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
 	if (trace_kvm_arm64_set_fw_reg_enabled())
 		kvm_arm_c_get_fw_reg(vcpu, reg, &old);
 
-	if (static_branch_unlikely(&kvm_arm_abi_check_key))
+	if (check)
 		ret = kvm_arm_check_set_fw_reg(vcpu, reg, val);
 	else
-		ret = kvm_arm_c_set_fw_reg(vcpu, reg, val);
+		ret = kvm_arm_c_set_fw_reg(vcpu, reg, val, false);
 
 	trace_kvm_arm64_set_fw_reg(vcpu->vcpu_id, reg->id, old, val, ret, false);
 	return ret;
@@ -271,14 +318,16 @@ int kvm_arm_c_traced_set_fw_reg(struct kvm_vcpu *vcpu,
 int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
 				     u64 __user *uindices)
 {
-	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+	switch (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG)) {
+	case KVM_ARM_ABI_RUST:
 		return kvm_arm_rust_copy_fw_reg_indices(vcpu, uindices);
-
-	if (kvm_arm_abi_checking())
+	case KVM_ARM_ABI_CHECK:
 		kvm_arm_check_fw_reg_ids(kvm_arm_c_fw_reg_ids,
 					 kvm_arm_get_fw_num_regs(vcpu));
-
-	return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
+		fallthrough;
+	default:
+		return kvm_arm_copy_fw_reg_indices(vcpu, uindices);
+	}
 }
 
 /**
@@ -291,13 +340,14 @@ int kvm_arm_slow_copy_fw_reg_indices(struct kvm_vcpu *vcpu,
  */
 int kvm_arm_slow_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 {
+	enum kvm_arm_abi_mode how = kvm_arm_abi_count(KVM_ARM_ABI_FW_REG);
 	u64 val;
 	int ret;
 
-	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+	if (how == KVM_ARM_ABI_RUST)
 		return kvm_arm_rust_traced_get_fw_reg(vcpu, reg);
 
-	ret = kvm_arm_c_traced_get_fw_reg(vcpu, reg, &val);
+	ret = kvm_arm_c_traced_get_fw_reg(vcpu, reg, &val, how == KVM_ARM_ABI_CHECK);
 	if (ret)
 		return ret;
 
@@ -317,9 +367,10 @@ int kvm_arm_slow_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg
  */
 int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg)
 {
+	enum kvm_arm_abi_mode how = kvm_arm_abi_count(KVM_ARM_ABI_FW_REG);
 	u64 val;
 
-	if (kvm_arm_abi_count(KVM_ARM_ABI_FW_REG))
+	if (how == KVM_ARM_ABI_RUST)
 		return kvm_arm_rust_traced_set_fw_reg(vcpu, reg);
 
 	if (KVM_REG_SIZE(reg->id) != sizeof(val))
@@ -327,7 +378,7 @@ int kvm_arm_slow_set_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg
 	if (copy_from_user(&val, u64_to_user_ptr(reg->addr), sizeof(val)))
 		return -EFAULT;
 
-	return kvm_arm_c_traced_set_fw_reg(vcpu, reg, val);
+	return kvm_arm_c_traced_set_fw_reg(vcpu, reg, val, how == KVM_ARM_ABI_CHECK);
 }
 
 /* What C notes of a write to an ID register, while it holds the lock */
@@ -395,13 +446,14 @@ static int check_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd
 int kvm_arm_slow_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd,
 			    u32 id, u64 val)
 {
-	if (kvm_arm_abi_count(KVM_ARM_ABI_ID_REG))
+	switch (kvm_arm_abi_count(KVM_ARM_ABI_ID_REG)) {
+	case KVM_ARM_ABI_RUST:
 		return kvm_arm_rust_set_id_reg(vcpu, rd, id, val);
-
-	if (kvm_arm_abi_checking())
+	case KVM_ARM_ABI_CHECK:
 		return check_set_id_reg(vcpu, rd, val);
-
-	return kvm_arm_c_set_id_reg(vcpu, rd, val);
+	default:
+		return kvm_arm_c_set_id_reg(vcpu, rd, val);
+	}
 }
 
 /**
@@ -414,13 +466,16 @@ int kvm_arm_slow_set_id_reg(struct kvm_vcpu *vcpu, const struct sys_reg_desc *rd
  */
 int kvm_arm_slow_smccc_set_attr(struct kvm *kvm, struct kvm_device_attr *attr)
 {
-	if (kvm_arm_abi_count(KVM_ARM_ABI_SMCCC_FILTER))
+	switch (kvm_arm_abi_count(KVM_ARM_ABI_SMCCC_FILTER)) {
+	case KVM_ARM_ABI_RUST:
 		return kvm_arm_rust_smccc_set_attr(kvm, attr);
-
-	if (kvm_arm_abi_checking() && attr->attr == KVM_ARM_VM_SMCCC_FILTER)
-		return kvm_arm_c_smccc_set_filter(kvm, u64_to_user_ptr(attr->addr));
-
-	return kvm_vm_smccc_set_attr(kvm, attr);
+	case KVM_ARM_ABI_CHECK:
+		if (attr->attr == KVM_ARM_VM_SMCCC_FILTER)
+			return kvm_arm_c_smccc_set_filter(kvm, u64_to_user_ptr(attr->addr));
+		fallthrough;
+	default:
+		return kvm_vm_smccc_set_attr(kvm, attr);
+	}
 }
 
 static int __init early_abi_mode(char *arg)
@@ -451,12 +506,37 @@ static int __init early_abi_fast(char *arg)
 }
 early_param("kvm-arm.abi_fast", early_abi_fast);
 
+static bool is_check_every(u64 n)
+{
+	return n && n <= ABI_CHECK_EVERY_MAX;
+}
+
+static int __init early_abi_check(char *arg)
+{
+	unsigned int n;
+	int ret;
+
+	if (!arg)
+		return -EINVAL;
+
+	ret = kstrtouint(arg, 0, &n);
+	if (ret)
+		return ret;
+	if (!is_check_every(n))
+		return -EINVAL;
+
+	boot_check = n;
+	return 0;
+}
+early_param("kvm-arm.abi_check", early_abi_check);
+
 /* Runs before KVM, and so before the first VM. */
 static int __init kvm_arm_abi_init(void)
 {
 	guard(mutex)(&mode_lock);
 
 	fast = boot_fast;
+	check_every = boot_check;
 	set_mode(boot_mode, boot_count);
 	switched = false;
 
@@ -541,6 +621,22 @@ static int fast_set(void *data, u64 val)
 }
 DEFINE_DEBUGFS_ATTRIBUTE(fast_fops, fast_get, fast_set, "%llu\n");
 
+static int check_get(void *data, u64 *val)
+{
+	*val = READ_ONCE(check_every);
+	return 0;
+}
+
+static int check_set(void *data, u64 val)
+{
+	if (!is_check_every(val))
+		return -EINVAL;
+
+	WRITE_ONCE(check_every, val);
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(check_fops, check_get, check_set, "%llu\n");
+
 static int stats_show(struct seq_file *m, void *unused)
 {
 	int surface, cpu;
@@ -579,6 +675,7 @@ static int __init kvm_arm_abi_debugfs_init(void)
 
 	dir = debugfs_create_dir("arm_abi", kvm);
 	debugfs_create_file("mode", 0600, dir, NULL, &mode_fops);
+	debugfs_create_file_unsafe("check", 0600, dir, NULL, &check_fops);
 	debugfs_create_file_unsafe("count", 0600, dir, NULL, &count_fops);
 	debugfs_create_file_unsafe("fast", 0600, dir, NULL, &fast_fops);
 	debugfs_create_file("stats", 0400, dir, NULL, &stats_fops);

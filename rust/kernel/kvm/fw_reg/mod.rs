@@ -88,8 +88,10 @@ calls! {
         /// Lets C read a firmware register, without an access to userspace. Needs a valid vCPU
         /// only.
         pub fn c_get_fw_reg(reg: &kvm_one_reg, val: &mut u64) -> c_int = kvm_arm_c_get_fw_reg;
-        /// Lets C write a firmware register. Needs a valid vCPU only.
-        pub fn c_set_fw_reg(reg: &kvm_one_reg, val: u64) -> c_int = kvm_arm_c_set_fw_reg;
+        /// Lets C write a firmware register; a write of a bitmap may be judged. Needs a valid vCPU
+        /// only.
+        pub fn c_set_fw_reg(reg: &kvm_one_reg, val: u64, judged: bool) -> c_int =
+            kvm_arm_c_set_fw_reg;
     }
 }
 

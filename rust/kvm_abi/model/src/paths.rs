@@ -36,7 +36,7 @@ pub fn set_bitmap_by_rust(vm: &Vm, map: FeatureBitmap, value: u64) -> Result<(),
     FwReg::Bitmap(map).set(vm, value)
 }
 
-/// `kvm_arm_set_fw_reg_bmap()`; `watched` is the switch to ask whether to judge the decision.
+/// `kvm_arm_set_fw_reg_bmap()`; `judged` tells whether to judge the decision.
 ///
 /// # Errors
 ///
@@ -45,21 +45,20 @@ pub fn set_bitmap_by_c(
     vm: &Vm,
     map: FeatureBitmap,
     value: u64,
-    watched: Option<&Switch>,
+    judged: bool,
 ) -> Result<(), Reject> {
     if value & !map.supported() != 0 {
         return Err(Reject::InvalidValue);
     }
     let _config = vm.lock_config();
-    let old = watched.map(|_| vm.bitmap(map));
+    let old = judged.then(|| vm.bitmap(map));
     let ret = if vm.has(flag::HAS_RAN_ONCE) && value != vm.bitmap(map) {
         Err(Reject::Frozen)
     } else {
         vm.write_bitmap(map, value);
         Ok(())
     };
-    // kvm_arm_abi_checking()
-    if let (Some(old), Some(true)) = (old, watched.map(Switch::is_checking)) {
+    if let Some(old) = old {
         judge_bitmap(vm, map, old, value, ret);
     }
     ret
@@ -90,8 +89,8 @@ pub fn judge_bitmap(vm: &Vm, map: FeatureBitmap, old: u64, value: u64, ret: Resu
 pub fn set_bitmap(vm: &Vm, switch: &Switch, map: FeatureBitmap, value: u64) -> Result<(), Reject> {
     match switch.server() {
         Server::Rust => set_bitmap_by_rust(vm, map, value),
-        Server::C => set_bitmap_by_c(vm, map, value, None),
-        Server::WatchedC => set_bitmap_by_c(vm, map, value, Some(switch)),
+        Server::C | Server::WatchedC => set_bitmap_by_c(vm, map, value, false),
+        Server::JudgedC => set_bitmap_by_c(vm, map, value, true),
     }
 }
 

@@ -38,8 +38,10 @@ pub enum Server {
     C,
     /// Rust.
     Rust,
-    /// C, which asks [`Switch::is_checking`] whether to have its decision judged.
+    /// C, whose call is counted or traced.
     WatchedC,
+    /// C, whose decision Rust judges.
+    JudgedC,
 }
 
 /// The sides for which a call is counted.
@@ -137,15 +139,19 @@ impl Switch {
         self.check.load(Acquire)
     }
 
-    /// `kvm_arm_abi_count()`: returns whether Rust serves, and for which sides the call is counted.
-    pub fn count(&self) -> (bool, Counted) {
-        let now = self.mode();
+    /// `kvm_arm_abi_count()` while each call is compared: returns by which mode to serve, and for
+    /// which sides the call is counted.
+    pub fn count(&self) -> (Mode, Counted) {
+        let now = match self.mode() {
+            Mode::Check if !self.is_checking() => Mode::C,
+            now => now,
+        };
         let mut counted = Counted::default();
         if self.counting.load(Relaxed) {
             counted.c = now != Mode::Rust;
             counted.rust = now != Mode::C;
         }
-        (now == Mode::Rust, counted)
+        (now, counted)
     }
 
     /// Returns which side serves a call that begins now, as in `kvm_arm_abi_set_fw_reg()`.
@@ -155,16 +161,19 @@ impl Switch {
 
     /// Returns which side serves a call that begins now, and for which sides it is counted; `count`
     /// stands for `kvm_arm_abi_count()`.
-    pub fn counted_server(&self, count: fn(&Self) -> (bool, Counted)) -> (Server, Counted) {
+    pub fn counted_server(&self, count: fn(&Self) -> (Mode, Counted)) -> (Server, Counted) {
         if !self.on.load(Acquire) {
             return (Server::C, Counted::default());
         }
         if self.alone.load(Acquire) {
             return (Server::Rust, Counted::default());
         }
-        match count(self) {
-            (true, counted) => (Server::Rust, counted),
-            (false, counted) => (Server::WatchedC, counted),
-        }
+        let (how, counted) = count(self);
+        let server = match how {
+            Mode::Rust => Server::Rust,
+            Mode::C => Server::WatchedC,
+            Mode::Check => Server::JudgedC,
+        };
+        (server, counted)
     }
 }

@@ -44,7 +44,7 @@ fn check_agrees(write: Write) {
         let switch = Arc::new(Switch::new(Mode::Check, false));
         let other = thread::spawn({
             let vm = vm.clone();
-            move || set_bitmap_by_c(&vm, VendorHyp, 0b00, None)
+            move || set_bitmap_by_c(&vm, VendorHyp, 0b00, false)
         });
         let runner = thread::spawn({
             let vm = vm.clone();
@@ -68,7 +68,7 @@ fn judging_under_cs_lock_raises_no_false_alarm() {
 fn judging_after_cs_lock_raises_a_false_alarm() {
     check_agrees(|vm, _, map, value| {
         let old = vm.bitmap(map);
-        let ret = set_bitmap_by_c(vm, map, value, None);
+        let ret = set_bitmap_by_c(vm, map, value, false);
         judge_bitmap(vm, map, old, value, ret);
         ret
     });
@@ -208,7 +208,7 @@ loom::lazy_static! {
 fn with_a_separate_lock_for_rust_a_flip_is_noticed() {
     a_flip_is_not_noticed(Mode::C, Mode::Rust, |vm, switch, map, value| {
         if switch.server() != Server::Rust {
-            return set_bitmap_by_c(vm, map, value, None);
+            return set_bitmap_by_c(vm, map, value, false);
         }
         let _own = RUSTS_OWN.lock().expect("nobody panics with it");
         let bits = map.decide(value, vm.bitmap(map), vm.ran_once())?;

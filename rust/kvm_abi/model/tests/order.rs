@@ -27,8 +27,13 @@ const ORDERS: &[Order] = &[
     // `Switch::count()` reads the mode once.
     Order {
         file: "arch/arm64/kvm/rust/switch.c",
-        function: "bool kvm_arm_abi_count(",
-        steps: &["READ_ONCE(mode)", "READ_ONCE(counting)", "return now =="],
+        function: "enum kvm_arm_abi_mode kvm_arm_abi_count(",
+        steps: &[
+            "READ_ONCE(mode)",
+            "kvm_arm_abi_checking()",
+            "READ_ONCE(counting)",
+            "return now;",
+        ],
     },
     // `Switch::server()`
     Order {
@@ -287,7 +292,8 @@ fn doors_ask_the_keys_in_the_order_of_the_model() {
 #[test]
 fn mode_is_read_once_to_count_and_to_choose() {
     let source = without_comments(&source("arch/arm64/kvm/rust/switch.c"));
-    let body = body(&source, "bool kvm_arm_abi_count(").expect("there is kvm_arm_abi_count()");
+    let body = body(&source, "enum kvm_arm_abi_mode kvm_arm_abi_count(")
+        .expect("there is kvm_arm_abi_count()");
     assert_eq!(body.matches("READ_ONCE(mode)").count(), 1);
 }
 

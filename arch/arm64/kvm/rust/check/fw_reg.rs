@@ -97,10 +97,11 @@ pub(crate) fn c_get(vcpu: &Vcpu, id: u64) -> Outcome {
     Outcome { ret, val }
 }
 
-/// Lets C write a firmware register. Returns 0 or a negative errno.
-pub(crate) fn c_set(vcpu: &Vcpu, id: u64, val: u64) -> c_int {
+/// Lets C write a firmware register. If that is to be judged, C calls
+/// [`kvm_arm_check_fw_reg_bmap`] for a bitmap. Returns 0 or a negative errno.
+pub(crate) fn c_set(vcpu: &Vcpu, id: u64, val: u64, judged: bool) -> c_int {
     let reg = bindings::kvm_one_reg { id, addr: 0 };
-    vcpu.c_set_fw_reg(&reg, val)
+    vcpu.c_set_fw_reg(&reg, val, judged)
 }
 
 /// Lets C read a firmware register, and compares.
@@ -194,7 +195,7 @@ pub unsafe extern "C" fn kvm_arm_check_set_fw_reg(
 fn set(vcpu: &Vcpu, id: u64, val: u64) -> c_int {
     match FwReg::from_id(id) {
         Ok(FwReg::Bitmap(map)) => {
-            let ret = c_set(vcpu, id, val);
+            let ret = c_set(vcpu, id, val, true);
             // Under its lock, C has called `kvm_arm_check_fw_reg_bmap()` for the rest.
             judge_admission(id, map, val, ret);
             ret
@@ -203,12 +204,12 @@ fn set(vcpu: &Vcpu, id: u64, val: u64) -> c_int {
             let vm = vcpu.vm();
             let config = vm.lock_config();
             let expected = write(&copy_of(vcpu, &config), reg, val);
-            let ret = c_set(vcpu, id, val);
+            let ret = c_set(vcpu, id, val, true);
             judge_unlocked(vm, reg, ret, expected);
             ret
         }
         Err(reject) => {
-            let ret = c_set(vcpu, id, val);
+            let ret = c_set(vcpu, id, val, true);
             compare(id, Outcome { ret, val: 0 }, Outcome::refused(reject));
             ret
         }

@@ -14,11 +14,12 @@
 #include <kvm/arm_abi.h>
 #include <kvm/arm_opt_in.h>
 
-/* The mode, the counting and the fast path are restored when a test ends. */
+/* The mode and the other files beside it are restored when a test ends. */
 struct abi_test {
 	enum kvm_arm_abi_mode boot_mode;
 	bool boot_count;
 	bool boot_fast;
+	unsigned int boot_check;
 	struct kvm *kvm;
 	struct kvm_vcpu *vcpu;
 	/* What userspace gets from C, and from Rust */

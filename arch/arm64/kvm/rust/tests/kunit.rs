@@ -174,7 +174,7 @@ impl Pair {
         });
 
         let (c, rust) = (
-            check::c_set(self.c.vcpu(), id, val),
+            check::c_set(self.c.vcpu(), id, val, false),
             self.rust.rust_write(id, val),
         );
         c == rust

@@ -200,7 +200,8 @@ static void a_version_that_changes_is_not_reported(struct kunit *test)
 	KUNIT_ASSERT_FALSE(test, IS_ERR(task));
 
 	for (end = jiffies + HZ; time_before(jiffies, end);) {
-		if (kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val) || val >> 1 != 0x8000) {
+		if (kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val, true) ||
+		    val >> 1 != 0x8000) {
 			KUNIT_FAIL(test, "read 0x%llx", val);
 			break;
 		}

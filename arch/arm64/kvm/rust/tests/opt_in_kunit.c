@@ -191,7 +191,7 @@ static void vm_registers_are_those_of_vcpus(struct kunit *test)
 				struct kvm_smccc_features feat = ctx->kvm->arch.smccc_feat;
 				int c, vm;
 
-				c = kvm_arm_c_set_fw_reg(ctx->vcpu, &c_reg, val);
+				c = kvm_arm_c_set_fw_reg(ctx->vcpu, &c_reg, val, false);
 				kvm_arm_c_get_fw_reg(ctx->vcpu, &c_reg, &c_val);
 				ctx->kvm->arch.psci_version = before;
 				ctx->kvm->arch.smccc_feat = feat;
@@ -226,7 +226,7 @@ static void vm_registers_freeze_when_the_vm_runs(struct kunit *test)
 			int c, vm;
 
 			val = opt_in_values[j];
-			c = kvm_arm_c_set_fw_reg(ctx->vcpu, &c_reg, val);
+			c = kvm_arm_c_set_fw_reg(ctx->vcpu, &c_reg, val, false);
 			if (id == KVM_REG_ARM_PSCI_VERSION)
 				ctx->kvm->arch.psci_version = 0;
 			/* C does not freeze this one. */

@@ -46,7 +46,7 @@ static int c_reg_get(struct kvm_vcpu *vcpu, const struct c_reg *r, u64 *val)
 static int c_reg_set(struct kvm_vcpu *vcpu, const struct c_reg *r, u64 val)
 {
 	return r->gic ? r->gic->set_user(vcpu, r->gic, val) :
-			kvm_arm_c_set_fw_reg(vcpu, &r->fw, val);
+			kvm_arm_c_set_fw_reg(vcpu, &r->fw, val, false);
 }
 
 /* Whether a write flips a bit, and nothing else */

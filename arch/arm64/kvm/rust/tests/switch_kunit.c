@@ -31,6 +31,8 @@ int abi_test_init(struct kunit *test)
 	ctx->boot_mode = mode;
 	ctx->boot_count = counting;
 	ctx->boot_fast = fast;
+	ctx->boot_check = check_every;
+	check_set(NULL, 1);
 	test->priv = ctx;
 
 	return 0;
@@ -46,6 +48,7 @@ void abi_test_exit(struct kunit *test)
 	abi_test_set_mode(ctx->boot_mode);
 	count_set(NULL, ctx->boot_count);
 	fast_set(NULL, ctx->boot_fast);
+	check_set(NULL, ctx->boot_check);
 }
 
 void abi_test_set_switched(bool new)
@@ -71,7 +74,8 @@ long abi_test_mismatches(void)
 /* Whether a door leads to Rust. */
 static bool abi_test_rust_serves(void)
 {
-	return kvm_arm_abi_serve(false, true, kvm_arm_abi_count(KVM_ARM_ABI_FW_REG));
+	return kvm_arm_abi_serve(false, true, kvm_arm_abi_count(KVM_ARM_ABI_FW_REG) ==
+					      KVM_ARM_ABI_RUST);
 }
 
 static void mode_chooses_the_side(struct kunit *test)
@@ -172,6 +176,126 @@ static void calls_are_counted_by_side(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, count_set(NULL, 2), -EINVAL);
 }
 
+/* How many of @calls calls of a surface mode check compares. */
+static unsigned int abi_test_compared(enum kvm_arm_abi_surface surface, unsigned int calls)
+{
+	unsigned int nr = 0;
+
+	while (calls--)
+		nr += kvm_arm_abi_count(surface) == KVM_ARM_ABI_CHECK;
+	return nr;
+}
+
+static void check_compares_one_in_n_calls(struct kunit *test)
+{
+	static const unsigned int every[] = { 2, 3, 10, 1000 };
+	const unsigned int wanted = 500;
+
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	for (int i = 0; i < ARRAY_SIZE(every); i++) {
+		unsigned int n = every[i], nr;
+
+		KUNIT_EXPECT_EQ(test, check_set(NULL, n), 0);
+		/* At most 2 N - 1 apart, and N on average. */
+		nr = abi_test_compared(KVM_ARM_ABI_SMCCC, wanted * n);
+		KUNIT_EXPECT_GT_MSG(test, nr, wanted / 2, "N %u", n);
+		KUNIT_EXPECT_LT_MSG(test, nr, wanted + wanted / 2, "N %u", n);
+	}
+}
+
+/* Calls that recur in pairs: either of a pair is compared as often. */
+static void check_compares_any_call(struct kunit *test)
+{
+	const unsigned int wanted = 500, n = 10;
+	unsigned int nr[2] = {};
+
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	KUNIT_ASSERT_EQ(test, check_set(NULL, n), 0);
+	for (int i = 0; i < 2 * wanted * n; i++)
+		nr[i % 2] += abi_test_compared(KVM_ARM_ABI_SMCCC, 1);
+
+	for (int i = 0; i < 2; i++) {
+		KUNIT_EXPECT_GT_MSG(test, nr[i], wanted / 2, "call %d", i);
+		KUNIT_EXPECT_LT_MSG(test, nr[i], wanted + wanted / 2, "call %d", i);
+	}
+}
+
+/* A surface that is seldom called is not skipped for the calls of another one. */
+static void check_skips_by_surface(struct kunit *test)
+{
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	KUNIT_ASSERT_EQ(test, check_set(NULL, ABI_CHECK_EVERY_MAX), 0);
+
+	migrate_disable();
+	this_cpu_write(abi_skips[KVM_ARM_ABI_SMCCC], 3);
+	this_cpu_write(abi_skips[KVM_ARM_ABI_ID_REG], 1);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_SMCCC, 3), 0);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_ID_REG, 1), 0);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_ID_REG, 1), 1);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_SMCCC, 1), 1);
+	migrate_enable();
+}
+
+static void a_smaller_n_takes_effect_at_once(struct kunit *test)
+{
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	KUNIT_ASSERT_EQ(test, check_set(NULL, ABI_CHECK_EVERY_MAX), 0);
+
+	migrate_disable();
+	this_cpu_write(abi_skips[KVM_ARM_ABI_SMCCC], 2 * ABI_CHECK_EVERY_MAX - 2);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_SMCCC, 100), 0);
+	KUNIT_EXPECT_EQ(test, check_set(NULL, 5), 0);
+	/* The next one at most 9 calls later, and all at once. */
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_SMCCC, 8), 0);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_SMCCC, 1), 1);
+	KUNIT_EXPECT_EQ(test, check_set(NULL, 1), 0);
+	KUNIT_EXPECT_EQ(test, abi_test_compared(KVM_ARM_ABI_SMCCC, 100), 100);
+	migrate_enable();
+}
+
+static void n_has_limits_and_is_for_check_alone(struct kunit *test)
+{
+	static const u64 bad[] = { 0, ABI_CHECK_EVERY_MAX + 1, BIT(32), BIT(32) + 1, ~0ULL };
+	u64 n;
+
+	KUNIT_EXPECT_EQ(test, check_set(NULL, ABI_CHECK_EVERY_MAX), 0);
+	for (int i = 0; i < ARRAY_SIZE(bad); i++) {
+		KUNIT_EXPECT_EQ_MSG(test, check_set(NULL, bad[i]), -EINVAL, "%llu", bad[i]);
+		KUNIT_EXPECT_EQ(test, check_get(NULL, &n), 0);
+		KUNIT_EXPECT_EQ(test, n, ABI_CHECK_EVERY_MAX);
+	}
+
+	abi_test_set_mode(KVM_ARM_ABI_RUST);
+	for (int i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, kvm_arm_abi_count(KVM_ARM_ABI_SMCCC), KVM_ARM_ABI_RUST);
+	abi_test_set_mode(KVM_ARM_ABI_C);
+	for (int i = 0; i < 10; i++)
+		KUNIT_EXPECT_EQ(test, kvm_arm_abi_count(KVM_ARM_ABI_SMCCC), KVM_ARM_ABI_C);
+}
+
+/* Of calls that are not compared, C's alone is counted. */
+static void calls_that_are_compared_are_counted(struct kunit *test)
+{
+	unsigned long c0, rust0, c, rust;
+
+	abi_test_set_mode(KVM_ARM_ABI_CHECK);
+	KUNIT_ASSERT_EQ(test, check_set(NULL, 100), 0);
+	count_set(NULL, 1);
+
+	migrate_disable();
+	this_cpu_write(abi_skips[KVM_ARM_ABI_FW_REG], 50);
+	abi_test_sum(&c0, &rust0);
+	abi_test_compared(KVM_ARM_ABI_FW_REG, 50);
+	abi_test_sum(&c, &rust);
+	KUNIT_EXPECT_EQ(test, c - c0, 50);
+	KUNIT_EXPECT_EQ(test, rust - rust0, 0);
+	abi_test_compared(KVM_ARM_ABI_FW_REG, 1);
+	abi_test_sum(&c, &rust);
+	KUNIT_EXPECT_EQ(test, c - c0, 51);
+	KUNIT_EXPECT_EQ(test, rust - rust0, 1);
+	migrate_enable();
+}
+
 static void check_is_silent_if_the_sides_agree(struct kunit *test)
 {
 	static const u64 values[] = { 0, 1, 2, 3, 0x12, 0x10003, BIT(63) };
@@ -184,15 +308,16 @@ static void check_is_silent_if_the_sides_agree(struct kunit *test)
 	for (int i = 0; i < kvm_arm_get_fw_num_regs(ctx->vcpu); i++) {
 		reg.id = kvm_arm_c_fw_reg_ids[i];
 		for (int j = 0; j < ARRAY_SIZE(values); j++) {
-			kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val);
-			kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, values[j]);
+			kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val, true);
+			kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, values[j], true);
 		}
 	}
 
 	/* An id that neither side knows. */
 	reg.id = KVM_REG_ARM_FW_REG(4);
-	KUNIT_EXPECT_EQ(test, kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val), -ENOENT);
-	KUNIT_EXPECT_EQ(test, kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, 0), -ENOENT);
+	KUNIT_EXPECT_EQ(test, kvm_arm_c_traced_get_fw_reg(ctx->vcpu, &reg, &val, true),
+			-ENOENT);
+	KUNIT_EXPECT_EQ(test, kvm_arm_c_traced_set_fw_reg(ctx->vcpu, &reg, 0, true), -ENOENT);
 
 	KUNIT_EXPECT_EQ(test, abi_test_mismatches(), before);
 }
@@ -355,6 +480,12 @@ static struct kunit_case abi_test_cases[] = {
 	KUNIT_CASE(c_alone_costs_one_nop),
 	KUNIT_CASE(calls_are_fast_where_nobody_looks),
 	KUNIT_CASE(calls_are_counted_by_side),
+	KUNIT_CASE(check_compares_one_in_n_calls),
+	KUNIT_CASE(check_compares_any_call),
+	KUNIT_CASE(check_skips_by_surface),
+	KUNIT_CASE(a_smaller_n_takes_effect_at_once),
+	KUNIT_CASE(n_has_limits_and_is_for_check_alone),
+	KUNIT_CASE(calls_that_are_compared_are_counted),
 	KUNIT_CASE(check_is_silent_if_the_sides_agree),
 	KUNIT_CASE(planted_bitmap_differences_are_counted),
 	KUNIT_CASE(planted_list_differences_are_counted),

@@ -312,7 +312,7 @@ static void each_firmware_register_accepts_what_c_accepts(struct kunit *test)
 
 			config_reset(ctx, &ctx->initial);
 			kvm_arm_c_get_fw_reg(vcpu, &reg, &old);
-			c = kvm_arm_c_set_fw_reg(vcpu, &reg, val);
+			c = kvm_arm_c_set_fw_reg(vcpu, &reg, val, false);
 			if (val == old)
 				c = 0;
 			kvm_arm_c_get_fw_reg(vcpu, &reg, &c_val);

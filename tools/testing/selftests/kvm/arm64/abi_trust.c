@@ -105,6 +105,7 @@ static const struct file {
 	mode_t mode;
 } files[] = {
 	{ ABI_DIR, "mode", 0600 },
+	{ ABI_DIR, "check", 0600 },
 	{ ABI_DIR, "count", 0600 },
 	{ ABI_DIR, "fast", 0600 },
 	{ ABI_DIR, "stats", 0400 },

@@ -4,6 +4,8 @@
  * A kernel with several implementations has
  *
  *	/sys/kernel/debug/kvm/arm_abi/mode	the current one, writable
+ *	/sys/kernel/debug/kvm/arm_abi/check	N: in mode check, compare one in N
+ *						calls
  *	/sys/kernel/debug/kvm/arm_abi/count	1: count the calls of each
  *	/sys/kernel/debug/kvm/arm_abi/fast	1: in mode rust, answer hypercalls
  *						without an exit where it can
@@ -65,6 +67,12 @@ void abi_toggle_count(void);
 void abi_set_fast(bool fast);
 
 void abi_toggle_fast(void);
+
+/* Of how many calls mode check compares one. A no-op without the switch. */
+void abi_set_check(unsigned int n);
+
+/* From all calls to a part of them, and back */
+void abi_toggle_check(void);
 
 /* False if the kernel cannot trace. If it can, the tracepoints must exist. */
 bool abi_can_trace(void);

@@ -28,6 +28,9 @@ unsigned int abi_nr_flips(void)
 /* Likewise for hypercalls without an exit, which are those of mode rust */
 #define ABI_FAST_FLIPS		8
 
+/* Likewise for the calls that mode check compares */
+#define ABI_CHECK_FLIPS		13
+
 void abi_next_mode(void)
 {
 	static const char * const sequence[] = {
@@ -40,6 +43,8 @@ void abi_next_mode(void)
 		abi_toggle_count();
 	if (nr % ABI_FAST_FLIPS == ABI_FAST_FLIPS - 1)
 		abi_toggle_fast();
+	if (nr % ABI_CHECK_FLIPS == ABI_CHECK_FLIPS - 1)
+		abi_toggle_check();
 }
 
 bool abi_stopping(void)

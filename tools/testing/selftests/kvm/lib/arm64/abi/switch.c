@@ -14,10 +14,12 @@ struct abi_switch {
 	char initial_mode[ABI_WORD];
 	char initial_count[ABI_WORD];
 	char initial_fast[ABI_WORD];
+	char initial_check[ABI_WORD];
 	pthread_mutex_t lock;
 	bool restored;
 	bool uncounted;
 	bool slow;
+	bool sampled;
 	bool traced;
 };
 
@@ -90,6 +92,8 @@ static void abi_restore(void)
 			ksft_perror("count not restored");
 		if (abi_write_word(ABI_DIR "fast", abi.initial_fast))
 			ksft_perror("fast not restored");
+		if (abi_write_word(ABI_DIR "check", abi.initial_check))
+			ksft_perror("check not restored");
 		if (abi.traced && abi_write_word(ABI_EVENTS, "0"))
 			ksft_perror("tracepoints not restored");
 	}
@@ -131,6 +135,8 @@ bool __abi_open(void)
 		    "Failed to read whether calls are counted");
 	TEST_ASSERT(abi_read_word(ABI_DIR "fast", abi.initial_fast),
 		    "Failed to read whether calls are fast");
+	TEST_ASSERT(abi_read_word(ABI_DIR "check", abi.initial_check),
+		    "Failed to read how many calls are compared");
 	abi.slow = !strcmp(abi.initial_fast, "0");
 	abi.present = true;
 
@@ -181,6 +187,26 @@ void abi_set_fast(bool fast)
 void abi_toggle_fast(void)
 {
 	abi_set_fast(abi.slow);
+}
+
+void abi_set_check(unsigned int n)
+{
+	char word[ABI_WORD];
+	bool ok = true;
+
+	snprintf(word, sizeof(word), "%u", n);
+	pthread_mutex_lock(&abi.lock);
+	if (abi.present && !abi.restored)
+		ok = !abi_write_word(ABI_DIR "check", word);
+	abi.sampled = n > 1;
+	pthread_mutex_unlock(&abi.lock);
+
+	TEST_ASSERT(ok, "Failed to choose how many calls are compared");
+}
+
+void abi_toggle_check(void)
+{
+	abi_set_check(abi.sampled ? 1 : 3);
 }
 
 bool abi_can_trace(void)
