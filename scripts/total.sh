@@ -18,7 +18,7 @@ name_failed()
 {
 	local tap=$RESULTS/$1.tap
 	[[ $1 != vm && $1 != */vm ]] || tap=$RESULTS/${1%vm}results.tap
-	echo "failed in $1:"
+	echo "failed in $1"
 	[[ ! -e $tap ]] || awk '
 		/^# Subtest: / { boot = substr($0, 12) ": " }
 		/^ *not ok / && !/ # (TODO|SKIP)/ { print "  " (/^ / ? boot : "") $0 }

@@ -236,7 +236,8 @@ class Ci(Place):
 
     def test_the_sum_is_the_last_line(self) -> None:
         self.assertEqual(self.ci("pass"), (0, "18 passed, 0 failed, 1 skipped", ""))
-        self.assertEqual(self.ci("fail"), (1, "17 passed, 1 failed, 1 skipped", ""))
+        self.assertEqual(self.ci("fail"),
+                         (1, "17 passed, 1 failed, 1 skipped", "failed in lint\n"))
 
     def test_a_goal_that_dies_is_a_failure(self) -> None:
         self.assertEqual(self.ci("die")[:2], (1, "0 passed, 1 failed, 0 skipped"))

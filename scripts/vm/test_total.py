@@ -62,14 +62,14 @@ class Total(unittest.TestCase):
 
     def test_failure(self) -> None:
         self.count("test-host", "0 3 0\n")
-        self.is_red(line(passed=SUM - 1, failed=3), "failed in test-host:\n")
+        self.is_red(line(passed=SUM - 1, failed=3), "failed in test-host\n")
 
     def test_failures_are_named(self) -> None:
         tap = ("TAP version 14\n1..2\n# Subtest: max-check\n    1..3\n    ok 1 - good\n"
                "    not ok 2 - known # TODO it is expected\n    not ok 3 - bad\n"
                "      ---\n      message: \"it \\\"hung\\\"\"\n      ...\nnot ok 1 - max-check\n"
                "ok 2 - the run\n")
-        named = ('failed in {}:\n  max-check:     not ok 3 - bad\n'
+        named = ('failed in {}\n  max-check:     not ok 3 - bad\n'
                  '    message: "it \\"hung\\""\n  not ok 1 - max-check\n')
         for stage, name in (("kunit", "kunit"), ("vm", "results"), ("debug/vm", "debug/results")):
             with self.subTest(stage):
