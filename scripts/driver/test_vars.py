@@ -256,7 +256,7 @@ class Ci(Place):
         run.write_text(text.replace("DEBUG_BEFORE * 60", "0"), encoding="utf-8")
         self.assertEqual(self.ci("pass"), (
             0, "15 passed, 0 failed, 2 skipped",
-            "run: make test-debug is skipped: lint and test took 40 minutes or more\n"))
+            "run: make test-debug is skipped: lint and test took 20 minutes or more\n"))
 
     def test_it_ends_by_itself_when_the_time_is_up(self) -> None:
         run = self.repo / ".ci/run"
