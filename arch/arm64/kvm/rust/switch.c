@@ -151,6 +151,14 @@ void kvm_arm_abi_unwatch(void)
 
 #define ABI_CHECK_EVERY_MAX	1000000
 
+/* From here on one in @n calls is compared, on average. */
+static noinline void skip_some(unsigned int *skips, unsigned int n)
+{
+	u32 random = hash_32(random_get_entropy(), 32);
+
+	WRITE_ONCE(*skips, reciprocal_scale(random, 2 * n - 1));
+}
+
 /*
  * Whether mode check compares this call. The first one of each surface on each CPU
  * is compared. From there on the distance is random, and N on average: guests and
@@ -176,8 +184,16 @@ static bool is_compared(enum kvm_arm_abi_surface surface)
 		return false;
 	}
 
-	WRITE_ONCE(*p, reciprocal_scale(hash_32(random_get_entropy(), 32), 2 * n - 1));
+	skip_some(p, n);
 	return true;
+}
+
+static noinline void count_call(enum kvm_arm_abi_surface surface, enum kvm_arm_abi_mode how)
+{
+	if (how != KVM_ARM_ABI_RUST)
+		this_cpu_inc(abi_calls.c[surface]);
+	if (how != KVM_ARM_ABI_C)
+		this_cpu_inc(abi_calls.rust[surface]);
 }
 
 /**
@@ -198,12 +214,8 @@ enum kvm_arm_abi_mode kvm_arm_abi_count(enum kvm_arm_abi_surface surface)
 	if (now == KVM_ARM_ABI_CHECK && !(kvm_arm_abi_checking() && is_compared(surface)))
 		now = KVM_ARM_ABI_C;
 
-	if (READ_ONCE(counting)) {
-		if (now != KVM_ARM_ABI_RUST)
-			this_cpu_inc(abi_calls.c[surface]);
-		if (now != KVM_ARM_ABI_C)
-			this_cpu_inc(abi_calls.rust[surface]);
-	}
+	if (unlikely(READ_ONCE(counting)))
+		count_call(surface, now);
 
 	return now;
 }
