@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from bench import machines, parts
-from bench.result import Result
+from bench.result import CHECKED, SAMPLE, SAMPLED, Result
 
 HANDLER = "kvm_smccc_call_handler"
 MASKS = "list/GET_REG_WRITABLE_MASKS"
@@ -29,6 +29,11 @@ FAST_PERCENT = 30
 # The handlers of VHE that answer them
 FAST_HANDLERS = ("kvm_hyp_fast_hvc", "kvm_hyp_fast_smc")
 HANDLER_PERCENT = 20
+# Mode check: the handler of a hypercall, if each call is compared, and the average round trip, if
+# one in SAMPLE is
+HVC = re.compile(r"^hvc/")
+CHECK_TIMES = 2.5
+SAMPLED_PERCENT = 5
 MASKS_FACTOR = 12
 SHIM_INSTRUCTIONS = 2
 # On VHE a call of a guest is offered to a handler that in mode c answers no
@@ -36,7 +41,7 @@ EARLY_HANDLER = re.compile(r"^((fast/)?(hvc|smc)/|floor/world_switch$)")
 EARLY_INSTRUCTIONS = 9
 # The least number of measurements for each of GOALS, if all machines of the table were
 # measured: a skipped or missing path must not make a goal easier to meet.
-LEAST = (602, 72, 3, 270, 585, 9, 18, 28, 1, 298)
+LEAST = (602, 72, 3, 270, 585, 9, 18, 28, 1, 298, 135, 135)
 # By how many instructions a path may miss a goal without an error, as in a comparison
 TOLERATED = 2
 
@@ -85,12 +90,12 @@ def _paths(result: Result, *modes: str) -> Iterator[tuple[str, str, list[dict[st
                 yield name, path, [costs[mode] for mode in modes]
 
 
-def _handlers(result: Result, wanted: re.Pattern[str]) -> Iterator[
+def _handlers(result: Result, wanted: re.Pattern[str], other: str = "rust") -> Iterator[
         tuple[str, dict[str, int], dict[str, int]]]:
-    """(machine and path, the handler in C, the handler in Rust) for each path."""
+    """(machine and path, the handler in C, the handler in another mode) for each path."""
     for name, machine in result["machines"].items():
         for path, modes in machine["handlers"].items():
-            c, rust = (modes.get(mode, {}).get(HANDLER) for mode in ("c", "rust"))
+            c, rust = (modes.get(mode, {}).get(HANDLER) for mode in ("c", other))
             if wanted.match(path) and c and rust:
                 yield f"{name}, {path}", c, rust
 
@@ -272,9 +277,37 @@ def _lines_goal(result: Result) -> Goal:
     return goal
 
 
+def sampled(costs: dict[str, dict[str, int]]) -> float:
+    """The cost of an operation on average, if mode check compares one in SAMPLE."""
+    each, few = (costs[mode]["instructions"] for mode in (CHECKED, SAMPLED))
+    return few + (each - few) / SAMPLE
+
+
+def _check_goal(result: Result) -> Goal:
+    goal = Goal(f"in mode check the handler of a hypercall takes at most {CHECK_TIMES} times as "
+                "many instructions as C")
+    for place, c, check in _handlers(result, HVC, CHECKED):
+        one, two = c["instructions"], check["instructions"]
+        goal.check(two <= CHECK_TIMES * one,
+                   f"{place}: C {one}, check {two}: {two / max(one, 1):.2f} times")
+    return goal
+
+
+def _sampled_goal(result: Result) -> Goal:
+    goal = Goal(f"a hypercall takes on average at most {SAMPLED_PERCENT} % more than in C if mode "
+                f"check compares one in {SAMPLE}")
+    for name, path, _ in _paths(result, "c", CHECKED, SAMPLED):
+        if HVC.match(path):
+            costs = result["machines"][name]["paths"][path]
+            c, average = costs["c"]["instructions"], sampled(costs)
+            goal.check(100 * average <= (100 + SAMPLED_PERCENT) * c,
+                       f"{name}, {path}: C {c}, {average:.1f} on average")
+    return goal
+
+
 GOALS: tuple[Callable[[Result], Goal], ...] = (
     _paths_goal, _handler_goal, _masks_goal, _barriers_goal, _shim_goal, _growth_goal,
-    _config_goal, _fast_goal, _text_goal, _lines_goal)
+    _config_goal, _fast_goal, _text_goal, _lines_goal, _check_goal, _sampled_goal)
 
 
 def check(result: Result) -> list[Goal]:

@@ -7,7 +7,10 @@ from typing import Any
 
 KIND = "kvm-arm64-rust bench"
 SCHEMA = 1
-MODES = ("c", "rust", "stock")
+# Mode check compares each call, or one in SAMPLE calls.
+SAMPLE = 1000
+CHECKED, SAMPLED = CHECKING = ("check", f"check{SAMPLE}")
+MODES = ("c", "rust", "stock", *CHECKING)
 # How many instructions more than before a path may take
 TOLERANCE = 2
 

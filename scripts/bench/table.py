@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bench import parts
-from bench.goals import COMMON, FAST, HANDLER, HYPERCALL, Goal, lines_of
-from bench.result import Result
+from bench.goals import COMMON, FAST, HANDLER, HVC, HYPERCALL, Goal, lines_of, sampled
+from bench.result import CHECKED, SAMPLE, SAMPLED, Result
 
 SIDES = ("c", "rust", "stock")
 
@@ -145,6 +145,75 @@ def handlers(result: Result) -> Table:
     for c, rust in total:
         row += [str(c), str(rust), _percent(c, rust), ""]
     table.rows.append(row)
+    return table
+
+
+# Each SMC passes it without a handler, and no HVC takes less with an exit.
+FLOOR = "floor/world_switch"
+
+
+def side_by_side(result: Result) -> Table:
+    """A hypercall in C, in Rust and in Rust without an exit, and the exit alone."""
+    table = Table("A hypercall, side by side", ["path"], above=[("", 1)])
+    machines = result["machines"]
+    for name in machines:
+        table.above.append((name, 4))
+        table.heads += ["floor", "C", "Rust", "Rust, no exit"]
+    found = dict.fromkeys(path for machine in machines.values() for path in machine["paths"]
+                          if path.startswith("fast/"))
+    for fast in found:
+        row = [fast.removeprefix("fast/")]
+        for machine in machines.values():
+            paths = machine["paths"]
+            costs = paths.get(row[0], {})
+            row += [_cell(paths.get(FLOOR, {}).get("c")), _cell(costs.get("c")),
+                    _cell(costs.get("rust"))]
+            # Without VHE there is no such way.
+            none = machine["kvm"] != "vhe"
+            row.append("-" if none else _cell(paths.get(fast, {}).get("rust")))
+        table.rows.append(row)
+    return table
+
+
+def checked_handlers(result: Result) -> Table:
+    """The handler of hypercalls if mode check compares each call."""
+    machines = result["machines"]
+    table = Table(f"Mode check: instructions of {HANDLER}(), per call", ["path"],
+                  above=[("", 1)])
+    for name in machines:
+        table.above.append((name, 3))
+        table.heads += ["C", "check", "times"]
+    for path in dict.fromkeys(path for machine in machines.values()
+                              for path in machine["handlers"] if HVC.match(path)):
+        row = [path]
+        for machine in machines.values():
+            modes = machine["handlers"].get(path, {})
+            c, check = (modes.get(mode, {}).get(HANDLER) for mode in ("c", CHECKED))
+            row += [_cell(c), _cell(check),
+                    f"{check['instructions'] / c['instructions']:.2f}" if c and check else "-"]
+        table.rows.append(row)
+    return table
+
+
+def checked_paths(result: Result) -> Table:
+    """Operations if mode check compares each one, or one in SAMPLE."""
+    machines = result["machines"]
+    table = Table("Mode check: instructions per operation", ["path"], above=[("", 1)])
+    for name in machines:
+        table.above.append((name, 4))
+        table.heads += ["C", "each", f"1 in {SAMPLE}", "average"]
+    for path in grouped(path for machine in machines.values()
+                        for path, costs in machine["paths"].items() if CHECKED in costs):
+        row = [path]
+        for machine in machines.values():
+            costs = machine["paths"].get(path, {})
+            row += [_cell(costs.get(mode)) for mode in ("c", CHECKED, SAMPLED)]
+            if {"c", CHECKED, SAMPLED} <= costs.keys():
+                c = costs["c"]["instructions"]
+                row.append(f"{100 * (sampled(costs) - c) / max(c, 1):+.1f} %")
+            else:
+                row.append("-")
+        table.rows.append(row)
     return table
 
 
@@ -288,7 +357,8 @@ def text(result: Result, found: list[Goal], everything: bool) -> str:
              "123+: some operations took more; ~123: approximate, varies from run to run (not "
              "compared)", "",
              *handlers(result).text(), "* a call that every guest makes", "",
-             *text_split(result).text(), ""]
+             *side_by_side(result).text(), "", *checked_handlers(result).text(), "",
+             *checked_paths(result).text(), "", *text_split(result).text(), ""]
     if everything:
         lines += [*code_lines(result).text(), "", *_mix(result).text(), "", *_self(result), "",
                   *code(result).text(), ""]
@@ -300,7 +370,9 @@ def text(result: Result, found: list[Goal], everything: bool) -> str:
 
 def markdown(result: Result, found: list[Goal]) -> str:
     lines = [f"Measured by `make bench` on {head(result)}.", "",
+             *side_by_side(result).markdown(), "",
              *handlers(result).markdown(), "", "\\* a call that every guest makes", "",
+             *checked_handlers(result).markdown(), "", *checked_paths(result).markdown(), "",
              *paths(result).markdown(), "", *code_lines(result).markdown(), "",
              *text_split(result).markdown(), "", *code(result).markdown(), "", "```",
              *sizes(result), "```", "", "### Goals", ""]

@@ -95,6 +95,19 @@ class Blocks(unittest.TestCase):
         _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + rust_only))
         self.assertEqual(len(problems), 1)
 
+    def test_mode_check_judges_some_paths(self) -> None:
+        check = [f"bench {block} {mode} b {cost}" for block, mode, cost in
+                 ((8, "check", 9), (9, "check1000", 4), (10, "check1000", 4), (11, "check", 9))]
+        lines = output("a", 10, 7) + output("b", 3, 2)
+        costs, problems = parse.by_mode(parse.guest(lines + check))
+        self.assertEqual(costs["b"], {"c": Cost(3), "rust": Cost(2), "check": Cost(9),
+                                      "check1000": Cost(4)})
+        self.assertEqual((list(costs["a"]), problems), (["c", "rust"], []))
+        # A path that it judges is measured in each of its blocks.
+        other = [line.replace(" b ", " a ") for line in check]
+        _, problems = parse.by_mode(parse.guest(lines + check[:3] + other))
+        self.assertEqual(problems, ["b was not measured in block 11 (check)"])
+
     def test_absent_but_measured(self) -> None:
         _, problems = parse.by_mode(parse.guest(output("a", 10, 7) + ["# absent c a: why"]))
         self.assertEqual(problems, ["a is absent in mode c, but was measured"])

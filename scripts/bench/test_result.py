@@ -21,6 +21,8 @@ CONFIG = 6
 FAST = 7
 TEXT = 8
 LINES = 9
+CHECK = 10
+SAMPLE = 11
 
 
 def handler(instructions: int, rust: int = 0, **more: int) -> Result:
@@ -34,9 +36,11 @@ def sample() -> Result:
         return {mode: {"instructions": n} for mode, n in
                 (("c", c), ("rust", rust), ("stock", stock))}
 
+    call = costs(1530, 1500, 1528) | {"check": {"instructions": 1700},
+                                      "check1000": {"instructions": 1600}}
     machine = {
         "cpu": "max", "gic": 3, "kvm": "vhe", "skipped": {"gicc_get/PMR": "the VM has no GICv2"},
-        "paths": {"hvc/PSCI_VERSION": costs(1530, 1500, 1528),
+        "paths": {"hvc/PSCI_VERSION": call, "floor/world_switch": costs(1430, 1430, 1428),
                   "fast/hvc/PSCI_VERSION": costs(1530, 400, 1528), MASKS: costs(2400, 200, 2398),
                   "save/vcpus:1": costs(600, 590, 600), "save/vcpus:2": costs(1200, 1180, 1200),
                   goals.EACH: costs(600, 590, 600),
@@ -48,7 +52,7 @@ def sample() -> Result:
         "approximate": {"create/VM": costs(9000, 9100, 9000)},
         "handlers": {"hvc/PSCI_VERSION": {
             "c": {HANDLER: handler(100, lines=5)}, "rust": {HANDLER: handler(80, rust=1, lines=4)},
-            "stock": {HANDLER: handler(100)}}}}
+            "stock": {HANDLER: handler(100)}, "check": {HANDLER: handler(250)}}}}
     return {"kind": result.KIND, "schema": result.SCHEMA, "machines": {MACHINE: machine},
             "versions": dict.fromkeys(("linux", "qemu", "clang", "rustc"), "1"), "code": [],
             "sizes": dict.fromkeys(("c_text", "c_data", "serving", "abstractions", "core",
@@ -65,7 +69,7 @@ class Compare(unittest.TestCase):
     def test_the_same(self) -> None:
         lost, remarks = result.compare(self.old, self.new)
         self.assertEqual(lost, [])
-        self.assertEqual(remarks, [f"{MACHINE}: 42 compared, 0 cheaper"])
+        self.assertEqual(remarks, [f"{MACHINE}: 48 compared, 0 cheaper"])
 
     def test_two_more_are_tolerated_three_are_not(self) -> None:
         for more, losses in ((2, 0), (3, 1)):
@@ -299,6 +303,28 @@ class Goals(unittest.TestCase):
                 found = goals.check(new)[LINES]
                 self.assertEqual((found.of, found.met), (of, good))
 
+    def test_what_check_adds_to_a_handler(self) -> None:
+        for more, met in ((0, True), (1, False)):
+            new = sample()
+            modes = new["machines"][MACHINE]["handlers"]["hvc/PSCI_VERSION"]
+            modes["check"][HANDLER]["instructions"] += more
+            found = goals.check(new)[CHECK]
+            self.assertEqual((found.of, found.met, found.good_enough), (1, met, met))
+        # SMCs are not measured in this mode.
+        new["machines"][MACHINE]["handlers"]["smc/PSCI_VERSION"] = modes
+        self.assertEqual(goals.check(new)[CHECK].of, 1)
+
+    def test_one_call_in_1000_costs_its_share(self) -> None:
+        # 1530 * 1.05 is 1606.5: calls that are not compared, and a thousandth of the others
+        for few, each, met in ((1606, 2106, True), (1606, 2107, False), (1607, 1607, False)):
+            with self.subTest(few, each=each):
+                new = sample()
+                costs = new["machines"][MACHINE]["paths"]["hvc/PSCI_VERSION"]
+                costs["check1000"]["instructions"] = few
+                costs["check"]["instructions"] = each
+                found = goals.check(new)[SAMPLE]
+                self.assertEqual((found.of, found.met, found.good_enough), (1, met, met))
+
     def test_in_mode_c_the_handler_of_vhe_is_no_shim(self) -> None:
         for path, more, kvm, good in (
                 ("hvc/PSCI_VERSION", 11, "vhe", True), ("hvc/PSCI_VERSION", 12, "vhe", False),
@@ -353,8 +379,17 @@ class Text(unittest.TestCase):
         self.assertIn("~9100", text)
         self.assertIn("-30", text)
         self.assertNotIn("NOT MET", text)
-        self.assertIn("| `hvc/PSCI_VERSION` | 1530 / 1500 / -30 / 1528 |",
-                      table.markdown(sample(), found))
+        markdown = table.markdown(sample(), found)
+        self.assertIn("| `hvc/PSCI_VERSION` | 1530 / 1500 / -30 / 1528 |", markdown)
+        # The floor, C, Rust, Rust without an exit; nVHE has none
+        self.assertIn("| `hvc/PSCI_VERSION` | 1430 / 1530 / 1500 / 400 |", markdown)
+        nvhe = sample()
+        nvhe["machines"][MACHINE]["kvm"] = "nvhe"
+        self.assertIn("| `hvc/PSCI_VERSION` | 1430 / 1530 / 1500 / - |",
+                      table.markdown(nvhe, found))
+        # Mode check: the handler, and the operation with each call or one in 1000 compared
+        self.assertIn("| `hvc/PSCI_VERSION` | 100 / 250 / 2.50 |", markdown)
+        self.assertIn("| `hvc/PSCI_VERSION` | 1530 / 1700 / 1600 / +4.6 % |", markdown)
 
     def test_plots(self) -> None:
         self.assertIn("0 100 80\n", plot.hypercalls(sample()) or "")

@@ -20,6 +20,8 @@
  *
  * Each call exits, except for those of the paths fast/...: there VHE answers in mode
  * rust without an exit if it can. In mode c these are the same calls as above.
+ *
+ * Mode check does not distinguish HVC and SMC, so it is measured with HVC.
  */
 #include <linux/arm-smccc.h>
 #include <linux/psci.h>
@@ -286,5 +288,6 @@ static void block(void)
 
 int main(int argc, char *argv[])
 {
+	bench.checked = "hvc/*";
 	return bench_main(argc, argv, 0, block);
 }

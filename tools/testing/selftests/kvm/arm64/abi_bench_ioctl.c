@@ -305,5 +305,6 @@ static void block(void)
 
 int main(int argc, char *argv[])
 {
+	bench.checked = "*";
 	return bench_main(argc, argv, 1, block);
 }

@@ -7,8 +7,23 @@
 #include "abi/switch.h"
 #include "measure.h"
 
-/* Linear drift is the same for both modes in each half of this order. */
-#define BENCH_ORDER	"ABBABAAB"
+/*
+ * The modes of the blocks. Linear drift is the same for C and Rust in each half of
+ * their order, and for the last two modes in theirs.
+ */
+#define BENCH_ORDER	"ABBABAABCDDC"
+
+static const struct bench_mode {
+	const char *name;
+	const char *mode;
+	/* Mode check compares one in so many calls. */
+	unsigned int check;
+} bench_modes[] = {
+	{ "c", "c", 1 },
+	{ "rust", "rust", 1 },
+	{ "check", "check", 1 },
+	{ "check1000", "check", 1000 },
+};
 
 /* A minimum is accepted when it has been seen this often. */
 #define BENCH_MIN_HITS		4
@@ -34,10 +49,10 @@ struct bench bench;
  * The instructions must be in the program's text, where a tracer looks for
  * them.
  */
-#define BENCH_MARKERS		5120
+#define BENCH_MARKERS		10240
 #define BENCH_MARKER_SIZE	12
 /* Each program has a part of the markers. */
-#define BENCH_PROGRAM_MARKERS	1024
+#define BENCH_PROGRAM_MARKERS	2048
 
 asm(".pushsection .text\n"
 	"	.balign	4\n"
@@ -109,6 +124,8 @@ static u32 bench_batch_size(bench_batch_fn batch, void *arg, u32 n)
 
 bool bench_wants(const char *path)
 {
+	if (bench.checking && fnmatch(bench.checked, path, 0))
+		return false;
 	return !bench.glob || !fnmatch(bench.glob, path, 0);
 }
 
@@ -246,10 +263,16 @@ static __attribute__((constructor(101))) void bench_take_stdout(void)
 void bench_blocks(void (*block)(void))
 {
 	for (bench.block = 0; bench.block < bench.nr_blocks; bench.block++) {
-		bench.mode = !abi_present() ? "stock" :
-			     BENCH_ORDER[bench.block] == 'A' ? "c" : "rust";
-		if (abi_present())
-			abi_set_mode(bench.mode);
+		const struct bench_mode *m = &bench_modes[BENCH_ORDER[bench.block] - 'A'];
+
+		bench.checking = abi_present() && !strcmp(m->mode, "check");
+		if (bench.checking && !bench.checked)
+			continue;
+		bench.mode = abi_present() ? m->name : "stock";
+		if (abi_present()) {
+			abi_set_mode(m->mode);
+			abi_set_check(m->check);
+		}
 		block();
 		fflush(bench.out);
 	}

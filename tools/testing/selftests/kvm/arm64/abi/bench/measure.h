@@ -24,7 +24,9 @@
  * path whose cost varies between runs, "# skip <path>: <why>" is for one that
  * is not measured, and "# absent <mode> <path>: <why>" for one that does not
  * exist in this mode. Each block has its own VM, or several. The mode is that
- * of the kernel's switch, "c" or "rust", or "stock" if the kernel has none.
+ * of the kernel's switch, "c" or "rust", or "stock" if the kernel has none; and,
+ * for some paths, "check", or "check1000" if mode check compares one in 1,000 calls.
+ * The minimum of the latter is that of calls that are not compared.
  */
 #ifndef SELFTEST_KVM_ARM64_ABI_BENCH_MEASURE_H
 #define SELFTEST_KVM_ARM64_ABI_BENCH_MEASURE_H
@@ -40,6 +42,8 @@ struct bench {
 	FILE *out;
 	int nr_blocks;
 	const char *glob;
+	/* The paths to measure in mode check, too, if any */
+	const char *checked;
 	bool list;
 	bool markers;
 	unsigned int marker;
@@ -48,6 +52,8 @@ struct bench {
 
 	int block;
 	const char *mode;
+	/* The mode is check. */
+	bool checking;
 };
 
 extern struct bench bench;
