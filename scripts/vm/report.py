@@ -216,16 +216,18 @@ def selftests_text(results: list[BootResult], qemu: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _steps(v: Verdict) -> str:
-    """How many steps abi_fuzz made, and how many a second, as it prints at its end."""
-    return next((line for line in reversed(v.log) if "steps" in line), "").lstrip("# ")
+def _said(v: Verdict, word: str) -> str:
+    """What abi_fuzz says at its end: how many steps it made, and how many a second; how many calls
+    mode check compared, and how many an hour."""
+    return next((line for line in reversed(v.log) if word in line), "").lstrip("# ")
 
 
 def fuzz_text(results: list[BootResult], qemu: str) -> str:
-    rows = [["machine", "mode", "boot", "result", "steps"]]
+    rows = [["machine", "mode", "boot", "result", "compared", "steps"]]
     for r in results:
         status = {v.name: _WORD.get(v.status, v.status) for v in r.verdicts}
-        rows += [[r.boot.config.name, r.boot.abi, status[BOOT], status[v.name], _steps(v)]
+        rows += [[r.boot.config.name, r.boot.abi, status[BOOT], status[v.name],
+                  _said(v, "calls compared"), _said(v, "steps")]
                  for v in r.verdicts if v.name != BOOT]
     return "\n".join([f"abi_fuzz, Linux {results[0].linux}, {qemu} (TCG)", "",
                       *_columns(rows, 1), *_sections(results)]) + "\n"

@@ -166,9 +166,11 @@ class Table(unittest.TestCase):
         self.assertIn("no-vgic: no such thing [max GICv3 vhe, max GICv2 vhe]", text)
 
     def test_fuzz(self) -> None:
-        text = report.fuzz_text([good(Verdict("abi_fuzz", "pass", log=["# 5 steps", "ok"]))], "Q")
+        text = report.fuzz_text([good(Verdict("abi_fuzz", "pass", log=[
+            "# 5 steps", "# 7 calls compared, 9 an hour", "ok"]))], "Q")
         row = next(line.split() for line in text.splitlines() if line.startswith("max "))
-        self.assertEqual(row, "max GICv3 vhe check pass pass 5 steps".split())
+        self.assertEqual(row, "max GICv3 vhe check pass pass "
+                         "7 calls compared, 9 an hour 5 steps".split())
         self.assertEqual(text.count("max GICv3 vhe"), 1)
 
 

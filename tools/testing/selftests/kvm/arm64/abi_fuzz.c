@@ -46,6 +46,9 @@ static const char * const fuzz_run_modes[NR_RUNS] = {
 /* The others are compared with the first. */
 static struct fuzz runs[NR_RUNS];
 
+/* The calls of the first runs that Rust has compared with C */
+static u64 nr_compared;
+
 /* Does not use the episode's random numbers: they are the same in each run. */
 static void flip_mode(struct fuzz *f)
 {
@@ -72,6 +75,7 @@ static bool is_fast(u64 seed)
 static void run_episode(u64 seed, enum fuzz_run_nr which)
 {
 	struct fuzz *f = &runs[which];
+	u64 before;
 	int i;
 
 	f->random.state = seed;
@@ -81,6 +85,7 @@ static void run_episode(u64 seed, enum fuzz_run_nr which)
 	abi_set_mode(f->mode);
 	abi_set_count(is_counted(seed, which));
 	abi_set_fast(is_fast(seed));
+	before = abi_read_stats().rust;
 	if (fuzz_options.verbose)
 		printf("# episode %#lx, mode %s\n", seed, f->mode);
 
@@ -97,6 +102,8 @@ static void run_episode(u64 seed, enum fuzz_run_nr which)
 
 	for (i = 0; i < FUZZ_MAX_VMS; i++)
 		fuzz_vm_destroy(&f->vms[i]);
+	if (which == RUN_CHECK)
+		nr_compared += abi_read_stats().rust - before;
 }
 
 /* Run the episode again, and report the first step that differs. */
@@ -198,6 +205,8 @@ static void check_episodes(int unused)
 	ksft_print_msg("%lu episodes, %lu steps, %lu in check, %.1f s: %.0f steps per second\n",
 		       nr_episodes, total, runs[RUN_CHECK].nr_made, seconds,
 		       total / seconds);
+	ksft_print_msg("%lu calls compared, %.0f an hour\n", nr_compared,
+		       nr_compared / seconds * 3600);
 }
 
 /* A slow machine may take this long until the races have been seen. */
@@ -466,6 +475,7 @@ int main(int argc, char **argv)
 	/* The first episode makes the allocations that are made only once. */
 	run_episode(fuzz_options.seed, RUN_CHECK);
 	runs[RUN_CHECK].nr_made = 0;
+	nr_compared = 0;
 	nr_fds_before = nr_fds();
 	kib_before = kernel_kib();
 	clock_gettime(CLOCK_MONOTONIC, &started);
