@@ -220,6 +220,16 @@ fn indices_are_unique_and_cover_the_range() {
 }
 
 #[test]
+fn places_are_those_of_their_registers() {
+    let all: Vec<_> = FeatureIdIndex::all().collect();
+    assert_eq!(all.len(), FeatureIdIndex::COUNT);
+    for (number, place) in all.into_iter().enumerate() {
+        assert_eq!(place.get(), number);
+        assert_eq!(place.reg().feature_id_index(), Some(place), "{number}");
+    }
+}
+
+#[test]
 fn indices_are_ordered_as_their_registers() {
     let places: Vec<_> = all()
         .filter_map(|numbers| reg(numbers).feature_id_index())

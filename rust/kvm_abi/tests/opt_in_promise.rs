@@ -378,6 +378,25 @@ fn register_of_a_vm_is_read_and_written_until_the_run() {
     assert_eq!(vm.promises.get(), promises);
 }
 
+#[test]
+fn promises_that_changed_are_stored_in_the_vm() {
+    let vm = PlainVm::new(hosts()[0]);
+    let old = Promises::read(&vm);
+    assert_eq!(old, Promises::NONE);
+    for reg in FeatureLevelReg::all() {
+        let mut new = old;
+        new.store(reg, levels(0x21));
+        vm.promises.set(old);
+        new.commit(&old, &vm);
+        assert_eq!(vm.promises.get(), new);
+        assert_eq!(Promises::read(&vm), new);
+        // What did not change is not written.
+        vm.promises.set(Promises::NONE);
+        new.commit(&new, &vm);
+        assert_eq!(vm.promises.get(), Promises::NONE);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 4096,

@@ -7,6 +7,7 @@
 mod random;
 
 use kvm_abi::{
+    CompatLevel,
     FeatureIdIndex,
     FeatureIdMasks,
     MaskRange,
@@ -273,6 +274,21 @@ fn later_entry_wins() {
         let masks = masks(&[(numbers, 0xf0), (CTR, 1), (numbers, 0x0f)], true);
         // Neither the union of both nor the larger one.
         assert_eq!(masks.as_array()[place], 0x0f, "{numbers:?}");
+    }
+}
+
+#[test]
+fn level_gives_masks_only_to_registers_that_have_one() {
+    let masks = masks(&[(ID_PFR0, u64::MAX), (ID_AA64PFR0, u64::MAX)], true);
+    assert!(masks.at_level(CompatLevel::Native).eq(*masks.as_array()));
+    for level in CompatLevel::ALL {
+        for (place, mask) in FeatureIdIndex::all().zip(masks.at_level(level)) {
+            let expected = match masks.as_array()[place.get()] {
+                0 => 0,
+                native => level.mask(place.reg(), native),
+            };
+            assert_eq!(mask, expected, "{level:?}, {place:?}");
+        }
     }
 }
 

@@ -298,6 +298,16 @@ fn places_without_a_register_have_no_mask() {
 }
 
 #[test]
+fn masks_of_all_places_are_in_their_order() {
+    assert!(GicMaskIndex::masks(None).eq([0; GicMaskIndex::COUNT]));
+    for vcpu in sizes() {
+        let state = vcpu.state();
+        let each = GicMaskIndex::all().map(|index| state.mask(index));
+        assert!(GicMaskIndex::masks(Some(state)).eq(each), "{vcpu:x?}");
+    }
+}
+
+#[test]
 fn masks_are_as_the_documentation_says() {
     // A host with 5 bits of priority, 24 bits of identifiers, and EL2 in the VM.
     for (name, numbers, _) in table() {
