@@ -25,12 +25,12 @@ unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),
 ifneq ($(unknown),)
 $(error unknown variable: $(unknown); the variables are: $(VARIABLES))
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test test-debug quick lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test test-debug quick lint bench coverage series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test-debug` runs a part on the debug kernel)
 endif
 
-ifneq ($(and $(filter 1,$(FIXES)),$(filter test test-debug lint bench series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter 1,$(FIXES)),$(filter test test-debug lint bench coverage series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error FIXES=1 is for kernel, print-image, selftests, boot, run, quick, test-vm and fuzz)
 endif
 
@@ -81,6 +81,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
                     CFI
   make bench        count the instructions of the C and the Rust code; measure code size
                     and build time
+  make coverage     count what of the Rust code runs: the core's lines in its tests on the
+                    host; lines and instructions in the kernel, under the selftests
   make matrix       move VMs between ten releases of Linux and this kernel, on six CPUs, and
                     compare what happens with what kvmfit predicts: 15 minutes on two cores,
                     the first time after a download of 250 MB; writes docs/matrix.md
@@ -128,14 +130,15 @@ Variables:
 endef
 
 .PHONY: help run quick test test-debug setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants flips builds bench kvmfit matrix vmm lint docs series clean distclean
+	fuzz mutants flips builds bench coverage kvmfit matrix vmm lint docs series clean \
+	distclean
 
 help:
 	$(info $(HELP))
 	@:
 
 run quick test test-debug setup kernel selftests boot test-host test-vm fuzz mutants flips builds \
-bench kvmfit matrix vmm lint series:
+bench coverage kvmfit matrix vmm lint series:
 	@$(steps) $@
 
 print-image:

@@ -104,6 +104,15 @@ def bench(doing: Doing) -> int:
         *(("--build", times) if times.is_file() else ()), nicely=False)
 
 
+def coverage(doing: Doing) -> int:
+    settings = doing.settings
+    return doing.python(
+        "coverage", "run", "--kernel", settings.out / "kernel-coverage",
+        "--selftests", settings.path("KSELFTEST"), "--busybox", settings.path("BUSYBOX"),
+        "--out", settings.results, "--jobs", settings["JOBS"], *_given(settings, "CPU"),
+        nicely=False)
+
+
 def flips(doing: Doing) -> int:
     settings = doing.settings
     if not settings.image.is_file():

@@ -110,6 +110,14 @@ STEPS = (
          "about 4 minutes on 2 cores; BUILD=0 skips this", run=("bench.sh", "bench-build")),
     Step("bench", "counting instructions in QEMU", ("selftests", "bench-kernel", "bench-plugin"),
          run=programs.bench),
+    # What of the Rust code runs
+    Step("coverage-host", "counting the lines that the core's tests run", ("setup",),
+         run=("coverage.sh", "coverage-host")),
+    Step("coverage-kernel", "building a kernel with the numbers of Rust's lines", ("lay",),
+         "5 minutes or more on 2 cores the first time",
+         "{OUT}/kernel-coverage/arch/arm64/boot/Image", ("coverage.sh", "coverage-kernel")),
+    Step("coverage", "counting what runs in QEMU",
+         ("selftests", "coverage-host", "coverage-kernel"), run=programs.coverage),
     # The sources
     Step("lint", "checking style and warnings", ("lay",)),
     Step("series", "making the patch series", ("lay",)),

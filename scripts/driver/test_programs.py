@@ -81,6 +81,11 @@ class Programs(unittest.TestCase):
         self.touch("out/state/bench-build.json")
         self.assertTrue(self.words("bench").endswith(f"--build {self.out}/state/bench-build.json"))
 
+    def test_coverage(self) -> None:
+        words = self.words("coverage", CPU="max")
+        self.assertIn(f"-m coverage run --kernel {self.out}/kernel-coverage ", words)
+        self.assertTrue(words.endswith("--cpu max"), words)
+
     def test_flips_need_a_kernel(self) -> None:
         with self.assertRaisesRegex(Wrong, "there is no kernel at .*: run 'make kernel'"):
             self.do("flips")

@@ -34,6 +34,7 @@ GOALS = {
     "flips": f"{BUILT} flips",
     "builds": f"{BUILT} builds",
     "bench": f"{BUILT} bench-kernel bench-plugin bench-build bench",
+    "coverage": f"{BUILT} coverage-host coverage-kernel coverage",
     "kvmfit": "setup kvmfit",
     "matrix": f"{TREE} kernel kernels kvmfit matrix",
     "vmm": f"{TREE} kernel vmms kvmfit vmm",
@@ -135,7 +136,7 @@ class Paths(Place):
 STEP = """#!/bin/bash
 . "$(dirname "${BASH_SOURCE[0]}")/LIB"
 name=$(basename "$0" .sh)
-[[ $name != package && $name != bench ]] || name=$1
+[[ $name != package && $name != bench && $name != coverage ]] || name=$1
 [[ $CONFIG == base ]] || name=$CONFIG-$name
 echo "$name${BRIEF:+ brief}" >>"$CALLS"
 out_dir
@@ -154,7 +155,7 @@ import os, sys
 os.execv("scripts/package.sh", ["package.sh", NAME])
 """
 SCRIPT_STEPS = ("setup", "source", "lay", "kernel", "selftests", "objgate", "test-host",
-                "fuzz-host", "kvmfit", "mutants", "kernels", "bench", "lint", "series",
+                "fuzz-host", "kvmfit", "mutants", "kernels", "bench", "coverage", "lint", "series",
                 "vmm/get", "vmm/parts", "package")
 CALLED = {"fuzz-kvmfit": ("fuzz-host",), "vmms": ("get",), "vmm": ("kernels", "parts", "vmm")}
 
@@ -170,7 +171,8 @@ class Steps(Place):
                             encoding="utf-8")
             path.chmod(0o755)
         for name, called in (("vm", "sys.argv[1]"), ("matrix", "'matrix'"), ("vmm", "'vmm'"),
-                             ("bench", "'bench'"), ("docs", "'docs'")):
+                             ("bench", "'bench'"), ("coverage", "'coverage'"),
+                             ("docs", "'docs'")):
             text = PACKAGE.replace("NAME", called).replace("scripts/", f"{self.repo}/scripts/")
             (self.repo / f"scripts/{name}/__main__.py").write_text(text, encoding="utf-8")
         for name in ("vmm/vmms.cpio", "kernels/6.12/vmlinuz"):
