@@ -14,10 +14,8 @@
 
 /* What a VM can opt in to */
 #define IN_LEVELS	BIT(OPT_IN_LEVELS)
-#define IN_RANGES	OPT_IN_RANGES
 #define IN_VM		BIT(OPT_IN_VM_REGS)
 #define IN_SCOPE	BIT(OPT_IN_SCOPE)
-#define IN_FREEZE	BIT(OPT_IN_FREEZE)
 #define IN_PMR		BIT(OPT_IN_PMR)
 #define IN_ALL		OPT_IN_ALL
 

@@ -30,9 +30,6 @@ bool abi_present(void);
 /* The mode in which the test was started, and under test if it sets none */
 const char *abi_initial_mode(void);
 
-/* For a child process, which may test another mode than its parent */
-void abi_set_initial_mode(const char *mode);
-
 /* For a child process: its parent restores the switch. */
 void abi_leave_to_parent(void);
 

@@ -37,11 +37,6 @@ const char *abi_initial_mode(void)
 	return abi.initial_mode;
 }
 
-void abi_set_initial_mode(const char *mode)
-{
-	snprintf(abi.initial_mode, sizeof(abi.initial_mode), "%s", mode);
-}
-
 void abi_leave_to_parent(void)
 {
 	abi.restored = true;
