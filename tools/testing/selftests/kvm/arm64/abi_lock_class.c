@@ -317,8 +317,8 @@ static void system_off(int i)
 /*
  * How often C takes each lock in a call, according to its source; and how often
  * the mode check takes the config_lock in addition, so that both sides decide
- * on the same PSCI version and bitmap. For C's view of other vCPUs it takes no
- * lock, since C reports it.
+ * on the same PSCI version and bitmap. It takes no lock to see what C has seen of
+ * other vCPUs, since C reports that.
  */
 struct taken {
 	int config_lock;

@@ -166,7 +166,7 @@ static struct abi_stats count_calls(int surface, u64 nr)
 	};
 }
 
-/* Some reads and writes of a register, by which a call prepares */
+/* A call may make some other reads and writes of registers first. */
 #define EXTRA_CALLS	2
 
 static bool is_all(u64 calls, u64 nr, int surface)

@@ -261,8 +261,8 @@ static void check_other_way(int from)
 }
 
 /*
- * The order of the list: what the code of the page cannot do wrong. The value of
- * WORKAROUND_2 without SSBS is above that with SSBS on an affected host.
+ * Restores in the order of the list, as the page's code never does. On an affected
+ * host, the value of WORKAROUND_2 without SSBS is above that with SSBS.
  */
 static bool list_order_fails(const struct machine *m)
 {
@@ -394,7 +394,7 @@ static void check_machines(int unused)
 	test_expect(said(messages, "capability 0x41524d10") == 1, "without a reason");
 	to = machine(ALL_OPT_INS);
 	test_expect(!try(&to, false, messages), "the same");
-	/* What no register shows the destination may lack. */
+	/* The destination may lack what no register shows. */
 	to.opt_in = KVM_ARM_MIGRATION_FEATURE_LEVELS | KVM_ARM_MIGRATION_CANONICAL_PMR;
 	test_expect(!try(&to, false, messages), "what registers show only");
 	fclose(messages);
@@ -461,7 +461,7 @@ static void check_filter(int way)
 	begin(&g, &m);
 	test_expect((int)call(&g, 0, PSCI_0_2_FN_PSCI_VERSION, 0) == -1, "not denied");
 	set(g.vm.vcpu_fd[0], CORE(regs.regs[21]), 0);
-	/* A VMM that did not set it finds it out. */
+	/* A VMM that did not set the filter can read it. */
 	if (m.opt_in & KVM_ARM_MIGRATION_FILTER_LIST)
 		m.nr_filters = 0;
 	move(&g, &m, &m);

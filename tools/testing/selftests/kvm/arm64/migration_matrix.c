@@ -319,7 +319,7 @@ static void check_cell(int arg)
 	cell_done(nr, dest);
 }
 
-/* ---- GICC_PMR: each form has its own group, so none is taken for the other ---- */
+/* ---- GICC_PMR: each form has its own group, so they cannot be confused ---- */
 
 static void check_pmr(int arg)
 {
@@ -344,7 +344,7 @@ static void check_pmr(int arg)
 		snprintf(cell, CELL_SIZE, mask == PMR_GUEST ? "ok" : "another mask");
 }
 
-/* ---- ICC_CTLR_EL1: what the guest was told of its GICv3 ---- */
+/* ---- ICC_CTLR_EL1: what the guest has read of its GICv3 ---- */
 
 static void check_gic(int arg)
 {

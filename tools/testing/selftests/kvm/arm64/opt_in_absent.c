@@ -325,7 +325,7 @@ static void check_capability(int mode)
 	kvm_vm_free(vm);
 }
 
-/* In this mode, and kept in all others */
+/* A VM opts in, in this mode, and keeps what it has in all others. */
 static void check_opting_in(int mode)
 {
 	struct kvm_vm *vm = vm_create(1);

@@ -105,7 +105,7 @@ static void check_modes(int unused)
 	vgic_v2_free(&v);
 }
 
-/* ENXIO of each access, so that no value is lost in silence */
+/* ENXIO of each access, so that no value is silently lost */
 static void expect_none(struct vgic_v2 *v, u32 group, u64 attr)
 {
 	static const unsigned long cmds[] = {

@@ -34,7 +34,7 @@ static const struct {
 			 E(BUSY) },
 	[FUZZ_GET_LIST] = { "KVM_GET_REG_LIST", { "vcpu", "n", "addr" },
 			  E(NOEXEC) | E(FAULT) | E(PERM) | E(2BIG) },
-	/* This is KVM_ARM_SET_DEVICE_ADDR if the VM has not opted in. */
+	/* Also the errors of KVM_ARM_SET_DEVICE_ADDR, whose number it once had */
 	[FUZZ_VM_GET_REG] = { "KVM_ARM_VM_GET_ONE_REG", { "vm", "id", "addr", "at" },
 			    E(NOEXEC) | E(FAULT) | E(NOENT) | E(NODEV) |
 			    E(INVAL) | E(NXIO) | E(EXIST) | E(2BIG) },

@@ -32,14 +32,9 @@ void fuzz_reinit(struct fuzz *f, struct fuzz_vm *vm, int nr);
 
 void fuzz_finalize(struct fuzz *f, struct fuzz_vm *vm, int nr);
 
-/* Whether a VM can opt in depends on the mode, until it has done so. */
 void fuzz_check_extension(struct fuzz *f, struct fuzz_vm *vm);
 
-/*
- * Opting in is tried in the mode rust in all runs of an episode, or in the
- * run's own mode. If that is rust, the request is skipped in the latter case,
- * and the result of the other modes is assumed.
- */
+/* Often a valid request to opt in, which has the same result in each mode */
 void fuzz_enable_cap(struct fuzz *f, struct fuzz_vm *vm);
 
 #endif /* SELFTEST_KVM_ARM64_ABI_FUZZ_IOCTL_H */

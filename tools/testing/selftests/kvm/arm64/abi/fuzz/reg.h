@@ -16,7 +16,7 @@ struct fuzz_regs {
 	struct fuzz_vm *vm;
 };
 
-/* A VM has these ioctls, under numbers that other ioctls share. */
+/* One of the VM's vCPUs, or the VM itself, which has ioctls of its own for registers */
 struct fuzz_regs fuzz_pick_regs(struct fuzz *f, struct fuzz_vm *vm);
 
 /* A read of any register to any address */

@@ -28,7 +28,7 @@ extern struct fuzz_host fuzz_host;
 
 void fuzz_find_host(void);
 
-/* ---- The mode rust, in which VMs opt in ---- */
+/* ---- Making VMs ---- */
 
 void fuzz_vm_create(struct fuzz *f, struct fuzz_vm *vm);
 void fuzz_vm_destroy(struct fuzz_vm *vm);

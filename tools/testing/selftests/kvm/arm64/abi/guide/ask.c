@@ -31,7 +31,7 @@ static_assert(KVM_GET_DEVICE_ATTR == 0x4018aee2, "");
 
 int vmm_available(int kvm_fd)
 {
-	/* A set of bits: "== 1" is not the question. */
+	/* The result is a set of bits: do not compare it with 1. */
 	return ioctl(kvm_fd, KVM_CHECK_EXTENSION,
 		     (unsigned long)KVM_CAP_ARM_MIGRATION);
 }

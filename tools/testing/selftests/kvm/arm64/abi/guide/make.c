@@ -24,7 +24,7 @@ static int enable(int vm_fd, uint32_t nr, uint64_t arg)
 
 static int opt_in(int vm_fd, const struct machine *m)
 {
-	/* A host that does not know one bit of it says -EINVAL: not its VM. */
+	/* -EINVAL if the host does not know one of the bits: it cannot have this VM. */
 	if (m->opt_in && enable(vm_fd, KVM_CAP_ARM_MIGRATION, m->opt_in))
 		return -1;
 	if (m->imp_id_regs && enable(vm_fd, KVM_CAP_ARM_WRITABLE_IMP_ID_REGS, 0))

@@ -28,8 +28,8 @@ enum opt_in_nr {
 #define OPT_IN_ALL	GENMASK(NR_OPT_INS - 1, 0)
 
 /*
- * What there is on this host: all of that, and KVM_ARM_MIGRATION_GIC_FIELDS, which no VM
- * of a host in protected mode can have, and which a test of all VMs leaves out.
+ * What this host offers: OPT_IN_ALL, and KVM_ARM_MIGRATION_GIC_FIELDS. The latter is not
+ * in OPT_IN_ALL, since no VM of a host in protected mode can have it.
  */
 u32 opt_in_offered(void);
 
@@ -39,8 +39,8 @@ u32 opt_in_offered(void);
 extern const char * const opt_in_names[NR_OPT_INS];
 
 /*
- * Whether @set has at most two opt-ins, or lacks at most two: each pair is in some of
- * these sets, in part or not at all, and their number does not double with each opt-in.
+ * Whether @set has at most two opt-ins, or lacks at most two. In some of these sets both
+ * opt-ins of a pair are on, in some one of them, in some none; and there are few sets.
  */
 bool opt_in_is_tried(u32 set);
 

@@ -22,7 +22,7 @@ unsigned int abi_nr_flips(void)
 	return abi_flips;
 }
 
-/* Count in so many modes, then not in as many: this ends in each mode. */
+/* Counting is turned on or off after so many flips, and so in each mode. */
 #define ABI_COUNT_FLIPS		5
 
 /* Likewise for hypercalls without an exit, which are those of mode rust */
@@ -100,7 +100,7 @@ void abi_start_rounds(int nr, void (*round)(struct abi_worker *w),
 	abi_start_worker(nr, abi_repeat, vcpu);
 }
 
-/* So many modes with the tracepoints on, then as many with them off */
+/* The tracepoints are turned on or off after so many flips. */
 #define ABI_EVENTS_FLIPS	7
 
 void abi_flip(void)
