@@ -4,7 +4,7 @@
 //! commit.
 //!
 //! The capabilities are a set of opt-ins, [`OptIns`], and a level, [`CompatLevel`]. A VM has one or
-//! the other, from before its first vCPU on.
+//! the other, and gets it before its first vCPU.
 //!
 //! Reference: `arch/arm64/include/uapi/asm/kvm_migration.h`.
 
@@ -32,7 +32,7 @@ pub struct EnableCap {
 /// What a VM has, as far as capabilities depend on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VmCaps {
-    /// Whether no vCPU was created, or is being created.
+    /// Whether there is no vCPU, and none is being created.
     pub is_new: bool,
     /// What the VM has opted in to; it cannot take that back.
     pub opt_ins: OptIns,
@@ -49,7 +49,7 @@ pub trait Capability: Copy {
     /// [`Reject::InvalidValue`] if the request is not valid.
     fn wanted(request: &EnableCap) -> Result<Self, Reject>;
 
-    /// Whether VMs can have it, of these opt-ins; levels are offered with any opt-in.
+    /// Whether VMs can have it, if these opt-ins are offered; a level needs any of them.
     fn is_offered(self, offered: OptIns) -> bool;
 
     /// Whether a VM can have it, as it is now.
@@ -116,8 +116,8 @@ impl EnableCap {
         Ok(())
     }
 
-    /// Returns the only argument of a request for this capability. An option, so that the compiler
-    /// knows the only reason to refuse, and so the errno.
+    /// Returns the only argument of a request for this capability. An `Option`, as there is only
+    /// one reason to refuse: so the compiler knows the errno.
     #[inline]
     pub(crate) fn only_arg(&self, cap: u32) -> Option<u64> {
         let [arg, reserved @ ..] = self.args;

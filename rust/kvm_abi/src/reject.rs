@@ -25,11 +25,11 @@ pub enum Reject {
 
 /// A VM or a device has no such attribute.
 ///
-/// As no register is refused for it, it is not a [`Reject`]: that would only make each conversion
-/// of one longer.
+/// Not a [`Reject`], as no access to a register is refused for it, and each conversion of a
+/// [`Reject`] would be longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoAttribute;
 
-/// Userspace's list has no room for all ids. Not a [`Reject`], as [`NoAttribute`].
+/// Userspace's list has no room for all ids. Not a [`Reject`], like [`NoAttribute`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct NoRoom;

@@ -22,7 +22,8 @@ use crate::errno::to_ret;
 ///
 /// # Errors
 ///
-/// [`Reject::UnknownRegister`] if vCPUs do not share it. Such a C function does not compile.
+/// [`Reject::UnknownRegister`] if vCPUs do not share it. `include/kvm/arm_ties.h` keeps C from
+/// asking about such a register.
 #[inline]
 pub(crate) fn rule(id: u32) -> Result<IdReg, Reject> {
     IdReg::of(SysReg::from_encoding(id)).ok_or(Reject::UnknownRegister)

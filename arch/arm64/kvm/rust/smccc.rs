@@ -149,9 +149,8 @@ fn answer_of_host(vm: &Vm, query: WorkaroundQuery) -> u64 {
 
 /// What needs a vCPU that has left its guest.
 ///
-/// Each function asks first whether it has, as `scripts/objgate.sh` checks. It asks itself and not
-/// its caller, because the compiler then sees that it returns what the caller returns, and the
-/// caller needs no stack frame.
+/// Each function first asks whether the vCPU has left it, as `scripts/objgate.sh` checks. The
+/// callers do not ask: so they return what the function returns, and need no stack frame.
 mod exited {
     use super::*;
 

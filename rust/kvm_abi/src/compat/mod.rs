@@ -39,7 +39,7 @@ pub use effect::{
     IdField, //
 };
 
-/// A release of Linux as whose KVM a VM behaves.
+/// The level of a VM: the release of Linux as under whose KVM it behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CompatLevel {
     /// Linux 6.1.
@@ -189,7 +189,7 @@ impl CompatLevel {
         .unwrap_or(CompatReg::Native)
     }
 
-    /// Returns where a list has a register, which this kernel hides or not.
+    /// Returns where a list has a register. `is_hidden` is whether this kernel hides the register.
     #[inline]
     pub fn place(self, id: u64, is_hidden: bool, clidr: Clidr) -> CompatPlace {
         match self.reg(id, clidr) {
@@ -269,8 +269,8 @@ impl CompatLevel {
         limit
     }
 
-    /// Returns whether the VM shows a field that this kernel hides, so that a value of it is not
-    /// forgotten.
+    /// Returns whether the VM shows a field that this kernel hides. A value of such a field is
+    /// kept, not forgiven.
     #[inline]
     pub fn shows(self, reg: SysReg, mask: u64) -> bool {
         self.find_field(|effect| match effect {
@@ -322,7 +322,7 @@ impl CompatLevel {
         .is_none()
     }
 
-    /// Returns whether the writable masks of ID registers can be asked for.
+    /// Returns whether userspace can read the writable masks of ID registers.
     #[inline]
     pub fn has_masks(self) -> bool {
         self.has_capability(effect::CAP_REG_MASK_RANGES)
@@ -334,8 +334,8 @@ impl Capability for CompatLevel {
     ///
     /// # Errors
     ///
-    /// [`Reject::InvalidValue`] if a flag or a reserved field is not zero, or if there is no such
-    /// level, or not one alone.
+    /// [`Reject::InvalidValue`] if a flag or a reserved field is not zero, or if the argument is
+    /// not the bit of exactly one level.
     #[inline]
     fn wanted(request: &EnableCap) -> Result<Self, Reject> {
         request
@@ -349,7 +349,7 @@ impl Capability for CompatLevel {
         !offered.is_empty()
     }
 
-    /// Whether it is this kernel's, or the VM has opted in to nothing.
+    /// Whether the level is that of this kernel, or the VM has opted in to nothing.
     #[inline]
     fn fits(self, vm: &VmCaps) -> bool {
         self == Self::Native || vm.opt_ins.is_empty()

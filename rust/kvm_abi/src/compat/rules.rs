@@ -77,7 +77,7 @@ const V6_3_CACHES: &str = "6.3: KVM: arm64: Normalize cache configuration";
 
 /// The rules.
 pub(super) const RULES: &[CompatRule] = &[
-    // Registers that came
+    // Registers that were added
     rule(
         "pmmir",
         "7.3: PMMIR_EL1 of a VM with a PMU is saved",
@@ -108,7 +108,7 @@ pub(super) const RULES: &[CompatRule] = &[
         (V6_1, V6_12),
         hides(CNTP_CVAL_EL0),
     ),
-    // Registers that went
+    // Registers that were removed
     rule(
         "tcr2",
         "6.13: KVM: arm64: Hide TCR2_EL1 from userspace when disabled for guests",

@@ -173,7 +173,8 @@ impl FwReg {
         set(value()?)
     }
 
-    /// Returns the register's value; `seen` turns the stored version of PSCI into the one to see.
+    /// Returns the register's value; `seen` turns the stored version of PSCI into the one that
+    /// userspace reads.
     #[inline(always)]
     pub(crate) fn value(self, vm: &impl FwVm, seen: impl FnOnce(u32) -> u32) -> u64 {
         match self {

@@ -458,8 +458,8 @@ fn amend_aa64mmfr2(value: u64, state: &impl IdRegState) -> u64 {
 
 /// Forgives `MPAM_frac`, and an `MTE_frac` that promised asynchronous faults of MTE2.
 ///
-/// C: `set_id_aa64pfr1_el1()`. As there, `MTE_frac` becomes the host's even in a VM without MTE,
-/// whose limit is 0, so this VM refuses on such a host what it reads itself.
+/// C: `set_id_aa64pfr1_el1()`. As there, `MTE_frac` becomes the host's even in a VM without MTE.
+/// The limit of such a VM is 0, so it then refuses the value that it reads.
 #[inline]
 fn amend_aa64pfr1(value: u64, host: u64) -> u64 {
     let frac = aa64pfr1::MTE_FRAC;
@@ -513,7 +513,8 @@ fn amend_dfr0(value: u64) -> (u64, u64) {
     (value, broken)
 }
 
-/// Returns the granules of stage 2 that a VM with EL2 can neither have nor do without.
+/// Returns the fields of stage-2 granules that are neither the limit's nor "not supported", in a
+/// VM with EL2.
 ///
 /// C: `set_id_aa64mmfr0_el1()`, `tgran2_val_allowed()`.
 #[inline]

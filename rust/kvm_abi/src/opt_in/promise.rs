@@ -106,7 +106,7 @@ impl Promise {
         ran: RanOnce,
     ) -> Result<FeatureLevels, Reject> {
         let promise = FeatureLevels::from_bits(value);
-        // What it reads, the host can keep, and so what the host has.
+        // A host can keep a promise of its own levels: the fields need no comparison.
         if promise != host && !promise.broken_by(host).is_empty() {
             return Err(Reject::AboveHost);
         }
@@ -137,7 +137,7 @@ impl Promise {
     ) -> Result<(), Reject> {
         let ran = locked.ran_once();
         let promise = self.decide(value, host, ran)?;
-        // In a VM that has run this is what it reads.
+        // In a VM that has run, this is the value that the register reads.
         if ran == RanOnce::No {
             locked.store_promise(reg, promise);
         }

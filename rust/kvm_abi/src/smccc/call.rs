@@ -209,8 +209,8 @@ impl Gate {
 /// As [`Visit`], but can do something once for all functions of PSCI, before their number is
 /// decoded.
 pub(crate) trait VisitCall: Visit<Call> + Sized {
-    /// Whether it tells functions that KVM refuses to all guests from unknown ones. If not, they
-    /// cost no comparisons.
+    /// Whether it distinguishes functions that KVM refuses to all guests from unknown ones. If it
+    /// does not, they cost no comparisons.
     const REFUSED: bool;
 
     /// Handles the function of PSCI that has this number, up to [`PSCI_LAST_KNOWN`].

@@ -26,7 +26,8 @@ pub enum TrngFunction {
 /// A call of `TRNG_RND` for no more bits than three registers hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RandomBits {
-    // A byte lies beside the tag of the decision, which so leaves the registers of an answer whole.
+    // A byte, which fits beside the tag of the decision: so the decision has the registers of an
+    // answer as whole words.
     bits: u8,
     convention: Convention,
 }

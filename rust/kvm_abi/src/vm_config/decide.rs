@@ -103,7 +103,7 @@ impl ConfigSlot {
     }
 }
 
-/// A field of an ID register that is nothing without another one.
+/// A field of an ID register that has no effect without another field.
 ///
 /// C: `feat_s1pie()`, `feat_s1poe()`, for `kvm_idregs_enforce_dependencies()`, which clears such a
 /// field when the VM runs for the first time.
@@ -189,7 +189,7 @@ impl<'a> ConfigWorkspace<'a> {
 
     #[inline]
     fn slot(&self, reg: ConfigReg) -> &ConfigSlot {
-        // There are as many places.
+        // There is a slot for each place.
         self.slots.get(reg.place()).unwrap_or(&ConfigSlot::EMPTY)
     }
 
@@ -292,7 +292,8 @@ impl<'a> ConfigWorkspace<'a> {
         is_accepted
     }
 
-    /// Refuses what the first run would change in silence, and returns whether there is nothing.
+    /// Refuses what the first run would silently change. Returns true if there is nothing to
+    /// refuse.
     ///
     /// A combination that the VM has already is not refused: it may be the host's own.
     #[inline]
@@ -329,8 +330,8 @@ impl<'a> ConfigWorkspace<'a> {
         are_kept
     }
 
-    /// Refuses an SSBS with which the host cannot keep a promise that was made before, and returns
-    /// whether it is another one.
+    /// Refuses a change of SSBS after which the host could not keep an earlier promise. Returns
+    /// true if there is nothing to refuse.
     #[inline]
     fn judge_ssbs(&mut self, current: &VmConfig) -> bool {
         let reg = FeatureLevelReg::WORKAROUNDS;
@@ -358,8 +359,8 @@ impl<'a> ConfigWorkspace<'a> {
         is_kept
     }
 
-    /// Refuses a field of an ID register for a conflict, too; `from` has the level that is
-    /// accepted.
+    /// Refuses a field of an ID register for a conflict, in addition to other reasons; `from` has
+    /// the level that is accepted.
     #[inline]
     fn refuse_field(&mut self, index: VmIdIndex, field: Field, from: u64, other: Option<u32>) {
         let mask = field.mask();
@@ -402,7 +403,7 @@ impl<'a> ConfigWorkspace<'a> {
     /// Returns the answer to an entry of a register with this value.
     #[inline]
     fn answer_to(&self, reg: ConfigReg, value: u64) -> ConfigAnswer {
-        // There are as many places.
+        // There is an answer for each place.
         let answer = self.answers.get(reg.place());
         let answer = *answer.unwrap_or(&ConfigAnswer::ACCEPTED);
         let ConfigSlot(Some(entries)) = *self.slot(reg) else {

@@ -110,8 +110,8 @@ impl GicCpus {
 
     /// Returns why the VM cannot have these fields, `None` if it can.
     ///
-    /// Any host can keep a promise of `SEIS`, as nothing has to come. One without `SEIS` takes
-    /// traps that the core does not know of.
+    /// Any host can promise `SEIS`, as no SError has to come. To promise that there is no `SEIS`
+    /// takes traps, which are not the core's concern.
     #[inline]
     fn refusal(&self, fields: GicFields) -> Option<ConfigReason> {
         let is_above = |field| fields.number(field) > self.host.number(field);
@@ -143,7 +143,7 @@ impl GicCpus {
         GicFields(pri_bits | lower(GicFields::ID_BITS) | wanted.number(GicFields::SEIS) | a3v)
     }
 
-    /// Returns whether the VM's `A3V` cannot be cleared. It is not set on a host without.
+    /// Returns whether the VM's `A3V` cannot be cleared. It is never set on a host that lacks it.
     #[inline]
     fn needs_a3v(&self) -> bool {
         self.has_aff3 && self.fields.number(GicFields::A3V) != 0
@@ -190,7 +190,8 @@ impl GicCpus {
         ))
     }
 
-    /// Takes the fields over, or returns why not, and then has the fields that are accepted.
+    /// Stores the fields in a VM that has not run, with accepted values in place of refused ones.
+    /// Returns the reason if the fields are refused.
     #[inline]
     fn take(&mut self, wanted: GicFields, ran: bool) -> Result<(), ConfigReason> {
         let refusal = match self.refusal(wanted) {

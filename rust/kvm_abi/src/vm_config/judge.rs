@@ -115,7 +115,7 @@ fn id_reason(refusal: IdRefusal, state: &impl IdRegState) -> ConfigReason {
     match refusal.reject {
         _ if refusal.needs_capability => ConfigReason::NeedsCapability,
         Reject::Frozen => ConfigReason::Frozen,
-        // A field that can be changed, to this level not.
+        // The field can be changed, but not to this level.
         Reject::UnsafeValue if is_limited() => ConfigReason::AboveHost,
         _ => ConfigReason::BadBits,
     }
@@ -158,7 +158,7 @@ pub(super) fn fw_reg(
 /// Returns a value that a firmware register accepts instead of a refused one.
 #[inline]
 fn accepted_fw(reg: FwReg, value: u64, fw: &PlainVm) -> u64 {
-    // What it reads is accepted at any time. Nothing is missing, so it can be read.
+    // The value that it reads is accepted at any time. Nothing is missing, so it can be read.
     let seen = VmReg::Fw(reg).get(fw).unwrap_or(0);
     match reg {
         FwReg::PsciVersion | FwReg::Bitmap(_) if has_run(fw.ran) => seen,
@@ -258,7 +258,7 @@ pub(super) fn gic_iidr(value: u64, config: &mut VmConfig) -> ConfigAnswer {
     ConfigAnswer::refused(reason, value ^ accepted, accepted)
 }
 
-/// Returns the answer with a conflict with another entry for a reason.
+/// Returns the answer, with a conflict with another entry as the reason.
 #[inline]
 pub(super) fn conflict(answer: ConfigAnswer, other: Option<u32>) -> ConfigAnswer {
     ConfigAnswer {

@@ -5,7 +5,7 @@
 //! `KVM_SET_ONE_REG` decides each register for itself. So the order of writes matters (the level of
 //! `SMCCC_ARCH_WORKAROUND_2` depends on SSBS), the first refusal leaves a half-configured VM, and
 //! an errno does not say what is wrong. Here userspace hands over the set. It is evaluated on a
-//! copy: the order of the entries is nobody's business, each entry gets an answer, and the set is
+//! copy: the order of the entries does not matter, each entry gets an answer, and the set is
 //! accepted whole or not at all.
 //!
 //! # What is configured
@@ -19,8 +19,8 @@
 //!
 //! - Each register accepts what `KVM_SET_ONE_REG` accepts, and its own value. Unlike there,
 //!   `PSCI_VERSION` and `GICD_IIDR` freeze when the VM runs for the first time, `GICD_IIDR` takes
-//!   revision 1, and a combination that the first run would change in silence is refused, unless
-//!   it is the VM's already.
+//!   revision 1, and a combination that the first run would silently change is refused, unless the
+//!   VM has it already.
 //! - After the first run, equal values are accepted, others are [`ConfigReason::Frozen`]. The
 //!   workarounds store nothing: they accept what the host has, at any time.
 //! - Two entries of one register with the same value are one entry. If the values differ, each of
@@ -284,7 +284,7 @@ impl ConfigAnswer {
     }
 }
 
-/// Returns whether a VM that is this far has run.
+/// Returns whether a vCPU of the VM has run.
 #[inline]
 fn has_run(ran: RanOnce) -> bool {
     ran == RanOnce::Yes
