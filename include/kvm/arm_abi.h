@@ -60,8 +60,8 @@ enum kvm_arm_abi_mode {
 
 /*
  * The C code of the firmware registers, in all modes, without the checks of the
- * request and the copy from or to userspace: the reference for the Rust code. If
- * it is judged, a write of a bitmap is, while C holds its lock.
+ * request and the copy from or to userspace: the reference for the Rust code. In
+ * mode check, a write of a bitmap is judged while C holds its lock.
  */
 extern const u64 *const kvm_arm_c_fw_reg_ids;
 int kvm_arm_c_get_fw_reg(struct kvm_vcpu *vcpu, const struct kvm_one_reg *reg,
@@ -287,9 +287,9 @@ void kvm_arm_write_vm_gic_fields(struct kvm *kvm, u32 fields);
 #endif
 
 /*
- * For a door that has a function for itself, of the type of the three that it
- * leads to. The kernel is built without sibling calls: by kvm_arm_abi_serve(),
- * each call would go through a stack frame that has no use.
+ * For a door that is a function of its own, of the same type as the three functions
+ * that it leads to. The kernel is built without sibling calls: kvm_arm_abi_serve()
+ * would put a useless stack frame into each call.
  */
 #if defined(CONFIG_KVM_ARM64_RUST) && __has_attribute(__musttail__)
 #define __kvm_arm_abi_jump	__attribute__((__musttail__))

@@ -49,7 +49,7 @@ static __always_inline u64 kvm_arm_gic_add_traps(const struct vgic_v3_cpu_if *cp
 #endif
 }
 
-/* Whether a vCPU for which the key is on has traps; of a VM without a GICv3, anything */
+/* Whether a vCPU has traps, if the key is on; undefined in a VM without a GICv3 */
 static __always_inline bool kvm_arm_gic_serves_traps(const struct vgic_v3_cpu_if *cpu_if)
 {
 #ifdef CONFIG_KVM_ARM64_RUST
@@ -59,7 +59,7 @@ static __always_inline bool kvm_arm_gic_serves_traps(const struct vgic_v3_cpu_if
 #endif
 }
 
-/* Whether a vCPU has traps: the key says whether any vCPU has. */
+/* Whether a vCPU has traps. While the key is off, none has. */
 static __always_inline bool kvm_arm_gic_has_traps(const struct vgic_v3_cpu_if *cpu_if)
 {
 	return static_branch_unlikely(&vgic_v3_cpuif_trap) &&

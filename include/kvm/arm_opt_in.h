@@ -83,8 +83,8 @@ static inline int kvm_arm_opt_in_vm_ioctl(struct kvm *kvm, unsigned int ioctl,
 }
 
 /*
- * An ioctl of a vCPU's file descriptor, before the vCPU's mutex is taken. Without a
- * VM that has opted in there is none. All others come this way, too.
+ * An ioctl of a vCPU's file descriptor, before the vCPU's mutex is taken. All ioctls
+ * come this way; -ENOIOCTLCMD lets KVM go on with those that are not served here.
  */
 static __always_inline long
 kvm_arm_opt_in_vcpu_ioctl(struct file *filp, unsigned int ioctl, unsigned long arg)
@@ -102,7 +102,7 @@ kvm_arm_opt_in_vcpu_ioctl(struct file *filp, unsigned int ioctl, unsigned long a
  *
  * Values only, so that the compiler can keep those of the caller in registers.
  *
- * Return: the answer, another one if less than the host has was promised.
+ * Return: @val, or another answer if the guest was promised less than the host has.
  */
 static __always_inline u64 kvm_arm_opt_in_answer(struct kvm_vcpu *vcpu, u64 val)
 {

@@ -134,7 +134,7 @@ enum kvm_arm_id_rule_known_to_rust {
 /**
  * kvm_arm_known - Let a switch refuse the cases that the core does not know
  * @what: fw_reg, psci, func or vm_id_reg: which of the enums above
- * @val: The value to tell apart, of the size of the enum
+ * @val: The value to switch over, of the size of the enum
  *
  * Return: @val.
  */

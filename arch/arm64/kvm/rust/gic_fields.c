@@ -84,7 +84,7 @@ static u32 fields_of_vtr(u64 vtr)
 
 /*
  * The fields of a VM, where ICC_CTLR_EL1 has them; until userspace sets others, those
- * of the host. PRIbits is not 0.
+ * of the host. The stored value 0 means the host's: PRIbits of a VM is never 0.
  */
 static u32 fields_of_vm(const struct kvm *kvm)
 {

@@ -78,8 +78,8 @@ bool kvm_arm_opt_in_offered(void)
  * kvm_arm_use_opt_ins - Enable the opt-in call sites
  * @opt_ins: What a VM opts in to, bits of KVM_ARM_MIGRATION_*
  *
- * Call this before a VM opts in. The key stays enabled: counting VMs, to save
- * later ones a load and a test, is not worth it.
+ * Call this before a VM opts in. The key stays enabled: to count the VMs that have
+ * opted in would only save other VMs a load and a test.
  */
 void kvm_arm_use_opt_ins(u32 opt_ins)
 {

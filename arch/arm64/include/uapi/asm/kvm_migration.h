@@ -55,7 +55,7 @@
 #define KVM_ARM_MIGRATION_GIC_FIELDS		0x200
 
 /**
- * define KVM_CAP_ARM_COMPAT - The release of Linux as whose KVM a VM behaves
+ * define KVM_CAP_ARM_COMPAT - The release of Linux as under which a VM behaves
  *
  * KVM_CHECK_EXTENSION of /dev/kvm returns the levels that there are, and that of a VM
  * the level of the VM: bits from KVM_ARM_COMPAT_NATIVE on. The level of a new VM is
@@ -315,7 +315,7 @@ struct kvm_arm_smccc_filter_list {
  * KVM_DEV_ARM_VGIC_GRP_CPU_REGS, if the VM has opted in to
  * KVM_ARM_MIGRATION_CANONICAL_PMR. It has GICC_PMR, 0x04, with all eight bits of
  * priority, instead of the upper five bits, shifted. A VM without the group says
- * -ENXIO; an unknown offset of another group it would accept and ignore.
+ * -ENXIO. (It would accept and ignore an unknown offset of another group.)
  */
 #define KVM_DEV_ARM_VGIC_GRP_CANONICAL		0x40
 
