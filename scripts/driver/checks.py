@@ -42,7 +42,7 @@ def chosen(settings: Settings) -> tuple[str | None, int | None, str | None]:
 
 
 def machine(settings: Settings) -> None:
-    """A machine that cannot be."""
+    """A machine that does not exist."""
     try:
         matrix.select(*chosen(settings))
     except BadSelection as why:

@@ -13,7 +13,7 @@ DEFAULT_SECONDS = "60"
 
 
 class Wrong(Exception):
-    """The user's choice cannot be; the message says why."""
+    """The user's choice is not possible; the message says why."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Kernel:
 
     @property
     def is_as(self) -> str:
-        """The kernel as whose its VMs behave."""
+        """The kernel whose behaviour its VMs have."""
         return self.name.removeprefix(AT)
 
 
