@@ -244,7 +244,7 @@ def text(results: Results) -> str:
                "machine `kvmfit plan` predicted each answer from the two dumps alone. How real "
                "VMMs fare is [another page](matrix-vmms.md)."),
         *_wrap(f"Written by `{about['command']}` on {about['date']}; {about['qemu']}, kvmfit "
-               f"{about['kvmfit']}. The whole is in `results/matrix.json`, and as TAP in "
+               f"{about['kvmfit']}. All of it is in `results/matrix.json`, and as TAP in "
                "`results/matrix.tap`, below the output directory."),
         "## In short", "", *_short(results),
         "![A table for each CPU: from which kernel to which a VM can move](matrix.svg)", "",

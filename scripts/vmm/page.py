@@ -252,7 +252,7 @@ def page(results: Results) -> str:
                "and the answer to each hypercall (`probe`), or what Debian's kernel shows to "
                "programs (`debian`)."), "",
         *_wrap(f"Written by `{about['command']}` on {about['date']}; on {about['qemu']}, with "
-               f"kvmfit {about['kvmfit']}. The whole is in `results/vmm.json`, and as TAP in "
+               f"kvmfit {about['kvmfit']}. All of it is in `results/vmm.json`, and as TAP in "
                "`results/vmm.tap`, below the output directory."), "",
         "## In short", "", *_in_short(results),
         "## Who can move where", "",
