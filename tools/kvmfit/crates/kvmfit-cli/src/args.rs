@@ -55,8 +55,8 @@ pub(crate) enum Command {
 
 /// Measure this host: what its VMs have, and which values it takes
 ///
-/// Values are written into scratch VMs, which are gone afterwards and of which none runs but one
-/// that makes hypercalls. No other VM is touched. It needs access to /dev/kvm and nothing else.
+/// Values are written into scratch VMs, which are gone afterwards. Only one of them runs: it makes
+/// hypercalls. No other VM is touched. `dump` needs access to /dev/kvm and nothing else.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Dump {
     /// Measure a VM with these features only: sve, pmu, pauth, el2, `el1_32bit`, mte [default: all
@@ -72,7 +72,7 @@ pub(crate) struct Dump {
     /// Show no progress
     #[arg(short, long)]
     pub(crate) quiet: bool,
-    /// Tell how long it took and how many system calls
+    /// Print how long it took, and how many system calls it made
     #[arg(long)]
     pub(crate) stats: bool,
 }
@@ -80,8 +80,8 @@ pub(crate) struct Dump {
 // Which VM of a dump.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Select {
-    /// The VM with these features of a dump, or the features of a state that does not have them
-    /// [default: those that most VMs of the VMM have, as far as all hosts have them]
+    /// From a dump, the VM with these features; for a state that does not say which features its
+    /// VM has, these [default: those that most VMs of the VMM have, as far as all hosts have them]
     #[arg(long, value_delimiter = ',', value_name = "FEATURE,...")]
     pub(crate) features: Option<Vec<String>>,
 }
@@ -124,7 +124,7 @@ pub(crate) struct Compare {
 /// Whether a VM can be restored on a host, and if not, why not and what helps
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Plan {
-    /// The VM; of a dump, a new VM on that host
+    /// The state of the VM; or a dump, for a new VM on that host
     #[arg(value_name = "SRC")]
     pub(crate) source: PathBuf,
     /// The dump of the host to which it goes
@@ -164,7 +164,7 @@ impl Vmm {
 /// Registers are written in the order in which the VMM writes them.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Check {
-    /// The VM; of a dump, a new VM on that host
+    /// The state of the VM; or a dump, for a new VM on that host
     #[arg(required = true, value_name = "STATE")]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -228,9 +228,9 @@ pub(crate) enum Form {
 
 /// What the number of a register in an error message means, and what to do
 ///
-/// Of a VMM, such as qemu-11, it says how it restores a VM, and from where that is known. Of
-/// `KVM_CAP_ARM_COMPAT`, a capability of kvm-arm64-rust, it says in what a VM at a level is not as
-/// under that release of Linux, and why.
+/// For a VMM, such as qemu-11, it says how the VMM restores a VM, and where this is known from. For
+/// `KVM_CAP_ARM_COMPAT`, a capability of kvm-arm64-rust, it says how a VM at a level differs from
+/// one under that release of Linux, and why.
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Explain {
     /// The number or the name of the register, the name of a VMM, or `KVM_CAP_ARM_COMPAT`
@@ -325,7 +325,7 @@ pub(crate) struct State {
     pub(crate) output: Option<PathBuf>,
 }
 
-/// Say for which of the answers that `check --json` gave on a host `plan` does not agree
+/// Print the answers of `check --json` on a host with which `plan` does not agree
 ///
 /// Prints an object on a line for each.
 #[derive(Debug, ClapArgs)]
@@ -341,7 +341,7 @@ pub(crate) struct Verify {
     pub(crate) states: PathBuf,
 }
 
-/// Change VMs at random, and say for which of them `plan` and this host do not agree
+/// Change VMs at random, and print those for which `plan` and this host do not agree
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Agree {
     /// Other hosts, whose VMs are changed as well

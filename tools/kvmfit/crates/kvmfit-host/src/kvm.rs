@@ -178,7 +178,7 @@ impl ScratchVm for KvmVm<'_> {
         count(self.ioctls);
         let mut list = RegList::new(MOST_REGISTERS).map_err(|_| Errno(EINVAL))?;
         let vcpu = self.vcpus.get(vcpu).ok_or(Errno(EINVAL))?;
-        // What the kernel has no room for it does not write: the list is used only on success.
+        // The kernel does not write a list for which there is no room: it is used only on success.
         vcpu.get_reg_list(&mut list).map_err(errno)?;
         Ok(list.as_slice().iter().map(|&id| RegId::new(id)).collect())
     }

@@ -285,7 +285,7 @@ pub(crate) fn takes(
     if target.read() == Ok(new) {
         return Ok(takes);
     }
-    // It does not become again what it was, so that what came later is wrong.
+    // The register cannot be set back to what it was, so what was measured after that is wrong.
     target.careful = true;
     target.renew()?;
     of_target(&mut target, new, depth)

@@ -105,7 +105,7 @@ impl Machine {
         for n in 0..machine.vcpus.len() {
             machine.init(n)?;
         }
-        // A refusal shows before the memory is there.
+        // A refusal shows before the memory is loaded.
         let done = if machine.takes_sets() { machine.set_config(snapshot)? } else { Vec::new() };
         match snapshot.rest.gicd_iidr {
             Some(iidr) if !done.contains(&GICD_IIDR) => machine.set_iidr(iidr)?,

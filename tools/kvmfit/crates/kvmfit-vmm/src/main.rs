@@ -3,8 +3,8 @@
 //! A small VMM that saves and restores the registers of its VM as Firecracker or
 //! cloud-hypervisor do: the same calls in the same order, and the first error ends it.
 //!
-//! It is a test of kvmfit: neither of the two can be had from a registry of packages. Its guest
-//! is a flat program for two vCPUs that talks through a PL011 (`scripts/vmm/guest/probe.c`). It
+//! It tests kvmfit in place of these two, which Debian does not package. Its guest is a flat
+//! program for two vCPUs that talks through a PL011 (`scripts/vmm/guest/probe.c`). The guest
 //! answers each letter with some lines, of which the last one is `end`.
 
 // Elsewhere only the tests use what runs a VM.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0 OR MIT
 
-//! Levels of kvm-arm64-rust, and in what a VM at a level is not as under that release of Linux.
+//! Levels of kvm-arm64-rust, and how a VM at a level differs from one under that release of Linux.
 
 use alloc::format;
 use alloc::string::String;
@@ -25,7 +25,7 @@ pub struct Levels {
     pub exceptions: &'static [Exception],
 }
 
-/// In what a VM at a level is not as under that release.
+/// A difference between a VM at a level and one under that release.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Exception {

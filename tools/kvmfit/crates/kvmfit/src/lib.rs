@@ -19,7 +19,7 @@
 //! | find a VM that all hosts take | [`baseline::baseline`] |
 //! | go from the number in an error message to the register | [`explain::explain`] |
 //! | find what a VMM forgot to save | [`audit::audit`] |
-//! | know in what a VM at a level of kvm-arm64-rust is not as under that release | [`level::find`] |
+//! | know how a VM at a level of kvm-arm64-rust differs from that release | [`level::find`] |
 //! | keep VMs from hosts that refuse them | [`label::labels`] |
 //!
 //! Without the feature `std`, which reads files, the crate needs only `alloc`.

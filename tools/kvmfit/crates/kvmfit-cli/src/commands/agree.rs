@@ -42,7 +42,7 @@ struct Summary {
     disagree: usize,
     /// Those that were also written as a set.
     as_set: usize,
-    /// Values that only a set refuses, since the first run would change them in silence.
+    /// Values that only a set refuses, since the first run would silently change them.
     first_run: usize,
 }
 

@@ -58,7 +58,7 @@ fn exceptions(levels: &Levels) -> Result<String, Failure> {
     writeln!(text, "{}: {}", levels.name, levels.about)?;
     writeln!(text, "its levels: {}; native is none", levels.levels.join(", "))?;
     writeln!(text, "chosen {}", levels.chosen_by)?;
-    writeln!(text, "\nin these a VM at a level is not as under that release:")?;
+    writeln!(text, "\nin these points a VM at a level differs from one under that release:")?;
     for exception in levels.exceptions {
         writeln!(text, "\n{}\n  ({}: {})", exception.what, exception.at(), exception.reason)?;
     }

@@ -2,8 +2,8 @@
 
 //! The configuration of a VM as a set: `KVM_ARM_VM_CONFIG` of kvm-arm64-rust.
 //!
-//! With `KVM_SET_ONE_REG` the order of the writes matters, a refusal leaves a VM that is
-//! configured half, and an errno does not say which field is wrong. A kernel with
+//! With `KVM_SET_ONE_REG` the order of the writes matters, a refusal leaves a VM half
+//! configured, and an errno does not say which field is wrong. A kernel with
 //! `KVM_CAP_ARM_MIGRATION` takes the registers that all vCPUs share as one set instead: in any
 //! order, all or none, and with an answer to each of them. They are the ID registers, `MIDR_EL1`,
 //! `REVIDR_EL1`, `AIDR_EL1`, `CTR_EL0`, the firmware registers and `GICD_IIDR`.

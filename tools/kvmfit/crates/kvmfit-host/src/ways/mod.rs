@@ -28,10 +28,10 @@ pub struct Compared {
     pub registers: Check,
     /// [`Way::Set`], if the host knows it.
     pub set: Option<Check>,
-    /// In what they differ, in words; nothing of it is right.
+    /// How they differ, in words. Each difference is a mistake.
     pub differences: Vec<String>,
-    /// Registers whose value the set refuses, and that the first run of a VM would change in
-    /// silence if it were written alone: the run was tried.
+    /// Registers whose value the set refuses, and that the first run of a VM silently changes if
+    /// the value is written alone: such a run was tried.
     pub first_run: Vec<RegId>,
 }
 
