@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use proptest::collection::vec as list;
 use proptest::prelude::*;
 
+use crate::compare::{compare, Side};
 use crate::dump::{Affects, Dump, Host, RegTakes, Register, Vm};
 use crate::id::RegId;
 use crate::names::{self, Relation};
@@ -23,8 +24,25 @@ pub(crate) const SCTLR: RegId = RegId::sysreg(3, 0, 1, 0, 0);
 pub(crate) const PSCI: RegId = RegId::firmware(0);
 pub(crate) const WORKAROUND_2: RegId = RegId::firmware(2);
 
+/// Compares two VMs in both directions, which have to say the same.
+pub(crate) fn compare_both_ways(a: &Vm, b: &Vm) -> Result<(), TestCaseError> {
+    let (a, b) = (Side::of_vm("a", a), Side::of_vm("b", b));
+    let (there, back) = (compare(&[a.clone(), b.clone()]).rows, compare(&[b, a]).rows);
+    prop_assert_eq!(there.len(), back.len());
+    for (there, back) in there.iter().zip(&back) {
+        prop_assert_eq!(there.id, back.id);
+        prop_assert_eq!(&there.values[0], &back.values[1]);
+        prop_assert_eq!(there.takes[1], reversed(back.takes[1]));
+        for (there, back) in there.fields.iter().zip(&back.fields) {
+            prop_assert_eq!(&there.name, &back.name);
+            prop_assert_eq!(there.relations[1], reversed(back.relations[1]));
+        }
+    }
+    Ok(())
+}
+
 /// How the second compares with the first, if the first compares with the second in this way.
-pub(crate) fn reversed(relation: Option<Relation>) -> Option<Relation> {
+fn reversed(relation: Option<Relation>) -> Option<Relation> {
     Some(match relation? {
         Relation::Lower => Relation::Higher,
         Relation::Higher => Relation::Lower,
