@@ -8,8 +8,6 @@ from bench import parts
 from bench.goals import COMMON, FAST, HANDLER, HVC, HYPERCALL, Goal, lines_of, sampled
 from bench.result import CHECKED, SAMPLE, SAMPLED, Result
 
-SIDES = ("c", "rust", "stock")
-
 
 @dataclass
 class Table:

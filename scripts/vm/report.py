@@ -227,7 +227,7 @@ def fuzz_text(results: list[BootResult], qemu: str) -> str:
     for r in results:
         status = {v.name: _WORD.get(v.status, v.status) for v in r.verdicts}
         rows += [[r.boot.config.name, r.boot.abi, status[BOOT], status[v.name],
-                  _said(v, "calls compared"), _said(v, "steps")]
+                  _said(v, "calls compared"), _said(v, "steps per second")]
                  for v in r.verdicts if v.name != BOOT]
     return "\n".join([f"abi_fuzz, Linux {results[0].linux}, {qemu} (TCG)", "",
                       *_columns(rows, 1), *_sections(results)]) + "\n"

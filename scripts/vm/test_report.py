@@ -167,10 +167,11 @@ class Table(unittest.TestCase):
 
     def test_fuzz(self) -> None:
         text = report.fuzz_text([good(Verdict("abi_fuzz", "pass", log=[
-            "# 5 steps", "# 7 calls compared, 9 an hour", "ok"]))], "Q")
+            "# 5 steps, 0.5 s: 10 steps per second", "# 7 calls compared, 9 an hour",
+            "ok 4 twice as many steps do not lose more"]))], "Q")
         row = next(line.split() for line in text.splitlines() if line.startswith("max "))
         self.assertEqual(row, "max GICv3 vhe check pass pass "
-                         "7 calls compared, 9 an hour 5 steps".split())
+                         "7 calls compared, 9 an hour 5 steps, 0.5 s: 10 steps per second".split())
         self.assertEqual(text.count("max GICv3 vhe"), 1)
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -112,16 +113,18 @@ def judge(run_: Run, config: Config, group: Group, kvmfit: Path) -> list[Cell]:
         dump = json.loads(dump_path.read_text(encoding="utf-8"))
         for source in run_.groups:
             for vm, state in run_.saved(config, source).items():
-                if not boots.meet(kernel.name, vm.kernel):
+                names = boots.attempts(config, kernel.name, vm)
+                if not names:
                     continue
                 source_dump = run_.place(config, "save", source) / f"{vm.kernel}.json"
                 said = plan(kvmfit, vm.vmm, state_of(vm, state, source_dump), dump_path)
                 before = _texts(run_.place(config, "save", source) / vm.name)
-                tried = cells.attempt(
-                    _texts(run_.place(config, "resume", group) / kernel.name / vm.name))
                 lengths = (len(said["order"]), cells.sent(dump, said["features"]))
-                found.append(cells.judge(vm, kernel.name, before.get("uart", b"").decode(), tried,
-                                         cells.predicted(said), lengths))
+                for time, name in enumerate(names, 1):
+                    tried = cells.attempt(_texts(run_.place(config, "resume", group) / name))
+                    cell = cells.judge(vm, kernel.name, before.get("uart", b"").decode(), tried,
+                                       cells.predicted(said), lengths)
+                    found.append(replace(cell, time=time))
     return found
 
 
@@ -145,7 +148,7 @@ def timed(run_: Run) -> tuple[Boot, ...]:
         for group in run_.groups:
             names = tuple(kernel.name for kernel in group)
             for what, vms in (("save", len(run_.saved(config, group))),
-                              ("resume", sum(boots.meet(kernel.name, vm.kernel)
+                              ("resume", sum(len(boots.attempts(config, kernel.name, vm))
                                              for kernel in group for vm in saved))):
                 seconds = run_.seconds(config, what, group)
                 if seconds is not None:

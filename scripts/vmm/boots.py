@@ -23,6 +23,8 @@ MACHINES = (Config("neoverse-n1", 3, "vhe"), Config("cortex-a72", 2, "nvhe"))
 # Without a choice; levels of the kernels among them
 STOCK = ("6.1", "6.12", "6.18", "7.3")
 KERNELS = (*STOCK, *OWN, *(name for name in LEVELS if Kernel(name, "").is_as in STOCK))
+# How often a VM moves between a release and this kernel at its level, and on which machine
+TIMES, TIMES_ON = 10, MACHINES[0]
 # The kernel of the guest "debian"
 GUEST_KERNEL = "6.12"
 ABI = "/sys/kernel/debug/kvm/arm_abi/mode"
@@ -86,6 +88,15 @@ def meet(one: str, other: str) -> bool:
     moves between it and others are those between that release and others."""
     as_release = [Kernel(name, "").is_as for name in (one, other)]
     return as_release[0] == as_release[1] or not {one, other} & set(LEVELS)
+
+
+def attempts(config: Config, kernel: str, vm: Saved) -> list[str]:
+    """The names of the attempts to resume a VM under a kernel; none if it does not move there."""
+    if not meet(kernel, vm.kernel):
+        return []
+    often = config == TIMES_ON and (kernel in LEVELS) != (vm.kernel in LEVELS)
+    return [f"{kernel}/{vm.name}", *(f"{kernel}/{vm.name}-{time}"
+                                     for time in range(2, TIMES * often + 1))]
 
 
 def to_resume(group: Iterable[Kernel], vms: Iterable[Saved]) -> tuple[Saved, ...]:
@@ -165,6 +176,6 @@ def resume(group: tuple[Kernel, ...], config: Config, parts: Parts,
     script = []
     for kernel in group:
         script += _mode(kernel)
-        script += [f"resume {kernel.name}/{vm.name} {vm.vmm} {config.gic} {vm.guest} "
-                   f"/states/{vm.name}" for vm in states if meet(kernel.name, vm.kernel)]
+        script += [f"resume {name} {vm.vmm} {config.gic} {vm.guest} /states/{vm.name}"
+                   for vm in states for name in attempts(config, kernel.name, vm)]
     return job(group, config, parts, script, states)

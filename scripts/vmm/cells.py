@@ -94,6 +94,8 @@ class Cell:
     problems: tuple[str, ...]
     # The guest's view before and after
     differences: tuple[str, ...]
+    # The number of the attempt, if a VM moves more than once
+    time: int = 1
 
 
 def _names(numbers: set[int], plan: Predicted) -> str:

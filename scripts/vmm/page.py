@@ -250,7 +250,8 @@ def page(results: Results) -> str:
                "and stops at the first error. A VM has two CPUs. Its guest counts, unplugs and "
                "plugs a CPU by PSCI, and shows what it sees before and after: each ID register "
                "and the answer to each hypercall (`probe`), or what Debian's kernel shows to "
-               "programs (`debian`)."), "",
+               "programs (`debian`). A VM moves once, but ten times between a release and this "
+               "kernel at its level, on one machine."), "",
         *_wrap(f"Written by `{about['command']}` on {about['date']}; on {about['qemu']}, with "
                f"kvmfit {about['kvmfit']}. All of it is in `results/vmm.json`, and as TAP in "
                "`results/vmm.tap`, below the output directory."), "",

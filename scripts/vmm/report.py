@@ -85,7 +85,7 @@ def _record(machine: Machine, cell: Cell) -> dict[str, Any]:
     tried = cell.attempt
     return {
         "machine": machine.cpu, "gic": machine.gic, "vmm": cell.vm.vmm, "guest": cell.vm.guest,
-        "from": cell.vm.kernel, "on": cell.kernel, "resumed": tried.resumed,
+        "from": cell.vm.kernel, "on": cell.kernel, "time": cell.time, "resumed": tried.resumed,
         "messages": list(tried.said.messages), "plan": cell.plan.verdict,
         "refused": refused(cell), "known": HOW.get(cell.how, ""),
         "differences": list(cell.differences), "problems": list(cell.problems),
@@ -102,7 +102,7 @@ def whole(results: Results) -> dict[str, Any]:
 
 def _name(machine: Machine, cell: Cell) -> str:
     return (f"{machine.title}: {cell.vm.vmm} with {cell.vm.guest}, {cell.vm.kernel} -> "
-            f"{cell.kernel}")
+            f"{cell.kernel}{f', time {cell.time}' if cell.time > 1 else ''}")
 
 
 def _said(cell: Cell) -> str:

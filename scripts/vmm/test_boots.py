@@ -85,9 +85,20 @@ class Jobs(Fixture):
         self.assertEqual([vm.kernel for vm in boots.to_resume(level, states)], ["6.12", "at-6.12"])
         self.assertEqual(boots.to_resume(self.own, states),
                          tuple(vm for vm in states if vm.kernel != "at-6.12"))
-        script = boots.resume(level, N1, self.parts, states).script
+        script = boots.resume(level, MACHINES[1], self.parts, states).script
         self.assertEqual([line.split()[1] for line in script.splitlines() if "resume " in line],
                          ["at-6.12/6.12-qemu-11-probe", "at-6.12/at-6.12-qemu-11-probe"])
+
+    def test_moves_between_a_release_and_its_level_are_made_ten_times(self) -> None:
+        stock, level = (Saved(name, "qemu-11", "probe") for name in ("6.12", "at-6.12"))
+        for kernel, vm, times in (("6.12", level, 10), ("at-6.12", stock, 10), ("6.12", stock, 1),
+                                  ("at-6.12", level, 1), ("rust", level, 0), ("rust", stock, 1)):
+            names = boots.attempts(N1, kernel, vm)
+            self.assertEqual((len(names), len(set(names))), (times, times), (kernel, vm))
+            self.assertEqual(len(boots.attempts(MACHINES[1], kernel, vm)), min(times, 1))
+        script = boots.resume((self.stock,), N1, self.parts, {level: self.file("state")}).script
+        self.assertIn("\nresume 6.12/at-6.12-qemu-11-probe-10 qemu-11 3 probe "
+                      "/states/at-6.12-qemu-11-probe\n", script)
 
     def test_a_kernel_that_is_not_there(self) -> None:
         gone = (Kernel("6.12", "the archive no longer has it"),)

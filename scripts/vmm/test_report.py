@@ -61,6 +61,9 @@ class Report(unittest.TestCase):
             f"ok 3 - {name} rust -> 6.12: resumed, as planned; 13 lines of its view differ",
             f"not ok 4 - {name} rust -> rust: the count went back",
             "not ok 5 - a boot"])
+        self.assertEqual(report.tap(results(cell("6.12", "6.12", time=3)))[-1],
+                         f"ok 1 - {name} 6.12 -> 6.12, time 3: resumed, as planned; the guest sees "
+                         "the same")
         self.assertIn("not ok 1 - no VM was resumed", report.tap(results()))
 
     def test_json_has_each_move(self) -> None:

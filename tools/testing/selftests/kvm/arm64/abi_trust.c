@@ -108,6 +108,7 @@ static const struct file {
 	{ ABI_DIR, "check", 0600 },
 	{ ABI_DIR, "count", 0600 },
 	{ ABI_DIR, "fast", 0600 },
+	{ ABI_DIR, "compat", 0400 },
 	{ ABI_DIR, "stats", 0400 },
 	{ EVENTS_DIR, "enable", 0640 },
 	{ EVENTS_DIR, "filter", 0640 },

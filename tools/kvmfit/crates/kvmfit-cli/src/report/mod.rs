@@ -75,7 +75,9 @@ struct Cpus {
 #[derive(Debug, Serialize)]
 struct ArmAbi {
     mode: Option<String>,
+    check: Option<String>,
     count: Option<String>,
+    fast: Option<String>,
     compat: Option<String>,
     stats: Option<Stats>,
     /// The same after the dump, whose calls are counted, too.
@@ -201,7 +203,9 @@ fn arm_abi(root: &Root, part: &mut Part<'_>) -> Option<ArmAbi> {
     let line = |name: &str| root.line(&format!("{ARM_ABI}/{name}"));
     Some(ArmAbi {
         mode: part.get("arm_abi.mode", line("mode")),
+        check: part.get("arm_abi.check", line("check")),
         count: part.get("arm_abi.count", line("count")),
+        fast: part.get("arm_abi.fast", line("fast")),
         compat: part.get("arm_abi.compat", line("compat")),
         stats: part.get("arm_abi.stats", stats(root)),
         stats_after_dump: None,
