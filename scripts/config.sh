@@ -14,8 +14,9 @@ merged()
 	cat "${FRAGMENTS[@]}" | tac | awk -F= '!/^CONFIG_/ || !seen[$1]++' | tac
 }
 
-# configure TREE OUTPUT: allnoconfig plus the fragments; repeated only when a
-# fragment, a Kconfig file of the overlay or a compiler changed.
+# configure TREE OUTPUT [COMMAND]: allnoconfig plus the fragments, or what COMMAND LOG TREE
+# OUTPUT makes of them; repeated only when a fragment, a Kconfig file of the overlay or a
+# compiler changed.
 configure()
 {
 	local stamp=$2/.configured now
@@ -28,7 +29,7 @@ configure()
 	[[ ! -f $2/.config || $(cat "$stamp" 2>/dev/null) != "$now" ]] || return 0
 	rm -f "$stamp"
 	mkdir -p "$2"
-	allnoconfig "$LOGS/config.log" "$1" "$2" ||
+	"${3:-allnoconfig}" "$LOGS/config.log" "$1" "$2" ||
 		die "the kernel could not be configured; the whole log: $LOGS/config.log"
 	configured "$2/.config"
 	echo "$now" >"$stamp"
@@ -59,6 +60,6 @@ configured()
 	done < <(merged | grep '^CONFIG_')
 	[[ -z $bad ]] || {
 		rm -f "$1"
-		die "these lines of configs/ are missing in the kernel's configuration (unknown symbol or unmet dependency):$bad"
+		die "these lines of ${FRAGMENTS[*]#"$ROOT/"} are missing in the kernel's configuration (unknown symbol or unmet dependency):$bad"
 	}
 }

@@ -27,7 +27,7 @@ stage_patches "$stage"
 # one, so kbuild would keep stale objects: remove them all. ccache makes up for it.
 if [[ ! -d $TREE || $(cat "$STATE/base" 2>/dev/null) != "$identity" ]]; then
 	rm -f "$STATE/base"
-	rm -rf "$TREE" "$manifest" "$OUT"/kernel{,-*} "$OUT/lint" "$OUT/kselftest" "$OUT/series-build" "$KSELFTEST"
+	rm -rf "$TREE" "$manifest" "$OUT"/kernel{,-*} "$OUT/deb" "$OUT/lint" "$OUT/kselftest" "$OUT/series-build" "$KSELFTEST"
 	tmp=
 	fresh_tmp tmp "$TREE"
 	need_space "$OUT" 2000 "a copy of the kernel source"

@@ -1,12 +1,13 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# Usage: scripts/setup.sh
+# Usage: scripts/setup.sh [deb]
 #
 # Install what is needed to build and test and is missing: Debian packages (as root
 # or with sudo), bindgen, reuse, cargo-deny, the crates of the host tests, and an arm64
 # busybox for the guest's initramfs. If nothing is missing, it needs neither network nor root and
-# takes a moment. DEBIAN_MIRROR=<URI> replaces the mirror of the machine's apt.
+# takes a moment. DEBIAN_MIRROR=<URI> replaces the mirror of the machine's apt. With `deb`,
+# what `make deb` needs, too.
 
 . "$(dirname "$0")/lib.sh"
 
@@ -34,6 +35,8 @@ PACKAGES=(
 )
 # What builds for arm64 elsewhere; on arm64, gcc and binutils have these names, too.
 CROSS=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
+# What the kernel's rules for Debian packages call
+DEB_PACKAGES=(debhelper dpkg-dev libdw-dev)
 QEMU='qemu-system-arm>=1:10'
 BINDGEN_VERSION=0.72.1
 MANIFESTS=(rust/kvm_abi rust/kvm_abi/fuzz rust/kvm_abi/model scripts/bench/plugin
@@ -280,6 +283,11 @@ tools()
 	[[ -z $bad ]] || die "$how (for bindgen: remove $CACHE/bindgen)"
 }
 
+case ${1:-} in
+'')	;;
+deb)	PACKAGES+=("${DEB_PACKAGES[@]}") ;;
+*)	die "usage: scripts/setup.sh [deb]" ;;
+esac
 check_system
 out_dir
 . "$ROOT/scripts/apt.sh"

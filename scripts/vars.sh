@@ -47,6 +47,7 @@ done
 # FIXES=1: the fixes of the base's bugs, laid after the series
 ALL=${ALL:-0} FIXES=${FIXES:-0}
 CONFIG=${CONFIG:-base}
+DEB_FLAVOUR=${DEB_FLAVOUR:-cloud-arm64}
 
 [[ -z $JOBS || $JOBS =~ ^[1-9][0-9]{0,3}$ ]] ||
 	die "JOBS=$JOBS is not known; good values: a number from 1 to 9999"
@@ -192,6 +193,7 @@ fi
 IMAGE=$KOUT/arch/arm64/boot/Image
 WITHOUT=$OUT/kernel-without	# O= of a kernel without the overlay
 KSELFTEST=$OUT/kselftest_install
+DEBIAN_CONFIGS=$CACHE/debian-config/$LINUX
 LOGS=$OUT/log
 STATE=$OUT/state
 export "${VARIABLES[@]}"

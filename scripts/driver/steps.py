@@ -10,6 +10,8 @@ from driver.programs import Doing, Start
 from driver.settings import Settings
 
 DEBUG = "debug-"
+# What `make deb` takes, by Debian's name of the configuration
+DEB_TIMES = {"cloud-arm64": "2 hours", "arm64": "7 hours"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,9 @@ def kernel_name(settings: Settings) -> str:
 def fields(settings: Settings) -> dict[str, str]:
     """What steps can name: variables, and these."""
     debug = settings.config == "debug"
+    flavour = settings["DEB_FLAVOUR"] or "cloud-arm64"
     return {**settings.env, "kernel": kernel_name(settings), "minutes": "20" if debug else "10",
+            "flavour": flavour, "deb_time": DEB_TIMES[flavour],
             "image": str(settings.image), "seconds": settings.seconds, "SEED": settings["SEED"]}
 
 
@@ -54,7 +58,6 @@ def _vmm(settings: Settings) -> str:
     if settings.is_brief:
         return f"running a real VMM's guests on the {kernel_name(settings)} in QEMU"
     return "moving real VMMs' guests between kernels in QEMU"
-
 
 STEPS = (
     Step("setup", "checking the tools"),
@@ -100,6 +103,14 @@ STEPS = (
     Step("vmms", "getting the VMMs", ("setup",), "40 MB, once", "{CACHE}/vmm",
          ("vmm/get.sh",)),
     Step("vmm", _vmm, ("kernel", "vmms", "kvmfit"), "half an hour on 2 cores", run=programs.vmm),
+    # For a distribution
+    Step("deb-setup", "checking the tools that make packages", ("setup",),
+         run=("setup.sh", "deb")),
+    Step("deb-config", "getting Debian's configurations", ("setup",), "1 MB, once",
+         "{CACHE}/debian-config", ("deb/get.sh",)),
+    Step("deb", "building a package with Debian's configuration {flavour}",
+         ("lay", "deb-setup", "deb-config"), "about {deb_time} of CPU time the first time",
+         "{OUT}/deb/{flavour}/build/arch/arm64/boot/Image", ("deb/build.sh",)),
     # What Rust costs
     Step("bench-kernel", "building a kernel without the overlay", ("lay",),
          "5 minutes or more on 2 cores the first time",

@@ -38,6 +38,7 @@ GOALS = {
     "kvmfit": "setup kvmfit",
     "matrix": f"{TREE} kernel kernels kvmfit matrix",
     "vmm": f"{TREE} kernel vmms kvmfit vmm",
+    "deb": f"{TREE} deb-setup deb-config deb",
     "lint": f"{TREE} lint",
     "series": f"{TREE} series",
 }
@@ -156,7 +157,7 @@ os.execv("scripts/package.sh", ["package.sh", NAME])
 """
 SCRIPT_STEPS = ("setup", "source", "lay", "kernel", "selftests", "objgate", "test-host",
                 "fuzz-host", "kvmfit", "mutants", "kernels", "bench", "coverage", "lint", "series",
-                "vmm/get", "vmm/parts", "package")
+                "vmm/get", "vmm/parts", "deb/get", "deb/build", "package")
 CALLED = {"fuzz-kvmfit": ("fuzz-host",), "vmms": ("get",), "vmm": ("kernels", "parts", "vmm")}
 
 
