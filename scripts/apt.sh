@@ -9,6 +9,7 @@
 #   apt_do TOOL ARGS...			apt-get, apt-cache … in that state
 #   apt_reason LOG MISSING		print in one line what went wrong and what to do
 #   pool_file …				download a file of an exact version
+#   pool_rows …				print the rows of a list of such files
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
@@ -149,4 +150,29 @@ pool_file()
 is_gone()
 {
 	[[ $(apt_reason "$1" GONE) == GONE ]]
+}
+
+# pool_rows NAME STABLE PACKAGE=VERSION...: the rows of a list of pinned packages, from the lists of
+# the state, whose suites are those of the stable release STABLE:
+# NAME | suite | package | version | filename | SHA256
+pool_rows()
+{
+	local uri file sha256 suite mirror package version name=$1 stable=$2
+	local main security uris
+	shift 2
+	main=$(mirror_of "$stable") security=$(mirror_of "$stable-security")
+	uris=$(apt_do apt-get download --print-uris "$@")
+	(($(wc -l <<<"$uris") == $#)) || die "apt does not know all of: $*"
+	while read -r uri file _ sha256; do
+		uri=${uri//\'/}
+		# Only security has a mirror of its own.
+		suite=$stable-security mirror=$security
+		[[ $uri == "$mirror"/* ]] || { suite=$stable mirror=$main; }
+		[[ $uri == "$mirror"/* && $sha256 == SHA256:* ]] || die "this is from no mirror that is used: $uri"
+		uri=${uri#"$mirror"/}
+		IFS=_ read -r package version _ <<<"${file//%3a/:}"
+		# apt writes '+' and '~' as numbers.
+		printf '%s | %s | %s | %s | %b | %s\n' "$name" "$suite" "$package" "$version" \
+			"${uri//%/\\x}" "${sha256#SHA256:}"
+	done <<<"$uris"
 }

@@ -13,27 +13,6 @@ STABLE=trixie
 SUITES=("$STABLE" "$STABLE-updates" "$STABLE-security" "$STABLE-backports")
 PINNED=$ROOT/scripts/vmm/pinned
 
-# rows NAME PACKAGE=VERSION...: their rows of the list, from apt's own lists.
-rows()
-{
-	local uri file suite mirror name=$1
-	shift
-	apt_do apt-get download --print-uris "$@" >"$tmp/uris"
-	(($(wc -l <"$tmp/uris") == $#)) || die "apt does not know all of: $*"
-	while read -r uri file _ sha256; do
-		uri=${uri//\'/}
-		# Only security has a mirror of its own.
-		suite=$STABLE-security mirror=$SECURITY
-		[[ $uri == "$mirror"/* ]] || { suite=$STABLE mirror=$MAIN; }
-		[[ $uri == "$mirror"/* && $sha256 == SHA256:* ]] || die "this is from no mirror that is used: $uri"
-		uri=${uri#"$mirror"/}
-		IFS=_ read -r package version _ <<<"${file//%3a/:}"
-		# apt writes '+' and '~' as numbers.
-		printf '%s | %s | %s | %s | %b | %s\n' "$name" "$suite" "$package" "$version" \
-			"${uri//%/\\x}" "${sha256#SHA256:}"
-	done <"$tmp/uris"
-}
-
 # get DIRECTORY PACKAGE[/SUITE]...: download these with all that they depend on, and unpack each.
 get()
 {
@@ -59,7 +38,6 @@ mkdir -p "$tmp"
 APT_ARCH=arm64 apt_state vmm "${SUITES[@]}"
 apt_refresh
 note "downloading QEMU and what it depends on (70 MB)"
-MAIN=$(mirror_of "$STABLE") SECURITY=$(mirror_of "$STABLE-security")
 get "$tmp/10" qemu-system-arm/"$STABLE"
 # Only QEMU itself from the backports: its libraries are those of the stable release.
 get "$tmp/11" {qemu-system-arm,qemu-system-common,qemu-system-data,seabios}/"$STABLE-backports"
@@ -78,9 +56,9 @@ fresh_tmp new "$PINNED"
 {
 	sed '/^[^#]/d' "$PINNED"
 	for name in 10 11; do
-		rows "qemu-$name" "qemu-system-arm=$(<"$tmp/$name.versions/qemu-system-arm")"
+		pool_rows "qemu-$name" "$STABLE" "qemu-system-arm=$(<"$tmp/$name.versions/qemu-system-arm")"
 	done
-	rows lib "${versions[@]}"
+	pool_rows lib "$STABLE" "${versions[@]}"
 } >"$new"
 mv "$new" "$PINNED"
 note "$PINNED: $(grep -c '^[^#]' "$PINNED") packages"
