@@ -35,8 +35,8 @@ PACKAGES=(
 )
 # What builds for arm64 elsewhere; on arm64, gcc and binutils have these names, too.
 CROSS=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross)
-# What the kernel's rules for Debian packages call
-DEB_PACKAGES=(debhelper dpkg-dev libdw-dev)
+# What the kernel's rules for Debian packages call, and what makes disks for `make test-deb`
+DEB_PACKAGES=(debhelper dpkg-dev libdw-dev openssl e2fsprogs fdisk)
 QEMU='qemu-system-arm>=1:10'
 BINDGEN_VERSION=0.72.1
 MANIFESTS=(rust/kvm_abi rust/kvm_abi/fuzz rust/kvm_abi/model scripts/bench/plugin

@@ -84,14 +84,15 @@ class Setup(Place):
         self.assertIn("still missing or too old after installing: ccache", said)
 
     def test_what_makes_packages_is_installed_on_request_only(self) -> None:
-        self.installed("/ (debhelper|libdw-dev) /d")
+        self.installed("/ (debhelper|dpkg-dev|libdw-dev|openssl|e2fsprogs|fdisk) /d")
         self.user(0)
         self.fake("apt-get", APT)
         self.assertEqual(self.setup(), (0, ""))
         self.assertEqual(self.installs(), [])
         ran = self.run_it("scripts/setup.sh", "deb", DEBIAN_MIRROR="http://m.invalid/debian")
-        self.assert_died(ran, "still missing or too old after installing: debhelper libdw-dev")
-        self.assertEqual(self.installs(), ["debhelper libdw-dev"])
+        packages = "debhelper dpkg-dev libdw-dev openssl e2fsprogs fdisk"
+        self.assert_died(ran, f"still missing or too old after installing: {packages}")
+        self.assertEqual(self.installs(), [packages])
         self.assert_died(self.run_it("scripts/setup.sh", "x"), "usage: scripts/setup.sh [deb]")
 
     def test_on_arm64_the_compiler_is_the_native_one(self) -> None:
