@@ -63,7 +63,7 @@ def _stats(text: str) -> dict[str, Calls]:
     return found
 
 
-def _served(mode: str, before: str, after: str) -> list[str]:
+def served(mode: str, before: str, after: str) -> list[str]:
     """Who has served the guest's calls in a mode."""
     try:
         old, new = _stats(before), _stats(after)
@@ -90,7 +90,7 @@ def judge(files: Mapping[str, bytes]) -> list[Verdict]:
             tried = cells.attempt(here)
             text = {name: here.get(name, b"").decode(errors="replace")
                     for name in ("before", "stats")}
-            problems = _served(mode, text["before"], text["stats"])
+            problems = served(mode, text["before"], text["stats"])
             if tried.problem:
                 problems.append(tried.problem)
             elif not tried.resumed:
