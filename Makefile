@@ -25,14 +25,14 @@ unknown := $(strip $(foreach v,$(.VARIABLES),$(if $(filter-out $(VARIABLES),$v),
 ifneq ($(unknown),)
 $(error unknown variable: $(unknown); the variables are: $(VARIABLES))
 endif
-ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test test-debug quick lint bench coverage series mutants flips builds matrix vmm deb,$(MAKECMDGOALS))),)
+ifneq ($(and $(filter-out base,$(CONFIG)),$(filter test test-debug quick lint bench coverage series mutants flips builds matrix vmm deb test-deb,$(MAKECMDGOALS))),)
 $(error CONFIG=$(CONFIG) is for kernel, print-image, selftests, boot, run, test-vm and fuzz; \
 	`make test-debug` runs a part on the debug kernel)
 endif
 
 ifneq ($(and $(filter 1,$(FIXES)),$(filter test test-debug lint bench coverage series mutants flips builds matrix vmm,$(MAKECMDGOALS))),)
 $(error FIXES=1 is for kernel, print-image, selftests, boot, run, quick, test-vm, \
-	fuzz and deb)
+	fuzz, deb and test-deb)
 endif
 
 ifneq ($(filter 1,$(BASE_UPDATE)),)
@@ -95,6 +95,8 @@ The part of KVM/arm64 that decides what a guest may see, in Rust.
   make deb          build a Debian package of the kernel for real machines: Debian's own arm64
                     configuration with this project, to install beside Debian's kernel;
                     hours the first time
+  make test-deb     install that package in a Debian system in QEMU, from EFI and GRUB on: boot
+                    it, run VMs in each mode, and go back by the boot menu
   make lint         formatting, warnings, documentation, patches
   make docs         write the drawing, and the tables of the last `make run ALL=1` and
                     `make bench`, into README.md and docs/
@@ -121,7 +123,7 @@ Variables:
   SEED=             seed of the random numbers (default: a new one for each run)
   CMDLINE=          additional kernel parameters
   JOBS=             parallel jobs (default: one per CPU)
-  DEB_FLAVOUR=      deb: cloud-arm64 (default) or arm64, as Debian names its configurations
+  DEB_FLAVOUR=      deb, test-deb: cloud-arm64 (default) or arm64, as Debian names its configurations
   BASE=old.json     bench: compare with this earlier result; fail if a path is slower or
                     missing
   ONLY=selftests    series: only the selftests that it begins with, which need no Rust
@@ -135,15 +137,15 @@ Variables:
 endef
 
 .PHONY: help run quick test test-debug setup kernel print-image selftests boot test-host test-vm \
-	fuzz mutants flips builds bench coverage kvmfit matrix vmm deb lint docs series clean \
-	distclean
+	fuzz mutants flips builds bench coverage kvmfit matrix vmm deb test-deb lint docs \
+	series clean distclean
 
 help:
 	$(info $(HELP))
 	@:
 
 run quick test test-debug setup kernel selftests boot test-host test-vm fuzz mutants flips builds \
-bench coverage kvmfit matrix vmm deb lint series:
+bench coverage kvmfit matrix vmm deb test-deb lint series:
 	@$(steps) $@
 
 print-image:

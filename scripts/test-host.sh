@@ -89,7 +89,7 @@ tests fuzz
 tests model
 tests kvmfit
 tests plugin
-for directory in bench coverage docs objgate mutants lint driver vm kernels matrix vmm; do
+for directory in bench coverage docs objgate mutants lint driver vm kernels matrix vmm deb; do
 	tests "$directory" suite "$directory"
 done
 count test-host "$passed" "$failed" "$skipped"

@@ -136,6 +136,17 @@ def kernels(doing: Doing) -> int:
     return doing.script("kernels.sh", *(few if doing.settings.is_brief else ()))
 
 
+def test_deb(doing: Doing) -> int:
+    """Tries the package that `make deb` has built."""
+    settings = doing.settings
+    flavour = settings["DEB_FLAVOUR"] or "cloud-arm64"
+    return doing.python(
+        "deb", "--package", settings.out / "deb" / flavour,
+        "--debian", settings.path("CACHE") / "debian-root", "--kvmfit", settings.out / "kvmfit",
+        "--selftests", settings.path("KSELFTEST"), "--busybox", settings.path("BUSYBOX"),
+        "--out", settings.out / "test-deb", "--results", settings.results)
+
+
 def _between(settings: Settings, out: Path, names: Iterable[str]) -> list[str | Path]:
     """The arguments of those that boot many kernels."""
     return ["--cache", settings.path("CACHE") / "kernels", "--image", settings.image,

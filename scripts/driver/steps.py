@@ -109,9 +109,13 @@ STEPS = (
          run=("setup.sh", "deb")),
     Step("deb-config", "getting Debian's configurations", ("setup",), "1 MB, once",
          "{CACHE}/debian-config", ("deb/get.sh",)),
+    Step("deb-root", "getting the packages of a Debian system", ("setup",), "100 MB, once",
+         "{CACHE}/debian-root", ("deb/root.sh",)),
     Step("deb", "building a package with Debian's configuration {flavour}",
          ("lay", "deb-setup", "deb-config"), "about {deb_time} of CPU time the first time",
          "{OUT}/deb/{flavour}/build/arch/arm64/boot/Image", ("deb/build.sh",)),
+    Step("test-deb", "installing the package in a Debian system in QEMU",
+         ("deb-root", "deb", "selftests", "kvmfit"), run=programs.test_deb),
     # What Rust costs
     Step("bench-kernel", "building a kernel without the overlay", ("lay",),
          "5 minutes or more on 2 cores the first time",

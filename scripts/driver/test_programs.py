@@ -86,6 +86,13 @@ class Programs(unittest.TestCase):
         self.assertIn(f"-m coverage run --kernel {self.out}/kernel-coverage ", words)
         self.assertTrue(words.endswith("--cpu max"), words)
 
+    def test_the_package_of_the_flavour_is_tried(self) -> None:
+        words = self.words("test-deb")
+        self.assertIn(f"-m deb --package {self.out}/deb/cloud-arm64 --debian {self.cache}/debian-root "
+                      f"--kvmfit {self.out}/kvmfit --selftests /selftests --busybox /busybox "
+                      f"--out {self.out}/test-deb --results {self.out}/results", words)
+        self.assertIn("/deb/arm64 ", self.words("test-deb", DEB_FLAVOUR="arm64"))
+
     def test_flips_need_a_kernel(self) -> None:
         with self.assertRaisesRegex(Wrong, "there is no kernel at .*: run 'make kernel'"):
             self.do("flips")

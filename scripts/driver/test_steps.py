@@ -39,6 +39,8 @@ GOALS = {
     "matrix": f"{TREE} kernel kernels kvmfit matrix",
     "vmm": f"{TREE} kernel vmms kvmfit vmm",
     "deb": f"{TREE} deb-setup deb-config deb",
+    "test-deb": f"setup deb-root source lay deb-setup deb-config deb kernel selftests kvmfit "
+                "test-deb",
     "lint": f"{TREE} lint",
     "series": f"{TREE} series",
 }
