@@ -72,6 +72,8 @@ fn ids_are_those_of_the_table() {
 }
 
 fn assert_expected(raw: u32) {
+    let is_psci = matches!(decode(raw), Call::Psci(_));
+    assert_eq!(FuncId::from_raw(raw).is_psci(), is_psci, "{raw:#x}");
     let call = decode(raw);
     assert_eq!((call, call.gate()), expected(raw), "{raw:#x}");
 }

@@ -85,6 +85,13 @@ impl FuncId {
         u16::from_le_bytes([low, high])
     }
 
+    /// Returns whether the identifier belongs to PSCI 0.2 or later, for which
+    /// [`Call::decode()`](super::Call::decode) says [`Call::Psci`](super::Call::Psci).
+    #[inline]
+    pub const fn is_psci(self) -> bool {
+        self.owner() == Self::OWNER_STANDARD && self.number() < 0x20
+    }
+
     /// Returns how wide arguments and results are, bit 30.
     #[inline]
     pub const fn convention(self) -> Convention {

@@ -160,34 +160,37 @@ impl Expected {
     }
 }
 
+/// Returns what Rust decides about a call, from the current state. The result of a call that the
+/// filter forwards has the registers from before it.
+#[inline(always)]
+fn decide(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Result<Decision, Handled> {
+    match filter {
+        FilterAction::Handle => Ok(Decision::of(caller, id)),
+        FilterAction::Deny => Ok(Decision::NOT_SUPPORTED),
+        FilterAction::ForwardToUser => Err(Handled {
+            ret: TO_USERSPACE,
+            registers: caller.registers,
+        }),
+    }
+}
+
 /// Returns Rust's expectation of a call's result, from the current state.
 fn expect(caller: &Replay<'_>, filter: FilterAction, id: FuncId) -> Expected {
+    let registers = match decide(caller, filter, id) {
+        Ok(Decision::Value(x0)) => [x0, 0, 0, 0],
+        Ok(Decision::Return(registers)) => registers,
+        Ok(Decision::Perform(action)) => return expect_action(caller, action),
+        Err(forwarded) => return Expected::Exactly(forwarded),
+    };
+    Expected::Exactly(Handled {
+        ret: TO_GUEST,
+        registers,
+    })
+}
+
+/// Returns Rust's expectation of the result of what has to be done for a call.
+fn expect_action(caller: &Replay<'_>, action: Action) -> Expected {
     let vm = caller.vcpu.vm();
-    let decision = match filter {
-        FilterAction::Handle => Decision::of(caller, id),
-        FilterAction::Deny => Decision::NOT_SUPPORTED,
-        FilterAction::ForwardToUser => {
-            return Expected::Exactly(Handled {
-                ret: TO_USERSPACE,
-                registers: caller.registers,
-            })
-        }
-    };
-    let action = match decision {
-        Decision::Value(x0) => {
-            return Expected::Exactly(Handled {
-                ret: TO_GUEST,
-                registers: [x0, 0, 0, 0],
-            })
-        }
-        Decision::Return(registers) => {
-            return Expected::Exactly(Handled {
-                ret: TO_GUEST,
-                registers,
-            })
-        }
-        Decision::Perform(action) => action,
-    };
     match action {
         Action::Workaround(query) => {
             let promise = vm.promise(FeatureLevelReg::WORKAROUNDS);
@@ -245,6 +248,7 @@ pub unsafe extern "C" fn kvm_arm_check_smccc_call(
     check(caller, handle).ret
 }
 
+#[inline(always)]
 fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     let vm = vcpu.vm();
     let caller = Replay {
@@ -260,25 +264,49 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
 
     // The version of PSCI must not change. CPU_SUSPEND sleeps, so it takes no lock; it exists in
     // all versions from 0.2 on.
-    let _config = match Call::decode(id) {
-        Call::Psci(call) if !matches!(call.function, PsciFunction::CpuSuspend) => {
-            Some(vm.lock_config())
-        }
-        _ => None,
+    let sleeps = || match Call::decode(id) {
+        Call::Psci(call) => matches!(call.function, PsciFunction::CpuSuspend),
+        _ => false,
     };
+    let _config = (id.is_psci() && !sleeps()).then(|| vm.lock_config());
 
-    let before = expect(&caller, filter, id);
+    let before = match decide(&caller, filter, id) {
+        Ok(Decision::Value(x0)) => Handled::value(x0),
+        Ok(Decision::Return(registers)) => Handled {
+            ret: TO_GUEST,
+            registers,
+        },
+        Ok(Decision::Perform(action)) => return check_action(&caller, filter, id, action, handle),
+        Err(forwarded) => forwarded,
+    };
+    let c = handle();
+    if c != before {
+        judge_again(&caller, filter, id, c, Verdict::Unknown);
+    }
+    c
+}
+
+/// As [`check()`], for a call for which something has to be done.
+#[inline(never)]
+fn check_action(
+    caller: &Replay<'_>,
+    filter: FilterAction,
+    id: FuncId,
+    action: Action,
+    handle: impl Fn() -> Handled,
+) -> Handled {
+    let before = expect_action(caller, action);
     // Whether a call looks at other vCPUs follows from its registers, which do not change.
     let (c, seen) = match &before {
         Expected::AsSeen(nothing) => {
             let notes = Notes::new(Some(*nothing));
-            let c = vcpu.with_notes(&notes, handle);
+            let c = caller.vcpu.with_notes(&notes, handle);
             (c, notes.verdict())
         }
         _ => (handle(), Verdict::Unknown),
     };
     if !before.is(c, seen) {
-        judge_again(&caller, filter, id, c, seen);
+        judge_again(caller, filter, id, c, seen);
     }
     c
 }
