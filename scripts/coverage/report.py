@@ -11,6 +11,8 @@ from typing import Any
 from bench.code import SURFACES
 from bench.parts import CHECK, CONFIG, LEVELS, OPT_INS, OTHER
 from coverage.lines import CORE, Place
+from matrix import store
+from vm.report import columns
 
 
 @dataclass(frozen=True)
@@ -66,13 +68,6 @@ def plain(shares: dict[str, Share]) -> dict[str, dict[str, int]]:
     return {name: vars(share) for name, share in shares.items()}
 
 
-def _columns(heads: list[str], rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-             for row in (heads, *rows)]
-    return [lines[0], "-" * (sum(widths) + 2 * (len(widths) - 1)), *lines[1:]]
-
-
 def table(on_host: dict[str, Share], in_kernel: dict[str, dict[str, Share]]) -> list[str]:
     """The lines of the core by module: on the host, and in each mode of the kernel."""
     sides = (on_host, *in_kernel.values())
@@ -80,8 +75,9 @@ def table(on_host: dict[str, Share], in_kernel: dict[str, dict[str, Share]]) -> 
     rows = [[name, *(str(side.get(name, none)) for side in sides)]
             for name in sorted({name for side in sides for name in side})]
     rows.append(["all", *(str(total(side)) for side in sides)])
-    return _columns(["module of the core", "lines: tests on the host",
-                     *(f"lines: kernel, mode {mode}" for mode in in_kernel)], rows)
+    heads = ["module of the core", "lines: tests on the host",
+             *(f"lines: kernel, mode {mode}" for mode in in_kernel)]
+    return columns([heads, *rows], 1)
 
 
 SERVES = tuple(surface.name for surface in SURFACES)
@@ -99,9 +95,9 @@ def by_part(code: dict[str, set[int]], executed: set[int]) -> dict[str, Share]:
 def part_table(in_kernel: dict[str, dict[str, Share]]) -> list[str]:
     """The instructions of the parts, in each mode of the kernel."""
     names = next(iter(in_kernel.values()))
-    return _columns(["part of the Rust code",
-                     *(f"instructions: mode {mode}" for mode in in_kernel)],
-                    [[name, *(str(side[name]) for side in in_kernel.values())] for name in names])
+    heads = ["part of the Rust code", *(f"instructions: mode {mode}" for mode in in_kernel)]
+    return columns([heads, *([name, *(str(side[name]) for side in in_kernel.values())]
+                             for name in names)], 1)
 
 
 def missed(places: set[Place], run: set[Place]) -> list[str]:
@@ -123,8 +119,5 @@ def missed(places: set[Place], run: set[Place]) -> list[str]:
 
 
 def write(out: Path, figures: dict[str, Any], text: list[str]) -> None:
-    for name, content in (("coverage.json", json.dumps(figures, indent=1)),
-                          ("coverage.txt", "\n".join(text))):
-        temp = out / f".{name}.new"
-        temp.write_text(content + "\n", encoding="utf-8")
-        temp.replace(out / name)
+    store.write(out / "coverage.json", json.dumps(figures, indent=1) + "\n")
+    store.write(out / "coverage.txt", "\n".join(text) + "\n")

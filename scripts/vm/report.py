@@ -41,7 +41,7 @@ def _cell(results: list[BootResult], config: Config, test: str) -> str:
     return "/".join(_LETTER[one] for one in found)
 
 
-def _columns(rows: list[list[str]], heads: int) -> list[str]:
+def columns(rows: list[list[str]], heads: int) -> list[str]:
     """Rows of cells as lines, with a line of dashes under the headings."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -59,14 +59,14 @@ def _matrix(results: list[BootResult]) -> list[str]:
         rows = [["cpu", *(c.cpu for c in table)], ["gic", *(f"GICv{c.gic}" for c in table)],
                 ["kvm", *(c.kvm for c in table)]]
         rows += [[name, *(_cell(results, c, name) for c in table)] for name in names]
-        lines += _columns(rows, 3)
+        lines += columns(rows, 3)
     states = [c for c in _configs(results) if c.only]
     if states:
         names = list(dict.fromkeys(v.name for r in results if r.boot.config.only
                                    for v in r.verdicts))
         rows = [["host state", *names]]
         rows += [[c.name, *(_cell(results, c, name) for name in names)] for c in states]
-        lines += [*([""] if lines else []), *_columns(rows, 1)]
+        lines += [*([""] if lines else []), *columns(rows, 1)]
     return lines
 
 
@@ -80,7 +80,7 @@ def _counters(results: list[BootResult]) -> list[str]:
         (config.name, [r for r in results if r.boot.config == config], surfaces)
         for config in _configs(results)])
     by_surface = _rows(modes, [(surface, results, [surface]) for surface in surfaces])
-    lines = _columns([*machines, *by_surface[2:]], 2)
+    lines = columns([*machines, *by_surface[2:]], 2)
     # The rows of surfaces count the same calls as those of machines: separate them.
     lines.insert(len(machines) + 1, lines[2])
     return ["", *lines]
@@ -230,7 +230,7 @@ def fuzz_text(results: list[BootResult], qemu: str) -> str:
                   _said(v, "calls compared"), _said(v, "steps per second")]
                  for v in r.verdicts if v.name != BOOT]
     return "\n".join([f"abi_fuzz, Linux {results[0].linux}, {qemu} (TCG)", "",
-                      *_columns(rows, 1), *_sections(results)]) + "\n"
+                      *columns(rows, 1), *_sections(results)]) + "\n"
 
 
 def kunit_text(results: list[BootResult], qemu: str) -> str:
@@ -245,7 +245,7 @@ def kunit_text(results: list[BootResult], qemu: str) -> str:
             words = [f"{n} {_WORD.get(s, s)}" for s, n in tally.items()]
             row.append(", ".join(words) or "-")
         rows.append(row)
-    return "\n".join([f"KUnit, Linux {results[0].linux}, {qemu} (TCG)", "", *_columns(rows, 1),
+    return "\n".join([f"KUnit, Linux {results[0].linux}, {qemu} (TCG)", "", *columns(rows, 1),
                       *_sections(results)]) + "\n"
 
 

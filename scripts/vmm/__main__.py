@@ -119,11 +119,12 @@ def judge(run_: Run, config: Config, group: Group, kvmfit: Path) -> list[Cell]:
                 source_dump = run_.place(config, "save", source) / f"{vm.kernel}.json"
                 said = plan(kvmfit, vm.vmm, state_of(vm, state, source_dump), dump_path)
                 before = _texts(run_.place(config, "save", source) / vm.name)
+                uart = before.get("uart", b"").decode()
+                predicted = cells.predicted(said)
                 lengths = (len(said["order"]), cells.sent(dump, said["features"]))
                 for time, name in enumerate(names, 1):
                     tried = cells.attempt(_texts(run_.place(config, "resume", group) / name))
-                    cell = cells.judge(vm, kernel.name, before.get("uart", b"").decode(), tried,
-                                       cells.predicted(said), lengths)
+                    cell = cells.judge(vm, kernel.name, uart, tried, predicted, lengths)
                     found.append(replace(cell, time=time))
     return found
 
