@@ -27,20 +27,20 @@ fields! {
     }
 }
 
-/// Notes of the reports about other vCPUs, if the call depends on them.
-pub struct Notes(Cell<Option<Seen>>);
+/// Notes of the reports about other vCPUs, for a call that depends on them.
+pub struct Notes(Cell<Seen>);
 
 impl Notes {
-    /// Creates the notes of a call; `None` if it does not depend on other vCPUs.
+    /// Creates the notes of a call.
     #[inline]
-    pub fn new(seen: Option<Seen>) -> Self {
+    pub fn new(seen: Seen) -> Self {
         Self(Cell::new(seen))
     }
 
     /// Returns what follows from the notes.
     #[inline]
     pub fn verdict(&self) -> Verdict {
-        self.0.get().map_or(Verdict::Unknown, |seen| seen.verdict())
+        self.0.get().verdict()
     }
 }
 
@@ -65,9 +65,8 @@ impl ExitedVcpu<'_> {
         let Some(notes) = (unsafe { notes.cast::<Notes>().as_ref() }) else {
             return;
         };
-        if let Some(mut seen) = notes.0.get() {
-            f(&mut seen);
-            notes.0.set(Some(seen));
-        }
+        let mut seen = notes.0.get();
+        f(&mut seen);
+        notes.0.set(seen);
     }
 }

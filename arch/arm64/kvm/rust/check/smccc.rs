@@ -271,7 +271,7 @@ fn check(vcpu: ExitedVcpu<'_>, handle: impl Fn() -> Handled) -> Handled {
     // Whether a call looks at other vCPUs follows from its registers, which do not change.
     let (c, seen) = match &before {
         Expected::AsSeen(nothing) => {
-            let notes = Notes::new(Some(*nothing));
+            let notes = Notes::new(*nothing);
             let c = vcpu.with_notes(&notes, handle);
             (c, notes.verdict())
         }
